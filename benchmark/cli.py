@@ -1,0 +1,250 @@
+"""The command line. No prompts; every error is one line on stderr, exit 2 for wrong use and 1 for failed work."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from tabulate import tabulate
+from typer.exceptions import TyperException
+
+from benchmark.cli_datasets import app as datasets_app
+from datasets.errors import BenchmarkError, InputError
+
+app = typer.Typer(
+    help="Benchmark crystal-property graph neural networks and keep the leaderboard.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(datasets_app, name="datasets")
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    logging.basicConfig(level=logging.WARNING, format="warning: %(message)s")
+    try:
+        code = app(standalone_mode=False)
+    except BenchmarkError as error:
+        code = _fail(str(error), error.exit_code)
+    except TyperException as error:
+        code = _fail(f"{error.format_message()} (see --help)", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _fail("stopped; finished folds are kept, run the same command again to go on", 130)
+    except BrokenPipeError:
+        code = 1
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
+            raise
+        code = _fail(f"{error.filename or 'output'}: {error.strerror}; free some space or choose another place", 1)
+    sys.exit(code)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+@app.command(epilog="Example: python -m benchmark run --task emt/alloys --model cgcnn --folds 3")
+def run(
+    everything: Annotated[bool, typer.Option("--all", help="Every task whose data are on this machine.")] = False,
+    task: Annotated[
+        list[str] | None, typer.Option(help="A task (dataset/target) or all tasks of a dataset; may be repeated.")
+    ] = None,
+    dataset: Annotated[
+        list[Path] | None, typer.Option(help="A folder of structures with a CSV of ids and targets; may be repeated.")
+    ] = None,
+    model: Annotated[list[str] | None, typer.Option(help="A model; may be repeated. Default: all.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value: change a setting of the one model named.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="The budget: smoke (seconds), quick, paper (as published).")] = "quick",
+    protocol: Annotated[str | None, typer.Option(help="kfold, shuffle (80:10:10) or published.")] = None,
+    folds: Annotated[int | None, typer.Option(help="How many folds. Default: 5 for kfold, 10 for shuffle.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the division and of the weights.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[int, typer.Option(min=1, help="Local processes; the cores are divided between them.")] = 1,
+    out: Annotated[Path, typer.Option(help="Where records and pages go.")] = Path("runs"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train and score models fold by fold, then print the board; run again to go on after a stop."""
+    from benchmark.machine import choose_device, cores
+    from benchmark.plan import Request, make_plan
+    from benchmark.store import Store
+
+    store = Store(out)
+    if not dry_run:
+        store.require_writable()
+    request = Request(
+        tasks=[*(task or []), *(str(path) for path in dataset or [])],
+        everything=everything,
+        models=model or [],
+        settings=_settings(setting or []),
+        profile=profile,
+        protocol=_protocol(protocol),
+        folds=folds,
+        seed=seed,
+        device=choose_device(device),
+        workers=workers,
+        threads=max(1, cores() // workers),
+    )
+    for path in dataset or []:
+        if not path.is_dir():
+            raise InputError(f"{path} is not a folder; --dataset takes a folder of structures with a CSV of ids and targets")
+    plan = make_plan(request, store)
+    _show_plan(plan, request, store, as_json and dry_run)
+    if not dry_run:
+        _carry_out(plan, store, as_json)
+
+
+def _settings(pairs: list[str]) -> dict[str, str]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise InputError(f"--set {pair}: write name=value")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def _protocol(name: str | None) -> Any:
+    if name not in (None, "kfold", "shuffle", "published"):
+        raise InputError(f"unknown protocol '{name}'; choose kfold, shuffle or published")
+    return name
+
+
+def _show_plan(plan: Any, request: Any, store: Any, as_json: bool) -> None:
+    from benchmark.display import console
+
+    if as_json:
+        jobs = [{"done": job in plan.done, **_job_row(job)} for job in plan.jobs]
+        print(json.dumps({"jobs": jobs, "skipped": plan.skipped}, indent=1))
+        return
+    for line in plan.skipped:
+        console.print(f"skipped: {line}", markup=False, soft_wrap=True)
+    console.print(
+        f"{len(plan.jobs)} folds, {len(plan.done)} of them done: profile {request.profile}, seed {request.seed}, "
+        f"{request.device}, {request.workers} worker(s) × {request.threads} thread(s); records go to {store.root}",
+        markup=False, soft_wrap=True,
+    )  # fmt: skip
+    counts: dict[tuple[str, str, str], list[int]] = {}
+    for job in plan.jobs:
+        row = counts.setdefault((job.task.name, job.model, str(job.protocol)), [0, 0])
+        row[0] += 1
+        row[1] += job not in plan.todo
+    rows = [[*key, *count] for key, count in counts.items()]
+    console.print(tabulate(rows, ["task", "model", "protocol", "folds", "done"]), markup=False, soft_wrap=True)
+
+
+def _job_row(job: Any) -> dict[str, Any]:
+    return {
+        "task": job.task.name, "model": job.model, "settings": job.settings.as_dict(), "profile": job.profile,
+        "protocol": str(job.protocol), "fold": job.fold, "seed": job.seed,
+    }  # fmt: skip
+
+
+def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
+    from benchmark.display import live
+    from benchmark.render.markdown import by_task, contest_table, contests, write_pages
+    from benchmark.run import run_jobs
+    from benchmark.scores import scored_runs
+
+    with live(plan, quiet=as_json) as display:
+        records = run_jobs(plan.todo, store, display.on_progress, display.on_record)
+    runs = scored_runs(store)
+    pages = write_pages(runs, store.root)
+    tasks = {job.task.name for job in plan.jobs}
+    if as_json:
+        print(json.dumps([_run_row(scored) for scored in runs if scored.run.first.key.task in tasks], indent=1))
+    else:
+        for task, group in by_task(runs):
+            for title, contest in contests(group) if task in tasks else []:
+                unit = contest[0].run.first.key.unit
+                print(f"\n{task} in {unit} ({title})\n\n{contest_table(contest, 'simple')}")
+        print(f"\nboard: {pages[0]}")
+    failed = [r for r in records if r.status != "complete"]
+    if failed:
+        first = failed[0]
+        raise BenchmarkError(
+            f"{len(failed)} of {len(plan.jobs)} folds failed, the first: {first.key.task} {first.key.model} "
+            f"fold {first.key.fold}: {first.reason}"
+        )
+
+
+def _run_row(scored: Any) -> dict[str, Any]:
+    key = scored.run.first.key
+    row = {name: getattr(key, name) for name in ("task", "unit", "model", "settings", "profile", "protocol", "seed")}
+    folds = [
+        {"fold": r.key.fold, "status": r.status, "reason": r.reason, "metrics": r.metrics and r.metrics.model_dump(),
+         "times": r.times and r.times.model_dump(), "parameters": r.parameters}
+        for r in scored.run.folds
+    ]  # fmt: skip
+    mean, std = scored.mae if scored.scores else (None, None)
+    return {**row, "mae": mean, "mae_std": std, "folds": folds}
+
+
+@app.command(epilog="Example: python -m benchmark leaderboard runs")
+def leaderboard(
+    root: Annotated[Path, typer.Argument(help="A directory of records: runs, or the published ones.")] = Path("leaderboards"),
+    as_json: JsonOption = False,
+) -> None:
+    """Score every record anew from its predictions and render the board."""
+    from benchmark.render.markdown import write_pages
+    from benchmark.scores import scored_runs
+    from benchmark.store import Store
+
+    if not (root / "records").is_dir():
+        raise InputError(f"{root} has no records; run `python -m benchmark run` first, or name another directory")
+    runs = scored_runs(Store(root))
+    pages = write_pages(runs, root)
+    if as_json:
+        print(json.dumps([_run_row(scored) for scored in runs], indent=1))
+    else:
+        print("\n".join(map(str, pages)))
+
+
+@app.command(epilog="Example: python -m benchmark publish --task fung/2d/work_function")
+def publish(
+    source: Annotated[Path, typer.Option("--from", help="Where the records are.")] = Path("runs"),
+    target: Annotated[Path, typer.Option("--to", help="The published board.")] = Path("leaderboards"),
+    task: Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace published records that differ.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Validate records, copy them to the published board and render it; nothing is replaced silently."""
+    from benchmark.publish import publish_records
+    from benchmark.render.markdown import write_pages
+    from benchmark.scores import scored_runs
+    from benchmark.store import Store
+
+    copied = publish_records(Store(source), Store(target), task or [], model or [], replace)
+    write_pages(scored_runs(Store(target)), target)
+    if as_json:
+        print(json.dumps([str(path) for path in copied]))
+    else:
+        print(f"{len(copied)} records published; board: {target / 'README.md'}")
+
+
+@app.command(epilog="Example: python -m benchmark models --layers 10 --json")
+def models(
+    layers: Annotated[
+        int | None, typer.Option(min=1, help="Count parameters at this depth. Default: each model's own.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the models with their papers, graph rules and trainable parameters."""
+    from models.registry import registered
+
+    rows = [spec.describe(layers) for spec in registered().values()]
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    else:
+        table = [["" if v is None else f"{v:,}" if isinstance(v, int) else v for v in row.values()] for row in rows]
+        print(tabulate(table, [name.replace("_", " ") for name in rows[0]], disable_numparse=True))

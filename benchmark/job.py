@@ -1,0 +1,201 @@
+"""One job: one fold of one model on one task, from crystals to a record on disk. Runs in any process."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark import machine
+from benchmark.fingerprint import fingerprint
+from benchmark.folds import Fold, Protocol, ids_hash
+from benchmark.metrics import score
+from benchmark.records import JobKey, Memory, Metrics, Record, Split, Status, Times
+from benchmark.store import Store, predictions_bytes
+from benchmark.tasks import Task, TaskData
+from datasets.errors import BenchmarkError
+from models import registry
+from models.contract import Model, OnEpoch, Settings
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything a fold needs; nothing but plain values, so that any process or machine can carry it out."""
+
+    task: Task
+    model: str
+    settings: Settings
+    profile: str
+    protocol: Protocol
+    fold: int
+    seed: int
+    device: str = "cpu"
+    threads: int = 1
+    workers: int = 1
+
+    def key(self, dataset_hash: str) -> JobKey:
+        """What decides the result."""
+        return JobKey(
+            task=self.task.name,
+            dataset=self.task.dataset,
+            target=self.task.target,
+            unit=self.task.unit,
+            dataset_hash=dataset_hash,
+            model=self.model,
+            settings=self.settings.as_dict(),
+            profile=self.profile,
+            protocol=str(self.protocol),
+            fold=self.fold,
+            seed=self.seed,
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model's source."""
+        return fingerprint(registry.get(self.model).model.__module__)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a fold that went to its end produced."""
+
+    parameters: int
+    checkpoint_bytes: int
+    epochs_run: int
+    best_epoch: int
+    metrics: Metrics
+    times: Times
+    predictions: pd.DataFrame
+
+
+def execute(job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None) -> Record:
+    """Run a job and write its record; a failure of the model becomes a record with its reason.
+
+    Raises:
+        InputError: the task cannot be loaded or divided.
+        BenchmarkError: the record cannot be written.
+    """
+    data = load_task(job.task)
+    fold = data.fold(job.protocol, job.fold, job.seed)
+    started = datetime.now(timezone.utc)
+    machine.reset_peak_memory(job.device)
+    outcome: Outcome | None = None
+    status: Status = "complete"
+    reason: str | None = None
+    try:
+        outcome = _run(job, data, fold, on_epoch)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise BenchmarkError("the disk is full; free some space and run the same command again to go on") from None
+        status, reason = classify(error)
+    record = make_record(job, data, fold, status, started, reason, outcome)
+    store.write(record, outcome.predictions if outcome else None)
+    return record
+
+
+def classify(error: BaseException) -> tuple[Status, str]:
+    """The status and the one-line reason that a failure gets in its record."""
+    text = " ".join(str(error).split())[:300] or type(error).__name__
+    memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    if memory or "allocate memory" in text:
+        return "out-of-memory", text
+    return "failed", text if isinstance(error, BenchmarkError) else f"{type(error).__name__}: {text}"
+
+
+@lru_cache(maxsize=1)
+def load_task(task: Task) -> TaskData:
+    """The task's crystals, kept while one worker runs its folds."""
+    return task.load()
+
+
+@lru_cache(maxsize=2)
+def _prepared(task: Task, model: str, settings: Settings, device: str) -> tuple[Any, float]:
+    built = registry.get(model).model(settings, device)
+    inputs = built.prepare(load_task(task).crystals)
+    return inputs, built.preparation_seconds(inputs)
+
+
+def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
+    model: Model[Any, Any] = registry.get(job.model).model(job.settings, job.device)
+    inputs, graph_seconds = _prepared(job.task, job.model, job.settings, job.device)
+    with machine.clock(job.device) as training:
+        fitted = model.fit(inputs, data.targets, fold.train, fold.validation, job.seed + job.fold, on_epoch)
+    with machine.clock(job.device) as inference:
+        test = _finite(model.predict(inputs, fold.test))
+    known = {"train": fold.train, "validation": fold.validation}
+    scores = {part: score(data.targets[rows], _finite(model.predict(inputs, rows))) for part, rows in known.items()}
+    parameters = model.n_parameters
+    assert parameters is not None, "a fitted model knows its size"
+    return Outcome(
+        parameters=parameters,
+        checkpoint_bytes=_checkpoint_bytes(model),
+        epochs_run=len(fitted.history),
+        best_epoch=fitted.best_epoch,
+        metrics=Metrics(test=score(data.targets[fold.test], test), **scores),
+        times=Times(graphs_wall_s=graph_seconds, training=training.duration, inference=inference.duration),
+        predictions=pd.DataFrame(
+            {
+                "id": data.crystals.ids[fold.test].astype(str),
+                "fold": job.fold,
+                "target": data.targets[fold.test],
+                "prediction": test,
+            }
+        ),
+    )
+
+
+def _finite(predictions: np.ndarray) -> np.ndarray:
+    if not np.isfinite(predictions).all():
+        raise BenchmarkError(f"{(~np.isfinite(predictions)).sum()} of {len(predictions)} predictions are not finite")
+    return predictions
+
+
+def _checkpoint_bytes(model: Model[Any, Any]) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        model.save(path)
+        return path.stat().st_size
+
+
+def make_record(
+    job: Job, data: TaskData, fold: Fold, status: Status, started: datetime, reason: str | None, outcome: Outcome | None
+) -> Record:
+    """The record of a fold that ended, well (`outcome`) or not (`reason`)."""
+    spec = registry.get(job.model)
+    parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
+    counts: dict[str, Any] = {f"n_{name}": len(rows) for name, rows in parts.items()}
+    hashes: dict[str, Any] = {f"{name}_sha256": ids_hash(data.crystals.ids[rows]) for name, rows in parts.items()}
+    device_bytes = None
+    if job.device != "cpu":
+        import torch
+
+        device_bytes = torch.cuda.max_memory_allocated(job.device)
+    return Record(
+        key=job.key(data.dataset_hash),
+        status=status,
+        reason=reason,
+        model_fingerprint=job.fingerprint,
+        graph_rule=spec.graph_rule(job.settings),
+        paper=spec.paper,
+        split=Split(**counts, **hashes),
+        parameters=outcome.parameters if outcome else None,
+        checkpoint_bytes=outcome.checkpoint_bytes if outcome else None,
+        epochs_run=outcome.epochs_run if outcome else None,
+        best_epoch=outcome.best_epoch if outcome else None,
+        metrics=outcome.metrics if outcome else None,
+        times=outcome.times if outcome else None,
+        memory=Memory(host_bytes=machine.peak_memory(), device_bytes=device_bytes),
+        machine=machine.machine(job.device, job.threads, job.workers),
+        versions=machine.versions(),
+        git_commit=machine.git_commit(),
+        started_at=started,
+        predictions_sha256=hashlib.sha256(predictions_bytes(outcome.predictions)).hexdigest() if outcome else None,
+    )

@@ -1,0 +1,141 @@
+"""What a result is: one fold of one model on one task, as a validated record. Needs no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Sha256 = str
+Status = Literal["complete", "failed", "out-of-memory"]
+SettingValue = bool | int | float | str
+
+
+class Strict(BaseModel):
+    """Unknown fields are refused, numbers must be finite, nothing changes after creation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Scores(Strict):
+    """Errors in the target's unit."""
+
+    mae: float = Field(ge=0)
+    rmse: float = Field(ge=0)
+    r2: float | None
+
+
+class Metrics(Strict):
+    """Scores of the three parts."""
+
+    train: Scores
+    validation: Scores
+    test: Scores
+
+
+class Split(Strict):
+    """How many crystals each part has, and sha256 of their sorted ids, one a line."""
+
+    n_train: int = Field(ge=1)
+    n_validation: int = Field(ge=1)
+    n_test: int = Field(ge=1)
+    train_sha256: Sha256
+    validation_sha256: Sha256
+    test_sha256: Sha256
+
+
+class Duration(Strict):
+    """Seconds by the clock on the wall, and of the device: processor time, or a GPU's synchronised time."""
+
+    wall_s: float = Field(ge=0)
+    device_s: float = Field(ge=0)
+
+
+class Times(Strict):
+    """What each phase took. Graph building is the time when it was computed, also where a cache spared it."""
+
+    graphs_wall_s: float = Field(ge=0)
+    training: Duration
+    inference: Duration
+    """On the test part."""
+
+
+class Memory(Strict):
+    """Peak bytes of the process that ran the fold, and of the device."""
+
+    host_bytes: int | None
+    device_bytes: int | None
+
+
+class Machine(Strict):
+    """Where it ran."""
+
+    processor: str
+    cores: int
+    memory_bytes: int
+    system: str
+    device: str
+    """"cpu", or the name of the GPU."""
+    threads: int
+    workers: int
+
+
+class JobKey(Strict):
+    """What decides the result of a fold: the same key and the same model source give the same numbers."""
+
+    task: str
+    dataset: str
+    target: str
+    unit: str
+    dataset_hash: Sha256
+    model: str
+    settings: dict[str, SettingValue]
+    profile: str
+    protocol: str
+    fold: int = Field(ge=0)
+    seed: int
+
+    @property
+    def run_id(self) -> str:
+        """Short name of the run that this fold belongs to: profile, protocol, seed and a hash of the rest."""
+        digest = hashlib.sha256(json.dumps([self.dataset_hash, self.settings], sort_keys=True).encode()).hexdigest()
+        protocol = "".join(c if c.isalnum() else "-" for c in self.protocol).strip("-")
+        return f"{self.profile}_{protocol}_seed{self.seed}_{digest[:8]}"
+
+
+class Record(Strict):
+    """One fold, done or failed."""
+
+    schema_version: Literal[1] = 1
+    key: JobKey
+    status: Status
+    reason: str | None = None
+    model_fingerprint: Sha256
+    graph_rule: str
+    paper: str
+    split: Split
+    parameters: int | None
+    checkpoint_bytes: int | None
+    epochs_run: int | None
+    best_epoch: int | None
+    metrics: Metrics | None
+    times: Times | None
+    memory: Memory
+    machine: Machine
+    versions: dict[str, str]
+    git_commit: str | None
+    started_at: datetime
+    predictions_sha256: Sha256 | None
+
+    @model_validator(mode="after")
+    def _complete_means_complete(self) -> Record:
+        needed = ("metrics", "times", "parameters", "checkpoint_bytes", "epochs_run", "predictions_sha256")
+        missing = [name for name in needed if getattr(self, name) is None]
+        if self.status == "complete" and missing:
+            raise ValueError(f"a complete record needs {', '.join(missing)}")
+        if self.status != "complete" and not self.reason:
+            raise ValueError(f"a record with status '{self.status}' needs a reason")
+        return self

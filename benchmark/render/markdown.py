@@ -1,0 +1,198 @@
+"""The markdown leaderboard: an index, and one page a task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from tabulate import tabulate
+
+from benchmark.records import Record
+from benchmark.scores import Run, ScoredRun
+from benchmark.store import write_atomically
+
+COLUMNS = (
+    "model", "MAE", "RMSE", "R²", "folds", "training time / fold", "inference / 1,000 crystals",
+    "parameters", "epochs", "device",
+)  # fmt: skip
+
+READING = (
+    "± is the standard deviation over folds. Rows are in order of their mean; a difference smaller than the spread is "
+    "not a difference. Times are comparable on one machine only; peak memory, splits and settings are in the records."
+)
+
+
+def write_pages(runs: Sequence[ScoredRun], root: Path) -> list[Path]:
+    """Write `README.md` and `tasks/<task>.md` below `root`, each atomically; returns their paths."""
+    pages = {root / "README.md": index_page(runs)}
+    for task, group in by_task(runs):
+        pages[root / page_of(task)] = task_page(task, group)
+    for path, text in pages.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode())
+    return list(pages)
+
+
+def page_of(task: str) -> str:
+    """Path of a task's page, below the root."""
+    return f"tasks/{task}.md"
+
+
+def by_task(runs: Iterable[ScoredRun]) -> list[tuple[str, list[ScoredRun]]]:
+    """Runs grouped by task."""
+    ordered = sorted(runs, key=lambda r: r.run.first.key.task)
+    return [(task, list(group)) for task, group in groupby(ordered, key=lambda r: r.run.first.key.task)]
+
+
+def contests(runs: Iterable[ScoredRun]) -> list[tuple[str, list[ScoredRun]]]:
+    """The runs of one task that may be compared: same data, profile, protocol and seed; best first."""
+
+    def title(scored: ScoredRun) -> str:
+        key = scored.run.first.key
+        return f"{key.profile}, {key.protocol}, seed {key.seed}, data {key.dataset_hash[:8]}"
+
+    ordered = sorted(runs, key=lambda r: (title(r), r.mae[0]))
+    return [(name, list(group)) for name, group in groupby(ordered, key=title)]
+
+
+def index_page(runs: Sequence[ScoredRun]) -> str:
+    """Test MAE of every model on every task."""
+    models = sorted({r.run.first.key.model for r in runs})
+    rows = []
+    for task, task_runs in by_task(runs):
+        for title, contest in contests(task_runs):
+            key = contest[0].run.first.key
+            cells = [best_cell([r for r in contest if r.run.first.key.model == model]) for model in models]
+            rows.append([f"[{task}]({page_of(task)})", key.unit, crystals(contest[0].run.first), title, *cells])
+    header = ["task", "unit", "crystals", "profile, protocol", *models]
+    table = tabulate(rows, header, tablefmt="github", disable_numparse=True)
+    return (
+        f"# Leaderboard\n\nMean absolute error on crystals never seen in training, by task and model.\n\n{table}\n\n{READING}\n"
+    )
+
+
+def task_page(task: str, runs: Sequence[ScoredRun]) -> str:
+    """One table for each set of runs that may be compared, with its provenance and its failures."""
+    unit = runs[0].run.first.key.unit
+    parts = [f"# {task}\n\nErrors in {unit}. {READING}"]
+    for title, contest in contests(runs):
+        parts.append(f"## {title}\n\n{contest_table(contest, 'github')}")
+        parts += failures(contest)
+        parts.append(provenance(contest))
+    return "\n\n".join(parts) + "\n"
+
+
+def contest_table(contest: Sequence[ScoredRun], style: str) -> str:
+    """The rows of one contest, best first."""
+    labels = run_labels([scored.run for scored in contest])
+    rows = [[label, *row(scored)] for label, scored in zip(labels, contest, strict=True)]
+    return tabulate(rows, COLUMNS, tablefmt=style, disable_numparse=True, colalign=("left", *["right"] * 8, "left"))
+
+
+def row(scored: ScoredRun) -> list[str]:
+    """The cells of a run after its label; a run without any complete fold shows its status."""
+    run = scored.run
+    device = device_cell(run.first)
+    if not scored.scores:
+        return [run.first.status, "", "", folds_cell(run), "", "", "", "", device]
+    times = [r.times for r in run.complete if r.times]
+    inference = [1000 * t.inference.wall_s / r.split.n_test for t, r in zip(times, run.complete, strict=True)]
+    r2 = [s.r2 for s in scored.scores if s.r2 is not None]
+    parameters = sorted({r.parameters for r in run.complete if r.parameters is not None})
+    return [
+        plus_minus(*scored.mae),
+        plus_minus(*run.mean_and_std(s.rmse for s in scored.scores)),
+        f"{run.mean_and_std(r2)[0]:.3f}" if r2 else "",
+        folds_cell(run),
+        seconds(run.mean_and_std(t.training.wall_s for t in times)[0]),
+        seconds(run.mean_and_std(inference)[0]),
+        " – ".join(f"{p:,}" for p in dict.fromkeys((parameters[0], parameters[-1]))),
+        str(run.complete[0].epochs_run or ""),
+        device,
+    ]
+
+
+def run_labels(runs: Sequence[Run]) -> list[str]:
+    """The model's name; where one model stands there several times, with the settings in which those runs differ."""
+    labels = []
+    for run in runs:
+        key = run.first.key
+        others = [r.first.key.settings for r in runs if r.first.key.model == key.model]
+        differing = [n for n, v in key.settings.items() if any(other.get(n) != v for other in others)]
+        settings = ", ".join(f"{name}={key.settings[name]}" for name in differing)
+        labels.append(escape(f"{key.model} ({settings})" if settings else key.model))
+    return labels
+
+
+def best_cell(runs: Sequence[ScoredRun]) -> str:
+    """MAE of the best of a model's runs, or its status; empty where it was not run."""
+    return (plus_minus(*runs[0].mae) if runs[0].scores else runs[0].run.first.status) if runs else ""
+
+
+def failures(contest: Sequence[ScoredRun]) -> list[str]:
+    """A list of the folds that failed, each with its reason; empty where there are none."""
+    failed = [record for scored in contest for record in scored.run.folds if record.status != "complete"]
+    lines = [f"- {r.key.model}, fold {r.key.fold}: {r.status}: {escape(r.reason or '')}" for r in failed]
+    return ["Folds without a score:\n\n" + "\n".join(lines)] if lines else []
+
+
+def provenance(contest: Sequence[ScoredRun]) -> str:
+    """Who, where, with what: enough to run it again."""
+    first = contest[0].run.first
+    records = [record for scored in contest for record in scored.run.folds]
+    commits = sorted({(r.git_commit or "unknown")[:12] + ("+changes" if "+" in (r.git_commit or "") else "") for r in records})
+    versions = ", ".join(f"{name} {version}" for name, version in first.versions.items())
+    machines = sorted({f"{r.machine.processor}, {r.machine.cores} cores, {r.machine.system}" for r in records})
+    key = first.key
+    protocol = key.protocol.split("(")[0].split()[0]
+    folds = f" --folds {max(len(s.run.folds) for s in contest)}" if protocol != "published" else ""
+    command = (
+        f"python -m benchmark run --task {key.task} --profile {key.profile} --protocol {protocol}{folds} --seed {key.seed}"
+    )
+    rules = "; ".join(f"{s.run.first.key.model}: {s.run.first.graph_rule}" for s in contest)
+    return "\n".join(
+        [
+            f"- {crystals(first)} crystals; dataset sha256 `{key.dataset_hash}`",
+            f"- graph rules: {escape(rules)}",
+            f"- machine: {escape('; '.join(machines))}",
+            f"- versions: {escape(versions)}; commit {', '.join(commits)}",
+            f"- again: `{command}`",
+        ]
+    )
+
+
+def crystals(record: Record) -> str:
+    """Crystals with a value, all parts together."""
+    return f"{record.split.n_train + record.split.n_validation + record.split.n_test:,}"
+
+
+def folds_cell(run: Run) -> str:
+    """Complete folds, of those tried."""
+    return str(len(run.folds)) if len(run.complete) == len(run.folds) else f"{len(run.complete)} of {len(run.folds)}"
+
+
+def device_cell(record: Record) -> str:
+    """The device and how many threads it had."""
+    threads = record.machine.threads
+    return escape(record.machine.device) + (
+        f", {threads} thread{'s' * (threads > 1)}" if record.machine.device == "cpu" else ""
+    )
+
+
+def plus_minus(mean: float, std: float | None) -> str:
+    """Four significant digits, the spread to the same decimals."""
+    decimals = max(0, 4 - len(f"{int(abs(mean))}".lstrip("0")))
+    return f"{mean:.{decimals}f}" + (f" ± {std:.{decimals}f}" if std is not None else "")
+
+
+def seconds(value: float) -> str:
+    """A duration with three significant digits."""
+    return f"{value:.3g} s" if value < 1000 else f"{value:,.0f} s"
+
+
+def escape(text: str) -> str:
+    """Text from a record, harmless inside a markdown table."""
+    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;"), ("\n", " ")):
+        text = text.replace(sign, entity)
+    return text

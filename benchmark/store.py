@@ -1,0 +1,127 @@
+"""Where records live: `<root>/records/<task>/<model>/<run>/fold-<k>.json`, predictions beside them in Parquet."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from pydantic import ValidationError
+
+from benchmark.records import JobKey, Record
+from datasets.errors import BenchmarkError, InputError
+
+PREDICTION_COLUMNS = ["id", "fold", "target", "prediction"]
+
+
+@dataclass(frozen=True)
+class Store:
+    """A directory of records: a user's `runs`, or the published `leaderboards`."""
+
+    root: Path
+
+    def path(self, key: JobKey) -> Path:
+        """The record of a fold."""
+        return self.root / "records" / key.task / key.model / key.run_id / f"fold-{key.fold:02d}.json"
+
+    def require_writable(self) -> None:
+        """Raise InputError now, rather than after the first fold, where nothing can be written."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            probe = self.root / f".probe-{os.getpid()}"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise InputError(f"cannot write to {self.root} ({error.strerror}); choose another directory with --out") from None
+
+    def write(self, record: Record, predictions: pd.DataFrame | None) -> None:
+        """Write predictions, then the record, each atomically: a record that exists has its predictions.
+
+        Raises:
+            BenchmarkError: the disk is full or not writable; nothing half-written is left.
+        """
+        path = self.path(record.key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if predictions is not None:
+                write_atomically(path.with_suffix(".parquet"), predictions_bytes(predictions))
+            write_atomically(path, (record.model_dump_json(indent=1) + "\n").encode())
+        except OSError as error:
+            raise BenchmarkError(
+                f"cannot write {path} ({error.strerror}); finished folds are kept, run the same command again to go on"
+            ) from None
+
+    def read(self, path: Path) -> Record:
+        """A validated record. Raises InputError naming the file and what is wrong with it."""
+        try:
+            record = Record.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "record"
+            raise InputError(f"{path}: {where}: {first['msg']}") from None
+        if self.path(record.key) != path:
+            raise InputError(f"{path}: its key belongs at {self.path(record.key)}")
+        return record
+
+    def predictions(self, record: Record) -> pd.DataFrame:
+        """Id, fold, target and prediction of every test crystal.
+
+        Raises:
+            InputError: the file is missing or not the one that the record names.
+        """
+        path = self.path(record.key).with_suffix(".parquet")
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{path}: predictions cannot be read ({error.strerror})") from None
+        if hashlib.sha256(data).hexdigest() != record.predictions_sha256:
+            raise InputError(f"{path}: not the predictions that its record names (sha256 differs)")
+        frame = pd.read_parquet(io.BytesIO(data))
+        if list(frame.columns) != PREDICTION_COLUMNS:
+            raise InputError(f"{path}: columns {list(frame.columns)}, expected {PREDICTION_COLUMNS}")
+        return frame
+
+    def finished(self, key: JobKey, fingerprint: str) -> bool:
+        """Whether this fold is complete, intact, and of the same model source."""
+        path = self.path(key)
+        if not path.exists():
+            return False
+        try:
+            record = self.read(path)
+            if record.status != "complete" or record.model_fingerprint != fingerprint or record.key != key:
+                return False
+            self.predictions(record)
+        except InputError:
+            return False
+        return True
+
+    def records(self) -> Iterator[Record]:
+        """Every record, in order of its path. Raises InputError at the first invalid one."""
+        for path in sorted((self.root / "records").rglob("fold-*.json")):
+            yield self.read(path)
+
+
+def predictions_bytes(predictions: pd.DataFrame) -> bytes:
+    """The Parquet file of a fold's predictions; the same predictions give the same bytes."""
+    buffer = io.BytesIO()
+    predictions[PREDICTION_COLUMNS].to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write beside the file, then rename over it; a reader sees the old or the new file, never a part."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,80 @@
+"""Tasks: one target of one dataset, with its unit and the crystals that have a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmark.folds import Fold, Protocol, make_fold
+from datasets import registry
+from datasets.crystals import Crystals
+from datasets.errors import InputError, unknown_name
+
+
+@dataclass(frozen=True)
+class Task:
+    """`source` is what `datasets.registry.get` takes: a dataset's name or a folder's path."""
+
+    source: str
+    dataset: str
+    target: str
+    unit: str
+
+    @property
+    def name(self) -> str:
+        """`dataset/target`."""
+        return f"{self.dataset}/{self.target}"
+
+    def load(self) -> TaskData:
+        """The crystals that have a value of the target. Raises what loading the dataset raises."""
+        crystals = registry.load(self.source)
+        present = crystals.targets[self.target].notna().to_numpy()
+        if not present.any():
+            raise InputError(f"{self.name}: no crystal has a value")
+        column = registry.get(self.source).card.split_column
+        published = crystals.targets[column].to_numpy()[present] if column else None
+        kept = crystals if present.all() else crystals.take(present)
+        return TaskData(self, kept, kept.targets[self.target].to_numpy(), published, crystals.content_hash)
+
+
+@dataclass(frozen=True, eq=False)
+class TaskData:
+    """n crystals and their targets (n,), and the hash of the whole dataset they come from."""
+
+    task: Task
+    crystals: Crystals
+    targets: np.ndarray
+    published: np.ndarray | None
+    dataset_hash: str
+
+    def fold(self, protocol: Protocol, number: int, seed: int) -> Fold:
+        """Row numbers of fold `number`; an InputError names the task."""
+        try:
+            return make_fold(self.crystals.ids, protocol, number, seed, self.published)
+        except InputError as error:
+            raise InputError(f"{self.task.name}: {error}") from None
+
+
+def tasks_of(source: str) -> list[Task]:
+    """Every task of a dataset (a name, or a folder's path); nothing is loaded but the card."""
+    card = registry.get(source).card
+    return [Task(source, card.name, target, unit) for target, unit in card.targets.items()]
+
+
+def find_tasks(text: str) -> list[Task]:
+    """The tasks that `dataset/target`, a dataset's name or a folder's path stands for.
+
+    Raises:
+        InputError: nothing has that name; the nearest are suggested.
+    """
+    every = [task for name in registry.registered() for task in tasks_of(name)]
+    exact = [task for task in every if text in (task.name, task.dataset)]
+    if exact:
+        return exact
+    try:
+        return tasks_of(text)
+    except InputError:
+        if "no dataset" in text:
+            raise
+    raise unknown_name("task", text, {task.name for task in every} | {task.dataset for task in every})

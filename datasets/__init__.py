@@ -1,0 +1,1 @@
+"""What is predicted: crystals, their targets and their neighbours, as columns. Imports neither torch nor DGL."""

@@ -1,0 +1,201 @@
+"""Structure files of other programs (CIF, POSCAR, XYZ, ASE JSON) as cells; a failure is one line naming the file."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from datasets.crystals import Cell, cell_of_atoms, cell_of_structure
+from datasets.errors import BenchmarkError, InputError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+SUFFIXES = {
+    ".cif": "CIF", ".vasp": "POSCAR", ".poscar": "POSCAR", ".contcar": "POSCAR",
+    ".xyz": "XYZ", ".extxyz": "XYZ", ".json": "ASE JSON",
+}  # fmt: skip
+POOL_ABOVE = 500
+CHUNK = 64
+HEAVIEST = 118
+FLATTEST = 1e-8
+
+
+def format_of(path: Path) -> str | None:
+    """The format a file's name promises (`mp-1.cif`, `POSCAR`, `CONTCAR_2`), None where it is no structure file."""
+    if path.name.startswith(("POSCAR", "CONTCAR")):
+        return SUFFIXES.get(path.suffix.lower(), "POSCAR")
+    return SUFFIXES.get(path.suffix.lower())
+
+
+def read_structure(path: str | Path, name: str | None = None) -> Cell:
+    """Read the one structure of a file.
+
+    CIF and POSCAR are periodic, extended XYZ and ASE JSON as the file says; a plain XYZ has no cell: not periodic.
+
+    Args:
+        path: the file; its name decides the format.
+        name: what errors call it (default: the path).
+
+    Returns:
+        (lattice (3, 3) in Å, pbc (3,), atomic numbers (n,), fractional coordinates (n, 3)).
+
+    Raises:
+        InputError: one line that names the file: unreadable, truncated, of no known format, empty, more than one
+            structure, a partially occupied site, an unknown element, no atoms, a coordinate that is not finite or
+            lattice vectors that span no volume.
+    """
+    path = Path(path)
+    name = name or str(path)
+    kind = format_of(path)
+    if kind is None:
+        raise InputError(f"{name}: not a structure file; expected {', '.join(SUFFIXES)} or POSCAR")
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read ({error.strerror})") from error
+    return parse_structure(text, kind, name)
+
+
+def parse_structure(text: str, kind: str, name: str) -> Cell:
+    """The one structure of a file's text; `kind` is a value of `SUFFIXES`.
+
+    Raises:
+        InputError: as `read_structure`.
+    """
+    if not text.strip():
+        raise InputError(f"{name}: the file is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            cell = _PARSERS[kind](text, name)
+    except InputError:
+        raise
+    except Exception as error:  # parsers of other people raise anything on a bad file
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputError(f"{name}: not a readable {kind} file; damaged or truncated? ({reason})") from error
+    return checked(cell, name)
+
+
+def read_many(paths: Sequence[str | Path], names: Sequence[str] | None = None) -> list[Cell]:
+    """Read many structure files, in order; above `POOL_ABOVE` of them in a pool of processes.
+
+    Args:
+        paths: the files.
+        names: what errors call each (default: its path).
+
+    Raises:
+        InputError: that of the first file, in order, that cannot be read.
+        BenchmarkError: a worker process died.
+    """
+    names = [str(path) for path in paths] if names is None else names
+    if len(paths) <= POOL_ABOVE:
+        return [read_structure(path, name) for path, name in zip(paths, names, strict=True)]
+    try:
+        with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+            return list(pool.map(read_structure, paths, names, chunksize=CHUNK))
+    except BrokenProcessPool as error:
+        cause = "out of memory, or a script without `if __name__ == '__main__':`"
+        raise BenchmarkError(f"a process that reads structure files died ({cause})") from error
+
+
+def checked(cell: Cell, name: str) -> Cell:
+    """The cell itself, if it can be a crystal.
+
+    Raises:
+        InputError: it has no atoms, an unknown element, a value that is not finite, or a flat lattice.
+    """
+    lattice, _, numbers, frac_coords = cell
+    if len(numbers) == 0:
+        raise InputError(f"{name}: no atoms")
+    unknown = (numbers < 1) | (numbers > HEAVIEST)
+    if unknown.any():
+        raise InputError(f"{name}: atom {int(unknown.argmax())} is of no known element")
+    if not np.isfinite(lattice).all():
+        raise InputError(f"{name}: a lattice vector is not finite")
+    if abs(np.linalg.det(lattice)) <= FLATTEST * np.linalg.norm(lattice, axis=1).prod():
+        raise InputError(f"{name}: the lattice vectors span no volume")
+    infinite = ~np.isfinite(frac_coords).all(axis=1)
+    if infinite.any():
+        raise InputError(f"{name}: a coordinate of atom {int(infinite.argmax())} is not finite")
+    return cell
+
+
+def _cif(text: str, name: str) -> Cell:
+    from pymatgen.io.cif import CifParser
+
+    parser = CifParser.from_str(text)
+    try:
+        structures = parser.parse_structures(primitive=False)
+    except ValueError as error:
+        raise ValueError(" ".join([*getattr(parser, "warnings", [])[-1:], str(error)])) from error
+    _require_one(len(structures), name)
+    cell = cell_of_structure(structures[0], name)
+    _require_formula(parser.as_dict(), cell[2], name)
+    return cell
+
+
+def _require_formula(blocks: dict[str, dict[str, object]], numbers: np.ndarray, name: str) -> None:
+    """Raise InputError where sites and declared formula disagree; X-ray structures may lack hydrogen."""
+    from pymatgen.core import Composition
+
+    declared = next((b["_chemical_formula_sum"] for b in blocks.values() if b.get("_chemical_formula_sum")), "?")
+    try:
+        formula = Composition(str(declared))
+    except ValueError:
+        return
+    heavy = {e.symbol: amount for e, amount in formula.items() if e.symbol not in ("H", "D", "T")}
+    sites = Composition({z: int((numbers == z).sum()) for z in np.unique(numbers) if z > 1})
+    if heavy and not Composition(heavy).fractional_composition.almost_equals(sites.fractional_composition, rtol=1e-3):
+        raise InputError(f"{name}: {sites.formula} by its sites but {declared} by its formula line; truncated?")
+
+
+def _poscar(text: str, name: str) -> Cell:
+    return _only(_ase_images(text, "vasp"), name)
+
+
+def _xyz(text: str, name: str) -> Cell:
+    header = "".join(text.splitlines()[1:2])
+    extended = "Lattice=" in header or "Properties=" in header
+    return _only(_ase_images(text, "extxyz" if extended else "xyz"), name)
+
+
+def _ase_images(text: str, form: str) -> list[Atoms]:
+    from ase.io import read
+
+    images = read(io.StringIO(text), index=":", format=form)
+    return images if isinstance(images, list) else [images]
+
+
+def _ase_json(text: str, name: str) -> Cell:
+    from ase import Atoms
+    from ase.io.jsonio import decode
+
+    table = decode(text)
+    if not isinstance(table, dict) or "ids" not in table:
+        raise InputError(f"{name}: JSON, but not of ASE's atoms")
+    rows = [table[int(row)] for row in table["ids"]]
+    return _only([Atoms(r["numbers"], positions=r["positions"], cell=r["cell"], pbc=r["pbc"]) for r in rows], name)
+
+
+def _only(images: Sequence[Atoms], name: str) -> Cell:
+    _require_one(len(images), name)
+    return cell_of_atoms(images[0], name)
+
+
+def _require_one(count: int, name: str) -> None:
+    if count != 1:
+        raise InputError(f"{name}: {count} structures in one file; expected one")
+
+
+_PARSERS: dict[str, Callable[[str, str], Cell]] = {
+    "CIF": _cif, "POSCAR": _poscar, "XYZ": _xyz, "ASE JSON": _ase_json,
+}  # fmt: skip

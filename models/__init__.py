@@ -1,0 +1,1 @@
+"""How it is predicted: one model family a file, all behind one small contract. Imports datasets, never benchmark."""

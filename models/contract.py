@@ -1,0 +1,214 @@
+"""The contract between a model and everything that trains, scores or stores it."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar, get_args, get_type_hints
+
+import numpy as np
+
+from datasets.crystals import Crystals
+from datasets.errors import BenchmarkError, InputError, unknown_name
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one pass over the training crystals showed; errors are mean absolute, in the target's unit."""
+
+    number: int
+    of: int
+    training_loss: float
+    validation_mae: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The outcome of `fit`: every epoch in order, and the number of the one whose weights were kept."""
+
+    history: tuple[Epoch, ...] = ()
+    best_epoch: int = 0
+
+
+OnEpoch = Callable[[Epoch], None]
+
+
+class TrainingDiverged(BenchmarkError):
+    """The loss stopped being a number."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Hyperparameters of a model; each model extends this with its own frozen fields."""
+
+    def changed(self, changes: Mapping[str, str]) -> Settings:
+        """A copy with fields set from text, as given on the command line.
+
+        Raises:
+            InputError: no such field, or the text is not of the field's type.
+        """
+        hints = get_type_hints(type(self))
+        known = {field.name: hints[field.name] for field in fields(self)}
+        values: dict[str, Any] = {}
+        for name, text in changes.items():
+            if name not in known:
+                raise unknown_name("setting", name, known)
+            values[name] = _parsed(name, text, known[name])
+        return replace(self, **values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON values."""
+        return asdict(self)
+
+
+def _parsed(name: str, text: str, hint: Any) -> Any:
+    choices = get_args(hint)
+    if choices:
+        if text not in choices:
+            raise InputError(f"setting {name}='{text}': choose one of {', '.join(map(str, choices))}")
+        return text
+    try:
+        return hint(text)
+    except ValueError:
+        raise InputError(f"setting {name}='{text}' is not of type {hint.__name__}") from None
+
+
+S = TypeVar("S", bound=Settings)
+Inputs = TypeVar("Inputs")
+
+
+class Model(ABC, Generic[S, Inputs]):
+    """A regressor from crystals to one number each.
+
+    A model is built from its settings alone; what depends on data (the target scaler, the elements it knows) is
+    learnt by `fit` from training rows only and saved with the weights.
+    """
+
+    settings_class: ClassVar[type[Settings]]
+
+    def __init__(self, settings: S, device: str = "cpu") -> None:
+        self.settings = settings
+        self.device = device
+
+    @property
+    @abstractmethod
+    def n_parameters(self) -> int | None:
+        """Trainable numbers; None before `fit` where the data decide it."""
+
+    @abstractmethod
+    def prepare(self, crystals: Crystals) -> Inputs:
+        """Turn crystals into what `fit` and `predict` read (a graph table, a matrix of descriptors).
+
+        Raises:
+            InputError: a crystal cannot be represented; the line names it.
+        """
+
+    @abstractmethod
+    def preparation_seconds(self, inputs: Inputs) -> float:
+        """Wall-clock seconds that `prepare` took when these inputs were computed, not read from the cache."""
+
+    @abstractmethod
+    def fit(
+        self,
+        inputs: Inputs,
+        targets: np.ndarray,
+        train: np.ndarray,
+        validation: np.ndarray,
+        seed: int,
+        on_epoch: OnEpoch = lambda epoch: None,
+    ) -> Fitted:
+        """Fit to `targets` (n,) at rows `train`; choose between epochs by rows `validation`.
+
+        Raises:
+            TrainingDiverged: the loss is not finite.
+        """
+
+    @abstractmethod
+    def predict(self, inputs: Inputs, rows: np.ndarray) -> np.ndarray:
+        """(len(rows),) float64 predictions in the target's unit."""
+
+    @abstractmethod
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything learnt, as arrays by name."""
+
+    @abstractmethod
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state` returned."""
+
+    def save(self, path: str | Path) -> None:
+        """Write settings and learnt arrays as one safetensors file."""
+        from safetensors.numpy import save_file
+
+        arrays = {name: np.ascontiguousarray(array) for name, array in self.state().items()}
+        save_file(arrays, path, {"model": type(self).__name__, "settings": json.dumps(self.settings.as_dict())})
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "cpu") -> Model[S, Inputs]:
+        """Read a file written by `save`.
+
+        Raises:
+            InputError: the file is damaged or holds another kind of model.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, "numpy") as file:
+                metadata = file.metadata() or {}
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"{path}: not a readable checkpoint ({error})") from error
+        if metadata.get("model") != cls.__name__:
+            raise InputError(f"{path}: holds a {metadata.get('model', 'foreign')} model, not {cls.__name__}")
+        model = cls(cls.settings_class(**json.loads(metadata["settings"])), device)  # type: ignore[arg-type]
+        model.set_state(arrays)
+        return model
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model on the board: how to build it, what it costs by the paper, where it was published.
+
+    Attributes:
+        name: unique, lower case.
+        paper: citation.
+        model: the class that implements the contract.
+        profiles: settings by budget: "smoke" (seconds), "quick" (the default), "paper" (as published).
+        graph_rule: the inputs in words, from the settings.
+        published_parameters: layers → parameters of the published code; None where nothing was published.
+    """
+
+    name: str
+    paper: str
+    model: type[Model[Any, Any]]
+    profiles: Mapping[str, Settings]
+    graph_rule: Callable[[Any], str]
+    published_parameters: Callable[[int], int] | None = None
+
+    def settings(self, profile: str, changes: Mapping[str, str] | None = None) -> Settings:
+        """The settings of a profile with changes from the command line; InputError names what is unknown."""
+        if profile not in self.profiles:
+            raise unknown_name("profile", profile, self.profiles)
+        return self.profiles[profile].changed(changes or {})
+
+    def describe(self, layers: int | None = None) -> dict[str, Any]:
+        """Name, paper, graph rule, layers and parameters (ours, published) of the published network at that depth.
+
+        Layers and parameters are None where a model has no layers, or where its size depends on the data.
+        """
+        settings = self.profiles["paper"]
+        if layers is not None and hasattr(settings, "n_layers"):
+            settings = settings.changed({"n_layers": str(layers)})
+        depth = getattr(settings, "n_layers", None)
+        published = self.published_parameters
+        return {
+            "name": self.name,
+            "paper": self.paper,
+            "graph_rule": self.graph_rule(settings),
+            "n_layers": depth,
+            "parameters": self.model(settings).n_parameters,
+            "published_parameters": published(depth) if published and depth else None,
+        }

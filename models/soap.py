@@ -1,0 +1,378 @@
+"""SOAP baselines: one averaged descriptor a crystal, into a support vector regression or into CGCNN's head.
+
+After E. Abenza Severá, Application of Graph Neural Networks for the discovery of new materials for the cathode of
+batteries, UPM (2021), "the thesis" below. The descriptor is dscribe's power spectrum with the average taken before the
+sum over magnetic quantum numbers: p_{nn'l}^{Z1 Z2} ∼ Σ_m ⟨c_{nlm}^{Z1}⟩* ⟨c_{n'lm}^{Z2}⟩, ⟨·⟩ over the atoms.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import joblib
+import numpy as np
+import scipy.sparse as sp
+import torch
+import torch.nn.functional as F
+from ase.data import chemical_symbols
+from torch import Tensor, nn
+
+from datasets.cache import Arrays, cached
+from datasets.crystals import Crystals
+from datasets.errors import InputError
+from models.contract import Fitted, Model, ModelSpec, OnEpoch, Settings
+from models.training import Cut, Recipe, ScaledNetwork, predict_rows, train_network
+
+ELEMENTS = range(1, 119)
+"""dscribe leaves the columns of absent elements at exactly zero, so one layout serves every set of crystals."""
+
+CHUNK = 1000
+"""Crystals described in one go; also rows of the kernel matrix held at once."""
+
+
+@dataclass(frozen=True)
+class SoapSettings(Settings):
+    """The descriptor; the defaults are the thesis's."""
+
+    r_cut: float = 5.0
+    n_max: int = 1
+    l_max: int = 2
+
+    def __post_init__(self) -> None:
+        if not (1 < self.r_cut < math.inf and self.n_max >= 1 and 0 <= self.l_max <= 20):
+            raise InputError(
+                f"impossible descriptor: r_cut={self.r_cut}, n_max={self.n_max}, l_max={self.l_max}; "
+                "r_cut must be above 1 Å, n_max at least 1, l_max from 0 to 20"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class SoapTable:
+    """n crystals and their descriptors.
+
+    Attributes:
+        crystals: what was described.
+        matrix: (n, every pair of elements) float32; a crystal of k elements fills only their k (k + 1) / 2 blocks.
+        seconds: wall-clock time of the description, when it was made.
+    """
+
+    crystals: Crystals
+    matrix: sp.csr_array
+    seconds: float
+
+
+@lru_cache(maxsize=1)
+def descriptor(r_cut: float, n_max: int, l_max: int) -> Any:
+    """The dscribe object over all elements."""
+    from dscribe.descriptors import SOAP
+
+    return SOAP(r_cut=r_cut, n_max=n_max, l_max=l_max, average="inner", periodic=True, species=ELEMENTS)
+
+
+def describe(crystals: Crystals, settings: SoapSettings) -> SoapTable:
+    """One descriptor a crystal, periodic in the directions of its `pbc`; cached by structures, settings and code.
+
+    Raises:
+        InputError: a descriptor is not finite; the line names the crystal.
+    """
+    parameters = (settings.r_cut, settings.n_max, settings.l_max)
+    key = {
+        "structures": crystals.structure_hash,
+        "parameters": parameters,
+        "dscribe": importlib.metadata.version("dscribe"),
+        "code": hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
+    }
+
+    def build() -> Arrays:
+        chunks = [crystals.take(np.arange(len(crystals))[i : i + CHUNK]) for i in range(0, len(crystals), CHUNK)]
+        processes = min(joblib.cpu_count(), len(chunks) // 4) or 1
+        found = joblib.Parallel(n_jobs=processes)(joblib.delayed(_describe_chunk)(c, parameters) for c in chunks)
+        return _as_arrays(sp.vstack([_no_rows(parameters), *found], "csr"))
+
+    entry = cached("soap", key, build)
+    return SoapTable(crystals, _as_matrix(entry.arrays, _no_rows(parameters).shape[1]), entry.seconds)
+
+
+def _describe_chunk(crystals: Crystals, parameters: tuple[float, int, int]) -> sp.csr_array:
+    soap, rows = descriptor(*parameters), []
+    for row in range(len(crystals)):
+        atoms = crystals.to_atoms(row)
+        # dscribe misses neighbours of a periodic atom that stands more than a cell away from its own cell.
+        atoms.wrap()
+        vector = soap.create_single(atoms).astype(np.float32)
+        if not np.isfinite(vector).all():
+            raise InputError(f"crystal '{crystals.ids[row]}': its SOAP descriptor is not finite; remove the crystal")
+        rows.append(sp.csr_array(vector[None]))
+    return sp.vstack(rows, "csr")
+
+
+def _no_rows(parameters: tuple[float, int, int]) -> sp.csr_array:
+    return sp.csr_array((0, descriptor(*parameters).get_number_of_features()), dtype=np.float32)
+
+
+def _as_arrays(matrix: sp.csr_array) -> Arrays:
+    indices, indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
+    return {"data": matrix.data, "indices": indices, "indptr": indptr}
+
+
+def _as_matrix(arrays: Arrays, n_columns: int) -> sp.csr_array:
+    # scikit-learn takes 32-bit indices only; scipy picks them by itself where they suffice.
+    parts = (arrays["data"], arrays["indices"], arrays["indptr"])
+    return sp.csr_array(parts, shape=(len(arrays["indptr"]) - 1, n_columns))
+
+
+S = TypeVar("S", bound=SoapSettings)
+
+
+class SoapModel(Model[S, SoapTable]):
+    """A model on descriptors; its columns are those of the elements in the inputs that it was fitted on."""
+
+    def __init__(self, settings: S, device: str = "cpu") -> None:
+        super().__init__(settings, device)
+        self.species = np.empty(0, dtype=np.int64)
+
+    def prepare(self, crystals: Crystals) -> SoapTable:
+        """Describe the crystals, or read the descriptors from the cache.
+
+        Raises:
+            InputError: after `fit`, a crystal has an element that the fitted columns lack.
+        """
+        self._require_species(crystals)
+        return describe(crystals, self.settings)
+
+    def preparation_seconds(self, inputs: SoapTable) -> float:
+        """Time of the description."""
+        return inputs.seconds
+
+    def _features(self, inputs: SoapTable, rows: np.ndarray) -> sp.csr_array:
+        """(len(rows), F) descriptors in the columns of the fitted species."""
+        self._require_species(inputs.crystals)
+        return inputs.matrix[rows][:, self._columns()]
+
+    def _columns(self) -> np.ndarray:
+        soap = descriptor(self.settings.r_cut, self.settings.n_max, self.settings.l_max)
+        species = self.species.tolist()
+        blocks = [soap.get_location((a, b)) for i, a in enumerate(species) for b in species[i:]]
+        return np.concatenate([np.arange(block.start, block.stop) for block in blocks])
+
+    def _require_species(self, crystals: Crystals) -> None:
+        unknown = ~np.isin(crystals.atomic_numbers, self.species)
+        if len(self.species) and unknown.any():
+            atom = int(unknown.argmax())
+            row = int(np.searchsorted(crystals.offsets, atom, side="right")) - 1
+            raise InputError(
+                f"crystal '{crystals.ids[row]}': the model was fitted without the element "
+                f"{chemical_symbols[crystals.atomic_numbers[atom]]}; remove the crystal or fit on a set that has it"
+            )
+
+
+@dataclass(frozen=True)
+class SoapSVRSettings(SoapSettings):
+    """scikit-learn's defaults: `penalty` is its C; gamma "scale" is 1 / (F var(X)), "auto" 1 / F."""
+
+    penalty: float = 1.0
+    epsilon: float = 0.1
+    gamma: Literal["scale", "auto"] = "scale"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (0 < self.penalty < math.inf and 0 <= self.epsilon < math.inf):
+            raise InputError(f"impossible SVR: penalty={self.penalty} must be positive, epsilon={self.epsilon} not below 0")
+
+
+class SoapSVR(SoapModel[SoapSVRSettings]):
+    """y = Σ_i α_i exp(−γ |x − x_i|²) + b over the support vectors x_i.
+
+    By the published rule neither descriptors nor targets are scaled, so epsilon = 0.1 is in the target's unit and a
+    target of small spread (Poisson ratio) is fitted by a constant. Nothing is random: the seed has no effect.
+    """
+
+    settings_class = SoapSVRSettings
+
+    def __init__(self, settings: SoapSVRSettings, device: str = "cpu") -> None:
+        super().__init__(settings, device)
+        self.learnt: dict[str, np.ndarray] = {}
+
+    @property
+    def n_parameters(self) -> int | None:
+        """Dual coefficients, one a support vector, and the intercept; None before `fit`."""
+        return len(self.learnt["dual"]) + 1 if self.learnt else None
+
+    def fit(
+        self,
+        inputs: SoapTable,
+        targets: np.ndarray,
+        train: np.ndarray,
+        validation: np.ndarray,
+        seed: int,
+        on_epoch: OnEpoch = lambda epoch: None,
+    ) -> Fitted:
+        """Solve on the rows `train`; the validation rows are not used."""
+        from sklearn.svm import SVR
+
+        self.species = inputs.crystals.elements
+        x = self._features(inputs, train).astype(np.float64)
+        variance = x.multiply(x).mean() - x.mean() ** 2 if self.settings.gamma == "scale" else 1.0
+        gamma = 1 / (x.shape[1] * variance) if variance > 0 else 1.0
+        # The cache of kernel rows, in MB, changes the time alone.
+        svr = SVR(C=self.settings.penalty, epsilon=self.settings.epsilon, gamma=gamma, cache_size=1000)
+        svr.fit(x, targets[train])
+        self.learnt = {
+            **_as_arrays(x[svr.support_]),
+            "dual": sp.csr_array(svr.dual_coef_).toarray().ravel(),
+            "intercept": svr.intercept_,
+            "gamma": np.array([gamma]),
+        }
+        return Fitted()
+
+    def predict(self, inputs: SoapTable, rows: np.ndarray) -> np.ndarray:
+        """The sum over the support vectors."""
+        from sklearn.metrics.pairwise import rbf_kernel
+
+        x = self._features(inputs, rows).astype(np.float64)
+        support, gamma = _as_matrix(self.learnt, x.shape[1]), float(self.learnt["gamma"][0])
+        y = np.full(len(rows), self.learnt["intercept"][0])
+        if support.shape[0]:
+            for i in range(0, len(rows), CHUNK):
+                y[i : i + CHUNK] += rbf_kernel(x[i : i + CHUNK], support, gamma) @ self.learnt["dual"]
+        return y
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Support vectors, dual coefficients, intercept, gamma and species."""
+        return {**self.learnt, "species": self.species}
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over what `state` returned."""
+        self.learnt = {name: np.array(array) for name, array in state.items()}
+        self.species = self.learnt.pop("species")
+
+
+@dataclass(frozen=True)
+class SoapMLPSettings(Recipe, SoapSettings):
+    """The head and its training. Raw SOAP columns differ by orders of magnitude, which starves the head: `standardise`
+    "train" gives each zero mean and unit variance over the training rows; "none" is the thesis's, with its poor figures.
+    """
+
+    hidden: int = 128
+    standardise: Literal["none", "train"] = "train"
+
+    def __post_init__(self) -> None:
+        Recipe.__post_init__(self)
+        SoapSettings.__post_init__(self)
+
+
+class Head(nn.Module):
+    """CGCNN's layers after pooling: softplus → Linear → softplus → Linear, behind the scaler of the descriptors."""
+
+    def __init__(self, n_features: int, hidden: int) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+        self.conv_to_fc = nn.Linear(n_features, hidden)
+        self.fc_out = nn.Linear(hidden, 1)
+
+    def fit_scaler(self, x: sp.csr_array) -> None:
+        """Set mean and standard deviation of the columns; one that hardly varies keeps a standard deviation of 1."""
+        mean = x.mean(axis=0)
+        std = np.sqrt(np.maximum(x.multiply(x).mean(axis=0) - mean**2, 0))
+        self.shift.copy_(torch.from_numpy(mean))
+        self.scale.copy_(torch.from_numpy(np.where(std > 1e-6, std, 1.0)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, n_features) descriptors → (B,) predictions in units of the scaled target."""
+        hidden = self.conv_to_fc(F.softplus((x - self.shift) / self.scale))
+        return self.fc_out(F.softplus(hidden)).squeeze(-1)
+
+
+class SoapMLP(SoapModel[SoapMLPSettings]):
+    """CGCNN's head on the descriptor, trained by the shared loop."""
+
+    settings_class = SoapMLPSettings
+    network: ScaledNetwork | None = None
+
+    @property
+    def n_parameters(self) -> int | None:
+        """Trainable numbers; None before `fit`, as the species decide the width of the descriptor."""
+        return sum(p.numel() for p in self.network.parameters()) if self.network else None
+
+    def fit(
+        self,
+        inputs: SoapTable,
+        targets: np.ndarray,
+        train: np.ndarray,
+        validation: np.ndarray,
+        seed: int,
+        on_epoch: OnEpoch = lambda epoch: None,
+    ) -> Fitted:
+        """Draw fresh weights from `seed`, fit the scaler to the rows `train`, then run the shared training loop."""
+        torch.manual_seed(seed)
+        self.species = inputs.crystals.elements
+        self.network, head = self._fresh()
+        if self.settings.standardise == "train":
+            head.fit_scaler(self._features(inputs, train).astype(np.float64))
+        cut = self._cut(inputs)
+        return train_network(self.network, cut, self.settings, targets, train, validation, seed, on_epoch)
+
+    def predict(self, inputs: SoapTable, rows: np.ndarray) -> np.ndarray:
+        """Predictions in eval mode."""
+        assert self.network is not None, "fit or load first"
+        return predict_rows(self.network, self._cut(inputs), rows, self.settings.batch_size)
+
+    def _fresh(self) -> tuple[ScaledNetwork, Head]:
+        head = Head(len(self._columns()), self.settings.hidden)
+        return ScaledNetwork(head).to(self.device), head
+
+    def _cut(self, inputs: SoapTable) -> Cut:
+        x = self._features(inputs, np.arange(len(inputs.crystals)))
+        # Sparse until the batch: dense, 36,737 crystals of 87 elements would take 1.7 GB.
+        return lambda rows: torch.from_numpy(x[rows.cpu().numpy()].toarray()).to(self.device)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Weights, both scalers and the species."""
+        assert self.network is not None, "fit or load first"
+        tensors = {name: tensor.cpu().numpy() for name, tensor in self.network.state_dict().items()}
+        return {**tensors, "species": self.species}
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over weights, both scalers and the species."""
+        tensors = {name: torch.from_numpy(np.array(array)) for name, array in state.items()}
+        self.species = tensors.pop("species").numpy()
+        self.network, _ = self._fresh()
+        self.network.load_state_dict(tensors)
+
+
+def _rule(settings: SoapSettings) -> str:
+    return f"SOAP(r_cut {settings.r_cut:g} Å, n_max {settings.n_max}, l_max {settings.l_max}, averaged over atoms)"
+
+
+THESIS = "E. Abenza Severá, Application of Graph Neural Networks for the discovery of new materials …, UPM (2021)"
+
+MODELS = [
+    ModelSpec(
+        name="soap-svr",
+        paper=THESIS,
+        model=SoapSVR,
+        profiles={profile: SoapSVRSettings() for profile in ("smoke", "quick", "paper")},
+        graph_rule=_rule,
+    ),
+    ModelSpec(
+        name="soap-mlp",
+        paper=THESIS,
+        model=SoapMLP,
+        profiles={
+            "smoke": SoapMLPSettings(epochs=2, hidden=32),
+            "quick": SoapMLPSettings(),
+            "paper": SoapMLPSettings(
+                batch_size=256, optimizer="sgd", learning_rate=0.01, loss="mse", schedule="step", standardise="none"
+            ),
+        },
+        graph_rule=_rule,
+    ),
+]

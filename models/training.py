@@ -1,0 +1,162 @@
+"""One training loop for every torch network: scaled targets, best epoch on validation, no look at the test rows."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from datasets.errors import InputError
+from models.contract import Epoch, Fitted, OnEpoch, Settings, TrainingDiverged
+
+
+@dataclass(frozen=True)
+class Recipe(Settings):
+    """How a network is trained. The default is one recipe for all, so that networks are compared, not recipes."""
+
+    epochs: int = 30
+    batch_size: int = 64
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    learning_rate: float = 3e-3
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    loss: Literal["l1", "mse", "smooth-l1"] = "l1"
+    schedule: Literal["one-cycle", "plateau", "step"] = "one-cycle"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 1 or not 0 < self.learning_rate < math.inf:
+            raise InputError(
+                f"impossible recipe: epochs={self.epochs}, batch_size={self.batch_size}, "
+                f"learning_rate={self.learning_rate}; all must be positive"
+            )
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "l1": F.l1_loss,
+    "mse": F.mse_loss,
+    "smooth-l1": F.smooth_l1_loss,
+}
+
+Cut = Callable[[Tensor], Any]
+"""Rows (B,) → whatever the network takes."""
+
+
+class ScaledNetwork(nn.Module):
+    """A network with the scaler of its targets: y = std · network(x) + mean."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("std", torch.ones((), dtype=torch.float64))
+
+    def fit_scaler(self, targets: np.ndarray) -> None:
+        """Set mean and standard deviation; a constant target keeps a standard deviation of 1."""
+        std = float(np.std(targets))
+        self.mean.fill_(float(np.mean(targets)))
+        self.std.fill_(std if std > 1e-12 else 1.0)
+
+    def forward(self, batch: Any) -> Tensor:
+        """(B,) float64 predictions in the target's unit."""
+        return self.std * self.network(batch).double() + self.mean
+
+
+def train_network(
+    network: ScaledNetwork,
+    cut: Cut,
+    recipe: Recipe,
+    targets: np.ndarray,
+    train: np.ndarray,
+    validation: np.ndarray,
+    seed: int,
+    on_epoch: OnEpoch,
+) -> Fitted:
+    """Train in place and leave the weights of the epoch with the lowest validation MAE.
+
+    The scaler is fitted on the training rows alone. With the same seed, data and thread count the result is the same.
+
+    Raises:
+        TrainingDiverged: the loss is not finite.
+    """
+    network.fit_scaler(targets[train])
+    device = network.mean.device
+    scaled = torch.from_numpy((targets - network.mean.item()) / network.std.item()).float().to(device)
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.from_numpy(train)
+    steps = math.ceil(len(train) / recipe.batch_size)
+    optimizer = _optimizer(network, recipe)
+    step_schedule, epoch_schedule = _schedules(optimizer, recipe, steps)
+    history: list[Epoch] = []
+    best, best_state = math.inf, copy.deepcopy(network.state_dict())
+    for number in range(1, recipe.epochs + 1):
+        start = time.perf_counter()
+        network.train()
+        order = rows[torch.randperm(len(rows), generator=generator)].to(device)
+        losses = []
+        for chunk in _batches(order, recipe.batch_size):
+            loss = LOSSES[recipe.loss](network.network(cut(chunk)), scaled[chunk])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            step_schedule()
+            losses.append(loss.detach() * len(chunk))
+        training_loss = float(torch.stack(losses).sum()) / len(train)
+        if not math.isfinite(training_loss):
+            raise TrainingDiverged(f"the loss is {training_loss} in epoch {number}; lower the learning rate")
+        error = float(np.abs(predict_rows(network, cut, validation, recipe.batch_size) - targets[validation]).mean())
+        epoch_schedule(error)
+        if error < best:
+            best, best_state = error, copy.deepcopy(network.state_dict())
+        history.append(Epoch(number, recipe.epochs, training_loss, error, time.perf_counter() - start))
+        on_epoch(history[-1])
+    network.load_state_dict(best_state)
+    return Fitted(tuple(history), min(history, key=lambda epoch: epoch.validation_mae).number)
+
+
+def predict_rows(network: ScaledNetwork, cut: Cut, rows: np.ndarray, batch_size: int) -> np.ndarray:
+    """(len(rows),) float64 predictions in eval mode."""
+    network.eval()
+    with torch.inference_mode():
+        order = torch.from_numpy(np.asarray(rows, dtype=np.int64)).to(network.mean.device)
+        return torch.cat([network(cut(chunk)) for chunk in order.split(batch_size)]).cpu().numpy()
+
+
+def _batches(order: Tensor, size: int) -> list[Tensor]:
+    """Chunks of `size`; a last chunk of one crystal joins the one before, as batch statistics need two."""
+    chunks = list(order.split(size))
+    if len(chunks) > 1 and len(chunks[-1]) == 1:
+        chunks[-2:] = [torch.cat(chunks[-2:])]
+    return chunks
+
+
+def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    parameters, rate, decay = network.parameters(), recipe.learning_rate, recipe.weight_decay
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(parameters, rate, momentum=recipe.momentum, weight_decay=decay)
+    kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
+    return kind(parameters, rate, weight_decay=decay)
+
+
+def _schedules(
+    optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int
+) -> tuple[Callable[[], None], Callable[[float], None]]:
+    """What to call after each step, and after each epoch with the validation MAE."""
+    if recipe.schedule == "one-cycle":
+        cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, recipe.epochs * steps)
+        return cycle.step, lambda error: None
+    if recipe.schedule == "step":
+        decay = torch.optim.lr_scheduler.MultiStepLR(optimizer, [100], 0.1)
+        return lambda: None, lambda error: decay.step()
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.8, patience=10, min_lr=1e-5, threshold=2e-4)
+    return lambda: None, plateau.step
