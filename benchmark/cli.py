@@ -25,20 +25,26 @@ app = typer.Typer(
 )
 app.add_typer(datasets_app, name="datasets")
 
+STOPPED = 130
+"""Exit code after Ctrl-C, as shells have it."""
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def main() -> None:
     """Run the command line and exit."""
-    logging.basicConfig(level=logging.WARNING, format="warning: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("datasets").setLevel(logging.INFO)
     try:
         code = app(standalone_mode=False)
+        if code == STOPPED:  # typer turns Ctrl-C into an exit code
+            raise KeyboardInterrupt
     except BenchmarkError as error:
         code = _fail(str(error), error.exit_code)
     except TyperException as error:
         code = _fail(f"{error.format_message()} (see --help)", 2)
     except (KeyboardInterrupt, typer.Abort):
-        code = _fail("stopped; finished folds are kept, run the same command again to go on", 130)
+        code = _fail("stopped; finished folds are kept, run the same command again to go on", STOPPED)
     except BrokenPipeError:
         code = 1
     except OSError as error:

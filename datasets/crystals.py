@@ -59,6 +59,13 @@ class Crystals:
             raise InputError(f"id '{self.ids[duplicated.argmax()]}' appears more than once; ids must be unique")
         if (np.diff(self.offsets) <= 0).any():
             raise InputError(f"crystal '{self.ids[np.diff(self.offsets).argmin()]}' has no atoms")
+        # The negation also catches a lattice that is not finite.
+        flat = ~(np.abs(np.linalg.det(self.lattice)) > 1e-6)
+        if flat.any():
+            raise InputError(f"crystal '{self.ids[flat.argmax()]}' has a lattice without volume")
+        finite = np.isfinite(self.frac_coords).all(axis=1)
+        if not finite.all():
+            raise InputError(f"crystal '{self.ids[self.row_of(finite.argmin())]}' has a coordinate that is not a finite number")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -76,6 +83,10 @@ class Crystals:
     def atoms_of(self, row: int) -> slice:
         """The slice of the atom columns that holds crystal `row`."""
         return slice(int(self.offsets[row]), int(self.offsets[row + 1]))
+
+    def row_of(self, atom: int | np.integer) -> int:
+        """The crystal that an atom, counted over the whole table, belongs to."""
+        return int(np.searchsorted(self.offsets, atom, side="right")) - 1
 
     def cart_coords(self, row: int) -> np.ndarray:
         """(atoms, 3) Cartesian coordinates of crystal `row` in Å."""

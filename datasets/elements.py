@@ -164,7 +164,7 @@ def require_features(crystals: Crystals, table: np.ndarray) -> None:
     known &= np.any(table, axis=1)[np.where(known, numbers, 0)]
     if not known.all():
         atom = int((~known).argmax())
-        row = int(np.searchsorted(crystals.offsets, atom, side="right")) - 1
+        row = crystals.row_of(atom)
         raise InputError(
             f"crystal '{crystals.ids[row]}': no features for the element with Z = {numbers[atom]}; remove the crystal"
         )

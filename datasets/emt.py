@@ -7,6 +7,7 @@ everywhere.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache, partial
@@ -17,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.crystals import Cell, Crystals
+from datasets.errors import InputError
 from datasets.registry import Card, Dataset, cache_dir
 
 if TYPE_CHECKING:
@@ -249,10 +251,11 @@ def compute(card: Card, generate: Generator, prefix: str) -> Crystals:
 def load(card: Card, generate: Generator, prefix: str) -> Crystals:
     """The set from the cache, or computed and cached where the cached file is missing, damaged or another one."""
     path = cache_dir() / f"{card.name}.parquet"
-    with suppress(Exception):  # whatever reading a damaged file raises, the set is rebuilt
+    with suppress(InputError):
         cached = Crystals.from_parquet(path)
         if cached.content_hash == card.content_hash:
             return cached
+    logging.getLogger(__name__).info("computing %s with ASE's EMT potential; only the first time", card.name)
     crystals = compute(card, generate, prefix)
     with suppress(OSError):  # a cache that cannot be written costs time, not the result
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -110,8 +110,10 @@ def find_neighbors(crystals: Crystals, rule: Rule, processes: int | None = None,
         allow_isolated: whether an atom may be without neighbours under `Radius` too.
 
     Raises:
-        InputError: under `Radius`, an atom has no neighbour; the line names the crystal and the atom.
+        InputError: there are no crystals, or under `Radius` an atom has no neighbour; the line names it.
     """
+    if not len(crystals):
+        raise InputError("no crystals to search for neighbours")
     code = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
     key = {"structures": crystals.structure_hash, "rule": repr(rule), "code": code}
     entry = cached("neighbors", key, lambda: search(crystals, rule, processes))
@@ -217,7 +219,7 @@ def _require_neighbors(crystals: Crystals, neighbors: Neighbors) -> None:
     degrees = neighbors.degrees(crystals)
     if (degrees == 0).any():
         atom = int((degrees == 0).argmax())
-        row = int(np.searchsorted(crystals.offsets, atom, side="right")) - 1
+        row = crystals.row_of(atom)
         raise InputError(
             f"crystal '{crystals.ids[row]}': atom {atom - crystals.offsets[row]} (Z = {crystals.atomic_numbers[atom]}) has "
             f"no neighbour within {neighbors.rule.cutoff:g} Å; raise the cutoff or remove the crystal"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from datasets.elements import cgcnn_features, magpie_features
 from datasets.neighbors import Nearest
 from models.batch import GraphBatch
-from models.contract import ModelSpec
+from models.contract import ModelSpec, require
 from models.graph_model import GraphModel
 from models.layers import GaussianExpansion
 from models.message_passing import add_ends, readout_mean, sum_incoming
@@ -33,6 +34,12 @@ class CGCNNSettings(Recipe):
     k: int = 12
     cutoff: float = 8.0
     ties: Literal["shell", "cut"] = "shell"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("n_layers", "width", "hidden", "k"):
+            require(self, name, "at least 1", getattr(self, name) >= 1)
+        require(self, "cutoff", "positive", 0 < self.cutoff < math.inf)
 
 
 class CrystalConvolution(nn.Module):

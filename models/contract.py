@@ -65,6 +65,12 @@ class Settings:
         return asdict(self)
 
 
+def require(settings: Settings, name: str, range_: str, holds: bool) -> None:
+    """Raise InputError saying which values a setting may have, unless it holds."""
+    if not holds:
+        raise InputError(f"setting {name}={getattr(settings, name)}: it must be {range_}")
+
+
 def _parsed(name: str, text: str, hint: Any) -> Any:
     choices = get_args(hint)
     if choices:
@@ -144,7 +150,9 @@ class Model(ABC, Generic[S, Inputs]):
         from safetensors.numpy import save_file
 
         arrays = {name: np.ascontiguousarray(array) for name, array in self.state().items()}
-        save_file(arrays, path, {"model": type(self).__name__, "settings": json.dumps(self.settings.as_dict())})
+        # One entry: safetensors writes several in random order, and the same model should give the same bytes.
+        header = {"model": type(self).__name__, "settings": self.settings.as_dict()}
+        save_file(arrays, path, {"header": json.dumps(header)})
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu") -> Model[S, Inputs]:
@@ -157,14 +165,15 @@ class Model(ABC, Generic[S, Inputs]):
 
         try:
             with safe_open(path, "numpy") as file:
-                metadata = file.metadata() or {}
+                header = json.loads((file.metadata() or {})["header"])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except (SafetensorError, OSError) as error:
-            raise InputError(f"{path}: not a readable checkpoint ({error})") from error
-        if metadata.get("model") != cls.__name__:
-            raise InputError(f"{path}: holds a {metadata.get('model', 'foreign')} model, not {cls.__name__}")
-        model = cls(cls.settings_class(**json.loads(metadata["settings"])), device)  # type: ignore[arg-type]
-        model.set_state(arrays)
+            if header["model"] != cls.__name__:
+                raise InputError(f"{path}: holds a {header['model']}, not a {cls.__name__}")
+            model = cls(cls.settings_class(**header["settings"]), device)  # type: ignore[arg-type]
+            model.set_state(arrays)
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            detail = " ".join(str(error).split())[:200]
+            raise InputError(f"{path}: not a readable checkpoint of a {cls.__name__} ({detail})") from error
         return model
 
 

@@ -14,8 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from datasets.errors import InputError
-from models.contract import Epoch, Fitted, OnEpoch, Settings, TrainingDiverged
+from models.contract import Epoch, Fitted, OnEpoch, Settings, TrainingDiverged, require
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,11 @@ class Recipe(Settings):
     schedule: Literal["one-cycle", "plateau", "step"] = "one-cycle"
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch_size < 1 or not 0 < self.learning_rate < math.inf:
-            raise InputError(
-                f"impossible recipe: epochs={self.epochs}, batch_size={self.batch_size}, "
-                f"learning_rate={self.learning_rate}; all must be positive"
-            )
+        require(self, "epochs", "at least 1", self.epochs >= 1)
+        require(self, "batch_size", "at least 1", self.batch_size >= 1)
+        require(self, "learning_rate", "positive", 0 < self.learning_rate < math.inf)
+        require(self, "momentum", "from 0 to below 1", 0 <= self.momentum < 1)
+        require(self, "weight_decay", "not negative", 0 <= self.weight_decay < math.inf)
 
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -87,18 +86,18 @@ def train_network(
     The scaler is fitted on the training rows alone. With the same seed, data and thread count the result is the same.
 
     Raises:
-        TrainingDiverged: the loss is not finite.
+        TrainingDiverged: the loss is not finite, or the validation error never is.
     """
     network.fit_scaler(targets[train])
     device = network.mean.device
     scaled = torch.from_numpy((targets - network.mean.item()) / network.std.item()).float().to(device)
     generator = torch.Generator().manual_seed(seed)
-    rows = torch.from_numpy(train)
+    rows = torch.from_numpy(np.array(train, dtype=np.int64))
     steps = math.ceil(len(train) / recipe.batch_size)
     optimizer = _optimizer(network, recipe)
     step_schedule, epoch_schedule = _schedules(optimizer, recipe, steps)
     history: list[Epoch] = []
-    best, best_state = math.inf, copy.deepcopy(network.state_dict())
+    best, best_number, best_state = math.inf, 0, copy.deepcopy(network.state_dict())
     for number in range(1, recipe.epochs + 1):
         start = time.perf_counter()
         network.train()
@@ -117,18 +116,20 @@ def train_network(
         error = float(np.abs(predict_rows(network, cut, validation, recipe.batch_size) - targets[validation]).mean())
         epoch_schedule(error)
         if error < best:
-            best, best_state = error, copy.deepcopy(network.state_dict())
+            best, best_number, best_state = error, number, copy.deepcopy(network.state_dict())
         history.append(Epoch(number, recipe.epochs, training_loss, error, time.perf_counter() - start))
         on_epoch(history[-1])
+    if not math.isfinite(best):
+        raise TrainingDiverged("no epoch has a finite validation error; lower the learning rate")
     network.load_state_dict(best_state)
-    return Fitted(tuple(history), min(history, key=lambda epoch: epoch.validation_mae).number)
+    return Fitted(tuple(history), best_number)
 
 
 def predict_rows(network: ScaledNetwork, cut: Cut, rows: np.ndarray, batch_size: int) -> np.ndarray:
     """(len(rows),) float64 predictions in eval mode."""
     network.eval()
     with torch.inference_mode():
-        order = torch.from_numpy(np.asarray(rows, dtype=np.int64)).to(network.mean.device)
+        order = torch.from_numpy(np.array(rows, dtype=np.int64)).to(network.mean.device)
         return torch.cat([network(cut(chunk)) for chunk in order.split(batch_size)]).cpu().numpy()
 
 

@@ -18,7 +18,7 @@ FCC = np.array([[0.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The session's own cache directory: no test reads or writes the user's."""
     with pytest.MonkeyPatch.context() as patch:
         path = tmp_path_factory.mktemp("cache")
@@ -48,7 +48,7 @@ def rock_salt() -> Cell:
 def alloy(seed: int = 0, numbers: tuple[int, ...] = (29, 79), scale: float = 3.9) -> Cell:
     """A rattled 2 × 1 × 1 supercell of an fcc alloy in a slightly sheared cell: no two distances are equal."""
     rng = np.random.default_rng(seed)
-    coords = np.concatenate([FCC, FCC + [1.0, 0.0, 0.0]]) * [0.5, 1.0, 1.0]
+    coords = np.concatenate([FCC, FCC + np.array([1.0, 0.0, 0.0])]) * [0.5, 1.0, 1.0]
     lattice = np.diag([2.0, 1.0, 1.0]) * scale + rng.normal(0, 0.1, (3, 3))
     return lattice, PERIODIC, rng.choice(numbers, len(coords)), coords + rng.normal(0, 0.02, coords.shape)
 
@@ -114,7 +114,7 @@ def rotated(cell: Cell) -> Cell:
 def translated(cell: Cell) -> Cell:
     """Every atom moved by the same vector, out of the cell."""
     lattice, pbc, numbers, coords = cell
-    return lattice, pbc, numbers, coords + [0.313, -0.721, 1.137]
+    return lattice, pbc, numbers, coords + np.array([0.313, -0.721, 1.137])
 
 
 def wrapped(cell: Cell) -> Cell:

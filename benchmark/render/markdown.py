@@ -146,7 +146,8 @@ def provenance(contest: Sequence[ScoredRun]) -> str:
     machines = sorted({f"{r.machine.processor}, {r.machine.cores} cores, {r.machine.system}" for r in records})
     key = first.key
     protocol = key.protocol.split("(")[0].split()[0]
-    folds = f" --folds {max(len(s.run.folds) for s in contest)}" if protocol != "published" else ""
+    n_folds = {"kfold": key.protocol[6:-1], "shuffle": str(max(len(s.run.folds) for s in contest))}.get(protocol)
+    folds = f" --folds {n_folds}" if n_folds else ""
     command = (
         f"python -m benchmark run --task {key.task} --profile {key.profile} --protocol {protocol}{folds} --seed {key.seed}"
     )

@@ -56,7 +56,8 @@ def crystal_sets(draw) -> Crystals:
     values = draw(arrays(float, (n, 2), elements=finite | st.just(np.nan)))
     return Crystals(
         ids=np.array(ids, dtype=object),
-        lattice=draw(arrays(float, (n, 3, 3), elements=finite)),
+        # Large diagonals keep the volume away from zero.
+        lattice=draw(arrays(float, (n, 3, 3), elements=st.floats(-10, 10))) + 50 * np.eye(3),
         pbc=draw(arrays(bool, (n, 3))),
         offsets=np.concatenate([[0], np.cumsum(counts)]).astype(np.int64),
         atomic_numbers=draw(arrays(np.int64, atoms, elements=st.integers(1, 118))),
@@ -71,6 +72,18 @@ def test_parquet_round_trip_of_anything(crystals, tmp_path_factory):
     path = tmp_path_factory.mktemp("any") / "t.parquet"
     crystals.to_parquet(path)
     assert same(Crystals.from_parquet(path), crystals)
+
+
+def test_a_lattice_without_volume_and_a_coordinate_that_is_no_number_name_the_crystal(crystals):
+    fields = {name: getattr(crystals, name) for name in crystals.__dataclass_fields__}
+    flat = crystals.lattice.copy()
+    flat[1, 2] = flat[1, 1]
+    with pytest.raises(InputError, match=f"'{crystals.ids[1]}' has a lattice without volume"):
+        Crystals(**{**fields, "lattice": flat})
+    coordinates = crystals.frac_coords.copy()
+    coordinates[crystals.offsets[2]] = np.nan
+    with pytest.raises(InputError, match=f"'{crystals.ids[2]}' has a coordinate"):
+        Crystals(**{**fields, "frac_coords": coordinates})
 
 
 def test_pymatgen_round_trip_keeps_periodicity(crystals):

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.io import write
+
+ROOT = Path(__file__).resolve().parents[2]
+METALS = ("Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt")
+
+
+def write_folder(folder: Path, n: int, seed: int = 0) -> Path:
+    """A user's folder: n strained fcc crystals whose target is their volume per atom."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(n):
+        atoms = bulk(METALS[number % len(METALS)], cubic=bool(number % 2))
+        atoms.set_cell(atoms.cell * rng.uniform(0.9, 1.1), scale_atoms=True)
+        write(folder / f"c{number}.cif", atoms)
+        rows.append(f"c{number},{atoms.get_volume() / len(atoms):.6f}")
+    (folder / "id_prop.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_folder(tmp_path_factory) -> Path:
+    """30 crystals in CGCNN's folder format."""
+    return write_folder(tmp_path_factory.mktemp("user") / "mine", 30)
+
+
+@pytest.fixture
+def benchmark_command(tmp_path):
+    """Runs `python -m benchmark …` as a user does; returns the finished process."""
+
+    def call(*arguments: object, timeout: float = 300, **changes: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command(arguments), cwd=tmp_path, env=environment(**changes), capture_output=True, text=True, timeout=timeout
+        )
+
+    return call
+
+
+def command(arguments) -> list[str]:
+    return [sys.executable, "-m", "benchmark", *map(str, arguments)]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **changes}

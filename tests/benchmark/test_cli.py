@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from tests.benchmark.conftest import write_folder
+
+
+def one_line_error(done, code: int = 2) -> str:
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert done.stderr.startswith("error: ")
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("run",), "name tasks with --task"),
+        (("run", "--task", "emt/aloys"), "did you mean emt/alloys"),
+        (("run", "--task", "emt/alloys", "--model", "cgcn"), "did you mean cgcnn"),
+        (("run", "--task", "emt/alloys", "--profile", "quik"), "did you mean quick"),
+        (("run", "--task", "emt/alloys", "--protocol", "loo"), "choose kfold, shuffle or published"),
+        (("run", "--task", "emt/alloys", "--device", "tpu"), "choose auto or cpu"),
+        (("run", "--task", "emt/alloys", "--set", "n_layers=4"), "name it with a single --model"),
+        (("run", "--task", "emt/alloys", "--model", "cgcnn", "--set", "n_layer=4"), "did you mean n_layers"),
+        (("run", "--task", "emt/alloys", "--model", "cgcnn", "--set", "epochs=many"), "not of type int"),
+        (("run", "--task", "emt/alloys", "--model", "cgcnn", "--set", "epochs"), "write name=value"),
+        (("run", "--dataset", "nowhere"), "nowhere is not a folder"),
+        (("run", "--task", "cgcnn/band_gap"), "materials.parquet is missing; "),
+        (("rnu",), "No such command 'rnu'"),
+        (("run", "--foldz", "3"), "No such option: --foldz"),
+        (("leaderboard", "nowhere"), "nowhere has no records"),
+        (("publish",), "runs has no such records"),
+        (("datasets", "info", "emt/alloy"), "did you mean emt/alloys"),
+        (("datasets", "health", "emt/alloys", "--rule", "furthest:3"), "for example nearest:12:8"),
+        (("datasets", "health", "emt/alloys", "--rule", "nearest:0:8"), "k >= 1"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(benchmark_command, arguments, expected, tmp_path):
+    done = benchmark_command(*arguments, BENCHMARK_DATA=str(tmp_path / "nothing"))
+    assert expected in one_line_error(done)
+    assert not list(tmp_path.rglob("fold-*"))
+
+
+def damage_csv(folder, text):
+    (folder / "id_prop.csv").write_text(text)
+
+
+BAD_FOLDERS = {
+    "empty": (shutil.rmtree, "mine"),
+    "missing structure": (lambda f: damage_csv(f, "c0,1.0\nnobody,2.0\n"), "nobody"),
+    "NaN": (lambda f: damage_csv(f, "c0,1.0\nc1,nan\n"), "row 2"),
+    "text": (lambda f: damage_csv(f, "c0,1.0\nc1,heavy\n"), "heavy"),
+    "truncated CIF": (lambda f: (f / "c1.cif").write_text((f / "c1.cif").read_text()[:300]), "c1.cif"),
+    "partial occupancy": (
+        lambda f: (f / "c1.cif").write_text((f / "c1.cif").read_text().replace("1.0000", "0.5000")),
+        "partially occupied",
+    ),
+    "too few": (lambda f: damage_csv(f, "c0,1.0\nc1,2.0\nc2,3.0\n"), "3 crystals with a value are too few for kfold(5)"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FOLDERS)
+def test_bad_folders_are_one_line_and_nothing_is_written(benchmark_command, tmp_path, name):
+    damage, expected = BAD_FOLDERS[name]
+    folder = write_folder(tmp_path / "mine", 8)
+    damage(folder)
+    folder.mkdir(exist_ok=True)
+    error = one_line_error(benchmark_command("run", "--dataset", folder, "--model", "dummy", "--profile", "smoke"))
+    assert expected in error
+    assert not list(tmp_path.rglob("fold-*"))
+
+
+def test_an_unwritable_output_directory_is_said_at_once(benchmark_command, small_folder, tmp_path):
+    (tmp_path / "file").write_text("")
+    error = one_line_error(benchmark_command("run", "--dataset", small_folder, "--out", tmp_path / "file" / "runs"))
+    assert "choose another directory with --out" in error
+
+
+def test_all_skips_missing_sets_with_a_line_each(benchmark_command, tmp_path, monkeypatch):
+    done = benchmark_command("datasets", "list", "--json", BENCHMARK_DATA=str(tmp_path / "nothing"))
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    assert rows["emt/alloys"]["here"]
+    for name in ("cgcnn", "fung/2d", "fung/mof", "fung/pt"):
+        assert not rows[name]["here"]
+        assert "is missing; place " in rows[name]["missing"]
+
+
+def test_models_json_has_the_published_counts(benchmark_command):
+    rows = {row["name"]: row for row in json.loads(benchmark_command("models", "--json").stdout)}
+    assert list(rows["cgcnn"]) == ["name", "paper", "graph_rule", "n_layers", "parameters", "published_parameters"]
+    assert rows["cgcnn"]["parameters"] == rows["cgcnn"]["published_parameters"] == 80_833
+    deeper = {row["name"]: row for row in json.loads(benchmark_command("models", "--json", "--layers", 7).stdout)}
+    assert deeper["cgcnn"]["n_layers"] == 7
+    assert deeper["cgcnn"]["parameters"] == deeper["cgcnn"]["published_parameters"] == 14_401 + 7 * 22_144
+
+
+def test_run_leaderboard_and_publish_from_folder_to_board(benchmark_command, small_folder, tmp_path):
+    run = benchmark_command(
+        "run", "--dataset", small_folder, "--profile", "smoke", "--folds", 2, "--model", "cgcnn", "--model", "dummy",
+        "--workers", 2, "--json",
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    rows = json.loads(run.stdout)
+    assert {row["model"]: len(row["folds"]) for row in rows} == {"cgcnn": 2, "dummy": 2}
+    assert "mine/target" in (tmp_path / "runs" / "README.md").read_text()
+    assert benchmark_command("leaderboard", "runs").returncode == 0
+    published = benchmark_command("publish", "--model", "dummy", "--json")
+    assert len(json.loads(published.stdout)) == 2
+    page = (tmp_path / "leaderboards" / "tasks" / "mine" / "target.md").read_text()
+    assert "| dummy" in page
+    assert "cgcnn" not in page
+
+
+def test_dataset_info_and_health_of_a_folder(benchmark_command, small_folder):
+    info = json.loads(benchmark_command("datasets", "info", small_folder, "--json").stdout)
+    assert list(info) == ["name", "rows", "content_hash", "targets"]
+    assert info["rows"] == info["targets"]["target"]["rows"] == 30
+    health = json.loads(benchmark_command("datasets", "health", small_folder, "--rule", "radius:1.0", "--json").stdout)
+    assert health["isolated_atoms"]["count"] == health["atoms"]
+    shell = json.loads(benchmark_command("datasets", "health", small_folder, "--rule", "nearest:12:8", "--json").stdout)
+    # fcc: the twelve nearest are one whole shell, so cutting at twelve changes nothing
+    assert shell["truncated_ties"]["count"] == 0
+    assert shell["edges"] == 12 * shell["atoms"]
+
+
+@pytest.mark.parametrize("command", ["run", "leaderboard", "publish", "models", "datasets list", "datasets info", "datasets health"])
+def test_every_command_has_help_with_an_example(benchmark_command, command):
+    assert "Example: python -m benchmark " + command in benchmark_command(*command.split(), "--help").stdout

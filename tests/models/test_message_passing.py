@@ -1,0 +1,169 @@
+"""Message passing by DGL's kernels and by plain torch is the same function, in values and in gradients."""
+
+import numpy as np
+import pytest
+import torch
+
+from datasets.errors import InputError
+from models import message_passing
+from models.batch import GraphBatch, GraphTable
+from models.message_passing import add_ends, backend, readout_mean, sum_incoming, uses_dgl
+
+needs_dgl = pytest.mark.skipif(not message_passing._dgl_runs_on("cpu"), reason="dgl does not import here")
+each_backend = pytest.mark.parametrize("chosen", [pytest.param("dgl", marks=needs_dgl), "torch"])
+
+
+def batch_of(n_atoms: list[int], edges: list[tuple[int, int]]) -> GraphBatch:
+    """A batch of crystals with these numbers of atoms and these (src, dst) edges, put in the order of the receiver."""
+    src, dst = torch.tensor(sorted(edges, key=lambda edge: edge[1])).reshape(-1, 2).T
+    counts = torch.tensor(n_atoms)
+    return GraphBatch(
+        atomic_numbers=torch.ones(int(counts.sum()), dtype=torch.int64),
+        crystal=torch.repeat_interleave(counts),
+        n_atoms=counts,
+        src=src.long(),
+        dst=dst.long(),
+        distance=torch.ones(len(src), dtype=torch.float64),
+    )
+
+
+def random_batch(seed: int) -> GraphBatch:
+    """Crystals of one to five atoms with repeated edges, self-edges and atoms without any."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(1, 6, 7).tolist()
+    edges = []
+    for start, count in zip(np.cumsum([0, *counts[:-1]]), counts, strict=True):
+        if rng.random() < 0.7:
+            ends = start + rng.integers(0, count, (int(rng.integers(1, 12)), 2))
+            edges += [(int(a), int(b)) for a, b in ends if b % 3]
+    return batch_of(counts, edges)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(lambda: random_batch(0), id="random"),
+        pytest.param(lambda: random_batch(1), id="another"),
+        pytest.param(lambda: batch_of([3], [(0, 1), (0, 1), (2, 2)]), id="one crystal, repeated edges"),
+        pytest.param(lambda: batch_of([1, 2, 1], [(2, 1)]), id="atoms without edges"),
+        pytest.param(lambda: batch_of([2, 1], []), id="no edges at all"),
+        pytest.param(lambda: batch_of([1], [(0, 0)]), id="a single atom"),
+    ]
+)
+def batch(request) -> GraphBatch:
+    return request.param()
+
+
+def features(rows: int, seed: int, width: int = 3) -> torch.Tensor:
+    values = torch.from_numpy(np.random.default_rng(seed).normal(size=(rows, width)))
+    return values.requires_grad_()
+
+
+def calls(batch: GraphBatch) -> dict:
+    """Each function with the arguments it takes on this batch."""
+    atoms, edges = len(batch.atomic_numbers), len(batch.src)
+    return {
+        "add_ends": (add_ends, (features(atoms, 1), features(atoms, 2))),
+        "sum_incoming": (sum_incoming, (features(edges, 3),)),
+        "readout_mean": (readout_mean, (features(atoms, 4),)),
+    }
+
+
+@needs_dgl
+@pytest.mark.parametrize("name", ["add_ends", "sum_incoming", "readout_mean"])
+def test_dgl_and_torch_give_the_same_values_and_gradients(batch, name):
+    results = []
+    for chosen in ("dgl", "torch"):
+        function, arguments = calls(batch)[name]
+        with backend(chosen):
+            assert uses_dgl(batch) == (chosen == "dgl")
+            value = function(batch, *arguments)
+            weights = torch.cos(torch.arange(value.numel(), dtype=value.dtype)).reshape(value.shape)
+            gradients = torch.autograd.grad((weights * value.square()).sum(), arguments)
+        results.append((value, *gradients))
+    for ours, theirs in zip(*results, strict=True):
+        assert ours.dtype == theirs.dtype == torch.float64 and ours.shape == theirs.shape
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+@each_backend
+@pytest.mark.parametrize("name", ["add_ends", "sum_incoming", "readout_mean"])
+def test_gradients_are_those_of_finite_differences(batch, name, chosen):
+    function, arguments = calls(batch)[name]
+    if not all(argument.numel() for argument in arguments):
+        pytest.skip("nothing to differentiate by")
+    with backend(chosen):
+        assert torch.autograd.gradcheck(lambda *a: function(batch, *a), arguments)
+
+
+@each_backend
+def test_a_small_graph_computed_by_hand(chosen):
+    batch = batch_of([2, 1], [(1, 0), (1, 0), (0, 1)])
+    x = torch.tensor([[1.0, 10.0], [2.0, 20.0], [5.0, 50.0]])
+    y = torch.tensor([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]])
+    with backend(chosen):
+        ends = add_ends(batch, x, y)
+        summed = sum_incoming(batch, torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+        mean = readout_mean(batch, x)
+    torch.testing.assert_close(ends, torch.tensor([[2.1, 20.2], [2.1, 20.2], [1.3, 10.4]]))
+    torch.testing.assert_close(summed, torch.tensor([[4.0, 6.0], [5.0, 6.0], [0.0, 0.0]]))
+    torch.testing.assert_close(mean, torch.tensor([[1.5, 15.0], [5.0, 50.0]]))
+
+
+@each_backend
+def test_single_precision_stays_single_precision(chosen):
+    batch = random_batch(2)
+    with backend(chosen):
+        for function, arguments in calls(batch).values():
+            assert function(batch, *(a.float() for a in arguments)).dtype == torch.float32
+
+
+@needs_dgl
+def test_the_dgl_graph_has_the_edges_in_their_order(batch):
+    src, dst = batch.dgl.edges(order="eid")
+    assert torch.equal(src.long(), batch.src) and torch.equal(dst.long(), batch.dst)
+    assert batch.dgl.num_nodes() == len(batch.atomic_numbers)
+
+
+def test_the_backend_is_given_back_after_the_block_even_after_an_error():
+    batch = random_batch(0)
+    before = uses_dgl(batch)
+
+    def fail() -> None:
+        with backend("torch"):
+            assert not uses_dgl(batch)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert uses_dgl(batch) == before
+
+
+def test_asking_for_dgl_where_it_is_missing_says_how_to_get_it(monkeypatch):
+    monkeypatch.setattr(message_passing, "_dgl_runs_on", lambda device: False)
+    with pytest.raises(InputError, match="pip install dgl"), backend("dgl"):
+        pass
+    assert not uses_dgl(random_batch(0))
+
+
+def test_a_batch_is_cut_in_the_order_asked_with_edges_inside_each_crystal(crystals):
+    from datasets.neighbors import Nearest, find_neighbors
+
+    found = find_neighbors(crystals, Nearest(4))
+    table = GraphTable(crystals, found)
+    rows = [3, 0, 3]
+    batch = table.cut(torch.tensor(rows))
+    assert len(table) == len(crystals) and batch.n_crystals == 3
+    assert batch.n_atoms.tolist() == crystals.n_atoms[rows].tolist()
+    assert batch.crystal.tolist() == np.repeat(range(3), crystals.n_atoms[rows]).tolist()
+    numbers = np.concatenate([crystals.atomic_numbers[crystals.atoms_of(row)] for row in rows])
+    assert batch.atomic_numbers.tolist() == numbers.tolist()
+    src, dst, distance, start = [], [], [], 0
+    for row in rows:
+        part = slice(*found.edge_offsets[row : row + 2])
+        src += (found.src[part] + start).tolist()
+        dst += (found.dst[part] + start).tolist()
+        distance += found.distance[part].tolist()
+        start += crystals.n_atoms[row]
+    assert batch.src.tolist() == src and batch.dst.tolist() == dst and batch.distance.tolist() == distance
+    assert batch.degree.tolist() == np.bincount(dst, minlength=start).tolist()
+    assert table.cut(torch.tensor(rows), torch.float64).distance.dtype == torch.float64
