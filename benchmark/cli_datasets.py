@@ -77,7 +77,8 @@ def health(
     from datasets.health import graph_health
     from datasets.registry import load
 
-    report = graph_health(load(name), parse_rule(rule)).as_dict()
+    chosen = parse_rule(rule)
+    report = graph_health(load(name), chosen).as_dict()
     if as_json:
         print(json.dumps({"name": name, **report}, indent=1))
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -66,15 +67,12 @@ def find_tasks(text: str) -> list[Task]:
     """The tasks that `dataset/target`, a dataset's name or a folder's path stands for.
 
     Raises:
-        InputError: nothing has that name; the nearest are suggested.
+        InputError: nothing has that name (the nearest are suggested), or the folder's table cannot be read.
     """
     every = [task for name in registry.registered() for task in tasks_of(name)]
     exact = [task for task in every if text in (task.name, task.dataset)]
     if exact:
         return exact
-    try:
+    if Path(text).is_dir():
         return tasks_of(text)
-    except InputError:
-        if "no dataset" in text:
-            raise
     raise unknown_name("task", text, {task.name for task in every} | {task.dataset for task in every})

@@ -128,6 +128,8 @@ def test_dataset_info_and_health_of_a_folder(benchmark_command, small_folder):
     assert shell["edges"] == 12 * shell["atoms"]
 
 
-@pytest.mark.parametrize("command", ["run", "leaderboard", "publish", "models", "datasets list", "datasets info", "datasets health"])
+@pytest.mark.parametrize(
+    "command", ["run", "leaderboard", "publish", "models", "datasets list", "datasets info", "datasets health"]
+)
 def test_every_command_has_help_with_an_example(benchmark_command, command):
     assert "Example: python -m benchmark " + command in benchmark_command(*command.split(), "--help").stdout

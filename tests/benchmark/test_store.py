@@ -98,7 +98,7 @@ def test_a_damaged_record_is_refused_with_its_name_and_redone(store, damage):
         content["metrics"]["test"]["mae"] = -1.0
     text = json.dumps(content)
     path.write_text({"cut": text[: len(text) // 2], "not json": "hello"}.get(damage, text))
-    with pytest.raises(InputError, match="fold-00.json") as caught:
+    with pytest.raises(InputError, match=r"fold-00\.json") as caught:
         store.read(path)
     assert "\n" not in str(caught.value)
     assert not store.finished(record.key, "f" * 64)
@@ -150,7 +150,7 @@ def test_a_full_disk_leaves_nothing_half_written(store, monkeypatch, when):
 
     monkeypatch.setattr(os, "fsync" if when == "first write" else "replace", full)
     record, predictions = make()
-    with pytest.raises(BenchmarkError, match="No space left on device.*finished folds are kept") as caught:
+    with pytest.raises(BenchmarkError, match=r"No space left on device.*finished folds are kept") as caught:
         store.write(record, predictions)
     assert caught.value.exit_code == 1
     assert files(store) == []

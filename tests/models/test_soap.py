@@ -10,7 +10,8 @@ from datasets.crystals import Crystals
 from datasets.errors import InputError
 from models import registry
 from models.contract import Model
-from models.soap import SoapMLP, SoapMLPSettings, SoapSettings, SoapSVR, SoapSVRSettings, describe
+from models.soap import SoapMLP, SoapMLPSettings, SoapSVR, SoapSVRSettings
+from models.soap_descriptor import SoapSettings, describe
 
 PAIRS = [("Na", "Cl"), ("Na", "Br"), ("K", "Cl"), ("K", "Br"), ("Li", "F"), ("Li", "Cl")]
 
@@ -140,7 +141,7 @@ def test_columns_are_those_of_dscribe_over_the_elements_of_the_set(salts):
 def test_second_prepare_reads_the_cache(salts, cache, monkeypatch):
     crystals, _ = salts
     first = small("soap-svr").prepare(crystals)
-    monkeypatch.setattr("models.soap._describe_all", None)
+    monkeypatch.setattr("models.soap_descriptor._describe_all", None)
     second = small("soap-mlp").prepare(crystals)  # one file for both models
     assert (first.matrix != second.matrix).nnz == 0 and first.seconds == second.seconds > 0
 
