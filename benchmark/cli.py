@@ -91,7 +91,7 @@ def run(
     if not dry_run:
         store.require_writable()
     request = Request(
-        tasks=[*(task or []), *(str(path) for path in dataset or [])],
+        tasks=[*(task or []), *(str(path.resolve()) for path in dataset or [])],
         everything=everything,
         models=model or [],
         settings=_settings(setting or []),

@@ -18,12 +18,16 @@ from benchmark import machine
 from benchmark.fingerprint import fingerprint
 from benchmark.folds import Fold, Protocol, ids_hash
 from benchmark.metrics import score
-from benchmark.records import JobKey, Memory, Metrics, Record, Split, Status, Times
+from benchmark.records import GraphHealth, JobKey, Memory, Metrics, Record, Split, Status, Times
 from benchmark.store import Store, predictions_bytes
 from benchmark.tasks import Task, TaskData
+from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError
+from datasets.health import graph_health
+from datasets.neighbors import Rule
 from models import registry
 from models.contract import Model, OnEpoch, Settings
+from models.graph_model import GraphModel
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Outcome:
 
     parameters: int
     checkpoint_bytes: int
+    health: GraphHealth | None
     epochs_run: int
     best_epoch: int
     metrics: Metrics
@@ -117,15 +122,28 @@ def load_task(task: Task) -> TaskData:
 
 
 @lru_cache(maxsize=2)
-def _prepared(task: Task, model: str, settings: Settings, device: str) -> tuple[Any, float]:
+def _prepared(task: Task, model: str, settings: Settings, device: str) -> tuple[Any, float, GraphHealth | None]:
     built = registry.get(model).model(settings, device)
-    inputs = built.prepare(load_task(task).crystals)
-    return inputs, built.preparation_seconds(inputs)
+    crystals = load_task(task).crystals
+    inputs = built.prepare(crystals)
+    health = _health(crystals, built.rule(settings)) if isinstance(built, GraphModel) else None
+    return inputs, built.preparation_seconds(inputs), health
+
+
+def _health(crystals: Crystals, rule: Rule) -> GraphHealth:
+    report = graph_health(crystals, rule)
+    return GraphHealth(
+        atoms=report.atoms,
+        edges=report.edges,
+        isolated_atoms=report.isolated_atoms.count,
+        atoms_with_fewer_than_k=report.atoms_with_fewer_than_k.count,
+        truncated_ties=report.truncated_ties.count,
+    )
 
 
 def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
     model: Model[Any, Any] = registry.get(job.model).model(job.settings, job.device)
-    inputs, graph_seconds = _prepared(job.task, job.model, job.settings, job.device)
+    inputs, graph_seconds, health = _prepared(job.task, job.model, job.settings, job.device)
     with machine.clock(job.device) as training:
         fitted = model.fit(inputs, data.targets, fold.train, fold.validation, job.seed + job.fold, on_epoch)
     with machine.clock(job.device) as inference:
@@ -137,6 +155,7 @@ def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
     return Outcome(
         parameters=parameters,
         checkpoint_bytes=_checkpoint_bytes(model),
+        health=health,
         epochs_run=len(fitted.history),
         best_epoch=fitted.best_epoch,
         metrics=Metrics(test=score(data.targets[fold.test], test), **scores),
@@ -184,6 +203,7 @@ def make_record(
         reason=reason,
         model_fingerprint=job.fingerprint,
         graph_rule=spec.graph_rule(job.settings),
+        graph_health=outcome.health if outcome else None,
         paper=spec.paper,
         split=Split(**counts, **hashes),
         parameters=outcome.parameters if outcome else None,

@@ -47,6 +47,16 @@ class Split(Strict):
     test_sha256: Sha256
 
 
+class GraphHealth(Strict):
+    """What the graphs of the task's crystals look like; the names are those of `datasets health`."""
+
+    atoms: int
+    edges: int
+    isolated_atoms: int
+    atoms_with_fewer_than_k: int
+    truncated_ties: int
+
+
 class Duration(Strict):
     """Seconds by the clock on the wall, and of the device: processor time, or a GPU's synchronised time."""
 
@@ -115,6 +125,8 @@ class Record(Strict):
     reason: str | None = None
     model_fingerprint: Sha256
     graph_rule: str
+    graph_health: GraphHealth | None
+    """None for a model without graphs."""
     paper: str
     split: Split
     parameters: int | None

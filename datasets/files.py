@@ -5,16 +5,14 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import joblib
 import numpy as np
 
 from datasets.crystals import Cell, cell_of_atoms, cell_of_structure
-from datasets.errors import BenchmarkError, InputError
+from datasets.errors import InputError
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -94,17 +92,24 @@ def read_many(paths: Sequence[str | Path], names: Sequence[str] | None = None) -
 
     Raises:
         InputError: that of the first file, in order, that cannot be read.
-        BenchmarkError: a worker process died.
     """
     names = [str(path) for path in paths] if names is None else names
     if len(paths) <= POOL_ABOVE:
         return [read_structure(path, name) for path, name in zip(paths, names, strict=True)]
+    jobs = (joblib.delayed(_read_or_error)(path, name) for path, name in zip(paths, names, strict=True))
+    found = joblib.Parallel(n_jobs=joblib.cpu_count(), batch_size=CHUNK)(jobs)
+    for cell in found:
+        if isinstance(cell, InputError):
+            raise cell
+    return found
+
+
+def _read_or_error(path: str | Path, name: str) -> Cell | InputError:
+    """The cell, or the error as a value, so that of several the first in order is raised."""
     try:
-        with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-            return list(pool.map(read_structure, paths, names, chunksize=CHUNK))
-    except BrokenProcessPool as error:
-        cause = "out of memory, or a script without `if __name__ == '__main__':`"
-        raise BenchmarkError(f"a process that reads structure files died ({cause})") from error
+        return read_structure(path, name)
+    except InputError as error:
+        return error
 
 
 def checked(cell: Cell, name: str) -> Cell:

@@ -38,7 +38,7 @@ def make(fold: int = 0, model: str = "cgcnn", shift: float = 0.1, **changes) -> 
         settings={"epochs": 3}, profile="quick", protocol="kfold(5)", fold=fold, seed=0,
     )  # fmt: skip
     fields = dict(
-        key=key, status="complete", model_fingerprint="f" * 64, graph_rule="none", paper="a paper",
+        key=key, status="complete", model_fingerprint="f" * 64, graph_rule="none", graph_health=None, paper="a paper",
         split=Split(n_train=10, n_validation=2, n_test=4, train_sha256=sha, validation_sha256=sha, test_sha256=sha),
         parameters=5, checkpoint_bytes=100, epochs_run=3, best_epoch=2,
         metrics=Metrics(train=test, validation=test, test=test),

@@ -101,7 +101,7 @@ def test_distances_expand_to_the_published_gaussians(network):
     centres = np.arange(0, 8 + 0.2, 0.2)
     assert len(centres) == 41
     expected = np.exp(-((distance.numpy()[:, None] - centres) ** 2) / 0.2**2)
-    np.testing.assert_allclose(network.expansion(distance).numpy(), expected, rtol=1e-12, atol=1e-20)
+    np.testing.assert_allclose(network.expansion(distance).numpy(), expected, rtol=1e-12, atol=1e-19)
 
 
 def test_the_expansion_gives_no_denormal_numbers():
