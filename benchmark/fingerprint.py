@@ -1,10 +1,11 @@
-"""The model fingerprint: a hash of the source that defines a model, so that a record knows the code it came from."""
+"""The model fingerprint: a hash of the source that a model's class reaches, so that a record knows the code it came from."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
-import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,33 +17,73 @@ UNRELATED = {
 }  # fmt: skip
 """Plumbing that a prediction does not depend on; what Crystals hold has a hash of its own in the record."""
 
+Definition = tuple[str, str]
+"""Module and name of a top-level function, class or constant; the name "" is what the module executes on import."""
 
-def fingerprint(module: str) -> str:
-    """sha256 of the code of `module` and of every module of ours that it imports; comments and docstrings do not count."""
-    seen: set[str] = set()
-    waiting = [module]
+
+@dataclass(frozen=True)
+class Module:
+    """The code of each top-level definition, without comments and docstrings, and the definitions of ours it may use."""
+
+    code: dict[str, str]
+    uses: dict[str, set[Definition]]
+
+
+def fingerprint(model: type) -> str:
+    """sha256 of the code of `model` and of every definition of ours that it reaches.
+
+    A comment, a docstring, the layout, or a definition that the model does not reach change nothing.
+    """
+    seen: set[Definition] = set()
+    waiting = {(model.__module__, model.__name__)}
     while waiting:
-        name = waiting.pop()
-        if name in seen or name in UNRELATED:
+        module, name = waiting.pop()
+        if module in UNRELATED:
             continue
-        seen.add(name)
-        waiting += _code(name)[1]
+        # A name that the module imports from elsewhere stands for what the module executes.
+        name = name if name in _parsed(module).code else ""
+        if (module, name) not in seen:
+            seen.add((module, name))
+            waiting |= _parsed(module).uses[name] | {(module, "")}
     digest = hashlib.sha256()
-    for name in sorted(seen):
-        digest.update(f"{name}\n{_code(name)[0]}\n".encode())
+    for module, name in sorted(seen):
+        digest.update(f"{module}.{name}\n{_parsed(module).code[name]}\n".encode())
     return digest.hexdigest()
 
 
 @cache
-def _code(module: str) -> tuple[str, tuple[str, ...]]:
-    """Source without comments and docstrings, and the modules of ours that it imports."""
-    loaded = sys.modules.get(module)
-    origin = loaded.__file__ if loaded is not None else getattr(find_spec(module), "origin", None)
-    tree = ast.parse(Path(str(origin)).read_text())
-    imported = []
+def _parsed(module: str) -> Module:
+    tree = ast.parse(Path(str(getattr(find_spec(module), "origin", None))).read_text())
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in PACKAGES:
-            imported.append(node.module)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree), tuple(name for name in imported if name not in PACKAGES)
+    imported = dict(_imports(*(node for node in tree.body if isinstance(node, ast.ImportFrom))))
+    statements = [(name, node) for node in tree.body for name in _names(node)]
+    code: dict[str, str] = {"": ""}
+    uses: dict[str, set[Definition]] = {"": set()}
+    for name, node in statements:
+        code[name] = code.get(name, "") + ast.unparse(node) + "\n"
+        inner = imported | dict(_imports(*(n for n in ast.walk(node) if isinstance(n, ast.ImportFrom))))
+        read = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        found = {inner.get(other, (module, other)) for other in read} - {(module, name)}
+        uses.setdefault(name, set()).update(found)
+    return Module(code, uses)
+
+
+def _names(node: ast.stmt) -> list[str]:
+    """The top-level names that a statement defines; "" for one that is executed for its effect."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return [target.id for target in targets if isinstance(target, ast.Name)]
+    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    return [] if is_text or isinstance(node, ast.Import | ast.ImportFrom | ast.If) else [""]
+
+
+def _imports(*nodes: ast.ImportFrom) -> Iterator[tuple[str, Definition]]:
+    """Local name → where it is defined, of what is imported from our packages."""
+    for node in nodes:
+        if node.module and node.module.split(".")[0] in PACKAGES:
+            for alias in node.names:
+                yield alias.asname or alias.name, (node.module, alias.name)

@@ -64,7 +64,7 @@ class Job:
     @property
     def fingerprint(self) -> str:
         """Of the model's source."""
-        return fingerprint(registry.get(self.model).model.__module__)
+        return fingerprint(registry.get(self.model).model)
 
 
 @dataclass(frozen=True, eq=False)

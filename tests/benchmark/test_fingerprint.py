@@ -1,63 +1,107 @@
 from __future__ import annotations
 
+import importlib
 import sys
-from types import ModuleType
 
 import pytest
 
-from benchmark.fingerprint import _code, fingerprint
+from benchmark.fingerprint import PACKAGES, _parsed, fingerprint
 from models.registry import registered
 
-SOURCE = '''
-"""Docstring."""
-from models.layers import GaussianExpansion
+SHARED = '''
+"""A shared module."""
+FACTOR = 2
 
-def f(x):
+def used(x):
     """What it does."""
-    return x + 1  # why
+    return x * FACTOR  # why
+
+def unused(x):
+    return x
 '''
+MODEL = '''
+"""A model."""
+from planted.shared import used
+
+class Net:
+    def forward(self, x):
+        from planted.late import correct
+        return correct(helper(x))
+
+def helper(x):
+    return used(x) + 1
+'''
+LATE = "import math\n\ndef correct(x):\n    return x - math.pi\n"
 
 
 @pytest.fixture
-def of_source(tmp_path, monkeypatch):
-    """The fingerprint that a model file with this text would have."""
+def planted(tmp_path, monkeypatch):
+    """The fingerprint of a model planted with these sources."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("benchmark.fingerprint.PACKAGES", (*PACKAGES, "planted"))
 
-    def calculate(text: str) -> str:
-        path = tmp_path / "planted.py"
-        path.write_text(text)
-        module = ModuleType("models.planted")
-        module.__file__ = str(path)
-        monkeypatch.setitem(sys.modules, "models.planted", module)
-        _code.cache_clear()
-        return fingerprint("models.planted")
+    def calculate(model: str = MODEL, shared: str = SHARED, late: str = LATE) -> str:
+        folder = tmp_path / "planted"
+        folder.mkdir(exist_ok=True)
+        for name, text in {"__init__": "", "model": model, "shared": shared, "late": late}.items():
+            (folder / f"{name}.py").write_text(text)
+        _parsed.cache_clear()
+        for name in [name for name in sys.modules if name.startswith("planted")]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        return fingerprint(type("Net", (), {"__module__": "planted.model"}))
 
     yield calculate
-    _code.cache_clear()
+    _parsed.cache_clear()
 
 
-def test_comments_docstrings_and_layout_do_not_count(of_source):
-    tidied = SOURCE.replace("# why", "# because").replace("What it does", "Adds one").replace("x + 1", "(x  +  1)")
-    assert of_source(SOURCE) == of_source(tidied)
+def test_comments_docstrings_and_layout_do_not_count(planted):
+    tidied = SHARED.replace("# why", "# because").replace("What it does", "Doubles").replace("x * FACTOR", "(x  *  FACTOR)")
+    assert planted() == planted(shared=tidied)
 
 
-def test_a_changed_number_counts(of_source):
-    assert of_source(SOURCE) != of_source(SOURCE.replace("+ 1", "+ 2"))
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": MODEL.replace("+ 1", "+ 2")},
+        {"model": MODEL.replace("correct(helper(x))", "helper(correct(x))")},
+        {"shared": SHARED.replace("FACTOR = 2", "FACTOR = 3")},
+        {"shared": SHARED.replace("x * FACTOR", "x / FACTOR")},
+        {"late": LATE.replace("x - math.pi", "x + math.pi")},
+        {"shared": SHARED + "\nprint('an effect on import')\n"},
+    ],
+)
+def test_whatever_the_model_reaches_counts(planted, change):
+    assert planted() != planted(**change)
 
 
-def test_what_a_model_imports_counts(of_source):
-    assert of_source(SOURCE) != of_source(SOURCE.replace("from models.layers import GaussianExpansion", "pass"))
+def test_what_the_model_does_not_reach_does_not_count(planted):
+    more = SHARED.replace("return x\n", "return -x\n") + "\ndef another(x):\n    return 0\n"
+    assert planted() == planted(shared=more)
 
 
 def test_every_registered_model_has_its_own():
-    modules = {spec.model.__module__ for spec in registered().values()}
-    assert len({fingerprint(module) for module in modules}) == len(modules)
+    models = {spec.model for spec in registered().values()}
+    assert len({fingerprint(model) for model in models}) == len(models)
 
 
-def test_the_network_s_own_modules_are_part_of_cgcnn():
-    """The graph rule, the batches, the kernels, the training loop: a change in any of them can change a score."""
-    seen, waiting = set(), ["models.cgcnn"]
-    while waiting:
-        name = waiting.pop()
-        seen.add(name)
-        waiting += [m for m in _code(name)[1] if m not in seen]
-    assert {"datasets.neighbors", "datasets.elements", "models.batch", "models.message_passing", "models.training"} <= seen
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("datasets.neighbors", "_truncate"), ("datasets.neighbors", "TIE"), ("datasets.elements", "CLASSES"),
+        ("models.batch", "_ragged"), ("models.message_passing", "sum_incoming"), ("models.layers", "GaussianExpansion"),
+        ("models.training", "train_network"), ("models.training", "_schedules"), ("models.cgcnn", "CrystalConvolution"),
+        ("models.graph_model", "GraphModel"), ("models.dgl_backend", ""),
+    ],
+)  # fmt: skip
+def test_cgcnn_depends_on_its_graphs_kernels_and_training(monkeypatch, module, name):
+    """Planting a change in any of these must change its fingerprint."""
+    before = fingerprint(registered()["cgcnn"].model)
+    monkeypatch.setitem(_parsed(module).code, name, "changed")
+    assert fingerprint(registered()["cgcnn"].model) != before
+
+
+def test_the_soap_models_do_not_depend_on_cgcnn_s_kernels(monkeypatch):
+    before = fingerprint(registered()["soap-svr"].model)
+    monkeypatch.setitem(_parsed("models.message_passing").code, "sum_incoming", "changed")
+    assert fingerprint(registered()["soap-svr"].model) == before
