@@ -24,7 +24,7 @@ from models.contract import Epoch
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 SPINS = {"GOMP_SPINCOUNT": "20000"}
-"""Threads that wait by spinning for long starve one another as soon as anything else wants a core: the training of CGCNN fell to a quarter."""
+"""Threads that spin long while they wait starve one another where other work shares a core: CGCNN fell to a quarter."""
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,14 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from datasets.crystals import Crystals
+from datasets.files import read_many
 from datasets.neighbors import Nearest, find_neighbors
 from models.batch import GraphBatch, GraphTable
 from models.cgcnn import CGCNN, PUBLISHED, CGCNNNetwork, CGCNNSettings, CrystalConvolution
@@ -172,3 +175,22 @@ def test_the_published_recipe_is_the_one_of_the_paper():
     }  # fmt: skip
     assert {name: recipe[name] for name in expected} == expected
     assert str(CGCNN.rule(PUBLISHED)) == "nearest(12, 8 Å, shell)" == get("cgcnn").graph_rule(PUBLISHED)
+
+
+CHECKPOINTS = (
+    "band-gap", "bulk-moduli", "efermi", "final-energy-per-atom", "formation-energy-per-atom", "poisson-ratio", "shear-moduli",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_with_the_published_weights_it_predicts_what_the_published_code_predicts(shared_data, name):
+    """64 wide, 4 convolutions, 32 hidden; exactly twelve neighbours, as upstream cuts inside shells."""
+    expected = pd.read_csv(shared_data("../reference/cgcnn_predictions.csv")).query("checkpoint == @name")
+    files = [shared_data(f"cgcnn/sample-regression/{crystal}.cif") for crystal in expected["cif_id"]]
+    published = torch.load(shared_data(f"cgcnn/pre-trained/{name}.pth.tar"), map_location="cpu", weights_only=True)
+    model = CGCNN(CGCNNSettings(n_layers=4, width=64, hidden=32, ties="cut"))
+    model.network.network.load_state_dict(published["state_dict"])
+    model.network.mean.fill_(float(published["normalizer"]["mean"]))
+    model.network.std.fill_(float(published["normalizer"]["std"]))
+    table = model.prepare(Crystals.from_cells([file.stem for file in files], read_many(files)))
+    np.testing.assert_allclose(model.predict(table, np.arange(len(files))), expected["prediction"], atol=1e-5, rtol=0)
