@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from filelock import FileLock, Timeout
 from tabulate import tabulate
 from typer.exceptions import TyperException
 
@@ -27,6 +27,8 @@ app.add_typer(datasets_app, name="datasets")
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
+
+PUBLISHED = Path("leaderboards")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
@@ -48,9 +50,7 @@ def main() -> None:
     except BrokenPipeError:
         code = 1
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EDQUOT):
-            raise
-        code = _fail(f"{error.filename or 'output'}: {error.strerror}; free some space or choose another place", 1)
+        code = _fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
     sys.exit(code)
 
 
@@ -74,8 +74,8 @@ def run(
     ] = None,
     profile: Annotated[str, typer.Option(help="The budget: smoke (seconds), quick, paper (as published).")] = "quick",
     protocol: Annotated[str | None, typer.Option(help="kfold, shuffle (80:10:10) or published.")] = None,
-    folds: Annotated[int | None, typer.Option(help="How many folds. Default: 5 for kfold, 10 for shuffle.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the division and of the weights.")] = 0,
+    folds: Annotated[int | None, typer.Option(min=1, help="How many folds. Default: 5 for kfold, 10 for shuffle.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the division and of the weights.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     workers: Annotated[int, typer.Option(min=1, help="Local processes; the cores are divided between them.")] = 1,
     out: Annotated[Path, typer.Option(help="Where records and pages go.")] = Path("runs"),
@@ -85,11 +85,12 @@ def run(
     """Train and score models fold by fold, then print the board; run again to go on after a stop."""
     from benchmark.machine import choose_device, cores
     from benchmark.plan import Request, make_plan
+    from benchmark.render.markdown import require_own_page
     from benchmark.store import Store
 
+    if out.resolve() == PUBLISHED.resolve():
+        raise InputError(f"--out {out} holds the published records; run into another directory, then `publish`")
     store = Store(out)
-    if not dry_run:
-        store.require_writable()
     request = Request(
         tasks=[*(task or []), *(str(path.resolve()) for path in dataset or [])],
         everything=everything,
@@ -107,9 +108,17 @@ def run(
         if not path.is_dir():
             raise InputError(f"{path} is not a folder; --dataset takes a folder of structures with a CSV of ids and targets")
     plan = make_plan(request, store)
-    _show_plan(plan, request, store, as_json and dry_run)
     if not dry_run:
-        _carry_out(plan, store, as_json)
+        store.require_writable()
+        require_own_page(out)
+    _show_plan(plan, request, store, as_json and dry_run)
+    if dry_run:
+        return
+    try:
+        with FileLock(out / ".lock", timeout=0):
+            _carry_out(plan, store, as_json)
+    except Timeout:
+        raise InputError(f"another run is writing to {out}; wait for it or choose another directory with --out") from None
 
 
 def _settings(pairs: list[str]) -> dict[str, str]:
@@ -156,14 +165,14 @@ def _job_row(job: Any) -> dict[str, Any]:
 
 
 def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
-    from benchmark.display import live
+    from benchmark.display import console, live
     from benchmark.render.markdown import by_task, contest_table, contests, write_pages
     from benchmark.run import run_jobs
     from benchmark.scores import scored_runs
 
     with live(plan, quiet=as_json) as display:
         records = run_jobs(plan.todo, store, display.on_progress, display.on_record)
-    runs = scored_runs(store)
+    runs = scored_runs(store, lambda error: console.print(f"left out of the board: {error}", markup=False, soft_wrap=True))
     pages = write_pages(runs, store.root)
     tasks = {job.task.name for job in plan.jobs}
     if as_json:
@@ -197,7 +206,7 @@ def _run_row(scored: Any) -> dict[str, Any]:
 
 @app.command(epilog="Example: python -m benchmark leaderboard runs")
 def leaderboard(
-    root: Annotated[Path, typer.Argument(help="A directory of records: runs, or the published ones.")] = Path("leaderboards"),
+    root: Annotated[Path, typer.Argument(help="A directory of records: runs, or the published ones.")] = PUBLISHED,
     as_json: JsonOption = False,
 ) -> None:
     """Score every record anew from its predictions and render the board."""
@@ -218,7 +227,7 @@ def leaderboard(
 @app.command(epilog="Example: python -m benchmark publish --task fung/2d/work_function")
 def publish(
     source: Annotated[Path, typer.Option("--from", help="Where the records are.")] = Path("runs"),
-    target: Annotated[Path, typer.Option("--to", help="The published board.")] = Path("leaderboards"),
+    target: Annotated[Path, typer.Option("--to", help="The published board.")] = PUBLISHED,
     task: Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Replace published records that differ.")] = False,

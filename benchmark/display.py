@@ -29,10 +29,12 @@ class Display:
     progress: Progress
     total: TaskID
     bars: dict[Job, TaskID] = field(default_factory=dict)
-    number: int = 0
+    finished: set[Job] = field(default_factory=set)
 
     def on_progress(self, news: run.Progress) -> None:
         """Move the bar of a job: epoch, validation MAE, time left."""
+        if news.job in self.finished:
+            return
         if news.job not in self.bars:
             self.bars[news.job] = self.progress.add_task(job_name(news.job), total=None, detail="")
         if news.epoch:
@@ -43,7 +45,7 @@ class Display:
         """Take the job's bar away and leave one line."""
         if job in self.bars:
             self.progress.remove_task(self.bars.pop(job))
-        self.number += 1
+        self.finished.add(job)
         self.progress.advance(self.total)
         if record.metrics and record.times:
             outcome = f"test MAE {record.metrics.test.mae:.4g} {record.key.unit} in {record.times.training.wall_s:.1f} s"

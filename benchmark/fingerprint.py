@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+
+from datasets.errors import BenchmarkError
 
 PACKAGES = ("models", "datasets")
 
@@ -55,19 +57,24 @@ def fingerprint(model: type) -> str:
 def _parsed(module: str) -> Module:
     tree = ast.parse(Path(str(getattr(find_spec(module), "origin", None))).read_text())
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    imported = dict(_imports(*(node for node in tree.body if isinstance(node, ast.ImportFrom))))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            node.body = [statement for statement in node.body if not _is_text(statement)] or [ast.Pass()]
+    imported = dict(_imports(tree.body))
     statements = [(name, node) for node in tree.body for name in _names(node)]
     code: dict[str, str] = {"": ""}
     uses: dict[str, set[Definition]] = {"": set()}
     for name, node in statements:
         code[name] = code.get(name, "") + ast.unparse(node) + "\n"
-        inner = imported | dict(_imports(*(n for n in ast.walk(node) if isinstance(n, ast.ImportFrom))))
+        inner = imported | dict(_imports(ast.walk(node)))
         read = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
         found = {inner.get(other, (module, other)) for other in read} - {(module, name)}
         uses.setdefault(name, set()).update(found)
     return Module(code, uses)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    """Whether it is a docstring, of a module, a class, a function or an attribute."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def _names(node: ast.stmt) -> list[str]:
@@ -76,14 +83,20 @@ def _names(node: ast.stmt) -> list[str]:
         return [node.name]
     if isinstance(node, ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return [target.id for target in targets if isinstance(target, ast.Name)]
-    is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    return [] if is_text or isinstance(node, ast.Import | ast.ImportFrom | ast.If) else [""]
+        stored = [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+        return stored or [""]
+    only_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    return [] if only_types or isinstance(node, ast.Import | ast.ImportFrom | ast.Pass) else [""]
 
 
-def _imports(*nodes: ast.ImportFrom) -> Iterator[tuple[str, Definition]]:
-    """Local name → where it is defined, of what is imported from our packages."""
+def _imports(nodes: Iterable[ast.AST]) -> Iterator[tuple[str, Definition]]:
+    """Local name → where it is defined, of what is imported from our packages; whole modules cannot be followed."""
     for node in nodes:
-        if node.module and node.module.split(".")[0] in PACKAGES:
+        whole = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.module in PACKAGES:
+            whole = [node.module]
+        if any(name.split(".")[0] in PACKAGES for name in whole):
+            raise BenchmarkError(f"`{ast.unparse(node)}` hides what a model uses; import names: from models.layers import …")
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in PACKAGES:
             for alias in node.names:
                 yield alias.asname or alias.name, (node.module, alias.name)

@@ -81,6 +81,14 @@ class Outcome:
     predictions: pd.DataFrame
 
 
+def split_of(data: TaskData, fold: Fold) -> Split:
+    """Sizes and hashes of the parts of a fold."""
+    parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
+    counts: dict[str, Any] = {f"n_{name}": len(rows) for name, rows in parts.items()}
+    hashes: dict[str, Any] = {f"{name}_sha256": ids_hash(data.crystals.ids[rows]) for name, rows in parts.items()}
+    return Split(**counts, **hashes)
+
+
 def execute(job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None) -> Record:
     """Run a job and write its record; a failure of the model becomes a record with its reason.
 
@@ -121,7 +129,7 @@ def load_task(task: Task) -> TaskData:
     return task.load()
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=1)
 def _prepared(task: Task, model: str, settings: Settings, device: str) -> tuple[Any, float, GraphHealth | None]:
     built = registry.get(model).model(settings, device)
     crystals = load_task(task).crystals
@@ -189,9 +197,7 @@ def make_record(
 ) -> Record:
     """The record of a fold that ended, well (`outcome`) or not (`reason`)."""
     spec = registry.get(job.model)
-    parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
-    counts: dict[str, Any] = {f"n_{name}": len(rows) for name, rows in parts.items()}
-    hashes: dict[str, Any] = {f"{name}_sha256": ids_hash(data.crystals.ids[rows]) for name, rows in parts.items()}
+    standard = spec.profiles[job.profile].as_dict()
     device_bytes = None
     if job.device != "cpu":
         import torch
@@ -202,10 +208,11 @@ def make_record(
         status=status,
         reason=reason,
         model_fingerprint=job.fingerprint,
+        changed={name: value for name, value in job.settings.as_dict().items() if standard[name] != value},
         graph_rule=spec.graph_rule(job.settings),
         graph_health=outcome.health if outcome else None,
         paper=spec.paper,
-        split=Split(**counts, **hashes),
+        split=split_of(data, fold),
         parameters=outcome.parameters if outcome else None,
         checkpoint_bytes=outcome.checkpoint_bytes if outcome else None,
         epochs_run=outcome.epochs_run if outcome else None,

@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.folds import Protocol, ProtocolName
-from benchmark.job import Job
+from benchmark.job import Job, split_of
 from benchmark.store import Store
-from benchmark.tasks import Task, find_tasks, tasks_of
+from benchmark.tasks import Task, TaskData, find_tasks, tasks_of
 from datasets import registry as datasets_registry
+from datasets.elements import require_features
 from datasets.errors import DatasetMissing, InputError
 from models import registry
+from models.contract import ModelSpec, Settings
+from models.graph_model import GraphModel
 
 PROFILES = ("smoke", "quick", "paper")
 DEFAULT_FOLDS = {"kfold": 5, "shuffle": 10, "published": 1}
@@ -57,51 +60,64 @@ def make_plan(request: Request, store: Store) -> Plan:
     """
     if not request.tasks and not request.everything:
         raise InputError("nothing to run: name tasks with --task, a folder with --dataset, or use --all")
-    if request.settings and len(request.models) != 1:
+    chosen = list(dict.fromkeys(request.models))
+    if request.settings and len(chosen) != 1:
         raise InputError("--set changes the settings of one model; name it with a single --model")
-    specs = [registry.get(name) for name in request.models or registry.registered()]
+    specs = [registry.get(name) for name in chosen or registry.registered()]
     settings = {spec.name: spec.settings(request.profile, request.settings) for spec in specs}
     tasks, skipped = _available(request)
     todo: list[Job] = []
     done: list[Job] = []
     for task in tasks:
         protocol = _protocol(request, task)
-        dataset_hash = _check(task, protocol, request)
+        data = task.load()
         for spec in specs:
-            for fold in range(protocol.n_folds):
+            _require_elements(data, spec, settings[spec.name])
+        splits = [split_of(data, data.fold(protocol, number, request.seed)) for number in range(protocol.n_folds)]
+        for spec in specs:
+            for fold, split in enumerate(splits):
                 job = Job(
                     task, spec.name, settings[spec.name], request.profile, protocol, fold, request.seed,
                     request.device, request.threads, request.workers,
                 )  # fmt: skip
-                finished = store.finished(job.key(dataset_hash), job.fingerprint)
+                finished = store.finished(job.key(data.dataset_hash), split, job.fingerprint)
                 (done if finished else todo).append(job)
     return Plan(tuple(todo), tuple(done), tuple(skipped))
 
 
 def _available(request: Request) -> tuple[list[Task], list[str]]:
     """The tasks whose data are here; with --all a missing dataset is left out with its line."""
-    tasks = {task.name: task for text in request.tasks for task in find_tasks(text)}
+    found = [task for text in request.tasks for task in find_tasks(text)]
     skipped = []
-    if request.everything:
-        for name in datasets_registry.registered():
-            try:
-                datasets_registry.load(name)
-            except DatasetMissing as error:
-                skipped.append(str(error))
-                continue
-            tasks.update({task.name: task for task in tasks_of(name)})
+    for name, dataset in datasets_registry.registered().items() if request.everything else ():
+        if request.protocol == "published" and dataset.card.split_column is None:
+            skipped.append(f"{name}: it has no published split")
+            continue
+        try:
+            if dataset.card.file:
+                datasets_registry.data_file(dataset.card)
+        except DatasetMissing as error:
+            skipped.append(str(error))
+            continue
+        found += tasks_of(name)
+    tasks: dict[str, Task] = {}
+    for task in found:
+        if tasks.setdefault(task.name, task).source != task.source:
+            raise InputError(f"two folders give the task {task.name}; rename one of them")
     return list(tasks.values()), skipped
 
 
 def _protocol(request: Request, task: Task) -> Protocol:
     published = datasets_registry.get(task.source).card.split_column is not None
     name: ProtocolName = request.protocol or ("published" if published else "kfold")
-    return Protocol(name, request.folds or DEFAULT_FOLDS[name])
+    # The published split is one fold, however many the other datasets of the same request get.
+    return Protocol(name, DEFAULT_FOLDS[name] if request.folds is None or name == "published" else request.folds)
 
 
-def _check(task: Task, protocol: Protocol, request: Request) -> str:
-    """Divide the task once, so that what cannot work is said before anything runs; returns the dataset's hash."""
-    data = task.load()
-    for number in range(protocol.n_folds):
-        data.fold(protocol, number, request.seed)
-    return data.dataset_hash
+def _require_elements(data: TaskData, spec: ModelSpec, settings: Settings) -> None:
+    """Say before anything runs that a graph network has no features for an element."""
+    if issubclass(spec.model, GraphModel):
+        try:
+            require_features(data.crystals, spec.model.known_elements(settings))
+        except InputError as error:
+            raise InputError(f"{data.task.dataset}: {spec.name}: {error}, or leave the model out with --model") from None

@@ -1,4 +1,4 @@
-"""From a user's runs to the published board: validated, whole, and never over something else by accident."""
+"""From a user's runs to the published board: validated, and never over something else by accident."""
 
 from __future__ import annotations
 

@@ -93,6 +93,11 @@ class Machine(Strict):
     workers: int
 
 
+def is_path_part(name: str) -> bool:
+    """Whether a name may stand for one folder of the store."""
+    return 0 < len(name) <= 100 and name not in (".", "..") and not set(name) & set("/\\\0\n")
+
+
 class JobKey(Strict):
     """What decides the result of a fold: the same key and the same model source give the same numbers."""
 
@@ -107,6 +112,15 @@ class JobKey(Strict):
     protocol: str
     fold: int = Field(ge=0)
     seed: int
+
+    @model_validator(mode="after")
+    def _names_are_paths(self) -> JobKey:
+        for part in (*self.task.split("/"), self.model, self.profile):
+            if not is_path_part(part):
+                raise ValueError(f"'{part[:40]}' cannot be part of a name: no '/', not '.' or '..', at most 100 characters")
+        if self.task != f"{self.dataset}/{self.target}":
+            raise ValueError(f"task '{self.task}' is not dataset/target")
+        return self
 
     @property
     def run_id(self) -> str:
@@ -124,6 +138,8 @@ class Record(Strict):
     status: Status
     reason: str | None = None
     model_fingerprint: Sha256
+    changed: dict[str, SettingValue] = {}
+    """Settings that differ from the profile's."""
     graph_rule: str
     graph_health: GraphHealth | None
     """None for a model without graphs."""

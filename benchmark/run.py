@@ -7,17 +7,18 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from multiprocessing.connection import wait as wait_for
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 from benchmark.job import Job, execute, load_task, make_record
-from benchmark.records import Record
+from benchmark.records import Memory, Record
 from benchmark.store import Store
 from models.contract import Epoch
 
@@ -58,8 +59,8 @@ def run_jobs(jobs: tuple[Job, ...], store: Store, on_progress: OnProgress, on_re
     while waiting:
         waiting, suspects = _run_pool(waiting, waiting[0].workers, store, on_progress, finish)
         for job in suspects:
-            _, died = _run_pool([job], 1, store, on_progress, finish)
-            if died:
+            left, died = _run_pool([job], 1, store, on_progress, finish)
+            if left or died:
                 finish(job, _record_death(job, store))
     return records
 
@@ -68,28 +69,27 @@ def _run_pool(
     jobs: list[Job], workers: int, store: Store, on_progress: OnProgress, finish: OnRecord
 ) -> tuple[list[Job], list[Job]]:
     """Run until all is done or a worker dies: the jobs not begun, and those that were under way when it died."""
-    with _pool(min(workers, len(jobs)), jobs[0].threads, on_progress) as pool:
-        waiting, running = list(jobs), dict[Future[Record], Job]()
+    waiting, running = list(jobs), dict[Future[Record], Job]()
+    with _pool(min(workers, len(jobs)), jobs[0].threads, on_progress) as pool, suppress(BrokenProcessPool):
         while waiting or running:
             # Only as many are handed out as there are workers, so that after a death the suspects are known.
             while waiting and len(running) < workers:
                 running[pool.submit(execute_in_worker, waiting[0], store)] = waiting[0]
                 waiting.pop(0)
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            try:
-                for future in finished:
-                    record = future.result()
-                    finish(running.pop(future), record)
-            except BrokenProcessPool:
-                return waiting, list(running.values())
-    return [], []
+            for future in sorted(finished, key=lambda future: future.exception() is not None):
+                record = future.result()
+                finish(running.pop(future), record)
+    return waiting, list(running.values())
 
 
 def _record_death(job: Job, store: Store) -> Record:
     data = load_task(job.task)
     fold = data.fold(job.protocol, job.fold, job.seed)
-    reason = "the worker process died twice on this fold, most likely killed because memory ran out"
-    record = make_record(job, data, fold, "out-of-memory", datetime.now(timezone.utc), reason, None)
+    reason = "the worker process died twice on this fold; most likely the system killed it because memory ran out"
+    record = make_record(job, data, fold, "failed", datetime.now(timezone.utc), reason, None)
+    # The peak is the parent's, which did not run it.
+    record = record.model_copy(update={"memory": Memory(host_bytes=None, device_bytes=None)})
     store.write(record, None)
     return record
 
@@ -109,12 +109,13 @@ def _pool(workers: int, threads: int, on_progress: OnProgress) -> Iterator[Proce
     try:
         yield pool
     except BaseException:
-        # The executor has no public way to stop a job that is under way before Python 3.14.
-        for process in list((pool._processes or {}).values()):
-            process.kill()
+        # The executor has no public way to stop a job that is under way, or to name its processes.
+        _kill(list((pool._processes or {}).values()))
         raise
     finally:
+        started = list((pool._processes or {}).values())
         pool.shutdown(wait=True, cancel_futures=True)
+        _kill(started)
         ended.set()
         listener.join()
         for name, value in before.items():
@@ -138,8 +139,8 @@ def _start_worker(news: Any, threads: int) -> None:
     _news = news
     # A sibling killed in the middle of a message must not keep this process from ending.
     news.cancel_join_thread()
-    # Ctrl-C reaches the whole process group; the parent alone decides what becomes of the workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A group of its own: Ctrl-C reaches the parent alone, and whatever this worker starts can be ended with it.
+    os.setpgrp()
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_die_with, args=(parent.sentinel,), daemon=True).start()
@@ -149,9 +150,18 @@ def _start_worker(news: Any, threads: int) -> None:
 
 
 def _die_with(sentinel: int) -> None:
-    """End this process when its parent has ended, even by kill -9, so that no orphan goes on training."""
+    """End this group when the parent has ended, even by kill -9, so that no orphan goes on training."""
     wait_for([sentinel])
-    os._exit(1)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _kill(workers: Sequence[BaseProcess]) -> None:
+    """End what is left of the workers and of the processes that they started."""
+    for process in workers:
+        process.kill()  # it may not have made its group yet
+        if process.pid:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def execute_in_worker(job: Job, store: Store) -> Record:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -49,29 +49,40 @@ class ScoredRun:
         return self.run.mean_and_std(s.mae for s in self.scores) if self.scores else (float("inf"), None)
 
 
-def scored_runs(store: Store) -> list[ScoredRun]:
-    """Every run of the store.
+def refuse(error: InputError) -> None:
+    """What `scored_runs` does with an invalid record unless it is told otherwise."""
+    raise error
 
-    Raises:
-        InputError: a record or its predictions are invalid or disagree; the line names the file.
+
+def scored_runs(store: Store, on_invalid: Callable[[InputError], None] = refuse) -> list[ScoredRun]:
+    """Every run of the store; a run is never made of folds of different data, settings, model source or machines.
+
+    Args:
+        store: where the records are.
+        on_invalid: called with the error of a record that is invalid or disagrees with its predictions; the line names the
+            file. By default it is raised, otherwise the record is left out.
     """
-    records = sorted(store.records(), key=_run_key)
-    return [score_run(store, Run(tuple(folds))) for _, folds in groupby(records, key=_run_key)]
+    scored: list[tuple[Record, Scores | None]] = []
+    for path in store.paths():
+        try:
+            record = store.read(path)
+            scored.append((record, _score(store, record) if record.status == "complete" else None))
+        except InputError as error:
+            on_invalid(error)
+    scored.sort(key=lambda pair: _run_key(pair[0]))
+    groups = [list(group) for _, group in groupby(scored, key=lambda pair: _run_key(pair[0]))]
+    return [ScoredRun(Run(tuple(r for r, _ in group)), tuple(s for _, s in group if s)) for group in groups]
 
 
-def score_run(store: Store, run: Run) -> ScoredRun:
-    """Score the complete folds. Raises InputError where a record disagrees with its own predictions."""
-    scores = []
-    for record in run.complete:
-        predictions = store.predictions(record)
-        found = score(predictions["target"].to_numpy(), predictions["prediction"].to_numpy())
-        stated = record.metrics.test if record.metrics else None
-        if stated is None or not np.allclose([found.mae, found.rmse], [stated.mae, stated.rmse], rtol=1e-9):
-            raise InputError(f"{store.path(record.key)}: its scores are not those of its predictions")
-        scores.append(found)
-    return ScoredRun(run, tuple(scores))
+def _score(store: Store, record: Record) -> Scores:
+    predictions = store.predictions(record)
+    found = score(predictions["target"].to_numpy(), predictions["prediction"].to_numpy())
+    stated = record.metrics.test if record.metrics else None
+    if stated is None or not np.allclose([found.mae, found.rmse], [stated.mae, stated.rmse], rtol=1e-9):
+        raise InputError(f"{store.path(record.key)}: its scores are not those of its predictions")
+    return found
 
 
 def _run_key(record: Record) -> tuple[str, ...]:
     key, where = record.key, record.machine
-    return key.task, key.model, key.run_id, where.processor, where.device
+    return key.task, key.model, key.run_id, record.model_fingerprint, where.processor, where.device

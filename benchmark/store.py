@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import ValidationError
 
-from benchmark.records import JobKey, Record
+from benchmark.records import JobKey, Record, Split
 from datasets.errors import BenchmarkError, InputError
 
 PREDICTION_COLUMNS = ["id", "fold", "target", "prediction"]
@@ -87,24 +87,27 @@ class Store:
             raise InputError(f"{path}: columns {list(frame.columns)}, expected {PREDICTION_COLUMNS}")
         return frame
 
-    def finished(self, key: JobKey, fingerprint: str) -> bool:
-        """Whether this fold is complete, intact, and of the same model source."""
+    def finished(self, key: JobKey, split: Split, fingerprint: str) -> bool:
+        """Whether this fold is complete, intact, of the same division and of the same model source."""
         path = self.path(key)
         if not path.exists():
             return False
         try:
             record = self.read(path)
-            if record.status != "complete" or record.model_fingerprint != fingerprint or record.key != key:
+            if (record.status, record.key, record.split, record.model_fingerprint) != ("complete", key, split, fingerprint):
                 return False
             self.predictions(record)
         except InputError:
             return False
         return True
 
+    def paths(self) -> list[Path]:
+        """Every record's file, in order."""
+        return sorted((self.root / "records").rglob("fold-*.json"))
+
     def records(self) -> Iterator[Record]:
         """Every record, in order of its path. Raises InputError at the first invalid one."""
-        for path in sorted((self.root / "records").rglob("fold-*.json")):
-            yield self.read(path)
+        return map(self.read, self.paths())
 
 
 def predictions_bytes(predictions: pd.DataFrame) -> bytes:

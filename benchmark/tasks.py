@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from benchmark.folds import Fold, Protocol, make_fold
+from benchmark.records import is_path_part
 from datasets import registry
 from datasets.crystals import Crystals
 from datasets.errors import InputError, unknown_name
@@ -60,6 +60,9 @@ class TaskData:
 def tasks_of(source: str) -> list[Task]:
     """Every task of a dataset (a name, or a folder's path); nothing is loaded but the card."""
     card = registry.get(source).card
+    taken = {name.split("/")[0] for name in registry.registered()}
+    if source not in registry.registered() and (card.name in taken or not is_path_part(card.name)):
+        raise InputError(f"{source}: a folder cannot be called '{card.name}', which is a dataset's name; rename it")
     return [Task(source, card.name, target, unit) for target, unit in card.targets.items()]
 
 
@@ -73,6 +76,6 @@ def find_tasks(text: str) -> list[Task]:
     exact = [task for task in every if text in (task.name, task.dataset)]
     if exact:
         return exact
-    if Path(text).is_dir():
+    if registry.is_folder(text):
         return tasks_of(text)
     raise unknown_name("task", text, {task.name for task in every} | {task.dataset for task in every})

@@ -81,7 +81,7 @@ def _files(count: int) -> str:
 
 
 def _find_csv(path: Path) -> Path:
-    tables = sorted(p for p in path.iterdir() if p.suffix.lower() == ".csv" and not p.name.startswith("."))
+    tables = sorted(p for p in path.iterdir() if p.is_file() and p.suffix.lower() == ".csv" and not p.name.startswith("."))
     chosen = [p for p in tables if p.name in STANDARD_NAMES] or tables
     if not chosen:
         raise InputError(f"{path}: no CSV of ids and targets; {HOW_TO}")
@@ -163,6 +163,9 @@ def _header(cells: Sequence[str], source: Path) -> dict[str, str]:
         name, unit = (match["name"], match["unit"]) if match else (cell, None)
         if not name:
             raise InputError(f"{source} row 1: a column without a name; name every target")
+        if "/" in name or name in (".", "..") or len(name) > 100:
+            hint = f"call it '{name.replace('/', '_per_')}'" if len(name) <= 100 and name not in (".", "..") else "rename it"
+            raise InputError(f"{source} row 1: column '{name[:40]}' cannot name a target, as pages are called after it; {hint}")
         if name in units or name in STRUCTURE_COLUMNS:
             raise InputError(f"{source} row 1: column '{name}' is repeated or reserved; rename it")
         units[name] = (unit or "").strip() or AS_GIVEN

@@ -7,7 +7,7 @@ import os
 import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import pooch
@@ -75,6 +75,14 @@ def registered() -> Mapping[str, Dataset]:
     return {dataset.card.name: dataset for dataset in sorted(found, key=lambda d: d.card.name)}
 
 
+def is_folder(name: str) -> bool:
+    """Whether a folder of that path exists; a name too long to be a path is none."""
+    try:
+        return Path(name).is_dir()
+    except OSError:
+        return False
+
+
 def get(name: str) -> Dataset:
     """The dataset called `name`, or the user's own folder at that path.
 
@@ -83,16 +91,16 @@ def get(name: str) -> Dataset:
     """
     if name in registered():
         return registered()[name]
-    if Path(name).is_dir():
+    if is_folder(name):
         from datasets.folder import open_folder
 
         return open_folder(Path(name))
     raise unknown_name("dataset", name, registered())
 
 
-@cache
+@lru_cache(maxsize=1)
 def load(name: str) -> Crystals:
-    """Load a dataset once a process and check it against its card.
+    """Load a dataset, keep the last one, and check it against its card.
 
     Raises:
         DatasetMissing: its files are not on this machine.

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
+from urllib.parse import quote
 
 from tabulate import tabulate
 
 from benchmark.records import Record
 from benchmark.scores import Run, ScoredRun
 from benchmark.store import write_atomically
+from datasets.errors import InputError
+from datasets.registry import registered
+
+TITLE = "# Leaderboard"
 
 COLUMNS = (
     "model", "MAE", "RMSE", "R²", "folds", "training time / fold", "inference / 1,000 crystals",
@@ -24,7 +30,12 @@ READING = (
 
 
 def write_pages(runs: Sequence[ScoredRun], root: Path) -> list[Path]:
-    """Write `README.md` and `tasks/<task>.md` below `root`, each atomically; returns their paths."""
+    """Write `README.md` and `tasks/<task>.md` below `root`, each atomically; returns their paths.
+
+    Raises:
+        InputError: a README.md that is no leaderboard stands in the way.
+    """
+    require_own_page(root)
     pages = {root / "README.md": index_page(runs)}
     for task, group in by_task(runs):
         pages[root / page_of(task)] = task_page(task, group)
@@ -32,6 +43,13 @@ def write_pages(runs: Sequence[ScoredRun], root: Path) -> list[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text.encode())
     return list(pages)
+
+
+def require_own_page(root: Path) -> None:
+    """Raise InputError where a person's own README.md would be replaced."""
+    page = root / "README.md"
+    if page.is_file() and not page.read_text(errors="replace").startswith(TITLE):
+        raise InputError(f"{page} is not a leaderboard and would be replaced; choose another directory")
 
 
 def page_of(task: str) -> str:
@@ -63,13 +81,11 @@ def index_page(runs: Sequence[ScoredRun]) -> str:
     for task, task_runs in by_task(runs):
         for title, contest in contests(task_runs):
             key = contest[0].run.first.key
-            cells = [best_cell([r for r in contest if r.run.first.key.model == model]) for model in models]
-            rows.append([f"[{task}]({page_of(task)})", key.unit, crystals(contest[0].run.first), title, *cells])
+            cells = [model_cell([r for r in contest if r.run.first.key.model == model]) for model in models]
+            rows.append([f"[{escape(task)}]({quote(page_of(task))})", key.unit, crystals(contest[0].run.first), title, *cells])
     header = ["task", "unit", "crystals", "profile, protocol", *models]
     table = tabulate(rows, header, tablefmt="github", disable_numparse=True)
-    return (
-        f"# Leaderboard\n\nMean absolute error on crystals never seen in training, by task and model.\n\n{table}\n\n{READING}\n"
-    )
+    return f"{TITLE}\n\nMean absolute error on crystals never seen in training, by task and model.\n\n{table}\n\n{READING}\n"
 
 
 def task_page(task: str, runs: Sequence[ScoredRun]) -> str:
@@ -114,20 +130,27 @@ def row(scored: ScoredRun) -> list[str]:
 
 
 def run_labels(runs: Sequence[Run]) -> list[str]:
-    """The model's name; where one model stands there several times, with the settings in which those runs differ."""
+    """The model's name and the settings changed from the profile's; and its source, where a model stands there in two."""
     labels = []
     for run in runs:
-        key = run.first.key
-        others = [r.first.key.settings for r in runs if r.first.key.model == key.model]
-        differing = [n for n, v in key.settings.items() if any(other.get(n) != v for other in others)]
-        settings = ", ".join(f"{name}={key.settings[name]}" for name in differing)
-        labels.append(escape(f"{key.model} ({settings})" if settings else key.model))
+        first = run.first
+        notes = [f"{name}={value}" for name, value in first.changed.items()]
+        same = [r for r in runs if (r.first.key.model, r.first.changed) == (first.key.model, first.changed)]
+        if len({r.first.model_fingerprint for r in same}) > 1:
+            notes.append(f"source {first.model_fingerprint[:8]}")
+        labels.append(escape(f"{first.key.model} ({', '.join(notes)})" if notes else first.key.model))
     return labels
 
 
-def best_cell(runs: Sequence[ScoredRun]) -> str:
-    """MAE of the best of a model's runs, or its status; empty where it was not run."""
-    return (plus_minus(*runs[0].mae) if runs[0].scores else runs[0].run.first.status) if runs else ""
+def model_cell(runs: Sequence[ScoredRun]) -> str:
+    """MAE of a model's run, the one with the profile's own settings if there is one; its status; empty where it was not run.
+
+    Not the best of several: that would choose settings by the test crystals.
+    """
+    if not runs:
+        return ""
+    chosen = min(runs, key=lambda scored: len(scored.run.first.changed))
+    return plus_minus(*chosen.mae) if chosen.scores else chosen.run.first.status
 
 
 def failures(contest: Sequence[ScoredRun]) -> list[str]:
@@ -142,16 +165,15 @@ def provenance(contest: Sequence[ScoredRun]) -> str:
     first = contest[0].run.first
     records = [record for scored in contest for record in scored.run.folds]
     commits = sorted({(r.git_commit or "unknown")[:12] + ("+changes" if "+" in (r.git_commit or "") else "") for r in records})
-    versions = ", ".join(f"{name} {version}" for name, version in first.versions.items())
+    versions = "; ".join(sorted({", ".join(f"{name} {v}" for name, v in r.versions.items()) for r in records}))
     machines = sorted({f"{r.machine.processor}, {r.machine.cores} cores, {r.machine.system}" for r in records})
     key = first.key
     protocol = key.protocol.split("(")[0].split()[0]
     n_folds = {"kfold": key.protocol[6:-1], "shuffle": str(max(len(s.run.folds) for s in contest))}.get(protocol)
     folds = f" --folds {n_folds}" if n_folds else ""
-    command = (
-        f"python -m benchmark run --task {key.task} --profile {key.profile} --protocol {protocol}{folds} --seed {key.seed}"
-    )
-    rules = "; ".join(f"{s.run.first.key.model}: {s.run.first.graph_rule}" for s in contest)
+    what = f"--task {key.task}" if key.dataset in registered() else f"--dataset path/to/{key.dataset}"
+    command = f"python -m benchmark run {what} --profile {key.profile} --protocol {protocol}{folds} --seed {key.seed}"
+    rules = "; ".join(dict.fromkeys(f"{s.run.first.key.model}: {s.run.first.graph_rule}" for s in contest))
     return "\n".join(
         [
             f"- {crystals(first)} crystals; dataset sha256 `{key.dataset_hash}`",
@@ -169,8 +191,10 @@ def crystals(record: Record) -> str:
 
 
 def folds_cell(run: Run) -> str:
-    """Complete folds, of those tried."""
-    return str(len(run.folds)) if len(run.complete) == len(run.folds) else f"{len(run.complete)} of {len(run.folds)}"
+    """Complete folds, of those that the protocol has, or of those tried."""
+    protocol = run.first.key.protocol
+    wanted = int(protocol[6:-1]) if protocol.startswith("kfold(") else len(run.folds)
+    return str(wanted) if len(run.complete) == wanted else f"{len(run.complete)} of {wanted}"
 
 
 def device_cell(record: Record) -> str:
@@ -183,7 +207,7 @@ def device_cell(record: Record) -> str:
 
 def plus_minus(mean: float, std: float | None) -> str:
     """Four significant digits, the spread to the same decimals."""
-    decimals = max(0, 4 - len(f"{int(abs(mean))}".lstrip("0")))
+    decimals = max(0, 3 - math.floor(math.log10(abs(mean)))) if mean else 4
     return f"{mean:.{decimals}f}" + (f" ± {std:.{decimals}f}" if std is not None else "")
 
 

@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from filelock import FileLock
 
 from tests.benchmark.conftest import write_folder
 
@@ -31,6 +32,11 @@ def one_line_error(done, code: int = 2) -> str:
         (("run", "--task", "emt/alloys", "--model", "cgcnn", "--set", "epochs"), "write name=value"),
         (("run", "--dataset", "nowhere"), "nowhere is not a folder"),
         (("run", "--task", "cgcnn/band_gap"), "materials.parquet is missing; "),
+        (("run", "--task", "x" * 300), "unknown task"),
+        (("run", "--task", "emt/alloys", "--seed", "-1"), "--seed"),
+        (("run", "--task", "emt/alloys", "--folds", "0"), "--folds"),
+        (("run", "--task", "emt/alloys", "--workers", "0"), "--workers"),
+        (("run", "--task", "emt/alloys", "--out", "leaderboards"), "holds the published records"),
         (("rnu",), "No such command 'rnu'"),
         (("run", "--foldz", "3"), "No such option: --foldz"),
         (("leaderboard", "nowhere"), "nowhere has no records"),
@@ -60,6 +66,10 @@ BAD_FOLDERS = {
         lambda f: (f / "c1.cif").write_text((f / "c1.cif").read_text().replace("1.0000", "0.5000")),
         "partially occupied",
     ),
+    "element without features": (
+        lambda f: (f / "c1.cif").write_text((f / "c1.cif").read_text().replace("Cu", "Lr")),
+        "'c1': no features for the element with Z = 103",
+    ),
     "too few": (lambda f: damage_csv(f, "c0,1.0\nc1,2.0\nc2,3.0\n"), "3 crystals with a value are too few for kfold(5)"),
 }
 
@@ -70,7 +80,7 @@ def test_bad_folders_are_one_line_and_nothing_is_written(benchmark_command, tmp_
     folder = write_folder(tmp_path / "mine", 8)
     damage(folder)
     folder.mkdir(exist_ok=True)
-    error = one_line_error(benchmark_command("run", "--dataset", folder, "--model", "dummy", "--profile", "smoke"))
+    error = one_line_error(benchmark_command("run", "--dataset", folder, "--model", "cgcnn", "--profile", "smoke"))
     assert expected in error
     assert not list(tmp_path.rglob("fold-*"))
 
@@ -79,6 +89,35 @@ def test_an_unwritable_output_directory_is_said_at_once(benchmark_command, small
     (tmp_path / "file").write_text("")
     error = one_line_error(benchmark_command("run", "--dataset", small_folder, "--out", tmp_path / "file" / "runs"))
     assert "choose another directory with --out" in error
+
+
+def test_folders_that_cannot_be_told_apart_are_refused(benchmark_command, tmp_path):
+    folders = [write_folder(tmp_path / parent / name, 8) for parent, name in (("a", "x"), ("b", "x"), ("c", "emt"))]
+    two = benchmark_command("run", "--dataset", folders[0], "--dataset", folders[1])
+    assert "two folders give the task x/target" in one_line_error(two)
+    assert "cannot be called 'emt'" in one_line_error(benchmark_command("run", "--dataset", folders[2]))
+
+
+def test_a_target_that_would_leave_the_store_is_refused(benchmark_command, tmp_path):
+    folder = write_folder(tmp_path / "mine", 8)
+    table = folder / "id_prop.csv"
+    table.write_text("id,../../escaped\n" + table.read_text())
+    assert "cannot name a target" in one_line_error(benchmark_command("run", "--dataset", folder))
+    table.write_text(table.read_text().replace("../../escaped", "E/atom"))
+    assert "call it 'E_per_atom'" in one_line_error(benchmark_command("run", "--dataset", folder))
+
+
+def test_a_repeated_model_is_run_once(benchmark_command, small_folder):
+    arguments = ("run", "--dataset", small_folder, "--model", "dummy", "--model", "dummy", "--dry-run", "--json")
+    assert len(json.loads(benchmark_command(*arguments).stdout)["jobs"]) == 5
+
+
+def test_a_second_run_into_the_same_directory_is_refused(benchmark_command, small_folder, tmp_path):
+    (tmp_path / "runs").mkdir()
+    with FileLock(tmp_path / "runs" / ".lock"):
+        done = benchmark_command("run", "--dataset", small_folder, "--model", "dummy")
+    assert done.returncode == 2
+    assert "another run is writing" in done.stderr.strip().splitlines()[-1]
 
 
 def test_all_skips_missing_sets_with_a_line_each(benchmark_command, tmp_path, monkeypatch):

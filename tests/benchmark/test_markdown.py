@@ -8,6 +8,7 @@ import pytest
 from benchmark.render.markdown import contests, escape, index_page, plus_minus, seconds, task_page, write_pages
 from benchmark.scores import scored_runs
 from benchmark.store import Store
+from datasets.errors import InputError
 from tests.benchmark.test_store import failed, make
 
 
@@ -41,7 +42,7 @@ def test_failures_are_rows_with_their_reason(store):
     store.write(failed(2, reason="loss is <nan> | sorry"), None)
     store.write(failed(0, key=make(0, model="mpnn")[0].key), None)
     page = task_page("set/target", scored_runs(store))
-    assert "2 of 3" in page
+    assert "2 of 5" in page
     assert "- cgcnn, fold 2: failed: loss is &lt;nan&gt; &#124; sorry" in page
     assert any(line.startswith("| mpnn") and "failed" in line for line in page.splitlines())
 
@@ -54,20 +55,32 @@ def test_runs_of_different_profiles_are_never_in_one_table(store):
 
 def test_two_settings_of_one_model_are_told_apart(store):
     record, predictions = make()
-    store.write(make(key=record.key.model_copy(update={"settings": {"epochs": 9}}))[0], predictions)
+    key = record.key.model_copy(update={"settings": {"epochs": 9}})
+    store.write(make(key=key, changed={"epochs": 9})[0], predictions)
     page = task_page("set/target", scored_runs(store))
-    assert "cgcnn (epochs=3)" in page
-    assert "cgcnn (epochs=9)" in page
+    assert "| cgcnn  " in page
+    assert "| cgcnn (epochs=9) " in page
+    # The index shows the profile's own settings, not the best of several.
+    assert "0.2000 ± 0.1414" in index_page(scored_runs(store))
+
+
+def test_two_sources_of_one_model_are_told_apart(store):
+    store.write(*make(1, shift=0.3, model_fingerprint="e" * 64))
+    page = task_page("set/target", scored_runs(store))
+    assert "cgcnn (source eeeeeeee)" in page
+    assert "1 of 5" in page
 
 
 def test_the_page_says_how_to_run_it_again(store):
     page = task_page("set/target", scored_runs(store))
-    assert "python -m benchmark run --task set/target --profile quick --protocol kfold --folds 5 --seed 0" in page
+    assert "python -m benchmark run --dataset path/to/set --profile quick --protocol kfold --folds 5 --seed 0" in page
 
 
 def test_numbers_are_readable():
-    assert plus_minus(0.05678, 0.00123) == "0.0568 ± 0.0012"
-    assert plus_minus(12.345, None) == "12.35"
+    assert plus_minus(0.05678, 0.00123) == "0.05678 ± 0.00123"
+    assert plus_minus(12.346, None) == "12.35"
+    assert plus_minus(0.00001234, None) == "0.00001234"
+    assert plus_minus(0.0, 0.0) == "0.0000 ± 0.0000"
     assert seconds(0.01234) == "0.0123 s"
     assert seconds(17865) == "17,865 s"
     assert escape("<script>|\n") == "&lt;script&gt;&#124; "
@@ -78,6 +91,13 @@ def test_pages_are_written_and_nothing_else(store):
     assert [str(p.relative_to(store.root)) for p in pages] == ["README.md", "tasks/set/target.md"]
     assert all(page.is_file() for page in pages)
     assert not list(store.root.rglob("*.partial"))
+
+
+def test_a_person_s_own_readme_is_not_replaced(store):
+    (store.root / "README.md").write_text("my notes")
+    with pytest.raises(InputError, match="is not a leaderboard"):
+        write_pages(scored_runs(store), store.root)
+    assert (store.root / "README.md").read_text() == "my notes"
 
 
 def test_a_board_is_rendered_without_torch():

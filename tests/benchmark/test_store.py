@@ -70,18 +70,45 @@ def test_a_record_and_its_predictions_come_back_as_written(store):
     store.write(record, predictions)
     assert store.read(store.path(record.key)) == record
     pd.testing.assert_frame_equal(store.predictions(record), predictions)
-    assert store.finished(record.key, "f" * 64)
+    assert store.finished(record.key, record.split, "f" * 64)
 
 
 def test_a_fold_is_redone_when_the_model_source_changed(store):
     record, predictions = make()
     store.write(record, predictions)
-    assert not store.finished(record.key, "e" * 64)
+    assert not store.finished(record.key, record.split, "e" * 64)
+
+
+def test_a_fold_is_redone_when_its_crystals_were_divided_otherwise(store):
+    record, predictions = make()
+    store.write(record, predictions)
+    assert not store.finished(record.key, record.split.model_copy(update={"test_sha256": "0" * 64}), "f" * 64)
+
+
+@pytest.mark.parametrize("name", ["..", "a/../b", "", "x" * 101, "two\nlines"])
+def test_a_name_that_would_leave_the_store_is_refused(name):
+    with pytest.raises(ValidationError, match="cannot be part of a name"):
+        JobKey(**{**make()[0].key.model_dump(), "task": f"set/{name}", "target": name})
+
+
+def test_folds_of_different_model_source_are_never_one_run(store):
+    store.write(*make(0))
+    store.write(*make(1, model_fingerprint="e" * 64))
+    assert [len(scored.scores) for scored in scored_runs(store)] == [1, 1]
+
+
+def test_an_invalid_record_can_be_left_out(store):
+    store.write(*make(0))
+    store.write(*make(1))
+    store.path(make(1)[0].key).write_text("{")
+    errors = []
+    assert len(scored_runs(store, errors.append)[0].scores) == 1
+    assert "fold-01.json" in str(errors[0])
 
 
 def test_a_failed_fold_is_not_finished(store):
     store.write(failed(), None)
-    assert not store.finished(failed().key, "f" * 64)
+    assert not store.finished(failed().key, failed().split, "f" * 64)
 
 
 @pytest.mark.parametrize("damage", ["cut", "unknown field", "nan", "not json", "negative error"])
@@ -101,7 +128,7 @@ def test_a_damaged_record_is_refused_with_its_name_and_redone(store, damage):
     with pytest.raises(InputError, match=r"fold-00\.json") as caught:
         store.read(path)
     assert "\n" not in str(caught.value)
-    assert not store.finished(record.key, "f" * 64)
+    assert not store.finished(record.key, record.split, "f" * 64)
 
 
 @pytest.mark.parametrize("damage", ["missing", "changed"])
@@ -115,7 +142,7 @@ def test_predictions_that_are_not_the_record_s_are_refused(store, damage):
         predictions.assign(prediction=-predictions["prediction"]).to_parquet(path, index=False)
     with pytest.raises(InputError, match=r"fold-00\.parquet"):
         scored_runs(store)
-    assert not store.finished(record.key, "f" * 64)
+    assert not store.finished(record.key, record.split, "f" * 64)
 
 
 def test_scores_that_are_not_those_of_the_predictions_are_refused(store):
