@@ -24,8 +24,8 @@ COLUMNS = (
 )  # fmt: skip
 
 READING = (
-    "± is the standard deviation over folds. Rows are in order of their mean; a difference smaller than the spread is "
-    "not a difference. Times are comparable on one machine only; peak memory, splits and settings are in the records."
+    "± is the standard deviation over folds. Rows are in order of their mean; where the spreads overlap, read no "
+    "order into them. Times are comparable on one machine only; peak memory, splits and settings are in the records."
 )
 
 
@@ -212,7 +212,9 @@ def plus_minus(mean: float, std: float | None) -> str:
 
 
 def seconds(value: float) -> str:
-    """A duration with three significant digits."""
+    """A duration with three significant digits, to the millisecond."""
+    if value < 0.001:
+        return "< 0.001 s"
     return f"{value:.3g} s" if value < 1000 else f"{value:,.0f} s"
 
 

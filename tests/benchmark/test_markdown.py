@@ -82,6 +82,7 @@ def test_numbers_are_readable():
     assert plus_minus(0.00001234, None) == "0.00001234"
     assert plus_minus(0.0, 0.0) == "0.0000 ± 0.0000"
     assert seconds(0.01234) == "0.0123 s"
+    assert seconds(0.00002) == "< 0.001 s"
     assert seconds(17865) == "17,865 s"
     assert escape("<script>|\n") == "&lt;script&gt;&#124; "
 
