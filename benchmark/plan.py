@@ -16,7 +16,6 @@ from models import registry
 from models.contract import ModelSpec, Settings
 from models.graph_model import GraphModel
 
-PROFILES = ("smoke", "quick", "paper")
 DEFAULT_FOLDS = {"kfold": 5, "shuffle": 10, "published": 1}
 
 
