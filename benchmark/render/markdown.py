@@ -166,7 +166,9 @@ def provenance(contest: Sequence[ScoredRun]) -> str:
     records = [record for scored in contest for record in scored.run.folds]
     commits = sorted({(r.git_commit or "unknown")[:12] + ("+changes" if "+" in (r.git_commit or "") else "") for r in records})
     versions = "; ".join(sorted({", ".join(f"{name} {v}" for name, v in r.versions.items()) for r in records}))
-    machines = sorted({f"{r.machine.processor}, {r.machine.cores} cores, {r.machine.system}" for r in records})
+    machines = sorted(
+        {f"{r.machine.processor}, {r.machine.cores} core{'s' * (r.machine.cores > 1)}, {r.machine.system}" for r in records}
+    )
     key = first.key
     protocol = key.protocol.split("(")[0].split()[0]
     n_folds = {"kfold": key.protocol[6:-1], "shuffle": str(max(len(s.run.folds) for s in contest))}.get(protocol)
