@@ -58,7 +58,7 @@ class Display:
 def live(plan: Plan, quiet: bool) -> Iterator[Display]:
     """A display for the jobs of a plan; `quiet` shows nothing."""
     columns = (
-        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[detail]}"),
+        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[detail]}", markup=False),
         TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
     )  # fmt: skip
     shown = Console(stderr=True, highlight=False, quiet=quiet)

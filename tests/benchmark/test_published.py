@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from benchmark.render.markdown import write_pages
+from benchmark.scores import scored_runs
+from benchmark.store import Store
+from tests.benchmark.conftest import ROOT
+
+BOARD = ROOT / "leaderboards"
+
+
+@pytest.fixture(scope="module")
+def runs():
+    return scored_runs(Store(BOARD))
+
+
+def test_every_published_record_is_valid_and_agrees_with_its_predictions(runs):
+    assert len(runs) >= 16
+
+
+def test_every_published_record_has_all_its_costs(runs):
+    for record in (record for scored in runs for record in scored.run.complete):
+        assert record.times.training.wall_s > 0
+        assert record.memory.host_bytes > 0
+        assert record.checkpoint_bytes > 0
+        assert record.versions["torch"]
+        assert record.git_commit
+        assert not record.git_commit.endswith("+changes")
+
+
+def test_the_published_pages_are_those_of_the_records(runs, tmp_path):
+    pages = write_pages(runs, tmp_path)
+    for page in pages:
+        committed = BOARD / page.relative_to(tmp_path)
+        assert committed.read_text() == page.read_text(), f"{committed} is old; run `python -m benchmark leaderboard`"
+    assert len(list((BOARD / "tasks").rglob("*.md"))) == len(pages) - 1
+
+
+def test_a_flipped_prediction_is_noticed(runs, tmp_path):
+    record = runs[0].run.first
+    copy = Store(tmp_path)
+    shutil.copytree(Store(BOARD).path(record.key).parent, copy.path(record.key).parent)
+    frame = copy.predictions(record)
+    frame.assign(prediction=-frame["prediction"]).to_parquet(copy.path(record.key).with_suffix(".parquet"), index=False)
+    errors = []
+    scored_runs(copy, errors.append)
+    assert "not the predictions that its record names" in str(errors[0])
