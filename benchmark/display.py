@@ -58,9 +58,14 @@ class Display:
 def live(plan: Plan, quiet: bool) -> Iterator[Display]:
     """A display for the jobs of a plan; `quiet` shows nothing."""
     columns = (
-        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[detail]}", markup=False),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
-    )  # fmt: skip
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[detail]}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     shown = Console(stderr=True, highlight=False, quiet=quiet)
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
         total = progress.add_task("folds", total=len(plan.jobs), completed=len(plan.done), detail="")
