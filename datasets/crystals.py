@@ -36,6 +36,8 @@ class Crystals:
         atomic_numbers: (N,) int64.
         frac_coords: (N, 3) float64, in units of the lattice vectors.
         targets: n rows indexed by id, one float64 column a target, NaN where there is no value.
+        element_features: (Z, F) float32 features of the elements that came with the set, by atomic number; a zero row is
+            an element without features. None where the set brings none.
 
     Raises:
         InputError: two crystals share an id, a crystal has no atoms, or columns disagree in length.
@@ -48,6 +50,7 @@ class Crystals:
     atomic_numbers: np.ndarray
     frac_coords: np.ndarray
     targets: pd.DataFrame
+    element_features: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         n, atoms = len(self.ids), len(self.atomic_numbers)
@@ -101,6 +104,7 @@ class Crystals:
         return Crystals(
             self.ids[chosen], self.lattice[chosen], self.pbc[chosen], offsets,
             self.atomic_numbers[atoms], self.frac_coords[atoms], self.targets.iloc[chosen],
+            self.element_features,
         )  # fmt: skip
 
     @cached_property
@@ -116,13 +120,16 @@ class Crystals:
 
     @cached_property
     def content_hash(self) -> str:
-        """sha256 of the structures, the ids and every target: the identity of the set in a record."""
+        """sha256 of the structures, the ids, every target and the element features: the identity of the set in a record."""
         digest = hashlib.sha256(self.structure_hash.encode())
         digest.update("\n".join(self.ids).encode())
         for name in sorted(self.targets.columns):
             digest.update(f"\n{name}\n".encode())
             values = self.targets[name].to_numpy("<f8")
             digest.update(np.where(np.isnan(values), np.nan, values).tobytes())  # NaNs have more than one bit pattern
+        if self.element_features is not None:
+            digest.update(f"\nelement_features {self.element_features.shape}\n".encode())
+            digest.update(np.ascontiguousarray(self.element_features, "<f4").data)
         return digest.hexdigest()
 
     # -- the edges of the program -----------------------------------------------------------------

@@ -6,6 +6,9 @@ block zero.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 
 from datasets.crystals import Crystals
@@ -138,6 +141,31 @@ def cgcnn_features() -> np.ndarray:
             if value != "-":
                 table[z, start + int(value)] = 1.0
     return table
+
+
+def read_element_features(path: Path) -> np.ndarray | None:
+    """(Z, F) float32 features of a JSON of `{"atomic number": [F numbers]}`, the original CGCNN's `atom_init.json`.
+
+    Returns:
+        By atomic number, zero rows where the file has no element; None where the file says what `cgcnn_features` says.
+
+    Raises:
+        InputError: not such a file; the line names it and the element.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+        rows = {int(z): np.asarray(row, dtype=np.float32) for z, row in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a JSON of element features, {{atomic number: [numbers]}} ({error})") from None
+    width = max((len(row) for row in rows.values() if row.ndim == 1), default=0)
+    table = np.zeros((max(rows, default=0) + 1, width), dtype=np.float32)
+    for z, row in rows.items():
+        if not 1 <= z <= 118 or row.shape != (width,) or not np.isfinite(row).all():
+            raise InputError(f"{path}: element '{z}' must be an atomic number with a list of {width} finite numbers")
+        table[z] = row
+    if not table.any():
+        raise InputError(f"{path}: no element has features")
+    return None if np.array_equal(table, cgcnn_features()) else table
 
 
 def magpie_features() -> np.ndarray:

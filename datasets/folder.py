@@ -7,19 +7,21 @@ import io
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from datasets.crystals import STRUCTURE_COLUMNS, Crystals
+from datasets.elements import read_element_features
 from datasets.errors import InputError
 from datasets.files import SUFFIXES, format_of, read_many
 from datasets.registry import Card, Dataset
 
 STANDARD_NAMES = ("id_prop.csv", "targets.csv")
-ELEMENT_TABLE = "atom_init.json"  # CGCNN keeps its element features beside the crystals
+ELEMENT_TABLE = "atom_init.json"
+"""CGCNN's element features, kept beside the crystals; they replace the built-in ones."""
 AS_GIVEN = "as given"
 HOW_TO = "add id_prop.csv with one `id,target` line a crystal"
 
@@ -40,7 +42,7 @@ def open_folder(path: Path) -> Dataset:
 
     The CSV is `id_prop.csv`, `targets.csv` or the only `*.csv`. Without a header (CGCNN's layout) it holds `id,target`;
     with one, the columns after the first are targets, `name` or `name [unit]`. A structure file is found by `<id>` plus
-    its suffix, or by an id that already has it. Where a header names several targets an empty cell is a missing value.
+    its suffix, or by an id that already has it. Element features in `atom_init.json` replace the built-in ones of CGCNN. Where a header names several targets an empty cell is a missing value.
 
     Raises:
         InputError: one line that names the file and the row and says what to do. `load` raises it for structure files.
@@ -67,7 +69,9 @@ def open_folder(path: Path) -> Dataset:
     )
 
     def load() -> Crystals:
-        return Crystals.from_cells(table.ids, read_many(table.files, table.places), table.targets)
+        crystals = Crystals.from_cells(table.ids, read_many(table.files, table.places), table.targets)
+        own = path / ELEMENT_TABLE
+        return replace(crystals, element_features=read_element_features(own)) if own.exists() else crystals
 
     return Dataset(card, load)
 

@@ -21,6 +21,9 @@ from datasets.errors import InputError
 TIE = 1e-5
 """Å within which two neighbours are one shell."""
 
+PHANTOM = 1.0
+"""Å by which a phantom edge is longer than the cutoff."""
+
 CHUNK_ATOMS = 20_000
 """Atoms searched in one go; a pool is worth its start-up from a few chunks on."""
 
@@ -30,16 +33,18 @@ class Nearest:
     """The k nearest periodic neighbours within `cutoff` Å.
 
     `ties` says what happens where k falls inside a shell of equal distances: "shell" keeps the whole shell, so the
-    graph does not depend on the order of the atoms; "cut" keeps exactly k, as the published codes do.
+    graph does not depend on the order of the atoms; "cut" keeps exactly k, as the published codes do. "padded" is "cut"
+    with the phantom edges of the original CGCNN: an atom with fewer than k neighbours gets edges from the first atom of
+    its crystal, of length cutoff + 1 Å, up to k.
     """
 
     k: int = 12
     cutoff: float = 8.0
-    ties: Literal["shell", "cut"] = "shell"
+    ties: Literal["shell", "cut", "padded"] = "shell"
 
     def __post_init__(self) -> None:
-        if self.k < 1 or not 0 < self.cutoff < math.inf or self.ties not in ("shell", "cut"):
-            raise InputError(f"impossible graph rule {self}: k >= 1, a positive cutoff, ties 'shell' or 'cut'")
+        if self.k < 1 or not 0 < self.cutoff < math.inf or self.ties not in ("shell", "cut", "padded"):
+            raise InputError(f"impossible graph rule {self}: k >= 1, a positive cutoff, ties 'shell', 'cut' or 'padded'")
 
     def __str__(self) -> str:
         return f"nearest({self.k}, {self.cutoff:g} Å, {self.ties})"
@@ -59,7 +64,28 @@ class Radius:
         return f"radius({self.cutoff:g} Å)"
 
 
-Rule = Nearest | Radius
+@dataclass(frozen=True)
+class MinimumImage:
+    """MatDeepLearn's graph: the k nearest other atoms within `cutoff` Å, each at its nearest image only.
+
+    No atom is its own neighbour and no two edges join the same pair, so a supercell has another graph than its cell.
+    Ties go to the atom that stands first. `receiver` is "owner" where the messages go to the atom whose list it is
+    (GATGNN, MEGNet), "neighbor" where they go the other way (CGCNN, SchNet, MPNN): the lists are not symmetric.
+    """
+
+    k: int = 12
+    cutoff: float = 8.0
+    receiver: Literal["owner", "neighbor"] = "owner"
+
+    def __post_init__(self) -> None:
+        if self.k < 1 or not 0 < self.cutoff < math.inf or self.receiver not in ("owner", "neighbor"):
+            raise InputError(f"impossible graph rule {self}: k >= 1, a positive cutoff, receiver 'owner' or 'neighbor'")
+
+    def __str__(self) -> str:
+        return f"minimum-image({self.k}, {self.cutoff:g} Å, to {self.receiver})"
+
+
+Rule = Nearest | Radius | MinimumImage
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +121,10 @@ class Neighbors:
         return np.diff(self.edge_offsets)
 
     def degrees(self, crystals: Crystals) -> np.ndarray:
-        """(N,) neighbours of each atom of `crystals`."""
-        atom = self.dst + np.repeat(crystals.offsets[:-1], self.n_edges)
-        return np.bincount(atom, minlength=len(crystals.atomic_numbers))
+        """(N,) neighbours of each atom of `crystals`; phantom edges do not count."""
+        ends = self.src if isinstance(self.rule, MinimumImage) and self.rule.receiver == "neighbor" else self.dst
+        atom = ends + np.repeat(crystals.offsets[:-1], self.n_edges)
+        return np.bincount(atom[self.distance < self.rule.cutoff + PHANTOM / 2], minlength=len(crystals.atomic_numbers))
 
 
 def find_neighbors(crystals: Crystals, rule: Rule, processes: int | None = None, allow_isolated: bool = False) -> Neighbors:
@@ -160,18 +187,61 @@ def _search_chunk(chunk: ChunkColumns, rule: Rule) -> Arrays:
     dst, src, image, distance, crystal, atom = (c[order] for c in (dst, src, image, distance, crystal, atom))
     if len(image) and np.abs(image).max() > 127:
         raise InputError("a neighbour lies more than 127 cells away: a cell vector is far shorter than the cutoff")
-    keep, tied = np.ones(len(atom), dtype=bool), np.zeros(len(lattice), dtype=np.int32)
-    if isinstance(rule, Nearest):
+    tied = np.zeros(len(lattice), dtype=np.int32)
+    if not isinstance(rule, Radius):
+        if isinstance(rule, MinimumImage):
+            keep = np.flatnonzero(src != dst)
+            keep = keep[_nearest_images(atom[keep], src[keep], distance[keep])]
+            dst, src, image, distance, crystal, atom = (c[keep] for c in (dst, src, image, distance, crystal, atom))
         keep, atom_tied = _truncate(atom, distance, int(offsets[-1]), rule)
         tied = np.add.reduceat(atom_tied, offsets[:-1], dtype=np.int32)
+        dst, src, image, distance, crystal, atom = (c[keep] for c in (dst, src, image, distance, crystal, atom))
+    if isinstance(rule, Nearest) and rule.ties == "padded":
+        dst, src, image, distance, crystal = _padded(dst, src, image, distance, crystal, atom, offsets, rule)
+    if isinstance(rule, MinimumImage) and rule.receiver == "neighbor":
+        order = np.lexsort((dst, distance, src, crystal))
+        dst, src, image, distance, crystal = src[order], dst[order], -image[order], distance[order], crystal[order]
     return {
-        "n_edges": np.bincount(crystal[keep], minlength=len(lattice)),
-        "src": src[keep].astype(np.int32),
-        "dst": dst[keep].astype(np.int32),
-        "distance": distance[keep].astype(np.float32),
-        "image": image[keep].astype(np.int8),
+        "n_edges": np.bincount(crystal, minlength=len(lattice)),
+        "src": src.astype(np.int32),
+        "dst": dst.astype(np.int32),
+        "distance": distance.astype(np.float32),
+        "image": image.astype(np.int8),
         "tied": tied,
     }
+
+
+def _nearest_images(atom: np.ndarray, src: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Positions of the shortest edge of each pair of different atoms, by atom, then distance, then neighbour."""
+    first = np.lexsort((distance, src, atom))
+    first = first[_starts(atom[first], src[first])]
+    # Equal distances differ in their last digits: rounded, the tie goes to the atom that stands first.
+    return first[np.lexsort((src[first], np.round(distance[first], 8), atom[first]))]
+
+
+def _starts(*columns: np.ndarray) -> np.ndarray:
+    """Where a run of equal rows begins."""
+    new = np.ones(len(columns[0]), dtype=bool)
+    new[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
+    return new
+
+
+def _padded(
+    dst: np.ndarray, src: np.ndarray, image: np.ndarray, distance: np.ndarray,
+    crystal: np.ndarray, atom: np.ndarray, offsets: np.ndarray, rule: Nearest,
+) -> tuple[np.ndarray, ...]:  # fmt: skip
+    """The edges with phantom ones, from the crystal's first atom, wherever an atom has fewer than k."""
+    missing = np.repeat(np.arange(offsets[-1]), rule.k - np.bincount(atom, minlength=int(offsets[-1])))
+    owner = np.searchsorted(offsets, missing, side="right") - 1
+    columns = (
+        np.concatenate([dst, missing - offsets[owner]]),
+        np.concatenate([src, np.zeros_like(missing)]),
+        np.concatenate([image, np.zeros((len(missing), 3))]),
+        np.concatenate([distance, np.full(len(missing), rule.cutoff + PHANTOM)]),
+        np.concatenate([crystal, owner]),
+    )
+    order = np.lexsort((columns[3], columns[0], columns[4]))
+    return tuple(column[order] for column in columns)
 
 
 def _within_radius(coords: np.ndarray, cell: np.ndarray, pbc: np.ndarray, rule: Rule, radius: float = 0.0) -> Found:
@@ -202,7 +272,7 @@ def _within_nearest(coords: np.ndarray, cell: np.ndarray, pbc: np.ndarray, rule:
         radius = min(rule.cutoff, 1.25 * radius)
 
 
-def _truncate(atom: np.ndarray, distance: np.ndarray, n_atoms: int, rule: Nearest) -> tuple[np.ndarray, np.ndarray]:
+def _truncate(atom: np.ndarray, distance: np.ndarray, n_atoms: int, rule: Nearest | MinimumImage) -> tuple[np.ndarray, np.ndarray]:
     """Which of the edges, sorted by atom and distance, to keep; and whether k cuts a shell, atom by atom."""
     degree = np.bincount(atom, minlength=n_atoms)
     first = np.cumsum(degree) - degree
@@ -212,7 +282,7 @@ def _truncate(atom: np.ndarray, distance: np.ndarray, n_atoms: int, rule: Neares
     reach[full] = distance[first[full] + rule.k - 1] + TIE
     shell = distance <= reach[atom]
     tied = np.bincount(atom[shell], minlength=n_atoms) > np.minimum(degree, rule.k)
-    return (shell if rule.ties == "shell" else rank < rule.k), tied
+    return (shell if isinstance(rule, Nearest) and rule.ties == "shell" else rank < rule.k), tied
 
 
 def _require_neighbors(crystals: Crystals, neighbors: Neighbors) -> None:

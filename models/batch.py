@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from datasets.crystals import Crystals
-from datasets.neighbors import Neighbors
+from datasets.neighbors import MinimumImage, Neighbors
 
 if TYPE_CHECKING:
     from dgl import DGLGraph
@@ -28,6 +28,7 @@ class GraphBatch:
         src: (E,) int64, the neighbour that sends.
         dst: (E,) int64, the atom that receives, ascending.
         distance: (E,), Å, in the float type of the model.
+        sent_by_owner: whether an atom sends along the edges to its neighbours, instead of receiving along them.
     """
 
     atomic_numbers: Tensor
@@ -36,6 +37,7 @@ class GraphBatch:
     src: Tensor
     dst: Tensor
     distance: Tensor
+    sent_by_owner: bool = False
 
     @property
     def n_crystals(self) -> int:
@@ -46,6 +48,31 @@ class GraphBatch:
     def degree(self) -> Tensor:
         """(N,) int64 incoming edges of each atom."""
         return torch.bincount(self.dst, minlength=len(self.atomic_numbers))
+
+    @cached_property
+    def list_length(self) -> Tensor:
+        """(N,) int64 edges in the neighbour list of each atom."""
+        return torch.bincount(self.src, minlength=len(self.atomic_numbers)) if self.sent_by_owner else self.degree
+
+    @cached_property
+    def edge_crystal(self) -> Tensor:
+        """(E,) int64, the crystal of each edge, ascending."""
+        return self.crystal[self.dst]
+
+    @cached_property
+    def n_edges(self) -> Tensor:
+        """(B,) int64."""
+        return torch.bincount(self.edge_crystal, minlength=self.n_crystals)
+
+    @cached_property
+    def incoming_slots(self) -> Tensor:
+        """(N, most incoming edges) int64: the incoming edges of each atom, then E where it has no more."""
+        first = torch.cumsum(self.degree, 0) - self.degree
+        rank = torch.arange(len(self.dst), device=self.dst.device) - first[self.dst]
+        most = int(self.degree.max()) if len(self.dst) else 0
+        slots = torch.full((len(self.degree), most), len(self.dst), device=self.dst.device)
+        slots[self.dst, rank] = torch.arange(len(self.dst), device=self.dst.device)
+        return slots
 
     @cached_property
     def dgl(self) -> DGLGraph:
@@ -60,17 +87,30 @@ class GraphBatch:
 
 
 class GraphTable:
-    """All graphs of a dataset as flat tensors on one device, from which batches are cut."""
+    """All graphs of a dataset as flat tensors on one device, from which batches are cut.
 
-    def __init__(self, crystals: Crystals, neighbors: Neighbors, device: str = "cpu") -> None:
+    Args:
+        crystals: the dataset.
+        neighbors: its edges.
+        elements: (Z, F) the element features that go with these crystals.
+        device: where the tensors live.
+        loops: whether each atom also gets an edge of length 0 from itself.
+    """
+
+    def __init__(
+        self, crystals: Crystals, neighbors: Neighbors, elements: np.ndarray, device: str = "cpu", loops: bool = False
+    ) -> None:
         def column(array: np.ndarray) -> Tensor:
             return torch.from_numpy(np.require(array, requirements="W")).to(device)
 
         self.seconds = neighbors.seconds
+        self.elements = elements
+        self.sent_by_owner = isinstance(neighbors.rule, MinimumImage) and neighbors.rule.receiver == "neighbor"
         self.atomic_numbers = column(crystals.atomic_numbers)
         self.atom_offsets = column(crystals.offsets)
-        self.edge_offsets = column(neighbors.edge_offsets)
-        self.src, self.dst, self.distance = column(neighbors.src), column(neighbors.dst), column(neighbors.distance)
+        edges = (neighbors.edge_offsets, neighbors.src, neighbors.dst, neighbors.distance)
+        columns = with_loops(crystals, neighbors) if loops else edges
+        self.edge_offsets, self.src, self.dst, self.distance = map(column, columns)
 
     def __len__(self) -> int:
         return len(self.atom_offsets) - 1
@@ -87,7 +127,27 @@ class GraphTable:
             src=self.src[edges] + shift,
             dst=self.dst[edges] + shift,
             distance=self.distance[edges].to(dtype),
+            sent_by_owner=self.sent_by_owner,
         )
+
+
+def with_loops(crystals: Crystals, neighbors: Neighbors) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Edge offsets, src, dst and distance with an edge of length 0 from each atom to itself, before its others."""
+    counts = crystals.n_atoms
+    atom = np.arange(crystals.offsets[-1]) - np.repeat(crystals.offsets[:-1], counts)
+    receiver = neighbors.dst + np.repeat(crystals.offsets[:-1], neighbors.n_edges)
+    # Edge e of the i-th atom moves behind the loops of atoms 0 … i.
+    moved = np.arange(len(receiver)) + receiver + 1
+    degrees = np.bincount(receiver, minlength=len(atom))
+    loop = np.arange(len(atom)) + np.cumsum(degrees) - degrees
+
+    def merged(edges: np.ndarray, loops: np.ndarray | float) -> np.ndarray:
+        column = np.empty(len(edges) + len(atom), dtype=edges.dtype)
+        column[moved], column[loop] = edges, loops
+        return column
+
+    src, dst = merged(neighbors.src, atom), merged(neighbors.dst, atom)
+    return neighbors.edge_offsets + crystals.offsets, src, dst, merged(neighbors.distance, 0.0)
 
 
 def _ragged(offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:

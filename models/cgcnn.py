@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
-import math
+import pickle
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from datasets.elements import cgcnn_features, magpie_features
+from datasets.errors import InputError
 from datasets.neighbors import Nearest
+from models.atom_features import AtomFeatures
 from models.batch import GraphBatch
 from models.contract import ModelSpec, require
-from models.graph_model import GraphModel
+from models.graph_model import GraphModel, NearestSettings
 from models.layers import GaussianExpansion
 from models.message_passing import add_ends, readout_mean, sum_incoming
-from models.training import Recipe
-
-ATOM_FEATURES = {"cgcnn": cgcnn_features, "magpie": magpie_features}
 
 
 @dataclass(frozen=True)
-class CGCNNSettings(Recipe):
+class CGCNNSettings(NearestSettings):
     """Hyperparameters; the defaults are the published ones."""
 
-    n_layers: int = 3
     width: int = 64
     hidden: int = 128
-    atom_features: Literal["cgcnn", "magpie"] = "cgcnn"
-    k: int = 12
-    cutoff: float = 8.0
-    ties: Literal["shell", "cut"] = "shell"
+    n_hidden: int = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("n_layers", "width", "hidden", "k"):
+        for name in ("width", "hidden", "n_hidden"):
             require(self, name, "at least 1", getattr(self, name) >= 1)
-        require(self, "cutoff", "positive", 0 < self.cutoff < math.inf)
 
 
 class CrystalConvolution(nn.Module):
@@ -62,30 +56,30 @@ class CrystalConvolution(nn.Module):
 
 
 class CGCNNNetwork(nn.Module):
-    """Embedding, `n_layers` convolutions, mean over atoms, softplus → Linear → softplus → Linear to one number."""
+    """Embedding, convolutions, mean over atoms, softplus, then Linear → softplus `n_hidden` times, Linear to one number."""
 
-    atom_features: Tensor
-
-    def __init__(self, settings: CGCNNSettings) -> None:
+    def __init__(self, settings: CGCNNSettings, elements: np.ndarray) -> None:
         super().__init__()
-        table = torch.from_numpy(ATOM_FEATURES[settings.atom_features]())
-        self.register_buffer("atom_features", table, persistent=False)
+        self.atom_features = AtomFeatures(settings.atom_features, elements)
         # Upstream steps 0.2 Å from 0 to the cutoff and uses the step as the width.
         self.expansion = GaussianExpansion(0.0, settings.cutoff, round(settings.cutoff / 0.2) + 1, 0.2)
         n_edge = len(self.expansion.centres)
-        self.embedding = nn.Linear(table.shape[1], settings.width)
+        self.embedding = nn.Linear(self.atom_features.n_features, settings.width)
         self.convs = nn.ModuleList(CrystalConvolution(settings.width, n_edge) for _ in range(settings.n_layers))
         self.conv_to_fc = nn.Linear(settings.width, settings.hidden)
+        self.fcs = nn.ModuleList(nn.Linear(settings.hidden, settings.hidden) for _ in range(settings.n_hidden - 1))
         self.fc_out = nn.Linear(settings.hidden, 1)
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """(B,) predictions in units of the scaled target."""
-        v = self.embedding(self.atom_features[batch.atomic_numbers].to(self.embedding.weight.dtype))
+        v = self.embedding(self.atom_features(batch))
         e = self.expansion(batch.distance)
         for conv in self.convs:
             v = conv(batch, v, e)
-        hidden = self.conv_to_fc(F.softplus(readout_mean(batch, v)))
-        return self.fc_out(F.softplus(hidden)).squeeze(-1)
+        hidden = F.softplus(self.conv_to_fc(F.softplus(readout_mean(batch, v))))
+        for layer in self.fcs:
+            hidden = F.softplus(layer(hidden))
+        return self.fc_out(hidden).squeeze(-1)
 
 
 class CGCNN(GraphModel[CGCNNSettings]):
@@ -98,14 +92,68 @@ class CGCNN(GraphModel[CGCNNSettings]):
         """12 nearest periodic neighbours within 8 Å."""
         return Nearest(settings.k, settings.cutoff, settings.ties)
 
-    @staticmethod
-    def known_elements(settings: CGCNNSettings) -> np.ndarray:
-        """(101, F) features; a zero row is an element the network cannot take."""
-        return ATOM_FEATURES[settings.atom_features]()
-
-    def build(self, settings: CGCNNSettings) -> nn.Module:
+    def build(self, settings: CGCNNSettings, elements: np.ndarray) -> nn.Module:
         """The network with fresh weights."""
-        return CGCNNNetwork(settings)
+        return CGCNNNetwork(settings, elements)
+
+
+UPSTREAM_UNITS = {
+    "formation_energy_per_atom": "eV/atom", "final_energy_per_atom": "eV/atom", "band_gap": "eV", "efermi": "eV",
+    "bulk_moduli": "log10(GPa)", "shear_moduli": "log10(GPa)", "poisson_ratio": "1",
+}  # fmt: skip
+
+NUMBERS = [(np.float64().__reduce__()[0], "numpy.core.multiarray.scalar"), np.dtype, type(np.dtype("f8"))]
+"""What a checkpoint may hold beside tensors: NumPy's numbers, by the name they had before NumPy 2."""
+
+
+def read_upstream(path: Path, device: str = "cpu") -> CGCNN:
+    """A regression checkpoint of the original code (`.pth.tar`); no pickled code is executed.
+
+    Depth, widths and the scaler of the targets come from the file; the graph is upstream's, phantom edges included.
+
+    Raises:
+        InputError: not such a file, it holds more than tensors and numbers, or it is a classifier.
+    """
+    try:
+        with torch.serialization.safe_globals(NUMBERS):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:
+        raise InputError(f"{path}: not loaded, as it holds Python objects that would be executed, or is damaged") from None
+    except (OSError, RuntimeError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: not a PyTorch checkpoint ({' '.join(str(error).split())[:120]})") from None
+    if "fc_out.weight" in (weights := content.get("state_dict", {})) and len(weights["fc_out.weight"]) != 1:
+        raise InputError(f"{path}: a classifier; only regression checkpoints can be read")
+    try:
+        weights, scaler = dict(content["state_dict"]), content["normalizer"]
+        settings, model_state = _settings_of(weights), {f"network.{name}": tensor for name, tensor in weights.items()}
+        model = CGCNN(settings, device)
+        scales = {name: torch.tensor(float(scaler[name]), dtype=torch.float64) for name in ("mean", "std")}
+        model.set_state({name: tensor.numpy() for name, tensor in (model_state | scales).items()})
+    except (KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
+        detail = " ".join(str(error).split())[:120]
+        raise InputError(f"{path}: not a regression checkpoint of the original CGCNN ({detail})") from None
+    model.about = _about(content)
+    return model
+
+
+def _settings_of(weights: dict[str, Any]) -> CGCNNSettings:
+    """Depth and widths as the shapes of the weights tell them."""
+    hidden, width = weights["conv_to_fc.weight"].shape
+    n_edge = weights["convs.0.fc_full.weight"].shape[1] - 2 * width
+    return CGCNNSettings(
+        n_layers=sum(name.endswith("fc_full.weight") for name in weights),
+        width=width,
+        hidden=hidden,
+        n_hidden=1 + sum(name.startswith("fcs.") and name.endswith("weight") for name in weights),
+        cutoff=0.2 * (n_edge - 1),
+        ties="padded",
+    )
+
+
+def _about(content: dict[str, Any]) -> dict[str, str]:
+    """Target and unit, where the file says which property of the Materials Project it was trained on."""
+    target = str((content.get("args", {}).get("data_options") or [""])[-1])
+    return {"target": target, "unit": UPSTREAM_UNITS[target]} if target in UPSTREAM_UNITS else {}
 
 
 PUBLISHED = CGCNNSettings(

@@ -99,6 +99,8 @@ class Model(ABC, Generic[S, Inputs]):
     def __init__(self, settings: S, device: str = "cpu") -> None:
         self.settings = settings
         self.device = device
+        self.about: dict[str, str] = {}
+        """What the weights predict, where it is known: "task", "target", "unit" and what else a user may ask."""
 
     @property
     @abstractmethod
@@ -146,12 +148,12 @@ class Model(ABC, Generic[S, Inputs]):
         """Take over what `state` returned."""
 
     def save(self, path: str | Path) -> None:
-        """Write settings and learnt arrays as one safetensors file."""
+        """Write settings, learnt arrays and `about` as one safetensors file."""
         from safetensors.numpy import save_file
 
         arrays = {name: np.ascontiguousarray(array) for name, array in self.state().items()}
         # One entry: safetensors writes several in random order, and the same model should give the same bytes.
-        header = {"model": type(self).__name__, "settings": self.settings.as_dict()}
+        header = {"model": type(self).__name__, "settings": self.settings.as_dict(), "about": self.about}
         save_file(arrays, path, {"header": json.dumps(header)})
 
     @classmethod
@@ -171,6 +173,7 @@ class Model(ABC, Generic[S, Inputs]):
                 raise InputError(f"{path}: holds a {header['model']}, not a {cls.__name__}")
             model = cls(cls.settings_class(**header["settings"]), device)  # type: ignore[arg-type]
             model.set_state(arrays)
+            model.about = dict(header["about"])
         except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             detail = " ".join(str(error).split())[:200]
             raise InputError(f"{path}: not a readable checkpoint of a {cls.__name__} ({detail})") from error

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -13,33 +15,81 @@ from torch import nn
 from datasets.crystals import Crystals
 from datasets.elements import require_features
 from datasets.neighbors import Rule, find_neighbors
+from models.atom_features import AtomFeatureName, element_table
 from models.batch import GraphTable
-from models.contract import Fitted, Model, OnEpoch
+from models.contract import Fitted, Model, OnEpoch, require
 from models.training import Recipe, ScaledNetwork, predict_rows, train_network
 
-R = TypeVar("R", bound=Recipe)
+
+@dataclass(frozen=True)
+class GraphSettings(Recipe):
+    """What every graph network has: its depth, and what it is told about an atom."""
+
+    n_layers: int = 3
+    atom_features: AtomFeatureName = "cgcnn"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, "n_layers", "at least 1", self.n_layers >= 1)
+
+
+@dataclass(frozen=True)
+class NearestSettings(GraphSettings):
+    """A graph network on the k nearest periodic neighbours within `cutoff` Å."""
+
+    k: int = 12
+    cutoff: float = 8.0
+    ties: Literal["shell", "cut", "padded"] = "shell"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, "k", "at least 1", self.k >= 1)
+        require(self, "cutoff", "positive", 0 < self.cutoff < math.inf)
+
+
+R = TypeVar("R", bound=GraphSettings)
+
+ELEMENTS = "element_features"
+"""Name of the element features among the arrays of a checkpoint."""
 
 
 class GraphModel(Model[R, GraphTable]):
-    """A graph network behind the contract; a subclass gives the rule, the elements it knows and the network."""
+    """A graph network behind the contract; a subclass gives the rule and the network.
+
+    The element features are those that came with the crystals of `fit`, where they came with some, else the built-in
+    ones; a fitted model keeps its own.
+    """
+
+    loops: ClassVar[bool] = False
+    """Whether each atom also sends to itself."""
 
     def __init__(self, settings: R, device: str = "cpu") -> None:
         super().__init__(settings, device)
-        self.network = ScaledNetwork(self.build(settings)).to(device)
+        self._set_network(self.known_elements(settings))
+        self._fitted = False
 
     @staticmethod
     @abstractmethod
     def rule(settings: R) -> Rule:
         """Which neighbours an atom has."""
 
-    @staticmethod
-    @abstractmethod
-    def known_elements(settings: R) -> np.ndarray:
-        """(Z, F) element features; a zero row is an element without features."""
+    @classmethod
+    def known_elements(cls, settings: R, crystals: Crystals | None = None) -> np.ndarray:
+        """(Z, F) element features of a model fitted to `crystals`; a zero row is an element without features."""
+        if crystals is not None and crystals.element_features is not None and settings.atom_features == "cgcnn":
+            return crystals.element_features
+        return element_table(settings.atom_features)
 
     @abstractmethod
-    def build(self, settings: R) -> nn.Module:
-        """A network from GraphBatch to (B,), with fresh weights."""
+    def build(self, settings: R, elements: np.ndarray) -> nn.Module:
+        """A network from GraphBatch to (B,), with fresh weights, for these element features (Z, F)."""
+
+    def calibrate(self, network: nn.Module, inputs: GraphTable) -> None:
+        """Set what the network takes from the graphs before it is trained; nothing by default."""
+
+    def _set_network(self, elements: np.ndarray) -> None:
+        self.elements = elements
+        self.network = ScaledNetwork(self.build(self.settings, elements)).to(self.device)
 
     @property
     def n_parameters(self) -> int:
@@ -48,8 +98,10 @@ class GraphModel(Model[R, GraphTable]):
 
     def prepare(self, crystals: Crystals) -> GraphTable:
         """Search the neighbours (or read them from the cache) and move the table to the device."""
-        require_features(crystals, self.known_elements(self.settings))
-        return GraphTable(crystals, find_neighbors(crystals, self.rule(self.settings)), self.device)
+        elements = self.elements if self._fitted else self.known_elements(self.settings, crystals)
+        require_features(crystals, elements)
+        neighbors = find_neighbors(crystals, self.rule(self.settings))
+        return GraphTable(crystals, neighbors, elements, self.device, self.loops)
 
     def preparation_seconds(self, inputs: GraphTable) -> float:
         """Time of the neighbour search."""
@@ -66,7 +118,9 @@ class GraphModel(Model[R, GraphTable]):
     ) -> Fitted:
         """Draw fresh weights from `seed`, then run the shared training loop."""
         torch.manual_seed(seed)
-        self.network = ScaledNetwork(self.build(self.settings)).to(self.device)
+        self._set_network(inputs.elements)
+        self._fitted = True
+        self.calibrate(self.network.network, inputs)
         return train_network(self.network, inputs.cut, self.settings, targets, train, validation, seed, on_epoch)
 
     def predict(self, inputs: GraphTable, rows: np.ndarray) -> np.ndarray:
@@ -74,9 +128,15 @@ class GraphModel(Model[R, GraphTable]):
         return predict_rows(self.network, inputs.cut, rows, self.settings.batch_size)
 
     def state(self) -> dict[str, np.ndarray]:
-        """Weights, running statistics and the target scaler."""
-        return {name: tensor.detach().cpu().numpy() for name, tensor in self.network.state_dict().items()}
+        """Weights, running statistics, the target scaler, and the element features where they are not the built-in ones."""
+        arrays = {name: tensor.detach().cpu().numpy() for name, tensor in self.network.state_dict().items()}
+        own = not np.array_equal(self.elements, self.known_elements(self.settings))
+        return arrays | ({ELEMENTS: self.elements} if own else {})
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take over weights, running statistics and the target scaler."""
-        self.network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in state.items()})
+        """Take over what `state` returned."""
+        if ELEMENTS in state:
+            self._set_network(state[ELEMENTS])
+        arrays = {name: torch.from_numpy(np.array(array)) for name, array in state.items() if name != ELEMENTS}
+        self.network.load_state_dict(arrays)
+        self._fitted = True

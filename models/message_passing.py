@@ -12,12 +12,14 @@ from contextvars import ContextVar
 from functools import cache
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from datasets.errors import InputError
 from models.batch import GraphBatch
 
 Backend = Literal["auto", "dgl", "torch"]
+Items = Literal["atoms", "edges"]
 _backend: ContextVar[Backend] = ContextVar("backend", default="auto")
 
 
@@ -60,7 +62,7 @@ def add_ends(batch: GraphBatch, sender: Tensor, receiver: Tensor) -> Tensor:
 
 
 def sum_incoming(batch: GraphBatch, messages: Tensor) -> Tensor:
-    """(N, F) sum over the incoming edges of each atom of (E, F) messages; 0 where there is none."""
+    """(N, …) sum over the incoming edges of each atom of (E, …) messages; 0 where there is none."""
     if uses_dgl(batch):
         from models.dgl_backend import ops
 
@@ -69,12 +71,84 @@ def sum_incoming(batch: GraphBatch, messages: Tensor) -> Tensor:
     return zeros.index_add(0, batch.dst, messages)
 
 
-def readout_mean(batch: GraphBatch, x: Tensor) -> Tensor:
-    """(B, F) mean over the atoms of each crystal of (N, F) features."""
+def mean_incoming(batch: GraphBatch, messages: Tensor) -> Tensor:
+    """(N, F) mean over the incoming edges of each atom of (E, F) messages; 0 where there is none."""
+    return sum_incoming(batch, messages) / batch.degree.clamp(min=1).to(messages.dtype).unsqueeze(-1)
+
+
+def sum_filtered(batch: GraphBatch, sender: Tensor, weights: Tensor) -> Tensor:
+    """(N, F) sum over the incoming edges of `sender[src] ⊙ weights`, from (N, F) and (E, F)."""
     if uses_dgl(batch):
         from models.dgl_backend import ops
 
-        total = ops.segment_reduce(batch.n_atoms, x, reducer="sum")
-    else:
-        total = x.new_zeros((batch.n_crystals, *x.shape[1:])).index_add(0, batch.crystal, x)
-    return total / batch.n_atoms.to(x.dtype).unsqueeze(-1)
+        return ops.u_mul_e_sum(batch.dgl, sender, weights)
+    return sum_incoming(batch, sender.index_select(0, batch.src) * weights)
+
+
+def sum_outer(batch: GraphBatch, sender: Tensor, edge: Tensor) -> Tensor:
+    """(N, F, H) sum over the incoming edges of the outer product `sender[src] ⊗ edge`, from (N, F) and (E, H).
+
+    Incoming edges are padded to the largest number of them and multiplied atom by atom: no edge carries F × H numbers.
+    """
+    slots = batch.incoming_slots
+    messages = sender.index_select(0, batch.src)
+    padded = [torch.cat([values, values.new_zeros(1, values.shape[1])])[slots] for values in (messages, edge)]
+    return padded[0].transpose(1, 2) @ padded[1]
+
+
+def softmax_incoming(batch: GraphBatch, logits: Tensor) -> Tensor:
+    """(E, H) softmax of (E, H) logits over the incoming edges of each atom."""
+    if uses_dgl(batch):
+        from models.dgl_backend import ops
+
+        return ops.edge_softmax(batch.dgl, logits)
+    return _softmax(logits, batch.dst, len(batch.atomic_numbers))
+
+
+def readout_sum(batch: GraphBatch, x: Tensor, items: Items = "atoms") -> Tensor:
+    """(B, F) sum over the atoms of each crystal of (N, F) features, or over its edges of (E, F); 0 where there is none."""
+    lengths, owner = _items(batch, items)
+    if uses_dgl(batch):
+        from models.dgl_backend import ops
+
+        return ops.segment_reduce(lengths, x, reducer="sum")
+    return x.new_zeros((batch.n_crystals, *x.shape[1:])).index_add(0, owner, x)
+
+
+def readout_mean(batch: GraphBatch, x: Tensor, items: Items = "atoms") -> Tensor:
+    """(B, F) mean over the atoms of each crystal of (N, F) features, or over its edges of (E, F); 0 where there is none."""
+    lengths, _ = _items(batch, items)
+    return readout_sum(batch, x, items) / lengths.clamp(min=1).to(x.dtype).unsqueeze(-1)
+
+
+def readout_max(batch: GraphBatch, x: Tensor) -> Tensor:
+    """(B, F) maximum over the atoms of each crystal of (N, F) features."""
+    if uses_dgl(batch):
+        from models.dgl_backend import ops
+
+        return ops.segment_reduce(batch.n_atoms, x, reducer="max")
+    index = batch.crystal.unsqueeze(-1).expand_as(x)
+    return x.new_zeros((batch.n_crystals, x.shape[1])).scatter_reduce(0, index, x, "amax", include_self=False)
+
+
+def softmax_within(batch: GraphBatch, logits: Tensor, items: Items = "atoms") -> Tensor:
+    """Softmax of (N, H) logits over the atoms of each crystal, or of (E, H) over its edges."""
+    lengths, owner = _items(batch, items)
+    if uses_dgl(batch):
+        from models.dgl_backend import ops
+
+        return ops.segment_softmax(lengths, logits)
+    return _softmax(logits, owner, batch.n_crystals)
+
+
+def _items(batch: GraphBatch, items: Items) -> tuple[Tensor, Tensor]:
+    """(B,) how many each crystal has, and the crystal of each."""
+    return (batch.n_atoms, batch.crystal) if items == "atoms" else (batch.n_edges, batch.edge_crystal)
+
+
+def _softmax(logits: Tensor, owner: Tensor, n: int) -> Tensor:
+    index = owner.unsqueeze(-1).expand_as(logits)
+    # The maximum only keeps exp in range; its gradient cancels.
+    highest = logits.detach().new_zeros((n, logits.shape[1])).scatter_reduce(0, index, logits.detach(), "amax", False)
+    values = torch.exp(logits - highest[owner])
+    return values / values.new_zeros((n, logits.shape[1])).index_add(0, owner, values)[owner]
