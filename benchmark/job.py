@@ -44,6 +44,7 @@ class Job:
     device: str = "cpu"
     threads: int = 1
     workers: int = 1
+    save_checkpoints: bool = False
 
     def key(self, dataset_hash: str) -> JobKey:
         """What decides the result."""
@@ -72,7 +73,7 @@ class Outcome:
     """What a fold that went to its end produced."""
 
     parameters: int
-    checkpoint_bytes: int
+    checkpoint: bytes
     health: GraphHealth | None
     epochs_run: int
     best_epoch: int
@@ -110,7 +111,8 @@ def execute(job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None) -> R
             raise BenchmarkError("the disk is full; free some space and run the same command again to go on") from None
         status, reason = classify(error)
     record = make_record(job, data, fold, status, started, reason, outcome)
-    store.write(record, outcome.predictions if outcome else None)
+    checkpoint = outcome.checkpoint if outcome and job.save_checkpoints else None
+    store.write(record, outcome.predictions if outcome else None, checkpoint)
     return record
 
 
@@ -158,11 +160,12 @@ def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
         test = _finite(model.predict(inputs, fold.test))
     known = {"train": fold.train, "validation": fold.validation}
     scores = {part: score(data.targets[rows], _finite(model.predict(inputs, rows))) for part, rows in known.items()}
+    model.about = {name: str(value) for name, value in job.key(data.dataset_hash) if name != "settings"}
     parameters = model.n_parameters
     assert parameters is not None, "a fitted model knows its size"
     return Outcome(
         parameters=parameters,
-        checkpoint_bytes=_checkpoint_bytes(model),
+        checkpoint=_checkpoint(model),
         health=health,
         epochs_run=len(fitted.history),
         best_epoch=fitted.best_epoch,
@@ -185,11 +188,12 @@ def _finite(predictions: np.ndarray) -> np.ndarray:
     return predictions
 
 
-def _checkpoint_bytes(model: Model[Any, Any]) -> int:
+def _checkpoint(model: Model[Any, Any]) -> bytes:
+    """What `save` writes: the weights of the best epoch."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         model.save(path)
-        return path.stat().st_size
+        return path.read_bytes()
 
 
 def make_record(
@@ -214,7 +218,7 @@ def make_record(
         paper=spec.paper,
         split=split_of(data, fold),
         parameters=outcome.parameters if outcome else None,
-        checkpoint_bytes=outcome.checkpoint_bytes if outcome else None,
+        checkpoint_bytes=len(outcome.checkpoint) if outcome else None,
         epochs_run=outcome.epochs_run if outcome else None,
         best_epoch=outcome.best_epoch if outcome else None,
         metrics=outcome.metrics if outcome else None,
@@ -225,4 +229,5 @@ def make_record(
         git_commit=machine.git_commit(),
         started_at=started,
         predictions_sha256=hashlib.sha256(predictions_bytes(outcome.predictions)).hexdigest() if outcome else None,
+        checkpoint_sha256=hashlib.sha256(outcome.checkpoint).hexdigest() if outcome and job.save_checkpoints else None,
     )

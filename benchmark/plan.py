@@ -48,6 +48,7 @@ class Request:
     device: str = "cpu"
     workers: int = 1
     threads: int = 1
+    save_checkpoints: bool = False
 
 
 def make_plan(request: Request, store: Store) -> Plan:
@@ -77,9 +78,9 @@ def make_plan(request: Request, store: Store) -> Plan:
             for fold, split in enumerate(splits):
                 job = Job(
                     task, spec.name, settings[spec.name], request.profile, protocol, fold, request.seed,
-                    request.device, request.threads, request.workers,
+                    request.device, request.threads, request.workers, request.save_checkpoints,
                 )  # fmt: skip
-                finished = store.finished(job.key(data.dataset_hash), split, job.fingerprint)
+                finished = store.finished(job.key(data.dataset_hash), split, job.fingerprint, job.save_checkpoints)
                 (done if finished else todo).append(job)
     return Plan(tuple(todo), tuple(done), tuple(skipped))
 

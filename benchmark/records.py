@@ -157,6 +157,8 @@ class Record(Strict):
     git_commit: str | None
     started_at: datetime
     predictions_sha256: Sha256 | None
+    checkpoint_sha256: Sha256 | None = None
+    """Of the model that `--save-checkpoints` keeps beside the record; a published record names it without holding it."""
 
     @model_validator(mode="after")
     def _complete_means_complete(self) -> Record:

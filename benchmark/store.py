@@ -1,4 +1,4 @@
-"""Where records live: `<root>/records/<task>/<model>/<run>/fold-<k>.json`, predictions beside them in Parquet."""
+"""Where records live: `<root>/records/<task>/<model>/<run>/fold-<k>.json`; predictions and checkpoints lie beside them."""
 
 from __future__ import annotations
 
@@ -38,8 +38,12 @@ class Store:
         except OSError as error:
             raise InputError(f"cannot write to {self.root} ({error.strerror}); choose another directory with --out") from None
 
-    def write(self, record: Record, predictions: pd.DataFrame | None) -> None:
-        """Write predictions, then the record, each atomically: a record that exists has its predictions.
+    def checkpoint(self, key: JobKey) -> Path:
+        """Where the model of a fold is kept."""
+        return self.path(key).with_suffix(".safetensors")
+
+    def write(self, record: Record, predictions: pd.DataFrame | None, checkpoint: bytes | None = None) -> None:
+        """Write predictions and checkpoint, then the record, each atomically: a record has the files that it names.
 
         Raises:
             BenchmarkError: the disk is full or not writable; nothing half-written is left.
@@ -49,7 +53,11 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             if predictions is not None:
                 write_atomically(path.with_suffix(".parquet"), predictions_bytes(predictions))
+            if checkpoint is not None:
+                write_atomically(self.checkpoint(record.key), checkpoint)
             write_atomically(path, (record.model_dump_json(indent=1) + "\n").encode())
+            if checkpoint is None:  # what lies there is the model of the record that was replaced
+                self.checkpoint(record.key).unlink(missing_ok=True)
         except OSError as error:
             raise BenchmarkError(
                 f"cannot write {path} ({error.strerror}); finished folds are kept, run the same command again to go on"
@@ -87,8 +95,8 @@ class Store:
             raise InputError(f"{path}: columns {list(frame.columns)}, expected {PREDICTION_COLUMNS}")
         return frame
 
-    def finished(self, key: JobKey, split: Split, fingerprint: str) -> bool:
-        """Whether this fold is complete, intact, of the same division and of the same model source."""
+    def finished(self, key: JobKey, split: Split, fingerprint: str, with_checkpoint: bool = False) -> bool:
+        """Whether this fold is complete, intact, of the same division and model source; also its checkpoint, if asked for."""
         path = self.path(key)
         if not path.exists():
             return False
@@ -97,9 +105,9 @@ class Store:
             if (record.status, record.key, record.split, record.model_fingerprint) != ("complete", key, split, fingerprint):
                 return False
             self.predictions(record)
-        except InputError:
+            return not with_checkpoint or _sha256(self.checkpoint(key)) == record.checkpoint_sha256
+        except (InputError, OSError):
             return False
-        return True
 
     def paths(self) -> list[Path]:
         """Every record's file, in order."""
@@ -115,6 +123,10 @@ def predictions_bytes(predictions: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
     predictions[PREDICTION_COLUMNS].to_parquet(buffer, index=False)
     return buffer.getvalue()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -1,12 +1,17 @@
-"""Structure files of other programs (CIF, POSCAR, XYZ, ASE JSON) as cells; a failure is one line naming the file."""
+"""Structure files of other programs (CIF, POSCAR, XYZ, JSON, …) as cells; a failure is one line naming the file."""
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import json
+import lzma
 import warnings
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
@@ -21,10 +26,21 @@ SUFFIXES = {
     ".cif": "CIF", ".vasp": "POSCAR", ".poscar": "POSCAR", ".contcar": "POSCAR",
     ".xyz": "XYZ", ".extxyz": "XYZ", ".json": "ASE JSON",
 }  # fmt: skip
+"""What is looked for in a folder."""
+
+TEXTS = {
+    ".cif": "CIF", ".mcif": "CIF", ".json": "ASE JSON", ".mson": "ASE JSON", ".yaml": "pymatgen YAML", ".yml": "pymatgen YAML",
+}  # fmt: skip
+"""Anywhere in a name: what pymatgen would read without counting the structures of a file."""
+
+PACKED: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 POOL_ABOVE = 500
 CHUNK = 64
 HEAVIEST = 118
+STRUCTURES = ("Structure", "IStructure")
 FLATTEST = 1e-8
+SMALLEST = 1e-6
+"""Å³, as `Crystals` has it."""
 
 
 def format_of(path: Path) -> str | None:
@@ -35,12 +51,13 @@ def format_of(path: Path) -> str | None:
 
 
 def read_structure(path: str | Path, name: str | None = None) -> Cell:
-    """Read the one structure of a file.
+    """Read the one structure of a file: of any that pymatgen or ASE reads.
 
-    CIF and POSCAR are periodic, extended XYZ and ASE JSON as the file says; a plain XYZ has no cell: not periodic.
+    CIF and POSCAR are periodic, extended XYZ and ASE JSON as the file says; a plain XYZ has no cell: not periodic. Of a
+    VASP run (`vasprun.xml`) it is the last structure.
 
     Args:
-        path: the file; its name decides the format.
+        path: the file, packed (`.gz`, `.bz2`, `.xz`) or not; its name, else its content decides the format.
         name: what errors call it (default: the path).
 
     Returns:
@@ -53,18 +70,20 @@ def read_structure(path: str | Path, name: str | None = None) -> Cell:
     """
     path = Path(path)
     name = name or str(path)
-    kind = format_of(path)
-    if kind is None:
-        raise InputError(f"{name}: not a structure file; expected {', '.join(SUFFIXES)} or POSCAR")
+    plain = path.with_suffix("") if path.suffix.lower() in PACKED else path
+    kind = format_of(plain) or next((kind for suffix, kind in TEXTS.items() if suffix in plain.name.lower()), None)
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise InputError(f"{name}: cannot be read ({error.strerror})") from error
+        if kind is None:
+            return _by_other_readers(path, name)
+        with PACKED.get(path.suffix.lower(), open)(path, "rt", encoding="utf-8-sig", errors="replace") as file:
+            text = file.read()
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise InputError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
     return parse_structure(text, kind, name)
 
 
 def parse_structure(text: str, kind: str, name: str) -> Cell:
-    """The one structure of a file's text; `kind` is a value of `SUFFIXES`.
+    """The one structure of a file's text; `kind` is a value of `SUFFIXES` or `TEXTS`.
 
     Raises:
         InputError: as `read_structure`.
@@ -78,9 +97,12 @@ def parse_structure(text: str, kind: str, name: str) -> Cell:
     except InputError:
         raise
     except Exception as error:  # parsers of other people raise anything on a bad file
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        raise InputError(f"{name}: not a readable {kind} file; damaged or truncated? ({reason})") from error
+        raise InputError(f"{name}: not a readable {kind} file; damaged or truncated? ({_reason(error)})") from error
     return checked(cell, name)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def read_many(paths: Sequence[str | Path], names: Sequence[str] | None = None) -> list[Cell]:
@@ -93,19 +115,25 @@ def read_many(paths: Sequence[str | Path], names: Sequence[str] | None = None) -
     Raises:
         InputError: that of the first file, in order, that cannot be read.
     """
-    names = [str(path) for path in paths] if names is None else names
-    if len(paths) <= POOL_ABOVE:
-        return [read_structure(path, name) for path, name in zip(paths, names, strict=True)]
-    jobs = (joblib.delayed(_read_or_error)(path, name) for path, name in zip(paths, names, strict=True))
-    found = joblib.Parallel(n_jobs=joblib.cpu_count(), batch_size=CHUNK)(jobs)
-    for cell in found:
+    cells = []
+    for cell in read_each(paths, names):
         if isinstance(cell, InputError):
             raise cell
-    return found
+        cells.append(cell)
+    return cells
+
+
+def read_each(paths: Sequence[str | Path], names: Sequence[str] | None = None) -> list[Cell | InputError]:
+    """As `read_many`, with the error of a file that cannot be read in the place of its cell."""
+    names = [str(path) for path in paths] if names is None else names
+    pairs = list(zip(paths, names, strict=True))
+    if len(paths) <= POOL_ABOVE:
+        return [_read_or_error(path, name) for path, name in pairs]
+    jobs = (joblib.delayed(_read_or_error)(path, name) for path, name in pairs)
+    return joblib.Parallel(n_jobs=joblib.cpu_count(), batch_size=CHUNK)(jobs)
 
 
 def _read_or_error(path: str | Path, name: str) -> Cell | InputError:
-    """The cell, or the error as a value, so that of several the first in order is raised."""
     try:
         return read_structure(path, name)
     except InputError as error:
@@ -126,7 +154,7 @@ def checked(cell: Cell, name: str) -> Cell:
         raise InputError(f"{name}: atom {int(unknown.argmax())} is of no known element")
     if not np.isfinite(lattice).all():
         raise InputError(f"{name}: a lattice vector is not finite")
-    if abs(np.linalg.det(lattice)) <= FLATTEST * np.linalg.norm(lattice, axis=1).prod():
+    if abs(np.linalg.det(lattice)) <= max(SMALLEST, FLATTEST * np.linalg.norm(lattice, axis=1).prod()):
         raise InputError(f"{name}: the lattice vectors span no volume")
     infinite = ~np.isfinite(frac_coords).all(axis=1)
     if infinite.any():
@@ -184,15 +212,78 @@ def _ase_json(text: str, name: str) -> Cell:
     from ase import Atoms
     from ase.io.jsonio import decode
 
+    content = json.loads(text)
+    if isinstance(content, dict) and content.get("@class") in STRUCTURES:
+        return _structure_of_dict(content, name)
     table = decode(text)
     if not isinstance(table, dict) or "ids" not in table:
-        raise InputError(f"{name}: JSON, but not of ASE's atoms")
+        raise InputError(f"{name}: JSON, but not of ASE's atoms or of a pymatgen structure")
     rows = [table[int(row)] for row in table["ids"]]
     return _only([Atoms(r["numbers"], positions=r["positions"], cell=r["cell"], pbc=r["pbc"]) for r in rows], name)
 
 
+def _yaml(text: str, name: str) -> Cell:
+    from ruamel.yaml import YAML
+
+    content = YAML(typ="safe").load(text)
+    if not isinstance(content, dict) or content.get("@class") not in STRUCTURES:
+        raise InputError(f"{name}: YAML, but not of a pymatgen structure")
+    return _structure_of_dict(content, name)
+
+
+def _structure_of_dict(content: dict[str, Any], name: str) -> Cell:
+    """Lattice and sites of a pymatgen structure's dict."""
+    from pymatgen.core import Structure
+
+    # Properties can name any class for pymatgen to import and call.
+    sites = [{key: value for key, value in site.items() if key != "properties"} for site in content["sites"]]
+    return cell_of_structure(Structure.from_dict({"lattice": content["lattice"], "sites": sites}), name)
+
+
+def _by_other_readers(path: Path, name: str) -> Cell:
+    """What pymatgen knows by its name, else what ASE knows by name or content."""
+    from ase.io.formats import UnknownFileTypeError
+
+    with path.open("rb") as file:
+        if not file.read(1):
+            raise InputError(f"{name}: the file is empty")
+    reasons = []
+    for read in (_by_pymatgen, _by_ase):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return checked(read(path, name), name)
+        except InputError:
+            raise
+        except UnknownFileTypeError:
+            continue
+        except Exception as error:  # also where the name only looks like one of pymatgen's, whose patterns are wide
+            if "Unrecognized extension" not in str(error):
+                reasons.append(_reason(error))
+    if reasons:
+        raise InputError(f"{name}: not a readable structure file; damaged or truncated? ({reasons[-1]})")
+    expected = f"{', '.join(SUFFIXES)}, POSCAR or what else pymatgen or ASE reads"
+    raise InputError(f"{name}: not a structure file; expected {expected}")
+
+
+def _by_pymatgen(path: Path, name: str) -> Cell:
+    from pymatgen.core import Structure
+
+    return cell_of_structure(Structure.from_file(str(path)), name)
+
+
+def _by_ase(path: Path, name: str) -> Cell:
+    from ase.io import read
+
+    # Absolute, as ASE takes a name that begins with "postgres" for a server's address.
+    return _only(read(str(path.absolute()), index=":", do_not_split_by_at_sign=True), name)
+
+
 def _only(images: Sequence[Atoms], name: str) -> Cell:
     _require_one(len(images), name)
+    for column in ("occupancy", "occupancies"):
+        if np.any(np.asarray(images[0].arrays.get(column, 1), dtype=float) < 1):
+            raise InputError(f"{name}: a site is partially occupied; structures must be ordered")
     return cell_of_atoms(images[0], name)
 
 
@@ -202,5 +293,5 @@ def _require_one(count: int, name: str) -> None:
 
 
 _PARSERS: dict[str, Callable[[str, str], Cell]] = {
-    "CIF": _cif, "POSCAR": _poscar, "XYZ": _xyz, "ASE JSON": _ase_json,
+    "CIF": _cif, "POSCAR": _poscar, "XYZ": _xyz, "ASE JSON": _ase_json, "pymatgen YAML": _yaml,
 }  # fmt: skip

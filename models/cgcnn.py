@@ -18,7 +18,7 @@ from models.atom_features import AtomFeatures
 from models.batch import GraphBatch
 from models.contract import ModelSpec, require
 from models.graph_model import GraphModel, NearestSettings
-from models.layers import GaussianExpansion
+from models.layers import BatchNorm, GaussianExpansion
 from models.message_passing import add_ends, readout_mean, sum_incoming
 
 
@@ -43,8 +43,8 @@ class CrystalConvolution(nn.Module):
         super().__init__()
         self.width = width
         self.fc_full = nn.Linear(2 * width + n_edge, 2 * width)
-        self.bn1 = nn.BatchNorm1d(2 * width)
-        self.bn2 = nn.BatchNorm1d(width)
+        self.bn1 = BatchNorm(2 * width)
+        self.bn2 = BatchNorm(width)
 
     def forward(self, batch: GraphBatch, v: Tensor, e: Tensor) -> Tensor:
         """(N, width) atom features and (E, n_edge) edge features → (N, width)."""
@@ -102,7 +102,7 @@ UPSTREAM_UNITS = {
     "bulk_moduli": "log10(GPa)", "shear_moduli": "log10(GPa)", "poisson_ratio": "1",
 }  # fmt: skip
 
-NUMBERS = [(np.float64().__reduce__()[0], "numpy.core.multiarray.scalar"), np.dtype, type(np.dtype("f8"))]
+NUMBERS: list[Any] = [(np.float64().__reduce__()[0], "numpy.core.multiarray.scalar"), np.dtype, type(np.dtype("f8"))]
 """What a checkpoint may hold beside tensors: NumPy's numbers, by the name they had before NumPy 2."""
 
 
@@ -172,5 +172,6 @@ MODELS = [
         },
         graph_rule=lambda settings: str(CGCNN.rule(settings)),
         published_parameters=lambda layers: 14_401 + 22_144 * layers,
+        presets={"thesis": PUBLISHED},
     )
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_type_hints
 
@@ -189,8 +189,10 @@ class ModelSpec:
         paper: citation.
         model: the class that implements the contract.
         profiles: settings by budget: "smoke" (seconds), "quick" (the default), "paper" (as published).
+        presets: settings of other published studies by name, for example "thesis".
         graph_rule: the inputs in words, from the settings.
-        published_parameters: layers → parameters of the published code; None where nothing was published.
+        published_parameters: layers → parameters of the published code, with those that it allocates and never uses; None
+            where nothing was published.
     """
 
     name: str
@@ -199,12 +201,18 @@ class ModelSpec:
     profiles: Mapping[str, Settings]
     graph_rule: Callable[[Any], str]
     published_parameters: Callable[[int], int] | None = None
+    presets: Mapping[str, Settings] = field(default_factory=dict)
 
-    def settings(self, profile: str, changes: Mapping[str, str] | None = None) -> Settings:
-        """The settings of a profile with changes from the command line; InputError names what is unknown."""
-        if profile not in self.profiles:
-            raise unknown_name("profile", profile, self.profiles)
-        return self.profiles[profile].changed(changes or {})
+    @property
+    def named_settings(self) -> Mapping[str, Settings]:
+        """Profiles and presets."""
+        return {**self.profiles, **self.presets}
+
+    def settings(self, name: str, changes: Mapping[str, str] | None = None) -> Settings:
+        """The settings of a profile or preset with changes from the command line; InputError names what is unknown."""
+        if name not in self.named_settings:
+            raise unknown_name(f"profile or preset of {self.name}", name, self.named_settings)
+        return self.named_settings[name].changed(changes or {})
 
     def describe(self, layers: int | None = None) -> dict[str, Any]:
         """Name, paper, graph rule, layers and parameters (ours, published) of the published network at that depth.

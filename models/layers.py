@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from models.batch import GraphBatch
+from models.message_passing import readout_mean
 
 
 class GaussianExpansion(nn.Module):
@@ -21,3 +25,82 @@ class GaussianExpansion(nn.Module):
         z = (distance.unsqueeze(-1) - self.centres.to(distance.dtype)) / self.width
         # Far centres would give denormal numbers, which slow exp and the matrix product after it tenfold; exp(-46) = 1e-20.
         return torch.exp(-z.square().clamp(max=46.0))
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation of (N, F) that falls back to the running statistics where N < 2 has none of its own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, F) → (N, F)."""
+        if self.training and len(x) < 2:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+        return super().forward(x)
+
+
+class GroupNorm(nn.Module):
+    """Differentiable group normalisation: Zhou et al., NeurIPS 33, 4917 (2020), eqs. 3 and 4.
+
+    S = softmax(x W) assigns each row to `n_groups` groups; x ← x + λ Σ_g BN(S_g x), with a batch normalisation a group.
+    As BN(S_g x) = a_g S_g x + c_g, the sum over groups is x ⊙ (S A) + c: the (N, groups × F) product is never made.
+    """
+
+    def __init__(self, width: int, n_groups: int = 10, weight: float = 0.01) -> None:
+        super().__init__()
+        self.assign = nn.Linear(width, n_groups, bias=False)
+        self.norm = nn.BatchNorm1d(n_groups * width)
+        self.weight = weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, F) → (N, F)."""
+        groups = torch.softmax(self.assign(x), dim=1)
+        mean, variance = self._statistics(groups, x)
+        scale = (self.norm.weight.view_as(mean) * torch.rsqrt(variance + self.norm.eps)).to(x.dtype)
+        shift = (self.norm.bias.view_as(mean) - mean.to(x.dtype) * scale).sum(dim=0)
+        return x + self.weight * (x * (groups @ scale) + shift)
+
+    def _statistics(self, groups: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """(groups, F) mean and variance of S_g x over the rows; in training mode the running ones follow."""
+        shape, n = (groups.shape[1], x.shape[1]), len(x)
+        running_mean, running_var = self.norm.running_mean, self.norm.running_var
+        assert running_mean is not None and running_var is not None and self.norm.momentum is not None
+        if not self.training or n < 2:
+            return running_mean.view(shape), running_var.view(shape)
+        # In double precision, as E[h²] − E[h]² cancels where the rows have become alike.
+        s, h = groups.double(), x.double()
+        mean = s.T @ h / n
+        variance = (s.square().T @ h.square() / n - mean.square()).clamp(min=0)
+        with torch.no_grad():
+            momentum = self.norm.momentum
+            running_mean.lerp_(mean.flatten().to(x.dtype), momentum)
+            running_var.lerp_((variance * n / (n - 1)).flatten().to(x.dtype), momentum)
+        return mean, variance
+
+
+class Perceptron(nn.Module):
+    """Linear → activation for each of `widths`, then Linear → one number; (B, F) → (B,)."""
+
+    def __init__(self, width: int, widths: list[int], activation: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip([width, *widths], widths, strict=False))
+        self.out = nn.Linear(widths[-1] if widths else width, 1)
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, F) → (B,)."""
+        for layer in self.layers:
+            x = self.activation(layer(x))
+        return self.out(x).squeeze(-1)
+
+
+LN2 = float(torch.tensor(2.0).log())
+"""ln 2 in single precision, as the published codes subtract it in whatever precision they compute."""
+
+
+def shifted_softplus(x: Tensor) -> Tensor:
+    """softplus(x) − ln 2: zero at zero."""
+    return F.softplus(x) - LN2
+
+
+def composition(batch: GraphBatch, n: int, dtype: torch.dtype) -> Tensor:
+    """(B, n) fraction of the atoms of each crystal that are of element Z = 0 … n − 1."""
+    return readout_mean(batch, F.one_hot(batch.atomic_numbers, n).to(dtype))

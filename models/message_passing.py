@@ -149,6 +149,6 @@ def _items(batch: GraphBatch, items: Items) -> tuple[Tensor, Tensor]:
 def _softmax(logits: Tensor, owner: Tensor, n: int) -> Tensor:
     index = owner.unsqueeze(-1).expand_as(logits)
     # The maximum only keeps exp in range; its gradient cancels.
-    highest = logits.detach().new_zeros((n, logits.shape[1])).scatter_reduce(0, index, logits.detach(), "amax", False)
+    highest = logits.new_zeros((n, logits.shape[1])).scatter_reduce(0, index, logits.detach(), "amax", include_self=False)
     values = torch.exp(logits - highest[owner])
     return values / values.new_zeros((n, logits.shape[1])).index_add(0, owner, values)[owner]

@@ -19,7 +19,10 @@ from models.contract import Epoch, Fitted, OnEpoch, Settings, TrainingDiverged, 
 
 @dataclass(frozen=True)
 class Recipe(Settings):
-    """How a network is trained. The default is one recipe for all, so that networks are compared, not recipes."""
+    """How a network is trained. The default is one recipe for all, so that networks are compared, not recipes.
+
+    `step_size` (epochs) and `step_factor` belong to the "step" schedule; `clip_norm` limits the norm of the gradient.
+    """
 
     epochs: int = 30
     batch_size: int = 64
@@ -29,6 +32,9 @@ class Recipe(Settings):
     weight_decay: float = 0.0
     loss: Literal["l1", "mse", "smooth-l1"] = "l1"
     schedule: Literal["one-cycle", "plateau", "step"] = "one-cycle"
+    step_size: int = 100
+    step_factor: float = 0.1
+    clip_norm: float = 0.0
 
     def __post_init__(self) -> None:
         require(self, "epochs", "at least 1", self.epochs >= 1)
@@ -36,6 +42,9 @@ class Recipe(Settings):
         require(self, "learning_rate", "positive", 0 < self.learning_rate < math.inf)
         require(self, "momentum", "from 0 to below 1", 0 <= self.momentum < 1)
         require(self, "weight_decay", "not negative", 0 <= self.weight_decay < math.inf)
+        require(self, "step_size", "at least 1", self.step_size >= 1)
+        require(self, "step_factor", "above 0 and at most 1", 0 < self.step_factor <= 1)
+        require(self, "clip_norm", "not negative (0 does not clip)", 0 <= self.clip_norm < math.inf)
 
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -107,6 +116,8 @@ def train_network(
             loss = LOSSES[recipe.loss](network.network(cut(chunk)), scaled[chunk])
             optimizer.zero_grad()
             loss.backward()
+            if recipe.clip_norm:
+                nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_norm)
             optimizer.step()
             step_schedule()
             losses.append(loss.detach() * len(chunk))
@@ -157,7 +168,7 @@ def _schedules(
         cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, recipe.epochs * steps)
         return cycle.step, lambda error: None
     if recipe.schedule == "step":
-        decay = torch.optim.lr_scheduler.MultiStepLR(optimizer, [100], 0.1)
+        decay = torch.optim.lr_scheduler.StepLR(optimizer, recipe.step_size, recipe.step_factor)
         return lambda: None, lambda error: decay.step()
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.8, patience=10, min_lr=1e-5, threshold=2e-4)
     return lambda: None, plateau.step
