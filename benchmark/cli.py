@@ -14,6 +14,7 @@ from tabulate import tabulate
 from typer.exceptions import TyperException
 
 from benchmark.cli_datasets import app as datasets_app
+from benchmark.cli_predict import EXAMPLE, predict
 from datasets.errors import BenchmarkError, InputError
 
 app = typer.Typer(
@@ -24,6 +25,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(datasets_app, name="datasets")
+
+MOST_WORKERS = 4
+"""Each worker holds the dataset in memory."""
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -72,13 +76,23 @@ def run(
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="name=value: change a setting of the one model named.")
     ] = None,
-    profile: Annotated[str, typer.Option(help="The budget: smoke (seconds), quick, paper (as published).")] = "quick",
+    profile: Annotated[
+        str | None, typer.Option(help="The budget: smoke (seconds), quick (default), standard, paper (as published).")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Instead of a profile: the settings of a study, fung, omee or thesis.")
+    ] = None,
     protocol: Annotated[str | None, typer.Option(help="kfold, shuffle (80:10:10) or published.")] = None,
     folds: Annotated[int | None, typer.Option(min=1, help="How many folds. Default: 5 for kfold, 10 for shuffle.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the division and of the weights.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    workers: Annotated[int, typer.Option(min=1, help="Local processes; the cores are divided between them.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that share the cores. Default: one a core, at most 4; 1 on a GPU.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where records and pages go.")] = Path("runs"),
+    save_checkpoints: Annotated[
+        bool, typer.Option("--save-checkpoints", help="Keep each fold's model beside its record, for `predict`.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -90,19 +104,24 @@ def run(
 
     if out.resolve() == PUBLISHED.resolve():
         raise InputError(f"--out {out} holds the published records; run into another directory, then `publish`")
-    store = Store(out)
+    if profile and preset:
+        raise InputError(f"--profile {profile} and --preset {preset} both name settings; give one of them")
+    store, device = Store(out), choose_device(device)
+    workers = workers or (min(cores(), MOST_WORKERS) if device == "cpu" else 1)
     request = Request(
         tasks=[*(task or []), *(str(path.resolve()) for path in dataset or [])],
         everything=everything,
         models=model or [],
         settings=_settings(setting or []),
-        profile=profile,
+        profile=profile or "quick",
+        preset=preset,
         protocol=_protocol(protocol),
         folds=folds,
         seed=seed,
-        device=choose_device(device),
+        device=device,
         workers=workers,
         threads=max(1, cores() // workers),
+        save_checkpoints=save_checkpoints,
     )
     for path in dataset or []:
         if not path.is_dir():
@@ -141,10 +160,11 @@ def _show_plan(plan: Any, request: Any, store: Any, as_json: bool) -> None:
         jobs = [{"done": job in plan.done, **_job_row(job)} for job in plan.jobs]
         print(json.dumps({"jobs": jobs, "skipped": plan.skipped}, indent=1))
         return
+    named = f"preset {request.preset}" if request.preset else f"profile {request.profile}"
     for line in plan.skipped:
         console.print(f"skipped: {line}", markup=False, soft_wrap=True)
     console.print(
-        f"{len(plan.jobs)} folds, {len(plan.done)} of them done: profile {request.profile}, seed {request.seed}, "
+        f"{len(plan.jobs)} folds, {len(plan.done)} of them done: {named}, seed {request.seed}, "
         f"{request.device}, {request.workers} worker(s) × {request.threads} thread(s); records go to {store.root}",
         markup=False, soft_wrap=True,
     )  # fmt: skip
@@ -183,6 +203,8 @@ def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
                 unit = contest[0].run.first.key.unit
                 print(f"\n{task} in {unit} ({title})\n\n{contest_table(contest, 'simple')}")
         print(f"\nboard: {pages[0]}")
+        for folder in _checkpoint_folders(plan, runs, store):
+            print(f"checkpoints: {folder}")
     failed = [r for r in records if r.status != "complete"]
     if failed:
         first = failed[0]
@@ -190,6 +212,17 @@ def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
             f"{len(failed)} of {len(plan.jobs)} folds failed, the first: {first.key.task} {first.key.model} "
             f"fold {first.key.fold}: {first.reason}"
         )
+
+
+def _checkpoint_folders(plan: Any, runs: Any, store: Any) -> list[Path]:
+    """Where the models of the plan's jobs are kept, for `predict`."""
+    saved = [_identity(job.key("")) for job in plan.jobs if job.save_checkpoints]
+    keys = [record.key for scored in runs for record in scored.run.complete if record.checkpoint_sha256]
+    return list(dict.fromkeys(store.path(key).parent for key in keys if _identity(key) in saved))
+
+
+def _identity(key: Any) -> tuple[Any, ...]:
+    return key.task, key.model, key.profile, key.protocol, key.fold, key.seed, key.settings
 
 
 def _run_row(scored: Any) -> dict[str, Any]:
@@ -263,3 +296,6 @@ def models(
     else:
         table = [["" if v is None else f"{v:,}" if isinstance(v, int) else v for v in row.values()] for row in rows]
         print(tabulate(table, [name.replace("_", " ") for name in rows[0]], disable_numparse=True))
+
+
+app.command(epilog=EXAMPLE)(predict)

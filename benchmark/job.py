@@ -201,7 +201,7 @@ def make_record(
 ) -> Record:
     """The record of a fold that ended, well (`outcome`) or not (`reason`)."""
     spec = registry.get(job.model)
-    standard = spec.profiles[job.profile].as_dict()
+    standard = spec.named_settings[job.profile].as_dict()
     device_bytes = None
     if job.device != "cpu":
         import torch

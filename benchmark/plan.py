@@ -11,7 +11,7 @@ from benchmark.store import Store
 from benchmark.tasks import Task, TaskData, find_tasks, tasks_of
 from datasets import registry as datasets_registry
 from datasets.elements import require_features
-from datasets.errors import DatasetMissing, InputError
+from datasets.errors import DatasetMissing, InputError, unknown_name
 from models import registry
 from models.contract import ModelSpec, Settings
 from models.graph_model import GraphModel
@@ -42,6 +42,7 @@ class Request:
     models: Sequence[str] = ()
     settings: Mapping[str, str] | None = None
     profile: str = "quick"
+    preset: str | None = None
     protocol: ProtocolName | None = None
     folds: int | None = None
     seed: int = 0
@@ -63,8 +64,9 @@ def make_plan(request: Request, store: Store) -> Plan:
     chosen = list(dict.fromkeys(request.models))
     if request.settings and len(chosen) != 1:
         raise InputError("--set changes the settings of one model; name it with a single --model")
-    specs = [registry.get(name) for name in chosen or registry.registered()]
-    settings = {spec.name: spec.settings(request.profile, request.settings) for spec in specs}
+    named = request.preset or request.profile
+    specs = [registry.get(name) for name in chosen] or _all_models(request.preset)
+    settings = {spec.name: spec.settings(named, request.settings) for spec in specs}
     tasks, skipped = _available(request)
     todo: list[Job] = []
     done: list[Job] = []
@@ -77,12 +79,21 @@ def make_plan(request: Request, store: Store) -> Plan:
         for spec in specs:
             for fold, split in enumerate(splits):
                 job = Job(
-                    task, spec.name, settings[spec.name], request.profile, protocol, fold, request.seed,
+                    task, spec.name, settings[spec.name], named, protocol, fold, request.seed,
                     request.device, request.threads, request.workers, request.save_checkpoints,
                 )  # fmt: skip
                 finished = store.finished(job.key(data.dataset_hash), split, job.fingerprint, job.save_checkpoints)
                 (done if finished else todo).append(job)
     return Plan(tuple(todo), tuple(done), tuple(skipped))
+
+
+def _all_models(preset: str | None) -> list[ModelSpec]:
+    """Every model, or every one that has the preset."""
+    every = list(registry.registered().values())
+    found = [spec for spec in every if preset is None or preset in spec.named_settings]
+    if not found:
+        raise unknown_name("preset", str(preset), {name for spec in every for name in spec.presets})
+    return found
 
 
 def _available(request: Request) -> tuple[list[Task], list[str]]:
@@ -118,6 +129,6 @@ def _require_elements(data: TaskData, spec: ModelSpec, settings: Settings) -> No
     """Say before anything runs that a graph network has no features for an element."""
     if issubclass(spec.model, GraphModel):
         try:
-            require_features(data.crystals, spec.model.known_elements(settings))
+            require_features(data.crystals, spec.model.known_elements(settings, data.crystals))
         except InputError as error:
             raise InputError(f"{data.task.dataset}: {spec.name}: {error}, or leave the model out with --model") from None

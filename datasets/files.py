@@ -51,7 +51,7 @@ def format_of(path: Path) -> str | None:
 
 
 def read_structure(path: str | Path, name: str | None = None) -> Cell:
-    """Read the one structure of a file: of any that pymatgen or ASE reads.
+    """Read the one structure of a file, of any format that pymatgen or ASE reads.
 
     CIF and POSCAR are periodic, extended XYZ and ASE JSON as the file says; a plain XYZ has no cell: not periodic. Of a
     VASP run (`vasprun.xml`) it is the last structure.

@@ -42,14 +42,15 @@ def open_folder(path: Path) -> Dataset:
 
     The CSV is `id_prop.csv`, `targets.csv` or the only `*.csv`. Without a header (CGCNN's layout) it holds `id,target`;
     with one, the columns after the first are targets, `name` or `name [unit]`. A structure file is found by `<id>` plus
-    its suffix, or by an id that already has it. Element features in `atom_init.json` replace the built-in ones of CGCNN. Where a header names several targets an empty cell is a missing value.
+    its suffix, or by an id that already has it. Where a header names several targets an empty cell is a missing value.
+    Element features in `atom_init.json` replace the built-in ones of CGCNN.
 
     Raises:
         InputError: one line that names the file and the row and says what to do. `load` raises it for structure files.
     """
     if not path.is_dir():
         raise InputError(f"{path}: no such folder")
-    structures = sorted(p for p in path.iterdir() if p.is_file() and _is_structure(p))
+    structures = sorted(p for p in path.iterdir() if is_structure(p))
     if not structures:
         raise InputError(f"{path}: no structure files; add one file a crystal ({', '.join(SUFFIXES)} or POSCAR)")
     source = _find_csv(path)
@@ -76,8 +77,9 @@ def open_folder(path: Path) -> Dataset:
     return Dataset(card, load)
 
 
-def _is_structure(path: Path) -> bool:
-    return format_of(path) is not None and not path.name.startswith(".") and path.name != ELEMENT_TABLE
+def is_structure(path: Path) -> bool:
+    """Whether a folder's file holds a crystal, by its name."""
+    return path.is_file() and format_of(path) is not None and not path.name.startswith(".") and path.name != ELEMENT_TABLE
 
 
 def _files(count: int) -> str:

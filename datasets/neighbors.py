@@ -272,7 +272,9 @@ def _within_nearest(coords: np.ndarray, cell: np.ndarray, pbc: np.ndarray, rule:
         radius = min(rule.cutoff, 1.25 * radius)
 
 
-def _truncate(atom: np.ndarray, distance: np.ndarray, n_atoms: int, rule: Nearest | MinimumImage) -> tuple[np.ndarray, np.ndarray]:
+def _truncate(
+    atom: np.ndarray, distance: np.ndarray, n_atoms: int, rule: Nearest | MinimumImage
+) -> tuple[np.ndarray, np.ndarray]:
     """Which of the edges, sorted by atom and distance, to keep; and whether k cuts a shell, atom by atom."""
     degree = np.bincount(atom, minlength=n_atoms)
     first = np.cumsum(degree) - degree

@@ -20,6 +20,7 @@ from models.contract import ModelSpec, require
 from models.graph_model import GraphModel, NearestSettings
 from models.layers import BatchNorm, GaussianExpansion
 from models.message_passing import add_ends, readout_mean, sum_incoming
+from models.training import QUICK
 
 
 @dataclass(frozen=True)
@@ -121,10 +122,10 @@ def read_upstream(path: Path, device: str = "cpu") -> CGCNN:
         raise InputError(f"{path}: not loaded, as it holds Python objects that would be executed, or is damaged") from None
     except (OSError, RuntimeError, ValueError, EOFError) as error:
         raise InputError(f"{path}: not a PyTorch checkpoint ({' '.join(str(error).split())[:120]})") from None
-    if "fc_out.weight" in (weights := content.get("state_dict", {})) and len(weights["fc_out.weight"]) != 1:
-        raise InputError(f"{path}: a classifier; only regression checkpoints can be read")
     try:
         weights, scaler = dict(content["state_dict"]), content["normalizer"]
+        if len(weights["fc_out.weight"]) != 1:
+            raise InputError(f"{path}: a classifier; only regression checkpoints can be read")
         settings, model_state = _settings_of(weights), {f"network.{name}": tensor for name, tensor in weights.items()}
         model = CGCNN(settings, device)
         scales = {name: torch.tensor(float(scaler[name]), dtype=torch.float64) for name in ("mean", "std")}
@@ -145,7 +146,7 @@ def _settings_of(weights: dict[str, Any]) -> CGCNNSettings:
         width=width,
         hidden=hidden,
         n_hidden=1 + sum(name.startswith("fcs.") and name.endswith("weight") for name in weights),
-        cutoff=0.2 * (n_edge - 1),
+        cutoff=round(0.2 * (n_edge - 1), 6),
         ties="padded",
     )
 
@@ -167,7 +168,8 @@ MODELS = [
         model=CGCNN,
         profiles={
             "smoke": CGCNNSettings(epochs=2, n_layers=2, width=16, hidden=32),
-            "quick": CGCNNSettings(),
+            "quick": CGCNNSettings(**QUICK, width=32, hidden=64),
+            "standard": CGCNNSettings(),
             "paper": PUBLISHED,
         },
         graph_rule=lambda settings: str(CGCNN.rule(settings)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -18,7 +18,8 @@ from models.contract import ModelSpec, require
 from models.graph_model import GraphModel, NearestSettings
 from models.layers import BatchNorm, GaussianExpansion, Perceptron, composition
 from models.matdeeplearn import FUNG, N_EDGE, OMEE, FamilyModel, FamilyNetwork, FamilySettings, family_spec, make_norm
-from models.message_passing import readout_sum, softmax_incoming, softmax_within, sum_incoming
+from models.message_passing import from_receivers, from_senders, readout_sum, softmax_incoming, softmax_within, sum_incoming
+from models.training import QUICK
 
 LEAK = 0.2
 
@@ -39,14 +40,14 @@ class GraphAttention(nn.Module):
         """(N, width), (E, n_edge) → (N, width)."""
         by_atom, by_edge = self.weight.split([self.width, e.shape[1]])
         atom, edge = x @ by_atom, e @ by_edge
-        receiver = F.softplus(edge + atom.index_select(0, batch.dst))
-        sender = F.softplus(edge + atom.index_select(0, batch.src))
+        receiver = F.softplus(edge + from_receivers(batch, atom))
+        sender = F.softplus(edge + from_senders(batch, atom))
         # Σ over a head's channels as a product with a block-diagonal matrix.
         to, by = (torch.block_diag(*part.unsqueeze(-1)) for part in self.attention.split(self.width, dim=1))
         alpha = F.softplus(self.norm(F.softplus(receiver @ to + sender @ by)))
         alpha = softmax_incoming(batch, alpha)
-        heads = sender.view(-1, self.heads, self.width)
-        return sum_incoming(batch, torch.einsum("eh,ehf->ef", alpha, heads) / self.heads) + self.bias
+        mean = (alpha.unsqueeze(-1) * sender.view(-1, self.heads, self.width)).mean(dim=1)
+        return sum_incoming(batch, mean) + self.bias
 
 
 def _glorot(rows: int, columns: int) -> Tensor:
@@ -175,9 +176,11 @@ PUBLISHED = GATGNNSettings(
     epochs=200, batch_size=256, learning_rate=0.005, weight_decay=0.1, loss="smooth-l1", schedule="step",
     step_size=150, step_factor=0.3,
 )  # fmt: skip
+FAMILY = f"GATGNN of {FUNG}"
 PLAIN = GATGNNMDLSettings(learning_rate=0.005)
 DEEPER = replace(PLAIN, n_layers=20, norm="group", skip="single")
-SMALL = {"width": 16, "heads": 2}
+SMALL: dict[str, Any] = {"width": 16, "heads": 2}
+QUICK_SIZES: dict[str, Any] = {"n_layers": 3, "width": 32, "heads": 2}
 
 MODELS = [
     ModelSpec(
@@ -185,13 +188,14 @@ MODELS = [
         paper=ORIGINAL,
         model=GATGNN,
         profiles={
-            "smoke": GATGNNSettings(epochs=2, n_layers=2, width=16, heads=2),
-            "quick": GATGNNSettings(),
+            "smoke": GATGNNSettings(epochs=2, n_layers=2, **SMALL),
+            "quick": GATGNNSettings(**QUICK, **QUICK_SIZES),
+            "standard": GATGNNSettings(),
             "paper": PUBLISHED,
         },
         graph_rule=lambda settings: str(GATGNN.rule(settings)),
         published_parameters=lambda layers: 33_711 + 33_481 * layers,
     ),
-    family_spec("gatgnn-mdl", f"GATGNN of {FUNG}", GATGNNMDL, PLAIN, {}, SMALL, lambda layers: 26_370 + 33_480 * layers),
-    family_spec("deeper-gatgnn", OMEE, GATGNNMDL, DEEPER, {}, SMALL, lambda layers: 31_746 + 35_272 * layers),
+    family_spec("gatgnn-mdl", FAMILY, GATGNNMDL, PLAIN, QUICK_SIZES, SMALL, lambda layers: 26_370 + 33_480 * layers),
+    family_spec("deeper-gatgnn", OMEE, GATGNNMDL, DEEPER, QUICK_SIZES, SMALL, lambda layers: 31_746 + 35_272 * layers),
 ]

@@ -100,7 +100,8 @@ class GraphModel(Model[R, GraphTable]):
         """Search the neighbours (or read them from the cache) and move the table to the device."""
         elements = self.elements if self._fitted else self.known_elements(self.settings, crystals)
         require_features(crystals, elements)
-        neighbors = find_neighbors(crystals, self.rule(self.settings))
+        # An atom without neighbours keeps its embedding; the record counts such atoms.
+        neighbors = find_neighbors(crystals, self.rule(self.settings), allow_isolated=True)
         return GraphTable(crystals, neighbors, elements, self.device, self.loops)
 
     def preparation_seconds(self, inputs: GraphTable) -> float:

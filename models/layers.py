@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models.batch import GraphBatch
-from models.message_passing import readout_mean
+from models.message_passing import Items, readout_mean, readout_sum, softmax_within
 
 
 class GaussianExpansion(nn.Module):
@@ -82,7 +82,7 @@ class Perceptron(nn.Module):
     def __init__(self, width: int, widths: list[int], activation: nn.Module) -> None:
         super().__init__()
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip([width, *widths], widths, strict=False))
-        self.out = nn.Linear(widths[-1] if widths else width, 1)
+        self.out = nn.Linear(widths[-1], 1)
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
@@ -101,6 +101,47 @@ def shifted_softplus(x: Tensor) -> Tensor:
     return F.softplus(x) - LN2
 
 
+class Dense(nn.Linear):
+    """x → softplus(W x + b) − ln 2; (…, n) → (…, m)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Apply layer and activation."""
+        return shifted_softplus(super().forward(x))
+
+
 def composition(batch: GraphBatch, n: int, dtype: torch.dtype) -> Tensor:
     """(B, n) fraction of the atoms of each crystal that are of element Z = 0 … n − 1."""
     return readout_mean(batch, F.one_hot(batch.atomic_numbers, n).to(dtype))
+
+
+class Set2Set(nn.Module):
+    """Vinyals, Bengio & Kudlur, arXiv:1511.06391, as MEGNet's code has it: q = LSTM(q*), q* = [q, Σ softmax(m·q) m], m = W x.
+
+    dgl.nn.Set2Set computes another function: it carries the LSTM's cell from step to step, has the logistic function for
+    the hard sigmoid and x itself for m. With no cell to forget, the forget gate, a quarter of `gates`, is idle here.
+    """
+
+    def __init__(self, width: int, pooled: int, items: Items, steps: int = 3) -> None:
+        super().__init__()
+        self.items = items
+        self.steps = steps
+        self.project = nn.Linear(width, pooled)
+        self.gates = nn.Linear(2 * pooled, 4 * pooled)
+
+    def forward(self, batch: GraphBatch, x: Tensor) -> Tensor:
+        """(N, width) atoms or (E, width) bonds → (B, 2 pooled)."""
+        owner = batch.crystal if self.items == "atoms" else batch.edge_crystal
+        m = self.project(x)
+        pooled = m.new_zeros(batch.n_crystals, self.gates.in_features)
+        for _ in range(self.steps):
+            enter, _forget, cell, leave = self.gates(pooled).chunk(4, dim=1)
+            query = hard_sigmoid(leave) * torch.tanh(hard_sigmoid(enter) * torch.tanh(cell))
+            logits = (m * query.index_select(0, owner)).sum(dim=1, keepdim=True)
+            attention = softmax_within(batch, logits, self.items)
+            pooled = torch.cat([query, readout_sum(batch, attention * m, self.items)], dim=1)
+        return pooled
+
+
+def hard_sigmoid(x: Tensor) -> Tensor:
+    """0.2 x + 0.5, cut to 0 … 1: that of Keras, while torch's has the slope 1/6."""
+    return (0.2 * x + 0.5).clamp(0.0, 1.0)

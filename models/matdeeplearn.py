@@ -19,7 +19,7 @@ from models.batch import GraphBatch, GraphTable
 from models.contract import ModelSpec, require
 from models.graph_model import GraphModel, NearestSettings
 from models.layers import BatchNorm, GaussianExpansion, GroupNorm, Perceptron
-from models.training import Recipe
+from models.training import QUICK, Recipe
 
 FUNG = "Fung et al., npj Comput. Mater. 7, 84 (2021)"
 OMEE = "Omee et al., Patterns 3, 100491 (2022)"
@@ -161,8 +161,8 @@ def family_spec(
         paper: citation.
         model: its class.
         base: the published sizes and learning rate.
-        quick: what the default budget changes of them.
-        small: what the smallest budget changes of them.
+        quick: the sizes of the default budget, where they differ.
+        small: the sizes of the smallest budget, where they differ.
         parameters: layers → the published number of parameters.
     """
     upstream = replace(
@@ -176,7 +176,8 @@ def family_spec(
         model=model,
         profiles={
             "smoke": replace(base, epochs=2, n_layers=2, learning_rate=Recipe.learning_rate, **small),
-            "quick": replace(base, learning_rate=Recipe.learning_rate, **quick),
+            "quick": replace(base, **{**QUICK, **quick}),
+            "standard": replace(base, learning_rate=Recipe.learning_rate),
             "paper": omee if deeper else fung,
         },
         presets={"omee": omee} if deeper else {"fung": fung, "omee": omee},

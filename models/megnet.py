@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import zipfile
 import zlib
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -23,17 +23,14 @@ from models.atom_features import AtomFeatureName, AtomFeatures
 from models.batch import GraphBatch
 from models.contract import ModelSpec, require
 from models.graph_model import GraphModel, GraphSettings
-from models.layers import GaussianExpansion, shifted_softplus
-from models.message_passing import Items, add_ends, mean_incoming, readout_mean, readout_sum, softmax_within
+from models.layers import Dense, GaussianExpansion, Set2Set, shifted_softplus
+from models.message_passing import add_ends, mean_incoming, readout_mean
+from models.training import QUICK
 
-ELEMENTS = 95
-"""Rows of the element embedding: Z = 0 … 94."""
-EMBEDDED = 16
-"""Width of the element embedding."""
+ELEMENTS, EMBEDDED = 95, 16
+"""Rows (Z = 0 … 94) and width of the element embedding."""
 STATE = 2
 """Width of the state that a crystal starts from: zeros, as crystals bring no state of their own."""
-STEPS = 3
-"""Steps of Set2Set."""
 
 
 @dataclass(frozen=True)
@@ -57,17 +54,9 @@ class MEGNetSettings(GraphSettings):
         super().__post_init__()
         for name in ("cutoff", "gaussian_width"):
             require(self, name, "positive", 0 < getattr(self, name) < float("inf"))
-        require(self, "margin", "not negative", 0 <= self.margin < float("inf"))
+        require(self, "margin", "above -cutoff", -self.cutoff < self.margin < float("inf"))
         for name in ("width", "hidden", "pooled", "gaussians"):
             require(self, name, "at least 1", getattr(self, name) >= 1)
-
-
-class Dense(nn.Linear):
-    """x → softplus(W x + b) − ln 2; (…, n) → (…, m)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Apply layer and activation."""
-        return shifted_softplus(super().forward(x))
 
 
 def dense_pair(n: int, hidden: int, width: int) -> nn.Sequential:
@@ -95,7 +84,7 @@ class Update(nn.Module):
 
 
 class Block(nn.Module):
-    """Eqs. 4–9 of the paper on dense pairs of v, e and u, then the block's inputs added.
+    """The graph network step of the paper on dense pairs of v, e and u, then the block's inputs added.
 
     e' = φ_e[v_i, v_j, e_ij, u];  v' = φ_v[mean_j e'_ij, v_i, u];  u' = φ_u[mean e', mean v', u]; i owns bond ij.
     """
@@ -109,11 +98,8 @@ class Block(nn.Module):
 
     def forward(self, batch: GraphBatch, v: Tensor, e: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(N, width), (E, width), (B, width) → the same."""
-        new_v, new_e, new_u = self.updated(batch, self.atom(v), self.bond(e), self.state(u))
-        return v + new_v, e + new_e, u + new_u
-
-    def updated(self, batch: GraphBatch, v: Tensor, e: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """v', e' and u' of the equations."""
+        skipped_v, skipped_e, skipped_u = v, e, u
+        v, e, u = self.atom(v), self.bond(e), self.state(u)
         # Products with v and u are taken per atom and per crystal and then gathered: no bond carries [v_i, v_j, e, u].
         owner, sender, bond, state = self.phi_e.weights()
         shared = F.linear(u, state.T, self.phi_e.first.bias).index_select(0, batch.crystal)
@@ -122,39 +108,8 @@ class Block(nn.Module):
         shared = F.linear(u, state.T, self.phi_v.first.bias).index_select(0, batch.crystal)
         v = self.phi_v(torch.addmm(shared, mean_incoming(batch, e), incoming).addmm(v, own))
         means = [readout_mean(batch, e, "edges"), readout_mean(batch, v)]
-        return v, e, self.phi_u(self.phi_u.first(torch.cat([*means, u], dim=1)))
-
-
-class Set2Set(nn.Module):
-    """Vinyals, Bengio & Kudlur, arXiv:1511.06391, as the published code has it: q = LSTM(q*), q* = [q, Σ softmax(m·q) m].
-
-    dgl.nn.Set2Set is another function: it carries the LSTM's cell from step to step, has the logistic function for the
-    hard sigmoid, takes x itself for m = W x + b, and no bonds. Without a cell to forget, a quarter of the gates is idle.
-    """
-
-    def __init__(self, width: int, pooled: int, items: Items) -> None:
-        super().__init__()
-        self.items = items
-        self.project = nn.Linear(width, pooled)
-        self.gates = nn.Linear(2 * pooled, 4 * pooled)
-
-    def forward(self, batch: GraphBatch, x: Tensor) -> Tensor:
-        """(N, width) atoms or (E, width) bonds → (B, 2 pooled)."""
-        owner = batch.crystal if self.items == "atoms" else batch.edge_crystal
-        m = self.project(x)
-        pooled = m.new_zeros(batch.n_crystals, self.gates.in_features)
-        for _ in range(STEPS):
-            enter, _forget, cell, leave = self.gates(pooled).chunk(4, dim=1)
-            query = hard_sigmoid(leave) * torch.tanh(hard_sigmoid(enter) * torch.tanh(cell))
-            logits = (m * query.index_select(0, owner)).sum(dim=1, keepdim=True)
-            attention = softmax_within(batch, logits, self.items)
-            pooled = torch.cat([query, readout_sum(batch, attention * m, self.items)], dim=1)
-        return pooled
-
-
-def hard_sigmoid(x: Tensor) -> Tensor:
-    """0.2 x + 0.5, cut to 0 … 1: that of Keras, while torch's has the slope 1/6."""
-    return (0.2 * x + 0.5).clamp(0.0, 1.0)
+        u = self.phi_u(self.phi_u.first(torch.cat([*means, u], dim=1)))
+        return skipped_v + v, skipped_e + e, skipped_u + u
 
 
 class MEGNetNetwork(nn.Module):
@@ -220,3 +175,123 @@ class MEGNet(GraphModel[MEGNetSettings]):
     def build(self, settings: MEGNetSettings, elements: np.ndarray) -> nn.Module:
         """The network with fresh weights."""
         return MEGNetNetwork(settings, elements)
+
+
+UPSTREAM_TARGETS = {
+    "formation_energy": {"target": "formation_energy_per_atom", "unit": "eV/atom"},
+    "band_gap": {"target": "band_gap", "unit": "eV"},
+    "efermi": {"target": "efermi", "unit": "eV"},
+    "log10K": {"target": "bulk_moduli", "unit": "log10(GPa)"},
+    "log10G": {"target": "shear_moduli", "unit": "log10(GPa)"},
+}
+"""What a model predicts, by what the name of its published file contains."""
+
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError, BadZipFile, zlib.error)
+
+
+def read_upstream(path: Path, device: str = "cpu") -> MEGNet:
+    """A regression model of the original code: Keras' `.hdf5`, or the same arrays as NumPy's `.npz`, `|` for `/` in names.
+
+    Depth and widths come from the arrays; cutoff, Gaussians and the scaler of the targets from the file of the original
+    code that belongs to it, `<path>.json`. Without that file they are the published ones of 2018: 4 Å and no scaler.
+
+    Raises:
+        InputError: not such a file, it is a classifier, its graph is another, or it is Keras' and h5py is not installed.
+    """
+    if "classification" in path.name:
+        raise InputError(f"{path}: a classifier; only regression models can be read")
+    try:
+        arrays = _arrays(path)
+        graph, scaler = _companion(Path(f"{path}.json"))
+        model = MEGNet(MEGNetSettings(**_sizes(arrays), **graph), device)
+        names = keras_names(model.settings.n_layers)
+        if surplus := sorted(arrays.keys() - names.keys()):
+            raise ValueError(f"it also has {surplus[0]}")
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise ValueError("a weight is not a finite number")
+        # Keras multiplies from the right: its kernels are the transposes of torch's.
+        weights = {ours: arrays[name] if ours == "embedding.weight" else arrays[name].T for name, ours in names.items()}
+        model.set_state({f"network.{name}": array for name, array in weights.items()} | scaler)
+    except ModuleNotFoundError:
+        raise InputError(f"{path}: reading Keras' files takes h5py; install it with `pip install h5py`") from None
+    except (InputError, *UNREADABLE) as error:
+        detail = " ".join(str(error).split())[:120]
+        raise InputError(f"{path}: not a regression model of the original MEGNet ({detail})") from None
+    model.about = next((dict(about) for name, about in UPSTREAM_TARGETS.items() if name in path.name), {})
+    return model
+
+
+def keras_names(n_layers: int) -> dict[str, str]:
+    """Name of an array in the original code → name of the weight of `MEGNetNetwork` that holds it."""
+    parts = ("atom", "bond", "state")
+    pairs = {f"preblock_{part}": part for part in parts}
+    pairs |= {f"block_{b}_{part}_ff": f"blocks.{b}.{part}" for b, part in product(range(1, n_layers), parts)}
+    dense = {f"{theirs}_{k}": f"{ours}.{k}" for (theirs, ours), k in product(pairs.items(), (0, 1))}
+    dense |= {f"readout_{k}": f"readout.{k}" for k in range(3)}
+    layers = {f"{theirs}|kernel:0": ours for theirs, ours in dense.items()}
+    for b, x, (k, ours) in product(range(n_layers), "veu", enumerate(("first", "second", "last"))):
+        layers[f"megnet_{b}|megnet_{b}|phi_{x}|weight_{x}_{k}:0"] = f"blocks.{b}.phi_{x}.{ours}"
+    for part, (theirs, ours) in product(("atom", "bond"), (("x_to_m_weight", "project"), ("recurrent_kernel", "gates"))):
+        layers[f"set2set_{part}|{theirs}:0"] = f"pool_{part}s.{ours}"
+    weights = {theirs: f"{ours}.weight" for theirs, ours in layers.items()}
+    biases = {theirs.replace("kernel", "bias").replace("weight", "bias"): f"{ours}.bias" for theirs, ours in layers.items()}
+    return {"atom_embedding|embeddings:0": "embedding.weight"} | weights | biases
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file by their names in the original code."""
+    if path.suffix.lower() == ".npz":
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    names: list[str] = []
+    with import_module("h5py").File(path, "r") as file:
+        file["model_weights"].visit(names.append)
+        # <layer>/<name in the original code>:0; what does not end so is a group.
+        return {n.partition("/")[2].replace("/", "|"): file["model_weights"][n][()] for n in names if n.endswith(":0")}
+
+
+def _sizes(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Depth and widths as the arrays tell them."""
+    n_layers = sum(name.endswith("weight_e_0:0") for name in arrays)
+    gaussians, hidden = arrays["preblock_bond_0|kernel:0"].shape
+    width, pooled = arrays["set2set_atom|x_to_m_weight:0"].shape
+    return {"n_layers": n_layers, "gaussians": gaussians, "hidden": hidden, "width": width, "pooled": pooled}
+
+
+def _companion(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Settings of the graph, and mean and standard deviation of the targets, of the original code's JSON beside a model."""
+    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    scaler, graph = content.get("target_scaler") or {}, {}
+    if not scaler.get("is_intensive", True):
+        raise ValueError(f"{path.name}: the target is extensive")
+    # Older releases write "convertor".
+    if converter := content.get("graph_converter") or content.get("graph_convertor"):
+        bond = converter.get("bond_converter") or converter["bond_convertor"]
+        centres = np.array(bond["centers"]["data"] if isinstance(bond["centers"], dict) else bond["centers"], dtype=float)
+        if not np.allclose(centres, np.linspace(0, centres[-1], len(centres))):
+            raise ValueError(f"{path.name}: the Gaussians are not spaced evenly from 0")
+        cutoff = float(converter["cutoff"])
+        graph = {"cutoff": cutoff, "margin": float(centres[-1]) - cutoff, "gaussian_width": float(bond["width"])}
+    return graph, {name: np.array(float(scaler.get(name, default))) for name, default in (("mean", 0.0), ("std", 1.0))}
+
+
+PUBLISHED = MEGNetSettings(
+    epochs=1000, batch_size=128, optimizer="adam", learning_rate=1e-3, loss="mse", clip_norm=3.0,
+    schedule="step", step_size=1000,
+)  # fmt: skip
+
+MODELS = [
+    ModelSpec(
+        name="megnet",
+        paper="Chen et al., Chem. Mater. 31, 3564 (2019)",
+        model=MEGNet,
+        profiles={
+            "smoke": MEGNetSettings(epochs=2, n_layers=2, width=8, hidden=16, pooled=8, gaussians=20),
+            "quick": MEGNetSettings(**QUICK, n_layers=2, hidden=32, gaussians=40),
+            "standard": MEGNetSettings(),
+            "paper": PUBLISHED,
+        },
+        graph_rule=lambda settings: str(MEGNet.rule(settings)),
+        published_parameters=lambda layers: 11_857 + 51_968 * layers,
+    )
+]

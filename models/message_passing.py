@@ -52,6 +52,24 @@ def uses_dgl(batch: GraphBatch) -> bool:
     return chosen == "dgl" or (chosen == "auto" and _dgl_runs_on(batch.src.device.type))
 
 
+def from_senders(batch: GraphBatch, x: Tensor) -> Tensor:
+    """(E, F) the features of the atom that sends along each edge, from (N, F)."""
+    if uses_dgl(batch):
+        from models.dgl_backend import ops
+
+        return ops.copy_u(batch.dgl, x)
+    return x.index_select(0, batch.src)
+
+
+def from_receivers(batch: GraphBatch, x: Tensor) -> Tensor:
+    """(E, F) the features of the atom that receives along each edge, from (N, F)."""
+    if uses_dgl(batch):
+        from models.dgl_backend import ops
+
+        return ops.copy_v(batch.dgl, x)
+    return x.index_select(0, batch.dst)
+
+
 def add_ends(batch: GraphBatch, sender: Tensor, receiver: Tensor) -> Tensor:
     """(E, F) `sender[src] + receiver[dst]` from two (N, F) node features."""
     if uses_dgl(batch):
@@ -91,7 +109,7 @@ def sum_outer(batch: GraphBatch, sender: Tensor, edge: Tensor) -> Tensor:
     Incoming edges are padded to the largest number of them and multiplied atom by atom: no edge carries F × H numbers.
     """
     slots = batch.incoming_slots
-    messages = sender.index_select(0, batch.src)
+    messages = from_senders(batch, sender)
     padded = [torch.cat([values, values.new_zeros(1, values.shape[1])])[slots] for values in (messages, edge)]
     return padded[0].transpose(1, 2) @ padded[1]
 

@@ -259,13 +259,18 @@ def _rule(settings: SoapSettings) -> str:
 
 THESIS = "E. Abenza Severá, Application of Graph Neural Networks for the discovery of new materials …, UPM (2021)"
 
+PUBLISHED_MLP = SoapMLPSettings(
+    batch_size=256, optimizer="sgd", learning_rate=0.01, loss="mse", schedule="step", standardise="none"
+)
+
 MODELS = [
     ModelSpec(
         name="soap-svr",
         paper=THESIS,
         model=SoapSVR,
-        profiles={profile: SoapSVRSettings() for profile in ("smoke", "quick", "paper")},
+        profiles={profile: SoapSVRSettings() for profile in ("smoke", "quick", "standard", "paper")},
         graph_rule=_rule,
+        presets={"thesis": SoapSVRSettings()},
     ),
     ModelSpec(
         name="soap-mlp",
@@ -275,10 +280,10 @@ MODELS = [
             "smoke": SoapMLPSettings(epochs=2, hidden=32),
             # At the shared 3e-3 every prediction soon falls back to the mean of the targets.
             "quick": SoapMLPSettings(learning_rate=1e-3),
-            "paper": SoapMLPSettings(
-                batch_size=256, optimizer="sgd", learning_rate=0.01, loss="mse", schedule="step", standardise="none"
-            ),
+            "standard": SoapMLPSettings(learning_rate=1e-3),
+            "paper": PUBLISHED_MLP,
         },
         graph_rule=_rule,
+        presets={"thesis": PUBLISHED_MLP},
     ),
 ]

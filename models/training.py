@@ -47,6 +47,9 @@ class Recipe(Settings):
         require(self, "clip_norm", "not negative (0 does not clip)", 0 <= self.clip_norm < math.inf)
 
 
+QUICK: dict[str, Any] = {"epochs": 10, "batch_size": 32, "learning_rate": 5e-3}
+"""The recipe of the quick profile: few epochs with many steps."""
+
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "l1": F.l1_loss,
     "mse": F.mse_loss,
@@ -157,7 +160,7 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(parameters, rate, momentum=recipe.momentum, weight_decay=decay)
     kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
-    return kind(parameters, rate, weight_decay=decay)
+    return kind(parameters, rate, weight_decay=decay, fused=True)
 
 
 def _schedules(

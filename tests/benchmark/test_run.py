@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -171,6 +172,29 @@ def test_dry_run_writes_nothing_and_lists_every_job(small_folder, tmp_path, benc
     assert Counter(job["model"] for job in jobs).keys() >= {"cgcnn", "dummy", "soap-mlp", "soap-svr"}
     assert set(Counter(job["model"] for job in jobs).values()) == {5}
     assert not (tmp_path / "runs").exists()
+
+
+def test_saved_checkpoints_are_kept_made_again_where_missing_and_change_nothing_else(small_folder, tmp_path, benchmark_command):
+    arguments = ("run", "--dataset", small_folder, "--profile", "smoke", "--model", "dummy", "--folds", "2")
+    request = Request(tasks=[str(small_folder)], profile="smoke", models=["dummy"], folds=2)
+    saving = replace(request, save_checkpoints=True)
+    store = Store(tmp_path / "runs")
+    assert benchmark_command(*arguments).returncode == 0
+    plain = list(store.records())
+    assert [r.checkpoint_sha256 for r in plain] == [None, None]
+    assert len(make_plan(saving, store).todo) == 2
+    done = benchmark_command(*arguments, "--save-checkpoints")
+    assert done.returncode == 0, done.stderr
+    folder = store.path(plain[0].key).parent
+    assert done.stdout.endswith(f"checkpoints: {folder.relative_to(tmp_path)}\n")
+    assert sorted(path.name for path in folder.glob("*.safetensors")) == ["fold-00.safetensors", "fold-01.safetensors"]
+    for before, after in zip(plain, store.records(), strict=True):
+        assert (before.key, before.metrics, before.checkpoint_bytes) == (after.key, after.metrics, after.checkpoint_bytes)
+        assert after.checkpoint_bytes == store.checkpoint(after.key).stat().st_size
+    assert [len(make_plan(asked, store).done) for asked in (request, saving)] == [2, 2]
+    store.checkpoint(plain[1].key).unlink()
+    assert [job.fold for job in make_plan(saving, store).todo] == [1]
+    assert make_plan(request, store).todo == ()
 
 
 def test_threads_are_divided_between_workers(small_folder, tmp_path):

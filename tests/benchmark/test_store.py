@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 from datetime import datetime, timezone
@@ -27,8 +28,6 @@ def make_predictions(fold: int = 0, shift: float = 0.1) -> pd.DataFrame:
 
 
 def make(fold: int = 0, model: str = "cgcnn", shift: float = 0.1, **changes) -> tuple[Record, pd.DataFrame]:
-    import hashlib
-
     predictions = make_predictions(fold, shift)
     test = score(predictions["target"].to_numpy(), predictions["prediction"].to_numpy())
     sha = ids_hash(IDS)
@@ -83,6 +82,59 @@ def test_a_fold_is_redone_when_its_crystals_were_divided_otherwise(store):
     record, predictions = make()
     store.write(record, predictions)
     assert not store.finished(record.key, record.split.model_copy(update={"test_sha256": "0" * 64}), "f" * 64)
+
+
+def with_checkpoint(content: bytes = b"weights") -> tuple[Record, pd.DataFrame, bytes]:
+    return *make(checkpoint_sha256=hashlib.sha256(content).hexdigest()), content
+
+
+def test_a_checkpoint_lies_beside_its_record_and_the_record_names_it(store):
+    record, predictions, content = with_checkpoint()
+    store.write(record, predictions, content)
+    assert files(store) == ["fold-00.json", "fold-00.parquet", "fold-00.safetensors"]
+    assert store.checkpoint(record.key).read_bytes() == content
+    assert store.read(store.path(record.key)).checkpoint_sha256 == hashlib.sha256(content).hexdigest()
+    assert store.finished(record.key, record.split, "f" * 64, with_checkpoint=True)
+
+
+@pytest.mark.parametrize("state", ["never kept", "missing", "changed"])
+def test_a_fold_without_its_checkpoint_is_redone_only_where_checkpoints_are_asked_for(store, state):
+    record, predictions, content = with_checkpoint()
+    if state == "never kept":
+        store.write(*make())
+    else:
+        store.write(record, predictions, content)
+    if state == "missing":
+        store.checkpoint(record.key).unlink()
+    elif state == "changed":
+        store.checkpoint(record.key).write_bytes(b"others")
+    assert store.finished(record.key, record.split, "f" * 64)
+    assert not store.finished(record.key, record.split, "f" * 64, with_checkpoint=True)
+
+
+def test_the_checkpoint_is_written_before_the_record_that_names_it(store, monkeypatch):
+    names = []
+    monkeypatch.setattr("benchmark.store.write_atomically", lambda path, data: names.append(path.name))
+    store.write(*with_checkpoint())
+    assert names == ["fold-00.parquet", "fold-00.safetensors", "fold-00.json"]
+
+
+@pytest.mark.parametrize("later", [make(), (failed(), None)])
+def test_no_checkpoint_of_a_replaced_record_stays(store, later):
+    store.write(*with_checkpoint())
+    store.write(*later)
+    assert not store.checkpoint(later[0].key).exists()
+
+
+def test_a_record_from_before_there_were_checkpoints_is_valid(store):
+    record, predictions = make()
+    store.write(record, predictions)
+    path = store.path(record.key)
+    content = json.loads(path.read_text())
+    del content["checkpoint_sha256"]
+    path.write_text(json.dumps(content))
+    assert store.read(path) == record
+    assert store.finished(record.key, record.split, "f" * 64)
 
 
 @pytest.mark.parametrize("name", ["..", "a/../b", "", "x" * 101, "two\nlines"])
@@ -199,6 +251,16 @@ class TestPublishing:
         assert publish_records(store, target, [], [], replace=False) == []
         assert len(scored_runs(target)) == 1
         assert [r.status for r in target.records()] == ["complete", "complete", "failed"]
+
+    def test_a_checkpoint_stays_where_it_is_and_its_hash_is_published(self, store, tmp_path):
+        target = Store(tmp_path / "board")
+        record, predictions, content = with_checkpoint()
+        store.write(record, predictions, content)
+        publish_records(store, target, [], [], replace=False)
+        assert files(target) == ["fold-00.json", "fold-00.parquet"]
+        assert [r.checkpoint_sha256 for r in target.records()] == [record.checkpoint_sha256]
+        assert len(scored_runs(target)) == 1
+        assert target.finished(record.key, record.split, "f" * 64)
 
     def test_a_published_record_is_not_replaced_silently(self, store, tmp_path):
         target = Store(tmp_path / "board")

@@ -1,5 +1,6 @@
 """Structure files are read as their writers meant them, and a bad one is one line that names it."""
 
+import gzip
 import json
 
 import numpy as np
@@ -9,10 +10,12 @@ from ase.build import fcc111, molecule
 from ase.io import write
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.cif import CifWriter
+from pymatgen.io.res import ResIO
+from pymatgen.io.vasp import Chgcar, Poscar
 
 from datasets import files
 from datasets.errors import InputError
-from datasets.files import format_of, read_many, read_structure
+from datasets.files import format_of, read_each, read_many, read_structure
 
 SALT = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 SLAB = fcc111("Pt", (1, 1, 3), vacuum=8.0)
@@ -96,6 +99,15 @@ BAD = {
     "heavy.json": (json.dumps({"1": {"numbers": [200], "positions": [[0, 0, 0]], "cell": [1, 1, 1], "pbc": [0, 0, 0]},
                                "ids": [1]}), ""),
     "notes.txt": ("hello", "not a structure file"),
+    "NOTES": ("hello", "not a structure file"),
+    "nothing.txt": ("", "the file is empty"),
+    "other.yaml": ("a: 1\n", "not of a pymatgen structure"),
+    "cut.yaml": ("a: [1\n", "damaged or truncated"),
+    "lattice.json": (json.dumps({"@class": "Structure"}), "damaged or truncated"),
+    "cut.cssr": ("5.64 5.64\n", "damaged or truncated"),
+    "cut.pwi": ("&control\n/\n", "damaged or truncated"),
+    "cut.traj": ("- of Ulm", "damaged or truncated"),
+    "tiny.vasp": (poscar(lattice="1e-3 0 0\n0 1e-3 0\n0 0 1e-3"), "span no volume"),
 }  # fmt: skip
 
 
@@ -107,6 +119,85 @@ def test_a_bad_file_is_one_line_that_names_it(tmp_path, name):
         read_structure(tmp_path / name)
     assert str(caught.value).startswith(f"{tmp_path / name}: ") and message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+OTHERS = ["salt.cssr", "salt.xsf", "salt.yaml", "salt.mson", "salt.mcif", "salt.json", "salt.cif.gz", "CHGCAR", "salt.res"]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_pymatgen_writes_is_read(tmp_path, name):
+    path = tmp_path / name
+    if name == "CHGCAR":
+        Chgcar(Poscar(SALT), {"total": np.zeros((2, 2, 2))}).write_file(path)
+    elif name == "salt.cif.gz":
+        path.write_bytes(gzip.compress(P1.encode()))
+    elif name == "salt.mcif":
+        path.write_text(P1)
+    elif name == "salt.res":
+        path.write_text(str(ResIO.structure_to_str(SALT)))
+    else:
+        SALT.to_file(str(path))
+    lattice, pbc, numbers, frac_coords = read_structure(path)
+    assert pbc.all() and Structure(lattice, numbers, frac_coords).matches(SALT, primitive_cell=False)
+
+
+@pytest.mark.parametrize("name", ["s.traj", "s.gen", "s.in", "s.pwi", "s.cube", "a@0.traj", "nameless", "postgres.traj"])
+def test_what_ase_knows_by_name_or_content_is_read(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    atoms = SLAB.copy()
+    atoms.pbc = True
+    form = {"s.in": "aims", "s.pwi": "espresso-in", "s.cube": "cube", "s.gen": "gen"}.get(name, "traj")
+    write(tmp_path / "written", atoms, format=form, **({"pseudopotentials": {"Pt": "Pt.upf"}} if form == "espresso-in" else {}))
+    (tmp_path / "written").rename(tmp_path / name)
+    lattice, pbc, numbers, frac_coords = read_structure(name)
+    assert pbc.all() and numbers.tolist() == [78] * 3
+    assert np.allclose(Atoms(numbers, scaled_positions=frac_coords, cell=lattice).positions, SLAB.positions, atol=1e-4)
+
+
+def test_several_structures_in_any_format_are_refused(tmp_path):
+    write(tmp_path / "two.traj", [SLAB, SLAB])
+    (tmp_path / "two.cif.bak").write_text(P1 + P1.replace("data_NaCl", "data_again"))
+    for name in ("two.traj", "two.cif.bak"):
+        with pytest.raises(InputError, match="2 structures in one file; expected one"):
+            read_structure(tmp_path / name)
+
+
+def test_a_partially_occupied_site_is_refused_in_any_format(tmp_path):
+    half = Structure(SALT.lattice, [{"Na": 0.5}], [[0, 0, 0]])
+    for name in ("half.yaml", "half.json"):
+        half.to_file(str(tmp_path / name))
+    write(tmp_path / "half.pdb", SLAB)
+    (tmp_path / "half.pdb").write_text((tmp_path / "half.pdb").read_text().replace("  1.00  0.00", "  0.50  0.00"))
+    for name in ("half.yaml", "half.json", "half.pdb"):
+        with pytest.raises(InputError, match="partially occupied"):
+            read_structure(tmp_path / name)
+
+
+def test_properties_in_a_structure_s_dict_import_nothing(tmp_path):
+    content = SALT.as_dict()
+    (tmp_path / "trap.py").write_text("raise SystemExit")
+    content["sites"][0]["properties"] = {"p": {"@module": "trap", "@class": "Trap"}}
+    content["properties"] = content["sites"][0]["properties"]
+    (tmp_path / "salt.json").write_text(json.dumps(content))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        assert len(read_structure(tmp_path / "salt.json")[2]) == 8
+
+
+def test_a_truncated_archive_is_one_line(tmp_path):
+    (tmp_path / "salt.cif.gz").write_bytes(gzip.compress(P1.encode())[:100])
+    (tmp_path / "plain.cif.xz").write_text(P1)
+    for name in ("salt.cif.gz", "plain.cif.xz"):
+        with pytest.raises(InputError, match=f"{name}: cannot be read") as caught:
+            read_structure(tmp_path / name)
+        assert "\n" not in str(caught.value)
+
+
+def test_each_file_gives_its_cell_or_its_error(tmp_path):
+    (tmp_path / "salt.cif").write_text(P1)
+    cell, error = read_each([tmp_path / "salt.cif", tmp_path / "gone.cif"])
+    assert len(cell[2]) == 8
+    assert isinstance(error, InputError)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

@@ -1,5 +1,6 @@
 """A person's own folder: what is accepted, and one line that says what to do for everything that is not."""
 
+import json
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from ase import Atoms
 from ase.io import write
 
 from datasets import registry
+from datasets.elements import cgcnn_features
 from datasets.errors import InputError
 from datasets.folder import open_folder
 
@@ -29,7 +31,6 @@ def with_csv(folder: Path, text: str | bytes, name: str = "id_prop.csv") -> Path
 
 
 def test_cgcnn_layout_without_a_header(folder):
-    (folder / "atom_init.json").write_text("{}")
     dataset = open_folder(with_csv(folder, "a,1.5\nc,-2e-3\nb,0\n"))
     crystals = dataset.load()
     assert crystals.ids.tolist() == ["a", "c", "b"] and crystals.lattice[:, 0, 0].round(6).tolist() == [4, 6, 5]
@@ -153,3 +154,45 @@ def test_the_sample_that_cgcnn_ships_is_read():
     assert len(crystals) == dataset.card.rows == 10 and dataset.card.known_problems == ()
     assert crystals.targets["target"].iloc[:3].tolist() == [1.0, 2.0, 3.0]
     assert crystals.n_atoms.tolist() == [8, 2, 4, 5, 12, 8, 2, 8, 8, 8]
+
+
+def element_file(folder, content) -> None:
+    (folder / "atom_init.json").write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def test_the_users_element_features_come_with_the_crystals_and_count_in_the_hash(folder):
+    with_csv(folder, "a,1\nb,2\n")
+    plain = open_folder(folder).load()
+    element_file(folder, {"1": [0.5, 1.0], "29": [2.0, 3.0]})
+    own = open_folder(folder).load()
+    assert plain.element_features is None and own.element_features.shape == (30, 2)
+    assert own.element_features[29].tolist() == [2.0, 3.0] and own.element_features[2].tolist() == [0.0, 0.0]
+    assert own.structure_hash == plain.structure_hash and own.content_hash != plain.content_hash
+    assert own.take([1]).element_features is own.element_features
+
+
+def test_the_original_element_features_are_the_built_in_ones(folder):
+    with_csv(folder, "a,1\nb,2\n")
+    element_file(folder, {z: row.tolist() for z, row in enumerate(cgcnn_features()) if z})
+    assert open_folder(folder).load().element_features is None
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{", "not a JSON of element features"),
+        ("[1, 2]", "not a JSON of element features"),
+        ({"Cu": [1.0]}, "not a JSON of element features"),
+        ({"29": "text"}, "not a JSON of element features"),
+        ({"29": [1.0], "30": [1.0, 2.0]}, "element '29' must be an atomic number with a list of 2 finite numbers"),
+        ({"0": [1.0]}, "element '0' must be an atomic number"),
+        ('{"29": [NaN]}', "element '29' must be an atomic number"),
+        ({}, "no element has features"),
+        ({"29": [0.0]}, "no element has features"),
+    ],
+)
+def test_element_features_that_cannot_be_read_are_refused_in_one_line(folder, content, reason):
+    element_file(with_csv(folder, "a,1\nb,2\n"), content)
+    with pytest.raises(InputError, match=rf"atom_init\.json: {reason}") as caught:
+        open_folder(folder).load()
+    assert "\n" not in str(caught.value)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from datasets import neighbors
 from datasets.crystals import Cell, Crystals
 from datasets.errors import InputError
-from datasets.neighbors import TIE, Nearest, Neighbors, Radius, find_neighbors, search
+from datasets.neighbors import PHANTOM, TIE, MinimumImage, Nearest, Neighbors, Radius, Rule, find_neighbors, search
 
 Edge = tuple[int, int, tuple[int, ...]]
 """Receiver, sender, image of the sender."""
@@ -34,7 +34,7 @@ def one(cell: Cell) -> Crystals:
     return Crystals.from_cells(["one"], [cell])
 
 
-def computed(crystals: Crystals, rule: Nearest | Radius, processes: int = 1) -> Neighbors:
+def computed(crystals: Crystals, rule: Rule, processes: int = 1) -> Neighbors:
     """The search itself, without the cache."""
     return Neighbors(rule, seconds=0.0, **search(crystals, rule, processes))
 
@@ -264,6 +264,9 @@ def test_a_cell_far_flatter_than_the_cutoff_is_refused():
         lambda: Nearest(12, float("inf")),
         lambda: Nearest(12, float("nan")),
         lambda: Nearest(12, 8.0, "both"),
+        lambda: MinimumImage(0),
+        lambda: MinimumImage(12, float("nan")),
+        lambda: MinimumImage(12, 8.0, "nobody"),
         lambda: Radius(0.0),
         lambda: Radius(-2.0),
         lambda: Radius(float("inf")),
@@ -277,10 +280,13 @@ def test_impossible_rules_are_refused(make):
 
 
 def test_rules_say_in_words_what_they_are():
+    assert str(MinimumImage()) == "minimum-image(12, 8 Å, to owner)"
     assert str(Nearest()) == "nearest(12, 8 Å, shell)" and str(Radius(4.5)) == "radius(4.5 Å)"
 
 
-@pytest.mark.parametrize("rule", [Nearest(7), Radius(3.5)], ids=str)
+@pytest.mark.parametrize(
+    "rule", [Nearest(7), Nearest(20, 4.0, "padded"), MinimumImage(5, 8.0, "neighbor"), Radius(3.5)], ids=str
+)
 def test_chunks_and_a_pool_of_processes_give_the_same_edges(alloys, monkeypatch, rule):
     whole = search(alloys, rule)
     monkeypatch.setattr(neighbors, "CHUNK_ATOMS", 20)
@@ -308,3 +314,58 @@ def test_what_the_cache_gives_back_is_what_was_searched(crystals, monkeypatch, t
         assert np.array_equal(getattr(first, name), getattr(second, name))
     assert len(find_neighbors(crystals, Nearest(3)).src) < len(first.src)
     assert len(list((tmp_path / "neighbors").glob("*.safetensors"))) == 2
+
+
+# -- padding and minimum images ----------------------------------------------------------------------
+
+
+def test_padding_fills_up_with_edges_from_the_first_atom_beyond_the_cutoff(crystals):
+    cluster = crystals.take([3, 0])
+    cut, padded = (computed(cluster, Nearest(6, 5.0, ties)) for ties in ("cut", "padded"))
+    real = padded.distance <= 5.0
+    for name in ("src", "dst", "distance", "image"):
+        assert np.array_equal(getattr(padded, name)[real], getattr(cut, name))
+    atom = padded.dst + np.repeat(cluster.offsets[:-1], padded.n_edges)
+    assert (np.bincount(atom) == 6).all() and (np.diff(atom) >= 0).all()
+    assert (padded.distance[~real] == 5.0 + PHANTOM).all() and (padded.src[~real] == 0).all()
+    assert (~padded.image[~real].any(axis=1)).all() and (~real).sum() == 5 * 2  # each of the cluster's five atoms has four
+    assert np.array_equal(padded.degrees(cluster), cut.degrees(cluster))
+
+
+def brute_minimum_images(cell: Cell, k: int, cutoff: float) -> dict[tuple[int, int], float]:
+    """(owner, neighbour) → distance: ASE's minimum-image distances, cut and ranked."""
+    from ase import Atoms
+
+    lattice, pbc, numbers, coords = cell
+    distances = Atoms(numbers, scaled_positions=coords, cell=lattice, pbc=pbc).get_all_distances(mic=True)
+    found = {}
+    for owner, row in enumerate(distances):
+        near = sorted((round(d, 8), other) for other, d in enumerate(row) if other != owner and d <= cutoff)[:k]
+        found |= {(owner, other): d for d, other in near}
+    return found
+
+
+@pytest.mark.parametrize("receiver", ["owner", "neighbor"])
+@pytest.mark.parametrize("k", [2, 5, 12])
+def test_minimum_images_are_those_of_ase(crystals, k, receiver):
+    found = computed(crystals, MinimumImage(k, 6.0, receiver))
+    for row in range(len(crystals)):
+        atoms, part = crystals.atoms_of(row), slice(*found.edge_offsets[row : row + 2])
+        cell = crystals.lattice[row], crystals.pbc[row], crystals.atomic_numbers[atoms], crystals.frac_coords[atoms]
+        ends = (found.dst, found.src) if receiver == "owner" else (found.src, found.dst)
+        ours = dict(zip(zip(ends[0][part].tolist(), ends[1][part].tolist(), strict=True), found.distance[part], strict=True))
+        expected = brute_minimum_images(cell, k, 6.0)
+        assert ours.keys() == expected.keys() and len(ours) == len(found.dst[part])
+        assert all(abs(ours[pair] - d) < 1e-5 for pair, d in expected.items())
+        steps = cell[3][found.src[part]] + found.image[part] - cell[3][found.dst[part]]
+        np.testing.assert_allclose(np.linalg.norm(steps @ cell[0], axis=1), found.distance[part], atol=1e-5)
+        assert (np.diff(found.dst[part]) >= 0).all()
+
+
+def test_an_atom_is_not_its_own_minimum_image_and_degrees_are_those_of_the_lists(crystals):
+    one_atom = one((np.eye(3) * 2.5, (True, True, True), np.array([29]), np.zeros((1, 3))))
+    assert len(computed(one_atom, MinimumImage()).src) == 0
+    assert np.array_equal(
+        computed(crystals, MinimumImage(2)).degrees(crystals),
+        computed(crystals, MinimumImage(2, 8.0, "neighbor")).degrees(crystals),
+    )

@@ -10,10 +10,14 @@ import torch.nn.functional as F
 from torch import nn
 
 from datasets.crystals import Crystals
+from datasets.elements import cgcnn_features
+from datasets.errors import InputError
 from datasets.files import read_many
 from datasets.neighbors import Nearest, find_neighbors
+from datasets.registry import load
+from models.atom_features import AtomFeatures, element_table
 from models.batch import GraphBatch, GraphTable
-from models.cgcnn import CGCNN, PUBLISHED, CGCNNNetwork, CGCNNSettings, CrystalConvolution
+from models.cgcnn import CGCNN, PUBLISHED, CGCNNNetwork, CGCNNSettings, CrystalConvolution, read_upstream
 from models.layers import GaussianExpansion
 from models.message_passing import _dgl_runs_on, backend
 from models.registry import get
@@ -29,7 +33,7 @@ def n_parameters(**changes) -> int:
 @pytest.fixture
 def batch(crystals) -> GraphBatch:
     """Four crystals, one of them with too few neighbours, in double precision."""
-    table = GraphTable(crystals, find_neighbors(crystals, Nearest(6)))
+    table = GraphTable(crystals, find_neighbors(crystals, Nearest(6)), cgcnn_features())
     return table.cut(torch.arange(len(crystals)), torch.float64)
 
 
@@ -37,7 +41,7 @@ def batch(crystals) -> GraphBatch:
 def network() -> CGCNNNetwork:
     """Three layers whose running statistics are not the initial ones."""
     torch.manual_seed(0)
-    network = CGCNNNetwork(CGCNNSettings(width=16, hidden=8)).double()
+    network = CGCNNNetwork(CGCNNSettings(width=16, hidden=8), cgcnn_features()).double()
     for module in network.modules():
         if isinstance(module, nn.BatchNorm1d):
             nn.init.normal_(module.running_mean)
@@ -62,7 +66,7 @@ def test_parameters_grow_by_22_144_a_layer(layers):
 
 
 def test_weights_have_the_names_and_shapes_of_the_published_checkpoints():
-    state = CGCNNNetwork(replace(PUBLISHED, n_layers=4, hidden=32)).state_dict()
+    state = CGCNNNetwork(replace(PUBLISHED, n_layers=4, hidden=32), cgcnn_features()).state_dict()
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items() if name.endswith("weight")}
     expected = {"embedding.weight": (64, 92), "conv_to_fc.weight": (32, 64), "fc_out.weight": (1, 32)}
     for layer in range(4):
@@ -119,7 +123,7 @@ def test_gradients_of_the_expansion_are_those_of_finite_differences():
 
 
 def test_the_whole_network_is_the_published_one(batch, network):
-    v = network.atom_features[batch.atomic_numbers] @ network.embedding.weight.T + network.embedding.bias
+    v = network.atom_features.table[batch.atomic_numbers] @ network.embedding.weight.T + network.embedding.bias
     for conv in network.convs:
         v = concatenated(conv, batch, v, network.expansion(batch.distance))
     pooled = torch.stack([v[batch.crystal == row].mean(0) for row in range(batch.n_crystals)])
@@ -139,20 +143,20 @@ def test_dgl_and_torch_give_the_same_predictions_and_gradients(batch, network):
 
 
 def test_a_batch_is_the_union_of_its_crystals(crystals, network, batch):
-    table = GraphTable(crystals, find_neighbors(crystals, Nearest(6)))
+    table = GraphTable(crystals, find_neighbors(crystals, Nearest(6)), cgcnn_features())
     alone = [network(table.cut(torch.tensor([row]), torch.float64)) for row in range(len(crystals))]
     assert network(batch).shape == (len(crystals),)
     torch.testing.assert_close(network(batch), torch.cat(alone), **CLOSE)
 
 
 def test_the_order_of_crystals_in_a_batch_does_not_matter(crystals, network, batch):
-    table = GraphTable(crystals, find_neighbors(crystals, Nearest(6)))
+    table = GraphTable(crystals, find_neighbors(crystals, Nearest(6)), cgcnn_features())
     backwards = table.cut(torch.tensor([3, 2, 1, 0]), torch.float64)
     torch.testing.assert_close(network(backwards).flip(0), network(batch), **CLOSE)
 
 
 def test_an_isolated_atom_keeps_its_embedding_and_gives_a_number(isolated, network):
-    table = GraphTable(isolated, find_neighbors(isolated, Nearest(6)))
+    table = GraphTable(isolated, find_neighbors(isolated, Nearest(6)), cgcnn_features())
     assert torch.isfinite(network(table.cut(torch.tensor([1]), torch.float64))).all()
 
 
@@ -161,10 +165,6 @@ def test_the_network_tells_elements_and_distances_apart(crystals, network, batch
     heavier = replace(batch, atomic_numbers=batch.atomic_numbers + 1)
     for other in (longer, heavier):
         assert (network(other) - network(batch)).abs().min() > 1e-8
-
-
-def test_magpie_features_give_a_network_of_their_own_width():
-    assert CGCNNNetwork(CGCNNSettings(atom_features="magpie")).embedding.in_features == 22
 
 
 def test_the_published_recipe_is_the_one_of_the_paper():
@@ -187,10 +187,103 @@ def test_with_the_published_weights_it_predicts_what_the_published_code_predicts
     """64 wide, 4 convolutions, 32 hidden; exactly twelve neighbours, as upstream cuts inside shells."""
     expected = pd.read_csv(shared_data("../reference/cgcnn_predictions.csv")).query("checkpoint == @name")
     files = [shared_data(f"cgcnn/sample-regression/{crystal}.cif") for crystal in expected["cif_id"]]
-    published = torch.load(shared_data(f"cgcnn/pre-trained/{name}.pth.tar"), map_location="cpu", weights_only=True)
-    model = CGCNN(CGCNNSettings(n_layers=4, width=64, hidden=32, ties="cut"))
-    model.network.network.load_state_dict(published["state_dict"])
-    model.network.mean.fill_(float(published["normalizer"]["mean"]))
-    model.network.std.fill_(float(published["normalizer"]["std"]))
+    model = read_upstream(shared_data(f"cgcnn/pre-trained/{name}.pth.tar"))
+    assert (model.settings.n_layers, model.settings.width, model.settings.hidden, model.settings.cutoff) == (4, 64, 32, 8.0)
     table = model.prepare(Crystals.from_cells([file.stem for file in files], read_many(files)))
     np.testing.assert_allclose(model.predict(table, np.arange(len(files))), expected["prediction"], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["band-gap", "bulk-moduli", "formation-energy-per-atom"])
+def test_clusters_in_a_box_get_the_published_codes_phantom_edges(shared_data, monkeypatch, name):
+    """Too few neighbours: upstream fills up with edges of 9 Å from the first atom, and they do send messages."""
+    expected = pd.read_csv(shared_data("../reference/cgcnn_padded_clusters.csv"), dtype={"cif_id": str})
+    expected = expected.query("checkpoint == @name")
+    monkeypatch.setenv("BENCHMARK_DATA", str(shared_data("fung/pt_test_data.tar.gz").parents[1]))
+    clusters = load("fung/pt")
+    rows = [list(clusters.ids).index(cluster) for cluster in expected["cif_id"]]
+    periodic = replace(clusters.take(rows), pbc=np.ones((len(rows), 3), dtype=bool))
+    model = read_upstream(shared_data(f"cgcnn/pre-trained/{name}.pth.tar"))
+    found = model.predict(model.prepare(periodic), np.arange(len(rows)))
+    np.testing.assert_allclose(found, expected["prediction"], atol=1e-5, rtol=0)
+    model.settings = replace(model.settings, ties="cut")
+    assert np.abs(model.predict(model.prepare(periodic), np.arange(len(rows))) - expected["prediction"]).max() > 1e-3
+
+
+def test_a_checkpoints_target_and_unit_are_read_from_it(shared_data):
+    model = read_upstream(shared_data("cgcnn/pre-trained/bulk-moduli.pth.tar"))
+    assert model.about == {"target": "bulk_moduli", "unit": "log10(GPa)"}
+
+
+def test_deeper_heads_and_own_widths_are_read_from_the_file(alloys, tmp_path):
+    settings = CGCNNSettings(n_layers=2, width=6, hidden=5, n_hidden=3, cutoff=6.0, ties="padded", epochs=1)
+    model = CGCNN(settings)
+    model.network.mean.fill_(2.0)
+    model.network.std.fill_(0.5)
+    state, scaler = model.network.network.state_dict(), {"mean": torch.tensor(2.0), "std": torch.tensor(0.5)}
+    torch.save({"state_dict": state, "normalizer": scaler}, tmp_path / "own.pth.tar")
+    loaded = read_upstream(tmp_path / "own.pth.tar")
+    rows = np.arange(len(alloys))
+    assert np.array_equal(loaded.predict(loaded.prepare(alloys), rows), model.predict(model.prepare(alloys), rows))
+    assert loaded.about == {}
+
+
+def test_files_that_are_no_checkpoints_of_a_regression_are_refused_in_one_line(shared_data, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (tmp_path.joinpath("exploded").mkdir, ())
+
+    files = {"bomb": {"state_dict": Bomb()}, "foreign": {"weights": torch.ones(2)}, "number": 3}
+    for name, content in files.items():
+        torch.save(content, tmp_path / f"{name}.pth.tar")
+    (tmp_path / "text.pth.tar").write_text("no checkpoint")
+    for name in (*files, "text", "missing"):
+        with pytest.raises(InputError, match=f"{name}.pth.tar: not ") as caught:
+            read_upstream(tmp_path / f"{name}.pth.tar")
+        assert "\n" not in str(caught.value)
+    assert not (tmp_path / "exploded").exists()
+    with pytest.raises(InputError, match="a classifier; only regression"):
+        read_upstream(shared_data("cgcnn/pre-trained/semi-metal-classification.pth.tar"))
+
+
+def test_the_users_element_features_replace_the_built_in_ones_and_stay_with_the_weights(alloys, tmp_path):
+    table = np.zeros((90, 3), dtype=np.float32)
+    table[[13, 22, 28, 29, 78, 79]] = np.random.default_rng(0).normal(size=(6, 3))
+    own = replace(alloys, element_features=table)
+    spec = get("cgcnn")
+    model = spec.model(spec.settings("smoke"))
+    inputs = model.prepare(own)
+    model.fit(inputs, np.linspace(0, 1, 30), np.arange(20), np.arange(20, 30), 0)
+    assert model.network.network.embedding.weight.shape[1] == 3
+    model.save(tmp_path / "own.safetensors")
+    loaded = spec.model.load(tmp_path / "own.safetensors")
+    # A crystal to predict needs no table beside it, and one beside it does not count.
+    for crystals in (alloys, own, replace(own, element_features=table * 2)):
+        assert np.array_equal(loaded.predict(loaded.prepare(crystals), np.arange(30)), model.predict(inputs, np.arange(30)))
+    strange = replace(alloys, atomic_numbers=np.full(len(alloys.atomic_numbers), 30))
+    with pytest.raises(InputError, match="no features for the element with Z = 30"):
+        loaded.prepare(strange)
+    with pytest.raises(InputError, match="no features for the element with Z = 30"):
+        spec.model(spec.settings("smoke")).prepare(replace(strange, element_features=table))
+    magpie = spec.model(spec.settings("smoke", {"atom_features": "magpie"}))
+    assert magpie.prepare(own).elements.shape == (101, 22)
+
+
+@pytest.mark.parametrize(("features", "n"), [("cgcnn", 92), ("one-hot", 114), ("embedding", 100), ("magpie", 22)])
+@pytest.mark.parametrize("name", ["cgcnn", "schnet", "gatgnn"])
+def test_every_set_of_atom_features_can_be_trained_on(alloys, name, features, n):
+    spec = get(name)
+    model = spec.model(spec.settings("smoke", {"atom_features": features}))
+    inputs = model.prepare(alloys)
+    model.fit(inputs, np.linspace(0, 1, 30), np.arange(20), np.arange(20, 30), 0)
+    assert model.network.network.atom_features.n_features == n
+    assert np.isfinite(model.predict(inputs, np.arange(30))).all()
+
+
+def test_one_hot_features_are_the_element_and_the_number_of_neighbours(crystals):
+    features = AtomFeatures("one-hot", element_table("one-hot"))
+    table = GraphTable(crystals, find_neighbors(crystals, Nearest(12)), element_table("one-hot"), loops=True)
+    batch = table.cut(torch.arange(4))
+    x = features(batch)
+    assert x.shape[1] == 114 and torch.equal(x.sum(dim=1), torch.full((len(x),), 2.0))
+    assert torch.equal(x[:, :100].argmax(dim=1) + 1, batch.atomic_numbers)
+    assert torch.equal(x[:, 100:].argmax(dim=1), batch.degree.clamp(max=13))

@@ -4,10 +4,26 @@ import numpy as np
 import pytest
 import torch
 
+from datasets.elements import cgcnn_features
 from datasets.errors import InputError
 from models import message_passing
 from models.batch import GraphBatch, GraphTable
-from models.message_passing import add_ends, backend, readout_mean, sum_incoming, uses_dgl
+from models.message_passing import (
+    add_ends,
+    backend,
+    from_receivers,
+    from_senders,
+    mean_incoming,
+    readout_max,
+    readout_mean,
+    readout_sum,
+    softmax_incoming,
+    softmax_within,
+    sum_filtered,
+    sum_incoming,
+    sum_outer,
+    uses_dgl,
+)  # fmt: skip
 
 needs_dgl = pytest.mark.skipif(not message_passing._dgl_runs_on("cpu"), reason="dgl does not import here")
 each_backend = pytest.mark.parametrize("chosen", [pytest.param("dgl", marks=needs_dgl), "torch"])
@@ -61,15 +77,37 @@ def features(rows: int, seed: int, width: int = 3) -> torch.Tensor:
 def calls(batch: GraphBatch) -> dict:
     """Each function with the arguments it takes on this batch."""
     atoms, edges = len(batch.atomic_numbers), len(batch.src)
+
+    def over_edges(function):
+        return lambda batch, x: function(batch, x, "edges")
+
     return {
         "add_ends": (add_ends, (features(atoms, 1), features(atoms, 2))),
         "sum_incoming": (sum_incoming, (features(edges, 3),)),
         "readout_mean": (readout_mean, (features(atoms, 4),)),
+        "from_senders": (from_senders, (features(atoms, 5),)),
+        "from_receivers": (from_receivers, (features(atoms, 6),)),
+        "mean_incoming": (mean_incoming, (features(edges, 7),)),
+        "sum_filtered": (sum_filtered, (features(atoms, 8), features(edges, 9))),
+        "sum_outer": (sum_outer, (features(atoms, 10), features(edges, 11, 2))),
+        "softmax_incoming": (softmax_incoming, (features(edges, 12),)),
+        "readout_sum": (readout_sum, (features(atoms, 13),)),
+        "readout_max": (readout_max, (features(atoms, 14),)),
+        "softmax_within": (softmax_within, (features(atoms, 15),)),
+        "readout_mean of edges": (over_edges(readout_mean), (features(edges, 16),)),
+        "softmax_within of edges": (over_edges(softmax_within), (features(edges, 17),)),
     }
 
 
+FUNCTIONS = (
+    "add_ends", "sum_incoming", "readout_mean", "from_senders", "from_receivers", "mean_incoming", "sum_filtered", "sum_outer",
+    "softmax_incoming", "readout_sum", "readout_max", "softmax_within", "readout_mean of edges", "softmax_within of edges",
+)  # fmt: skip
+each_function = pytest.mark.parametrize("name", FUNCTIONS)
+
+
 @needs_dgl
-@pytest.mark.parametrize("name", ["add_ends", "sum_incoming", "readout_mean"])
+@each_function
 def test_dgl_and_torch_give_the_same_values_and_gradients(batch, name):
     results = []
     for chosen in ("dgl", "torch"):
@@ -86,7 +124,7 @@ def test_dgl_and_torch_give_the_same_values_and_gradients(batch, name):
 
 
 @each_backend
-@pytest.mark.parametrize("name", ["add_ends", "sum_incoming", "readout_mean"])
+@each_function
 def test_gradients_are_those_of_finite_differences(batch, name, chosen):
     function, arguments = calls(batch)[name]
     if not all(argument.numel() for argument in arguments):
@@ -107,6 +145,38 @@ def test_a_small_graph_computed_by_hand(chosen):
     torch.testing.assert_close(ends, torch.tensor([[2.1, 20.2], [2.1, 20.2], [1.3, 10.4]]))
     torch.testing.assert_close(summed, torch.tensor([[4.0, 6.0], [5.0, 6.0], [0.0, 0.0]]))
     torch.testing.assert_close(mean, torch.tensor([[1.5, 15.0], [5.0, 50.0]]))
+
+
+@each_backend
+def test_more_functions_of_a_small_graph_computed_by_hand(chosen):
+    batch = batch_of([2, 1], [(1, 0), (1, 0), (0, 1)])
+    x, e = torch.tensor([[1.0, 10.0], [2.0, 20.0], [5.0, 50.0]]), torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    logits = torch.log(torch.tensor([[1.0], [3.0], [7.0]]))
+    with backend(chosen):
+        found = {
+            "senders": from_senders(batch, x), "receivers": from_receivers(batch, x), "mean": mean_incoming(batch, e),
+            "filtered": sum_filtered(batch, x, e), "outer": sum_outer(batch, x, e), "softmax": softmax_incoming(batch, logits),
+            "sum": readout_sum(batch, x), "edges": readout_sum(batch, e, "edges"), "max": readout_max(batch, -x),
+            "within": softmax_within(batch, logits), "edges within": softmax_within(batch, logits, "edges"),
+        }  # fmt: skip
+    expected = {
+        "senders": [[2, 20], [2, 20], [1, 10]], "receivers": [[1, 10], [1, 10], [2, 20]], "mean": [[2, 3], [5, 6], [0, 0]],
+        "filtered": [[8, 120], [5, 60], [0, 0]],
+        "outer": [[[8, 12], [80, 120]], [[5, 6], [50, 60]], [[0, 0], [0, 0]]], "softmax": [[0.25], [0.75], [1]],
+        "sum": [[3, 30], [5, 50]], "edges": [[9, 12], [0, 0]], "max": [[-1, -10], [-5, -50]],
+        "within": [[0.25], [0.75], [1]], "edges within": [[1 / 11], [3 / 11], [7 / 11]],
+    }  # fmt: skip
+    for name, value in found.items():
+        torch.testing.assert_close(value, torch.tensor(expected[name], dtype=torch.float32))
+
+
+@each_backend
+def test_a_softmax_of_large_numbers_stays_finite(chosen):
+    batch = batch_of([2, 1], [(1, 0), (1, 0), (0, 1)])
+    with backend(chosen):
+        for function in (softmax_incoming, softmax_within):
+            value = function(batch, torch.tensor([[1e4], [1e4 + 1], [-1e4]]))
+            assert torch.isfinite(value).all() and value[2] == 1
 
 
 @each_backend
@@ -149,7 +219,7 @@ def test_a_batch_is_cut_in_the_order_asked_with_edges_inside_each_crystal(crysta
     from datasets.neighbors import Nearest, find_neighbors
 
     found = find_neighbors(crystals, Nearest(4))
-    table = GraphTable(crystals, found)
+    table = GraphTable(crystals, found, cgcnn_features())
     rows = [3, 0, 3]
     batch = table.cut(torch.tensor(rows))
     assert len(table) == len(crystals) and batch.n_crystals == 3
@@ -167,3 +237,18 @@ def test_a_batch_is_cut_in_the_order_asked_with_edges_inside_each_crystal(crysta
     assert batch.src.tolist() == src and batch.dst.tolist() == dst and batch.distance.tolist() == distance
     assert batch.degree.tolist() == np.bincount(dst, minlength=start).tolist()
     assert table.cut(torch.tensor(rows), torch.float64).distance.dtype == torch.float64
+
+
+def test_each_atom_gets_an_edge_of_length_zero_from_itself_before_its_others(crystals):
+    from datasets.neighbors import Nearest, find_neighbors
+
+    found = find_neighbors(crystals, Nearest(4))
+    plain, looped = (GraphTable(crystals, found, cgcnn_features(), loops=loops) for loops in (False, True))
+    rows = torch.tensor([2, 0])
+    one, two = plain.cut(rows), looped.cut(rows)
+    loops = (two.src == two.dst) & (two.distance == 0)
+    assert two.src[loops].tolist() == list(range(len(two.atomic_numbers)))
+    for name in ("src", "dst", "distance"):
+        assert torch.equal(getattr(two, name)[~loops], getattr(one, name))
+    first = torch.cumsum(two.degree, 0) - two.degree
+    assert loops[first].all() and two.n_edges.tolist() == (one.n_edges + one.n_atoms).tolist()

@@ -1,0 +1,87 @@
+"""Fitted models from files: our own checkpoints, and those of the original codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from datasets.errors import InputError
+from models.contract import Model
+from models.registry import registered
+
+SUFFIX = ".safetensors"
+
+
+def find_checkpoints(paths: Sequence[Path]) -> list[Path]:
+    """The files that `paths` stand for, each once: a directory stands for every `*.safetensors` in it, a run's folds.
+
+    Raises:
+        InputError: there is no such file or directory, or a directory holds no checkpoint.
+    """
+    found: dict[Path, Path] = {}
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path}: no such checkpoint")
+        files = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
+        if not files:
+            raise InputError(f"{path}: no *{SUFFIX} in it; `run --save-checkpoints` keeps one a fold, beside its record")
+        for file in files:
+            found.setdefault(file.resolve(), file)
+    return list(found.values())
+
+
+def load_checkpoint(path: str | Path, device: str = "cpu") -> Model[Any, Any]:
+    """The fitted model of a file written by `Model.save`, by the original CGCNN (PyTorch) or MEGNet (NumPy, Keras).
+
+    No pickled code is executed. `about` of the model says what it predicts, where the file does.
+
+    Raises:
+        InputError: one line that names the file: missing, of no known suffix, damaged, of an unknown model, not a regression.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint")
+    for suffix, read in READERS.items():
+        if path.name.lower().endswith(suffix):
+            return read(path, device)
+    raise InputError(f"{path}: not a checkpoint; expected {', '.join(READERS)}")
+
+
+def _read_own(path: Path, device: str) -> Model[Any, Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "numpy") as file:
+            name = str(json.loads((file.metadata() or {})["header"])["model"])
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a checkpoint of this benchmark, or damaged ({_line(error)})") from None
+    classes = {spec.model.__name__: spec.model for spec in registered().values()}
+    if name not in classes:
+        raise InputError(f"{path}: holds a '{name[:40]}'; known models are {', '.join(sorted(classes))}")
+    return classes[name].load(path, device)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:120]
+
+
+def _read_cgcnn(path: Path, device: str) -> Model[Any, Any]:
+    from models.cgcnn import read_upstream
+
+    return read_upstream(path, device)
+
+
+def _read_megnet(path: Path, device: str) -> Model[Any, Any]:
+    from models.megnet import read_upstream
+
+    return read_upstream(path, device)
+
+
+READERS: dict[str, Callable[[Path, str], Model[Any, Any]]] = {
+    SUFFIX: _read_own,
+    ".pth.tar": _read_cgcnn, ".pth": _read_cgcnn, ".pt": _read_cgcnn,
+    ".npz": _read_megnet, ".hdf5": _read_megnet, ".h5": _read_megnet,
+}  # fmt: skip
+"""By the end of a file's name."""
