@@ -168,7 +168,7 @@ MODELS = [
         model=CGCNN,
         profiles={
             "smoke": CGCNNSettings(epochs=2, n_layers=2, width=16, hidden=32),
-            "quick": CGCNNSettings(**QUICK, width=32, hidden=64),
+            "quick": CGCNNSettings(**QUICK, n_layers=2, width=32, hidden=64),
             "standard": CGCNNSettings(),
             "paper": PUBLISHED,
         },

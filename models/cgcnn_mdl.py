@@ -52,7 +52,7 @@ class CGCNNMDL(FamilyModel[CGCNNMDLSettings]):
 
 PLAIN = CGCNNMDLSettings(learning_rate=0.002)
 DEEPER = replace(PLAIN, norm="group", skip="double")
-QUICK_SIZES = {"n_layers": 3, "width": 32, "hidden": 64}
+QUICK_SIZES = {"n_layers": 2, "width": 32, "hidden": 64}
 SMALL = {"width": 16, "hidden": 16}
 
 MODELS = [

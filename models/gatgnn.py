@@ -180,7 +180,7 @@ FAMILY = f"GATGNN of {FUNG}"
 PLAIN = GATGNNMDLSettings(learning_rate=0.005)
 DEEPER = replace(PLAIN, n_layers=20, norm="group", skip="single")
 SMALL: dict[str, Any] = {"width": 16, "heads": 2}
-QUICK_SIZES: dict[str, Any] = {"n_layers": 3, "width": 32, "heads": 2}
+QUICK_SIZES: dict[str, Any] = {"n_layers": 2, "width": 32, "heads": 2}
 
 MODELS = [
     ModelSpec(

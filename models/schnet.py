@@ -67,7 +67,7 @@ class SchNet(FamilyModel[SchNetSettings]):
 
 PLAIN = SchNetSettings(learning_rate=0.0005)
 DEEPER = replace(PLAIN, norm="group", skip="double")
-QUICK_SIZES = {"n_layers": 3, "width": 32, "hidden": 64, "filters": 32}
+QUICK_SIZES = {"n_layers": 2, "width": 32, "hidden": 64, "filters": 32}
 SMALL = {"width": 16, "hidden": 16, "filters": 16}
 PAPER = f"Schütt et al., J. Chem. Phys. 148, 241722 (2018), as in {FUNG}"
 

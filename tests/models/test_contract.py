@@ -454,6 +454,8 @@ DEAD: dict[str, Callable[[int], int]] = {
 def test_parameters_are_the_published_ones_less_the_dead(name, layers):
     row = get(name).describe(layers)
     assert row["n_layers"] == layers
+    if row["published_parameters"] is None:
+        pytest.skip(f"{name} is not a published network")
     assert row["parameters"] == row["published_parameters"] - DEAD.get(name, lambda layers: 0)(layers)
 
 
