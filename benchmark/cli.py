@@ -50,7 +50,8 @@ def main() -> None:
     except TyperException as error:
         code = _fail(f"{error.format_message()} (see --help)", 2)
     except (KeyboardInterrupt, typer.Abort):
-        code = _fail("stopped; finished folds are kept, run the same command again to go on", STOPPED)
+        kept = "; finished folds are kept, run the same command again to go on" if "run" in sys.argv[1:2] else ""
+        code = _fail(f"stopped{kept}", STOPPED)
     except BrokenPipeError:
         code = 1
     except OSError as error:
@@ -203,7 +204,7 @@ def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
                 unit = contest[0].run.first.key.unit
                 print(f"\n{task} in {unit} ({title})\n\n{contest_table(contest, 'simple')}")
         print(f"\nboard: {pages[0]}")
-        for folder in _checkpoint_folders(plan, runs, store):
+        for folder in plan.checkpoints:
             print(f"checkpoints: {folder}")
     failed = [r for r in records if r.status != "complete"]
     if failed:
@@ -212,17 +213,6 @@ def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
             f"{len(failed)} of {len(plan.jobs)} folds failed, the first: {first.key.task} {first.key.model} "
             f"fold {first.key.fold}: {first.reason}"
         )
-
-
-def _checkpoint_folders(plan: Any, runs: Any, store: Any) -> list[Path]:
-    """Where the models of the plan's jobs are kept, for `predict`."""
-    saved = [_identity(job.key("")) for job in plan.jobs if job.save_checkpoints]
-    keys = [record.key for scored in runs for record in scored.run.complete if record.checkpoint_sha256]
-    return list(dict.fromkeys(store.path(key).parent for key in keys if _identity(key) in saved))
-
-
-def _identity(key: Any) -> tuple[Any, ...]:
-    return key.task, key.model, key.profile, key.protocol, key.fold, key.seed, key.settings
 
 
 def _run_row(scored: Any) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from datasets.errors import DatasetMissing, InputError
 
 app = typer.Typer(help="List, describe and examine datasets.", no_args_is_help=True, rich_markup_mode=None)
 
+RULES = "nearest:K:CUTOFF, nearest:K:CUTOFF:cut, minimum-image:K:CUTOFF or radius:CUTOFF"
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 NameArgument = Annotated[str, typer.Argument(help="A dataset's name, or a folder of structures.")]
 
@@ -70,7 +72,7 @@ def info(name: NameArgument, as_json: JsonOption = False) -> None:
 @app.command(epilog="Example: python -m benchmark datasets health emt/surfaces --rule nearest:12:8")
 def health(
     name: NameArgument,
-    rule: Annotated[str, typer.Option(help="nearest:K:CUTOFF, optionally :cut; or radius:CUTOFF.")] = "nearest:12:8",
+    rule: Annotated[str, typer.Option(help=f"{RULES}, for example nearest:12:8.")] = "nearest:12:8",
     as_json: JsonOption = False,
 ) -> None:
     """Build the graphs of a dataset and report what is odd about them."""
@@ -92,17 +94,17 @@ def health(
 
 
 def parse_rule(text: str) -> Any:
-    """`nearest:12:8`, `nearest:12:8:cut` or `radius:4` as a graph rule; InputError where it is none."""
-    from datasets.neighbors import Nearest, Radius
+    """A graph rule written as one of `RULES`; InputError where it is none."""
+    from datasets.neighbors import MinimumImage, Nearest, Radius
 
     kind, *numbers = text.split(":")
     try:
         if kind == "nearest" and len(numbers) in (2, 3):
             return Nearest(int(numbers[0]), float(numbers[1]), *numbers[2:])  # type: ignore[arg-type]
+        if kind == "minimum-image" and len(numbers) == 2:
+            return MinimumImage(int(numbers[0]), float(numbers[1]))
         if kind == "radius" and len(numbers) == 1:
             return Radius(float(numbers[0]))
     except ValueError:
         pass
-    raise InputError(
-        f"--rule {text}: write nearest:K:CUTOFF (or nearest:K:CUTOFF:cut) or radius:CUTOFF, for example nearest:12:8"
-    )
+    raise InputError(f"--rule {text}: write {RULES}, for example nearest:12:8")

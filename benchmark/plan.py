@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmark.folds import Protocol, ProtocolName
 from benchmark.job import Job, split_of
@@ -26,6 +27,8 @@ class Plan:
     todo: tuple[Job, ...]
     done: tuple[Job, ...]
     skipped: tuple[str, ...]
+    checkpoints: tuple[Path, ...] = ()
+    """Where the jobs keep their models, if they do."""
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -66,10 +69,11 @@ def make_plan(request: Request, store: Store) -> Plan:
         raise InputError("--set changes the settings of one model; name it with a single --model")
     named = request.preset or request.profile
     specs = [registry.get(name) for name in chosen] or _all_models(request.preset)
-    settings = {spec.name: spec.settings(named, request.settings) for spec in specs}
+    settings = {s.name: (s.preset if request.preset else s.settings)(named, request.settings) for s in specs}
     tasks, skipped = _available(request)
     todo: list[Job] = []
     done: list[Job] = []
+    folders: dict[Path, None] = {}
     for task in tasks:
         protocol = _protocol(request, task)
         data = task.load()
@@ -82,17 +86,19 @@ def make_plan(request: Request, store: Store) -> Plan:
                     task, spec.name, settings[spec.name], named, protocol, fold, request.seed,
                     request.device, request.threads, request.workers, request.save_checkpoints,
                 )  # fmt: skip
-                finished = store.finished(job.key(data.dataset_hash), split, job.fingerprint, job.save_checkpoints)
+                key = job.key(data.dataset_hash)
+                finished = store.finished(key, split, job.fingerprint, job.save_checkpoints)
                 (done if finished else todo).append(job)
-    return Plan(tuple(todo), tuple(done), tuple(skipped))
+                folders |= {store.path(key).parent: None} if job.save_checkpoints else {}
+    return Plan(tuple(todo), tuple(done), tuple(skipped), tuple(folders))
 
 
 def _all_models(preset: str | None) -> list[ModelSpec]:
     """Every model, or every one that has the preset."""
     every = list(registry.registered().values())
-    found = [spec for spec in every if preset is None or preset in spec.named_settings]
+    found = [spec for spec in every if preset is None or preset in spec.studies]
     if not found:
-        raise unknown_name("preset", str(preset), {name for spec in every for name in spec.presets})
+        raise unknown_name("preset", str(preset), {name for spec in every for name in spec.studies})
     return found
 
 

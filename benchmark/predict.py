@@ -109,7 +109,7 @@ def predict_files(models: Sequence[Model[Any, Any]], unit: str, paths: Sequence[
 
 
 def predict_crystals(models: Sequence[Model[Any, Any]], crystals: Crystals) -> tuple[np.ndarray, dict[int, str]]:
-    """(members, n) predictions, and row → why of the crystals that a member cannot predict: an element, an isolated atom."""
+    """(members, n) predictions, and row → why of the crystals that a member cannot predict, say for an element."""
     values, refused = np.full((len(models), len(crystals)), np.nan), dict[int, str]()
     for member, model in enumerate(models):
         rows = np.array([row for row in range(len(crystals)) if row not in refused], dtype=np.int64)

@@ -45,10 +45,14 @@ class Store:
     def write(self, record: Record, predictions: pd.DataFrame | None, checkpoint: bytes | None = None) -> None:
         """Write predictions and checkpoint, then the record, each atomically: a record has the files that it names.
 
+        A failure does not replace the complete record of the same division and the same model source.
+
         Raises:
             BenchmarkError: the disk is full or not writable; nothing half-written is left.
         """
         path = self.path(record.key)
+        if record.status != "complete" and self.finished(record.key, record.split, record.model_fingerprint):
+            return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if predictions is not None:

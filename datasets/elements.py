@@ -155,17 +155,18 @@ def read_element_features(path: Path) -> np.ndarray | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         rows = {int(z): np.asarray(row, dtype=np.float32) for z, row in content.items()}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: not a JSON of element features, {{atomic number: [numbers]}} ({error})") from None
     width = max((len(row) for row in rows.values() if row.ndim == 1), default=0)
-    table = np.zeros((max(rows, default=0) + 1, width), dtype=np.float32)
+    table = np.zeros((119, width), dtype=np.float32)
     for z, row in rows.items():
         if not 1 <= z <= 118 or row.shape != (width,) or not np.isfinite(row).all():
             raise InputError(f"{path}: element '{z}' must be an atomic number with a list of {width} finite numbers")
         table[z] = row
     if not table.any():
         raise InputError(f"{path}: no element has features")
-    return None if np.array_equal(table, cgcnn_features()) else table
+    known = table[: 1 + int(np.flatnonzero(table.any(axis=1)).max())]
+    return None if np.array_equal(known, cgcnn_features()) else known
 
 
 def magpie_features() -> np.ndarray:

@@ -10,7 +10,7 @@ from pymatgen.core import Element
 
 from datasets.crystals import Crystals
 from datasets.elements import cgcnn_features
-from datasets.neighbors import Nearest, Rule, find_neighbors
+from datasets.neighbors import Radius, Rule, find_neighbors
 
 EXAMPLES = 5
 """How many ids a finding names."""
@@ -57,7 +57,7 @@ def graph_health(crystals: Crystals, rule: Rule) -> Health:
     crystal = np.repeat(np.arange(len(crystals)), crystals.n_atoms)
     close = neighbors.distance < TOO_CLOSE
     edge_crystal = np.repeat(np.arange(len(crystals)), neighbors.n_edges)
-    fewer = degrees < rule.k if isinstance(rule, Nearest) else np.zeros(len(degrees), dtype=bool)
+    fewer = np.zeros(len(degrees), dtype=bool) if isinstance(rule, Radius) else degrees < rule.k
 
     def finding(rows: np.ndarray, count: int | None = None) -> Finding:
         unique = np.unique(rows)

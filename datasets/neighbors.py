@@ -52,7 +52,7 @@ class Nearest:
 
 @dataclass(frozen=True)
 class Radius:
-    """Every periodic neighbour within `cutoff` Å; each atom must have one, as in MEGNet."""
+    """Every periodic neighbour within `cutoff` Å; unless `find_neighbors` is told otherwise, each atom must have one."""
 
     cutoff: float
 

@@ -82,7 +82,7 @@ class GraphBatch:
         ends = torch.cumsum(self.degree, 0)
         indptr = torch.cat([ends.new_zeros(1), ends]).int()
         # Edges are sorted by receiver already, so they are handed over as CSC: DGL need not sort them again.
-        edge_ids = torch.arange(len(self.src), dtype=torch.int32)
+        edge_ids = torch.arange(len(self.src), dtype=torch.int32, device=self.src.device)
         return dgl.graph(("csc", (indptr, self.src.int(), edge_ids)), num_nodes=len(self.atomic_numbers))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,9 +104,6 @@ UPSTREAM_UNITS = {
     "bulk_moduli": "log10(GPa)", "shear_moduli": "log10(GPa)", "poisson_ratio": "1",
 }  # fmt: skip
 
-NUMBERS: list[Any] = [(np.float64().__reduce__()[0], "numpy.core.multiarray.scalar"), np.dtype, type(np.dtype("f8"))]
-"""What a checkpoint may hold beside tensors: NumPy's numbers, by the name they had before NumPy 2."""
-
 
 def read_upstream(path: Path, device: str = "cpu") -> CGCNN:
     """A regression checkpoint of the original code (`.pth.tar`); no pickled code is executed.
@@ -116,11 +114,13 @@ def read_upstream(path: Path, device: str = "cpu") -> CGCNN:
         InputError: not such a file, it holds more than tensors and numbers, or it is a classifier.
     """
     try:
-        with torch.serialization.safe_globals(NUMBERS):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        raise InputError(f"{path}: not loaded, as it holds Python objects that would be executed, or is damaged") from None
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
+        reason = "it is a classifier, holds Python objects that would be executed, or is damaged"
+        raise InputError(f"{path}: not a regression checkpoint: {reason}") from None
+    except Exception as error:  # a damaged file makes torch raise anything
         raise InputError(f"{path}: not a PyTorch checkpoint ({' '.join(str(error).split())[:120]})") from None
     try:
         weights, scaler = dict(content["state_dict"]), content["normalizer"]
@@ -130,10 +130,10 @@ def read_upstream(path: Path, device: str = "cpu") -> CGCNN:
         model = CGCNN(settings, device)
         scales = {name: torch.tensor(float(scaler[name]), dtype=torch.float64) for name in ("mean", "std")}
         model.set_state({name: tensor.numpy() for name, tensor in (model_state | scales).items()})
-    except (KeyError, TypeError, AttributeError, RuntimeError, IndexError) as error:
+        model.about = _about(content)
+    except (KeyError, TypeError, AttributeError, RuntimeError, IndexError, ValueError) as error:
         detail = " ".join(str(error).split())[:120]
         raise InputError(f"{path}: not a regression checkpoint of the original CGCNN ({detail})") from None
-    model.about = _about(content)
     return model
 
 

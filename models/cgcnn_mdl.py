@@ -42,7 +42,6 @@ class CGCNNMDL(FamilyModel[CGCNNMDLSettings]):
 
     settings_class = CGCNNMDLSettings
     receiver = "neighbor"
-    skips = ("none", "single", "double")
 
     def build(self, settings: CGCNNMDLSettings, elements: np.ndarray) -> nn.Module:
         """The network with fresh weights."""

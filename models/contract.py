@@ -163,18 +163,19 @@ class Model(ABC, Generic[S, Inputs]):
         Raises:
             InputError: the file is damaged or holds another kind of model.
         """
-        from safetensors import SafetensorError, safe_open
+        from safetensors import safe_open
 
         try:
             with safe_open(path, "numpy") as file:
                 header = json.loads((file.metadata() or {})["header"])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             if header["model"] != cls.__name__:
-                raise InputError(f"{path}: holds a {header['model']}, not a {cls.__name__}")
-            model = cls(cls.settings_class(**header["settings"]), device)  # type: ignore[arg-type]
+                raise InputError(f"it holds a {header['model']}")
+            settings = cls.settings_class().changed({name: str(value) for name, value in header["settings"].items()})
+            model = cls(settings, device)  # type: ignore[arg-type]
             model.set_state(arrays)
-            model.about = dict(header["about"])
-        except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            model.about = {str(name): str(value) for name, value in header["about"].items()}
+        except Exception as error:  # whatever a foreign file makes of its header and its arrays
             detail = " ".join(str(error).split())[:200]
             raise InputError(f"{path}: not a readable checkpoint of a {cls.__name__} ({detail})") from error
         return model
@@ -209,11 +210,22 @@ class ModelSpec:
         """Profiles and presets."""
         return {**self.profiles, **self.presets}
 
-    def settings(self, name: str, changes: Mapping[str, str] | None = None) -> Settings:
-        """The settings of a profile or preset with changes from the command line; InputError names what is unknown."""
-        if name not in self.named_settings:
-            raise unknown_name(f"profile or preset of {self.name}", name, self.named_settings)
-        return self.named_settings[name].changed(changes or {})
+    @property
+    def studies(self) -> Mapping[str, Settings]:
+        """What may be asked for as a preset: those of other studies, and the model's own paper."""
+        return {**self.presets, "paper": self.profiles["paper"]}
+
+    def settings(self, profile: str, changes: Mapping[str, str] | None = None) -> Settings:
+        """The settings of a profile with changes from the command line; InputError names what is unknown."""
+        if profile not in self.profiles:
+            raise unknown_name("profile", profile, self.profiles)
+        return self.profiles[profile].changed(changes or {})
+
+    def preset(self, name: str, changes: Mapping[str, str] | None = None) -> Settings:
+        """The settings of a published study, likewise."""
+        if name not in self.studies:
+            raise unknown_name(f"preset of {self.name}", name, self.studies)
+        return self.studies[name].changed(changes or {})
 
     def describe(self, layers: int | None = None) -> dict[str, Any]:
         """Name, paper, graph rule, layers and parameters (ours, published) of the published network at that depth.

@@ -64,7 +64,7 @@ class GlobalAttention(nn.Module):
 
     def forward(self, batch: GraphBatch, x: Tensor) -> Tensor:
         """(N, width) → (B, width)."""
-        fractions = composition(batch, self.first + self.n_elements, x.dtype)[:, self.first :]
+        fractions = composition(batch, self.first, self.n_elements, x.dtype)
         weights = self.score(torch.cat([x, fractions[batch.crystal]], dim=1)).unsqueeze(-1)
         return readout_sum(batch, softmax_within(batch, weights) * x)
 
@@ -129,7 +129,7 @@ class GATGNNMDLSettings(FamilySettings):
     n_layers: int = 5
     width: int = 64
     heads: int = 4
-    skip: Literal["none", "single", "double"] = "none"
+    skip: Literal["none", "single"] = "none"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -164,7 +164,6 @@ class GATGNNMDL(FamilyModel[GATGNNMDLSettings]):
     """MatDeepLearn's GATGNN behind the contract."""
 
     settings_class = GATGNNMDLSettings
-    skips = ("none", "single")
 
     def build(self, settings: GATGNNMDLSettings, elements: np.ndarray) -> nn.Module:
         """The network with fresh weights."""
@@ -174,7 +173,7 @@ class GATGNNMDL(FamilyModel[GATGNNMDLSettings]):
 ORIGINAL = "Louis et al., Phys. Chem. Chem. Phys. 22, 18141 (2020)"
 PUBLISHED = GATGNNSettings(
     epochs=200, batch_size=256, learning_rate=0.005, weight_decay=0.1, loss="smooth-l1", schedule="step",
-    step_size=150, step_factor=0.3,
+    step_epoch=150, step_factor=0.3,
 )  # fmt: skip
 FAMILY = f"GATGNN of {FUNG}"
 PLAIN = GATGNNMDLSettings(learning_rate=0.005)

@@ -57,7 +57,7 @@ class GraphModel(Model[R, GraphTable]):
     """A graph network behind the contract; a subclass gives the rule and the network.
 
     The element features are those that came with the crystals of `fit`, where they came with some, else the built-in
-    ones; a fitted model keeps its own.
+    ones. A fitted model keeps its own: fit a fresh one to other crystals.
     """
 
     loops: ClassVar[bool] = False
@@ -136,8 +136,7 @@ class GraphModel(Model[R, GraphTable]):
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Take over what `state` returned."""
-        if ELEMENTS in state:
-            self._set_network(state[ELEMENTS])
+        self._set_network(np.asarray(state.get(ELEMENTS, self.known_elements(self.settings)), dtype=np.float32))
         arrays = {name: torch.from_numpy(np.array(array)) for name, array in state.items() if name != ELEMENTS}
         self.network.load_state_dict(arrays)
         self._fitted = True

@@ -109,9 +109,13 @@ class Dense(nn.Linear):
         return shifted_softplus(super().forward(x))
 
 
-def composition(batch: GraphBatch, n: int, dtype: torch.dtype) -> Tensor:
-    """(B, n) fraction of the atoms of each crystal that are of element Z = 0 … n − 1."""
-    return readout_mean(batch, F.one_hot(batch.atomic_numbers, n).to(dtype))
+HEAVIEST = 118
+
+
+def composition(batch: GraphBatch, first: int, n: int, dtype: torch.dtype) -> Tensor:
+    """(B, n) fraction of the atoms of each crystal that are of element Z = first … first + n − 1; others have no column."""
+    elements = F.one_hot(batch.atomic_numbers, HEAVIEST + 1)[:, first : first + n]
+    return readout_mean(batch, elements.to(dtype))
 
 
 class Set2Set(nn.Module):

@@ -33,7 +33,7 @@ class FamilySettings(NearestSettings):
     """Hyperparameters of a network of the family.
 
     norm: "batch" as published for the plain networks, "group" (differentiable group normalisation) for the Deeper ones.
-    skip: how often the input of a layer is added to its output; each network says which of them were published.
+    skip: how often the input of a layer is added to its output; each network says which of them it has and were published.
     graph: "periodic" has every periodic neighbour; "minimum-image" is MatDeepLearn's, which `ties` does not concern.
     edge_scale: distances are divided by the cutoff, or, as MatDeepLearn does, by the longest edge of the whole dataset,
         its test part included.
@@ -124,12 +124,6 @@ class FamilyModel(GraphModel[S]):
     loops = True
     receiver: ClassVar[Literal["owner", "neighbor"]] = "owner"
     """Where the published code sends along the edges of its minimum-image graph."""
-    skips: ClassVar[tuple[str, ...]]
-    """The settings of `skip` that the network has."""
-
-    def __init__(self, settings: S, device: str = "cpu") -> None:
-        require(settings, "skip", " or ".join(self.skips), settings.skip in self.skips)
-        super().__init__(settings, device)
 
     @classmethod
     def rule(cls, settings: S) -> Rule:
@@ -141,8 +135,9 @@ class FamilyModel(GraphModel[S]):
     def calibrate(self, network: nn.Module, inputs: GraphTable) -> None:
         """Take the longest edge of the dataset, where the settings scale by it."""
         assert isinstance(network, FamilyNetwork)
-        if self.settings.edge_scale == "dataset":
-            network.longest.fill_(float(inputs.distance.max()))
+        # A set whose atoms have no neighbours keeps the cutoff.
+        if self.settings.edge_scale == "dataset" and (longest := float(inputs.distance.max())) > 0:
+            network.longest.fill_(longest)
 
     @classmethod
     def graph_rule(cls, settings: Any) -> str:

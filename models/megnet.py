@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -186,14 +184,13 @@ UPSTREAM_TARGETS = {
 }
 """What a model predicts, by what the name of its published file contains."""
 
-UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError, BadZipFile, zlib.error)
-
 
 def read_upstream(path: Path, device: str = "cpu") -> MEGNet:
     """A regression model of the original code: Keras' `.hdf5`, or the same arrays as NumPy's `.npz`, `|` for `/` in names.
 
     Depth and widths come from the arrays; cutoff, Gaussians and the scaler of the targets from the file of the original
-    code that belongs to it, `<path>.json`. Without that file they are the published ones of 2018: 4 Å and no scaler.
+    code that belongs to it, `<path>.json`; Keras' file is not read without it. Arrays without it have the published ones of
+    2018: 4 Å and no scaler. An atom without neighbours, which the original code refuses, keeps its embedding here.
 
     Raises:
         InputError: not such a file, it is a classifier, its graph is another, or it is Keras' and h5py is not installed.
@@ -202,7 +199,7 @@ def read_upstream(path: Path, device: str = "cpu") -> MEGNet:
         raise InputError(f"{path}: a classifier; only regression models can be read")
     try:
         arrays = _arrays(path)
-        graph, scaler = _companion(Path(f"{path}.json"))
+        graph, scaler = _companion(Path(f"{path}.json"), path.suffix.lower() != ".npz")
         model = MEGNet(MEGNetSettings(**_sizes(arrays), **graph), device)
         names = keras_names(model.settings.n_layers)
         if surplus := sorted(arrays.keys() - names.keys()):
@@ -214,7 +211,7 @@ def read_upstream(path: Path, device: str = "cpu") -> MEGNet:
         model.set_state({f"network.{name}": array for name, array in weights.items()} | scaler)
     except ModuleNotFoundError:
         raise InputError(f"{path}: reading Keras' files takes h5py; install it with `pip install h5py`") from None
-    except (InputError, *UNREADABLE) as error:
+    except Exception as error:  # readers of damaged files raise anything
         detail = " ".join(str(error).split())[:120]
         raise InputError(f"{path}: not a regression model of the original MEGNet ({detail})") from None
     model.about = next((dict(about) for name, about in UPSTREAM_TARGETS.items() if name in path.name), {})
@@ -258,9 +255,9 @@ def _sizes(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     return {"n_layers": n_layers, "gaussians": gaussians, "hidden": hidden, "width": width, "pooled": pooled}
 
 
-def _companion(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _companion(path: Path, required: bool) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Settings of the graph, and mean and standard deviation of the targets, of the original code's JSON beside a model."""
-    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    content = json.loads(path.read_text(encoding="utf-8")) if required or path.exists() else {}
     scaler, graph = content.get("target_scaler") or {}, {}
     if not scaler.get("is_intensive", True):
         raise ValueError(f"{path.name}: the target is extensive")
@@ -277,7 +274,7 @@ def _companion(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 PUBLISHED = MEGNetSettings(
     epochs=1000, batch_size=128, optimizer="adam", learning_rate=1e-3, loss="mse", clip_norm=3.0,
-    schedule="step", step_size=1000,
+    schedule="constant",
 )  # fmt: skip
 
 MODELS = [
@@ -293,5 +290,6 @@ MODELS = [
         },
         graph_rule=lambda settings: str(MEGNet.rule(settings)),
         published_parameters=lambda layers: 11_857 + 51_968 * layers,
+        presets={"thesis": replace(PUBLISHED, epochs=30)},
     )
 ]

@@ -101,7 +101,6 @@ class MEGNetMDL(FamilyModel[MEGNetMDLSettings]):
     """MatDeepLearn's MEGNet behind the contract."""
 
     settings_class = MEGNetMDLSettings
-    skips = ("none", "single", "double")
 
     def build(self, settings: MEGNetMDLSettings, elements: np.ndarray) -> nn.Module:
         """The network with fresh weights."""
@@ -112,8 +111,6 @@ PLAIN = MEGNetMDLSettings(learning_rate=0.0005)
 DEEPER = replace(PLAIN, norm="group", skip="double")
 QUICK_SIZES = {"n_layers": 2, "width": 16, "hidden": 32}
 SMALL = {"width": 16, "hidden": 16}
-
-PAPER = f"MEGNet of {FUNG}"
 
 PAPER = f"MEGNet of {FUNG}"
 

@@ -21,7 +21,7 @@ from models.message_passing import readout_mean, sum_outer
 class MPNNSettings(HeadSettings):
     """Hyperparameters; `skip` "none" is published for the plain network, "single" for the Deeper one."""
 
-    skip: Literal["none", "single", "double"] = "none"
+    skip: Literal["none", "single"] = "none"
 
 
 class EdgeNetwork(nn.Module):
@@ -75,7 +75,6 @@ class MPNN(FamilyModel[MPNNSettings]):
 
     settings_class = MPNNSettings
     receiver = "neighbor"
-    skips = ("none", "single")
 
     def build(self, settings: MPNNSettings, elements: np.ndarray) -> nn.Module:
         """The network with fresh weights."""

@@ -56,7 +56,6 @@ class SchNet(FamilyModel[SchNetSettings]):
 
     settings_class = SchNetSettings
     receiver = "neighbor"
-    skips = ("none", "single", "double")
 
     def build(self, settings: SchNetSettings, elements: np.ndarray) -> nn.Module:
         """The network with fresh weights."""

@@ -21,7 +21,8 @@ from models.contract import Epoch, Fitted, OnEpoch, Settings, TrainingDiverged, 
 class Recipe(Settings):
     """How a network is trained. The default is one recipe for all, so that networks are compared, not recipes.
 
-    `step_size` (epochs) and `step_factor` belong to the "step" schedule; `clip_norm` limits the norm of the gradient.
+    The "step" schedule multiplies the learning rate by `step_factor` once, after `step_epoch` epochs; `clip_norm` limits the
+    norm of the gradient (0: no limit).
     """
 
     epochs: int = 30
@@ -31,8 +32,8 @@ class Recipe(Settings):
     momentum: float = 0.9
     weight_decay: float = 0.0
     loss: Literal["l1", "mse", "smooth-l1"] = "l1"
-    schedule: Literal["one-cycle", "plateau", "step"] = "one-cycle"
-    step_size: int = 100
+    schedule: Literal["one-cycle", "plateau", "step", "constant"] = "one-cycle"
+    step_epoch: int = 100
     step_factor: float = 0.1
     clip_norm: float = 0.0
 
@@ -42,7 +43,7 @@ class Recipe(Settings):
         require(self, "learning_rate", "positive", 0 < self.learning_rate < math.inf)
         require(self, "momentum", "from 0 to below 1", 0 <= self.momentum < 1)
         require(self, "weight_decay", "not negative", 0 <= self.weight_decay < math.inf)
-        require(self, "step_size", "at least 1", self.step_size >= 1)
+        require(self, "step_epoch", "at least 1", self.step_epoch >= 1)
         require(self, "step_factor", "above 0 and at most 1", 0 < self.step_factor <= 1)
         require(self, "clip_norm", "not negative (0 does not clip)", 0 <= self.clip_norm < math.inf)
 
@@ -170,8 +171,10 @@ def _schedules(
     if recipe.schedule == "one-cycle":
         cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, recipe.epochs * steps)
         return cycle.step, lambda error: None
+    if recipe.schedule == "constant":
+        return lambda: None, lambda error: None
     if recipe.schedule == "step":
-        decay = torch.optim.lr_scheduler.StepLR(optimizer, recipe.step_size, recipe.step_factor)
+        decay = torch.optim.lr_scheduler.MultiStepLR(optimizer, [recipe.step_epoch], recipe.step_factor)
         return lambda: None, lambda error: decay.step()
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.8, patience=10, min_lr=1e-5, threshold=2e-4)
     return lambda: None, plateau.step

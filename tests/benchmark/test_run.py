@@ -53,6 +53,31 @@ def test_every_model_ends_with_a_record_a_fold_and_finite_predictions(small_fold
     assert len(again.done) == len(plan.jobs)
 
 
+def test_a_preset_runs_the_models_that_have_it_and_names_itself_in_the_record(small_folder, tmp_path):
+    store = Store(tmp_path / "runs")
+    plan = make_plan(Request(tasks=[str(small_folder)], preset="fung", folds=2), store)
+    assert {job.model for job in plan.todo} == {"cgcnn-mdl", "schnet", "mpnn", "megnet-mdl", "gatgnn-mdl"}
+    assert {(job.profile, job.settings.epochs, job.settings.graph) for job in plan.todo} == {("fung", 250, "minimum-image")}
+    small = {"epochs": "1", "width": "4", "hidden": "4"}
+    request = Request(tasks=[str(small_folder)], models=["mpnn"], preset="fung", folds=2, settings=small)
+    records = run_jobs(make_plan(request, store).todo[:1], store, ignore, ignore)
+    assert [(r.key.profile, r.changed) for r in records] == [("fung", {"epochs": 1, "width": 4, "hidden": 4})]
+    assert records[0].graph_rule == "minimum-image(12, 8 Å, to neighbor) + self-loops"
+
+
+@pytest.mark.parametrize(
+    ("models", "preset", "message"),
+    [
+        ((), "fang", "unknown preset 'fang'; did you mean fung"),
+        (("cgcnn",), "omee", "unknown preset of cgcnn 'omee'"),
+    ],
+)
+def test_a_preset_that_no_model_has_is_refused_in_one_line(small_folder, tmp_path, models, preset, message):
+    with pytest.raises(InputError, match=message) as caught:
+        make_plan(Request(tasks=[str(small_folder)], models=models, preset=preset), Store(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
 def test_two_workers_give_the_same_predictions_as_one(small_folder, tmp_path):
     stores = [Store(tmp_path / "one"), Store(tmp_path / "two")]
     for store, workers in zip(stores, (1, 2), strict=True):

@@ -119,11 +119,19 @@ def test_the_checkpoint_is_written_before_the_record_that_names_it(store, monkey
     assert names == ["fold-00.parquet", "fold-00.safetensors", "fold-00.json"]
 
 
-@pytest.mark.parametrize("later", [make(), (failed(), None)])
-def test_no_checkpoint_of_a_replaced_record_stays(store, later):
+def test_no_checkpoint_of_a_replaced_record_stays(store):
     store.write(*with_checkpoint())
-    store.write(*later)
-    assert not store.checkpoint(later[0].key).exists()
+    store.write(*make())
+    assert not store.checkpoint(make()[0].key).exists()
+
+
+def test_a_failure_does_not_replace_the_complete_record_of_the_same_source(store):
+    complete, predictions, checkpoint = with_checkpoint()
+    store.write(complete, predictions, checkpoint)
+    store.write(failed(), None)
+    assert store.read(store.path(complete.key)) == complete and store.checkpoint(complete.key).exists()
+    store.write(failed().model_copy(update={"model_fingerprint": "1" * 64}), None)
+    assert store.read(store.path(complete.key)).status == "failed" and not store.checkpoint(complete.key).exists()
 
 
 def test_a_record_from_before_there_were_checkpoints_is_valid(store):

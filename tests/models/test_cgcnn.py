@@ -241,7 +241,7 @@ def test_files_that_are_no_checkpoints_of_a_regression_are_refused_in_one_line(s
             read_upstream(tmp_path / f"{name}.pth.tar")
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "exploded").exists()
-    with pytest.raises(InputError, match="a classifier; only regression"):
+    with pytest.raises(InputError, match="not a regression checkpoint: it is a classifier"):
         read_upstream(shared_data("cgcnn/pre-trained/semi-metal-classification.pth.tar"))
 
 
@@ -259,6 +259,14 @@ def test_the_users_element_features_replace_the_built_in_ones_and_stay_with_the_
     # A crystal to predict needs no table beside it, and one beside it does not count.
     for crystals in (alloys, own, replace(own, element_features=table * 2)):
         assert np.array_equal(loaded.predict(loaded.prepare(crystals), np.arange(30)), model.predict(inputs, np.arange(30)))
+    # A model that knew another table takes over this one with the weights.
+    other = spec.model(spec.settings("smoke"))
+    other.fit(other.prepare(alloys), np.linspace(0, 1, 30), np.arange(20), np.arange(20, 30), 0)
+    state = other.state()
+    other.set_state(model.state())
+    assert np.array_equal(other.predict(other.prepare(alloys), np.arange(30)), model.predict(inputs, np.arange(30)))
+    other.set_state(state)
+    assert np.array_equal(other.elements, cgcnn_features())
     strange = replace(alloys, atomic_numbers=np.full(len(alloys.atomic_numbers), 30))
     with pytest.raises(InputError, match="no features for the element with Z = 30"):
         loaded.prepare(strange)

@@ -101,7 +101,9 @@ def test_pickled_code_is_refused_and_not_executed(tmp_path, name):
 
 
 def test_a_published_classifier_is_refused(shared_data):
-    assert "a classifier; only regression" in refused(shared_data("cgcnn/pre-trained/semi-metal-classification.pth.tar"))
+    assert "not a regression checkpoint: it is a classifier" in refused(
+        shared_data("cgcnn/pre-trained/semi-metal-classification.pth.tar")
+    )
 
 
 @pytest.mark.parametrize(

@@ -159,12 +159,13 @@ def test_the_composition_of_a_crystal_is_the_fraction_of_each_element():
     batch = replace(random_batch(0), atomic_numbers=torch.tensor([1, 1, 8, 26] * 20))
     n = len(batch.crystal)
     batch = replace(batch, atomic_numbers=batch.atomic_numbers[:n])
-    found = composition(batch, 30, torch.float64)
+    found = composition(batch, 0, 30, torch.float64)
     assert found.shape == (batch.n_crystals, 30)
     torch.testing.assert_close(found.sum(dim=1), torch.ones(batch.n_crystals, dtype=torch.float64))
     start = int(batch.n_atoms[0])
     second = batch.atomic_numbers[start : start + int(batch.n_atoms[1])]
     assert found[1, 1] == (second == 1).double().mean()
+    assert torch.equal(composition(batch, 1, 8, torch.float64), found[:, 1:9]), "iron has no column there"
 
 
 # -- layers against plain loops over edges ------------------------------------------------------------
