@@ -44,5 +44,5 @@ def test_the_example_trains_and_gets_its_row(tree, tmp_path):
 
 
 def test_the_example_keeps_every_promise_of_the_contract(tree):
-    found = run(tree, "pytest", "-q", "-p", "no:cacheprovider", "tests/models/test_contract.py", "-k", "filters")
+    found = run(tree, "pytest", "-p", "no:cacheprovider", "tests/models/test_contract.py", "-k", "filters")
     assert re.search(r"^\d\d passed, 5 skipped", found, re.MULTILINE), found

@@ -10,6 +10,8 @@ import pytest
 from ase.build import bulk
 from ase.io import write
 
+from benchmark.cli import main
+
 ROOT = Path(__file__).resolve().parents[2]
 METALS = ("Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt")
 
@@ -35,13 +37,19 @@ def small_folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def benchmark_command(tmp_path):
-    """Runs `python -m benchmark …` as a user does; returns the finished process."""
+def benchmark_command(tmp_path, monkeypatch, capsys):
+    """Does in this process what `python -m benchmark …` does in `tmp_path`; returns how it ended."""
 
-    def call(*arguments: object, timeout: float = 300, **changes: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command(arguments), cwd=tmp_path, env=environment(**changes), capture_output=True, text=True, timeout=timeout
-        )
+    def call(*arguments: object, **changes: str) -> subprocess.CompletedProcess[str]:
+        command_line = ["benchmark", *map(str, arguments)]
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path)
+            patch.setattr(sys, "argv", command_line)
+            for name, value in changes.items():
+                patch.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                main()
+        return subprocess.CompletedProcess(command_line, int(ended.value.code or 0), *capsys.readouterr())
 
     return call
 

@@ -6,7 +6,6 @@ import csv
 import json
 import pickle
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ import pytest
 from ase.build import bulk
 from ase.io import write
 
-from benchmark.cli import main
 from benchmark.folds import Protocol
 from benchmark.job import Job, execute
 from benchmark.predict import ids_of, predict_crystals
@@ -32,14 +30,12 @@ CHECKPOINTS = (
 
 
 @pytest.fixture
-def predict(monkeypatch, capsys):
-    """Runs `python -m benchmark predict …` in this process; returns exit code, stdout and stderr."""
+def predict(benchmark_command):
+    """Exit code, stdout and stderr of `python -m benchmark predict …`."""
 
     def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["benchmark", "predict", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-        return (int(caught.value.code or 0), *capsys.readouterr())
+        done = benchmark_command("predict", *arguments)
+        return done.returncode, done.stdout, done.stderr
 
     return call
 
@@ -286,7 +282,8 @@ def test_pickled_code_is_refused(tmp_path, copper, predict):
             return Path.touch, (tmp_path / "executed",)
 
     (tmp_path / "bomb.pth.tar").write_bytes(pickle.dumps({"state_dict": Bomb()}, protocol=2))
-    assert "not loaded" in one_line_error(predict("--checkpoint", tmp_path / "bomb.pth.tar", copper))
+    line = one_line_error(predict("--checkpoint", tmp_path / "bomb.pth.tar", copper))
+    assert "bomb.pth.tar: not a regression checkpoint: it is a classifier, holds Python objects" in line
     assert not (tmp_path / "executed").exists()
 
 
