@@ -50,7 +50,9 @@ def main() -> None:
     except TyperException as error:
         code = _fail(f"{error.format_message()} (see --help)", 2)
     except (KeyboardInterrupt, typer.Abort):
-        kept = "; finished folds are kept, run the same command again to go on" if "run" in sys.argv[1:2] else ""
+        again = "run the same command again to go on"
+        kept = f"; finished folds are kept, {again}" if "run" in sys.argv[1:2] else ""
+        kept = f"; what came is kept, {again}" if "fetch" in sys.argv[2:3] else kept
         code = _fail(f"stopped{kept}", STOPPED)
     except BrokenPipeError:
         code = 1
@@ -66,7 +68,9 @@ def _fail(message: str, code: int) -> int:
 
 @app.command(epilog="Example: python -m benchmark run --task emt/alloys --model cgcnn --folds 3")
 def run(
-    everything: Annotated[bool, typer.Option("--all", help="Every task whose data are on this machine.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every task of the built-in sets whose data are on this machine.")
+    ] = False,
     task: Annotated[
         list[str] | None, typer.Option(help="A task (dataset/target) or all tasks of a dataset; may be repeated.")
     ] = None,
@@ -85,6 +89,9 @@ def run(
     ] = None,
     protocol: Annotated[str | None, typer.Option(help="kfold, shuffle (80:10:10) or published.")] = None,
     folds: Annotated[int | None, typer.Option(min=1, help="How many folds. Default: 5 for kfold, 10 for shuffle.")] = None,
+    group_duplicates: Annotated[
+        bool, typer.Option("--group-duplicates", help="Keep duplicates of a structure in one part of every fold.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the division and of the weights.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     workers: Annotated[
@@ -118,6 +125,7 @@ def run(
         preset=preset,
         protocol=_protocol(protocol),
         folds=folds,
+        group_duplicates=group_duplicates,
         seed=seed,
         device=device,
         workers=workers,

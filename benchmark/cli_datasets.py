@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from tabulate import tabulate
 
+from benchmark import cli_sources
 from datasets.errors import DatasetMissing, InputError
 
 app = typer.Typer(help="List, describe and examine datasets.", no_args_is_help=True, rich_markup_mode=None)
@@ -48,49 +50,51 @@ def _presence(card: Any) -> dict[str, Any]:
 
 
 @app.command(epilog="Example: python -m benchmark datasets info emt/alloys --json")
-def info(name: NameArgument, as_json: JsonOption = False) -> None:
+def info(
+    name: NameArgument,
+    page: Annotated[Path | None, typer.Option(help="Also write the card as <name>.md in this folder.")] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Load a dataset, check it against its card, and describe it."""
-    from datasets.registry import get, load
+    from benchmark.render.cards import card_page, card_text, description
+    from benchmark.store import write_atomically
+    from datasets.registry import fetched, get, load
 
     card, crystals = get(name).card, load(name)
-    targets = {
-        target: {"unit": unit, "rows": int(crystals.targets[target].notna().sum())} for target, unit in card.targets.items()
-    }
-    if as_json:
-        row = {"name": card.name, "rows": len(crystals), "content_hash": crystals.content_hash, "targets": targets}
-        print(json.dumps(row, indent=1))
-        return
-    rows = [[target, value["unit"], f"{value['rows']:,}"] for target, value in targets.items()]
-    print(f"{card.name}: {card.description}\n")
-    print(f"{len(crystals):,} crystals, {len(crystals.atomic_numbers):,} atoms, content sha256 {crystals.content_hash}\n")
-    print(tabulate(rows, ["target", "unit", "rows"], disable_numparse=True))
-    print(f"\nlicence: {card.licence}\nsource: {card.source}\ncitation: {card.citation}")
-    for problem in card.known_problems:
-        print(f"known problem: {problem}")
+    about = description(card, crystals, fetched(card))
+    if page:
+        path = page / f"{card.name}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, card_page(about).encode())
+    print(json.dumps(about.model_dump(), indent=1) if as_json else card_text(about))
 
 
 @app.command(epilog="Example: python -m benchmark datasets health emt/surfaces --rule nearest:12:8")
 def health(
     name: NameArgument,
-    rule: Annotated[str, typer.Option(help=f"{RULES}, for example nearest:12:8.")] = "nearest:12:8",
+    rule: Annotated[str | None, typer.Option(help=f"One graph rule instead of those of the published models: {RULES}.")] = None,
+    page: Annotated[Path | None, typer.Option(help="Write a page with figures, NAME.md, into this directory.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the graphs of a dataset and report what is odd about them."""
-    from datasets.health import graph_health
+    """Report elements, cells, targets, outliers, duplicates, leakage between folds, and what is odd about the graphs.
+
+    Comparing tens of thousands of crystals takes minutes the first time; the result is kept in the cache directory.
+    """
+    chosen = [parse_rule(rule)] if rule else None
+    from benchmark.health import RULES as PUBLISHED_RULES
+    from benchmark.health import examine
+    from benchmark.render.health import again, summary, write_page
     from datasets.registry import load
 
-    chosen = parse_rule(rule)
-    report = graph_health(load(name), chosen).as_dict()
+    report = examine(name, chosen or PUBLISHED_RULES)
+    if page:
+        paths = write_page(report, load(name), page, again(name, report, rule, page))
     if as_json:
-        print(json.dumps({"name": name, **report}, indent=1))
+        print(json.dumps(report.as_dict(), indent=1))
         return
-    unknown = report.pop("elements_without_features")
-    findings = {key.replace("_", " "): value for key, value in report.items() if isinstance(value, dict)}
-    findings |= {f"{symbol} atoms, an element without features": value for symbol, value in unknown.items()}
-    print(f"{name}, {report['rule']}: {report['crystals']:,} crystals, {report['atoms']:,} atoms, {report['edges']:,} edges")
-    print(f"shortest distance {report['shortest_distance'] or float('nan'):.3f} Å; graphs built in {report['seconds']:.2f} s\n")
-    rows = [[key, f"{v['count']:,}", f"{v['crystals']:,}", ", ".join(v["examples"])] for key, v in findings.items()]
-    print(tabulate(rows, ["finding", "atoms", "crystals", "the first"], disable_numparse=True))
+    print(summary(report))
+    if page:
+        print(f"\npage: {paths[0]}")
 
 
 def parse_rule(text: str) -> Any:
@@ -108,3 +112,7 @@ def parse_rule(text: str) -> Any:
     except ValueError:
         pass
     raise InputError(f"--rule {text}: write {RULES}, for example nearest:12:8")
+
+
+app.command(epilog=cli_sources.FETCH_EXAMPLE)(cli_sources.fetch)
+app.command("import", epilog=cli_sources.IMPORT_EXAMPLE)(cli_sources.import_)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -70,3 +70,17 @@ def live(plan: Plan, quiet: bool) -> Iterator[Display]:
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
         total = progress.add_task("folds", total=len(plan.jobs), completed=len(plan.done), detail="")
         yield Display(progress, total)
+
+
+@contextmanager
+def fetching(name: str) -> Iterator[Callable[[int, int | None, str], None]]:
+    """A bar on a terminal for a download; nothing elsewhere, where lines without end would help nobody."""
+    text = TextColumn("{task.description}", markup=False)
+    columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        bar = progress.add_task(name, total=None)
+
+        def show(done: int, of: int | None, what: str) -> None:
+            progress.update(bar, description=f"{name} {what}", completed=done, total=of)
+
+        yield show

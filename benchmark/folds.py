@@ -22,20 +22,28 @@ class Protocol:
     "kfold": every crystal is tested once; a tenth of the rest is the validation part (5 folds: 72:8:20).
     "shuffle": independent 80:10:10 divisions.
     "published": the split that came with the dataset; one fold.
+
+    `grouped`: crystals of one group, the duplicates of a structure, are never in two parts; the shares are then of groups.
     """
 
     name: ProtocolName = "kfold"
     n_folds: int = 5
+    grouped: bool = False
 
     def __post_init__(self) -> None:
         if self.name == "kfold" and self.n_folds < 2:
             raise InputError(f"kfold needs at least 2 folds, not {self.n_folds}; or use --protocol shuffle")
         if self.n_folds < 1 or (self.name == "published" and self.n_folds != 1):
             raise InputError(f"{self.name} with {self.n_folds} folds is impossible")
+        if self.name == "published" and self.grouped:
+            raise InputError("a published split cannot be grouped by duplicates; use --protocol kfold or shuffle")
 
     def __str__(self) -> str:
         """What identifies a fold: the number of shuffles does not, as each is independent."""
-        return {"kfold": f"kfold({self.n_folds})", "shuffle": "shuffle(80:10:10)", "published": "published split"}[self.name]
+        if self.name == "published":
+            return "published split"
+        divided = {"kfold": str(self.n_folds), "shuffle": "80:10:10"}[self.name]
+        return f"{self.name}({divided}, grouped)" if self.grouped else f"{self.name}({divided})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,10 +55,18 @@ class Fold:
     test: np.ndarray
 
 
-def make_fold(ids: np.ndarray, protocol: Protocol, number: int, seed: int, published: np.ndarray | None = None) -> Fold:
+def make_fold(
+    ids: np.ndarray,
+    protocol: Protocol,
+    number: int,
+    seed: int,
+    published: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> Fold:
     """Fold `number` (from 0) of the crystals `ids`.
 
-    The ids are sorted first, so that the order of the rows in a file has no say.
+    The ids are sorted first, so that the order of the rows in a file has no say. A grouped protocol divides groups as it
+    would crystals, in the order of their first ids: where every crystal is alone, the fold is that without groups.
 
     Args:
         ids: (n,) unique strings.
@@ -58,33 +74,51 @@ def make_fold(ids: np.ndarray, protocol: Protocol, number: int, seed: int, publi
         number: which fold.
         seed: of every random choice.
         published: (n,) 0 train, 1 validation, 2 test; needed by the "published" protocol only.
+        groups: (n,) integers, equal for the crystals to keep together; needed by a grouped protocol only.
 
     Raises:
-        InputError: there are too few crystals for it, or no published split.
+        InputError: there are too few crystals or groups for it, or no published split.
+        ValueError: a grouped protocol without groups.
     """
     if protocol.name == "published":
         if published is None:
             raise InputError("this dataset came without a published split; use --protocol kfold or shuffle")
         train, validation, test = (np.flatnonzero(published == part) for part in (0, 1, 2))
     else:
-        least = protocol.n_folds if protocol.name == "kfold" else 10
-        if len(ids) < max(least, 5):
-            raise InputError(
-                f"{len(ids)} crystals with a value are too few for {protocol}; at least {max(least, 5)} are needed"
-            )
         order = np.argsort(ids.astype(str), kind="stable")
-        if protocol.name == "kfold":
-            folds = KFold(protocol.n_folds, shuffle=True, random_state=seed).split(order)
-            rest, test = list(folds)[number]
-            fraction = 0.1
-        else:
-            rest, test = train_test_split(np.arange(len(ids)), test_size=0.1, random_state=_state(seed, number, 0))
-            fraction = 1 / 9
-        train, validation = train_test_split(rest, test_size=fraction, random_state=_state(seed, number, 1))
-        train, validation, test = (np.sort(order[part]) for part in (train, validation, test))
+        unit = np.arange(len(ids))
+        if protocol.grouped:
+            if groups is None:
+                raise ValueError(f"{protocol} needs groups")
+            unit = _by_appearance(groups[order])
+        parts = _divide(int(unit.max(initial=-1)) + 1, protocol, number, seed)
+        train, validation, test = (np.sort(order[np.isin(unit, part)]) for part in parts)
     if min(len(train), len(validation), len(test)) == 0:
         raise InputError(f"{protocol} of {len(ids)} crystals leaves a part empty; more crystals are needed")
     return Fold(train, validation, test)
+
+
+def _divide(n: int, protocol: Protocol, number: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Train, validation and test part of n crystals, or of n groups."""
+    least = max(protocol.n_folds if protocol.name == "kfold" else 10, 5)
+    if n < least:
+        what = "groups of crystals" if protocol.grouped else "crystals"
+        raise InputError(f"{n} {what} with a value are too few for {protocol}; at least {least} are needed")
+    if protocol.name == "kfold":
+        folds = KFold(protocol.n_folds, shuffle=True, random_state=seed).split(np.arange(n))
+        rest, test = list(folds)[number]
+        fraction = 0.1
+    else:
+        rest, test = train_test_split(np.arange(n), test_size=0.1, random_state=_state(seed, number, 0))
+        fraction = 1 / 9
+    train, validation = train_test_split(rest, test_size=fraction, random_state=_state(seed, number, 1))
+    return train, validation, test
+
+
+def _by_appearance(groups: np.ndarray) -> np.ndarray:
+    """(n,) the groups numbered from 0 in the order in which they first occur: their labels have no say."""
+    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]
 
 
 def ids_hash(ids: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from benchmark.store import Store
 from benchmark.tasks import Task, TaskData, find_tasks, tasks_of
 from datasets import registry as datasets_registry
 from datasets.elements import require_features
-from datasets.errors import DatasetMissing, InputError, unknown_name
+from datasets.errors import DatasetMissing, InputError, TargetMissing, unknown_name
 from models import registry
 from models.contract import ModelSpec, Settings
 from models.graph_model import GraphModel
@@ -48,6 +48,7 @@ class Request:
     preset: str | None = None
     protocol: ProtocolName | None = None
     folds: int | None = None
+    group_duplicates: bool = False
     seed: int = 0
     device: str = "cpu"
     workers: int = 1
@@ -76,7 +77,13 @@ def make_plan(request: Request, store: Store) -> Plan:
     folders: dict[Path, None] = {}
     for task in tasks:
         protocol = _protocol(request, task)
-        data = task.load()
+        try:
+            data = task.load()
+        except TargetMissing as error:
+            if task.name in request.tasks:
+                raise
+            skipped.append(str(error))
+            continue
         for spec in specs:
             _require_elements(data, spec, settings[spec.name])
         splits = [split_of(data, data.fold(protocol, number, request.seed)) for number in range(protocol.n_folds)]
@@ -106,7 +113,7 @@ def _available(request: Request) -> tuple[list[Task], list[str]]:
     """The tasks whose data are here; with --all a missing dataset is left out with its line."""
     found = [task for text in request.tasks for task in find_tasks(text)]
     skipped = []
-    for name, dataset in datasets_registry.registered().items() if request.everything else ():
+    for name, dataset in datasets_registry.built_in().items() if request.everything else ():
         if request.protocol == "published" and dataset.card.split_column is None:
             skipped.append(f"{name}: it has no published split")
             continue
@@ -125,10 +132,11 @@ def _available(request: Request) -> tuple[list[Task], list[str]]:
 
 
 def _protocol(request: Request, task: Task) -> Protocol:
-    published = datasets_registry.get(task.source).card.split_column is not None
+    published = datasets_registry.get(task.source).card.split_column is not None and not request.group_duplicates
     name: ProtocolName = request.protocol or ("published" if published else "kfold")
     # The published split is one fold, however many the other datasets of the same request get.
-    return Protocol(name, DEFAULT_FOLDS[name] if request.folds is None or name == "published" else request.folds)
+    folds = DEFAULT_FOLDS[name] if request.folds is None or name == "published" else request.folds
+    return Protocol(name, folds, request.group_duplicates)
 
 
 def _require_elements(data: TaskData, spec: ModelSpec, settings: Settings) -> None:

@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from datasets.names import is_path_part
+
 Sha256 = str
 Status = Literal["complete", "failed", "out-of-memory"]
 SettingValue = bool | int | float | str
@@ -91,11 +93,6 @@ class Machine(Strict):
     """"cpu", or the name of the GPU."""
     threads: int
     workers: int
-
-
-def is_path_part(name: str) -> bool:
-    """Whether a name may stand for one folder of the store."""
-    return 0 < len(name) <= 100 and name not in (".", "..") and not set(name) & set("/\\\0\n")
 
 
 class JobKey(Strict):

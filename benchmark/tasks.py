@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from benchmark.folds import Fold, Protocol, make_fold
-from benchmark.records import is_path_part
 from datasets import registry
 from datasets.crystals import Crystals
-from datasets.errors import InputError, unknown_name
+from datasets.duplicates import find_duplicates
+from datasets.errors import InputError, TargetMissing, unknown_name
+from datasets.names import is_path_part
 
 
 @dataclass(frozen=True)
@@ -30,29 +32,41 @@ class Task:
     def load(self) -> TaskData:
         """The crystals that have a value of the target. Raises what loading the dataset raises."""
         crystals = registry.load(self.source)
+        if self.target not in crystals.targets or not crystals.targets[self.target].notna().any():
+            raise TargetMissing(f"{self.name}: no crystal has a value in this release of the data")
         present = crystals.targets[self.target].notna().to_numpy()
-        if not present.any():
-            raise InputError(f"{self.name}: no crystal has a value")
         column = registry.get(self.source).card.split_column
         published = crystals.targets[column].to_numpy()[present] if column else None
         kept = crystals if present.all() else crystals.take(present)
-        return TaskData(self, kept, kept.targets[self.target].to_numpy(), published, crystals.content_hash)
+        return TaskData(self, kept, kept.targets[self.target].to_numpy(), published, crystals, present)
 
 
 @dataclass(frozen=True, eq=False)
 class TaskData:
-    """n crystals and their targets (n,), and the hash of the whole dataset they come from."""
+    """n crystals that have a value, their targets (n,), and the whole dataset that they are the rows `present` of."""
 
     task: Task
     crystals: Crystals
     targets: np.ndarray
     published: np.ndarray | None
-    dataset_hash: str
+    whole: Crystals
+    present: np.ndarray
+
+    @property
+    def dataset_hash(self) -> str:
+        """Of the whole dataset."""
+        return self.whole.content_hash
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """(n,) equal for duplicates; searched in the whole dataset, so that all its targets share one search."""
+        return find_duplicates(self.whole).labels[self.present]
 
     def fold(self, protocol: Protocol, number: int, seed: int) -> Fold:
         """Row numbers of fold `number`; an InputError names the task."""
+        groups = self.groups if protocol.grouped else None
         try:
-            return make_fold(self.crystals.ids, protocol, number, seed, self.published)
+            return make_fold(self.crystals.ids, protocol, number, seed, self.published, groups)
         except InputError as error:
             raise InputError(f"{self.task.name}: {error}") from None
 

@@ -247,6 +247,14 @@ class Crystals:
         )
 
 
+def parquet_columns(path: Path) -> list[str]:
+    """The names of the columns of a table. Raises InputError where it is no readable Parquet file."""
+    try:
+        return list(pq.read_schema(path).names)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: not a readable Parquet file ({str(error).partition(chr(10))[0]})") from error
+
+
 Cell = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 

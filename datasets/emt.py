@@ -277,6 +277,7 @@ def emt_card(name: str, rows: int, content_hash: str, targets: dict[str, str], d
         " semi-empirical effective medium theory for metals and alloys}, journal={Surf. Sci.}, volume={366},"
         " pages={394}, year={1996}}",
         source="computed by datasets/emt.py with ase.calculators.emt.EMT",
+        version="1",
         how_to_get="computed on first use (under a minute), then kept in the cache directory",
         known_problems=("EMT was fitted to fcc metals: its alloys, hcp and bcc are only qualitative", *problems),
     )

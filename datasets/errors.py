@@ -22,6 +22,10 @@ class DatasetMissing(InputError):
     """A known dataset whose files are not on this machine; `run --all` skips it with this message."""
 
 
+class TargetMissing(InputError):
+    """A target that this release of a dataset lacks; skipped with this message unless asked for by its name."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """The error for a name nobody registered, with the nearest known names."""
     known = sorted(known)

@@ -18,6 +18,7 @@ import numpy as np
 
 from datasets.crystals import Cell, cell_of_atoms, cell_of_structure
 from datasets.errors import InputError
+from datasets.structure_dicts import STRUCTURES, cell_of_dict
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -37,7 +38,6 @@ PACKED: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".bz2": bz2.open,
 POOL_ABOVE = 500
 CHUNK = 64
 HEAVIEST = 118
-STRUCTURES = ("Structure", "IStructure")
 FLATTEST = 1e-8
 SMALLEST = 1e-6
 """Å³, as `Crystals` has it."""
@@ -90,18 +90,31 @@ def parse_structure(text: str, kind: str, name: str) -> Cell:
     """
     if not text.strip():
         raise InputError(f"{name}: the file is empty")
+    return _guarded(lambda: _PARSERS[kind](text, name), f"{kind} file", name)
+
+
+def parse_dict(content: dict[str, Any], name: str) -> Cell:
+    """The structure of a dict that pymatgen or JARVIS wrote.
+
+    Raises:
+        InputError: as `read_structure`.
+    """
+    return _guarded(lambda: cell_of_dict(content, name), "structure's dict", name)
+
+
+def _guarded(read: Callable[[], Cell], what: str, name: str) -> Cell:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            cell = _PARSERS[kind](text, name)
+            return checked(read(), name)
     except InputError:
         raise
     except Exception as error:  # parsers of other people raise anything on a bad file
-        raise InputError(f"{name}: not a readable {kind} file; damaged or truncated? ({_reason(error)})") from error
-    return checked(cell, name)
+        raise InputError(f"{name}: not a readable {what}; damaged or truncated? ({reason_of(error)})") from error
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Type and message of another library's error, on one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
@@ -125,17 +138,23 @@ def read_many(paths: Sequence[str | Path], names: Sequence[str] | None = None) -
 
 def read_each(paths: Sequence[str | Path], names: Sequence[str] | None = None) -> list[Cell | InputError]:
     """As `read_many`, with the error of a file that cannot be read in the place of its cell."""
-    names = [str(path) for path in paths] if names is None else names
-    pairs = list(zip(paths, names, strict=True))
-    if len(paths) <= POOL_ABOVE:
-        return [_read_or_error(path, name) for path, name in pairs]
-    jobs = (joblib.delayed(_read_or_error)(path, name) for path, name in pairs)
+    return cells_of(read_structure, paths, [str(path) for path in paths] if names is None else names)
+
+
+def cells_of(
+    read: Callable[[Any, str], Cell], sources: Sequence[Any], names: Sequence[str], pool_above: float = POOL_ABOVE
+) -> list[Cell | InputError]:
+    """`read(source, name)` of each, in order, or its InputError; above `pool_above` of them in a pool of processes."""
+    pairs = list(zip(sources, names, strict=True))
+    if len(pairs) <= pool_above:
+        return [_cell_or_error(read, source, name) for source, name in pairs]
+    jobs = (joblib.delayed(_cell_or_error)(read, source, name) for source, name in pairs)
     return joblib.Parallel(n_jobs=joblib.cpu_count(), batch_size=CHUNK)(jobs)
 
 
-def _read_or_error(path: str | Path, name: str) -> Cell | InputError:
+def _cell_or_error(read: Callable[[Any, str], Cell], source: Any, name: str) -> Cell | InputError:
     try:
-        return read_structure(path, name)
+        return read(source, name)
     except InputError as error:
         return error
 
@@ -192,16 +211,17 @@ def _require_formula(blocks: dict[str, dict[str, object]], numbers: np.ndarray, 
 
 
 def _poscar(text: str, name: str) -> Cell:
-    return _only(_ase_images(text, "vasp"), name)
+    return only_cell(ase_images(text, "vasp"), name)
 
 
 def _xyz(text: str, name: str) -> Cell:
     header = "".join(text.splitlines()[1:2])
     extended = "Lattice=" in header or "Properties=" in header
-    return _only(_ase_images(text, "extxyz" if extended else "xyz"), name)
+    return only_cell(ase_images(text, "extxyz" if extended else "xyz"), name)
 
 
-def _ase_images(text: str, form: str) -> list[Atoms]:
+def ase_images(text: str, form: str) -> list[Atoms]:
+    """Every structure in a text of ASE's format `form`; raises what ASE raises."""
     from ase.io import read
 
     images = read(io.StringIO(text), index=":", format=form)
@@ -214,12 +234,12 @@ def _ase_json(text: str, name: str) -> Cell:
 
     content = json.loads(text)
     if isinstance(content, dict) and content.get("@class") in STRUCTURES:
-        return _structure_of_dict(content, name)
+        return cell_of_dict(content, name)
     table = decode(text)
     if not isinstance(table, dict) or "ids" not in table:
         raise InputError(f"{name}: JSON, but not of ASE's atoms or of a pymatgen structure")
     rows = [table[int(row)] for row in table["ids"]]
-    return _only([Atoms(r["numbers"], positions=r["positions"], cell=r["cell"], pbc=r["pbc"]) for r in rows], name)
+    return only_cell([Atoms(r["numbers"], positions=r["positions"], cell=r["cell"], pbc=r["pbc"]) for r in rows], name)
 
 
 def _yaml(text: str, name: str) -> Cell:
@@ -228,16 +248,7 @@ def _yaml(text: str, name: str) -> Cell:
     content = YAML(typ="safe").load(text)
     if not isinstance(content, dict) or content.get("@class") not in STRUCTURES:
         raise InputError(f"{name}: YAML, but not of a pymatgen structure")
-    return _structure_of_dict(content, name)
-
-
-def _structure_of_dict(content: dict[str, Any], name: str) -> Cell:
-    """Lattice and sites of a pymatgen structure's dict."""
-    from pymatgen.core import Structure
-
-    # Properties can name any class for pymatgen to import and call.
-    sites = [{key: value for key, value in site.items() if key != "properties"} for site in content["sites"]]
-    return cell_of_structure(Structure.from_dict({"lattice": content["lattice"], "sites": sites}), name)
+    return cell_of_dict(content, name)
 
 
 def _by_other_readers(path: Path, name: str) -> Cell:
@@ -259,7 +270,7 @@ def _by_other_readers(path: Path, name: str) -> Cell:
             continue
         except Exception as error:  # also where the name only looks like one of pymatgen's, whose patterns are wide
             if "Unrecognized extension" not in str(error):
-                reasons.append(_reason(error))
+                reasons.append(reason_of(error))
     if reasons:
         raise InputError(f"{name}: not a readable structure file; damaged or truncated? ({reasons[-1]})")
     expected = f"{', '.join(SUFFIXES)}, POSCAR or what else pymatgen or ASE reads"
@@ -276,10 +287,11 @@ def _by_ase(path: Path, name: str) -> Cell:
     from ase.io import read
 
     # Absolute, as ASE takes a name that begins with "postgres" for a server's address.
-    return _only(read(str(path.absolute()), index=":", do_not_split_by_at_sign=True), name)
+    return only_cell(read(str(path.absolute()), index=":", do_not_split_by_at_sign=True), name)
 
 
-def _only(images: Sequence[Atoms], name: str) -> Cell:
+def only_cell(images: Sequence[Atoms], name: str) -> Cell:
+    """The one structure that ASE read; InputError where there are more, or a site is partially occupied."""
     _require_one(len(images), name)
     for column in ("occupancy", "occupancies"):
         if np.any(np.asarray(images[0].arrays.get(column, 1), dtype=float) < 1):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from datasets.crystals import STRUCTURE_COLUMNS, Crystals
 from datasets.elements import read_element_features
 from datasets.errors import InputError
 from datasets.files import SUFFIXES, format_of, read_many
+from datasets.names import require_target_name, split_heading
 from datasets.registry import Card, Dataset
 
 STANDARD_NAMES = ("id_prop.csv", "targets.csv")
@@ -30,6 +30,9 @@ HOW_TO = "add id_prop.csv with one `id,target` line a crystal"
 class Table:
     """The CSV of a folder: per row its id, its structure file and what errors call it; targets and their units."""
 
+    source: Path
+    n_files: int
+    """Structure files of the folder, with those that have no row."""
     ids: list[str]
     files: list[Path]
     places: list[str]
@@ -48,14 +51,8 @@ def open_folder(path: Path) -> Dataset:
     Raises:
         InputError: one line that names the file and the row and says what to do. `load` raises it for structure files.
     """
-    if not path.is_dir():
-        raise InputError(f"{path}: no such folder")
-    structures = sorted(p for p in path.iterdir() if is_structure(p))
-    if not structures:
-        raise InputError(f"{path}: no structure files; add one file a crystal ({', '.join(SUFFIXES)} or POSCAR)")
-    source = _find_csv(path)
-    table = _read_table(source, structures)
-    spare = len(structures) - len(table.files)
+    table = read_folder(path)
+    spare, source = table.n_files - len(table.files), table.source
     name = path.resolve().name
     card = Card(
         name=name,
@@ -64,7 +61,8 @@ def open_folder(path: Path) -> Dataset:
         rows=len(table.ids),
         licence="the user's own",
         citation="none",
-        source=f"{len(structures)} structure files and {source.name}",
+        source=f"{table.n_files} structure files and {source.name}",
+        version="as found",
         how_to_get="Place the structure files and their CSV in the folder.",
         known_problems=(f"{_files(spare)} no row in {source.name}",) if spare else (),
     )
@@ -75,6 +73,20 @@ def open_folder(path: Path) -> Dataset:
         return replace(crystals, element_features=read_element_features(own)) if own.exists() else crystals
 
     return Dataset(card, load)
+
+
+def read_folder(path: Path) -> Table:
+    """The CSV of a folder, with the structure file of every row; no structure file is read.
+
+    Raises:
+        InputError: as `open_folder`.
+    """
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder")
+    structures = sorted(p for p in path.iterdir() if is_structure(p))
+    if not structures:
+        raise InputError(f"{path}: no structure files; add one file a crystal ({', '.join(SUFFIXES)} or POSCAR)")
+    return _read_table(_find_csv(path), structures)
 
 
 def is_structure(path: Path) -> bool:
@@ -112,7 +124,7 @@ def _read_table(source: Path, structures: Sequence[Path]) -> Table:
         units = _header(rows.pop(0)[1], source)
     if not rows:
         raise InputError(f"{source}: a header but no rows; add one line a crystal")
-    table = Table([], [], [], pd.DataFrame(), units)
+    table = Table(source, len(structures), [], [], [], pd.DataFrame(), units)
     seen: dict[Path, str] = {}
     values = np.empty((len(rows), len(units)))
     for i, (number, cells) in enumerate(rows):
@@ -129,7 +141,7 @@ def _read_table(source: Path, structures: Sequence[Path]) -> Table:
         table.ids.append(cells[0])
         table.files.append(file)
         table.places.append(f"{place}: {file.name}")
-    return Table(table.ids, table.files, table.places, pd.DataFrame(values, columns=list(units)), units)
+    return replace(table, targets=pd.DataFrame(values, columns=list(units)))
 
 
 def _read_rows(source: Path) -> list[tuple[int, list[str]]]:
@@ -165,16 +177,13 @@ def _header(cells: Sequence[str], source: Path) -> dict[str, str]:
     """Target → unit out of `name` and `name [unit]`."""
     units: dict[str, str] = {}
     for cell in cells[1:]:
-        match = re.fullmatch(r"(?P<name>.*?)\s*(\[(?P<unit>[^\[\]]*)\])?", cell)
-        name, unit = (match["name"], match["unit"]) if match else (cell, None)
+        name, unit = split_heading(cell)
         if not name:
             raise InputError(f"{source} row 1: a column without a name; name every target")
-        if "/" in name or name in (".", "..") or len(name) > 100:
-            hint = f"call it '{name.replace('/', '_per_')}'" if len(name) <= 100 and name not in (".", "..") else "rename it"
-            raise InputError(f"{source} row 1: column '{name[:40]}' cannot name a target, as pages are called after it; {hint}")
+        require_target_name(name, f"{source} row 1")
         if name in units or name in STRUCTURE_COLUMNS:
             raise InputError(f"{source} row 1: column '{name}' is repeated or reserved; rename it")
-        units[name] = (unit or "").strip() or AS_GIVEN
+        units[name] = unit or AS_GIVEN
     return units
 
 

@@ -6,10 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from pymatgen.core import Element
 
 from datasets.crystals import Crystals
-from datasets.elements import cgcnn_features
 from datasets.neighbors import Radius, Rule, find_neighbors
 
 EXAMPLES = 5
@@ -21,7 +19,7 @@ TOO_CLOSE = 0.5
 
 @dataclass(frozen=True)
 class Finding:
-    """How many atoms (or elements) it concerns, in how many crystals, and the first of them."""
+    """How many atoms it concerns, in how many crystals, and the first of them."""
 
     count: int
     crystals: int
@@ -43,7 +41,6 @@ class Health:
     truncated_ties: Finding
     """Atoms where the tie rules "shell" and "cut" give different graphs."""
     atoms_too_close: Finding
-    elements_without_features: dict[str, Finding]
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain JSON values."""
@@ -75,12 +72,4 @@ def graph_health(crystals: Crystals, rule: Rule) -> Health:
         atoms_with_fewer_than_k=finding(crystal[fewer]),
         truncated_ties=finding(np.flatnonzero(neighbors.tied), int(neighbors.tied.sum())),
         atoms_too_close=finding(edge_crystal[close]),
-        elements_without_features={
-            Element.from_Z(int(z)).symbol: finding(crystal[crystals.atomic_numbers == z]) for z in _unknown(crystals)
-        },
     )
-
-
-def _unknown(crystals: Crystals) -> np.ndarray:
-    known = np.flatnonzero(cgcnn_features().any(axis=1))
-    return np.setdiff1d(crystals.elements, known)

@@ -171,8 +171,9 @@ def provenance(contest: Sequence[ScoredRun]) -> str:
     )
     key = first.key
     protocol = key.protocol.split("(")[0].split()[0]
-    n_folds = {"kfold": key.protocol[6:-1], "shuffle": str(max(len(s.run.folds) for s in contest))}.get(protocol)
+    n_folds = kfolds(key.protocol) or (max(len(s.run.folds) for s in contest) if protocol == "shuffle" else None)
     folds = f" --folds {n_folds}" if n_folds else ""
+    folds += " --group-duplicates" if key.protocol.endswith(", grouped)") else ""
     what = f"--task {key.task}" if key.dataset in registered() else f"--dataset path/to/{key.dataset}"
     command = f"python -m benchmark run {what} --profile {key.profile} --protocol {protocol}{folds} --seed {key.seed}"
     rules = "; ".join(dict.fromkeys(f"{s.run.first.key.model}: {s.run.first.graph_rule}" for s in contest))
@@ -194,9 +195,14 @@ def crystals(record: Record) -> str:
 
 def folds_cell(run: Run) -> str:
     """Complete folds, of those that the protocol has, or of those tried."""
-    protocol = run.first.key.protocol
-    wanted = int(protocol[6:-1]) if protocol.startswith("kfold(") else len(run.folds)
+    wanted = kfolds(run.first.key.protocol) or len(run.folds)
     return str(wanted) if len(run.complete) == wanted else f"{len(run.complete)} of {wanted}"
+
+
+def kfolds(protocol: str) -> int | None:
+    """How many folds a record's k-fold protocol has, `kfold(5)` or `kfold(5, grouped)`; None of another protocol."""
+    name, _, rest = protocol.partition("(")
+    return int(rest.rstrip(")").partition(",")[0]) if name == "kfold" else None
 
 
 def device_cell(record: Record) -> str:

@@ -42,6 +42,11 @@ def one_line_error(done, code: int = 2) -> str:
         (("leaderboard", "nowhere"), "nowhere has no records"),
         (("publish",), "runs has no such records"),
         (("datasets", "info", "emt/alloy"), "did you mean emt/alloys"),
+        (("datasets", "fetch"), "name one dataset, or use --all"),
+        (("datasets", "fetch", "megnett"), "did you mean megnet"),
+        (("datasets", "fetch", "fung/pt", "--offline"), "--offline forbids fetching it"),
+        (("datasets", "fetch", "fung/surface"), "query Catalysis-Hub for MamunHighT2019"),
+        (("run", "--task", "fung/surface"), "query Catalysis-Hub for MamunHighT2019"),
         (("datasets", "health", "emt/alloys", "--rule", "furthest:3"), "for example nearest:12:8"),
         (("datasets", "health", "emt/alloys", "--rule", "nearest:0:8"), "k >= 1"),
     ],
@@ -126,7 +131,7 @@ def test_all_skips_missing_sets_with_a_line_each(benchmark_command, tmp_path, mo
     assert rows["emt/alloys"]["here"]
     for name in ("cgcnn", "fung/2d", "fung/mof", "fung/pt"):
         assert not rows[name]["here"]
-        assert "is missing; place " in rows[name]["missing"]
+        assert "is missing; " in rows[name]["missing"]
 
 
 def test_models_json_has_the_published_counts(benchmark_command):
@@ -157,18 +162,67 @@ def test_run_leaderboard_and_publish_from_folder_to_board(benchmark_command, sma
 
 def test_dataset_info_and_health_of_a_folder(benchmark_command, small_folder):
     info = json.loads(benchmark_command("datasets", "info", small_folder, "--json").stdout)
-    assert list(info) == ["name", "rows", "content_hash", "targets"]
+    assert list(info) == ["name", "rows", "content_hash", "targets", "atoms", "card", "fetched"]
     assert info["rows"] == info["targets"]["target"]["rows"] == 30
-    health = json.loads(benchmark_command("datasets", "health", small_folder, "--rule", "radius:1.0", "--json").stdout)
+    arguments = ("datasets", "health", small_folder, "--json", "--rule")
+    (health,) = json.loads(benchmark_command(*arguments, "radius:1.0").stdout)["graphs"]
     assert health["isolated_atoms"]["count"] == health["atoms"]
-    shell = json.loads(benchmark_command("datasets", "health", small_folder, "--rule", "nearest:12:8", "--json").stdout)
+    (shell,) = json.loads(benchmark_command(*arguments, "nearest:12:8").stdout)["graphs"]
     # fcc: the twelve nearest are one whole shell, so cutting at twelve changes nothing
     assert shell["truncated_ties"]["count"] == 0
     assert shell["edges"] == 12 * shell["atoms"]
 
 
+def test_fetching_what_is_here_checks_it_and_prints_licence_and_citation(benchmark_command, shared_data):
+    here = str(shared_data("fung/pt_test_data.tar.gz").parents[1])
+    done = benchmark_command("datasets", "fetch", "fung/pt", BENCHMARK_DATA=here)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("fung/pt: 1,000 crystals, already here: ")
+    assert "licence: as distributed with MatDeepLearn (MIT)" in done.stdout
+    assert "@article{fung2021," in done.stdout
+    (row,) = json.loads(benchmark_command("datasets", "fetch", "fung/pt", "--json", BENCHMARK_DATA=here).stdout)
+    assert (row["name"], row["rows"], row["fetched_now"]) == ("fung/pt", 1000, False)
+
+
+def test_fetching_everything_names_what_failed_and_goes_on(benchmark_command, tmp_path):
+    done = benchmark_command("datasets", "fetch", "--all", "--offline", BENCHMARK_DATA=str(tmp_path / "data"))
+    assert done.returncode == 1
+    *lines, last = done.stderr.splitlines()
+    assert [line.split()[2] for line in lines] == ["cgcnn:", "fung/bulk:", "fung/pt:", "fung/pt_all:", "megnet:"]
+    assert all(line.startswith("not fetched: ") and "--offline forbids fetching it" in line for line in lines)
+    assert last == "error: 5 of 5 datasets are not here: cgcnn, fung/bulk, fung/pt, fung/pt_all, megnet"
+
+
+def test_a_target_that_a_release_lacks_is_skipped_unless_it_is_named(benchmark_command, shared_data):
+    here = str(shared_data("cgcnn/materials.parquet").parents[1])
+    asked = ("run", "--model", "dummy", "--dry-run", "--json", "--task")
+    plan = json.loads(benchmark_command(*asked, "cgcnn", BENCHMARK_DATA=here).stdout)
+    assert len({job["task"] for job in plan["jobs"]}) == 6
+    assert plan["skipped"] == ["cgcnn/energy_per_atom: no crystal has a value in this release of the data"]
+    done = benchmark_command(*asked, "cgcnn/energy_per_atom", BENCHMARK_DATA=here)
+    assert "no crystal has a value in this release" in one_line_error(done)
+
+
+def test_a_page_of_a_card_is_written(benchmark_command, small_folder, tmp_path):
+    assert benchmark_command("datasets", "info", small_folder, "--page", tmp_path / "cards").returncode == 0
+    page = (tmp_path / "cards" / "mine.md").read_text()
+    assert page.startswith("# mine\n\n30 crystals of the folder mine")
+    assert "| target   | as given |" in page
+
+
 @pytest.mark.parametrize(
-    "command", ["run", "leaderboard", "publish", "models", "datasets list", "datasets info", "datasets health"]
+    "command",
+    [
+        "run",
+        "leaderboard",
+        "publish",
+        "models",
+        "datasets list",
+        "datasets info",
+        "datasets fetch",
+        "datasets health",
+        "datasets import",
+    ],
 )
 def test_every_command_has_help_with_an_example(benchmark_command, command):
     assert "Example: python -m benchmark " + command in benchmark_command(*command.split(), "--help").stdout

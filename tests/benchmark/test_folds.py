@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from benchmark.folds import Protocol, ids_hash, make_fold
@@ -80,3 +80,65 @@ def test_impossible_protocols_are_refused():
             Protocol(name, folds)
     with pytest.raises(InputError, match="without a published split"):
         make_fold(IDS, Protocol("published", 1), 0, 0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    labels=st.lists(st.integers(0, 40), min_size=30, max_size=120),
+    seed=st.integers(0, 2**31),
+    name=st.sampled_from(["kfold", "shuffle"]),
+)
+def test_grouped_folds_never_split_a_group(labels, seed, name):
+    groups = np.array(labels)
+    assume(len(np.unique(groups)) >= 10)
+    ids = np.array([f"id{i}" for i in range(len(groups))], dtype=object)
+    tested = []
+    for number in range(5):
+        fold = make_fold(ids, Protocol(name, 5, grouped=True), number, seed, groups=groups)
+        assert sorted(np.concatenate(parts(fold))) == list(range(len(ids)))
+        held = [set(groups[part]) for part in parts(fold)]
+        assert all(held)
+        assert sum(map(len, held)) == len(set(labels))
+        tested.extend(fold.test)
+    if name == "kfold":
+        assert sorted(tested) == list(range(len(ids)))
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**31), name=st.sampled_from(["kfold", "shuffle"]), number=st.integers(0, 4))
+def test_grouped_folds_depend_on_who_belongs_together_only(seed, name, number):
+    """Not on the labels of the groups, nor on the order of the rows."""
+    rng = np.random.default_rng(seed)
+    groups, order = rng.integers(0, 60, len(IDS)), rng.permutation(len(IDS))
+    relabelled = rng.permutation(1000)[groups]
+    protocol = Protocol(name, 5, grouped=True)
+    one = make_fold(IDS, protocol, number, seed, groups=groups)
+    other = make_fold(IDS[order], protocol, number, seed, groups=relabelled[order])
+    for original, shuffled in zip(parts(one), parts(other), strict=True):
+        assert set(IDS[original]) == set(IDS[order][shuffled])
+
+
+@pytest.mark.parametrize("name", ["kfold", "shuffle"])
+def test_without_duplicates_grouped_folds_are_the_folds(name):
+    plain = make_fold(IDS, Protocol(name, 5), 2, 0)
+    grouped = make_fold(IDS, Protocol(name, 5, grouped=True), 2, 0, groups=np.arange(len(IDS))[::-1])
+    assert all(np.array_equal(a, b) for a, b in zip(parts(plain), parts(grouped), strict=True))
+
+
+def test_grouped_folds_are_the_same_for_ever():
+    groups = np.arange(len(IDS)) // 3
+    folds = [make_fold(IDS, Protocol(name, 5, grouped=True), 2, 0, groups=groups) for name in ("kfold", "shuffle")]
+    assert [ids_hash(IDS[fold.test])[:12] for fold in folds] == ["a03a358cad01", "9f0259614862"]
+
+
+def test_a_protocol_says_that_it_is_grouped():
+    assert str(Protocol("kfold", 5)) == "kfold(5)"
+    assert str(Protocol("kfold", 5, grouped=True)) == "kfold(5, grouped)"
+    assert str(Protocol("shuffle", 5, grouped=True)) == "shuffle(80:10:10, grouped)"
+    with pytest.raises(InputError, match="published split cannot be grouped"):
+        Protocol("published", 1, grouped=True)
+
+
+def test_fewer_groups_than_folds_are_refused_in_one_line():
+    with pytest.raises(InputError, match=r"4 groups of crystals .* too few for kfold\(5, grouped\); at least 5"):
+        make_fold(IDS[:8], Protocol("kfold", 5, grouped=True), 0, 0, groups=np.arange(8) // 2)

@@ -164,7 +164,7 @@ def test_after_kill_9_the_same_command_goes_on_and_no_worker_is_left(small_folde
 
 
 def test_ctrl_c_stops_at_once_with_one_line_and_keeps_finished_folds(small_folder, tmp_path):
-    process = start(tmp_path, "run", "--dataset", small_folder, *ARGUMENTS[:-2], "--folds", "10")
+    process = start(tmp_path, "run", "--dataset", small_folder, *ARGUMENTS[:4], "--set", "epochs=400", "--folds", "10")
     wait_for_records(tmp_path / "runs", 1)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=30)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from datasets import registry
 from datasets.cache import cached
 from datasets.crystals import Crystals
 from datasets.neighbors import Nearest, find_neighbors, search
@@ -71,3 +72,10 @@ def test_a_large_array_from_the_cache(benchmark):
     cached("speed", {"size": 100}, lambda: {"array": array})
     entry = benchmark(cached, "speed", {"size": 100}, lambda: {"array": array})
     assert entry.arrays["array"].shape == array.shape
+
+
+@pytest.mark.benchmark(group="36,737 crystals from their file")
+def test_the_whole_set_is_loaded_and_checked(timed, shared_data, monkeypatch):
+    monkeypatch.setenv("BENCHMARK_DATA", str(shared_data("cgcnn/materials.parquet").parents[1]))
+    crystals = timed.pedantic(registry.load.__wrapped__, ("cgcnn",), rounds=5)
+    assert len(crystals) == 36_737

@@ -1,0 +1,175 @@
+"""What a dataset holds: its elements, cells and targets, and the values that stand apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from pymatgen.core import Element
+
+from datasets.crystals import Crystals
+from datasets.duplicates import Duplicates
+from datasets.elements import cgcnn_features
+
+EXAMPLES = 10
+"""How many outliers or groups are named."""
+
+SPREADS = 5.0
+"""Spreads from the median, beyond which a value is an outlier."""
+
+APART = 10
+"""At most as many values at one end are outliers because a gap cuts them off."""
+
+INNER = 20
+"""The values before the gap that the gap is compared with."""
+
+GAP = 0.25
+"""Spreads that a gap must be wide, so that rounded values are no outliers."""
+
+OUTLIER_RULE = (
+    f"The spread of a side is 1.4826 times the median distance from the median, over the values on that side of it (those "
+    f"equal to the median left out), so that a skewed target has two spreads. A value is an outlier if it lies more than "
+    f"{SPREADS:g} spreads out; or if it is one of at most {APART} values at an end that a gap cuts off which is wider than "
+    f"{GAP:g} spreads and wider than the range of the {INNER} values before it. An outlier is a value to look at, not an error."
+)
+
+PERIODICITY = ("not periodic", "periodic along 1 direction", "periodic along 2 directions", "periodic along 3 directions")
+
+
+@dataclass(frozen=True)
+class ElementCount:
+    """How often an element occurs, and whether the `cgcnn` features (or those of the set) know it."""
+
+    symbol: str
+    crystals: int
+    atoms: int
+    has_features: bool
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Atoms a cell, and crystals by kind of periodicity."""
+
+    min: int
+    median: float
+    mean: float
+    max: int
+    periodicity: dict[str, int]
+
+
+@dataclass(frozen=True)
+class TargetSummary:
+    """Values of a target in its unit; the statistics are None where there is no value, the std also of a single one."""
+
+    target: str
+    unit: str
+    count: int
+    missing: int
+    mean: float | None
+    std: float | None
+    min: float | None
+    quartiles: tuple[float, float, float] | None
+    max: float | None
+    zeros: float
+    """Share of the values that are exactly zero."""
+    outliers: int
+    outlier_examples: tuple[tuple[str, float], ...]
+    """(id, value), the farthest from the median first."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far the values of a target differ inside groups of duplicates."""
+
+    target: str
+    unit: str
+    groups: int
+    """Groups in which two crystals have a value."""
+    median: float
+    max: float
+    widest: tuple[tuple[str, float], ...]
+    """(id, value) of the group that differs most, from the smallest on."""
+
+
+def count_elements(crystals: Crystals) -> tuple[ElementCount, ...]:
+    """Every element that occurs, by atomic number."""
+    crystal = np.repeat(np.arange(len(crystals)), crystals.n_atoms)
+    held = np.unique(np.stack([crystals.atomic_numbers, crystal]), axis=1)[0]
+    table = cgcnn_features() if crystals.element_features is None else crystals.element_features
+    known = np.flatnonzero(np.asarray(table).any(axis=1))
+    return tuple(
+        ElementCount(
+            Element.from_Z(int(z)).symbol, int((held == z).sum()), int((crystals.atomic_numbers == z).sum()), z in known
+        )
+        for z in crystals.elements
+    )
+
+
+def describe_cells(crystals: Crystals) -> Cells:
+    """Atoms a cell and kinds of periodicity."""
+    n = crystals.n_atoms
+    kinds = np.bincount(crystals.pbc.sum(axis=1), minlength=4)
+    periodicity = {name: int(count) for name, count in zip(PERIODICITY, kinds, strict=True) if count}
+    return Cells(int(n.min()), float(np.median(n)), float(n.mean()), int(n.max()), periodicity)
+
+
+def summarize(crystals: Crystals, target: str, unit: str) -> TargetSummary:
+    """The distribution of a target and its outliers by `OUTLIER_RULE`."""
+    column = crystals.targets[target]
+    values = column.dropna()
+    array = values.to_numpy()
+    if not len(array):
+        return TargetSummary(target, unit, 0, len(column), None, None, None, None, None, 0.0, 0, ())
+    found = values[outliers(array)]
+    farthest = found.loc[(found - values.median()).abs().sort_values(ascending=False, kind="stable").index][:EXAMPLES]
+    first, second, third = (float(q) for q in np.quantile(array, [0.25, 0.5, 0.75]))
+    return TargetSummary(
+        target=target,
+        unit=unit,
+        count=len(array),
+        missing=len(column) - len(array),
+        mean=float(array.mean()),
+        std=float(array.std(ddof=1)) if len(array) > 1 else None,
+        min=float(array.min()),
+        quartiles=(first, second, third),
+        max=float(array.max()),
+        zeros=float((array == 0).mean()),
+        outliers=len(found),
+        outlier_examples=tuple((str(name), float(value)) for name, value in farthest.items()),
+    )
+
+
+def outliers(values: np.ndarray) -> np.ndarray:
+    """(n,) bool, which of n finite values stand apart by `OUTLIER_RULE`."""
+    deviation = values - np.median(values)
+    return _above(deviation) | _above(-deviation)
+
+
+def _above(deviation: np.ndarray) -> np.ndarray:
+    """Which deviations from the median are outliers on the positive side."""
+    side = np.sort(deviation[deviation > 0])
+    if not len(side):
+        return np.zeros(len(deviation), dtype=bool)
+    spread = 1.4826 * np.median(side)
+    limit = SPREADS * spread
+    gaps = np.diff(side)
+    for last in range(max(INNER - 1, len(side) - APART - 1), len(side) - 1):  # the last value before the gap
+        if gaps[last] > max(GAP * spread, side[last] - side[last - INNER + 1]):
+            limit = min(limit, side[last])
+            break
+    return deviation > limit
+
+
+def spread_of_duplicates(crystals: Crystals, duplicates: Duplicates, target: str, unit: str) -> Spread | None:
+    """How far equal structures differ in a target; None where no group has two values."""
+    values = crystals.targets[target].to_numpy()
+    groups = [rows[~np.isnan(values[rows])] for rows in duplicates.groups]
+    groups = [rows for rows in groups if len(rows) > 1]
+    if not groups:
+        return None
+    spreads = np.array([np.ptp(values[rows]) for rows in groups])
+    rows = groups[int(spreads.argmax())]
+    rows = rows[np.argsort(values[rows], kind="stable")]
+    rows = rows if len(rows) <= EXAMPLES else rows[[0, -1]]
+    widest = tuple((str(crystals.ids[row]), float(values[row])) for row in rows)
+    return Spread(target, unit, len(groups), float(np.median(spreads)), float(spreads.max()), widest)

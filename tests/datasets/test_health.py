@@ -1,0 +1,130 @@
+"""Counts, distributions and outliers of small sets whose answers are known by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from datasets.crystals import Crystals
+from datasets.description import (
+    ElementCount,
+    count_elements,
+    describe_cells,
+    outliers,
+    spread_of_duplicates,
+    summarize,
+)
+from datasets.duplicates import find_duplicates
+from datasets.health import graph_health
+from datasets.neighbors import MinimumImage, Nearest, Radius
+from tests.conftest import PERIODIC, alloy, doubled, lone_atom, rock_salt, rotated
+
+
+def lawrencium():
+    return np.eye(3) * 4.0, PERIODIC, np.array([103]), np.zeros((1, 3))
+
+
+def with_target(crystals: Crystals, values: list[float]) -> Crystals:
+    return replace(crystals, targets=pd.DataFrame({"energy": values}, index=crystals.targets.index))
+
+
+def test_elements_and_cells_are_counted(crystals):
+    found = {element.symbol: element for element in count_elements(crystals)}
+    assert found["Na"] == ElementCount("Na", crystals=1, atoms=4, has_features=True)
+    assert found["Pt"] == ElementCount("Pt", crystals=1, atoms=5, has_features=True)
+    assert list(found) == ["O", "Na", "Al", "Cl", "Cu", "Pt", "Au"]
+    cells = describe_cells(crystals)
+    assert (cells.min, cells.median, cells.mean, cells.max) == (4, 6.5, 6.25, 8)
+    assert cells.periodicity == {"not periodic": 1, "periodic along 2 directions": 1, "periodic along 3 directions": 2}
+
+
+def test_elements_without_features_are_those_the_table_in_force_does_not_know():
+    crystals = Crystals.from_cells(["salt", "heavy"], [rock_salt(), lawrencium()])
+    assert [e.symbol for e in count_elements(crystals) if not e.has_features] == ["Lr"]
+    own = np.zeros((104, 3), dtype=np.float32)
+    own[[11, 103]] = 1.0
+    assert [e.symbol for e in count_elements(replace(crystals, element_features=own)) if not e.has_features] == ["Cl"]
+
+
+def test_a_target_is_summarized(crystals):
+    found = summarize(with_target(crystals, [0.0, 1.0, np.nan, 5.0]), "energy", "eV")
+    assert (found.count, found.missing, found.mean, found.min, found.max) == (3, 1, 2.0, 0.0, 5.0)
+    assert found.std == pytest.approx(7**0.5)  # deviations -2, -1, 3
+    assert found.quartiles == (0.5, 1.0, 3.0)
+    assert found.zeros == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(("values", "std"), [([np.nan] * 4, None), ([np.nan, 2.0, np.nan, np.nan], None), ([3.0] * 4, 0.0)])
+def test_a_target_of_no_or_equal_values_has_no_outliers(crystals, values, std):
+    found = summarize(with_target(crystals, values), "energy", "eV")
+    assert (found.std, found.outliers, found.outlier_examples) == (std, 0, ())
+
+
+def test_planted_outliers_are_found_and_named_farthest_first():
+    n = 200
+    values = np.linspace(-1.0, 1.0, n)
+    values[[7, 50, 120]] = [1.6, -40.0, 1.7]
+    crystals = Crystals.from_cells([f"c{i}" for i in range(n)], [rock_salt()] * n)
+    found = summarize(with_target(crystals, values.tolist()), "energy", "eV")
+    assert found.outliers == 3
+    assert found.outlier_examples == (("c50", -40.0), ("c120", 1.7), ("c7", 1.6))
+
+
+def test_a_skewed_target_with_many_zeros_has_no_false_outliers():
+    gaps = np.concatenate([np.zeros(800), np.random.default_rng(0).gamma(2.0, 1.2, 1200)])
+    assert outliers(gaps).sum() <= 3
+    assert not outliers(np.clip(gaps, 0, 8)).any()
+    planted = np.append(gaps, 40.0)
+    assert outliers(planted)[-1] and outliers(planted).sum() <= 4
+
+
+def test_rounded_and_two_valued_targets_have_no_outliers():
+    assert not outliers(np.repeat([0.0, 1.0], [500, 20])).any()
+    assert not outliers(np.random.default_rng(1).normal(0, 1, 5000).round(1)[:, None].ravel().clip(-3, 3)).any()
+
+
+def test_outliers_are_the_same_mirrored_and_in_another_unit():
+    values = np.append(np.random.default_rng(2).normal(0, 1, 500), [9.0, -7.0])
+    assert outliers(values)[-2:].all()
+    assert np.array_equal(outliers(values), outliers(-27.2114 * values + 3))
+
+
+def test_the_four_wrong_formation_energies_of_the_card_are_outliers(shared_data, monkeypatch):
+    """And no more than a handful of the other values, nor of the band gaps, which are zero for metals."""
+    frame = pd.read_parquet(shared_data("cgcnn/materials.parquet"), columns=["formation_energy_per_atom", "band_gap"])
+    energy, gap = frame["formation_energy_per_atom"].to_numpy(), frame["band_gap"].to_numpy()
+    low = outliers(energy) & (energy < np.median(energy))
+    assert low.sum() == 4 and energy[low].max() < -5
+    assert outliers(energy).sum() <= 10
+    assert outliers(gap).sum() <= 10
+
+
+def test_the_spread_inside_groups_of_duplicates():
+    cells = [rock_salt(), alloy(), doubled(rock_salt()), rotated(alloy()), lone_atom(), rotated(rock_salt())]
+    crystals = Crystals.from_cells(list("abcdef"), cells)
+    crystals = with_target(crystals, [1.0, 5.0, 1.5, 5.25, 9.0, np.nan])
+    found = spread_of_duplicates(crystals, find_duplicates(crystals), "energy", "eV")
+    assert (found.groups, found.max, found.median) == (2, 0.5, 0.375)
+    assert found.widest == (("a", 1.0), ("c", 1.5))
+    alone = with_target(crystals, [1.0, 5.0] + [np.nan] * 4)
+    assert spread_of_duplicates(alone, find_duplicates(alone), "energy", "eV") is None
+
+
+def test_the_graphs_of_isolated_small_and_crowded_crystals():
+    lattice, pbc, numbers, coords = rock_salt()
+    crowded = lattice, pbc, np.append(numbers, 11), np.vstack([coords, [0.05, 0.0, 0.0]])
+    crystals = Crystals.from_cells(["salt", "lonely", "crowded"], [rock_salt(), lone_atom(), crowded])
+    radius = graph_health(crystals, Radius(4.0))
+    assert (radius.isolated_atoms.count, radius.isolated_atoms.examples) == (1, ("lonely",))
+    assert radius.atoms_with_fewer_than_k.count == 0
+    nearest = graph_health(crystals, Nearest(12, 8.0))
+    assert (nearest.atoms_with_fewer_than_k.count, nearest.atoms_with_fewer_than_k.crystals) == (1, 1)
+    # 6 neighbours at 2.82 Å, then 12 at 3.99 Å: every atom of rock salt is tied at 12.
+    assert nearest.truncated_ties.crystals == 2 and nearest.truncated_ties.count >= 8
+    assert (nearest.atoms_too_close.count, nearest.atoms_too_close.examples) == (2, ("crowded",))
+    assert nearest.shortest_distance == pytest.approx(0.282, abs=1e-4)
+    image = graph_health(crystals, MinimumImage(12, 8.0))
+    assert image.atoms_with_fewer_than_k.count == 8 + 1 + 9  # seven or eight other atoms, or none
