@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,10 +12,35 @@ import torch
 from torch import Tensor
 
 from datasets.crystals import Crystals
-from datasets.neighbors import MinimumImage, Neighbors
+from datasets.neighbors import MinimumImage, Neighbors, by_group_and_value, starts
 
 if TYPE_CHECKING:
     from dgl import DGLGraph
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """P pairs of an atom and a length.
+
+    Attributes:
+        terms: (P, 2) int64, atom and length of each, counted through atoms and lengths.
+        receiver: (E,) int64, the pair of the atom that receives along each edge.
+        sender: (E,) int64, the pair of the atom that sends.
+    """
+
+    terms: Tensor
+    receiver: Tensor
+    sender: Tensor
+
+    @cached_property
+    def order(self) -> Tensor:
+        """(E,) int64, the edges by the pair of their sender."""
+        return torch.argsort(self.sender, stable=True)
+
+    @cached_property
+    def counts(self) -> Tensor:
+        """(P,) int64 edges with the pair as their sender's."""
+        return torch.bincount(self.sender, minlength=len(self.terms))
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +54,8 @@ class GraphBatch:
         src: (E,) int64, the neighbour that sends.
         dst: (E,) int64, the atom that receives, ascending.
         distance: (E,), Å, in the float type of the model.
+        length_of: (E,) int64, which of D different distances each edge has; None where each edge has its own (D = E).
+        n_lengths: D.
         sent_by_owner: whether an atom sends along the edges to its neighbours, instead of receiving along them.
     """
 
@@ -37,12 +65,45 @@ class GraphBatch:
     src: Tensor
     dst: Tensor
     distance: Tensor
+    length_of: Tensor | None = None
+    n_lengths: int = 0
     sent_by_owner: bool = False
 
     @property
     def n_crystals(self) -> int:
         """B."""
         return len(self.n_atoms)
+
+    @cached_property
+    def lengths(self) -> Tensor:
+        """(D,) the different distances, Å: what depends on the distance alone is computed once for each."""
+        if self.length_of is None:
+            return self.distance
+        return self.distance.new_zeros(self.n_lengths).index_copy(0, self.length_of, self.distance)
+
+    @cached_property
+    def terms(self) -> Tensor:
+        """(E, 3) int64: sender, receiver and length of each edge, counted through atoms, atoms and lengths."""
+        n = len(self.atomic_numbers)
+        length_of = torch.arange(len(self.src), device=self.src.device) if self.length_of is None else self.length_of
+        return torch.stack([self.src, self.dst + n, length_of + 2 * n], dim=1)
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """The different pairs of an atom and the length of an edge at it: an edge and its reverse share theirs."""
+        n, length_of = len(self.atomic_numbers), self.terms[:, 2] - 2 * len(self.atomic_numbers)
+        ends = torch.cat([self.dst, self.src])
+        lengths = torch.cat([length_of, length_of])
+        if self.src.device.type != "cpu":  # where counting them would stop the device
+            return Pairs(torch.stack([ends, lengths + n], dim=1), *torch.arange(len(ends), device=ends.device).chunk(2))
+        keys, which = torch.unique(ends * len(self.lengths) + lengths, return_inverse=True)
+        atom = keys // max(len(self.lengths), 1)
+        return Pairs(torch.stack([atom, keys - atom * len(self.lengths) + n], dim=1), *which.chunk(2))
+
+    @cached_property
+    def first_edges(self) -> Tensor:
+        """(N + 1,) int64, where the incoming edges of each atom begin, and E."""
+        return torch.cat([self.degree.new_zeros(1), torch.cumsum(self.degree, 0)])
 
     @cached_property
     def degree(self) -> Tensor:
@@ -85,6 +146,14 @@ class GraphBatch:
         edge_ids = torch.arange(len(self.src), dtype=torch.int32, device=self.src.device)
         return dgl.graph(("csc", (indptr, self.src.int(), edge_ids)), num_nodes=len(self.atomic_numbers))
 
+    @cached_property
+    def dgl_of_lengths(self) -> DGLGraph:
+        """A DGLGraph with the edges of the batch in which the receiver is the length; its first D nodes are the lengths."""
+        from models.dgl_backend import dgl
+
+        assert self.length_of is not None
+        return dgl.graph((self.length_of.int(), self.length_of.int()), num_nodes=self.n_lengths)
+
 
 class GraphTable:
     """All graphs of a dataset as flat tensors on one device, from which batches are cut.
@@ -107,26 +176,36 @@ class GraphTable:
         self.elements = elements
         self.sent_by_owner = isinstance(neighbors.rule, MinimumImage) and neighbors.rule.receiver == "neighbor"
         self.atomic_numbers = column(crystals.atomic_numbers)
-        self.atom_offsets = column(crystals.offsets)
         edges = (neighbors.edge_offsets, neighbors.src, neighbors.dst, neighbors.distance)
-        columns = with_loops(crystals, neighbors) if loops else edges
-        self.edge_offsets, self.src, self.dst, self.distance = map(column, columns)
+        edge_offsets, src, dst, distance = with_loops(crystals, neighbors) if loops else edges
+        length_offsets, lengths, length_of = different_lengths(edge_offsets, distance)
+        self.src, self.dst, self.length_of, self.distance = map(column, (src, dst, length_of, lengths))
+        # Sizes are counted on the host, so that a device need not stop to tell them.
+        self.offsets = [torch.from_numpy(np.array(part)) for part in (crystals.offsets, edge_offsets, length_offsets)]
+        self.starts = [part.to(device) for part in self.offsets]
 
     def __len__(self) -> int:
-        return len(self.atom_offsets) - 1
+        return len(self.offsets[0]) - 1
 
     def cut(self, rows: Tensor, dtype: torch.dtype = torch.float32) -> GraphBatch:
-        """The crystals at `rows` (B,) as one batch, in that order, with distances of `dtype`."""
-        atoms, crystal, n_atoms = _ragged(self.atom_offsets, rows)
-        edges, edge_crystal, _ = _ragged(self.edge_offsets, rows)
-        shift = (torch.cumsum(n_atoms, 0) - n_atoms)[edge_crystal]
+        """The crystals at `rows` (B,), on the host, as one batch, in that order, with distances of `dtype`."""
+        chosen = rows.to(self.src.device, non_blocking=True)
+        parts = [
+            _ragged(starts, chosen, int((offsets[rows + 1] - offsets[rows]).sum()))
+            for offsets, starts in zip(self.offsets, self.starts, strict=True)
+        ]
+        (atoms, crystal, n_atoms), (edges, edge_crystal, _), (lengths, _, n_lengths) = parts
+        shift, length_shift = ((torch.cumsum(n, 0) - n)[edge_crystal] for n in (n_atoms, n_lengths))
+        length_of = self.length_of[edges] + length_shift
         return GraphBatch(
             atomic_numbers=self.atomic_numbers[atoms],
             crystal=crystal,
             n_atoms=n_atoms,
             src=self.src[edges] + shift,
             dst=self.dst[edges] + shift,
-            distance=self.distance[edges].to(dtype),
+            distance=self.distance[lengths].to(dtype)[length_of],
+            length_of=length_of,
+            n_lengths=len(lengths),
             sent_by_owner=self.sent_by_owner,
         )
 
@@ -150,10 +229,38 @@ def with_loops(crystals: Crystals, neighbors: Neighbors) -> tuple[np.ndarray, np
     return neighbors.edge_offsets + crystals.offsets, src, dst, merged(neighbors.distance, 0.0)
 
 
-def _ragged(offsets: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+BLOCK = 4096
+"""Crystals whose lengths are compared in one go."""
+
+
+def different_lengths(edge_offsets: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The different distances of each crystal: offsets (n + 1,), lengths (D,) ascending, and for each edge which, counted
+    within its crystal, (E,) int32.
+
+    Symmetry repeats distances: the CGCNN set has a sixth as many different ones as edges.
+    """
+
+    def block(first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        ends = edge_offsets[first : first + BLOCK + 1]
+        d = distance[ends[0] : ends[-1]]
+        crystal = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+        order = by_group_and_value(crystal, d)
+        new = starts(crystal[order], d[order])
+        counts = np.bincount(crystal[order][new], minlength=len(ends) - 1)
+        length_of = np.empty(len(d), dtype=np.int32)
+        length_of[order] = np.cumsum(new) - 1
+        return counts, d[order][new], length_of - (np.cumsum(counts) - counts)[crystal].astype(np.int32)
+
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(block, range(0, max(len(edge_offsets) - 1, 1), BLOCK)))
+    counts, lengths, length_of = (np.concatenate(column) for column in zip(*found, strict=True))
+    return np.concatenate([[0], np.cumsum(counts)]), lengths, length_of
+
+
+def _ragged(offsets: Tensor, rows: Tensor, total: int) -> tuple[Tensor, Tensor, Tensor]:
     """Positions of the elements of `rows` in a flat column, the row each belongs to, and the lengths."""
     starts = offsets[rows]
     lengths = offsets[rows + 1] - starts
-    owner = torch.repeat_interleave(lengths)
-    positions = torch.arange(len(owner), device=owner.device)
+    owner = torch.repeat_interleave(lengths, output_size=total)
+    positions = torch.arange(total, device=owner.device)
     return positions + (starts - torch.cumsum(lengths, 0) + lengths)[owner], owner, lengths

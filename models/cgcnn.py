@@ -20,7 +20,7 @@ from models.batch import GraphBatch
 from models.contract import ModelSpec, require
 from models.graph_model import GraphModel, NearestSettings
 from models.layers import BatchNorm, GaussianExpansion
-from models.message_passing import add_ends, readout_mean, sum_incoming
+from models.message_passing import add_parts, readout_mean, sum_incoming
 from models.training import QUICK
 
 
@@ -49,11 +49,11 @@ class CrystalConvolution(nn.Module):
         self.bn2 = BatchNorm(width)
 
     def forward(self, batch: GraphBatch, v: Tensor, e: Tensor) -> Tensor:
-        """(N, width) atom features and (E, n_edge) edge features → (N, width)."""
-        # z W is a sum of three products: two are taken per atom and gathered, so no edge carries [v_i, v_j, e].
+        """(N, width) atom features and (D, n_edge) features of the lengths → (N, width)."""
+        # z W is a sum of three products, taken per atom and per length and gathered: no edge carries [v_i, v_j, e].
         receiver, sender, edge = self.fc_full.weight.split([self.width, self.width, e.shape[1]], dim=1)
-        ends = add_ends(batch, v @ sender.T, F.linear(v, receiver, self.fc_full.bias))
-        gate, core = self.bn1(torch.addmm(ends, e, edge.T)).chunk(2, dim=1)
+        z = add_parts(batch, v @ sender.T, F.linear(v, receiver, self.fc_full.bias), e @ edge.T)
+        gate, core = self.bn1(z).chunk(2, dim=1)
         return F.softplus(v + self.bn2(sum_incoming(batch, torch.sigmoid(gate) * F.softplus(core))))
 
 
@@ -75,7 +75,7 @@ class CGCNNNetwork(nn.Module):
     def forward(self, batch: GraphBatch) -> Tensor:
         """(B,) predictions in units of the scaled target."""
         v = self.embedding(self.atom_features(batch))
-        e = self.expansion(batch.distance)
+        e = self.expansion(batch.lengths)
         for conv in self.convs:
             v = conv(batch, v, e)
         hidden = F.softplus(self.conv_to_fc(F.softplus(readout_mean(batch, v))))

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models.batch import GraphBatch
 from models.matdeeplearn import FUNG, N_EDGE, OMEE, FamilyModel, HeadSettings, ResidualNetwork, family_spec
-from models.message_passing import add_ends, mean_incoming, readout_mean
+from models.message_passing import add_parts, mean_incoming, readout_mean
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,11 @@ class GatedConvolution(nn.Module):
         self.linear = nn.Linear(2 * width + N_EDGE, 2 * width)
 
     def forward(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, width), (E, 50) → (N, width)."""
+        """(N, width), (D, 50) → (N, width)."""
         width = x.shape[1]
         receiver, sender, edge = self.linear.weight.split([width, width, N_EDGE], dim=1)
-        ends = add_ends(batch, x @ sender.T, F.linear(x, receiver, self.linear.bias))
-        gate, core = torch.addmm(ends, e, edge.T).chunk(2, dim=1)
+        z = add_parts(batch, x @ sender.T, F.linear(x, receiver, self.linear.bias), e @ edge.T)
+        gate, core = z.chunk(2, dim=1)
         return mean_incoming(batch, torch.sigmoid(gate) * F.softplus(core))
 
 

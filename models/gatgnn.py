@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from datasets.neighbors import Nearest
 from models.atom_features import AtomFeatures
+from models.attention import attend, pair_states
 from models.batch import GraphBatch
 from models.contract import ModelSpec, require
 from models.graph_model import GraphModel, NearestSettings
 from models.layers import BatchNorm, GaussianExpansion, Perceptron, composition
 from models.matdeeplearn import FUNG, N_EDGE, OMEE, FamilyModel, FamilyNetwork, FamilySettings, family_spec, make_norm
-from models.message_passing import from_receivers, from_senders, readout_sum, softmax_incoming, softmax_within, sum_incoming
+from models.message_passing import readout_sum, softmax_incoming, softmax_within
 from models.training import QUICK
 
 LEAK = 0.2
@@ -37,17 +38,16 @@ class GraphAttention(nn.Module):
         self.norm = BatchNorm(heads)
 
     def forward(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, width), (E, n_edge) → (N, width)."""
+        """(N, width), (D, n_edge) → (N, width)."""
         by_atom, by_edge = self.weight.split([self.width, e.shape[1]])
-        atom, edge = x @ by_atom, e @ by_edge
-        receiver = F.softplus(edge + from_receivers(batch, atom))
-        sender = F.softplus(edge + from_senders(batch, atom))
+        # h depends on an atom and a length alone: edges that share both ends' pair share h.
+        h = pair_states(batch, x @ by_atom, e @ by_edge)
         # Σ over a head's channels as a product with a block-diagonal matrix.
         to, by = (torch.block_diag(*part.unsqueeze(-1)) for part in self.attention.split(self.width, dim=1))
-        alpha = F.softplus(self.norm(F.softplus(receiver @ to + sender @ by)))
-        alpha = softmax_incoming(batch, alpha)
-        mean = (alpha.unsqueeze(-1) * sender.view(-1, self.heads, self.width)).mean(dim=1)
-        return sum_incoming(batch, mean) + self.bias
+        own, other = (h @ torch.cat([to, by], dim=1)).chunk(2, dim=1)
+        logits = own.index_select(0, batch.pairs.receiver) + other.index_select(0, batch.pairs.sender)
+        alpha = softmax_incoming(batch, F.softplus(self.norm(F.softplus(logits))))
+        return attend(batch, alpha, h) + self.bias
 
 
 def _glorot(rows: int, columns: int) -> Tensor:
@@ -101,7 +101,7 @@ class GATGNNNetwork(nn.Module):
     def forward(self, batch: GraphBatch) -> Tensor:
         """(B,) predictions in units of the scaled target."""
         x = self.embed(self.atom_features(batch))
-        e = F.leaky_relu(self.embed_edges(self.expansion(batch.distance)), LEAK)
+        e = F.leaky_relu(self.embed_edges(self.expansion(batch.lengths)), LEAK)
         for conv, norm in zip(self.convs, self.norms, strict=True):
             x = F.softplus(norm(conv(batch, x, e)))
         return self.head(self.readout(batch, x))
@@ -151,7 +151,7 @@ class GATGNNMDLNetwork(FamilyNetwork):
         self.head = nn.Linear(width, 1)
 
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, n_features), (E, 50) → (B,)."""
+        """(N, n_features), (D, 50) → (B,)."""
         x = F.leaky_relu(self.embed(x), LEAK)
         e = F.leaky_relu(self.embed_edges(e), LEAK)
         for conv, norm in zip(self.convs, self.norms, strict=True):

@@ -89,12 +89,12 @@ class FamilyNetwork(nn.Module):
 
     def forward(self, batch: GraphBatch) -> Tensor:
         """(B,) predictions in units of the scaled target."""
-        e = self.expansion(batch.distance / self.longest.to(batch.distance.dtype))
+        e = self.expansion(batch.lengths / self.longest.to(batch.distance.dtype))
         return self.core(batch, self.atom_features(batch), e)
 
     @abstractmethod
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, n_features) atom features and (E, 50) edge features → (B,)."""
+        """(N, n_features) atom features and (D, 50) features of the lengths → (B,)."""
 
 
 class ResidualNetwork(FamilyNetwork):
@@ -109,7 +109,7 @@ class ResidualNetwork(FamilyNetwork):
         self.head = Perceptron(settings.width, [settings.hidden] * 3, nn.ReLU())
 
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, n_features), (E, 50) → (B,)."""
+        """(N, n_features), (D, 50) → (B,)."""
         x = torch.relu(self.embed(x))
         for conv, norm in zip(self.convs, self.norms, strict=True):
             out = conv(batch, x, e)

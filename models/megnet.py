@@ -22,7 +22,7 @@ from models.batch import GraphBatch
 from models.contract import ModelSpec, require
 from models.graph_model import GraphModel, GraphSettings
 from models.layers import Dense, GaussianExpansion, Set2Set, shifted_softplus
-from models.message_passing import add_ends, mean_incoming, readout_mean
+from models.message_passing import add_parts, from_lengths, mean_incoming, readout_mean
 from models.training import QUICK
 
 ELEMENTS, EMBEDDED = 95, 16
@@ -94,14 +94,17 @@ class Block(nn.Module):
         self.phi_v = Update(3, width, hidden)
         self.phi_u = Update(3, width, hidden)
 
-    def forward(self, batch: GraphBatch, v: Tensor, e: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(N, width), (E, width), (B, width) → the same."""
-        skipped_v, skipped_e, skipped_u = v, e, u
+    def forward(
+        self, batch: GraphBatch, v: Tensor, e: Tensor, u: Tensor, by_length: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, width), (E, width) or (D, width) `by_length`, (B, width) → (N, width), (E, width), (B, width)."""
+        skipped_v, skipped_e, skipped_u = v, from_lengths(batch, e) if by_length else e, u
         v, e, u = self.atom(v), self.bond(e), self.state(u)
         # Products with v and u are taken per atom and per crystal and then gathered: no bond carries [v_i, v_j, e, u].
         owner, sender, bond, state = self.phi_e.weights()
         shared = F.linear(u, state.T, self.phi_e.first.bias).index_select(0, batch.crystal)
-        e = self.phi_e(torch.addmm(add_ends(batch, v @ sender, torch.addmm(shared, v, owner)), e, bond))
+        ends, product = (v @ sender, torch.addmm(shared, v, owner)), e @ bond
+        e = self.phi_e(add_parts(batch, *ends, product) if by_length else product + add_parts(batch, *ends))
         incoming, own, state = self.phi_v.weights()
         shared = F.linear(u, state.T, self.phi_v.first.bias).index_select(0, batch.crystal)
         v = self.phi_v(torch.addmm(shared, mean_incoming(batch, e), incoming).addmm(v, own))
@@ -135,10 +138,10 @@ class MEGNetNetwork(nn.Module):
     def forward(self, batch: GraphBatch) -> Tensor:
         """(B,) predictions in units of the scaled target."""
         atoms = self.embedding(batch.atomic_numbers if self.atom_features is None else self.atom_features(batch))
-        v, e = self.atom(atoms), self.bond(self.expansion(batch.distance))
+        v, e = self.atom(atoms), self.bond(self.expansion(batch.lengths))
         u = self.state(v.new_zeros(batch.n_crystals, STATE))
-        for block in self.blocks:
-            v, e, u = block(batch, v, e, u)
+        for number, block in enumerate(self.blocks):
+            v, e, u = block(batch, v, e, u, by_length=number == 0)
         return self.readout(torch.cat([self.pool_atoms(batch, v), self.pool_bonds(batch, e), u], dim=1)).squeeze(-1)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models.batch import GraphBatch
 from models.layers import Perceptron
 from models.matdeeplearn import FUNG, N_EDGE, OMEE, FamilyModel, FamilyNetwork, HeadSettings, family_spec, make_norm
-from models.message_passing import add_ends, mean_incoming, readout_mean
+from models.message_passing import add_parts, from_lengths, mean_incoming, readout_mean
 
 N_STATE = 3
 """Numbers of the state of a crystal; they are zero, as no dataset has any."""
@@ -51,12 +51,15 @@ class Block(nn.Module):
         super().__init__()
         self.edge, self.atom, self.state = (Update(settings, n) for n in (4, 3, 3))
 
-    def forward(self, batch: GraphBatch, x: Tensor, e: Tensor, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(N, width), (E, width), (B, width) → the same shapes."""
+    def forward(
+        self, batch: GraphBatch, x: Tensor, e: Tensor, u: Tensor, by_length: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(N, width), (E, width) or (D, width) `by_length`, (B, width) → (N, width), (E, width), (B, width)."""
         receiver, sender, edge, state = self.edge.parts()
         # The state and the bias of an edge are those of the atom that receives it: no edge carries [x_i, x_j, e, u].
-        owner = F.linear(x, receiver, self.edge.first.bias) + (u @ state.T)[batch.crystal]
-        e = self.edge(torch.addmm(add_ends(batch, x @ sender.T, owner), e, edge.T))
+        ends = x @ sender.T, F.linear(x, receiver, self.edge.first.bias) + (u @ state.T)[batch.crystal]
+        product = e @ edge.T
+        e = self.edge(add_parts(batch, *ends, product) if by_length else product + add_parts(batch, *ends))
         incoming = mean_incoming(batch, e)
         own, received, state = self.atom.parts()
         x = self.atom(F.linear(x, own, self.atom.first.bias) + incoming @ received.T + (u @ state.T)[batch.crystal])
@@ -79,15 +82,15 @@ class MEGNetMDLNetwork(FamilyNetwork):
         self.head = Perceptron(3 * width, [settings.hidden] * 3, nn.ReLU())
 
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, n_features), (E, 50) → (B,)."""
+        """(N, n_features), (D, 50) → (B,)."""
         inputs: tuple[Tensor, ...] = (torch.relu(self.embed(x)), e, e.new_zeros(batch.n_crystals, N_STATE))
         embeddings = zip(self.embed_atoms, self.embed_edges, self.embed_state, strict=True)
         for layer, (conv, embed) in enumerate(zip(self.convs, embeddings, strict=True)):
             embedded = tuple(pair(value) for pair, value in zip(embed, inputs, strict=True))
             # The first block's input has another width than its output: the skip takes what is embedded.
-            added = inputs if layer else embedded
+            added = inputs if layer else (embedded[0], from_lengths(batch, embedded[1]), embedded[2])
             times = 0.0 if self.skip == "none" else 2.0 if self.skip == "double" and layer else 1.0
-            outputs = zip(conv(batch, *embedded), added, strict=True)
+            outputs = zip(conv(batch, *embedded, by_length=not layer), added, strict=True)
             inputs = tuple(torch.add(out, value, alpha=times) for out, value in outputs)
         x, e, u = inputs
         return self.head(torch.cat([readout_mean(batch, x), readout_mean(batch, mean_incoming(batch, e)), u], dim=1))

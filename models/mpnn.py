@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from models.batch import GraphBatch
 from models.layers import Perceptron
 from models.matdeeplearn import FUNG, N_EDGE, OMEE, FamilyModel, FamilyNetwork, HeadSettings, family_spec, make_norm
-from models.message_passing import readout_mean, sum_outer
+from models.message_passing import from_lengths, readout_mean, sum_outer
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,11 @@ class EdgeNetwork(nn.Module):
         self.bias = nn.Parameter(torch.zeros(width))
 
     def forward(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, width), (E, 50) → (N, width)."""
+        """(N, width), (D, 50) → (N, width)."""
         width = x.shape[1]
         # A column of ones beside ReLU(W₁ e) carries the bias of W₂.
-        outer = sum_outer(batch, x, F.pad(torch.relu(self.edge_in(e)), (0, 1), value=1.0))
+        edge = from_lengths(batch, F.pad(torch.relu(self.edge_in(e)), (0, 1), value=1.0))
+        outer = sum_outer(batch, x, edge)
         matrices = torch.cat([self.edge_out.weight, self.edge_out.bias.unsqueeze(-1)], dim=1).view(width, width, -1)
         total = outer.flatten(1) @ matrices.transpose(1, 2).reshape(-1, width)
         mean = total / batch.degree.clamp(min=1).to(x.dtype).unsqueeze(-1)
@@ -62,7 +63,7 @@ class MPNNNetwork(FamilyNetwork):
         self.head = Perceptron(settings.width, [settings.hidden] * 3, nn.ReLU())
 
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, n_features), (E, 50) → (B,)."""
+        """(N, n_features), (D, 50) → (B,)."""
         h = x = torch.relu(self.embed(x))
         for conv, norm, gate in zip(self.convs, self.norms, self.gates, strict=True):
             h = gate(torch.relu(norm(conv(batch, x, e))), h)

@@ -13,7 +13,7 @@ from models.batch import GraphBatch
 from models.contract import require
 from models.layers import shifted_softplus
 from models.matdeeplearn import FUNG, N_EDGE, OMEE, FamilyModel, HeadSettings, ResidualNetwork, family_spec
-from models.message_passing import readout_max, sum_filtered
+from models.message_passing import from_lengths, readout_max, sum_filtered
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Interaction(nn.Module):
                 nn.init.zeros_(layer.bias)
 
     def forward(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, width), (E, 50) → (N, width)."""
-        damping = 0.5 * (torch.cos(batch.distance * (math.pi / self.cutoff)) + 1.0)
+        """(N, width), (D, 50) → (N, width)."""
+        damping = 0.5 * (torch.cos(batch.lengths * (math.pi / self.cutoff)) + 1.0)
         weights = self.filter_out(shifted_softplus(self.filter_in(e))) * damping.unsqueeze(-1)
-        v = sum_filtered(batch, self.sender(x), weights)
+        v = sum_filtered(batch, self.sender(x), from_lengths(batch, weights))
         return self.update_out(shifted_softplus(self.update_in(v)))
 
 

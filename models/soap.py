@@ -238,7 +238,7 @@ class SoapMLP(SoapModel[SoapMLPSettings]):
     def _cut(self, inputs: SoapTable) -> Cut:
         x = self._features(inputs)
         # Sparse until the batch: dense, the 36,737 crystals of the CGCNN set would take 1.7 GB.
-        return lambda rows: torch.from_numpy(x[rows.cpu().numpy()].toarray()).to(self.device)
+        return lambda rows: torch.from_numpy(x[rows.numpy()].toarray()).to(self.device)
 
     def state(self) -> dict[str, np.ndarray]:
         """Weights, both scalers and the species."""

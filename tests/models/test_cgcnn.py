@@ -92,10 +92,9 @@ def test_the_convolution_is_the_published_equation(batch, network, chosen, mode)
     conv = network.convs[0].train(mode == "training")
     generator = torch.Generator().manual_seed(1)
     v = torch.randn(len(batch.atomic_numbers), 16, generator=generator, dtype=torch.float64, requires_grad=True)
-    e = network.expansion(batch.distance)
     with backend(chosen):
-        ours = conv(batch, v, e)
-    theirs = concatenated(conv, batch, v, e)
+        ours = conv(batch, v, network.expansion(batch.lengths))
+    theirs = concatenated(conv, batch, v, network.expansion(batch.distance))
     torch.testing.assert_close(ours, theirs, **CLOSE)
     wanted = [v, *conv.parameters()]
     pairs = zip(*(torch.autograd.grad(out.square().sum(), wanted) for out in (ours, theirs)), strict=True)

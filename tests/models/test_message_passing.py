@@ -1,5 +1,7 @@
 """Message passing by DGL's kernels and by plain torch is the same function, in values and in gradients."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +9,12 @@ import torch
 from datasets.elements import cgcnn_features
 from datasets.errors import InputError
 from models import message_passing
+from models.attention import attend, pair_states
 from models.batch import GraphBatch, GraphTable
 from models.message_passing import (
-    add_ends,
+    add_parts,
     backend,
-    from_receivers,
+    from_lengths,
     from_senders,
     mean_incoming,
     readout_max,
@@ -19,9 +22,11 @@ from models.message_passing import (
     readout_sum,
     softmax_incoming,
     softmax_within,
+    sum_by_length,
     sum_filtered,
     sum_incoming,
     sum_outer,
+    sum_outgoing,
     uses_dgl,
 )  # fmt: skip
 
@@ -43,6 +48,11 @@ def batch_of(n_atoms: list[int], edges: list[tuple[int, int]]) -> GraphBatch:
     )
 
 
+def with_shared_lengths(batch: GraphBatch) -> GraphBatch:
+    """The batch with three lengths that its edges share, in no order."""
+    return replace(batch, length_of=torch.arange(len(batch.src)).flip(0) % 3, n_lengths=3)
+
+
 def random_batch(seed: int) -> GraphBatch:
     """Crystals of one to five atoms with repeated edges, self-edges and atoms without any."""
     rng = np.random.default_rng(seed)
@@ -58,10 +68,11 @@ def random_batch(seed: int) -> GraphBatch:
 @pytest.fixture(
     params=[
         pytest.param(lambda: random_batch(0), id="random"),
-        pytest.param(lambda: random_batch(1), id="another"),
+        pytest.param(lambda: with_shared_lengths(random_batch(1)), id="another, shared lengths"),
         pytest.param(lambda: batch_of([3], [(0, 1), (0, 1), (2, 2)]), id="one crystal, repeated edges"),
         pytest.param(lambda: batch_of([1, 2, 1], [(2, 1)]), id="atoms without edges"),
         pytest.param(lambda: batch_of([2, 1], []), id="no edges at all"),
+        pytest.param(lambda: with_shared_lengths(batch_of([2, 1], [])), id="no edges, but lengths"),
         pytest.param(lambda: batch_of([1], [(0, 0)]), id="a single atom"),
     ]
 )
@@ -76,17 +87,22 @@ def features(rows: int, seed: int, width: int = 3) -> torch.Tensor:
 
 def calls(batch: GraphBatch) -> dict:
     """Each function with the arguments it takes on this batch."""
-    atoms, edges = len(batch.atomic_numbers), len(batch.src)
+    atoms, edges, lengths, pairs = len(batch.atomic_numbers), len(batch.src), len(batch.lengths), len(batch.pairs.terms)
 
     def over_edges(function):
         return lambda batch, x: function(batch, x, "edges")
 
     return {
-        "add_ends": (add_ends, (features(atoms, 1), features(atoms, 2))),
+        "add_parts": (add_parts, (features(atoms, 1), features(atoms, 2))),
+        "add_parts with lengths": (add_parts, (features(atoms, 1), features(atoms, 2), features(lengths, 3))),
+        "from_lengths": (from_lengths, (features(lengths, 4),)),
+        "sum_by_length": (sum_by_length, (features(edges, 5),)),
+        "sum_outgoing": (sum_outgoing, (features(edges, 6),)),
+        "pair_states": (pair_states, (features(atoms, 7), features(lengths, 8))),
+        "attend": (attend, (features(edges, 9, 2), features(pairs, 10, 6))),
         "sum_incoming": (sum_incoming, (features(edges, 3),)),
         "readout_mean": (readout_mean, (features(atoms, 4),)),
         "from_senders": (from_senders, (features(atoms, 5),)),
-        "from_receivers": (from_receivers, (features(atoms, 6),)),
         "mean_incoming": (mean_incoming, (features(edges, 7),)),
         "sum_filtered": (sum_filtered, (features(atoms, 8), features(edges, 9))),
         "sum_outer": (sum_outer, (features(atoms, 10), features(edges, 11, 2))),
@@ -100,7 +116,8 @@ def calls(batch: GraphBatch) -> dict:
 
 
 FUNCTIONS = (
-    "add_ends", "sum_incoming", "readout_mean", "from_senders", "from_receivers", "mean_incoming", "sum_filtered", "sum_outer",
+    "add_parts", "add_parts with lengths", "from_lengths", "sum_by_length", "sum_outgoing", "pair_states", "attend",
+    "sum_incoming", "readout_mean", "from_senders", "mean_incoming", "sum_filtered", "sum_outer",
     "softmax_incoming", "readout_sum", "readout_max", "softmax_within", "readout_mean of edges", "softmax_within of edges",
 )  # fmt: skip
 each_function = pytest.mark.parametrize("name", FUNCTIONS)
@@ -139,7 +156,7 @@ def test_a_small_graph_computed_by_hand(chosen):
     x = torch.tensor([[1.0, 10.0], [2.0, 20.0], [5.0, 50.0]])
     y = torch.tensor([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]])
     with backend(chosen):
-        ends = add_ends(batch, x, y)
+        ends = add_parts(batch, x, y)
         summed = sum_incoming(batch, torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
         mean = readout_mean(batch, x)
     torch.testing.assert_close(ends, torch.tensor([[2.1, 20.2], [2.1, 20.2], [1.3, 10.4]]))
@@ -154,13 +171,13 @@ def test_more_functions_of_a_small_graph_computed_by_hand(chosen):
     logits = torch.log(torch.tensor([[1.0], [3.0], [7.0]]))
     with backend(chosen):
         found = {
-            "senders": from_senders(batch, x), "receivers": from_receivers(batch, x), "mean": mean_incoming(batch, e),
+            "senders": from_senders(batch, x), "outgoing": sum_outgoing(batch, e), "mean": mean_incoming(batch, e),
             "filtered": sum_filtered(batch, x, e), "outer": sum_outer(batch, x, e), "softmax": softmax_incoming(batch, logits),
             "sum": readout_sum(batch, x), "edges": readout_sum(batch, e, "edges"), "max": readout_max(batch, -x),
             "within": softmax_within(batch, logits), "edges within": softmax_within(batch, logits, "edges"),
         }  # fmt: skip
     expected = {
-        "senders": [[2, 20], [2, 20], [1, 10]], "receivers": [[1, 10], [1, 10], [2, 20]], "mean": [[2, 3], [5, 6], [0, 0]],
+        "senders": [[2, 20], [2, 20], [1, 10]], "outgoing": [[5, 6], [4, 6], [0, 0]], "mean": [[2, 3], [5, 6], [0, 0]],
         "filtered": [[8, 120], [5, 60], [0, 0]],
         "outer": [[[8, 12], [80, 120]], [[5, 6], [50, 60]], [[0, 0], [0, 0]]], "softmax": [[0.25], [0.75], [1]],
         "sum": [[3, 30], [5, 50]], "edges": [[9, 12], [0, 0]], "max": [[-1, -10], [-5, -50]],
@@ -168,6 +185,34 @@ def test_more_functions_of_a_small_graph_computed_by_hand(chosen):
     }  # fmt: skip
     for name, value in found.items():
         torch.testing.assert_close(value, torch.tensor(expected[name], dtype=torch.float32))
+
+
+@each_backend
+def test_what_depends_on_a_length_is_computed_once_and_shared(chosen):
+    batch = batch_of([2, 1], [(1, 0), (1, 0), (0, 1)])
+    batch = replace(batch, distance=torch.tensor([2.0, 3.0, 2.0]), length_of=torch.tensor([1, 0, 1]), n_lengths=2)
+    x, y = torch.tensor([[1.0], [2.0], [5.0]]), torch.tensor([[10.0], [20.0], [50.0]])
+    with backend(chosen):
+        assert batch.lengths.tolist() == [3.0, 2.0]
+        parts = add_parts(batch, x, y, torch.tensor([[100.0], [200.0]]))
+        assert parts.tolist() == [[212.0], [112.0], [221.0]]
+        assert from_lengths(batch, torch.tensor([[7.0], [8.0]])).tolist() == [[8.0], [7.0], [8.0]]
+        assert sum_by_length(batch, torch.tensor([[1.0], [2.0], [4.0]])).tolist() == [[2.0], [5.0]]
+
+
+def test_an_edge_and_its_reverse_of_one_length_share_their_pairs():
+    batch = batch_of([2, 1], [(1, 0), (1, 0), (0, 1)])
+    batch = replace(batch, length_of=torch.tensor([1, 0, 1]), n_lengths=2)
+    # Atom 0 with both lengths, atom 1 with both; lengths are counted behind the three atoms.
+    assert batch.pairs.terms.tolist() == [[0, 3], [0, 4], [1, 3], [1, 4]]
+    assert batch.pairs.receiver.tolist() == [1, 0, 3] and batch.pairs.sender.tolist() == [3, 2, 1]
+    # softplus(log(exp(s) - 1)) = s: states are chosen, then weighted by hand.
+    state = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]])
+    alpha = torch.tensor([[1.0, 0.0], [0.5, 2.0], [1.0, 1.0]])
+    expected = [[(7 + 0.5 * 5 + 2 * 6) / 2], [(3 + 4) / 2], [0.0]]
+    torch.testing.assert_close(attend(batch, alpha, state), torch.tensor(expected))
+    zero = torch.zeros(3, 1), torch.log(torch.expm1(torch.tensor([[1.0], [2.0]])))
+    torch.testing.assert_close(pair_states(batch, *zero), torch.tensor([[1.0], [2.0], [1.0], [2.0]]))
 
 
 @each_backend
