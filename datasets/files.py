@@ -10,14 +10,16 @@ import lzma
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import joblib
 import numpy as np
 
 from datasets.crystals import Cell, cell_of_atoms, cell_of_structure
 from datasets.errors import InputError
+from datasets.parallel import on_every_core
 from datasets.structure_dicts import STRUCTURES, cell_of_dict
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ TEXTS = {
 
 PACKED: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 POOL_ABOVE = 500
-CHUNK = 64
+CHUNK = 16
 HEAVIEST = 118
 FLATTEST = 1e-8
 SMALLEST = 1e-6
@@ -119,7 +121,7 @@ def reason_of(error: Exception) -> str:
 
 
 def read_many(paths: Sequence[str | Path], names: Sequence[str] | None = None) -> list[Cell]:
-    """Read many structure files, in order; above `POOL_ABOVE` of them in a pool of processes.
+    """Read many structure files, in order; above `POOL_ABOVE` of them on every core.
 
     Args:
         paths: the files.
@@ -144,19 +146,23 @@ def read_each(paths: Sequence[str | Path], names: Sequence[str] | None = None) -
 def cells_of(
     read: Callable[[Any, str], Cell], sources: Sequence[Any], names: Sequence[str], pool_above: float = POOL_ABOVE
 ) -> list[Cell | InputError]:
-    """`read(source, name)` of each, in order, or its InputError; above `pool_above` of them in a pool of processes."""
+    """`read(source, name)` of each, in order, or its InputError; above `pool_above` of them on every core."""
     pairs = list(zip(sources, names, strict=True))
+    work = partial(_cells_or_errors, read)
     if len(pairs) <= pool_above:
-        return [_cell_or_error(read, source, name) for source, name in pairs]
-    jobs = (joblib.delayed(_cell_or_error)(read, source, name) for source, name in pairs)
-    return joblib.Parallel(n_jobs=joblib.cpu_count(), batch_size=CHUNK)(jobs)
+        return work(pairs)
+    chunks = [pairs[i : i + CHUNK] for i in range(0, len(pairs), CHUNK)]
+    return list(chain.from_iterable(on_every_core(work, chunks)))
 
 
-def _cell_or_error(read: Callable[[Any, str], Cell], source: Any, name: str) -> Cell | InputError:
-    try:
-        return read(source, name)
-    except InputError as error:
-        return error
+def _cells_or_errors(read: Callable[[Any, str], Cell], pairs: Sequence[tuple[Any, str]]) -> list[Cell | InputError]:
+    cells: list[Cell | InputError] = []
+    for source, name in pairs:
+        try:
+            cells.append(read(source, name))
+        except InputError as error:
+            cells.append(error)
+    return cells
 
 
 def checked(cell: Cell, name: str) -> Cell:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -22,7 +21,8 @@ from torch import Tensor, nn
 from datasets.crystals import Crystals
 from datasets.errors import InputError
 from models.contract import Fitted, Model, ModelSpec, OnEpoch
-from models.soap_descriptor import SoapSettings, SoapTable, as_arrays, as_matrix, descriptor, soap_table
+from models.rbf import fit_svr
+from models.soap_descriptor import SoapSettings, SoapTable, as_arrays, as_matrix, columns_of, soap_table
 from models.training import Cut, Recipe, ScaledNetwork, predict_rows, train_network
 
 CHUNK = 1000
@@ -54,12 +54,7 @@ class SoapModel(Model[S, SoapTable]):
     def _features(self, inputs: SoapTable) -> sp.csr_array:
         """(n, F) float32 descriptors in the columns of the fitted species."""
         self._require_species(inputs.crystals)
-        return inputs.matrix[:, self._columns()]
-
-    def _columns(self) -> np.ndarray:
-        locate, species = descriptor(self.settings).get_location, self.species.tolist()
-        blocks = [locate(pair) for pair in combinations_with_replacement(species, 2)]
-        return np.concatenate([np.arange(block.start, block.stop) for block in blocks])
+        return inputs.matrix[:, columns_of(self.species, self.settings)]
 
     def _require_species(self, crystals: Crystals) -> None:
         unknown = ~np.isin(crystals.atomic_numbers, self.species)
@@ -113,20 +108,19 @@ class SoapSVR(SoapModel[SoapSVRSettings]):
         seed: int,
         on_epoch: OnEpoch = lambda epoch: None,
     ) -> Fitted:
-        """Solve on the rows `train`; the validation rows are not used."""
-        from sklearn.svm import SVR
+        """Solve on the rows `train` as scikit-learn's SVR does; the validation rows are not used.
 
+        The kernel is held in memory, 8 n² bytes, where half of the memory available is enough for it (`models/rbf.py`).
+        """
         self.species = inputs.crystals.elements
         x = self._features(inputs)[train].astype(np.float64)
         variance = x.multiply(x).mean() - x.mean() ** 2 if self.settings.gamma == "scale" else 1.0
         gamma = 1 / (x.shape[1] * variance) if variance > 0 else 1.0
-        # The cache of kernel rows, in MB, changes the time alone.
-        svr = SVR(C=self.settings.penalty, epsilon=self.settings.epsilon, gamma=gamma, cache_size=1000)
-        svr.fit(x, targets[train])
+        support, dual, intercept = fit_svr(x, targets[train], self.settings.penalty, self.settings.epsilon, gamma)
         self.learnt = {
-            **as_arrays(x[svr.support_]),
-            "dual": sp.csr_array(svr.dual_coef_).toarray().ravel(),
-            "intercept": svr.intercept_,
+            **as_arrays(x[support]),
+            "dual": dual,
+            "intercept": intercept,
             "gamma": np.array([gamma]),
         }
         return Fitted()
@@ -231,7 +225,7 @@ class SoapMLP(SoapModel[SoapMLPSettings]):
         return predict_rows(self.network, self._cut(inputs), rows, self.settings.batch_size)
 
     def _build(self) -> Head:
-        head = Head(len(self._columns()), self.settings.hidden)
+        head = Head(len(columns_of(self.species, self.settings)), self.settings.hidden)
         self.network = ScaledNetwork(head).to(self.device)
         return head
 

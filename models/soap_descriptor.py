@@ -11,24 +11,28 @@ import hashlib
 import importlib.metadata
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import combinations_with_replacement
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import scipy.sparse as sp
 
 from datasets.cache import Arrays, cached
 from datasets.crystals import Crystals
 from datasets.errors import InputError
+from datasets.parallel import on_every_core
 from models.contract import Settings
 
 ELEMENTS = range(1, 119)
 """dscribe leaves the columns of absent elements at exactly zero, so one layout serves every set of crystals."""
 
-CHUNK = 1000
+CHUNK = 250
 """Crystals described in one go."""
+
+POOL_FROM = 4000
+"""Crystals for which it pays to start processes, each of which takes seconds to import dscribe."""
 
 
 @dataclass(frozen=True)
@@ -47,35 +51,51 @@ class SoapSettings(Settings):
             )
 
 
-@lru_cache
-def descriptor(settings: SoapSettings) -> Any:
-    """The dscribe object over all elements."""
+@lru_cache(maxsize=256)
+def descriptor(settings: SoapSettings, n_species: int = len(ELEMENTS)) -> Any:
+    """The dscribe object over the elements 1 to `n_species`; by default over all."""
     from dscribe.descriptors import SOAP  # takes 2 s, so only where it is used
 
     r_cut, n_max, l_max = settings.r_cut, settings.n_max, settings.l_max
-    return SOAP(r_cut=r_cut, n_max=n_max, l_max=l_max, average="inner", periodic=True, species=ELEMENTS)
+    return SOAP(r_cut=r_cut, n_max=n_max, l_max=l_max, average="inner", periodic=True, species=ELEMENTS[:n_species])
 
 
 def describe(crystals: Crystals, settings: SoapSettings) -> sp.csr_array:
-    """(n, every pair of elements) float32 descriptors; a crystal of k elements fills only k (k + 1) / 2 blocks."""
-    soap = descriptor(settings)
-    rows = [sp.csr_array((0, soap.get_number_of_features()), dtype=np.float32)]
+    """(n, every pair of elements) float32 descriptors; a crystal of k elements fills only k (k + 1) / 2 blocks.
+
+    To dscribe an element is a label, so those of a crystal become 1 to k, in order: it then computes these blocks alone,
+    to the last bit what it finds in a row over all elements, most of which it would fill with zeros.
+    """
+    rows, columns = [np.empty(0, dtype=np.float32)], [np.empty(0, dtype=np.int32)]
     for row in range(len(crystals)):
         atoms = crystals.to_atoms(row)
         # dscribe misses neighbours of a periodic atom that stands far outside its cell.
         atoms.wrap()
-        vector = soap.create_single(atoms).astype(np.float32)
+        species, labels = np.unique(atoms.numbers, return_inverse=True)
+        atoms.numbers = labels + 1
+        vector = descriptor(settings, len(species)).create_single(atoms).astype(np.float32)
         if not np.isfinite(vector).all():
             raise InputError(f"crystal '{crystals.ids[row]}': its SOAP descriptor is not finite; remove the crystal")
-        rows.append(sp.csr_array(vector[None]))
-    return sp.vstack(rows, "csr")
+        rows.append(vector)
+        columns.append(columns_of(species, settings))
+    starts = np.cumsum([len(vector) for vector in rows], dtype=np.int32)
+    parts = (np.concatenate(rows), np.concatenate(columns), starts)
+    matrix = sp.csr_array(parts, shape=(len(crystals), descriptor(settings).get_number_of_features()))
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def columns_of(species: np.ndarray, settings: SoapSettings) -> np.ndarray:
+    """Where the blocks of all pairs of `species`, atomic numbers in rising order, lie in a row over all elements."""
+    locate = descriptor(settings).get_location
+    blocks = [locate(pair) for pair in combinations_with_replacement(species.tolist(), 2)]
+    return np.concatenate([np.arange(block.start, block.stop, dtype=np.int32) for block in blocks])
 
 
 def _describe_all(crystals: Crystals, settings: SoapSettings) -> Arrays:
     chunks = [crystals.take(np.arange(i, min(i + CHUNK, len(crystals)))) for i in range(0, len(crystals), CHUNK)]
-    # A process takes seconds to import dscribe, so a pool is for many chunks.
-    processes = min(joblib.cpu_count(), len(chunks) // 4) or 1
-    found = joblib.Parallel(n_jobs=processes)(joblib.delayed(describe)(chunk, settings) for chunk in chunks)
+    work = partial(describe, settings=settings)
+    found = on_every_core(work, chunks) if len(crystals) >= POOL_FROM else map(work, chunks)
     return as_arrays(sp.vstack([describe(crystals.take([]), settings), *found], "csr"))
 
 

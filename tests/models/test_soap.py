@@ -1,17 +1,20 @@
 """SOAP baselines: the descriptor keeps the symmetries of a crystal, the two models learn, store and refuse."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from ase import Atoms
 from ase.build import bulk, molecule
 from scipy.spatial.transform import Rotation
 
 from datasets.crystals import Crystals
 from datasets.errors import InputError
-from models import registry
+from models import rbf, registry, soap_descriptor
 from models.contract import Model
 from models.soap import SoapMLP, SoapMLPSettings, SoapSVR, SoapSVRSettings
-from models.soap_descriptor import SoapSettings, describe
+from models.soap_descriptor import SoapSettings, columns_of, describe, descriptor
 
 PAIRS = [("Na", "Cl"), ("Na", "Br"), ("K", "Cl"), ("K", "Br"), ("Li", "F"), ("Li", "Cl")]
 
@@ -138,6 +141,28 @@ def test_columns_are_those_of_dscribe_over_the_elements_of_the_set(salts):
     np.testing.assert_allclose(model._features(inputs).toarray(), theirs, rtol=1e-6, atol=1e-30)
 
 
+@pytest.mark.parametrize("settings", [SoapSettings(), SoapSettings(r_cut=3.0, n_max=3, l_max=4)])
+def test_descriptor_of_a_crystal_s_own_elements_is_dscribe_s_over_all_to_the_bit(settings):
+    water = molecule("H2O")
+    atoms = [oblique(), oblique((1, 0, 1)), bulk("CsCl", "cesiumchloride", 4.1), Atoms("Ar"), water, bulk("Og", "fcc", 4.0)]
+    crystals = Crystals.from_atoms([str(i) for i in range(len(atoms))], atoms)
+    over_all = descriptor(settings)
+    theirs = [crystals.to_atoms(row) for row in range(len(atoms))]
+    for one in theirs:
+        one.wrap()
+    expected = np.array([over_all.create_single(one) for one in theirs], dtype=np.float32)
+    np.testing.assert_array_equal(describe(crystals, settings).toarray(), expected)
+
+
+def test_many_crystals_are_described_on_every_core_as_on_one(salts, monkeypatch):
+    crystals, _ = salts
+    alone = describe(crystals, SoapSettings())
+    monkeypatch.setattr(soap_descriptor, "POOL_FROM", 1)
+    monkeypatch.setattr(soap_descriptor, "CHUNK", 40)
+    table = small("soap-svr").prepare(crystals)
+    assert (table.matrix != alone).nnz == 0
+
+
 def test_second_prepare_reads_the_cache(salts, cache, monkeypatch):
     crystals, _ = salts
     first = small("soap-svr").prepare(crystals)
@@ -160,6 +185,43 @@ def test_svr_predicts_as_scikit_learn(salts, gamma):
     reference = SVR(gamma=gamma).fit(x[train], targets[train])
     np.testing.assert_allclose(model.predict(inputs, test), reference.predict(x[test]), rtol=0, atol=1e-9)
     assert model.n_parameters == len(reference.support_) + 1
+
+
+def features(salts) -> tuple[sp.csr_array, np.ndarray]:
+    """Every crystal twice, with another target: libsvm's steps depend on what it makes of equal rows."""
+    crystals, targets = salts
+    twice = np.tile(np.arange(len(crystals)), 2)
+    matrix = small("soap-svr").prepare(crystals).matrix[:, columns_of(crystals.elements, SoapSettings())]
+    return matrix[twice].astype(np.float64), targets[twice] + np.linspace(0, 0.3, len(twice))
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_support_vectors_are_those_of_scikit_learn_to_the_bit(salts, monkeypatch, fits):
+    from sklearn.svm import SVR
+
+    monkeypatch.setattr(rbf, "fits_in_memory", lambda n: fits)
+    x, y = features(salts)
+    support, dual, intercept = rbf.fit_svr(x, y, penalty=2.0, epsilon=0.05, gamma=0.02)
+    reference = SVR(C=2.0, epsilon=0.05, gamma=0.02).fit(x, y)
+    np.testing.assert_array_equal(support, reference.support_)
+    np.testing.assert_array_equal(dual, reference.dual_coef_.toarray()[0])
+    np.testing.assert_array_equal(intercept, reference.intercept_)
+
+
+def test_kernel_is_symmetric_and_exactly_one_for_equal_crystals(salts, monkeypatch):
+    from sklearn.metrics.pairwise import rbf_kernel
+
+    monkeypatch.setattr(rbf, "ROWS", 70)
+    x, _ = features(salts)
+    kernel, n = rbf.kernel_matrix(x, 0.02), len(PAIRS) * 25
+    np.testing.assert_allclose(kernel, rbf_kernel(x, gamma=0.02), rtol=1e-12)
+    np.testing.assert_array_equal(kernel, kernel.T)
+    assert (np.diag(kernel) == 1).all() and (np.diag(kernel, n) == 1).all()
+
+
+def test_a_kernel_may_take_half_of_the_memory_available(monkeypatch):
+    monkeypatch.setattr(rbf.psutil, "virtual_memory", lambda: SimpleNamespace(available=2 * 8 * 1000**2))
+    assert rbf.fits_in_memory(1000) and not rbf.fits_in_memory(1001)
 
 
 def test_svr_of_a_target_within_epsilon_is_a_constant(salts):

@@ -1,0 +1,44 @@
+"""Work on every core comes back in order, with its errors, and leaves nothing running."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import joblib
+import pytest
+
+from datasets.parallel import on_every_core
+
+
+def square_and_process(x: int) -> tuple[int, int]:
+    time.sleep(0.05)
+    return x * x, os.getpid()
+
+
+def reciprocal(x: int) -> float:
+    return 1 / x
+
+
+def test_results_come_in_order_from_this_process_and_others(monkeypatch):
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+    found = on_every_core(square_and_process, range(100))
+    assert [square for square, _ in found] == [x * x for x in range(100)]
+    processes = [process for _, process in found]
+    assert processes[-1] == os.getpid() and processes[0] != os.getpid()
+    assert len(set(processes)) == 2
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+@pytest.mark.parametrize("bad", [0, 19])
+def test_an_error_is_raised_wherever_it_happens(monkeypatch, cores, bad):
+    monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
+    with pytest.raises(ZeroDivisionError):
+        on_every_core(reciprocal, [x - bad for x in range(20)])
+    assert on_every_core(reciprocal, [1, 2]) == [1, 0.5]
+
+
+@pytest.mark.parametrize("cores", [1, 3])
+def test_nothing_to_do_is_done(monkeypatch, cores):
+    monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
+    assert on_every_core(reciprocal, []) == []
