@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import metadata
 from typing import Any, Literal, TypeVar
@@ -31,7 +31,7 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     versions = machine.versions()
     with suppress(metadata.PackageNotFoundError):  # only a baseline needs it
         versions = versions | {"torch-geometric": metadata.version("torch-geometric")}
-    machine_info["benchmark"] = {**here.model_dump(), "versions": versions}
+    machine_info["benchmark"] = {"machine": here.model_dump(), "versions": versions}
 
 
 @pytest.fixture
@@ -57,6 +57,15 @@ def measure(benchmark) -> Callable[..., Any]:
         return benchmark.pedantic(call, rounds=rounds, warmup_rounds=warmup)
 
     return call_and_measure
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As a worker of a run has it, where there is a worker for each core."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
