@@ -57,7 +57,8 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Compare what was measured with what was measured before; exit code 1 where one of ours grew too much."""
-    from benchmark.performance import compare, parse_thresholds, read_session
+    from benchmark.performance import read_session
+    from benchmark.regressions import compare, parse_thresholds
     from benchmark.render.performance import comparison_table
 
     if benchmarks is None:

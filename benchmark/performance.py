@@ -1,10 +1,8 @@
-"""What pytest-benchmark measured in tests/benchmarks: ratios, floors, exponents, and comparisons of two files."""
+"""What pytest-benchmark measured in tests/benchmarks: its files, and their ratios, floors and exponents."""
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +17,9 @@ from datasets.errors import InputError
 
 FEWEST_SIZES = 3
 """An exponent is fitted from this many sizes on."""
+
+
+Group = tuple[str, str]
 
 
 class Read(BaseModel):
@@ -69,6 +70,11 @@ class Measurement(Read):
     def topic(self) -> str:
         """`graphs` for `tests/benchmarks/test_graphs.py::test_search[1]`."""
         return Path(self.fullname.partition("::")[0]).stem.removeprefix("test_").replace("_", " ")
+
+    @property
+    def where(self) -> Group:
+        """Topic and group."""
+        return self.topic, self.group or ""
 
     @property
     def what(self) -> str:
@@ -186,6 +192,11 @@ class Scaling:
     measurements: tuple[Measurement, ...]
 
     @property
+    def what(self) -> str:
+        """`prediction` for `scaling of prediction`."""
+        return self.group.removeprefix("scaling of ")
+
+    @property
     def crystals(self) -> np.ndarray:
         """(sizes,)."""
         return np.array([m.extra_info.crystals for m in self.measurements], dtype=float)
@@ -224,35 +235,43 @@ def exponent(n: np.ndarray, y: np.ndarray) -> Exponent:
 
 @dataclass(frozen=True)
 class Performance:
-    """The sessions of one machine; a group measured again in a later one stands for the earlier."""
+    """The sessions of one machine; a benchmark measured again in a later one stands for the earlier."""
 
     sessions: tuple[Session, ...]
 
     def __post_init__(self) -> None:
         require_one_machine(self.sessions)
+        self.baselines  # noqa: B018 -- raises where a group has two
         for what in ("bytes", "flops"):
             if not any(getattr(m.extra_info, what) for m in self.of_role("ceiling")):
                 raise InputError(
                     f"no ceiling of the machine in {what}, so there are no floors; measure tests/benchmarks/test_machine.py too"
                 )
-        for (topic, group), measurements in self.groups.items():
-            if sum(m.extra_info.role == "baseline" for m in measurements) > 1:
-                raise InputError(f"{topic}, group '{group}': two baselines; a ratio needs one")
 
     @cached_property
-    def groups(self) -> dict[tuple[str, str], tuple[Measurement, ...]]:
-        """The measurements of each topic and group."""
-        found: dict[tuple[str, str], tuple[Measurement, ...]] = {}
+    def baselines(self) -> list[dict[Group, Measurement]]:
+        """Of each session, by topic and group: a ratio is of two times of one run."""
+        found: list[dict[Group, Measurement]] = []
         for session in self.sessions:
-            here = defaultdict(list)
-            for measurement in session.benchmarks:
-                here[measurement.topic, measurement.group or ""].append(measurement)
-            found |= {key: tuple(measurements) for key, measurements in here.items()}
+            here: dict[Group, Measurement] = {}
+            for m in session.benchmarks:
+                if m.extra_info.role == "baseline" and here.setdefault(m.where, m) is not m:
+                    raise InputError(f"{m.topic}, group '{m.group}': two baselines; a ratio needs one")
+            found.append(here)
+        return found
+
+    @cached_property
+    def groups(self) -> dict[Group, list[tuple[int, Measurement]]]:
+        """The measurements of each topic and group, with the numbers of their sessions."""
+        latest = {m.fullname: (number, m) for number, session in enumerate(self.sessions) for m in session.benchmarks}
+        found: dict[Group, list[tuple[int, Measurement]]] = {}
+        for number, measurement in latest.values():
+            found.setdefault(measurement.where, []).append((number, measurement))
         return found
 
     def of_role(self, role: str) -> list[Measurement]:
         """Every measurement of that role."""
-        return [m for group in self.groups.values() for m in group if m.extra_info.role == role]
+        return [m for group in self.groups.values() for _, m in group if m.extra_info.role == role]
 
     @cached_property
     def ceilings(self) -> Ceilings:
@@ -273,7 +292,7 @@ class Performance:
         """The groups of ours with several sizes."""
         found = []
         for (_, group), measurements in self.groups.items():
-            sized = {m.extra_info.crystals: m for m in measurements if m.extra_info.role == "ours" and m.extra_info.crystals}
+            sized = {m.extra_info.crystals: m for _, m in measurements if m.extra_info.role == "ours" and m.extra_info.crystals}
             if len(sized) >= FEWEST_SIZES:
                 found.append(Scaling(group, tuple(sized[n] for n in sorted(sized))))
         return found
@@ -284,91 +303,11 @@ class Performance:
         found: dict[str, dict[str, list[Row]]] = {}
         scaled = {scaling.group for scaling in self.scalings}
         for (topic, group), measurements in self.groups.items():
-            baseline = next((m for m in measurements if m.extra_info.role == "baseline"), None)
-            ours = [m for m in measurements if m.extra_info.role == "ours"]
-            if ours and group not in scaled:
-                rows = [Row(m, baseline, self.floor(m.extra_info)) for m in ours]
+            rows = [
+                Row(m, self.baselines[number].get(m.where), self.floor(m.extra_info))
+                for number, m in measurements
+                if m.extra_info.role == "ours"
+            ]
+            if rows and group not in scaled:
                 found.setdefault(topic, {})[group] = rows
         return found
-
-
-# -- two files --------------------------------------------------------------------------------------
-
-STATISTICS = ("median", "min", "mean", "peak_bytes")
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """By what share a statistic may grow."""
-
-    statistic: str
-    share: float
-
-    def of(self, measurement: Measurement) -> float | None:
-        """The statistic; None where it was not measured."""
-        if self.statistic == "peak_bytes":
-            return measurement.extra_info.peak_bytes
-        return float(getattr(measurement.stats, self.statistic))
-
-
-@dataclass(frozen=True)
-class Change:
-    """A statistic of one benchmark in two files. Only ours can cross a threshold: the rest tells how quiet it was."""
-
-    benchmark: str
-    role: str
-    statistic: str
-    old: float
-    new: float
-    crossed: bool
-
-    @property
-    def change(self) -> float:
-        """Relative: 0.1 is a tenth more."""
-        return self.new / self.old - 1
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What both files have, and what only one has."""
-
-    changes: tuple[Change, ...]
-    only_old: tuple[str, ...]
-    only_new: tuple[str, ...]
-
-
-def parse_thresholds(text: str) -> tuple[Threshold, ...]:
-    """`median:10%,peak_bytes:5%`. Raises InputError where it is something else."""
-    found = []
-    for part in text.split(","):
-        matched = re.fullmatch(rf"({'|'.join(STATISTICS)}):(\d+(?:\.\d+)?)%", part.strip())
-        if not matched:
-            raise InputError(
-                f"threshold '{part.strip()[:40]}': write a statistic, a colon and per cent, such as median:10%; "
-                f"statistics: {', '.join(STATISTICS)}"
-            )
-        found.append(Threshold(matched[1], float(matched[2]) / 100))
-    return tuple(found)
-
-
-def compare(old: Session, new: Session, thresholds: Sequence[Threshold]) -> Comparison:
-    """Every benchmark that both sessions have.
-
-    Raises:
-        InputError: they are of different machines, or share nothing that a threshold is about.
-    """
-    require_one_machine((old, new))
-    before, after = ({m.fullname: m for m in session.benchmarks} for session in (old, new))
-    changes = []
-    for threshold in thresholds:
-        found = [
-            Change(m.fullname.rpartition("/")[2], m.extra_info.role, threshold.statistic, was, now, crossed=(
-                m.extra_info.role == "ours" and now > was * (1 + threshold.share)
-            ))
-            for name, m in after.items()
-            if name in before and (was := threshold.of(before[name])) and (now := threshold.of(m))
-        ]  # fmt: skip
-        if not any(change.role == "ours" for change in found):
-            raise InputError(f"no benchmark of ours has {threshold.statistic} in both files, so there is nothing to compare")
-        changes += found
-    return Comparison(tuple(changes), tuple(sorted(before.keys() - after)), tuple(sorted(after.keys() - before)))

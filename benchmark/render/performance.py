@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from scipy.stats import gmean
 from tabulate import tabulate
 
-from benchmark.performance import Comparison, Exponent, Extra, Measurement, Performance, Row, Scaling
+from benchmark.performance import Exponent, Extra, Measurement, Performance, Row, Scaling
+from benchmark.regressions import Comparison
 from benchmark.render.health_figures import png
 from benchmark.render.markdown import escape
 from benchmark.store import write_atomically
@@ -26,8 +27,8 @@ MARKERS = "osD^vP"
 
 READING = (
     "Medians over the rounds; every ratio is of two times of one run. A floor is the time that the bytes which a call must "
-    "read and write, or the operations which it must do, take at the best rate that this machine reached; nothing can be "
-    "faster."
+    "read and write, or the operations which it must do, take at the best rate that this machine reached on data far larger "
+    "than its caches."
 )
 SCALING = (
     "Exponents are least squares of the logarithms, ± their standard error; 1 is linear. Each size has a process of its own. "
@@ -72,7 +73,7 @@ def page_text(performance: Performance, notes: str, image: str) -> str:
             parts += [f"### {escape(group)}", _table(header, [_row(row) for row in rows])]
     if performance.scalings:
         parts += ["## Scaling", SCALING, _exponents(performance.scalings), f"![Time and memory against crystals]({image})"]
-        parts += [f"### {escape(s.group)}\n\n{_sizes(s)}" for s in performance.scalings]
+        parts += [f"### {heading(s.what)}\n\n{_sizes(s)}" for s in performance.scalings]
     return "\n\n".join([*parts, *([notes] if notes else [])]) + "\n"
 
 
@@ -155,7 +156,7 @@ def _value(name: str, value: Any) -> str:
 
 def _exponents(scalings: list[Scaling]) -> str:
     rows = [
-        [s.group, f"{s.crystals[0]:,.0f} – {s.crystals[-1]:,.0f}", _power(s.time_exponent), _power(s.memory_exponent)]
+        [s.what, f"{s.crystals[0]:,.0f} – {s.crystals[-1]:,.0f}", _power(s.time_exponent), _power(s.memory_exponent)]
         for s in scalings
     ]
     return _table(["what", "crystals", "exponent of the time", "exponent of the memory"], rows)
@@ -194,7 +195,7 @@ def figure(scalings: list[Scaling]) -> Figure:
             y, fitted = getattr(scaling, values) / (1e9 if ax is right else 1), getattr(scaling, power)
             if fitted is None:
                 continue
-            label = f"{scaling.group.removeprefix('scaling of ')}: {fitted.value:.2f} ± {fitted.error:.2f}"
+            label = f"{scaling.what}: {fitted.value:.2f} ± {fitted.error:.2f}"
             color, marker = COLORS[index % len(COLORS)], MARKERS[index % len(MARKERS)]
             ax.loglog(scaling.crystals, y, marker, color=color, label=label)
             # The line of least squares goes through the mean of the logarithms.

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.performance import Performance, compare, exponent, parse_thresholds, read_session
+from benchmark.performance import Performance, exponent, read_session
+from benchmark.regressions import compare, parse_thresholds
 from benchmark.render.performance import duration, more, size
 from datasets.errors import InputError
 from tests.benchmark.test_cli import one_line_error
@@ -122,11 +123,14 @@ def test_two_sizes_give_no_exponent(write):
     assert len(performance.topics["scaling"]["scaling of x"]) == 2
 
 
-def test_a_group_that_a_later_file_measured_again_stands_for_the_earlier(graphs, write):
-    later = write("later.json", [measured("test_graphs", "test_search[2]", 0.05, group="graphs of 10")])
-    (row,) = Performance((read_session(graphs), read_session(later))).topics["graphs"]["graphs of 10"]
-    # The baseline was not measured in the run of this time.
-    assert (row.ours.stats.median, row.ratio) == (0.05, None)
+def test_what_a_later_file_measured_again_stands_for_the_earlier_and_takes_its_ratio_from_its_own_run(graphs, write):
+    again = measured("test_graphs", "test_search[2]", 0.05, group="graphs of 10")
+    one, two = Performance((read_session(graphs), read_session(write("a.json", [again])))).topics["graphs"]["graphs of 10"]
+    assert (one.ratio, two.ours.stats.median, two.ratio) == (pytest.approx(30), 0.05, None)
+    slower = measured("test_graphs", "test_lists", 9.0, "baseline", "graphs of 10")
+    later = write("b.json", [again, slower])
+    one, two = Performance((read_session(graphs), read_session(later))).topics["graphs"]["graphs of 10"]
+    assert (one.ratio, two.ratio) == pytest.approx((30, 180))
 
 
 # -- the page ---------------------------------------------------------------------------------------
