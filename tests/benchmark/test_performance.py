@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmark.machine import cores
 from benchmark.performance import Performance, exponent, read_session
 from benchmark.regressions import compare, parse_thresholds
 from benchmark.render.performance import duration, more, size
 from datasets.errors import InputError
+from tests.benchmark.conftest import environment
 from tests.benchmark.test_cli import one_line_error
 
 MACHINE = {
@@ -201,6 +205,26 @@ def test_files_of_different_machines_are_not_mixed(benchmark_command, graphs, wr
     for arguments in (("performance", graphs, other), ("check", "--benchmarks", graphs, other)):
         error = one_line_error(benchmark_command(*arguments))
         assert "different machines: p, s, 2 cores, 2 threads, cpu; p, s, 4 cores, 2 threads, cpu" in error
+
+
+MEASURED_HERE = """
+def test_fast(measure):
+    assert measure("ours", lambda: sum(range(1000)), rounds=3, floor_bytes=8, crystals=7, what="sum") == 499500
+"""
+
+
+def test_what_pytest_benchmark_writes_is_what_is_read(tmp_path):
+    (tmp_path / "test_quick.py").write_text(MEASURED_HERE)
+    command = [sys.executable, "-m", "pytest", "-p", "tests.benchmarks.conftest", "--rootdir", tmp_path, tmp_path]
+    measuring = ("--benchmark-only", "--benchmark-json", tmp_path / "out.json")
+    done = subprocess.run([*command, *measuring], env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    session = read_session(tmp_path / "out.json")
+    (found,) = session.benchmarks
+    assert (found.topic, found.what, found.extra_info.role, found.stats.rounds) == ("quick", "fast", "ours", 3)
+    assert (found.extra_info.floor_bytes, found.extra_info.crystals, found.extra_info.model_extra["what"]) == (8, 7, "sum")
+    assert session.machine_info.benchmark.machine.cores == cores()
+    assert "torch" in session.machine_info.benchmark.versions
 
 
 # -- check ------------------------------------------------------------------------------------------
