@@ -70,17 +70,17 @@ def page_text(performance: Performance, notes: str, image: str) -> str:
     for topic, groups in performance.topics.items():
         parts.append(f"## {heading(topic)}")
         for group, rows in groups.items():
-            parts += [f"### {escape(group)}", _table(header, [_row(row) for row in rows])]
+            parts += [f"### {heading(group)}", _table(header, [_row(row) for row in rows])]
     if performance.scalings:
         parts += ["## Scaling", SCALING, _exponents(performance.scalings), f"![Time and memory against crystals]({image})"]
         parts += [f"### {heading(s.what)}\n\n{_sizes(s)}" for s in performance.scalings]
     return "\n\n".join([*parts, *([notes] if notes else [])]) + "\n"
 
 
-def heading(topic: str) -> str:
-    """A topic as a heading."""
-    words = [ACRONYMS.get(word, word) for word in topic.split()]
-    return escape(" ".join([words[0][:1].upper() + words[0][1:], *words[1:]]))
+def heading(name: str) -> str:
+    """A topic or a group as a heading."""
+    text = " ".join(ACRONYMS.get(word, word) for word in name.split())
+    return escape(text[:1].upper() + text[1:])
 
 
 def _provenance(performance: Performance) -> Iterator[str]:
@@ -100,7 +100,10 @@ def _provenance(performance: Performance) -> Iterator[str]:
 
 
 def _table(header: list[str], rows: list[list[str]]) -> str:
-    return tabulate([[escape(cell) for cell in row] for row in rows], header, tablefmt="github", disable_numparse=True)
+    """Without the columns that no row has anything in."""
+    used = [column for column in range(len(header)) if any(row[column] for row in rows)]
+    cells = [[escape(row[column]) for column in used] for row in rows]
+    return tabulate(cells, [header[column] for column in used], tablefmt="github", disable_numparse=True)
 
 
 def _ceiling(measured: Measurement) -> list[str]:
@@ -127,16 +130,11 @@ def _row(row: Row) -> list[str]:
 
 
 def more(extra: Extra) -> str:
-    """What else the test said of its call, with units by the end of the names: `_bytes`, `_s`, `_fraction`."""
+    """What else the test said of its call; `_bytes`, `_s` and `_fraction` at the end of a name are its unit."""
     known = {"crystals": extra.crystals, "peak_bytes": extra.peak_bytes}
     found = {name: value for name, value in known.items() if value is not None} | (extra.model_extra or {})
-    return ", ".join(f"{_name(name)} {_value(name, value)}" for name, value in found.items())
-
-
-def _name(name: str) -> str:
-    for unit in ("_bytes", "_fraction", "_s"):
-        name = name.removesuffix(unit)
-    return name.replace("_", " ")
+    named = {name.removesuffix("_bytes").removesuffix("_s").replace("_", " "): _value(name, v) for name, v in found.items()}
+    return ", ".join(f"{name} {value}" for name, value in named.items())
 
 
 def _value(name: str, value: Any) -> str:

@@ -152,7 +152,7 @@ def test_the_page_has_rows_scaling_provenance_and_the_notes_as_they_stand(benchm
     assert "| search, 2 | 100 ms | 5 | 6 s (lists) | 60 × | 40 ×, met | 50 ms | 50.0% |" in squeezed
     assert "| 30 × | 40 ×, not met | 10 ms | 5.0% | crystals 10 |" in squeezed
     assert "## SOAP" in page
-    assert "peak 3 MB, overhead 3.1%, note why" in page
+    assert "peak 3 MB, overhead fraction 3.1%, note why" in page
     assert "scaling of graphs" not in page.split("## Scaling")[0]
     assert "| 100 – 10,000 | 1.000 ± 0.000 | 1.000 ± 0.000 |" in squeezed
     assert "10 GB/s" in page and "100 GFLOP/s" in page
@@ -324,4 +324,4 @@ def test_numbers_have_units_of_their_size():
 
 def test_what_a_test_said_is_shown_by_the_end_of_its_name(graphs):
     extra = read_session(graphs).benchmarks[-1].extra_info
-    assert more(extra) == "peak 3 MB, overhead 3.1%, note why"
+    assert more(extra) == "peak 3 MB, overhead fraction 3.1%, note why"

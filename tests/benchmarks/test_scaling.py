@@ -21,7 +21,7 @@ import pytest
 from benchmark.run import SPINS
 from datasets.crystals import Crystals
 
-ROUNDS = {1_000: 5, 3_000: 3, 10_000: 3, 36_737: 2, 367_370: 1}
+ROUNDS = {1_000: 5, 3_000: 3, 10_000: 3, 36_737: 3, 367_370: 1}
 SIZES = [
     *(size for size in ROUNDS if size < 100_000),
     pytest.param(367_370, marks=[
