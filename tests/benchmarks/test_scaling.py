@@ -64,13 +64,18 @@ def sized(materials: Crystals, n: int) -> Crystals:
     rng = np.random.default_rng(0)
     if n <= len(materials):
         return materials.take(rng.permutation(len(materials))[:n])
-    many = materials.take(np.tile(np.arange(len(materials)), n // len(materials)))
-    ids = np.array([f"{row}" for row in range(n)], dtype=object)
+    times = n // len(materials)
+    ids = np.array([str(row) for row in range(n)], dtype=object)
+    coords = np.tile(materials.frac_coords, (times, 1))
     return Crystals(
-        ids, many.lattice, many.pbc, many.offsets, many.atomic_numbers,
-        many.frac_coords + rng.normal(0, JITTER, many.frac_coords.shape),
-        many.targets.set_axis(pd.Index(ids, name="material_id")),
-    )  # fmt: skip
+        ids=ids,
+        lattice=np.tile(materials.lattice, (times, 1, 1)),
+        pbc=np.tile(materials.pbc, (times, 1)),
+        offsets=np.concatenate([[0], np.cumsum(np.tile(materials.n_atoms, times))]),
+        atomic_numbers=np.tile(materials.atomic_numbers, times),
+        frac_coords=coords + rng.normal(0, JITTER, coords.shape),
+        targets=pd.concat([materials.targets] * times).set_axis(pd.Index(ids, name="material_id")),
+    )
 
 
 @pytest.fixture(scope="module")
