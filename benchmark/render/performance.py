@@ -32,7 +32,8 @@ READING = (
 )
 SCALING = (
     "Exponents are least squares of the logarithms, ± their standard error; 1 is linear. Each size has a process of its own. "
-    "The exponent of memory is that of what the process holds beyond its libraries; processes that it starts count."
+    "The exponent of memory is that of what the process holds beyond its libraries; processes that it starts count. What does "
+    "not grow with the set, a batch or the libraries of a worker, draws it below 1."
 )
 
 
