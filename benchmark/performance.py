@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from scipy.stats import linregress
 
 from benchmark.records import Machine
@@ -110,6 +110,17 @@ class Session(Read):
     commit_info: Commit
     datetime: str
     benchmarks: tuple[Measurement, ...] = Field(min_length=1)
+
+    @cached_property
+    def baselines(self) -> dict[Group, Measurement]:
+        """By topic and group: a ratio is of two times of one run."""
+        return {m.where: m for m in self.benchmarks if m.extra_info.role == "baseline"}
+
+    @model_validator(mode="after")
+    def _one_baseline_a_group(self) -> Session:
+        if len(self.baselines) < sum(m.extra_info.role == "baseline" for m in self.benchmarks):
+            raise ValueError("a group has two baselines, so that its ratios are of neither")
+        return self
 
     @property
     def place(self) -> str:
@@ -241,24 +252,11 @@ class Performance:
 
     def __post_init__(self) -> None:
         require_one_machine(self.sessions)
-        self.baselines  # noqa: B018 -- raises where a group has two
         for what in ("bytes", "flops"):
             if not any(getattr(m.extra_info, what) for m in self.of_role("ceiling")):
                 raise InputError(
                     f"no ceiling of the machine in {what}, so there are no floors; measure tests/benchmarks/test_machine.py too"
                 )
-
-    @cached_property
-    def baselines(self) -> list[dict[Group, Measurement]]:
-        """Of each session, by topic and group: a ratio is of two times of one run."""
-        found: list[dict[Group, Measurement]] = []
-        for session in self.sessions:
-            here: dict[Group, Measurement] = {}
-            for m in session.benchmarks:
-                if m.extra_info.role == "baseline" and here.setdefault(m.where, m) is not m:
-                    raise InputError(f"{m.topic}, group '{m.group}': two baselines; a ratio needs one")
-            found.append(here)
-        return found
 
     @cached_property
     def groups(self) -> dict[Group, list[tuple[int, Measurement]]]:
@@ -304,7 +302,7 @@ class Performance:
         scaled = {scaling.group for scaling in self.scalings}
         for (topic, group), measurements in self.groups.items():
             rows = [
-                Row(m, self.baselines[number].get(m.where), self.floor(m.extra_info))
+                Row(m, self.sessions[number].baselines.get(m.where), self.floor(m.extra_info))
                 for number, m in measurements
                 if m.extra_info.role == "ours"
             ]
