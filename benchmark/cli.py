@@ -14,6 +14,7 @@ from tabulate import tabulate
 from typer.exceptions import TyperException
 
 from benchmark.cli_datasets import app as datasets_app
+from benchmark.cli_performance import CHECK_EXAMPLE, PERFORMANCE_EXAMPLE, check, performance
 from benchmark.cli_predict import EXAMPLE, predict
 from datasets.errors import BenchmarkError, InputError
 
@@ -297,3 +298,5 @@ def models(
 
 
 app.command(epilog=EXAMPLE)(predict)
+app.command(epilog=PERFORMANCE_EXAMPLE)(performance)
+app.command(epilog=CHECK_EXAMPLE)(check)

@@ -27,13 +27,14 @@ BINS = 60
 def figures(health: DatasetHealth, crystals: Crystals) -> dict[str, bytes]:
     """Name → PNG: the targets' distributions, atoms a cell, the elements in the periodic table."""
     return {
-        "targets": _png(_targets(health, crystals)),
-        "atoms": _png(_atoms(crystals)),
-        "elements": _png(_elements(health)),
+        "targets": png(_targets(health, crystals)),
+        "atoms": png(_atoms(crystals)),
+        "elements": png(_elements(health)),
     }
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """The image of a figure."""
     buffer = io.BytesIO()
     # No software version in the file, so that another machine writes the same bytes where it draws the same.
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})

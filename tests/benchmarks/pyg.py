@@ -92,10 +92,9 @@ class CGCNN(nn.Module):
 
 def take_gates(conv: CGConv, linear: nn.Linear) -> None:
     """CGConv's two linear layers from our one."""
-    for half, target in zip(
-        zip(linear.weight.chunk(2), linear.bias.chunk(2), strict=True), (conv.lin_f, conv.lin_s), strict=True
-    ):
-        target.load_state_dict({"weight": half[0].detach(), "bias": half[1].detach()})
+    weights, biases = linear.weight.detach().chunk(2), linear.bias.detach().chunk(2)
+    for target, weight, bias in zip((conv.lin_f, conv.lin_s), weights, biases, strict=True):
+        target.load_state_dict({"weight": weight, "bias": bias})
 
 
 class CGCNNMDL(nn.Module):
