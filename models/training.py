@@ -60,11 +60,27 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "smooth-l1": F.smooth_l1_loss,
 }
 
-Cut = Callable[[Tensor], Any]
-"""Rows (B,) on the host → whatever the network takes."""
-
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Of glibc's malloc.h."""
+
+
+@cache
+def prepare_process() -> None:
+    """Set what the speed of this process depends on, once, before torch starts its threads.
+
+    Deep networks' gradients reach denormal numbers, with which a step takes twice as long: they become 0. Freed memory is
+    kept for the next tensors where the C library is glibc: by default each above 32 MB is mapped anew and zeroed by the
+    system, which takes four times as long as adding two.
+    """
+    torch.set_flush_denormal(True)
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, -1)
+
+
+Cut = Callable[[Tensor], Any]
+"""Rows (B,) on the host → whatever the network takes."""
 
 
 class ScaledNetwork(nn.Module):
@@ -75,6 +91,7 @@ class ScaledNetwork(nn.Module):
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
+        prepare_process()
         self.network = network
         self.register_buffer("mean", torch.zeros((), dtype=torch.float64))
         self.register_buffer("std", torch.ones((), dtype=torch.float64))
@@ -107,7 +124,6 @@ def train_network(
     Raises:
         TrainingDiverged: the loss is not finite, or the validation error never is.
     """
-    keep_freed_memory()
     network.fit_scaler(targets[train])
     device = network.mean.device
     scaled = torch.from_numpy((targets - network.mean.item()) / network.std.item()).float().to(device)
@@ -149,23 +165,10 @@ def train_network(
 
 def predict_rows(network: ScaledNetwork, cut: Cut, rows: np.ndarray, batch_size: int) -> np.ndarray:
     """(len(rows),) float64 predictions in eval mode."""
-    keep_freed_memory()
     network.eval()
     with torch.inference_mode():
         order = torch.from_numpy(np.array(rows, dtype=np.int64))
         return torch.cat([network(cut(chunk)) for chunk in order.split(batch_size)]).cpu().numpy()
-
-
-@cache
-def keep_freed_memory() -> None:
-    """Let the process keep freed memory for its next tensors, where the C library is glibc.
-
-    By default every tensor above 32 MB is mapped anew and zeroed by the system: four times the time of an addition.
-    """
-    with suppress(OSError, AttributeError):
-        libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_MAX, 0)
-        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def _batches(order: Tensor, size: int) -> list[Tensor]:

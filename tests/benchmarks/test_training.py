@@ -17,7 +17,7 @@ from datasets.crystals import Crystals
 from models.batch import GraphTable
 from models.graph_model import GraphModel
 from models.registry import get, registered
-from models.training import keep_freed_memory
+from models.training import prepare_process
 
 pytest.importorskip("torch_geometric", reason="the baseline: pip install -e '.[dev]'")
 
@@ -63,7 +63,7 @@ class Rivals:
 
 @cache
 def rivals(some: Crystals, case: Case) -> Rivals:
-    keep_freed_memory()  # the baseline gains by it too
+    prepare_process()  # the baseline gains by it too
     torch.manual_seed(0)
     spec = get(case.name)
     model = spec.model(replace(spec.settings("standard"), n_layers=case.layers))
