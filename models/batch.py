@@ -40,7 +40,12 @@ class Pairs:
     @cached_property
     def counts(self) -> Tensor:
         """(P,) int64 edges with the pair as their sender's."""
-        return torch.bincount(self.sender, minlength=len(self.terms))
+        return _counts(self.sender, len(self.terms))
+
+
+def unshared_pairs(ends: Tensor, lengths: Tensor) -> Pairs:
+    """A pair for each end (2E,), receivers before senders, with its length (2E,)."""
+    return Pairs(torch.stack([ends, lengths], dim=1), *torch.arange(len(ends), device=ends.device).chunk(2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +59,9 @@ class GraphBatch:
         src: (E,) int64, the neighbour that sends.
         dst: (E,) int64, the atom that receives, ascending.
         distance: (E,), Å, in the float type of the model.
+        sent_by_owner: whether an atom sends along the edges to its neighbours, instead of receiving along them.
         length_of: (E,) int64, which of D different distances each edge has; None where each edge has its own (D = E).
         n_lengths: D.
-        sent_by_owner: whether an atom sends along the edges to its neighbours, instead of receiving along them.
     """
 
     atomic_numbers: Tensor
@@ -65,9 +70,9 @@ class GraphBatch:
     src: Tensor
     dst: Tensor
     distance: Tensor
+    sent_by_owner: bool = False
     length_of: Tensor | None = None
     n_lengths: int = 0
-    sent_by_owner: bool = False
 
     @property
     def n_crystals(self) -> int:
@@ -91,11 +96,10 @@ class GraphBatch:
     @cached_property
     def pairs(self) -> Pairs:
         """The different pairs of an atom and the length of an edge at it: an edge and its reverse share theirs."""
-        n, length_of = len(self.atomic_numbers), self.terms[:, 2] - 2 * len(self.atomic_numbers)
-        ends = torch.cat([self.dst, self.src])
-        lengths = torch.cat([length_of, length_of])
-        if self.src.device.type != "cpu":  # where counting them would stop the device
-            return Pairs(torch.stack([ends, lengths + n], dim=1), *torch.arange(len(ends), device=ends.device).chunk(2))
+        n, ends = len(self.atomic_numbers), torch.cat([self.dst, self.src])
+        lengths = (self.terms[:, 2] - 2 * n).repeat(2)
+        if self.src.device.type != "cpu":  # where telling how many there are would stop the device
+            return unshared_pairs(ends, lengths + n)
         keys, which = torch.unique(ends * len(self.lengths) + lengths, return_inverse=True)
         atom = keys // max(len(self.lengths), 1)
         return Pairs(torch.stack([atom, keys - atom * len(self.lengths) + n], dim=1), *which.chunk(2))
@@ -108,12 +112,12 @@ class GraphBatch:
     @cached_property
     def degree(self) -> Tensor:
         """(N,) int64 incoming edges of each atom."""
-        return torch.bincount(self.dst, minlength=len(self.atomic_numbers))
+        return _counts(self.dst, len(self.atomic_numbers))
 
     @cached_property
     def list_length(self) -> Tensor:
         """(N,) int64 edges in the neighbour list of each atom."""
-        return torch.bincount(self.src, minlength=len(self.atomic_numbers)) if self.sent_by_owner else self.degree
+        return _counts(self.src, len(self.atomic_numbers)) if self.sent_by_owner else self.degree
 
     @cached_property
     def edge_crystal(self) -> Tensor:
@@ -123,7 +127,7 @@ class GraphBatch:
     @cached_property
     def n_edges(self) -> Tensor:
         """(B,) int64."""
-        return torch.bincount(self.edge_crystal, minlength=self.n_crystals)
+        return _counts(self.edge_crystal, self.n_crystals)
 
     @cached_property
     def incoming_slots(self) -> Tensor:
@@ -255,6 +259,11 @@ def different_lengths(edge_offsets: np.ndarray, distance: np.ndarray) -> tuple[n
         found = list(pool.map(block, range(0, max(len(edge_offsets) - 1, 1), BLOCK)))
     counts, lengths, length_of = (np.concatenate(column) for column in zip(*found, strict=True))
     return np.concatenate([[0], np.cumsum(counts)]), lengths, length_of
+
+
+def _counts(index: Tensor, n: int) -> Tensor:
+    """(n,) how often each of 0 … n − 1 stands in the index; `bincount` would make a device stop to tell the largest."""
+    return index.new_zeros(n).index_add(0, index, torch.ones_like(index))
 
 
 def _ragged(offsets: Tensor, rows: Tensor, total: int) -> tuple[Tensor, Tensor, Tensor]:

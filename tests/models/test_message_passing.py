@@ -10,7 +10,7 @@ from datasets.elements import cgcnn_features
 from datasets.errors import InputError
 from models import message_passing
 from models.attention import attend, pair_states
-from models.batch import GraphBatch, GraphTable
+from models.batch import GraphBatch, GraphTable, unshared_pairs
 from models.message_passing import (
     add_parts,
     backend,
@@ -213,6 +213,19 @@ def test_an_edge_and_its_reverse_of_one_length_share_their_pairs():
     torch.testing.assert_close(attend(batch, alpha, state), torch.tensor(expected))
     zero = torch.zeros(3, 1), torch.log(torch.expm1(torch.tensor([[1.0], [2.0]])))
     torch.testing.assert_close(pair_states(batch, *zero), torch.tensor([[1.0], [2.0], [1.0], [2.0]]))
+
+
+def test_pairs_that_are_not_shared_give_the_same(batch):
+    alone = replace(batch)
+    ends, n = torch.cat([batch.dst, batch.src]), len(batch.atomic_numbers)
+    alone.__dict__["pairs"] = unshared_pairs(ends, (batch.terms[:, 2] - n).repeat(2))
+    atom, length, alpha = features(n, 1, 4), features(len(batch.lengths), 2, 4), features(len(batch.src), 3, 2)
+    results = []
+    for each in (batch, alone):
+        value = attend(each, alpha, pair_states(each, atom, length))
+        results.append((value, *torch.autograd.grad(value.square().sum(), (atom, length, alpha))))
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
 
 
 @each_backend
