@@ -14,6 +14,7 @@ import torch
 from benchmark import machine
 from datasets import registry
 from datasets.crystals import Crystals
+from models.training import prepare_process
 
 Role = Literal["ours", "baseline", "ceiling"]
 T = TypeVar("T")
@@ -32,6 +33,12 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     with suppress(metadata.PackageNotFoundError):  # only a baseline needs it
         versions = versions | {"torch-geometric": metadata.version("torch-geometric")}
     machine_info["benchmark"] = {"machine": here.model_dump(), "versions": versions}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def as_in_training() -> None:
+    """Before torch starts its threads, which take over what denormal numbers are."""
+    prepare_process()
 
 
 @pytest.fixture
