@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from pymatgen.optimization.neighbors import find_points_in_spheres
 from datasets.cache import Arrays, cached
 from datasets.crystals import Crystals
 from datasets.errors import InputError
+from datasets.parallel import on_every_core
 
 TIE = 1e-5
 """Å within which two neighbours are one shell."""
@@ -156,7 +157,7 @@ def search(crystals: Crystals, rule: Rule, processes: int | None = None) -> Arra
     bounds = np.unique(np.searchsorted(crystals.offsets[:-1], marks))
     chunks = [_columns(crystals, int(start), int(stop)) for start, stop in pairwise(bounds)]
     processes = min(processes or joblib.cpu_count(), len(chunks) // 2) or 1
-    found = joblib.Parallel(n_jobs=processes)(joblib.delayed(_search_chunk)(chunk, rule) for chunk in chunks)
+    found = on_every_core(partial(_search_chunk, rule=rule), chunks, processes)
     columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
     columns["edge_offsets"] = np.concatenate([[0], np.cumsum(columns.pop("n_edges"))])
     return columns

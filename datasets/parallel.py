@@ -11,16 +11,16 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def on_every_core(work: Callable[[T], R], inputs: Sequence[T]) -> list[R]:
-    """`work` of each input, in order, in one process a core; worth it where all of it takes some seconds.
+def on_every_core(work: Callable[[T], R], inputs: Sequence[T], processes: int | None = None) -> list[R]:
+    """`work` of each input, in order, in one process a core, or in `processes`; worth it where it all takes some seconds.
 
-    New processes take a second or more to import what they need. So there is one less than cores, and meanwhile this
+    New processes take a second or more to import what they need. So there is one less, and meanwhile this
     process works too: from the last input backwards, while the others go forwards.
 
     Raises:
         What `work` raises.
     """
-    helpers = joblib.cpu_count() - 1
+    helpers = (processes or joblib.cpu_count()) - 1
     if not helpers:
         return [work(one) for one in inputs]
     from joblib.externals.loky import get_reusable_executor  # unlike spawn, needs no guard in the user's script
