@@ -38,7 +38,7 @@ class _PairStates(torch.autograd.Function):
         inner = torch.empty_like(h)
         for rows in _pieces(h):
             # softplus' = 1 − exp(−softplus).
-            torch.addcmul(gradient[rows], gradient[rows], torch.exp(-h[rows]), value=-1.0, out=inner[rows])
+            torch.mul(gradient[rows], torch.expm1(-h[rows]).neg_(), out=inner[rows])
         table = h.new_zeros(ctx.sizes)
         for end in ctx.terms.unbind(1):
             table.index_add_(0, end, inner)

@@ -61,7 +61,7 @@ class GraphBatch:
         distance: (E,), Å, in the float type of the model.
         sent_by_owner: whether an atom sends along the edges to its neighbours, instead of receiving along them.
         length_of: (E,) int64, which of D different distances each edge has; None where each edge has its own (D = E).
-        n_lengths: D.
+        n_lengths: D, where edges share their lengths.
     """
 
     atomic_numbers: Tensor
@@ -151,8 +151,15 @@ class GraphBatch:
         return dgl.graph(("csc", (indptr, self.src.int(), edge_ids)), num_nodes=len(self.atomic_numbers))
 
     @cached_property
+    def dgl_reversed(self) -> DGLGraph:
+        """`dgl` with senders and receivers exchanged."""
+        from models.dgl_backend import dgl
+
+        return dgl.reverse(self.dgl)
+
+    @cached_property
     def dgl_of_lengths(self) -> DGLGraph:
-        """A DGLGraph with the edges of the batch in which the receiver is the length; its first D nodes are the lengths."""
+        """A DGLGraph whose D nodes are the lengths, with an edge of the batch at the length that it has."""
         from models.dgl_backend import dgl
 
         assert self.length_of is not None
@@ -186,7 +193,7 @@ class GraphTable:
         self.src, self.dst, self.length_of, self.distance = map(column, (src, dst, length_of, lengths))
         # Sizes are counted on the host, so that a device need not stop to tell them.
         self.offsets = [torch.from_numpy(np.array(part)) for part in (crystals.offsets, edge_offsets, length_offsets)]
-        self.starts = [part.to(device) for part in self.offsets]
+        self.device_offsets = [part.to(device) for part in self.offsets]
 
     def __len__(self) -> int:
         return len(self.offsets[0]) - 1
@@ -195,8 +202,8 @@ class GraphTable:
         """The crystals at `rows` (B,), on the host, as one batch, in that order, with distances of `dtype`."""
         chosen = rows.to(self.src.device, non_blocking=True)
         parts = [
-            _ragged(starts, chosen, int((offsets[rows + 1] - offsets[rows]).sum()))
-            for offsets, starts in zip(self.offsets, self.starts, strict=True)
+            _ragged(on_device, chosen, int((offsets[rows + 1] - offsets[rows]).sum()))
+            for offsets, on_device in zip(self.offsets, self.device_offsets, strict=True)
         ]
         (atoms, crystal, n_atoms), (edges, edge_crystal, _), (lengths, _, n_lengths) = parts
         shift, length_shift = ((torch.cumsum(n, 0) - n)[edge_crystal] for n in (n_atoms, n_lengths))
@@ -268,8 +275,8 @@ def _counts(index: Tensor, n: int) -> Tensor:
 
 def _ragged(offsets: Tensor, rows: Tensor, total: int) -> tuple[Tensor, Tensor, Tensor]:
     """Positions of the elements of `rows` in a flat column, the row each belongs to, and the lengths."""
-    starts = offsets[rows]
-    lengths = offsets[rows + 1] - starts
+    first = offsets[rows]
+    lengths = offsets[rows + 1] - first
     owner = torch.repeat_interleave(lengths, output_size=total)
     positions = torch.arange(total, device=owner.device)
-    return positions + (starts - torch.cumsum(lengths, 0) + lengths)[owner], owner, lengths
+    return positions + (first - torch.cumsum(lengths, 0) + lengths)[owner], owner, lengths

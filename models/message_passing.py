@@ -107,7 +107,7 @@ def sum_by_length(batch: GraphBatch, messages: Tensor) -> Tensor:
     if uses_dgl(batch):
         from models.dgl_backend import ops
 
-        return ops.copy_e_sum(batch.dgl_of_lengths, messages)[: batch.n_lengths]
+        return ops.copy_e_sum(batch.dgl_of_lengths, messages)
     zeros = messages.new_zeros((batch.n_lengths, *messages.shape[1:]))
     return zeros.index_add(0, batch.length_of, messages)
 
@@ -115,9 +115,9 @@ def sum_by_length(batch: GraphBatch, messages: Tensor) -> Tensor:
 def sum_outgoing(batch: GraphBatch, messages: Tensor) -> Tensor:
     """(N, …) sum over the edges that each atom sends along of (E, …) messages; 0 where there is none."""
     if uses_dgl(batch):
-        from models.dgl_backend import dgl, ops
+        from models.dgl_backend import ops
 
-        return ops.copy_e_sum(dgl.reverse(batch.dgl), messages)
+        return ops.copy_e_sum(batch.dgl_reversed, messages)
     zeros = messages.new_zeros((len(batch.atomic_numbers), *messages.shape[1:]))
     return zeros.index_add(0, batch.src, messages)
 

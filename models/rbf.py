@@ -13,14 +13,14 @@ import scipy.sparse as sp
 ROWS = 500
 """Rows of the kernel computed at once."""
 
-SHARE = 0.5
-"""The most that a kernel may take of the memory available: a second one beside it is another process's."""
+SHARE = 0.3
+"""The most that a kernel may take of the memory available: three workers may each take theirs."""
 
 
 def fit_svr(x: sp.csr_array, y: np.ndarray, penalty: float, epsilon: float, gamma: float) -> tuple[np.ndarray, ...]:
     """What scikit-learn's `SVR(kernel="rbf")` finds.
 
-    The kernel takes 8 n² bytes: 0.2 GB for 5,000 rows, 6.7 GB for 29,000. Where that is more than half of the memory
+    The kernel takes 8 n² bytes: 0.2 GB for 5,000 rows, 6.7 GB for 29,000. Where that is more than three tenths of the memory
     available, libsvm computes its rows as it needs them: the same result in more time.
 
     Args:
@@ -49,7 +49,7 @@ def fits_in_memory(n: int) -> bool:
 
 
 def kernel_matrix(x: sp.csr_array, gamma: float) -> np.ndarray:
-    """(n, n) float64 kernel of the rows among themselves, exactly symmetric, to the last bit what libsvm computes."""
+    """(n, n) float64 kernel of the rows among themselves, symmetric; what libsvm has, but for the last digit of exp."""
     squares = row_squares(x)
     kernel = np.empty((x.shape[0], x.shape[0]))
     for start in range(0, len(kernel), ROWS):

@@ -23,7 +23,7 @@ from datasets.errors import InputError
 from models.contract import Fitted, Model, ModelSpec, OnEpoch
 from models.rbf import fit_svr
 from models.soap_descriptor import SoapSettings, SoapTable, as_arrays, as_matrix, columns_of, soap_table
-from models.training import Cut, Recipe, ScaledNetwork, predict_rows, train_network
+from models.training import Cut, Recipe, ScaledNetwork, predict_rows, prepare_process, train_network
 
 CHUNK = 1000
 """Rows of the kernel matrix held at once."""
@@ -110,7 +110,7 @@ class SoapSVR(SoapModel[SoapSVRSettings]):
     ) -> Fitted:
         """Solve on the rows `train` as scikit-learn's SVR does; the validation rows are not used.
 
-        The kernel is held in memory, 8 n² bytes, where half of the memory available is enough for it (`models/rbf.py`).
+        The kernel is held in memory, 8 n² bytes, where three tenths of the memory available is enough for it (`models/rbf.py`).
         """
         self.species = inputs.crystals.elements
         x = self._features(inputs)[train].astype(np.float64)
@@ -196,6 +196,7 @@ class SoapMLP(SoapModel[SoapMLPSettings]):
 
     def __init__(self, settings: SoapMLPSettings, device: str = "cpu") -> None:
         super().__init__(settings, device)
+        prepare_process()
         self.network = ScaledNetwork(nn.Identity())
 
     @property

@@ -91,7 +91,6 @@ class ScaledNetwork(nn.Module):
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        prepare_process()
         self.network = network
         self.register_buffer("mean", torch.zeros((), dtype=torch.float64))
         self.register_buffer("std", torch.ones((), dtype=torch.float64))

@@ -43,8 +43,10 @@ def write_page(performance: Performance, page: Path) -> list[Path]:
     `<page>_notes.md`, if it lies beside the page, becomes its last part as it stands.
 
     Raises:
-        InputError: a page that is no performance report stands in the way, or the notes cannot be read.
+        InputError: the page is not named `*.md`, what is no performance report stands in the way, or the notes cannot be read.
     """
+    if page.suffix != ".md" or page.is_dir():
+        raise InputError(f"--out {page}: name a page, such as reports/performance.md")
     if page.is_file() and not page.read_text(errors="replace").startswith(TITLE):
         raise InputError(f"{page} is no performance report and would be replaced; choose another file with --out")
     notes_page = page.with_name(f"{page.stem}_notes.md")

@@ -219,8 +219,8 @@ def test_kernel_is_symmetric_and_exactly_one_for_equal_crystals(salts, monkeypat
     assert (np.diag(kernel) == 1).all() and (np.diag(kernel, n) == 1).all()
 
 
-def test_a_kernel_may_take_half_of_the_memory_available(monkeypatch):
-    monkeypatch.setattr(rbf.psutil, "virtual_memory", lambda: SimpleNamespace(available=2 * 8 * 1000**2))
+def test_a_kernel_may_take_three_tenths_of_the_memory_available(monkeypatch):
+    monkeypatch.setattr(rbf.psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * 1000**2 / rbf.SHARE))
     assert rbf.fits_in_memory(1000) and not rbf.fits_in_memory(1001)
 
 
