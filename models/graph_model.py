@@ -18,7 +18,7 @@ from datasets.neighbors import Rule, find_neighbors
 from models.atom_features import AtomFeatureName, element_table
 from models.batch import GraphTable
 from models.contract import Fitted, Model, OnEpoch, require
-from models.training import Recipe, ScaledNetwork, predict_rows, prepare_process, train_network
+from models.training import Recipe, ScaledNetwork, predict_rows, train_network
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,6 @@ class GraphModel(Model[R, GraphTable]):
         """Set what the network takes from the graphs before it is trained; nothing by default."""
 
     def _set_network(self, elements: np.ndarray) -> None:
-        prepare_process()
         self.elements = elements
         self.network = ScaledNetwork(self.build(self.settings, elements)).to(self.device)
 

@@ -23,7 +23,7 @@ from datasets.errors import InputError
 from models.contract import Fitted, Model, ModelSpec, OnEpoch
 from models.rbf import fit_svr
 from models.soap_descriptor import SoapSettings, SoapTable, as_arrays, as_matrix, columns_of, soap_table
-from models.training import Cut, Recipe, ScaledNetwork, predict_rows, prepare_process, train_network
+from models.training import Cut, Recipe, ScaledNetwork, predict_rows, train_network
 
 CHUNK = 1000
 """Rows of the kernel matrix held at once."""
@@ -196,7 +196,6 @@ class SoapMLP(SoapModel[SoapMLPSettings]):
 
     def __init__(self, settings: SoapMLPSettings, device: str = "cpu") -> None:
         super().__init__(settings, device)
-        prepare_process()
         self.network = ScaledNetwork(nn.Identity())
 
     @property

@@ -6,8 +6,8 @@ import copy
 import ctypes
 import math
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -65,18 +65,29 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 
 @cache
-def prepare_process() -> None:
-    """Set what the speed of this process depends on, once, before torch starts its threads.
+def keep_freed_memory() -> None:
+    """Keep freed memory for the next tensors, from now on, where the C library is glibc.
 
-    Deep networks' gradients reach denormal numbers, with which a step takes twice as long: they become 0. Freed memory is
-    kept for the next tensors where the C library is glibc: by default each above 32 MB is mapped anew and zeroed by the
-    system, which takes four times as long as adding two.
+    By default each tensor above 32 MB is mapped anew and zeroed by the system, which takes four times as long as adding two.
     """
-    torch.set_flush_denormal(True)
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_MAX, 0)
         libc.mallopt(M_TRIM_THRESHOLD, -1)
+
+
+@contextmanager
+def denormals_flushed() -> Iterator[None]:
+    """Denormal numbers are 0 within: deep networks' gradients reach them, and a step then takes twice as long.
+
+    Threads take over what the thread that starts them has: torch's are affected if they are started within.
+    """
+    before = math.ulp(0.0) * 1.0 == 0.0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
 
 
 Cut = Callable[[Tensor], Any]
@@ -106,6 +117,7 @@ class ScaledNetwork(nn.Module):
         return self.std * self.network(batch).double() + self.mean
 
 
+@denormals_flushed()
 def train_network(
     network: ScaledNetwork,
     cut: Cut,
@@ -123,6 +135,7 @@ def train_network(
     Raises:
         TrainingDiverged: the loss is not finite, or the validation error never is.
     """
+    keep_freed_memory()
     network.fit_scaler(targets[train])
     device = network.mean.device
     scaled = torch.from_numpy((targets - network.mean.item()) / network.std.item()).float().to(device)

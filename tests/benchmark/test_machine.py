@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from benchmark.machine import peak_memory, reset_peak_memory
-from models.training import prepare_process
+from models.training import keep_freed_memory
 
 MB = 1 << 20
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux resets the peak of a process")
 def test_the_peak_of_a_fold_is_not_that_of_an_earlier_one():
-    prepare_process()
+    keep_freed_memory()
     reset_peak_memory("cpu")
     before = peak_memory()
     large = torch.ones(300 * MB // 4)

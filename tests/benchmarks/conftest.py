@@ -14,7 +14,7 @@ import torch
 from benchmark import machine
 from datasets import registry
 from datasets.crystals import Crystals
-from models.training import prepare_process
+from models.training import denormals_flushed, keep_freed_memory
 
 Role = Literal["ours", "baseline", "ceiling"]
 T = TypeVar("T")
@@ -36,9 +36,14 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def as_in_training() -> None:
-    """Before torch starts its threads, which take over what denormal numbers are."""
-    prepare_process()
+def as_in_training(pytestconfig) -> Iterator[None]:
+    """Memory and denormal numbers, for the baselines too, and before torch starts its threads."""
+    if pytestconfig.getoption("benchmark_disable"):
+        yield
+        return
+    keep_freed_memory()
+    with denormals_flushed():
+        yield
 
 
 @pytest.fixture

@@ -201,3 +201,15 @@ def test_impossible_recipes_are_refused(changes):
     with pytest.raises(InputError, match="it must be") as caught:
         Recipe(**changes)
     assert "\n" not in str(caught.value)
+
+
+def test_training_leaves_denormal_numbers_as_they_were():
+    from models.training import denormals_flushed
+
+    small = math.ulp(0.0)
+    with denormals_flushed():
+        assert small * 1.0 == 0.0
+        with denormals_flushed():
+            pass
+        assert small * 1.0 == 0.0
+    assert small * 1.0 > 0.0
