@@ -318,7 +318,7 @@ def test_equal_pairs_are_told_apart_as_often_as_stated_where_folds_correlate_as_
 @pytest.mark.parametrize("make", [trained, correlated])
 def test_equal_models_rarely_have_several_tiers(make):
     rng = np.random.default_rng(1)
-    assert at_most(sum(several_tiers(make(rng, 6)) for _ in range(300)), 300)
+    assert at_most(sum(several_tiers(make(rng, 6)) for _ in range(200)), 200)
 
 
 def test_equal_pairs_of_trained_models_are_rarely_told_apart():
