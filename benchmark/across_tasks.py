@@ -198,7 +198,12 @@ def overall_scores(
         resamples: of the bootstrap.
         seed: of the bootstrap.
         confidence: of the intervals.
+
+    Raises:
+        ValueError: a model is named twice.
     """
+    if len(set(models)) != len(models):
+        raise ValueError(f"a model is named twice: {', '.join(models)}")
     together = list(dict.fromkeys((*models, baseline)))
     kept, left_out = common_tasks(tasks, together)
     flawless = tuple((task.task, f"{baseline} makes no error") for task in kept if not _errors_of(task, baseline).any())

@@ -249,7 +249,8 @@ def rank_tiers(task: TaskErrors, *, alpha: float = ALPHA, resamples: int = RESAM
 
     1. p of the corrected resampled t-test on their folds, after Holm's correction for *all* pairs of the task, is below α.
        Only folds show that training again could change the order. Correcting for the comparisons with the best alone would
-       be too few: which model is the best was found by comparing all.
+       be too few, as which model is the best was found by comparing all: sixteen equal models, simulated with folds that
+       correlate as the t-test assumes, then had a false separation in 14 % of cases.
     2. p of the bootstrap over crystals is below α, uncorrected. It can only take a separation away, so it costs nothing of
        the guarantee; it does where the few folds agree by luck more closely than their crystals allow.
 

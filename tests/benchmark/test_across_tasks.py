@@ -163,6 +163,11 @@ def test_a_task_that_one_model_lacks_counts_for_none_and_is_named():
     assert overall_scores(tasks, ["x"], resamples=100).tasks == ("s/a", "s/b")
 
 
+def test_a_model_named_twice_is_refused():
+    with pytest.raises(ValueError, match="twice"):
+        overall_scores([task("s/a", {"dummy": 2.0, "x": 1.0})], ["x", "x"])
+
+
 def test_no_common_task_means_no_score():
     found = overall_scores([task("s/a", {"dummy": 2.0, "x": 1.0})], ["x", "y"])
     assert (found.models, found.scores, found.intervals, found.tasks) == ((), (), (), ())
