@@ -14,8 +14,8 @@ R = TypeVar("R")
 def on_every_core(work: Callable[[T], R], inputs: Sequence[T], processes: int | None = None) -> list[R]:
     """`work` of each input, in order, in one process a core, or in `processes`; worth it where it all takes some seconds.
 
-    New processes take a second or more to import what they need. So there is one less, and meanwhile this
-    process works too: from the last input backwards, while the others go forwards.
+    New processes take a second or more to import what they need. So there is one less, and meanwhile this process works
+    too: from the last input backwards, while the others go forwards.
 
     Raises:
         What `work` raises.

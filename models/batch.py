@@ -87,17 +87,21 @@ class GraphBatch:
         return self.distance.new_zeros(self.n_lengths).index_copy(0, self.length_of, self.distance)
 
     @cached_property
+    def edge_length(self) -> Tensor:
+        """(E,) int64, the length of each edge."""
+        return torch.arange(len(self.src), device=self.src.device) if self.length_of is None else self.length_of
+
+    @cached_property
     def terms(self) -> Tensor:
         """(E, 3) int64: sender, receiver and length of each edge, counted through atoms, atoms and lengths."""
         n = len(self.atomic_numbers)
-        length_of = torch.arange(len(self.src), device=self.src.device) if self.length_of is None else self.length_of
-        return torch.stack([self.src, self.dst + n, length_of + 2 * n], dim=1)
+        return torch.stack([self.src, self.dst + n, self.edge_length + 2 * n], dim=1)
 
     @cached_property
     def pairs(self) -> Pairs:
         """The different pairs of an atom and the length of an edge at it: an edge and its reverse share theirs."""
         n, ends = len(self.atomic_numbers), torch.cat([self.dst, self.src])
-        lengths = (self.terms[:, 2] - 2 * n).repeat(2)
+        lengths = self.edge_length.repeat(2)
         if self.src.device.type != "cpu":  # where telling how many there are would stop the device
             return unshared_pairs(ends, lengths + n)
         keys, which = torch.unique(ends * len(self.lengths) + lengths, return_inverse=True)

@@ -71,7 +71,7 @@ class _AddParts(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, batch: GraphBatch, *parts: Tensor) -> Tensor:
         ctx.batch, ctx.n = batch, len(parts)
-        # One pass over the edges: DGL's u_add_v alone takes five times as long.
+        # One pass over the edges: DGL's u_add_v alone takes longer.
         return F.embedding_bag(batch.terms[:, : len(parts)].contiguous(), torch.cat(parts), mode="sum")
 
     @staticmethod

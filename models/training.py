@@ -68,7 +68,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 def keep_freed_memory() -> None:
     """Keep freed memory for the next tensors, from now on, where the C library is glibc.
 
-    By default each tensor above 32 MB is mapped anew and zeroed by the system, which takes four times as long as adding two.
+    By default each tensor above 32 MB is mapped anew and zeroed by the system, which takes longer than computing it.
     """
     with suppress(OSError, AttributeError):
         libc = ctypes.CDLL(None)
@@ -78,7 +78,7 @@ def keep_freed_memory() -> None:
 
 @contextmanager
 def denormals_flushed() -> Iterator[None]:
-    """Denormal numbers are 0 within: deep networks' gradients reach them, and a step then takes twice as long.
+    """Denormal numbers are 0 within: deep networks' gradients reach them, and computing with them is slow.
 
     Threads take over what the thread that starts them has: torch's are affected if they are started within.
     """

@@ -218,7 +218,7 @@ def test_an_edge_and_its_reverse_of_one_length_share_their_pairs():
 def test_pairs_that_are_not_shared_give_the_same(batch):
     alone = replace(batch)
     ends, n = torch.cat([batch.dst, batch.src]), len(batch.atomic_numbers)
-    alone.__dict__["pairs"] = unshared_pairs(ends, (batch.terms[:, 2] - n).repeat(2))
+    alone.__dict__["pairs"] = unshared_pairs(ends, batch.edge_length.repeat(2) + n)
     atom, length, alpha = features(n, 1, 4), features(len(batch.lengths), 2, 4), features(len(batch.src), 3, 2)
     results = []
     for each in (batch, alone):
