@@ -99,7 +99,7 @@ def health(
 
 def parse_rule(text: str) -> Any:
     """A graph rule written as one of `RULES`; InputError where it is none."""
-    from datasets.neighbors import MinimumImage, Nearest, Radius
+    from datasets.neighbor_search import MinimumImage, Nearest, Radius
 
     kind, *numbers = text.split(":")
     try:

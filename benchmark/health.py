@@ -27,7 +27,7 @@ from datasets.description import (
 from datasets.duplicates import RULE, Duplicates, find_duplicates
 from datasets.errors import InputError
 from datasets.health import Health, graph_health
-from datasets.neighbors import MinimumImage, Nearest, Radius, Rule
+from datasets.neighbor_search import MinimumImage, Nearest, Radius, Rule
 
 RULES: tuple[Rule, ...] = (Nearest(12, 8.0), Radius(4.0), Radius(5.0), MinimumImage(12, 8.0))
 """The graphs of the published models."""

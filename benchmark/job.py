@@ -24,7 +24,7 @@ from benchmark.tasks import Task, TaskData
 from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError
 from datasets.health import graph_health
-from datasets.neighbors import Rule
+from datasets.neighbor_search import Rule
 from models import registry
 from models.contract import Model, OnEpoch, Settings
 from models.graph_model import GraphModel

@@ -15,7 +15,8 @@ from scipy.spatial.distance import pdist
 
 from datasets.cache import Arrays, cached
 from datasets.crystals import Crystals
-from datasets.neighbors import Nearest, find_neighbors
+from datasets.neighbor_search import Nearest
+from datasets.neighbors import find_neighbors
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from datasets.crystals import Crystals
-from datasets.neighbors import Radius, Rule, find_neighbors
+from datasets.neighbor_search import Radius, Rule
+from datasets.neighbors import find_neighbors
 
 EXAMPLES = 5
 """How many ids a finding names."""

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from datasets.crystals import Crystals
-from datasets.neighbors import MinimumImage, Neighbors, by_group_and_value, starts
+from datasets.neighbor_search import MinimumImage, by_group_and_value, starts
+from datasets.neighbors import Neighbors
 
 if TYPE_CHECKING:
     from dgl import DGLGraph

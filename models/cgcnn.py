@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from datasets.errors import InputError
-from datasets.neighbors import Nearest
+from datasets.neighbor_search import Nearest
 from models.atom_features import AtomFeatures
 from models.batch import GraphBatch
 from models.contract import ModelSpec, require

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from datasets.neighbors import Nearest
+from datasets.neighbor_search import Nearest
 from models.atom_features import AtomFeatures
 from models.attention import attend, pair_states
 from models.batch import GraphBatch

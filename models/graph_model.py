@@ -14,7 +14,8 @@ from torch import nn
 
 from datasets.crystals import Crystals
 from datasets.elements import require_features
-from datasets.neighbors import Rule, find_neighbors
+from datasets.neighbor_search import Rule
+from datasets.neighbors import find_neighbors
 from models.atom_features import AtomFeatureName, element_table
 from models.batch import GraphTable
 from models.contract import Fitted, Model, OnEpoch, require

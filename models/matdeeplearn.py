@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from datasets.neighbors import MinimumImage, Nearest, Rule
+from datasets.neighbor_search import MinimumImage, Nearest, Rule
 from models.atom_features import AtomFeatureName, AtomFeatures
 from models.batch import GraphBatch, GraphTable
 from models.contract import ModelSpec, require

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from datasets.crystals import Crystals
 from datasets.errors import InputError
-from datasets.neighbors import Radius
+from datasets.neighbor_search import Radius
 from models.atom_features import AtomFeatureName, AtomFeatures
 from models.batch import GraphBatch
 from models.contract import ModelSpec, require

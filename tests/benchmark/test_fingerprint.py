@@ -88,7 +88,7 @@ def test_every_registered_model_has_its_own():
 @pytest.mark.parametrize(
     ("module", "name"),
     [
-        ("datasets.neighbors", "_truncate"), ("datasets.neighbors", "TIE"), ("datasets.elements", "CLASSES"),
+        ("datasets.neighbor_search", "_truncate"), ("datasets.neighbor_search", "TIE"), ("datasets.elements", "CLASSES"),
         ("models.batch", "_ragged"), ("models.message_passing", "sum_incoming"), ("models.layers", "GaussianExpansion"),
         ("models.training", "train_network"), ("models.training", "_schedules"), ("models.cgcnn", "CrystalConvolution"),
         ("models.graph_model", "GraphModel"), ("models.dgl_backend", ""),

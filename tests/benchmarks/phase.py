@@ -17,7 +17,8 @@ import torch
 
 from benchmark.machine import peak_memory, reset_peak_memory
 from datasets.crystals import Crystals
-from datasets.neighbors import Nearest, search
+from datasets.neighbor_search import Nearest
+from datasets.neighbors import search
 from models.registry import get
 
 TARGET = "formation_energy_per_atom"

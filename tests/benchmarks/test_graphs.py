@@ -8,7 +8,8 @@ import pytest
 from datasets import registry
 from datasets.cache import cached
 from datasets.crystals import Crystals
-from datasets.neighbors import Nearest, find_neighbors, search
+from datasets.neighbor_search import Nearest
+from datasets.neighbors import find_neighbors, search
 
 CUT = Nearest(12, 8.0, "cut")
 """The rule of the original CGCNN, so that both build the same graphs."""

@@ -19,7 +19,7 @@ from datasets.description import (
 )
 from datasets.duplicates import find_duplicates
 from datasets.health import graph_health
-from datasets.neighbors import MinimumImage, Nearest, Radius
+from datasets.neighbor_search import MinimumImage, Nearest, Radius
 from tests.conftest import PERIODIC, alloy, doubled, lone_atom, rock_salt, rotated
 
 

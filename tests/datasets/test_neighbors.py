@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from datasets import neighbors
 from datasets.crystals import Cell, Crystals
 from datasets.errors import InputError
-from datasets.neighbors import PHANTOM, TIE, MinimumImage, Nearest, Neighbors, Radius, Rule, find_neighbors, search
+from datasets.neighbor_search import PHANTOM, TIE, MinimumImage, Nearest, Radius, Rule
+from datasets.neighbors import Neighbors, find_neighbors, search
 
 Edge = tuple[int, int, tuple[int, ...]]
 """Receiver, sender, image of the sender."""

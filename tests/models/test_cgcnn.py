@@ -13,7 +13,8 @@ from datasets.crystals import Crystals
 from datasets.elements import cgcnn_features
 from datasets.errors import InputError
 from datasets.files import read_many
-from datasets.neighbors import Nearest, find_neighbors
+from datasets.neighbor_search import Nearest
+from datasets.neighbors import find_neighbors
 from datasets.registry import load
 from models.atom_features import AtomFeatures, element_table
 from models.batch import GraphBatch, GraphTable

@@ -13,7 +13,8 @@ from safetensors.numpy import load_file, save_file
 
 from datasets.crystals import Crystals
 from datasets.errors import InputError
-from datasets.neighbors import Radius, find_neighbors
+from datasets.neighbor_search import Radius
+from datasets.neighbors import find_neighbors
 from models.batch import GraphBatch, GraphTable
 from models.contract import Epoch, Model, ModelSpec, Settings
 from models.graph_model import GraphModel

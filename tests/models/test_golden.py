@@ -10,7 +10,8 @@ import torch
 
 from datasets.crystals import Crystals
 from datasets.files import read_many
-from datasets.neighbors import MinimumImage, find_neighbors
+from datasets.neighbor_search import MinimumImage
+from datasets.neighbors import find_neighbors
 from models.batch import GraphBatch, GraphTable
 from models.contract import Settings
 from models.message_passing import backend

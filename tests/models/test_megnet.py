@@ -16,7 +16,8 @@ from torch.func import functional_call
 from datasets.crystals import Crystals
 from datasets.errors import InputError
 from datasets.files import read_many
-from datasets.neighbors import Radius, find_neighbors
+from datasets.neighbor_search import Radius
+from datasets.neighbors import find_neighbors
 from models.batch import GraphBatch, GraphTable
 from models.layers import Set2Set, hard_sigmoid, shifted_softplus
 from models.megnet import MEGNet, MEGNetNetwork, MEGNetSettings, keras_names, read_upstream

@@ -274,7 +274,8 @@ def test_asking_for_dgl_where_it_is_missing_says_how_to_get_it(monkeypatch):
 
 
 def test_a_batch_is_cut_in_the_order_asked_with_edges_inside_each_crystal(crystals):
-    from datasets.neighbors import Nearest, find_neighbors
+    from datasets.neighbor_search import Nearest
+    from datasets.neighbors import find_neighbors
 
     found = find_neighbors(crystals, Nearest(4))
     table = GraphTable(crystals, found, cgcnn_features())
@@ -298,7 +299,8 @@ def test_a_batch_is_cut_in_the_order_asked_with_edges_inside_each_crystal(crysta
 
 
 def test_each_atom_gets_an_edge_of_length_zero_from_itself_before_its_others(crystals):
-    from datasets.neighbors import Nearest, find_neighbors
+    from datasets.neighbor_search import Nearest
+    from datasets.neighbors import find_neighbors
 
     found = find_neighbors(crystals, Nearest(4))
     plain, looped = (GraphTable(crystals, found, cgcnn_features(), loops=loops) for loops in (False, True))
