@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -13,20 +14,21 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pydantic import BaseModel
 
 from benchmark import machine
 from benchmark.fingerprint import fingerprint
 from benchmark.folds import Fold, Protocol, ids_hash
 from benchmark.metrics import score
 from benchmark.records import GraphHealth, JobKey, Memory, Metrics, Record, Split, Status, Times
-from benchmark.store import Store, predictions_bytes
+from benchmark.store import Store, predictions_bytes, write_atomically
 from benchmark.tasks import Task, TaskData
 from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError
 from datasets.health import graph_health
 from datasets.neighbor_search import Rule
 from models import registry
-from models.contract import Model, OnEpoch, Settings
+from models.contract import Epoch, Model, OnEpoch, Settings, TrainingDiverged
 from models.graph_model import GraphModel
 
 
@@ -72,14 +74,28 @@ class Job:
 class Outcome:
     """What a fold that went to its end produced."""
 
+    model: Model[Any, Any]
+    """Fitted."""
+    history: tuple[Epoch, ...]
     parameters: int
     checkpoint: bytes
     health: GraphHealth | None
-    epochs_run: int
     best_epoch: int
     metrics: Metrics
     times: Times
     predictions: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Observer:
+    """What a study looks at when a fold has ended; the answer lies beside the record, `<name>-<fold>.json`.
+
+    `look` gets None for a fold without an outcome. It is neither timed nor counted in the record's memory, and a function of
+    a module, so that any process finds it.
+    """
+
+    name: str
+    look: Callable[[Job, TaskData, Fold, Outcome | None], BaseModel]
 
 
 def split_of(data: TaskData, fold: Fold) -> Split:
@@ -90,8 +106,12 @@ def split_of(data: TaskData, fold: Fold) -> Split:
     return Split(**counts, **hashes)
 
 
-def execute(job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None) -> Record:
+def execute(
+    job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None, observer: Observer | None = None
+) -> Record:
     """Run a job and write its record; a failure of the model becomes a record with its reason.
+
+    What an observer sees is written first, so that a record has it.
 
     Raises:
         InputError: the task cannot be loaded or divided.
@@ -111,9 +131,19 @@ def execute(job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None) -> R
             raise BenchmarkError("the disk is full; free some space and run the same command again to go on") from None
         status, reason = classify(error)
     record = make_record(job, data, fold, status, started, reason, outcome)
+    if observer:
+        _observe(observer, job, store, record.key, data, fold, outcome)
     checkpoint = outcome.checkpoint if outcome and job.save_checkpoints else None
     store.write(record, outcome.predictions if outcome else None, checkpoint)
     return record
+
+
+def _observe(
+    observer: Observer, job: Job, store: Store, key: JobKey, data: TaskData, fold: Fold, outcome: Outcome | None
+) -> None:
+    path = store.beside(key, observer.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (observer.look(job, data, fold, outcome).model_dump_json(indent=1) + "\n").encode())
 
 
 def classify(error: BaseException) -> tuple[Status, str]:
@@ -122,6 +152,8 @@ def classify(error: BaseException) -> tuple[Status, str]:
     memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     if memory or "allocate memory" in text:
         return "out-of-memory", text
+    if isinstance(error, TrainingDiverged):
+        return "diverged", text
     return "failed", text if isinstance(error, BenchmarkError) else f"{type(error).__name__}: {text}"
 
 
@@ -132,7 +164,8 @@ def load_task(task: Task) -> TaskData:
 
 
 @lru_cache(maxsize=1)
-def _prepared(task: Task, model: str, settings: Settings, device: str) -> tuple[Any, float, GraphHealth | None]:
+def prepared(task: Task, model: str, settings: Settings, device: str) -> tuple[Any, float, GraphHealth | None]:
+    """What `prepare` makes of the task's crystals, the seconds it took, and the graphs' health; kept for the next fold."""
     built = registry.get(model).model(settings, device)
     crystals = load_task(task).crystals
     inputs = built.prepare(crystals)
@@ -153,7 +186,7 @@ def _health(crystals: Crystals, rule: Rule) -> GraphHealth:
 
 def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
     model: Model[Any, Any] = registry.get(job.model).model(job.settings, job.device)
-    inputs, graph_seconds, health = _prepared(job.task, job.model, job.settings, job.device)
+    inputs, graph_seconds, health = prepared(job.task, job.model, job.settings, job.device)
     with machine.clock(job.device) as training:
         fitted = model.fit(inputs, data.targets, fold.train, fold.validation, job.seed + job.fold, on_epoch)
     with machine.clock(job.device) as inference:
@@ -164,10 +197,11 @@ def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
     parameters = model.n_parameters
     assert parameters is not None, "a fitted model knows its size"
     return Outcome(
+        model=model,
+        history=fitted.history,
         parameters=parameters,
         checkpoint=_checkpoint(model),
         health=health,
-        epochs_run=len(fitted.history),
         best_epoch=fitted.best_epoch,
         metrics=Metrics(test=score(data.targets[fold.test], test), **scores),
         times=Times(graphs_wall_s=graph_seconds, training=training.duration, inference=inference.duration),
@@ -184,7 +218,7 @@ def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
 
 def _finite(predictions: np.ndarray) -> np.ndarray:
     if not np.isfinite(predictions).all():
-        raise BenchmarkError(f"{(~np.isfinite(predictions)).sum()} of {len(predictions)} predictions are not finite")
+        raise TrainingDiverged(f"{(~np.isfinite(predictions)).sum()} of {len(predictions)} predictions are not finite")
     return predictions
 
 
@@ -219,7 +253,7 @@ def make_record(
         split=split_of(data, fold),
         parameters=outcome.parameters if outcome else None,
         checkpoint_bytes=len(outcome.checkpoint) if outcome else None,
-        epochs_run=outcome.epochs_run if outcome else None,
+        epochs_run=len(outcome.history) if outcome else None,
         best_epoch=outcome.best_epoch if outcome else None,
         metrics=outcome.metrics if outcome else None,
         times=outcome.times if outcome else None,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.folds import Protocol, ProtocolName
 from benchmark.job import Job, split_of
+from benchmark.records import Split
 from benchmark.store import Store
 from benchmark.tasks import Task, TaskData, find_tasks, tasks_of
 from datasets import registry as datasets_registry
@@ -56,6 +57,17 @@ class Request:
     save_checkpoints: bool = False
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A model with the settings that it is run with."""
+
+    spec: ModelSpec
+    settings: Settings
+
+
+IsDone = Callable[[Job, TaskData, Split], bool]
+
+
 def make_plan(request: Request, store: Store) -> Plan:
     """Resolve names, load what the tasks need, divide every task, look for finished folds.
 
@@ -70,7 +82,22 @@ def make_plan(request: Request, store: Store) -> Plan:
         raise InputError("--set changes the settings of one model; name it with a single --model")
     named = request.preset or request.profile
     specs = [registry.get(name) for name in chosen] or _all_models(request.preset)
-    settings = {s.name: (s.preset if request.preset else s.settings)(named, request.settings) for s in specs}
+    entries = [Entry(s, (s.preset if request.preset else s.settings)(named, request.settings)) for s in specs]
+
+    def is_done(job: Job, data: TaskData, split: Split) -> bool:
+        return store.finished(job.key(data.dataset_hash), split, job.fingerprint, job.save_checkpoints)
+
+    return plan_entries(request, store, entries, is_done)
+
+
+def plan_entries(request: Request, store: Store, entries: Sequence[Entry], is_done: IsDone) -> Plan:
+    """The jobs of models with their settings, on the tasks, folds and device that the request names.
+
+    Raises:
+        InputError: an unknown task, a dataset that cannot be read or divided.
+        DatasetMissing: a dataset asked for by name is not on this machine.
+    """
+    named = request.preset or request.profile
     tasks, skipped = _available(request)
     todo: list[Job] = []
     done: list[Job] = []
@@ -84,19 +111,17 @@ def make_plan(request: Request, store: Store) -> Plan:
                 raise
             skipped.append(str(error))
             continue
-        for spec in specs:
-            _require_elements(data, spec, settings[spec.name])
+        for entry in entries:
+            _require_elements(data, entry.spec, entry.settings)
         splits = [split_of(data, data.fold(protocol, number, request.seed)) for number in range(protocol.n_folds)]
-        for spec in specs:
+        for entry in entries:
             for fold, split in enumerate(splits):
                 job = Job(
-                    task, spec.name, settings[spec.name], named, protocol, fold, request.seed,
+                    task, entry.spec.name, entry.settings, named, protocol, fold, request.seed,
                     request.device, request.threads, request.workers, request.save_checkpoints,
                 )  # fmt: skip
-                key = job.key(data.dataset_hash)
-                finished = store.finished(key, split, job.fingerprint, job.save_checkpoints)
-                (done if finished else todo).append(job)
-                folders |= {store.path(key).parent: None} if job.save_checkpoints else {}
+                (done if is_done(job, data, split) else todo).append(job)
+                folders |= {store.path(job.key(data.dataset_hash)).parent: None} if job.save_checkpoints else {}
     return Plan(tuple(todo), tuple(done), tuple(skipped), tuple(folders))
 
 

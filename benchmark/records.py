@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from datasets.names import is_path_part
 
 Sha256 = str
-Status = Literal["complete", "failed", "out-of-memory"]
+Status = Literal["complete", "failed", "diverged", "out-of-memory"]
 SettingValue = bool | int | float | str
 
 

@@ -17,7 +17,7 @@ from multiprocessing.connection import wait as wait_for
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from benchmark.job import Job, execute, load_task, make_record
+from benchmark.job import Job, Observer, execute, load_task, make_record
 from benchmark.records import Memory, Record
 from benchmark.store import Store
 from models.contract import Epoch
@@ -40,8 +40,12 @@ OnProgress = Callable[[Progress], None]
 OnRecord = Callable[[Job, Record], None]
 
 
-def run_jobs(jobs: tuple[Job, ...], store: Store, on_progress: OnProgress, on_record: OnRecord) -> list[Record]:
+def run_jobs(
+    jobs: tuple[Job, ...], store: Store, on_progress: OnProgress, on_record: OnRecord, observer: Observer | None = None
+) -> list[Record]:
     """Carry out every job in `jobs[0].workers` processes and return the records, in the order they were finished.
+
+    Where a study observes, what it sees of each fold is kept beside the record.
 
     A worker that dies (killed for its memory, a crash in native code) costs only its own fold: the folds that were under
     way are tried again one by one, and the one that kills its worker once more gets a record saying so.
@@ -57,16 +61,16 @@ def run_jobs(jobs: tuple[Job, ...], store: Store, on_progress: OnProgress, on_re
 
     waiting = list(jobs)
     while waiting:
-        waiting, suspects = _run_pool(waiting, waiting[0].workers, store, on_progress, finish)
+        waiting, suspects = _run_pool(waiting, waiting[0].workers, store, on_progress, finish, observer)
         for job in suspects:
-            left, died = _run_pool([job], 1, store, on_progress, finish)
+            left, died = _run_pool([job], 1, store, on_progress, finish, observer)
             if left or died:
                 finish(job, _record_death(job, store))
     return records
 
 
 def _run_pool(
-    jobs: list[Job], workers: int, store: Store, on_progress: OnProgress, finish: OnRecord
+    jobs: list[Job], workers: int, store: Store, on_progress: OnProgress, finish: OnRecord, observer: Observer | None
 ) -> tuple[list[Job], list[Job]]:
     """Run until all is done or a worker dies: the jobs not begun, and those that were under way when it died."""
     waiting, running = list(jobs), dict[Future[Record], Job]()
@@ -74,7 +78,7 @@ def _run_pool(
         while waiting or running:
             # Only as many are handed out as there are workers, so that after a death the suspects are known.
             while waiting and len(running) < workers:
-                running[pool.submit(execute_in_worker, waiting[0], store)] = waiting[0]
+                running[pool.submit(execute_in_worker, waiting[0], store, observer)] = waiting[0]
                 waiting.pop(0)
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in sorted(finished, key=lambda future: future.exception() is not None):
@@ -164,7 +168,7 @@ def _kill(workers: Sequence[BaseProcess]) -> None:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def execute_in_worker(job: Job, store: Store) -> Record:
+def execute_in_worker(job: Job, store: Store, observer: Observer | None = None) -> Record:
     """`execute`, with news of its epochs sent to the parent."""
     _news.put(Progress(job, None))
-    return execute(job, store, lambda epoch: _news.put(Progress(job, epoch)))
+    return execute(job, store, lambda epoch: _news.put(Progress(job, epoch)), observer)

@@ -42,6 +42,11 @@ class Store:
         """Where the model of a fold is kept."""
         return self.path(key).with_suffix(".safetensors")
 
+    def beside(self, key: JobKey, name: str) -> Path:
+        """Where a study keeps what it saw in a fold."""
+        path = self.path(key)
+        return path.with_name(path.name.replace("fold", name))
+
     def write(self, record: Record, predictions: pd.DataFrame | None, checkpoint: bytes | None = None) -> None:
         """Write predictions and checkpoint, then the record, each atomically: a record has the files that it names.
 
