@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 from benchmark.cli_datasets import app as datasets_app
 from benchmark.cli_performance import CHECK_EXAMPLE, PERFORMANCE_EXAMPLE, check, performance
 from benchmark.cli_predict import EXAMPLE, predict
+from benchmark.cli_study import STUDY_EXAMPLE, study
 from datasets.errors import BenchmarkError, InputError
 
 app = typer.Typer(
@@ -52,7 +53,7 @@ def main() -> None:
         code = _fail(f"{error.format_message()} (see --help)", 2)
     except (KeyboardInterrupt, typer.Abort):
         again = "run the same command again to go on"
-        kept = f"; finished folds are kept, {again}" if "run" in sys.argv[1:2] else ""
+        kept = f"; finished folds are kept, {again}" if sys.argv[1:2] in (["run"], ["study"]) else ""
         kept = f"; what came is kept, {again}" if "fetch" in sys.argv[2:3] else kept
         code = _fail(f"stopped{kept}", STOPPED)
     except BrokenPipeError:
@@ -121,7 +122,7 @@ def run(
         tasks=[*(task or []), *(str(path.resolve()) for path in dataset or [])],
         everything=everything,
         models=model or [],
-        settings=_settings(setting or []),
+        settings=settings_of(setting or []),
         profile=profile or "quick",
         preset=preset,
         protocol=_protocol(protocol),
@@ -140,7 +141,7 @@ def run(
     if not dry_run:
         store.require_writable()
         require_own_page(out)
-    _show_plan(plan, request, store, as_json and dry_run)
+    show_plan(plan, request, store, as_json and dry_run)
     if dry_run:
         return
     try:
@@ -150,7 +151,8 @@ def run(
         raise InputError(f"another run is writing to {out}; wait for it or choose another directory with --out") from None
 
 
-def _settings(pairs: list[str]) -> dict[str, str]:
+def settings_of(pairs: list[str]) -> dict[str, str]:
+    """The texts of `--set`. Raises InputError for one without a value."""
     for pair in pairs:
         if "=" not in pair:
             raise InputError(f"--set {pair}: write name=value")
@@ -163,7 +165,8 @@ def _protocol(name: str | None) -> Any:
     return name
 
 
-def _show_plan(plan: Any, request: Any, store: Any, as_json: bool) -> None:
+def show_plan(plan: Any, request: Any, store: Any, as_json: bool) -> None:
+    """Print what is going to be done."""
     from benchmark.display import console
 
     if as_json:
@@ -298,5 +301,6 @@ def models(
 
 
 app.command(epilog=EXAMPLE)(predict)
+app.command(epilog=STUDY_EXAMPLE)(study)
 app.command(epilog=PERFORMANCE_EXAMPLE)(performance)
 app.command(epilog=CHECK_EXAMPLE)(check)

@@ -106,9 +106,7 @@ def split_of(data: TaskData, fold: Fold) -> Split:
     return Split(**counts, **hashes)
 
 
-def execute(
-    job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None, observer: Observer | None = None
-) -> Record:
+def execute(job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None, observer: Observer | None = None) -> Record:
     """Run a job and write its record; a failure of the model becomes a record with its reason.
 
     What an observer sees is written first, so that a record has it.

@@ -67,11 +67,16 @@ def contests(runs: Iterable[ScoredRun]) -> list[tuple[str, list[ScoredRun]]]:
     """The runs of one task that may be compared: same data, profile, protocol and seed; best first."""
 
     def title(scored: ScoredRun) -> str:
-        key = scored.run.first.key
-        return f"{key.profile}, {key.protocol}, seed {key.seed}, data {key.dataset_hash[:8]}"
+        return contest_title(scored.run.first)
 
     ordered = sorted(runs, key=lambda r: (title(r), r.mae[0]))
     return [(name, list(group)) for name, group in groupby(ordered, key=title)]
+
+
+def contest_title(record: Record) -> str:
+    """What records must share to be compared, besides their task."""
+    key = record.key
+    return f"{key.profile}, {key.protocol}, seed {key.seed}, data {key.dataset_hash[:8]}"
 
 
 def index_page(runs: Sequence[ScoredRun]) -> str:

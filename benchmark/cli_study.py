@@ -1,0 +1,116 @@
+"""`python -m benchmark study NAME …`: many ordinary jobs that answer one question, and the report on them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from filelock import FileLock, Timeout
+
+from datasets.errors import BenchmarkError, InputError, unknown_name
+
+STUDY_EXAMPLE = "Example: python -m benchmark study depth --task emt/alloys --model deeper-gatgnn --layers 4,10,20 --folds 3"
+
+
+def study(
+    name: Annotated[str, typer.Argument(help="depth: how deep can a model be, and why does it break?")],
+    task: Annotated[
+        list[str] | None, typer.Option(help="A task (dataset/target) or all tasks of a dataset; may be repeated.")
+    ] = None,
+    dataset: Annotated[
+        list[Path] | None, typer.Option(help="A folder of structures with a CSV of ids and targets; may be repeated.")
+    ] = None,
+    model: Annotated[list[str] | None, typer.Option(help="A graph network; may be repeated. Default: all.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value: change a setting of every model, for example epochs=20.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="The budget: smoke (seconds), quick, standard, paper (as published).")] = "quick",
+    layers: Annotated[str | None, typer.Option(help="Depths, separated by commas. Default: 4,6,8,10,15,20,25,30.")] = None,
+    folds: Annotated[int | None, typer.Option(min=1, help="How many folds. Default: 5.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the division and of the weights.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes that share the cores. Default: one a core, at most 4; 1 on a GPU.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Records go to studies/NAME in this directory.")] = Path("runs"),
+    reports: Annotated[Path, typer.Option(help="The report goes to NAME/<task>.md in this directory.")] = Path("reports"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Run a study fold by fold and render its report; run again to go on after a stop."""
+    from benchmark.cli import MOST_WORKERS, settings_of, show_plan
+    from benchmark.machine import choose_device, cores
+    from benchmark.plan import Request
+    from benchmark.store import Store
+    from benchmark.studies import registry
+    from benchmark.studies.study import plan_study
+
+    if name not in registry.STUDIES:
+        raise unknown_name("study", name, registry.STUDIES)
+    chosen, device = registry.STUDIES[name], choose_device(device)
+    depths = _depths(layers)
+    workers = workers or (min(cores(), MOST_WORKERS) if device == "cpu" else 1)
+    request = Request(
+        tasks=[*(task or []), *(str(path.resolve()) for path in dataset or [])],
+        models=model or [],
+        settings=settings_of(setting or []),
+        profile=profile,
+        folds=folds,
+        seed=seed,
+        device=device,
+        workers=workers,
+        threads=max(1, cores() // workers),
+    )
+    if not request.tasks:
+        raise InputError("nothing to study: name tasks with --task, or a folder with --dataset")
+    store = Store(out / "studies" / name)
+    plan = plan_study(chosen.study, request, depths, store)
+    if not dry_run:
+        store.require_writable()
+    show_plan(plan, request, store, as_json and dry_run)
+    if dry_run:
+        return
+    try:
+        with FileLock(store.root / ".lock", timeout=0):
+            _carry_out(chosen, plan, store, reports, as_json)
+    except Timeout:
+        raise InputError(f"another study is writing to {store.root}; wait for it or choose another --out") from None
+
+
+def _depths(text: str | None) -> list[int]:
+    """The numbers of `--layers`."""
+    try:
+        depths = sorted({int(part) for part in (text or "").replace(" ", ",").split(",") if part})
+    except ValueError:
+        raise InputError(f"--layers {text}: write whole numbers separated by commas, for example 4,10,20") from None
+    if any(depth < 1 for depth in depths):
+        raise InputError(f"--layers {text}: a network has at least 1 layer")
+    return depths
+
+
+def _carry_out(chosen: Any, plan: Any, store: Any, reports: Path, as_json: bool) -> None:
+    from benchmark.display import console, live
+    from benchmark.run import run_jobs
+    from benchmark.studies.study import SETTLED, trials
+
+    def left_out(error: InputError) -> None:
+        console.print(f"left out of the report: {error}", markup=False, soft_wrap=True)
+
+    with live(plan, quiet=as_json) as display:
+        records = run_jobs(plan.todo, store, display.on_progress, display.on_record, chosen.study.observer)
+    tasks = {job.task.name for job in plan.jobs}
+    found = [t for t in trials(chosen.study, store, chosen.seen, left_out) if t.record.key.task in tasks]
+    written = chosen.write_pages(found, reports)
+    if as_json:
+        print(json.dumps(chosen.json_rows(found), indent=1))
+    else:
+        print("\n".join(f"report: {path}" for path in written if path.suffix == ".md"))
+    failed = [record for record in records if record.status not in SETTLED]
+    if failed:
+        first = failed[0]
+        raise BenchmarkError(
+            f"{len(failed)} of {len(plan.jobs)} folds failed, the first: {first.key.task} {first.key.model} with "
+            f"{first.key.settings.get('n_layers')} layers, fold {first.key.fold}: {first.reason}"
+        )

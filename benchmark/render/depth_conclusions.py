@@ -1,0 +1,157 @@
+"""The depth study in words: three sentences to conclude from, and what was published beside them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from benchmark.render.markdown import escape, plus_minus
+from benchmark.studies.curves import Curve, Point
+from benchmark.studies.depth import Verdict
+from benchmark.studies.published import BULK, FINDINGS, SOURCE, Finding
+
+
+def conclusions(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[str]:
+    """Three sentences from the numbers."""
+    depths = sorted({point.layers for curve, _ in judged for point in curve.points})
+    first = judged[0][0].first
+    yield (
+        f"{_count(len(judged), 'network')} of {depths[0]} to {depths[-1]} layers on {task} "
+        f"({first.key.profile}, {epochs_of([curve for curve, _ in judged])}): {'; '.join(_outcomes(judged, depths[-1]))}."
+    )
+    yield _best(judged)
+    yield _reasons(judged)
+
+
+def _outcomes(judged: Sequence[tuple[Curve, Verdict]], deepest: int) -> Iterator[str]:
+    learning = [(c, v) for c, v in judged if v.learns]
+    scaling = [c.label for c, v in learning if v.scales_to == deepest]
+    kinds = {
+        f"{{}} scale{'s' * (len(scaling) == 1)} to all {deepest} layers": scaling,
+        "depth breaks {}": [f"{c.label} (at {v.breaks_at})" for c, v in learning if v.breaks_at],
+        "{} could not be decided": [c.label for c, v in learning if not v.breaks_at and v.scales_to != deepest],
+        "{} did not learn at any depth": [c.label for c, v in judged if v.best and not v.learns],
+        "{} had no depth that trained in every fold": [c.label for c, v in judged if v.best is None],
+    }
+    return (escape(text.format(_and(names))) for text, names in kinds.items() if names)
+
+
+def _best(judged: Sequence[tuple[Curve, Verdict]]) -> str:
+    scored = [
+        (point.mae, curve, point, verdict)
+        for curve, verdict in judged
+        for point in curve.points
+        if point.layers == verdict.best
+    ]
+    if not scored:
+        return "No model has a score at any depth."
+    _, curve, point, verdict = min(scored, key=lambda row: row[0])
+    sentence = (
+        f"The lowest MAE, {mae_of(point)} {point.complete[0].key.unit}, is {escape(curve.label)}'s at {point.layers} layers"
+    )
+    deepest = verdict.deepest
+    if deepest and deepest.relative is not None:
+        last, start = curve.points[-1], curve.points[0]
+        cost = mean_time_of(last) / mean_time_of(start) if start.complete and last.complete else math.nan
+        sentence += f"; with {deepest.layers} it is {relative(deepest.relative, deepest.interval)} of that"
+        if math.isfinite(cost) and last is not start:
+            sentence += f", in {cost:.1f} times the training time of {start.layers} layers"
+    elif verdict.deepest is None:
+        sentence += ", the deepest that it was given"
+    return sentence + "."
+
+
+def _reasons(judged: Sequence[tuple[Curve, Verdict]]) -> str:
+    broken = [(curve, verdict) for curve, verdict in judged if verdict.learns and verdict.breaks_at]
+    if broken:
+        named: dict[str, list[str]] = {}
+        for curve, verdict in broken:
+            named.setdefault(" and ".join(verdict.causes) or "nothing that was looked at", []).append(curve.label)
+        told = "; ".join(f"{cause} in {escape(_and(labels))}" for cause, labels in named.items())
+        return f"Where depth breaks a network, its layers show {told}."
+    widths = [
+        (c.interval[1] - c.interval[0]) / 2
+        for _, v in judged
+        if v.learns
+        for c in v.comparisons
+        if c.interval and v.deepest is c
+    ]
+    if not widths:
+        return "With these folds no depth can be told from another: no test is possible."
+    return (
+        f"No network that learns breaks by the rule below; the deepest is known against the best depth to ± {max(widths):.0%} "
+        "or better, so smaller losses would not be seen."
+    )
+
+
+def published_lines(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[str]:
+    """What the source says of each model that it has, and whether it is so here."""
+    compared = [(c, v, FINDINGS[c.model]) for c, v in judged if c.model in FINDINGS and "skip" not in c.changes]
+    for curve, verdict, finding in compared:
+        yield escape(f"{curve.label}: published {finding}; here it {_here(verdict)}: {agreement(curve, verdict, finding)}.")
+    if not compared:
+        yield "None of these networks is in the published depth study."
+        return
+    epochs = max((record.epochs_run or 0 for c, _, _ in compared for p in c.points for record in p.complete), default=0)
+    yield (
+        f"The published figures are MAE in eV/atom of {BULK}, without a validation part ({SOURCE}). Here: {task}, at most "
+        f"{epochs} epochs, other folds and the recipe of the profile. What differs may differ for that reason."
+    )
+
+
+def _here(verdict: Verdict) -> str:
+    text = str(verdict)
+    return text if text.startswith(("scales", "does")) else f"has {text}"
+
+
+def agreement(curve: Curve, verdict: Verdict, finding: Finding) -> str:
+    """Whether a verdict is that of the source."""
+    deepest = curve.points[-1].layers
+    if not verdict.learns:
+        return "nothing to compare"
+    if finding.broke is None:
+        if verdict.breaks_at:
+            return "disagrees"
+        return "agrees" if (verdict.scales_to or 0) >= finding.held[0] else "not shown here"
+    if verdict.breaks_at:
+        return "agrees that depth breaks it" + (
+            "" if verdict.breaks_at == finding.broke[0] else f", though at {verdict.breaks_at}"
+        )
+    if (verdict.scales_to or 0) >= finding.broke[0]:
+        return f"disagrees: it holds at {finding.broke[0]} layers"
+    return "not shown here" if deepest >= finding.broke[0] else f"not tried here beyond {deepest} layers"
+
+
+def mae_of(point: Point) -> str:
+    """Mean ± standard deviation; empty without a score."""
+    return plus_minus(point.mae, point.mae_std) if point.maes else ""
+
+
+def relative(value: float, interval: tuple[float, float] | None) -> str:
+    """A change in percent, with its interval."""
+    told = f"{value:+.1%}"
+    return f"{told} ({interval[0]:+.1%} to {interval[1]:+.1%})" if interval else told
+
+
+def epochs_of(made: Sequence[Curve]) -> str:
+    """How many epochs and folds."""
+    ran = sorted(
+        {record.epochs_run for curve in made for point in curve.points for record in point.complete if record.epochs_run}
+    )
+    folds = max(len(point.trials) for curve in made for point in curve.points)
+    return f"{' or '.join(map(str, ran)) or 'no'} epochs, {_count(folds, 'fold')}"
+
+
+def mean_time_of(point: Point) -> float:
+    """Seconds of training, mean over the complete folds."""
+    return float(np.mean([record.times.training.wall_s for record in point.complete if record.times]))
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'s' * (n != 1)}"
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,162 @@
+"""What the pages of studies share: figures as data, drawn once as PNG and once interactively, and the page's files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape as escape_html
+from pathlib import Path
+
+import plotly.graph_objects as go
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure as Canvas
+from plotly.offline import get_plotlyjs
+from plotly.subplots import make_subplots
+
+from benchmark.render.health_figures import png
+from benchmark.store import write_atomically
+from datasets.errors import InputError
+
+SCRIPT = "plotly.min.js"
+"""Beside the reports once, so that their interactive figures open without a network."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """Points joined in order; None is a gap. What was published is dashed with open markers."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float | None]
+    error: Sequence[float] | None = None
+    published: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Axes with their lines."""
+
+    title: str
+    x: str
+    y: str
+    lines: Sequence[Line]
+    log_x: bool = False
+    log_y: bool = False
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Panels in rows of `columns`; lines of one label share their colour."""
+
+    name: str
+    caption: str
+    panels: Sequence[Panel]
+    columns: int = 2
+
+
+def write_study_page(page: Path, reports: Path, title: str, text: str, figures: Sequence[Figure], table: str) -> list[Path]:
+    """Write `page`, and in the folder of its name PNGs, `figures.html` and `layers.csv`; returns the paths, the page first.
+
+    Args:
+        page: a `.md` below `reports`.
+        reports: where the script of the interactive figures is kept.
+        title: the first line, by which a page of ours is known.
+        text: the rest of the page.
+        figures: drawn twice.
+        table: CSV of what the figures show and more.
+
+    Raises:
+        InputError: something else stands in the way of the page.
+    """
+    known = title.split(":")[0]
+    if page.is_file() and not page.read_text(errors="replace").startswith(known):
+        raise InputError(f"{page} is not such a report and would be replaced; choose another directory with --reports")
+    folder = page.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    script = Path(os.path.relpath(reports / SCRIPT, folder)).as_posix()
+    files = {folder / f"{figure.name}.png": png(canvas(figure)) for figure in figures}
+    files[folder / "figures.html"] = html_page(title.lstrip("# "), figures, script).encode()
+    files[folder / "layers.csv"] = table.encode()
+    if not (reports / SCRIPT).is_file():
+        files[reports / SCRIPT] = get_plotlyjs().encode()
+    for path, data in files.items():
+        write_atomically(path, data)
+    write_atomically(page, f"{title}\n\n{text}\n".encode())
+    return [page, *files]
+
+
+def colors(figure: Figure) -> dict[str, str]:
+    """Label → colour, in the order in which the labels appear."""
+    labels = list(dict.fromkeys(line.label for panel in figure.panels for line in panel.lines))
+    palette = [colormaps["tab20"](i) for i in (*range(0, 20, 2), *range(1, 20, 2))]
+    return {label: to_hex(palette[i % len(palette)]) for i, label in enumerate(labels)}
+
+
+def canvas(figure: Figure) -> Canvas:
+    """The figure for matplotlib, with one legend below."""
+    used, rows = colors(figure), -(-len(figure.panels) // figure.columns)
+    legend_rows = -(-len(used) // 4)
+    size = (4.6 * figure.columns, 3.1 * rows + 0.25 * legend_rows)
+    drawn = Canvas(figsize=size, layout="constrained")
+    axes = drawn.subplots(rows, figure.columns, squeeze=False).ravel()
+    for ax, panel in zip(axes, figure.panels, strict=False):
+        _draw(ax, panel, used)
+    for ax in axes[len(figure.panels) :]:
+        ax.axis("off")
+    handles = [axes[0].plot([], [], "o-", ms=4, color=color, label=label)[0] for label, color in used.items()]
+    if any(line.published for panel in figure.panels for line in panel.lines):
+        handles.append(axes[0].plot([], [], "o--", ms=5, mfc="none", color="#666666", label="published")[0])
+    drawn.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=8, frameon=False)
+    return drawn
+
+
+def _draw(ax: Axes, panel: Panel, used: dict[str, str]) -> None:
+    for line in panel.lines:
+        y = [float("nan") if value is None else value for value in line.y]
+        style = {"linestyle": "--", "marker": "o", "mfc": "none"} if line.published else {"linestyle": "-", "marker": "o"}
+        marker = 4 if len(line.x) < 12 else 2
+        ax.errorbar(line.x, y, yerr=line.error, color=used[line.label], ms=marker, lw=1.2, elinewidth=0.8, **style)
+    ax.set_title(panel.title, fontsize=10)
+    ax.set_xlabel(panel.x)
+    ax.set_ylabel(panel.y)
+    if panel.log_x:
+        ax.set_xscale("log")
+    if panel.log_y:
+        ax.set_yscale("log", nonpositive="mask")
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def html_page(title: str, figures: Sequence[Figure], script: str) -> str:
+    """All figures on one page; a click on a name hides its line, a double click the others."""
+    parts = [f"<h2>{escape_html(f.caption)}</h2>{_interactive(f)}" for f in figures]
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape_html(title)}</title>'
+        f'<script src="{script}"></script><style>body{{font-family:sans-serif;margin:1.5em;max-width:1250px}}</style></head>'
+        f"<body><h1>{escape_html(title)}</h1>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _interactive(figure: Figure) -> str:
+    rows = -(-len(figure.panels) // figure.columns)
+    drawn = make_subplots(rows, figure.columns, subplot_titles=[panel.title for panel in figure.panels])
+    used, named = colors(figure), set[tuple[str, bool]]()
+    for place, panel in enumerate(figure.panels):
+        row, column = place // figure.columns + 1, place % figure.columns + 1
+        for line in panel.lines:
+            name = f"{line.label}, published" if line.published else line.label
+            trace = go.Scatter(
+                x=list(line.x), y=list(line.y), name=name, legendgroup=name, mode="lines+markers",
+                showlegend=(line.label, line.published) not in named,
+                error_y={"type": "data", "array": list(line.error), "thickness": 1} if line.error else None,
+                line={"color": used[line.label], "dash": "dash" if line.published else "solid"},
+                marker={"symbol": "circle-open" if line.published else "circle"},
+            )  # fmt: skip
+            named.add((line.label, line.published))
+            drawn.add_trace(trace, row, column)
+        drawn.update_xaxes(title_text=panel.x, type="log" if panel.log_x else "linear", row=row, col=column)
+        drawn.update_yaxes(title_text=panel.y, type="log" if panel.log_y else "linear", row=row, col=column)
+    drawn.update_layout(height=120 + 380 * rows, template="simple_white", legend={"font": {"size": 11}})
+    return drawn.to_html(full_html=False, include_plotlyjs=False, div_id=figure.name)

@@ -1,0 +1,1 @@
+"""Studies: what changes when one thing about a model does, over many ordinary jobs."""

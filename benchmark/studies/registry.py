@@ -1,0 +1,28 @@
+"""Name → study: what it runs, what it sees, and how its records become pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from benchmark.render import depth as depth_pages
+from benchmark.studies.depth import DEPTH
+from benchmark.studies.layers import LayerReport
+from benchmark.studies.study import Study, Trial
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A study with its pages."""
+
+    study: Study
+    seen: type[BaseModel]
+    write_pages: Callable[[Iterable[Trial], Path], list[Path]]
+    json_rows: Callable[[Iterable[Trial]], list[dict[str, Any]]]
+
+
+STUDIES = {DEPTH.name: Registered(DEPTH, LayerReport, depth_pages.write_pages, depth_pages.json_rows)}

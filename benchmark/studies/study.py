@@ -1,0 +1,112 @@
+"""What the studies share: a study is a list of ordinary jobs with changed settings, and a page of their records."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from benchmark.job import Job, Observer
+from benchmark.plan import Entry, IsDone, Plan, Request, plan_entries
+from benchmark.records import Record, Scores, Split
+from benchmark.scores import scored_runs
+from benchmark.store import Store
+from benchmark.tasks import TaskData
+from datasets.errors import InputError
+from models import registry
+from models.contract import ModelSpec
+from models.graph_model import GraphModel, GraphSettings
+
+SETTLED = ("complete", "diverged")
+"""What the same job would do again; a fold that ran out of memory or failed otherwise is tried again."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question, the settings of a model that answer it, and what else is looked at in each fold.
+
+    Records lie in a store of the study's own, `<out>/studies/<name>/`: each is a point of a curve and would flood the boards
+    of `<out>`, which rank models with the settings of their profile.
+    """
+
+    name: str
+    question: str
+    entries: Callable[[ModelSpec, GraphSettings, Sequence[int]], list[Entry]]
+    """Model, its settings in the profile, depths asked for (empty: the study's own) → the models to run."""
+    observer: Observer
+
+
+def graph_models(names: Sequence[str]) -> list[ModelSpec]:
+    """These models, or every graph network. Raises InputError for another kind of model."""
+    specs = [registry.get(name) for name in dict.fromkeys(names)] or list(registry.registered().values())
+    networks = [spec for spec in specs if issubclass(spec.model, GraphModel)]
+    if names and len(networks) < len(specs):
+        other = next(spec.name for spec in specs if spec not in networks)
+        raise InputError(f"{other} is not a graph network: it has no layers to study; leave it out")
+    return networks
+
+
+def plan_study(study: Study, request: Request, layers: Sequence[int], store: Store) -> Plan:
+    """The study's jobs and which of them are settled. Raises what `plan_entries` raises."""
+    entries: list[Entry] = []
+    for spec in graph_models(request.models):
+        settings = spec.settings(request.profile, request.settings)
+        assert isinstance(settings, GraphSettings)
+        entries += study.entries(spec, settings, layers)
+    return plan_entries(request, store, entries, is_settled(study, store))
+
+
+def is_settled(study: Study, store: Store) -> IsDone:
+    """Whether a fold of the same division and model source has ended, in a score or by diverging, and was looked at."""
+
+    def settled(job: Job, data: TaskData, split: Split) -> bool:
+        key = job.key(data.dataset_hash)
+        try:
+            record = store.read(store.path(key))
+        except InputError:
+            return False
+        same = (record.key, record.split, record.model_fingerprint) == (key, split, job.fingerprint)
+        if not same or record.status not in SETTLED or not store.beside(key, study.observer.name).is_file():
+            return False
+        return record.status != "complete" or store.finished(key, split, job.fingerprint)
+
+    return settled
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One fold of a study: its record, its test scores if it has any, what was seen of it if that is there."""
+
+    record: Record
+    scores: Scores | None
+    seen: BaseModel | None
+
+
+Seen = TypeVar("Seen", bound=BaseModel)
+
+
+def trials(study: Study, store: Store, kind: type[BaseModel], on_invalid: Callable[[InputError], None]) -> Iterator[Trial]:
+    """Every fold of the study's store, scored anew from its predictions, in the order of their paths."""
+    for scored in scored_runs(store, on_invalid):
+        scores = iter(scored.scores)
+        for record in scored.run.folds:
+            found = next(scores) if record.status == "complete" else None
+            yield Trial(record, found, _seen(store, record, study.observer.name, kind, on_invalid))
+
+
+def _seen(store: Store, record: Record, name: str, kind: type[Seen], on_invalid: Callable[[InputError], None]) -> Seen | None:
+    path = store.beside(record.key, name)
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError:
+        return None
+    except ValidationError as error:
+        on_invalid(InputError(f"{path}: {error.errors()[0]['msg']}"))
+        return None
+
+
+def changed(spec: ModelSpec, settings: GraphSettings, **values: object) -> Entry:
+    """The model with some settings of its own changed."""
+    return Entry(spec, replace(settings, **values))  # type: ignore[arg-type]
