@@ -104,17 +104,15 @@ def _budget(made: Sequence[Curve]) -> str:
     first = made[0].first
     key, where = first.key, first.machine
     records = [record for curve in made for point in curve.points for record in point.records]
-    commits = ", ".join(
-        sorted({(r.git_commit or "unknown")[:12] + ("+changes" * ("+" in (r.git_commit or ""))) for r in records})
-    )
-    what = key.task if key.dataset in datasets() else f"{key.target} of a folder"
+    commits = sorted({(r.git_commit or "unknown")[:12] + "+changes" * ("+" in (r.git_commit or "")) for r in records})
+    versions = ", ".join(f"{name} {version}" for name, version in first.versions.items())
     lines = [
-        f"{crystals(first)} crystals of `{key.dataset}`, {escape(what)} in {key.unit}; dataset sha256 `{key.dataset_hash}`",
-        f"{epochs_of(made)}; settings of each point are in its record; profile `{key.profile}`, {key.protocol}, seed {key.seed}",
+        f"{crystals(first)} crystals; targets in {key.unit}; dataset sha256 `{key.dataset_hash}`",
+        f"profile `{key.profile}`, {epochs_of(made)}, {key.protocol}, seed {key.seed}; all settings are in the records",
         f"machine: {escape(where.processor)}, {where.cores} cores, {where.workers} worker(s) × {where.threads} thread(s), "
-        f"device {escape(where.device)}; versions: {', '.join(f'{n} {v}' for n, v in first.versions.items())}; commit {commits}",
+        f"device {escape(where.device)}; versions: {versions}; commit {', '.join(commits)}",
         f"again: `{command(made)}`",
-    ]  # fmt: skip
+    ]
     return "\n".join(f"- {line}" for line in lines)
 
 

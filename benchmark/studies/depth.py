@@ -29,9 +29,9 @@ VANISHES = 1e-4
 """Ratio of the smallest to the largest gradient norm of a layer of the fresh network."""
 
 RULE = (
-    f"A model's best depth is that of its lowest mean MAE over folds. A deeper one holds if its MAE is at most {MARGIN:.0%} "
+    f"A model's best depth has its lowest mean MAE over folds. A deeper one holds if its MAE is at most {MARGIN:.0%} "
     "above that. It deteriorates if it is more and the corrected resampled t-test on the common folds (Nadeau & Bengio 2003), "
-    f"after Holm's correction for all depths of the model, has p < {ALPHA:g}; it diverges if a fold did. More than {MARGIN:.0%} "
+    f"after Holm's correction for all depths of the model, has p < {ALPHA:g}; it diverges if a fold did. More than that "
     "without significance is undecided: more folds would tell. Scales to L: every depth from the best to L holds. A model "
     f"whose best R² is below {LEARNS:g} does not learn, and its depths are not judged. The best depth was chosen by the same "
     "folds, which makes the others look worse by a little."
@@ -39,7 +39,7 @@ RULE = (
 CAUSES = (
     f"Exploding features: the mean norm grows more than {EXPLODES:g}-fold from what the first layer receives to what the last "
     "gives (fresh or trained), or is not finite. Over-smoothing: behind the last layer, after training, the mean average "
-    f"distance of all atoms is below {SMOOTHS:g}, or the relative Dirichlet energy below {SMOOTHS:.0%} of that at the best depth. "
+    f"distance of all atoms is below {SMOOTHS:g}, or the relative Dirichlet energy below {SMOOTHS:.0%} of the best depth's. "
     f"Optimisation: the features are fine, and the training error is more than {MARGIN:.0%} above that at the best depth as "
     f"well; with vanishing gradients where a layer of the fresh network has less than {VANISHES:g} of the largest gradient "
     "norm of a layer. Over-fitting: the features are fine and the training error is not higher."

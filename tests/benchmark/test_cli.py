@@ -216,6 +216,7 @@ def test_a_page_of_a_card_is_written(benchmark_command, small_folder, tmp_path):
         "run",
         "leaderboard",
         "publish",
+        "study depth",
         "models",
         "datasets list",
         "datasets info",

@@ -22,6 +22,7 @@ from benchmark.run import run_jobs
 from benchmark.store import Store
 from benchmark.tasks import find_tasks
 from datasets.errors import InputError
+from models.contract import TrainingDiverged
 from models.registry import get
 from tests.benchmark.conftest import command, environment
 
@@ -104,16 +105,16 @@ def test_a_worker_that_dies_costs_only_its_own_fold(small_folder, tmp_path):
     assert lost.memory.host_bytes is None
 
 
-def test_a_fold_that_diverges_is_a_failed_row_and_the_others_go_on(small_folder, tmp_path, benchmark_command):
+def test_a_fold_that_diverges_is_a_row_and_the_others_go_on(small_folder, tmp_path, benchmark_command):
     arguments = ("run", "--dataset", small_folder, "--model", "cgcnn", "--profile", "smoke", "--folds", "2", "--workers", "1")
     done = benchmark_command(*arguments, "--set", "learning_rate=1e30")
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert re.match(r"error: 2 of 2 folds failed, the first: mine/target cgcnn fold \d: the loss is nan", last)
-    assert "cgcnn (learning_rate=1e+30)  failed" in done.stdout
+    assert "cgcnn (learning_rate=1e+30)  diverged" in done.stdout
     assert benchmark_command(*arguments).returncode == 0
     records = list(Store(tmp_path / "runs").records())
-    assert Counter(r.status for r in records) == {"complete": 2, "failed": 2}
+    assert Counter(r.status for r in records) == {"complete": 2, "diverged": 2}
 
 
 def wait_for_records(root: Path, n: int) -> None:
@@ -191,6 +192,7 @@ def test_failures_are_classified():
     assert classify(RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"))[0] == "out-of-memory"
     assert classify(ValueError("two\nlines")) == ("failed", "ValueError: two lines")
     assert classify(InputError("a reason")) == ("failed", "a reason")
+    assert classify(TrainingDiverged("the loss is nan")) == ("diverged", "the loss is nan")
 
 
 def test_dry_run_writes_nothing_and_lists_every_job(small_folder, tmp_path, benchmark_command):

@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmark.folds import Protocol
+from benchmark.job import Job, execute, load_task, split_of
+from benchmark.records import Metrics, Record, Scores
+from benchmark.render.depth import contests_of, parameters, write_pages
+from benchmark.render.depth_conclusions import published_lines
+from benchmark.store import Store
+from benchmark.studies.curves import Curve, curves
+from benchmark.studies.depth import DEPTH, judge
+from benchmark.studies.layers import LAYERS, LayerReport, LayerState
+from benchmark.studies.published import DEEPER_GATGNN, FINDINGS
+from benchmark.studies.study import Trial, is_settled
+from benchmark.tasks import find_tasks
+from models.registry import get
+from tests.benchmark.test_store import failed, make
+
+NOISE = (0.00, 0.01, -0.01, 0.005, -0.005)
+
+
+def states(layers: int, last: float | None = 1.0, **values: float | None) -> tuple[LayerState, ...]:
+    """Features of norm 1, the last of norm `last`; `values` are of every layer."""
+    measures = dict(energy=1.0, relative_energy=1.0, neighbor_distance=0.5, distance=0.5, effective_rank=5.0, gradient=1.0)
+    return tuple(
+        LayerState(
+            layer=n, norm=last if n == layers else 1.0, **{**measures, **values, **({"gradient": None} if n == layers else {})}
+        )
+        for n in range(layers + 1)
+    )
+
+
+def trial(
+    layers: int, fold: int, mae: float, status: str = "complete", training: float | None = None, r2: float = 0.9,
+    model: str = "cgcnn", fresh: dict[str, Any] | None = None, trained: dict[str, Any] | None = None, **changes: Any,
+) -> Trial:  # fmt: skip
+    record, _ = make(fold, model)
+    settings = {"epochs": 3, "n_layers": layers, **changes}
+    fields: dict[str, Any] = {
+        "key": record.key.model_copy(update={"settings": settings}),
+        "changed": {"n_layers": layers, **changes},
+    }
+    test, train = (Scores(mae=value, rmse=value, r2=r2) for value in (mae, mae if training is None else training))
+    metrics = Metrics(train=train, validation=test, test=test)
+    ended: Record = (
+        failed(fold, model=model, status=status, **fields)
+        if status != "complete"
+        else record.model_copy(update={**fields, "metrics": metrics})
+    )
+    after = states(layers, **(trained or {})) if status == "complete" else ()
+    seen = LayerReport(model_fingerprint="f" * 64, crystals=2, atoms=8, initial=states(layers, **(fresh or {})), trained=after)
+    return Trial(ended, test if status == "complete" else None, seen)
+
+
+def curve(*points: tuple[int, float], folds: int = 5, **values: Any) -> list[Trial]:
+    """Folds around each mean MAE."""
+    return [trial(layers, fold, mae * (1 + NOISE[fold]), **values) for layers, mae in points for fold in range(folds)]
+
+
+def only(found: list[Trial]) -> Curve:
+    (made,) = curves(found)
+    return made
+
+
+def test_a_flat_curve_scales_to_its_deepest():
+    verdict = judge(only(curve((4, 0.105), (10, 0.1), (30, 0.104))))
+    assert (verdict.best, verdict.scales_to, verdict.breaks_at, str(verdict)) == (10, 30, None, "scales to 30")
+    assert verdict.deepest.relative == pytest.approx(0.04)
+    low, high = verdict.deepest.interval
+    assert low <= 0.04 <= high
+
+
+def test_a_large_significant_loss_deteriorates_and_a_large_uncertain_one_is_undecided():
+    sure = judge(only(curve((4, 0.1), (10, 0.101), (20, 0.2), (30, 0.3))))
+    assert str(sure) == "scales to 10; deteriorates at 20"
+    spread = [trial(20, fold, mae) for fold, mae in enumerate((0.05, 0.3, 0.06, 0.2, 0.1))]
+    unsure = judge(only(curve((4, 0.1)) + spread))
+    assert (unsure.scales_to, unsure.breaks_at, str(unsure)) == (4, None, "scales to 4; undecided at 20")
+    assert unsure.comparisons[0].p_holm > 0.05
+    one_fold = judge(only(curve((4, 0.1), (20, 0.3), folds=1)))
+    assert str(one_fold) == "scales to 4; undecided at 20"
+
+
+def test_holm_corrects_for_every_other_depth():
+    # p of the plain test is 0.03; with three other depths it is not below 0.05 any more.
+    rng = np.random.default_rng(3)
+    wide = [trial(20, fold, mae) for fold, mae in enumerate(0.1 * (1.35 + 0.16 * rng.standard_normal(5)))]
+    verdict = judge(only(curve((4, 0.1)) + wide))
+    (alone,) = verdict.comparisons
+    more = judge(only(curve((4, 0.1), (6, 0.101), (8, 0.101)) + wide))
+    assert more.comparisons[-1].p_holm == pytest.approx(min(1, 3 * alone.p_holm))
+
+
+def test_divergence_breaks_a_curve_and_lack_of_memory_ends_it():
+    diverged = judge(only([*curve((4, 0.1), (20, 0.1)), trial(30, 0, 0, status="diverged")]))
+    assert str(diverged) == "scales to 20; diverges at 30"
+    full = judge(only([*curve((4, 0.1), (20, 0.1)), trial(30, 0, 0, status="out-of-memory")]))
+    assert (full.scales_to, full.breaks_at, str(full)) == (20, None, "scales to 20; not measured at 30")
+    assert judge(only([trial(4, 0, 0, status="diverged")])).best is None
+
+
+def test_a_model_that_does_not_learn_is_not_judged():
+    verdict = judge(only(curve((4, 0.1), (20, 0.3), r2=0.0)))
+    assert str(verdict).startswith("does not learn")
+    assert verdict.scales_to is verdict.breaks_at is None
+
+
+@pytest.mark.parametrize(
+    ("broken", "cause"),
+    [
+        (dict(fresh={"last": 1e6}), ("exploding features",)),
+        (dict(fresh={"last": None}), ("exploding features",)),
+        (dict(trained={"distance": 1e-5}), ("over-smoothing",)),
+        (dict(trained={"relative_energy": 1e-3}), ("over-smoothing",)),
+        (dict(trained={"last": 1e4, "distance": 1e-5}), ("exploding features", "over-smoothing")),
+        (dict(), ("optimisation",)),
+        (dict(training=0.1), ("over-fitting",)),
+    ],
+)
+def test_the_cause_follows_the_stated_thresholds(broken, cause):
+    verdict = judge(only(curve((4, 0.1)) + curve((20, 0.3), **broken)))
+    assert (verdict.breaks_at, verdict.causes) == (20, cause)
+
+
+def test_vanishing_gradients_are_told():
+    found = curve((4, 0.1)) + curve((20, 0.3))
+    for number, one in enumerate(found):
+        if one.record.key.settings["n_layers"] == 20:
+            first, *rest = one.seen.initial
+            tiny = one.seen.model_copy(update={"initial": (first.model_copy(update={"gradient": 1e-9}), *rest)})
+            found[number] = Trial(one.record, one.scores, tiny)
+    assert judge(only(found)).causes == ("optimisation with vanishing gradients",)
+
+
+def test_curves_are_told_apart_by_everything_but_depth():
+    found = (
+        curve((4, 0.1), (6, 0.1)) + curve((4, 0.1), model="deeper-cgcnn") + curve((4, 0.1), model="deeper-cgcnn", skip="single")
+    )
+    made = curves(found)
+    assert [c.label for c in made] == ["cgcnn", "deeper-cgcnn", "deeper-cgcnn (skip=single)"]
+    assert [[p.layers for p in c.points] for c in made] == [[4, 6], [4], [4]]
+    other = [Trial(t.record.model_copy(update={"model_fingerprint": "e" * 64}), t.scores, t.seen) for t in curve((4, 0.2))]
+    assert [c.label for c in curves(curve((4, 0.1)) + other)] == ["cgcnn (source eeeeeeee)", "cgcnn (source ffffffff)"]
+
+
+def test_deeper_networks_are_studied_with_either_skip():
+    settings = get("deeper-cgcnn").settings("smoke")
+    assert [(e.settings.n_layers, e.settings.skip) for e in DEPTH.entries(get("deeper-cgcnn"), settings, [4, 30])] == [
+        (4, "double"), (30, "double"), (4, "single"), (30, "single"),
+    ]  # fmt: skip
+    plain = get("cgcnn-mdl")
+    assert [e.settings.n_layers for e in DEPTH.entries(plain, plain.settings("smoke"), [])] == [4, 6, 8, 10, 15, 20, 25, 30]
+
+
+def test_parameters_at_any_depth_are_those_of_the_network_and_of_the_published_formula():
+    for model in FINDINGS:
+        dead = {"gatgnn-mdl": 384, "deeper-gatgnn": 5760}.get(model, 0)
+        for layers in (1, 3, 30):
+            dead_here = 200 * layers if "cgcnn" in model else dead
+            assert parameters(model, layers) == get(model).published_parameters(layers) - dead_here
+    assert parameters("megnet", 7) == get("megnet").describe(7)["parameters"]
+
+
+def test_what_was_published_is_compared_line_by_line():
+    names = {"scales": "deeper-gatgnn", "breaks": "deeper-schnet", "holds": "schnet"}
+    found = curve((4, 0.1), (30, 0.1), model=names["scales"]) + curve((4, 0.1), (30, 0.1), model=names["holds"])
+    found += curve((4, 0.1), (10, 0.3), model=names["breaks"])
+    lines = list(published_lines("set/target", [(c, judge(c)) for c in curves(found)]))
+    assert lines[0].endswith("here it scales to 30: agrees.")
+    assert "0.9656 at 20; here it scales to 4; deteriorates at 10: agrees that depth breaks it, though at 10." in lines[1]
+    assert lines[2].endswith("here it scales to 30: disagrees: it holds at 20 layers.")
+    assert set(DEEPER_GATGNN) >= {"fung/pt/total_energy"}
+
+
+def test_the_page_opens_with_three_sentences_and_every_failure_is_a_row(tmp_path):
+    found = curve((4, 0.1), (10, 0.3), model="schnet", fresh={"last": 1e5}) + curve((4, 0.2), (10, 0.19), model="deeper-gatgnn")
+    found += [trial(30, fold, 0, status="diverged", model="schnet") for fold in range(2)]
+    page, *files = write_pages(found, tmp_path / "reports")
+    assert page == tmp_path / "reports" / "depth" / "set" / "target.md"
+    text = page.read_text()
+    title, opening, *_ = text.split("\n\n")
+    assert title == "# Depth: set/target"
+    assert "depth breaks schnet (at 10)" in opening and "exploding features in schnet" in opening
+    assert len(re.findall(r"[a-z0-9)]\. [A-Z]|\.$", opening)) == 3
+    assert "diverged in 2 of 2: it broke" in text
+    assert {f.name for f in files} == {
+        "mae.png", "parameters.png", "mae_parameters.png", "layers.png", "figures.html", "layers.csv", "plotly.min.js",
+    }  # fmt: skip
+    html = (page.with_suffix("") / "figures.html").read_text()
+    assert 'src="../../../plotly.min.js"' in html
+    assert write_pages(found, tmp_path / "reports")[0].read_text() == text
+    assert (page.with_suffix("") / "figures.html").read_text() == html
+
+
+def test_contests_are_not_mixed():
+    other = [
+        Trial(t.record.model_copy(update={"key": t.record.key.model_copy(update={"seed": 1})}), t.scores, t.seen)
+        for t in curve((4, 0.1))
+    ]
+    assert [title for title, _ in contests_of(curve((4, 0.1), (6, 0.1)) + other)] == [
+        "quick, kfold(5), seed 0, data 00000000", "quick, kfold(5), seed 1, data 00000000",
+    ]  # fmt: skip
+
+
+def test_a_fold_that_diverges_shows_its_fresh_layers_and_is_settled(small_folder, tmp_path):
+    store, task = Store(tmp_path), find_tasks(str(small_folder))[0]
+    settings = get("cgcnn").settings("smoke", {"learning_rate": "1e30", "n_layers": "3"})
+    job = Job(task, "cgcnn", settings, "smoke", Protocol("kfold", 2), 0, 0)
+    record = execute(job, store, observer=LAYERS)
+    assert record.status == "diverged"
+    report = LayerReport.model_validate_json(store.beside(record.key, "layers").read_bytes())
+    assert (len(report.initial), len(report.trained), report.reason) == (4, 0, None)
+    data = load_task(task)
+    settled = is_settled(DEPTH, store)
+    split = split_of(data, data.fold(job.protocol, 0, 0))
+    assert settled(job, data, split)
+    assert list(store.records()) == [record]
+    store.beside(record.key, "layers").unlink()
+    assert not settled(job, data, split)
+
+
+def numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What `--json` prints but the times."""
+    return [{**row, "depths": [{k: v for k, v in p.items() if k != "training_s"} for p in row["depths"]]} for row in rows]
+
+
+def test_a_study_that_is_killed_and_resumed_by_two_workers_gives_the_same_report(benchmark_command, small_folder, tmp_path):
+    arguments = ("study", "depth", "--dataset", small_folder, "--model", "deeper-cgcnn", "--layers", "1,2", "--folds", "2")
+    arguments += ("--profile", "smoke", "--json", "--device", "cpu")
+    plan = json.loads(benchmark_command(*arguments, "--dry-run").stdout)["jobs"]
+    assert [(j["settings"]["n_layers"], j["settings"]["skip"], j["done"]) for j in plan[::2]] == [
+        (1, "double", False), (2, "double", False), (1, "single", False), (2, "single", False),
+    ]  # fmt: skip
+    assert not (tmp_path / "runs").exists()
+    first = benchmark_command(*arguments, "--workers", "1", "--reports", "one")
+    assert first.returncode == 0, first.stderr
+    rows = json.loads(first.stdout)
+    assert [row["changes"] for row in rows] == [{}, {"skip": "single"}]
+    assert [len(point["layer_states"]["trained"]) for point in rows[0]["depths"]] == [2, 3]
+    # Killed: of some folds nothing came, of one the record is missing.
+    records = sorted((tmp_path / "runs" / "studies" / "depth" / "records").rglob("fold-*.json"))
+    assert len(records) == 8
+    for record in records[:3]:
+        shutil.rmtree(record.parent, ignore_errors=True)
+    records[-1].unlink()
+    again = benchmark_command(*arguments, "--workers", "2", "--reports", "two")
+    assert again.returncode == 0, again.stderr
+    assert numbers(json.loads(again.stdout)) == numbers(rows)
+    page = "depth/mine/target"
+    one, two = ((tmp_path / name / page / "layers.csv").read_text() for name in ("one", "two"))
+    assert one == two and len(one.splitlines()) == 1 + 2 * 2 * 2 * (2 + 3)
+    opening = [(tmp_path / name / f"{page}.md").read_text().split("\n\n")[1] for name in ("one", "two")]
+    untimed = [re.sub(r", in [\d.]+ times the training time of \d+ layers?", "", text) for text in opening]
+    assert untimed[0] == untimed[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("dept", "--task", "emt/alloys"), "unknown study 'dept'; did you mean depth"),
+        (("depth",), "nothing to study: name tasks with --task"),
+        (("depth", "--task", "emt/alloys", "--layers", "4,x"), "write whole numbers separated by commas"),
+        (("depth", "--task", "emt/alloys", "--layers", "0"), "at least 1 layer"),
+        (("depth", "--task", "emt/alloys", "--model", "soap-svr"), "soap-svr is not a graph network"),
+    ],
+)
+def test_wrong_use_of_a_study_is_one_line(benchmark_command, arguments, message):
+    done = benchmark_command("study", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr and len(done.stderr.strip().splitlines()) == 1
