@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-
-from benchmark.render.markdown import escape, plus_minus
-from benchmark.studies.curves import Curve, Point
+from benchmark.render.markdown import escape
+from benchmark.render.study_tables import budget, count, joined, mae_cell, mean_time, relative
+from benchmark.studies.curves import Curve
 from benchmark.studies.depth import Verdict
 from benchmark.studies.published import BULK, FINDINGS, SOURCE, Finding
 
@@ -17,9 +16,10 @@ def conclusions(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[
     """Three sentences from the numbers."""
     depths = sorted({point.layers for curve, _ in judged for point in curve.points})
     first = judged[0][0].first
+    trained = budget([point for curve, _ in judged for point in curve.points])
     yield (
-        f"{_count(len(judged), 'network')} of {depths[0]} to {depths[-1]} layers on {task} "
-        f"({first.key.profile}, {epochs_of([curve for curve, _ in judged])}): {'; '.join(_outcomes(judged, depths[-1]))}."
+        f"{count(len(judged), 'network')} of {depths[0]} to {depths[-1]} layers on {task} "
+        f"({first.key.profile}, {trained}): {'; '.join(_outcomes(judged, depths[-1]))}."
     )
     yield _best(judged)
     yield _reasons(judged)
@@ -35,7 +35,7 @@ def _outcomes(judged: Sequence[tuple[Curve, Verdict]], deepest: int) -> Iterator
         "{} did not learn at any depth": [c.label for c, v in judged if v.best and not v.learns],
         "{} had no depth that trained in every fold": [c.label for c, v in judged if v.best is None],
     }
-    return (escape(text.format(_and(names))) for text, names in kinds.items() if names)
+    return (escape(text.format(joined(names))) for text, names in kinds.items() if names)
 
 
 def _best(judged: Sequence[tuple[Curve, Verdict]]) -> str:
@@ -49,12 +49,12 @@ def _best(judged: Sequence[tuple[Curve, Verdict]]) -> str:
         return "No model has a score at any depth."
     _, curve, point, verdict = min(scored, key=lambda row: row[0])
     sentence = (
-        f"The lowest MAE, {mae_of(point)} {point.complete[0].key.unit}, is {escape(curve.label)}'s at {point.layers} layers"
+        f"The lowest MAE, {mae_cell(point)} {point.complete[0].key.unit}, is {escape(curve.label)}'s at {point.layers} layers"
     )
     deepest = verdict.deepest
     if deepest and deepest.relative is not None:
         last, start = curve.points[-1], curve.points[0]
-        cost = mean_time_of(last) / mean_time_of(start) if start.complete and last.complete else math.nan
+        cost = mean_time(last) / mean_time(start) if start.complete and last.complete else math.nan
         sentence += f"; with {deepest.layers} it is {relative(deepest.relative, deepest.interval)} of that"
         if math.isfinite(cost) and last is not start:
             sentence += f", in {cost:.1f} times the training time of {start.layers} layers"
@@ -69,7 +69,7 @@ def _reasons(judged: Sequence[tuple[Curve, Verdict]]) -> str:
         named: dict[str, list[str]] = {}
         for curve, verdict in broken:
             named.setdefault(" and ".join(verdict.causes) or "nothing that was looked at", []).append(curve.label)
-        told = "; ".join(f"{cause} in {escape(_and(labels))}" for cause, labels in named.items())
+        told = "; ".join(f"{cause} in {escape(joined(labels))}" for cause, labels in named.items())
         return f"Where depth breaks a network, its layers show {told}."
     widths = [
         (c.interval[1] - c.interval[0]) / 2
@@ -122,36 +122,3 @@ def agreement(curve: Curve, verdict: Verdict, finding: Finding) -> str:
     if (verdict.scales_to or 0) >= finding.broke[0]:
         return f"disagrees: it holds at {finding.broke[0]} layers"
     return "not shown here" if deepest >= finding.broke[0] else f"not tried here beyond {deepest} layers"
-
-
-def mae_of(point: Point) -> str:
-    """Mean ± standard deviation; empty without a score."""
-    return plus_minus(point.mae, point.mae_std) if point.maes else ""
-
-
-def relative(value: float, interval: tuple[float, float] | None) -> str:
-    """A change in percent, with its interval."""
-    told = f"{value:+.1%}"
-    return f"{told} ({interval[0]:+.1%} to {interval[1]:+.1%})" if interval else told
-
-
-def epochs_of(made: Sequence[Curve]) -> str:
-    """How many epochs and folds."""
-    ran = sorted(
-        {record.epochs_run for curve in made for point in curve.points for record in point.complete if record.epochs_run}
-    )
-    folds = max(len(point.trials) for curve in made for point in curve.points)
-    return f"{' or '.join(map(str, ran)) or 'no'} epochs, {_count(folds, 'fold')}"
-
-
-def mean_time_of(point: Point) -> float:
-    """Seconds of training, mean over the complete folds."""
-    return float(np.mean([record.times.training.wall_s for record in point.complete if record.times]))
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}{'s' * (n != 1)}"
-
-
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

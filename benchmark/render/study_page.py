@@ -29,7 +29,7 @@ class Line:
     """Points joined in order; None is a gap. What was published is dashed with open markers."""
 
     label: str
-    x: Sequence[float]
+    x: Sequence[float | str]
     y: Sequence[float | None]
     error: Sequence[float] | None = None
     published: bool = False
@@ -116,9 +116,10 @@ def canvas(figure: Figure) -> Canvas:
 def _draw(ax: Axes, panel: Panel, used: dict[str, str]) -> None:
     for line in panel.lines:
         y = [float("nan") if value is None else value for value in line.y]
-        style = {"linestyle": "--", "marker": "o", "mfc": "none"} if line.published else {"linestyle": "-", "marker": "o"}
-        marker = 4 if len(line.x) < 12 else 2
-        ax.errorbar(line.x, y, yerr=line.error, color=used[line.label], ms=marker, lw=1.2, elinewidth=0.8, **style)
+        ax.errorbar(
+            line.x, y, yerr=line.error, color=used[line.label], marker="o", ms=4 if len(line.x) < 12 else 2, lw=1.2,
+            elinewidth=0.8, linestyle="--" if line.published else "-", mfc="none" if line.published else used[line.label],
+        )  # fmt: skip
     ax.set_title(panel.title, fontsize=10)
     ax.set_xlabel(panel.x)
     ax.set_ylabel(panel.y)

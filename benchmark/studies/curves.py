@@ -131,11 +131,10 @@ def depth_of(trial: Trial) -> int:
     return int(trial.record.key.settings["n_layers"])
 
 
-def layer_rows(curve: Curve) -> list[dict[str, Any]]:
-    """One row for each depth, fold, moment and layer, with every measure."""
+def state_rows(label: str, point: Point) -> list[dict[str, Any]]:
+    """One row for each fold, moment and layer of a point, with every measure."""
     return [
-        {"model": curve.label, "layers": point.layers, "fold": trial.record.key.fold, "when": when, **state.model_dump()}
-        for point in curve.points
+        {"model": label, "layers": point.layers, "fold": trial.record.key.fold, "when": when, **state.model_dump()}
         for trial in point.trials
         if isinstance(trial.seen, LayerReport)
         for when in ("initial", "trained")

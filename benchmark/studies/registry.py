@@ -9,7 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from benchmark.render import ablation as ablation_pages
 from benchmark.render import depth as depth_pages
+from benchmark.studies.ablation import ABLATION
 from benchmark.studies.depth import DEPTH
 from benchmark.studies.layers import LayerReport
 from benchmark.studies.study import Study, Trial
@@ -25,4 +27,7 @@ class Registered:
     json_rows: Callable[[Iterable[Trial]], list[dict[str, Any]]]
 
 
-STUDIES = {DEPTH.name: Registered(DEPTH, LayerReport, depth_pages.write_pages, depth_pages.json_rows)}
+STUDIES = {
+    DEPTH.name: Registered(DEPTH, LayerReport, depth_pages.write_pages, depth_pages.json_rows),
+    ABLATION.name: Registered(ABLATION, LayerReport, ablation_pages.write_pages, ablation_pages.json_rows),
+}

@@ -36,6 +36,8 @@ class Study:
     entries: Callable[[ModelSpec, GraphSettings, Sequence[int]], list[Entry]]
     """Model, its settings in the profile, depths asked for (empty: the study's own) → the models to run."""
     observer: Observer
+    require_models: Callable[[Sequence[str]], None] = lambda names: None
+    """Raises InputError for a model, asked for by name, that the study has no use for."""
 
 
 def graph_models(names: Sequence[str]) -> list[ModelSpec]:
@@ -50,6 +52,7 @@ def graph_models(names: Sequence[str]) -> list[ModelSpec]:
 
 def plan_study(study: Study, request: Request, layers: Sequence[int], store: Store) -> Plan:
     """The study's jobs and which of them are settled. Raises what `plan_entries` raises."""
+    study.require_models(request.models)
     entries: list[Entry] = []
     for spec in graph_models(request.models):
         settings = spec.settings(request.profile, request.settings)

@@ -11,8 +11,9 @@ import pytest
 from benchmark.folds import Protocol
 from benchmark.job import Job, execute, load_task, split_of
 from benchmark.records import Metrics, Record, Scores
-from benchmark.render.depth import contests_of, parameters, write_pages
+from benchmark.render.depth import parameters, write_pages
 from benchmark.render.depth_conclusions import published_lines
+from benchmark.render.study_tables import by_contest
 from benchmark.store import Store
 from benchmark.studies.curves import Curve, curves
 from benchmark.studies.depth import DEPTH, judge
@@ -204,7 +205,7 @@ def test_contests_are_not_mixed():
         Trial(t.record.model_copy(update={"key": t.record.key.model_copy(update={"seed": 1})}), t.scores, t.seen)
         for t in curve((4, 0.1))
     ]
-    assert [title for title, _ in contests_of(curve((4, 0.1), (6, 0.1)) + other)] == [
+    assert [title for title, _ in by_contest(curve((4, 0.1), (6, 0.1)) + other, curves)] == [
         "quick, kfold(5), seed 0, data 00000000", "quick, kfold(5), seed 1, data 00000000",
     ]  # fmt: skip
 

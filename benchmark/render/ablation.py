@@ -1,0 +1,186 @@
+"""The report of the ablation study: the plain network, each part alone, both, and both with depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+
+from benchmark.render.markdown import escape
+from benchmark.render.study_page import Figure, Line, Panel, write_study_page
+from benchmark.render.study_tables import (
+    COST_COLUMNS,
+    MEASURED,
+    by_contest,
+    by_task,
+    command_of,
+    costs,
+    describe,
+    joined,
+    layers_table,
+    mae_cell,
+    own_parameters,
+    point_row,
+    relative,
+    table,
+)
+from benchmark.studies.ablation import PUBLISHED, RULE, VARIANTS, Family, families
+from benchmark.studies.curves import state_rows
+from benchmark.studies.published import SOURCE
+from benchmark.studies.study import Trial
+
+TITLE = "# Ablation: "
+
+COLUMNS = (
+    "variant", "layers", "MAE", "training MAE", "against plain (95 %)", "p (Holm)", "judged", "parameters", *COST_COLUMNS,
+)  # fmt: skip
+
+
+def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
+    """Write `<reports>/ablation/<task>.md` and its folder for every task; returns the paths.
+
+    Raises:
+        InputError: something else stands in the way of a page.
+    """
+    written: list[Path] = []
+    for task, group in by_task(found):
+        contests = by_contest(group, families)
+        page = reports / "ablation" / f"{task}.md"
+        points = [(f"{f.label} {v.name}", v.point) for _, made in contests for f in made for v in f.variants]
+        rows = pd.DataFrame([row for label, point in points for row in state_rows(label, point)])
+        text = page_text(task, contests, quote(page.stem))
+        csv = rows.to_csv(index=False, float_format="%.6g")
+        written += write_study_page(page, reports, f"{TITLE}{escape(task)}", text, figures(contests[0][1]), csv)
+    return written
+
+
+def page_text(task: str, contests: Sequence[tuple[str, list[Family]]], folder: str) -> str:
+    """The page below its title; the figure is of the first contest."""
+    parts = []
+    for place, (title, made) in enumerate(contests):
+        points = [variant.point for family in made for variant in family.variants]
+        first, models = made[0].variants[0].point.records[0].key, [family.model for family in made]
+        again = command_of("ablation", first, models, [max(point.layers for point in points)], made[0].changes)
+        parts += [" ".join(conclusions(task, made)), f"## {escape(title)}", describe(points, again)]
+        for family in made:
+            parts += [f"### {escape(family.label)}", table(COLUMNS, list(_rows(family)))]
+        if not place:
+            parts += [f"![{f.caption}]({folder}/{f.name}.png)\n\n{f.caption}." for f in figures(made)]
+            parts.append(f"Interactively: [figures.html]({folder}/figures.html).")
+        parts += ["### Beside what was published", *published(task, made)]
+        named = [((family.label, variant.name), variant.point) for family in made for variant in family.variants]
+        linked = MEASURED.replace("`layers.csv`", f"[layers.csv]({folder}/layers.csv)")
+        parts += ["### Their layers", linked, layers_table(named, ("network", "variant"))]
+    return "\n\n".join([*parts, "## Rules", RULE])
+
+
+def conclusions(task: str, made: Sequence[Family]) -> Iterator[str]:
+    """Three sentences from the numbers."""
+    told = []
+    for name in VARIANTS[1:]:
+        by_judgement: dict[str, list[str]] = {}
+        for family in made:
+            for variant in family.variants:
+                if variant.name == name and variant.judged:
+                    by_judgement.setdefault(variant.judged, []).append(family.model)
+        if by_judgement:
+            told.append(
+                f"{name[2:]} is {', '.join(f'{judged} in {joined(models)}' for judged, models in by_judgement.items())}"
+            )
+    yield f"On {task}, against the plain networks: {'; '.join(told) or 'nothing could be compared'}."
+    scored = [(variant.point.mae, family, variant) for family in made for variant in family.variants if variant.point.maes]
+    if not scored:
+        yield "No variant has a score."
+    else:
+        _, family, variant = min(scored, key=lambda row: row[0])
+        unit = variant.point.complete[0].key.unit
+        yield f"The lowest MAE, {mae_cell(variant.point)} {unit}, is that of {escape(family.label)}, {variant.name}."
+    changes = [
+        (variant.comparison.relative, family, variant)
+        for family in made
+        for variant in family.variants
+        if variant.comparison and variant.comparison.relative is not None and "deep" not in variant.name
+    ]
+    if not changes:
+        yield "No part could be compared with the network without it."
+    else:
+        change, family, variant = min(changes, key=lambda row: row[0])
+        interval = variant.comparison.interval if variant.comparison else None
+        gain = "gains most" if change < 0 else "loses least"
+        told = relative(change, interval)
+        yield f"Without more depth, {escape(family.label)} {gain}, with {variant.name[2:]}: {told} of its MAE."
+
+
+def published(task: str, made: Sequence[Family]) -> Iterator[str]:
+    """Table 4 of the source as it stands, and whether the order is the same here."""
+    header = ["set", *VARIANTS]
+    yield table(header, [[name, *(f"{value:g}" for value in values)] for name, values in PUBLISHED.items()])
+    ours = next((family for family in made if family.model == "gatgnn-mdl" and len(family.variants) == len(VARIANTS)), None)
+    order = [v.name for v in sorted(ours.variants, key=lambda v: v.point.mae)] if ours else []
+    agrees = order == list(reversed(VARIANTS))
+    here = (
+        "gatgnn-mdl was not run in all five."
+        if not ours
+        else (
+            f"Here gatgnn-mdl's, best first: {', '.join(order)}; "
+            + (
+                "the published order."
+                if agrees
+                else "not the published order, which is plain last and each further one better."
+            )
+        )
+    )
+    yield f"MAE in eV/atom and eV of GATGNN with 5 layers, {SOURCE}, Table 4: 500 epochs, without a validation part. {here}"
+
+
+def figures(made: Sequence[Family]) -> list[Figure]:
+    """MAE of every variant, relative to the plain network of its family (Figure 3 of Omee et al.)."""
+    lines, absolute = [], []
+    for family in made:
+        scored = [variant for variant in family.variants if variant.point.maes]
+        plain = next((variant.point.mae for variant in scored if variant.name == "plain"), None)
+        names, maes = [variant.name for variant in scored], [variant.point.mae for variant in scored]
+        spread = [variant.point.mae_std or 0.0 for variant in scored]
+        absolute.append(Line(family.label, names, maes, spread))
+        if plain:
+            lines.append(Line(family.label, names, [mae / plain for mae in maes], [s / plain for s in spread]))
+    unit = made[0].variants[0].point.records[0].key.unit
+    panels = [Panel("MAE", "", f"MAE [{unit}]", absolute), Panel("against the plain network", "", "MAE / MAE of plain", lines)]
+    return [Figure("mae", "Error by what a network has (Figure 3 of Omee et al.)", panels)]
+
+
+def _rows(family: Family) -> Iterator[list[str]]:
+    for variant in family.variants:
+        point, c = variant.point, variant.comparison
+        told = relative(c.relative, c.interval) if c and c.relative is not None else ""
+        p_value = f"{c.p_holm:.2g}" if c and c.p_holm is not None else ""
+        training = f"{point.training_mae:.4g}" if point.complete else ""
+        yield [
+            variant.name,
+            str(point.layers),
+            mae_cell(point),
+            training,
+            told,
+            p_value,
+            variant.judged,
+            own_parameters(point),
+            *costs(point),
+        ]
+
+
+def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
+    """What `--json` prints: a row a variant."""
+    return [
+        {
+            "task": task, "contest": title, "model": family.model, "changes": family.changes, "variant": variant.name,
+            "against_plain": variant.comparison and variant.comparison.relative, "judged": variant.judged,
+            "p_holm": variant.comparison and variant.comparison.p_holm, **point_row(variant.point),
+        }
+        for task, group in by_task(found)
+        for title, made in by_contest(group, families)
+        for family in made
+        for variant in family.variants
+    ]  # fmt: skip

@@ -1,0 +1,162 @@
+"""What the reports of studies have in common: tables of costs and of layers, provenance, groups that may be compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from typing import Any, TypeVar
+
+import numpy as np
+from tabulate import tabulate
+
+from benchmark.records import JobKey
+from benchmark.render.markdown import contest_title, crystals, escape, kfolds, plus_minus, seconds
+from benchmark.studies.curves import Point
+from benchmark.studies.depth import symptoms
+from benchmark.studies.layers import CRYSTALS
+from benchmark.studies.study import Trial
+from datasets.registry import registered
+
+MEASURED = (
+    f"Of the first {CRYSTALS} validation crystals of each fold, mean over folds. E: Dirichlet energy over the mean squared "
+    "norm of the features (Cai & Wang 2020, plain Laplacian). MAD: mean average cosine distance of all pairs of atoms (Chen "
+    "et al. 2020). Rank: effective rank of the atoms' features (Roy & Vetterli 2007). Growth: mean norm behind the last layer "
+    "over that before the first. Gradients: smallest over largest norm of the gradient of a layer's parameters. The fresh "
+    "network is drawn from the fold's seed and taken with the statistics of the batch, the trained one as it predicts. Every "
+    "layer of every fold is in `layers.csv`, with the energy itself, the MAD to neighbours and the norms."
+)
+
+LAYER_COLUMNS = ("growth, fresh", "growth, trained", "E, last", "MAD, last", "rank, last", "gradients, fresh")
+COST_COLUMNS = ("training time / fold", "seconds an epoch", "peak memory", "folds", "status")
+
+Group = TypeVar("Group")
+
+
+def by_task(found: Iterable[Trial]) -> list[tuple[str, list[Trial]]]:
+    """Trials grouped by task."""
+
+    def task(trial: Trial) -> str:
+        return trial.record.key.task
+
+    return [(name, list(group)) for name, group in groupby(sorted(found, key=task), key=task)]
+
+
+def by_contest(found: Iterable[Trial], make: Callable[[list[Trial]], Group]) -> list[tuple[str, Group]]:
+    """What `make` does of the trials of one task that may be compared with each other; those with most folds first."""
+
+    def title(trial: Trial) -> str:
+        return contest_title(trial.record)
+
+    groups = [(name, list(group)) for name, group in groupby(sorted(found, key=title), key=title)]
+    return [(name, make(group)) for name, group in sorted(groups, key=lambda pair: (-len(pair[1]), pair[0]))]
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A markdown table; what the cells say cannot break it."""
+    cells = [[escape(cell) for cell in row] for row in rows]
+    return tabulate(cells, header, tablefmt="github", disable_numparse=True)
+
+
+def layers_table(named: Sequence[tuple[Sequence[str], Point]], header: Sequence[str]) -> str:
+    """What the layers of each point show, after its name's cells, with the reasons where they could not be seen."""
+    seen = [(names, symptoms(point)) for names, point in named if point.reports]
+    rows = [[*names, *map(number, (s.growth_initial, s.growth_trained, s.relative_energy, s.distance, s.effective_rank,
+                                   s.gradient_ratio))] for names, s in seen]  # fmt: skip
+    missed = sorted({str(trial.seen.reason) for _, p in named for trial in p.trials if getattr(trial.seen, "reason", None)})  # type: ignore[union-attr]
+    parts = [table([*header, *LAYER_COLUMNS], rows)] if rows else ["No layers were looked at."]
+    return "\n\n".join([*parts, *([f"Not seen in some folds: {escape('; '.join(missed))}."] if missed else [])])
+
+
+def describe(points: Sequence[Point], command: str) -> str:
+    """Crystals, budget, machine and versions of the points of one contest, and the command that makes them."""
+    records = [record for point in points for record in point.records]
+    first, key, where = records[0], records[0].key, records[0].machine
+    commits = sorted({(r.git_commit or "unknown")[:12] + "+changes" * ("+" in (r.git_commit or "")) for r in records})
+    versions = ", ".join(f"{name} {version}" for name, version in first.versions.items())
+    lines = [
+        f"{crystals(first)} crystals; targets in {key.unit}; dataset sha256 `{key.dataset_hash}`",
+        f"profile `{key.profile}`, {budget(points)}, {key.protocol}, seed {key.seed}; all settings are in the records",
+        f"machine: {escape(where.processor)}, {where.cores} cores, {where.workers} worker(s) × {where.threads} thread(s), "
+        f"device {escape(where.device)}; versions: {escape(versions)}; commit {', '.join(commits)}",
+        f"again: `{command}`",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def command_of(study: str, key: JobKey, models: Iterable[str], layers: Iterable[int], shared: dict[str, Any]) -> str:
+    """The command that makes the records of a contest, given the settings that were changed in all of them."""
+    source = f"--task {key.task}" if key.dataset in registered() else f"--dataset path/to/{key.dataset}"
+    named = " ".join(f"--model {name}" for name in dict.fromkeys(models))
+    changes = "".join(f" --set {name}={value}" for name, value in shared.items())
+    folds = f" --folds {n}" if (n := kfolds(key.protocol)) else ""
+    depths = ",".join(map(str, sorted(set(layers))))
+    return (
+        f"python -m benchmark study {study} {source} {named} --profile {key.profile} --layers {depths}{changes}{folds} "
+        f"--seed {key.seed}"
+    )
+
+
+def costs(point: Point) -> list[str]:
+    """The cells of COST_COLUMNS."""
+    done = point.complete
+    epoch = [r.times.training.wall_s / r.epochs_run for r in done if r.times and r.epochs_run]
+    device = any(record.machine.device != "cpu" for record in point.records)
+    peak = max((p for r in point.records if (p := r.memory.device_bytes if device else r.memory.host_bytes)), default=None)
+    bad = [record for record in point.records if record.status != "complete"]
+    status = f"{bad[0].status} in {len(bad)} of {len(point.records)}: {bad[0].reason}" if bad else "complete"
+    times = [seconds(mean_time(point)) if done else "", seconds(float(np.mean(epoch))) if epoch else ""]
+    return [*times, f"{peak / 2**20:,.0f} MB" if peak else "", f"{len(done)}", status]
+
+
+def own_parameters(point: Point) -> str:
+    """Of the networks that were trained."""
+    return " – ".join(f"{n:,}" for n in sorted({record.parameters for record in point.complete if record.parameters}))
+
+
+def mean_time(point: Point) -> float:
+    """Seconds of training, mean over the complete folds."""
+    return float(np.mean([record.times.training.wall_s for record in point.complete if record.times]))
+
+
+def mae_cell(point: Point) -> str:
+    """Mean ± standard deviation over folds; empty without a score."""
+    return plus_minus(point.mae, point.mae_std) if point.maes else ""
+
+
+def relative(value: float, interval: tuple[float, float] | None) -> str:
+    """A change in percent, with its interval."""
+    told = f"{value:+.1%}"
+    return f"{told} ({interval[0]:+.1%} to {interval[1]:+.1%})" if interval else told
+
+
+def number(value: float | None) -> str:
+    """Three significant digits; empty where there is no value."""
+    return "" if value is None else f"{value:.3g}" if math.isfinite(value) else "not finite"
+
+
+def budget(points: Sequence[Point]) -> str:
+    """How many epochs and folds."""
+    ran = sorted({record.epochs_run for point in points for record in point.complete if record.epochs_run})
+    return f"{' or '.join(map(str, ran)) or 'no'} epochs, {count(max(len(point.trials) for point in points), 'fold')}"
+
+
+def count(n: int, what: str) -> str:
+    """A number of things, one of them or more."""
+    return f"{n:,} {what}{'s' * (n != 1)}"
+
+
+def joined(names: Sequence[str]) -> str:
+    """Names as a list in a sentence."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def point_row(point: Point) -> dict[str, Any]:
+    """A point as plain JSON values."""
+    return {
+        "layers": point.layers, "mae": point.mae if point.maes else None, "mae_std": point.mae_std, "folds": point.maes,
+        "parameters": sorted({r.parameters for r in point.complete if r.parameters}),
+        "training_s": mean_time(point) if point.complete else None,
+        "status": [record.status for record in point.records],
+        "layer_states": {when: point.states(when) for when in ("initial", "trained")},
+    }  # fmt: skip

@@ -1,0 +1,142 @@
+"""Ablation: what do group normalisation, the skip connection and depth each do for a network?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from benchmark.statistics import ALPHA
+from benchmark.studies.curves import Point, depth_of
+from benchmark.studies.depth import Comparison, compare
+from benchmark.studies.layers import LAYERS
+from benchmark.studies.study import Entry, Study, Trial, changed
+from datasets.errors import InputError
+from models import registry
+from models.contract import ModelSpec
+from models.graph_model import GraphSettings
+
+FAMILIES = {
+    "gatgnn-mdl": "deeper-gatgnn", "cgcnn-mdl": "deeper-cgcnn", "schnet": "deeper-schnet", "megnet-mdl": "deeper-megnet",
+    "mpnn": "deeper-mpnn",
+}  # fmt: skip
+"""The plain network and the one that has everything."""
+
+DEEP = 20
+"""Layers of the last variant: DeeperGATGNN's default."""
+
+SWITCHES = {"norm": "DGN", "skip": "skip", "n_layers": "deep"}
+"""Setting → what the variant that changes it is called."""
+
+RULE = (
+    "DGN: differentiable group normalisation for batch normalisation. Skip: the connection of the Deeper network for that of "
+    "the plain one (GATGNN and MPNN have none, the others one). Every variant against the plain network: corrected resampled "
+    "t-test on the common folds (Nadeau & Bengio 2003), p after Holm's correction for the variants of the family; below "
+    f"{ALPHA:g} is called better or worse, all else no different. All other settings are the plain network's."
+)
+
+PUBLISHED = {
+    "fung/bulk/formation_energy_per_atom": (0.04544, 0.03934, 0.0344, 0.03332, 0.02955),
+    "fung/surface/adsorption_energy": (0.08063, 0.06924, 0.05525, 0.0507, 0.04086),
+}
+"""Table 4 of Omee et al. (2022): MAE of GATGNN with 5 layers, + DGN, + skip, + both, + both and deep."""
+
+VARIANTS = ("plain", "+ DGN", "+ skip", "+ DGN + skip", "+ DGN + skip + deep")
+
+
+def entries(spec: ModelSpec, settings: GraphSettings, layers: Sequence[int]) -> list[Entry]:
+    """The five variants of a plain network; nothing for the others, unless one is asked for by name (`require_families`)."""
+    if spec.name not in FAMILIES:
+        return []
+    everything = registry.get(FAMILIES[spec.name]).profiles["paper"]
+    norm, skip = {"norm": vars(everything)["norm"]}, {"skip": vars(everything)["skip"]}
+    deep = {"n_layers": max(layers, default=DEEP)}
+    variants = [changed(spec, settings, **changes) for changes in ({}, norm, skip, norm | skip, norm | skip | deep)]
+    return [entry for n, entry in enumerate(variants) if entry.settings not in [other.settings for other in variants[:n]]]
+
+
+def require_families(names: Sequence[str]) -> None:
+    """Raise InputError for a model that has no switches to turn."""
+    for name in names:
+        if name not in FAMILIES:
+            raise InputError(f"{name} has nothing to take away; choose among {', '.join(FAMILIES)}")
+
+
+ABLATION = Study("ablation", "What does each part of a Deeper network do?", entries, LAYERS, require_families)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A network with some switches turned."""
+
+    name: str
+    point: Point
+    comparison: Comparison | None
+    """With the plain network; None for that itself, and where it has no score."""
+
+    @property
+    def judged(self) -> str:
+        """ "better", "worse", "no different" or, without a test, nothing."""
+        c = self.comparison
+        if c is None or c.relative is None or c.p_holm is None:
+            return ""
+        return "no different" if c.p_holm >= ALPHA else "better" if c.relative < 0 else "worse"
+
+
+@dataclass(frozen=True)
+class Family:
+    """The variants of a plain network, in the order of VARIANTS."""
+
+    model: str
+    changes: dict[str, Any]
+    """Settings that differ from the profile's in all of them."""
+    variants: tuple[Variant, ...]
+
+    @property
+    def label(self) -> str:
+        """The model and what was changed in all of them."""
+        notes = ", ".join(f"{name}={value}" for name, value in self.changes.items())
+        return f"{self.model} ({notes})" if notes else self.model
+
+
+def families(found: Iterable[Trial]) -> list[Family]:
+    """The families in folds of comparable runs."""
+
+    def key(trial: Trial) -> tuple[str, str, str]:
+        record = trial.record
+        return record.key.model, str(_shared(record.changed)), record.model_fingerprint
+
+    made = []
+    for (model, _, _), group in groupby(sorted(found, key=key), key=key):
+        trials = list(group)
+        points = {
+            name: _point(t for t in trials if _name(t) == name) for name in VARIANTS if any(_name(t) == name for t in trials)
+        }
+        made.append(Family(model, _shared(trials[0].record.changed), _variants(points)))
+    order = list(FAMILIES)
+    return sorted(made, key=lambda family: order.index(family.model))
+
+
+def _variants(points: dict[str, Point]) -> tuple[Variant, ...]:
+    plain = points.get("plain")
+    others = {name: point for name, point in points.items() if point is not plain}
+    if plain is None or not plain.maes:
+        return tuple(Variant(name, point, None) for name, point in points.items())
+    tested = compare([plain, *others.values()], plain)
+    told = dict(zip(others, tested, strict=True))
+    return tuple(Variant(name, point, told.get(name)) for name, point in points.items())
+
+
+def _shared(changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if name not in SWITCHES}
+
+
+def _name(trial: Trial) -> str:
+    turned = [text for setting, text in SWITCHES.items() if setting in trial.record.changed]
+    return " ".join(f"+ {text}" for text in turned) or "plain"
+
+
+def _point(trials: Iterable[Trial]) -> Point:
+    by_fold = sorted(trials, key=lambda trial: trial.record.key.fold)
+    return Point(depth_of(by_fold[0]), tuple(by_fold))
