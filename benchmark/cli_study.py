@@ -15,19 +15,24 @@ STUDY_EXAMPLE = "Example: python -m benchmark study depth --task emt/alloys --mo
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="depth: how deep can a model be, and why does it break?")],
+    name: Annotated[str, typer.Argument(help="depth (how deep, and why does it break?), ablation, learning-curve.")],
     task: Annotated[
         list[str] | None, typer.Option(help="A task (dataset/target) or all tasks of a dataset; may be repeated.")
     ] = None,
     dataset: Annotated[
         list[Path] | None, typer.Option(help="A folder of structures with a CSV of ids and targets; may be repeated.")
     ] = None,
-    model: Annotated[list[str] | None, typer.Option(help="A graph network; may be repeated. Default: all.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model; may be repeated. Default: all that the study is about.")
+    ] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="name=value: change a setting of every model, for example epochs=20.")
     ] = None,
     profile: Annotated[str, typer.Option(help="The budget: smoke (seconds), quick, standard, paper (as published).")] = "quick",
-    layers: Annotated[str | None, typer.Option(help="Depths, separated by commas. Default: 4,6,8,10,15,20,25,30.")] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(help="Depths, separated by commas. Default: 4,6,8,10,15,20,25,30; ablation takes the largest, or 20."),
+    ] = None,
     folds: Annotated[int | None, typer.Option(min=1, help="How many folds. Default: 5.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the division and of the weights.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -111,6 +116,6 @@ def _carry_out(chosen: Any, plan: Any, store: Any, reports: Path, as_json: bool)
     if failed:
         first = failed[0]
         raise BenchmarkError(
-            f"{len(failed)} of {len(plan.jobs)} folds failed, the first: {first.key.task} {first.key.model} with "
-            f"{first.key.settings.get('n_layers')} layers, fold {first.key.fold}: {first.reason}"
+            f"{len(failed)} of {len(plan.jobs)} folds failed, the first: {first.key.task} {first.key.model} "
+            f"{first.changed}, fold {first.key.fold}: {first.reason}"
         )

@@ -24,11 +24,13 @@ class Protocol:
     "published": the split that came with the dataset; one fold.
 
     `grouped`: crystals of one group, the duplicates of a structure, are never in two parts; the shares are then of groups.
+    `train_divisor`: only one in so many crystals of the training part is used; of one fold, the fewer are among the more.
     """
 
     name: ProtocolName = "kfold"
     n_folds: int = 5
     grouped: bool = False
+    train_divisor: int = 1
 
     def __post_init__(self) -> None:
         if self.name == "kfold" and self.n_folds < 2:
@@ -40,10 +42,11 @@ class Protocol:
 
     def __str__(self) -> str:
         """What identifies a fold: the number of shuffles does not, as each is independent."""
+        part = f", train 1/{self.train_divisor}" if self.train_divisor > 1 else ""
         if self.name == "published":
-            return "published split"
+            return f"published split{part}"
         divided = {"kfold": str(self.n_folds), "shuffle": "80:10:10"}[self.name]
-        return f"{self.name}({divided}, grouped)" if self.grouped else f"{self.name}({divided})"
+        return f"{self.name}({divided}{', grouped' if self.grouped else ''}{part})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +96,8 @@ def make_fold(
             unit = _by_appearance(groups[order])
         parts = _divide(int(unit.max(initial=-1)) + 1, protocol, number, seed)
         train, validation, test = (np.sort(order[np.isin(unit, part)]) for part in parts)
+    if protocol.train_divisor > 1:
+        train = _part(train, ids, protocol.train_divisor, _state(seed, number, 2))
     if min(len(train), len(validation), len(test)) == 0:
         raise InputError(f"{protocol} of {len(ids)} crystals leaves a part empty; more crystals are needed")
     return Fold(train, validation, test)
@@ -113,6 +118,13 @@ def _divide(n: int, protocol: Protocol, number: int, seed: int) -> tuple[np.ndar
         fraction = 1 / 9
     train, validation = train_test_split(rest, test_size=fraction, random_state=_state(seed, number, 1))
     return train, validation, test
+
+
+def _part(train: np.ndarray, ids: np.ndarray, divisor: int, state: int) -> np.ndarray:
+    """One in `divisor` of the rows, ascending; of the same state, those of a larger divisor are among those of a smaller."""
+    by_id = train[np.argsort(ids[train].astype(str), kind="stable")]
+    drawn = np.random.default_rng(state).permutation(by_id)
+    return np.sort(drawn[: -(-len(train) // divisor)])
 
 
 def _by_appearance(groups: np.ndarray) -> np.ndarray:

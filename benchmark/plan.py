@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark.folds import Protocol, ProtocolName
@@ -59,10 +59,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Entry:
-    """A model with the settings that it is run with."""
+    """A model with the settings that it is run with, on one in `train_divisor` training crystals."""
 
     spec: ModelSpec
     settings: Settings
+    train_divisor: int = 1
 
 
 IsDone = Callable[[Job, TaskData, Split], bool]
@@ -113,11 +114,15 @@ def plan_entries(request: Request, store: Store, entries: Sequence[Entry], is_do
             continue
         for entry in entries:
             _require_elements(data, entry.spec, entry.settings)
-        splits = [split_of(data, data.fold(protocol, number, request.seed)) for number in range(protocol.n_folds)]
+        protocols = {entry.train_divisor: replace(protocol, train_divisor=entry.train_divisor) for entry in entries}
+        splits = {
+            part: [split_of(data, data.fold(p, number, request.seed)) for number in range(p.n_folds)]
+            for part, p in protocols.items()
+        }
         for entry in entries:
-            for fold, split in enumerate(splits):
+            for fold, split in enumerate(splits[entry.train_divisor]):
                 job = Job(
-                    task, entry.spec.name, entry.settings, named, protocol, fold, request.seed,
+                    task, entry.spec.name, entry.settings, named, protocols[entry.train_divisor], fold, request.seed,
                     request.device, request.threads, request.workers, request.save_checkpoints,
                 )  # fmt: skip
                 (done if is_done(job, data, split) else todo).append(job)

@@ -18,12 +18,12 @@ from benchmark.render.study_tables import (
     by_task,
     command_of,
     costs,
-    describe,
     joined,
     layers_table,
     mae_cell,
     own_parameters,
     point_row,
+    provenance,
     relative,
     table,
 )
@@ -61,10 +61,12 @@ def page_text(task: str, contests: Sequence[tuple[str, list[Family]]], folder: s
     """The page below its title; the figure is of the first contest."""
     parts = []
     for place, (title, made) in enumerate(contests):
-        points = [variant.point for family in made for variant in family.variants]
-        first, models = made[0].variants[0].point.records[0].key, [family.model for family in made]
-        again = command_of("ablation", first, models, [max(point.layers for point in points)], made[0].changes)
-        parts += [" ".join(conclusions(task, made)), f"## {escape(title)}", describe(points, again)]
+        records = [record for family in made for variant in family.variants for record in variant.point.records]
+        first, models = records[0].key, [family.model for family in made]
+        again = command_of(
+            "ablation", first, models, [max(int(record.key.settings["n_layers"]) for record in records)], made[0].changes
+        )
+        parts += [" ".join(conclusions(task, made)), f"## {escape(title)}", provenance(records, again)]
         for family in made:
             parts += [f"### {escape(family.label)}", table(COLUMNS, list(_rows(family)))]
         if not place:
@@ -72,7 +74,7 @@ def page_text(task: str, contests: Sequence[tuple[str, list[Family]]], folder: s
             parts.append(f"Interactively: [figures.html]({folder}/figures.html).")
         parts += ["### Beside what was published", *published(task, made)]
         named = [((family.label, variant.name), variant.point) for family in made for variant in family.variants]
-        linked = MEASURED.replace("`layers.csv`", f"[layers.csv]({folder}/layers.csv)")
+        linked = MEASURED.replace("`table.csv`", f"[table.csv]({folder}/table.csv)")
         parts += ["### Their layers", linked, layers_table(named, ("network", "variant"))]
     return "\n\n".join([*parts, "## Rules", RULE])
 

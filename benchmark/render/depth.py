@@ -21,11 +21,11 @@ from benchmark.render.study_tables import (
     by_task,
     command_of,
     costs,
-    describe,
     layers_table,
     mae_cell,
     own_parameters,
     point_row,
+    provenance,
     relative,
     table,
 )
@@ -71,11 +71,11 @@ def page_text(task: str, contests: Sequence[tuple[str, list[Curve]]], folder: st
     parts = []
     for place, (title, made) in enumerate(contests):
         judged = [(curve, judge(curve)) for curve in made]
-        points = [point for curve in made for point in curve.points]
+        records = [record for curve in made for point in curve.points for record in point.records]
         parts += [
             " ".join(conclusions(task, judged)),
             f"## {escape(title)}",
-            describe(points, command(made)),
+            provenance(records, command(made)),
             _verdicts(judged),
         ]
         if not place:
@@ -84,7 +84,7 @@ def page_text(task: str, contests: Sequence[tuple[str, list[Curve]]], folder: st
             parts.append(f"All of them interactively: [figures.html]({folder}/figures.html).")
         parts += ["### Beside what was published", "\n".join(f"- {line}" for line in published_lines(task, judged))]
         named = [((curve.label, str(point.layers)), point) for curve in made for point in curve.points]
-        linked = MEASURED.replace("`layers.csv`", f"[layers.csv]({folder}/layers.csv)")
+        linked = MEASURED.replace("`table.csv`", f"[table.csv]({folder}/table.csv)")
         parts += ["### Why", linked, layers_table(named, ("model", "layers"))]
         parts += [part for curve, verdict in judged for part in _curve(curve, verdict)]
     return "\n\n".join([*parts, "## Rules", RULE, CAUSES, PARAMETERS])

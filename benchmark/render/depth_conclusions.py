@@ -16,7 +16,7 @@ def conclusions(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[
     """Three sentences from the numbers."""
     depths = sorted({point.layers for curve, _ in judged for point in curve.points})
     first = judged[0][0].first
-    trained = budget([point for curve, _ in judged for point in curve.points])
+    trained = budget([record for curve, _ in judged for point in curve.points for record in point.records])
     yield (
         f"{count(len(judged), 'network')} of {depths[0]} to {depths[-1]} layers on {task} "
         f"({first.key.profile}, {trained}): {'; '.join(_outcomes(judged, depths[-1]))}."

@@ -58,7 +58,7 @@ class Figure:
 
 
 def write_study_page(page: Path, reports: Path, title: str, text: str, figures: Sequence[Figure], table: str) -> list[Path]:
-    """Write `page`, and in the folder of its name PNGs, `figures.html` and `layers.csv`; returns the paths, the page first.
+    """Write `page`, and in the folder of its name PNGs, `figures.html` and `table.csv`; returns the paths, the page first.
 
     Args:
         page: a `.md` below `reports`.
@@ -79,7 +79,7 @@ def write_study_page(page: Path, reports: Path, title: str, text: str, figures: 
     script = Path(os.path.relpath(reports / SCRIPT, folder)).as_posix()
     files = {folder / f"{figure.name}.png": png(canvas(figure)) for figure in figures}
     files[folder / "figures.html"] = html_page(title.lstrip("# "), figures, script).encode()
-    files[folder / "layers.csv"] = table.encode()
+    files[folder / "table.csv"] = table.encode()
     if not (reports / SCRIPT).is_file():
         files[reports / SCRIPT] = get_plotlyjs().encode()
     for path, data in files.items():

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from tabulate import tabulate
 
-from benchmark.records import JobKey
+from benchmark.records import JobKey, Record
 from benchmark.render.markdown import contest_title, crystals, escape, kfolds, plus_minus, seconds
 from benchmark.studies.curves import Point
 from benchmark.studies.depth import symptoms
@@ -24,7 +24,7 @@ MEASURED = (
     "et al. 2020). Rank: effective rank of the atoms' features (Roy & Vetterli 2007). Growth: mean norm behind the last layer "
     "over that before the first. Gradients: smallest over largest norm of the gradient of a layer's parameters. The fresh "
     "network is drawn from the fold's seed and taken with the statistics of the batch, the trained one as it predicts. Every "
-    "layer of every fold is in `layers.csv`, with the energy itself, the MAD to neighbours and the norms."
+    "layer of every fold is in `table.csv`, with the energy itself, the MAD to neighbours and the norms."
 )
 
 LAYER_COLUMNS = ("growth, fresh", "growth, trained", "E, last", "MAD, last", "rank, last", "gradients, fresh")
@@ -68,15 +68,14 @@ def layers_table(named: Sequence[tuple[Sequence[str], Point]], header: Sequence[
     return "\n\n".join([*parts, *([f"Not seen in some folds: {escape('; '.join(missed))}."] if missed else [])])
 
 
-def describe(points: Sequence[Point], command: str) -> str:
-    """Crystals, budget, machine and versions of the points of one contest, and the command that makes them."""
-    records = [record for point in points for record in point.records]
+def provenance(records: Sequence[Record], command: str) -> str:
+    """Crystals, budget, machine and versions of the folds of one contest, and the command that makes them."""
     first, key, where = records[0], records[0].key, records[0].machine
     commits = sorted({(r.git_commit or "unknown")[:12] + "+changes" * ("+" in (r.git_commit or "")) for r in records})
     versions = ", ".join(f"{name} {version}" for name, version in first.versions.items())
     lines = [
         f"{crystals(first)} crystals; targets in {key.unit}; dataset sha256 `{key.dataset_hash}`",
-        f"profile `{key.profile}`, {budget(points)}, {key.protocol}, seed {key.seed}; all settings are in the records",
+        f"profile `{key.profile}`, {budget(records)}, {key.protocol}, seed {key.seed}; all settings are in the records",
         f"machine: {escape(where.processor)}, {where.cores} cores, {where.workers} worker(s) × {where.threads} thread(s), "
         f"device {escape(where.device)}; versions: {escape(versions)}; commit {', '.join(commits)}",
         f"again: `{command}`",
@@ -84,16 +83,15 @@ def describe(points: Sequence[Point], command: str) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def command_of(study: str, key: JobKey, models: Iterable[str], layers: Iterable[int], shared: dict[str, Any]) -> str:
+def command_of(study: str, key: JobKey, models: Iterable[str], layers: Sequence[int], shared: dict[str, Any]) -> str:
     """The command that makes the records of a contest, given the settings that were changed in all of them."""
     source = f"--task {key.task}" if key.dataset in registered() else f"--dataset path/to/{key.dataset}"
     named = " ".join(f"--model {name}" for name in dict.fromkeys(models))
     changes = "".join(f" --set {name}={value}" for name, value in shared.items())
     folds = f" --folds {n}" if (n := kfolds(key.protocol)) else ""
-    depths = ",".join(map(str, sorted(set(layers))))
+    depths = f" --layers {','.join(map(str, sorted(set(layers))))}" if layers else ""
     return (
-        f"python -m benchmark study {study} {source} {named} --profile {key.profile} --layers {depths}{changes}{folds} "
-        f"--seed {key.seed}"
+        f"python -m benchmark study {study} {source} {named} --profile {key.profile}{depths}{changes}{folds} --seed {key.seed}"
     )
 
 
@@ -135,10 +133,10 @@ def number(value: float | None) -> str:
     return "" if value is None else f"{value:.3g}" if math.isfinite(value) else "not finite"
 
 
-def budget(points: Sequence[Point]) -> str:
+def budget(records: Sequence[Record]) -> str:
     """How many epochs and folds."""
-    ran = sorted({record.epochs_run for point in points for record in point.complete if record.epochs_run})
-    return f"{' or '.join(map(str, ran)) or 'no'} epochs, {count(max(len(point.trials) for point in points), 'fold')}"
+    ran = sorted({record.epochs_run for record in records if record.epochs_run})
+    return f"{' or '.join(map(str, ran)) or 'no'} epochs, {count(len({record.key.fold for record in records}), 'fold')}"
 
 
 def count(n: int, what: str) -> str:

@@ -11,9 +11,11 @@ from pydantic import BaseModel
 
 from benchmark.render import ablation as ablation_pages
 from benchmark.render import depth as depth_pages
+from benchmark.render import learning_curve as learning_pages
 from benchmark.studies.ablation import ABLATION
 from benchmark.studies.depth import DEPTH
 from benchmark.studies.layers import LayerReport
+from benchmark.studies.learning_curve import LEARNING_CURVE
 from benchmark.studies.study import Study, Trial
 
 
@@ -22,12 +24,14 @@ class Registered:
     """A study with its pages."""
 
     study: Study
-    seen: type[BaseModel]
+    seen: type[BaseModel] | None
+    """As what the observer's files are read."""
     write_pages: Callable[[Iterable[Trial], Path], list[Path]]
     json_rows: Callable[[Iterable[Trial]], list[dict[str, Any]]]
 
 
 STUDIES = {
+    LEARNING_CURVE.name: Registered(LEARNING_CURVE, None, learning_pages.write_pages, learning_pages.json_rows),
     DEPTH.name: Registered(DEPTH, LayerReport, depth_pages.write_pages, depth_pages.json_rows),
     ABLATION.name: Registered(ABLATION, LayerReport, ablation_pages.write_pages, ablation_pages.json_rows),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -33,16 +33,22 @@ class Study:
 
     name: str
     question: str
-    entries: Callable[[ModelSpec, GraphSettings, Sequence[int]], list[Entry]]
+    entries: Callable[[ModelSpec, Any, Sequence[int]], list[Entry]]
     """Model, its settings in the profile, depths asked for (empty: the study's own) → the models to run."""
-    observer: Observer
+    observer: Observer | None = None
+    networks_only: bool = True
+    takes_layers: bool = True
+    """Whether `--layers` has a meaning."""
     require_models: Callable[[Sequence[str]], None] = lambda names: None
     """Raises InputError for a model, asked for by name, that the study has no use for."""
 
 
-def graph_models(names: Sequence[str]) -> list[ModelSpec]:
-    """These models, or every graph network. Raises InputError for another kind of model."""
+def models_of(study: Study, names: Sequence[str]) -> list[ModelSpec]:
+    """These models, or all that the study is about. Raises InputError for one that it is not about."""
+    study.require_models(names)
     specs = [registry.get(name) for name in dict.fromkeys(names)] or list(registry.registered().values())
+    if not study.networks_only:
+        return specs
     networks = [spec for spec in specs if issubclass(spec.model, GraphModel)]
     if names and len(networks) < len(specs):
         other = next(spec.name for spec in specs if spec not in networks)
@@ -52,12 +58,13 @@ def graph_models(names: Sequence[str]) -> list[ModelSpec]:
 
 def plan_study(study: Study, request: Request, layers: Sequence[int], store: Store) -> Plan:
     """The study's jobs and which of them are settled. Raises what `plan_entries` raises."""
-    study.require_models(request.models)
+    if layers and not study.takes_layers:
+        raise InputError(
+            f"--layers has no meaning for the {study.name} study; set the depth of all models with --set n_layers=…"
+        )
     entries: list[Entry] = []
-    for spec in graph_models(request.models):
-        settings = spec.settings(request.profile, request.settings)
-        assert isinstance(settings, GraphSettings)
-        entries += study.entries(spec, settings, layers)
+    for spec in models_of(study, request.models):
+        entries += study.entries(spec, spec.settings(request.profile, request.settings), layers)
     return plan_entries(request, store, entries, is_settled(study, store))
 
 
@@ -71,7 +78,9 @@ def is_settled(study: Study, store: Store) -> IsDone:
         except InputError:
             return False
         same = (record.key, record.split, record.model_fingerprint) == (key, split, job.fingerprint)
-        if not same or record.status not in SETTLED or not store.beside(key, study.observer.name).is_file():
+        if not same or record.status not in SETTLED:
+            return False
+        if study.observer and not store.beside(key, study.observer.name).is_file():
             return False
         return record.status != "complete" or store.finished(key, split, job.fingerprint)
 
@@ -90,13 +99,16 @@ class Trial:
 Seen = TypeVar("Seen", bound=BaseModel)
 
 
-def trials(study: Study, store: Store, kind: type[BaseModel], on_invalid: Callable[[InputError], None]) -> Iterator[Trial]:
-    """Every fold of the study's store, scored anew from its predictions, in the order of their paths."""
+def trials(
+    study: Study, store: Store, kind: type[BaseModel] | None, on_invalid: Callable[[InputError], None]
+) -> Iterator[Trial]:
+    """Every fold of the study's store, scored anew from its predictions; what was seen of it is read as `kind`."""
     for scored in scored_runs(store, on_invalid):
         scores = iter(scored.scores)
         for record in scored.run.folds:
             found = next(scores) if record.status == "complete" else None
-            yield Trial(record, found, _seen(store, record, study.observer.name, kind, on_invalid))
+            seen = _seen(store, record, study.observer.name, kind, on_invalid) if study.observer and kind else None
+            yield Trial(record, found, seen)
 
 
 def _seen(store: Store, record: Record, name: str, kind: type[Seen], on_invalid: Callable[[InputError], None]) -> Seen | None:

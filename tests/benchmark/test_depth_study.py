@@ -192,7 +192,7 @@ def test_the_page_opens_with_three_sentences_and_every_failure_is_a_row(tmp_path
     assert len(re.findall(r"[a-z0-9)]\. [A-Z]|\.$", opening)) == 3
     assert "diverged in 2 of 2: it broke" in text
     assert {f.name for f in files} == {
-        "mae.png", "parameters.png", "mae_parameters.png", "layers.png", "figures.html", "layers.csv", "plotly.min.js",
+        "mae.png", "parameters.png", "mae_parameters.png", "layers.png", "figures.html", "table.csv", "plotly.min.js",
     }  # fmt: skip
     html = (page.with_suffix("") / "figures.html").read_text()
     assert 'src="../../../plotly.min.js"' in html
@@ -255,7 +255,7 @@ def test_a_study_that_is_killed_and_resumed_by_two_workers_gives_the_same_report
     assert again.returncode == 0, again.stderr
     assert numbers(json.loads(again.stdout)) == numbers(rows)
     page = "depth/mine/target"
-    one, two = ((tmp_path / name / page / "layers.csv").read_text() for name in ("one", "two"))
+    one, two = ((tmp_path / name / page / "table.csv").read_text() for name in ("one", "two"))
     assert one == two and len(one.splitlines()) == 1 + 2 * 2 * 2 * (2 + 3)
     opening = [(tmp_path / name / f"{page}.md").read_text().split("\n\n")[1] for name in ("one", "two")]
     untimed = [re.sub(r", in [\d.]+ times the training time of \d+ layers?", "", text) for text in opening]

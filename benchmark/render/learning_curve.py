@@ -1,0 +1,173 @@
+"""The report of the learning-curve study: errors by the number of training crystals, exponents, forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+
+from benchmark.render.markdown import escape, plus_minus, seconds
+from benchmark.render.study_page import Figure, Line, Panel, write_study_page
+from benchmark.render.study_tables import by_task, command_of, joined, provenance, table
+from benchmark.studies.learning_curve import RULE, WANTED, LearningCurve, PowerLaw, Size, learning_curves
+from benchmark.studies.study import Trial
+
+TITLE = "# Learning curves: "
+
+
+def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
+    """Write `<reports>/learning-curve/<task>.md` and its folder for every task; returns the paths.
+
+    Raises:
+        InputError: something else stands in the way of a page.
+    """
+    written: list[Path] = []
+    for task, group in by_task(found):
+        contests = contests_of(group)
+        page = reports / "learning-curve" / f"{task}.md"
+        text, csv = page_text(task, contests, quote(page.stem)), pd.DataFrame(_csv_rows(contests)).to_csv(index=False)
+        written += write_study_page(page, reports, f"{TITLE}{escape(task)}", text, figures(contests[0][1]), csv)
+    return written
+
+
+def contests_of(found: Sequence[Trial]) -> list[tuple[str, list[LearningCurve]]]:
+    """Curves that may be compared: same profile, protocol but for the size, seed and data; those with most folds first."""
+
+    def title(trial: Trial) -> str:
+        key = trial.record.key
+        protocol = key.protocol.partition(", train 1/")[0]
+        protocol += ")" * ("(" in protocol and not protocol.endswith(")"))
+        return f"{key.profile}, {protocol}, seed {key.seed}, data {key.dataset_hash[:8]}"
+
+    groups = [(name, list(group)) for name, group in groupby(sorted(found, key=title), key=title)]
+    return [(name, learning_curves(group)) for name, group in sorted(groups, key=lambda pair: (-len(pair[1]), pair[0]))]
+
+
+def page_text(task: str, contests: Sequence[tuple[str, list[LearningCurve]]], folder: str) -> str:
+    """The page below its title; the figure is of the first contest."""
+    parts = []
+    for place, (title, made) in enumerate(contests):
+        records = [record for curve in made for size in curve.sizes for record in size.records]
+        shared = {n: v for n, v in made[0].changes.items() if all(curve.changes.get(n) == v for curve in made)}
+        again = command_of("learning-curve", records[0].key, [curve.model for curve in made], [], shared)
+        parts += [" ".join(conclusions(task, made)), f"## {escape(title)}", provenance(records, again)]
+        if not place:
+            parts += [f"![{f.caption}]({folder}/{f.name}.png)\n\n{f.caption}." for f in figures(made)]
+            parts.append(f"Interactively: [figures.html]({folder}/figures.html); every fold: [table.csv]({folder}/table.csv).")
+        parts += ["### Errors", errors_table(made), "### Power laws", laws_table(made)]
+        failed = [r for r in records if r.status != "complete"]
+        lines = [f"- {r.key.model}, {r.key.protocol}, fold {r.key.fold}: {r.status}: {escape(r.reason or '')}" for r in failed]
+        parts += ["Folds without a score:\n\n" + "\n".join(lines)] if lines else []
+    return "\n\n".join([*parts, "## Rules", RULE])
+
+
+def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
+    """Three sentences from the numbers."""
+    scored = [curve for curve in made if curve.sizes[-1].maes]
+    fitted = [(curve, curve.law) for curve in scored if curve.law]
+    unit = made[0].sizes[-1].records[0].key.unit
+    if not scored:
+        yield f"No model has a score on {task}."
+    else:
+        best, n = scored[0], scored[0].sizes[-1].n_train
+        mae = plus_minus(*best.sizes[-1].mae)
+        yield f"With all {n:,} training crystals of {task} {escape(best.label)} has the lowest MAE, {mae} {unit}."
+    if not fitted:
+        yield "No power law could be fitted: fewer than three sizes have a score."
+        yield "Nothing can be forecast."
+        return
+    steep, law = max(fitted, key=lambda pair: pair[1].b)
+    flat = [curve.label for curve, other in fitted if other.interval is None or other.interval[0] <= 0]
+    undecided = (
+        f"; it cannot be told that more crystals help {escape(joined(flat))}" if flat else "; more crystals help every model"
+    )
+    yield f"The error falls fastest for {escape(steep.label)}, as n to the minus {_exponent(law)}{undecided}."
+    best, law = fitted[0]
+    n = best.sizes[-1].n_train
+    half = _needed(law, n, 0.5)
+    yield f"Half the error of {escape(best.label)} would take {half} training crystals, if the power law goes on."
+
+
+def errors_table(made: Sequence[LearningCurve]) -> str:
+    """A row a model, a column a size."""
+    sizes = sorted({size.n_train for curve in made for size in curve.sizes})
+    rows = []
+    for curve in made:
+        by_size = {size.n_train: size for size in curve.sizes}
+        rows.append([curve.label, *(_cell(by_size[n]) if n in by_size else "" for n in sizes)])
+    return table(["model, MAE with training crystals:", *(f"{n:,}" for n in sizes)], rows)
+
+
+def _cell(size: Size) -> str:
+    return plus_minus(*size.mae) if size.maes else size.records[0].status
+
+
+def laws_table(made: Sequence[LearningCurve]) -> str:
+    """Exponents, times and forecasts."""
+    rows = []
+    for curve in made:
+        last = curve.sizes[-1]
+        time = seconds(last.seconds) if last.seconds is not None else ""
+        needed = [_needed(curve.law, last.n_train, share) if curve.law else "" for share in WANTED]
+        rows.append([curve.label, _exponent(curve.law) if curve.law else "", time, *needed])
+    header = [
+        "model",
+        "exponent b (95 %)",
+        "training time / fold, all crystals",
+        *(f"crystals for {share:.0%} of its MAE" for share in WANTED),
+    ]
+    return table(header, rows)
+
+
+def _exponent(law: PowerLaw) -> str:
+    return f"{law.b:.3f}" + (f" ({law.interval[0]:.3f} to {law.interval[1]:.3f})" if law.interval else "")
+
+
+def _needed(law: PowerLaw, n: int, share: float) -> str:
+    middle, low, high = law.needed(n, share)
+    if middle is None:
+        return "no number of"
+    ends = f" ({low:,.3g} to {f'{high:,.3g}' if high else 'no number of'})" if law.interval and low else ""
+    return f"{middle:,.3g}{ends}"
+
+
+def figures(made: Sequence[LearningCurve]) -> list[Figure]:
+    """MAE by training crystals, both on logarithmic axes, with the power laws (Figure 6 of Omee et al.)."""
+    measured, laws = [], []
+    for curve in made:
+        scored = [size for size in curve.sizes if size.maes]
+        x = [float(size.n_train) for size in scored]
+        measured.append(Line(curve.label, x, [size.mae[0] for size in scored], [size.mae[1] or 0.0 for size in scored]))
+        if curve.law and x:
+            ends = [x[0], x[-1], 4 * x[-1]]
+            laws.append(Line(curve.label, ends, [curve.law.a * n**-curve.law.b for n in ends]))
+    y = f"MAE [{made[0].sizes[-1].records[0].key.unit}]"
+    panels = [
+        Panel("measured", "training crystals", y, measured, log_x=True, log_y=True),
+        Panel("power laws, to four times the crystals", "training crystals", y, laws, log_x=True, log_y=True),
+    ]
+    return [Figure("mae", "Error by the number of training crystals (Figure 6 of Omee et al.)", panels)]
+
+
+def _csv_rows(contests: Sequence[tuple[str, list[LearningCurve]]]) -> list[dict[str, Any]]:
+    return [
+        {"model": curve.label, "n_train": t.record.split.n_train, "fold": t.record.key.fold, "status": t.record.status,
+         "mae": t.scores.mae if t.scores else None}
+        for _, made in contests for curve in made for size in curve.sizes for t in size.trials
+    ]  # fmt: skip
+
+
+def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
+    """What `--json` prints: a row a model."""
+    return [
+        {
+            "task": task, "contest": title, "model": curve.model, "changes": curve.changes,
+            "exponent": curve.law and curve.law.b, "exponent_interval": curve.law and curve.law.interval,
+            "sizes": [{"n_train": s.n_train, "folds": s.maes, "training_s": s.seconds} for s in curve.sizes],
+        }
+        for task, group in by_task(found) for title, made in contests_of(group) for curve in made
+    ]  # fmt: skip

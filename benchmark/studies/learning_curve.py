@@ -1,0 +1,145 @@
+"""Learning curves: how the error falls with the number of training crystals, and how many a wanted error would take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from benchmark.records import Record
+from benchmark.statistics import corrected_t_test
+from benchmark.studies.study import Entry, Study, Trial
+from models.contract import ModelSpec, Settings
+
+DIVISORS = (16, 8, 4, 2, 1)
+"""One in so many of a fold's training crystals; the fewer are among the more, validation and test stay the same."""
+
+WANTED = (0.9, 0.75, 0.5)
+"""Shares of the error with all training crystals, for which the crystals needed are forecast."""
+
+LEAST = 3
+"""Sizes that a fold must have before a power law is fitted."""
+
+RULE = (
+    "A power law MAE = a · n^(−b) is fitted by least squares of the logarithms, fold by fold; b is the mean over folds, its "
+    "95 % interval that of the corrected resampled t-test of b against 0 (Nadeau & Bengio 2003). The crystals needed for a "
+    "share s of the error with all of them are n · s^(−1/b), with the interval that b's ends give; no number of them is where "
+    "b is not above 0. A forecast beyond the data holds only as long as the power law does, and that is not known."
+)
+
+
+def entries(spec: ModelSpec, settings: Settings, layers: Sequence[int]) -> list[Entry]:
+    """The model on every size."""
+    return [Entry(spec, settings, divisor) for divisor in DIVISORS]
+
+
+LEARNING_CURVE = Study("learning-curve", "How much would more data help?", entries, networks_only=False, takes_layers=False)
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size of the training part: the folds that were trained on so many."""
+
+    trials: tuple[Trial, ...]
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """Of all folds."""
+        return tuple(trial.record for trial in self.trials)
+
+    @property
+    def n_train(self) -> int:
+        """Crystals, mean over folds, rounded."""
+        return round(float(np.mean([record.split.n_train for record in self.records])))
+
+    @cached_property
+    def maes(self) -> dict[int, float]:
+        """Fold → test MAE, of the folds that have one."""
+        return {trial.record.key.fold: trial.scores.mae for trial in self.trials if trial.scores}
+
+    @property
+    def mae(self) -> tuple[float, float | None]:
+        """Mean and sample standard deviation over folds; infinite without any."""
+        values = list(self.maes.values())
+        return (
+            float(np.mean(values)) if values else float("inf"),
+            float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        )
+
+    @property
+    def seconds(self) -> float | None:
+        """Of training, mean over the folds with a score."""
+        times = [record.times.training.wall_s for record in self.records if record.times]
+        return float(np.mean(times)) if times else None
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """MAE = a n^(−b); `interval` is b's, None with a single fold."""
+
+    a: float
+    b: float
+    interval: tuple[float, float] | None
+
+    def needed(self, n: int, share: float) -> tuple[float | None, float | None, float | None]:
+        """Crystals for `share` of the MAE that n have, and the ends of the interval; None: no number of them, or not known."""
+        low, high = self.interval or (0.0, 0.0)
+        return tuple(n * share ** (-1 / b) if b > 0 else None for b in (self.b, high, low))  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """A model over sizes, smallest first."""
+
+    model: str
+    changes: dict[str, Any]
+    sizes: tuple[Size, ...]
+
+    @property
+    def label(self) -> str:
+        """The model and what was changed from the profile's settings."""
+        notes = ", ".join(f"{name}={value}" for name, value in self.changes.items())
+        return f"{self.model} ({notes})" if notes else self.model
+
+    @cached_property
+    def law(self) -> PowerLaw | None:
+        """The fit; None where no fold has enough sizes."""
+        fits = []
+        for fold in sorted({fold for size in self.sizes for fold in size.maes}):
+            points = [(t.record.split.n_train, t.scores.mae) for t in self._of_fold(fold) if t.scores and t.scores.mae > 0]
+            if len({n for n, _ in points}) >= LEAST:
+                fits.append(np.polyfit(*np.log(np.array(points, dtype=float)).T, 1))
+        if not fits:
+            return None
+        slopes, offsets = np.array(fits).T
+        split = self.sizes[-1].records[0].split
+        test = corrected_t_test(-slopes, np.zeros(len(slopes)), split.n_test / split.n_train)
+        return PowerLaw(float(np.exp(offsets.mean())), float(-slopes.mean()), test.interval)
+
+    def _of_fold(self, fold: int) -> list[Trial]:
+        return [trial for size in self.sizes for trial in size.trials if trial.record.key.fold == fold]
+
+
+def learning_curves(found: Iterable[Trial]) -> list[LearningCurve]:
+    """The curves in folds of comparable runs, lowest error with all crystals first."""
+
+    def key(trial: Trial) -> tuple[str, str, str]:
+        record = trial.record
+        return record.key.model, str(record.changed), record.model_fingerprint
+
+    made = []
+    for (model, _, _), group in groupby(sorted(found, key=key), key=key):
+        trials = sorted(group, key=lambda trial: (-divisor_of(trial.record), trial.record.key.fold))
+        sizes = [Size(tuple(folds)) for _, folds in groupby(trials, key=lambda trial: divisor_of(trial.record))]
+        made.append(LearningCurve(model, dict(trials[0].record.changed), tuple(sizes)))
+    return sorted(made, key=lambda curve: (curve.sizes[-1].mae[0], curve.label))
+
+
+def divisor_of(record: Record) -> int:
+    """Of how many training crystals of the fold one was used."""
+    _, _, part = record.key.protocol.partition("train 1/")
+    return int(part.rstrip(")") or 1)

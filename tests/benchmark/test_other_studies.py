@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmark.folds import Protocol, make_fold
+from benchmark.plan import Request
+from benchmark.records import Metrics, Scores
+from benchmark.render import ablation as ablation_pages
+from benchmark.render import learning_curve as learning_pages
+from benchmark.store import Store
+from benchmark.studies.ablation import ABLATION, VARIANTS, families
+from benchmark.studies.learning_curve import LEARNING_CURVE, PowerLaw, learning_curves
+from benchmark.studies.study import Trial, plan_study
+from datasets.errors import InputError
+from models.registry import get
+from tests.benchmark.test_depth_study import NOISE, trial
+from tests.benchmark.test_store import make
+
+IDS = np.array([f"c{n}" for n in range(200)])
+
+
+# -- ablation ---------------------------------------------------------------------------------------
+
+
+def variants(maes: dict[str, float], model: str = "gatgnn-mdl") -> list[Trial]:
+    """Five folds a variant around each mean MAE."""
+    turned: dict[str, dict[str, Any]] = {
+        "plain": {}, "+ DGN": {"norm": "group"}, "+ skip": {"skip": "single"}, "+ DGN + skip": {"norm": "group", "skip": "single"},
+        "+ DGN + skip + deep": {"norm": "group", "skip": "single"},
+    }  # fmt: skip
+    found = []
+    for name, mae in maes.items():
+        layers = 20 if "deep" in name else 5
+        for fold in range(5):
+            one = trial(layers, fold, mae * (1 + NOISE[fold]), model=model, **turned[name])
+            changed = {k: v for k, v in one.record.changed.items() if k != "n_layers" or layers == 20}
+            found.append(Trial(one.record.model_copy(update={"changed": changed}), one.scores, one.seen))
+    return found
+
+
+def test_every_switch_of_every_family_is_turned_once():
+    for model, n in (("gatgnn-mdl", 5), ("cgcnn-mdl", 5), ("mpnn", 5), ("cgcnn", 0), ("deeper-gatgnn", 0)):
+        spec = get(model)
+        made = ABLATION.entries(spec, spec.settings("standard"), [])
+        assert len(made) == n
+    settings = [e.settings for e in ABLATION.entries(get("gatgnn-mdl"), get("gatgnn-mdl").settings("standard"), [15, 10])]
+    assert [(s.norm, s.skip, s.n_layers) for s in settings] == [
+        ("batch", "none", 5), ("group", "none", 5), ("batch", "single", 5), ("group", "single", 5), ("group", "single", 15),
+    ]  # fmt: skip
+    doubled = ABLATION.entries(get("schnet"), get("schnet").settings("standard"), [])
+    assert [e.settings.skip for e in doubled] == ["single", "single", "double", "double", "double"]
+
+
+def test_a_variant_is_judged_against_the_plain_network():
+    (family,) = families(variants({"plain": 0.1, "+ DGN": 0.08, "+ skip": 0.1005, "+ DGN + skip": 0.13}))
+    assert [(v.name, v.judged) for v in family.variants] == [
+        ("plain", ""), ("+ DGN", "better"), ("+ skip", "no different"), ("+ DGN + skip", "worse"),
+    ]  # fmt: skip
+    assert family.variants[1].comparison.relative == pytest.approx(-0.2)
+
+
+def test_the_ablation_page_says_what_each_part_does(tmp_path):
+    found = variants(dict(zip(VARIANTS, (0.1, 0.08, 0.1005, 0.07, 0.06), strict=True)))
+    text = ablation_pages.write_pages(found, tmp_path)[0].read_text()
+    opening = text.split("\n\n")[1]
+    assert "DGN is better in gatgnn-mdl" in opening and "skip is no different in gatgnn-mdl" in opening
+    assert "not the published order" in text and "0.03934" in text
+    rows = ablation_pages.json_rows(found)
+    assert [row["variant"] for row in rows] == list(VARIANTS)
+    json.dumps(rows)
+
+
+def test_a_model_without_switches_is_refused(small_folder, tmp_path):
+    request = Request(tasks=[str(small_folder)], models=["cgcnn"], profile="smoke", folds=2)
+    with pytest.raises(InputError, match="cgcnn has nothing to take away; choose among gatgnn-mdl"):
+        plan_study(ABLATION, request, [], Store(tmp_path))
+
+
+# -- learning curves --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["kfold", "shuffle"])
+def test_smaller_training_parts_are_nested_and_nothing_else_changes(name):
+    order = np.random.default_rng(0).permutation(200)
+    whole = make_fold(IDS, Protocol(name, 5), 1, 0)
+    before = set(IDS[whole.train])
+    for divisor in (2, 4, 8, 16):
+        fold = make_fold(IDS, Protocol(name, 5, train_divisor=divisor), 1, 0)
+        assert len(fold.train) == -(-len(whole.train) // divisor)
+        assert set(IDS[fold.train]) < before
+        before = set(IDS[fold.train])
+        assert np.array_equal(fold.test, whole.test) and np.array_equal(fold.validation, whole.validation)
+        shuffled = make_fold(IDS[order], Protocol(name, 5, train_divisor=divisor), 1, 0)
+        assert set(IDS[order][shuffled.train]) == before
+    assert str(Protocol("kfold", 5, train_divisor=4)) == "kfold(5, train 1/4)"
+    assert str(Protocol("kfold", 5, True, 4)) == "kfold(5, grouped, train 1/4)"
+    assert str(Protocol("published", 1, train_divisor=2)) == "published split, train 1/2"
+
+
+def sized(a: float, b: float, model: str = "cgcnn", folds: int = 5) -> list[Trial]:
+    """MAE = a n^(−b), with noise that folds keep over sizes."""
+    found = []
+    for divisor in (16, 8, 4, 2, 1):
+        for fold in range(folds):
+            record, _ = make(fold, model)
+            n = 1600 // divisor
+            mae = a * n**-b * (1 + NOISE[fold])
+            scores = Scores(mae=mae, rmse=mae, r2=0.5)
+            protocol = f"kfold(5, train 1/{divisor})" if divisor > 1 else "kfold(5)"
+            record = record.model_copy(
+                update={
+                    "key": record.key.model_copy(update={"protocol": protocol}),
+                    "split": record.split.model_copy(update={"n_train": n}),
+                    "metrics": Metrics(train=scores, validation=scores, test=scores),
+                }
+            )
+            found.append(Trial(record, scores, None))
+    return found
+
+
+def test_a_power_law_is_found_and_told_how_many_crystals_it_takes():
+    (curve,) = learning_curves(sized(2.0, 0.5))
+    assert [size.n_train for size in curve.sizes] == [100, 200, 400, 800, 1600]
+    assert curve.law.b == pytest.approx(0.5)
+    assert curve.law.a == pytest.approx(2.0, rel=0.01)
+    assert curve.law.needed(1600, 0.5)[0] == pytest.approx(6400)
+    assert PowerLaw(1.0, -0.1, None).needed(100, 0.5) == (None, None, None)
+    assert PowerLaw(1.0, 0.5, (-0.1, 1.0)).needed(100, 0.5) == (pytest.approx(400), pytest.approx(200), None)
+
+
+def test_the_learning_page_orders_the_models_and_forecasts(tmp_path):
+    found = sized(2.0, 0.5) + sized(0.3, 0.1, "schnet")
+    page, *files = learning_pages.write_pages(found, tmp_path)
+    text = page.read_text()
+    opening = text.split("\n\n")[1]
+    assert opening.startswith("With all 1,600 training crystals of set/target cgcnn has the lowest MAE")
+    assert "The error falls fastest for cgcnn" in opening and "Half the error of cgcnn would take 6.4e+03" in opening
+    assert text.count("## quick, kfold(5), seed 0") == 1
+    assert "table.csv" in {file.name for file in files}
+    json.dumps(learning_pages.json_rows(found))
+
+
+def test_a_learning_curve_is_run_from_the_command_line(benchmark_command, small_folder, tmp_path):
+    arguments = ("study", "learning-curve", "--dataset", small_folder, "--model", "dummy", "--folds", "2", "--workers", "1")
+    done = benchmark_command(*arguments, "--profile", "smoke", "--json")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    # 13 or 14 of 30 crystals are for training.
+    assert [size["n_train"] for size in row["sizes"]] == [1, 2, 4, 7, 13]
+    assert (tmp_path / "reports" / "learning-curve" / "mine" / "target.md").is_file()
+    again = benchmark_command(*arguments, "--profile", "smoke", "--dry-run", "--json")
+    assert all(job["done"] for job in json.loads(again.stdout)["jobs"])
+    refused = benchmark_command(*arguments, "--layers", "4")
+    assert refused.returncode == 2 and "--layers has no meaning" in refused.stderr
+    assert LEARNING_CURVE.observer is None
