@@ -29,7 +29,8 @@ IDS = np.array([f"c{n}" for n in range(200)])
 def variants(maes: dict[str, float], model: str = "gatgnn-mdl") -> list[Trial]:
     """Five folds a variant around each mean MAE."""
     turned: dict[str, dict[str, Any]] = {
-        "plain": {}, "+ DGN": {"norm": "group"}, "+ skip": {"skip": "single"}, "+ DGN + skip": {"norm": "group", "skip": "single"},
+        "plain": {}, "+ DGN": {"norm": "group"}, "+ skip": {"skip": "single"},
+        "+ DGN + skip": {"norm": "group", "skip": "single"},
         "+ DGN + skip + deep": {"norm": "group", "skip": "single"},
     }  # fmt: skip
     found = []
