@@ -90,7 +90,7 @@ def published_lines(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Itera
     """What the source says of each model that it has, and whether it is so here."""
     compared = [(c, v, FINDINGS[c.model]) for c, v in judged if c.model in FINDINGS and "skip" not in c.changes]
     for curve, verdict, finding in compared:
-        yield escape(f"{curve.label}: published {finding}; here it {_here(verdict)}: {agreement(curve, verdict, finding)}.")
+        yield escape(f"{curve.label}: published {finding}; here: {verdict} ({agreement(curve, verdict, finding)}).")
     if not compared:
         yield "None of these networks is in the published depth study."
         return
@@ -99,11 +99,6 @@ def published_lines(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Itera
         f"The published figures are MAE in eV/atom of {BULK}, without a validation part ({SOURCE}). Here: {task}, at most "
         f"{epochs} epochs, other folds and the recipe of the profile. What differs may differ for that reason."
     )
-
-
-def _here(verdict: Verdict) -> str:
-    text = str(verdict)
-    return text if text.startswith(("scales", "does")) else f"has {text}"
 
 
 def agreement(curve: Curve, verdict: Verdict, finding: Finding) -> str:

@@ -65,7 +65,9 @@ def _parameters(made: Sequence[Curve]) -> Figure:
         Panel("trained here", "layers", "parameters", ours, log_y=True),
         Panel("published, at the published sizes", "layers", "parameters", published, log_y=True),
     ]
-    return Figure("parameters", "Parameters against layers (Figure 4 of Omee et al.)", panels)
+    return Figure(
+        "parameters", "Parameters against layers (Figure 4 of Omee et al.)", [panel for panel in panels if panel.lines]
+    )
 
 
 def _mae_of_parameters(task: str, made: Sequence[Curve], unit: str) -> Figure:
@@ -80,7 +82,9 @@ def _mae_of_parameters(task: str, made: Sequence[Curve], unit: str) -> Figure:
         Panel(f"here: {task}", "parameters", f"MAE [{unit}]", ours, log_x=True, log_y=True),
         Panel("published: bulk formation energy", "parameters", "MAE [eV/atom]", published, log_x=True, log_y=True),
     ]
-    return Figure("mae_parameters", "Error against parameters (Figure 7 of Omee et al.)", panels)
+    return Figure(
+        "mae_parameters", "Error against parameters (Figure 7 of Omee et al.)", [panel for panel in panels if panel.lines]
+    )
 
 
 def _published_sizes(model: str) -> Line:

@@ -71,7 +71,7 @@ def look(job: Job, data: TaskData, fold: Fold, outcome: Outcome | None) -> Layer
     about["atoms"] = int(data.crystals.n_atoms[rows].sum())
     try:
         inputs: GraphTable = prepared(job.task, job.model, job.settings, job.device)[0]
-        initial = layer_states(_fresh(job, data, fold, inputs), job.settings, inputs, data.targets, rows)
+        initial = layer_states(fresh(job, data, fold, inputs), job.settings, inputs, data.targets, rows)
         fitted = outcome.model if outcome else None
         trained: tuple[LayerState, ...] = ()
         if isinstance(fitted, GraphModel):
@@ -85,7 +85,7 @@ def look(job: Job, data: TaskData, fold: Fold, outcome: Outcome | None) -> Layer
 LAYERS = Observer("layers", look)
 
 
-def _fresh(job: Job, data: TaskData, fold: Fold, inputs: GraphTable) -> ScaledNetwork:
+def fresh(job: Job, data: TaskData, fold: Fold, inputs: GraphTable) -> ScaledNetwork:
     """The network as `fit` draws it from the fold's seed, in training mode: it has no statistics of its own yet."""
     model = registry.get(job.model).model(job.settings, job.device)
     assert isinstance(model, GraphModel)

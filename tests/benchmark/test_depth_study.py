@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from benchmark.folds import Protocol
 from benchmark.job import Job, execute, load_task, split_of
@@ -17,7 +18,7 @@ from benchmark.render.study_tables import by_contest
 from benchmark.store import Store
 from benchmark.studies.curves import Curve, curves
 from benchmark.studies.depth import DEPTH, judge
-from benchmark.studies.layers import LAYERS, LayerReport, LayerState
+from benchmark.studies.layers import LAYERS, LayerReport, LayerState, fresh
 from benchmark.studies.published import DEEPER_GATGNN, FINDINGS
 from benchmark.studies.study import Trial, is_settled
 from benchmark.tasks import find_tasks
@@ -174,9 +175,9 @@ def test_what_was_published_is_compared_line_by_line():
     found = curve((4, 0.1), (30, 0.1), model=names["scales"]) + curve((4, 0.1), (30, 0.1), model=names["holds"])
     found += curve((4, 0.1), (10, 0.3), model=names["breaks"])
     lines = list(published_lines("set/target", [(c, judge(c)) for c in curves(found)]))
-    assert lines[0].endswith("here it scales to 30: agrees.")
-    assert "0.9656 at 20; here it scales to 4; deteriorates at 10: agrees that depth breaks it, though at 10." in lines[1]
-    assert lines[2].endswith("here it scales to 30: disagrees: it holds at 20 layers.")
+    assert lines[0].endswith("its deepest; here: scales to 30 (agrees).")
+    assert "0.9656 at 20; here: scales to 4; deteriorates at 10 (agrees that depth breaks it, though at 10)." in lines[1]
+    assert lines[2].endswith("here: scales to 30 (disagrees: it holds at 20 layers).")
     assert set(DEEPER_GATGNN) >= {"fung/pt/total_energy"}
 
 
@@ -225,6 +226,19 @@ def test_a_fold_that_diverges_shows_its_fresh_layers_and_is_settled(small_folder
     assert list(store.records()) == [record]
     store.beside(record.key, "layers").unlink()
     assert not settled(job, data, split)
+
+
+def test_the_fresh_network_is_the_one_that_training_starts_from(small_folder, tmp_path):
+    settings = get("cgcnn").settings("smoke", {"learning_rate": "1e-35", "epochs": "1"})
+    job = Job(find_tasks(str(small_folder))[0], "cgcnn", settings, "smoke", Protocol("kfold", 2), 1, 0)
+    data = load_task(job.task)
+    fold = data.fold(job.protocol, 1, 0)
+    model = get("cgcnn").model(settings)
+    inputs = model.prepare(data.crystals)
+    model.fit(inputs, data.targets, fold.train, fold.validation, job.seed + job.fold)
+    network = fresh(job, data, fold, inputs)
+    for (name, ours), (_, theirs) in zip(network.named_parameters(), model.network.named_parameters(), strict=True):
+        assert torch.equal(ours, theirs), name
 
 
 def numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
