@@ -28,7 +28,7 @@ from benchmark.render.study_tables import (
     table,
 )
 from benchmark.studies.ablation import PUBLISHED, RULE, VARIANTS, Family, families
-from benchmark.studies.curves import state_rows
+from benchmark.studies.points import state_rows
 from benchmark.studies.published import SOURCE
 from benchmark.studies.study import Trial
 

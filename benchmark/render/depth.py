@@ -29,8 +29,9 @@ from benchmark.render.study_tables import (
     relative,
     table,
 )
-from benchmark.studies.curves import Curve, Point, curves, state_rows
+from benchmark.studies.curves import Curve, curves
 from benchmark.studies.depth import CAUSES, RULE, Verdict, judge
+from benchmark.studies.points import Point, state_rows
 from benchmark.studies.study import Trial
 from models import registry
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from benchmark.render.markdown import escape
-from benchmark.render.study_tables import budget, count, joined, mae_cell, mean_time, relative
+from benchmark.render.study_tables import budget, count, joined, mae_cell, relative
 from benchmark.studies.curves import Curve
 from benchmark.studies.depth import Verdict
 from benchmark.studies.published import BULK, FINDINGS, SOURCE, Finding
@@ -54,10 +53,9 @@ def _best(judged: Sequence[tuple[Curve, Verdict]]) -> str:
     deepest = verdict.deepest
     if deepest and deepest.relative is not None:
         last, start = curve.points[-1], curve.points[0]
-        cost = mean_time(last) / mean_time(start) if start.complete and last.complete else math.nan
         sentence += f"; with {deepest.layers} it is {relative(deepest.relative, deepest.interval)} of that"
-        if math.isfinite(cost) and last is not start:
-            sentence += f", in {cost:.1f} times the training time of {start.layers} layers"
+        if start.seconds and last.seconds and last is not start:
+            sentence += f", in {last.seconds / start.seconds:.1f} times the training time of {start.layers} layers"
     elif verdict.deepest is None:
         sentence += ", the deepest that it was given"
     return sentence + "."

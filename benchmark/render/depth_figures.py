@@ -32,8 +32,7 @@ def _errors(task: str, made: Sequence[Curve], unit: str) -> Figure:
         depths = [point.layers for point in scored]
         test.append(Line(curve.label, depths, [p.mae for p in scored], [p.mae_std or 0.0 for p in scored]))
         training.append(Line(curve.label, depths, [p.training_mae for p in scored]))
-        seconds = [sum(r.times.training.wall_s for r in p.complete if r.times) / len(p.complete) for p in scored]
-        time.append(Line(curve.label, depths, seconds))
+        time.append(Line(curve.label, depths, [point.seconds for point in scored]))
     published = [_published(task, name) for name in dict.fromkeys(curve.model for curve in made)]
     panels = [
         Panel("test", "layers", f"MAE [{unit}]", [*test, *(line for line in published if line.x)], log_y=True),

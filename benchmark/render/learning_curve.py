@@ -10,10 +10,11 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from benchmark.render.markdown import escape, plus_minus, seconds
+from benchmark.render.markdown import escape, seconds
 from benchmark.render.study_page import Figure, Line, Panel, write_study_page
 from benchmark.render.study_tables import by_task, command_of, joined, provenance, table
-from benchmark.studies.learning_curve import RULE, WANTED, LearningCurve, PowerLaw, Size, learning_curves
+from benchmark.studies.learning_curve import RULE, WANTED, LearningCurve, PowerLaw, learning_curves
+from benchmark.studies.points import Point
 from benchmark.studies.study import Trial
 
 TITLE = "# Learning curves: "
@@ -74,7 +75,7 @@ def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
         yield f"No model has a score on {task}."
     else:
         best, n = scored[0], scored[0].sizes[-1].n_train
-        mae = plus_minus(*best.sizes[-1].mae)
+        mae = mae_cell(best.sizes[-1])
         yield f"With all {n:,} training crystals of {task} {escape(best.label)} has the lowest MAE, {mae} {unit}."
     if not fitted:
         yield "No power law could be fitted: fewer than three sizes have a score."
@@ -102,8 +103,8 @@ def errors_table(made: Sequence[LearningCurve]) -> str:
     return table(["model, MAE with training crystals:", *(f"{n:,}" for n in sizes)], rows)
 
 
-def _cell(size: Size) -> str:
-    return plus_minus(*size.mae) if size.maes else size.records[0].status
+def _cell(size: Point) -> str:
+    return mae_cell(size) or size.records[0].status
 
 
 def laws_table(made: Sequence[LearningCurve]) -> str:
@@ -141,7 +142,7 @@ def figures(made: Sequence[LearningCurve]) -> list[Figure]:
     for curve in made:
         scored = [size for size in curve.sizes if size.maes]
         x = [float(size.n_train) for size in scored]
-        measured.append(Line(curve.label, x, [size.mae[0] for size in scored], [size.mae[1] or 0.0 for size in scored]))
+        measured.append(Line(curve.label, x, [size.mae for size in scored], [size.mae_std or 0.0 for size in scored]))
         if curve.law and x:
             ends = [x[0], x[-1], 4 * x[-1]]
             laws.append(Line(curve.label, ends, [curve.law.a * n**-curve.law.b for n in ends]))

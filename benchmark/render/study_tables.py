@@ -12,9 +12,9 @@ from tabulate import tabulate
 
 from benchmark.records import JobKey, Record
 from benchmark.render.markdown import contest_title, crystals, escape, kfolds, plus_minus, seconds
-from benchmark.studies.curves import Point
 from benchmark.studies.depth import symptoms
 from benchmark.studies.layers import CRYSTALS
+from benchmark.studies.points import Point
 from benchmark.studies.study import Trial
 from datasets.registry import registered
 
@@ -103,18 +103,13 @@ def costs(point: Point) -> list[str]:
     peak = max((p for r in point.records if (p := r.memory.device_bytes if device else r.memory.host_bytes)), default=None)
     bad = [record for record in point.records if record.status != "complete"]
     status = f"{bad[0].status} in {len(bad)} of {len(point.records)}: {bad[0].reason}" if bad else "complete"
-    times = [seconds(mean_time(point)) if done else "", seconds(float(np.mean(epoch))) if epoch else ""]
+    times = [seconds(point.seconds) if point.seconds is not None else "", seconds(float(np.mean(epoch))) if epoch else ""]
     return [*times, f"{peak / 2**20:,.0f} MB" if peak else "", f"{len(done)}", status]
 
 
 def own_parameters(point: Point) -> str:
     """Of the networks that were trained."""
     return " – ".join(f"{n:,}" for n in sorted({record.parameters for record in point.complete if record.parameters}))
-
-
-def mean_time(point: Point) -> float:
-    """Seconds of training, mean over the complete folds."""
-    return float(np.mean([record.times.training.wall_s for record in point.complete if record.times]))
 
 
 def mae_cell(point: Point) -> str:
@@ -154,7 +149,7 @@ def point_row(point: Point) -> dict[str, Any]:
     return {
         "layers": point.layers, "mae": point.mae if point.maes else None, "mae_std": point.mae_std, "folds": point.maes,
         "parameters": sorted({r.parameters for r in point.complete if r.parameters}),
-        "training_s": mean_time(point) if point.complete else None,
+        "training_s": point.seconds,
         "status": [record.status for record in point.records],
         "layer_states": {when: point.states(when) for when in ("initial", "trained")},
     }  # fmt: skip

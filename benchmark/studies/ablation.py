@@ -8,9 +8,9 @@ from itertools import groupby
 from typing import Any
 
 from benchmark.statistics import ALPHA
-from benchmark.studies.curves import Point, depth_of
 from benchmark.studies.depth import Comparison, compare
 from benchmark.studies.layers import LAYERS
+from benchmark.studies.points import Point
 from benchmark.studies.study import Entry, Study, Trial, changed
 from datasets.errors import InputError
 from models import registry
@@ -139,4 +139,4 @@ def _name(trial: Trial) -> str:
 
 def _point(trials: Iterable[Trial]) -> Point:
     by_fold = sorted(trials, key=lambda trial: trial.record.key.fold)
-    return Point(depth_of(by_fold[0]), tuple(by_fold))
+    return Point(tuple(by_fold))

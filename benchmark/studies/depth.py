@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from benchmark.statistics import ALPHA, FoldTest, corrected_t_test, holm
-from benchmark.studies.curves import Curve, Point
+from benchmark.studies.curves import Curve
 from benchmark.studies.layers import LAYERS, MEASURES
+from benchmark.studies.points import Point
 from benchmark.studies.study import Entry, Study, changed
 from models.contract import ModelSpec
 from models.graph_model import GraphSettings

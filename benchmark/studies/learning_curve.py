@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmark.records import Record
 from benchmark.statistics import corrected_t_test
+from benchmark.studies.points import Point
 from benchmark.studies.study import Entry, Study, Trial
 from models.contract import ModelSpec, Settings
 
@@ -41,43 +42,6 @@ LEARNING_CURVE = Study("learning-curve", "How much would more data help?", entri
 
 
 @dataclass(frozen=True)
-class Size:
-    """A size of the training part: the folds that were trained on so many."""
-
-    trials: tuple[Trial, ...]
-
-    @property
-    def records(self) -> tuple[Record, ...]:
-        """Of all folds."""
-        return tuple(trial.record for trial in self.trials)
-
-    @property
-    def n_train(self) -> int:
-        """Crystals, mean over folds, rounded."""
-        return round(float(np.mean([record.split.n_train for record in self.records])))
-
-    @cached_property
-    def maes(self) -> dict[int, float]:
-        """Fold → test MAE, of the folds that have one."""
-        return {trial.record.key.fold: trial.scores.mae for trial in self.trials if trial.scores}
-
-    @property
-    def mae(self) -> tuple[float, float | None]:
-        """Mean and sample standard deviation over folds; infinite without any."""
-        values = list(self.maes.values())
-        return (
-            float(np.mean(values)) if values else float("inf"),
-            float(np.std(values, ddof=1)) if len(values) > 1 else None,
-        )
-
-    @property
-    def seconds(self) -> float | None:
-        """Of training, mean over the folds with a score."""
-        times = [record.times.training.wall_s for record in self.records if record.times]
-        return float(np.mean(times)) if times else None
-
-
-@dataclass(frozen=True)
 class PowerLaw:
     """MAE = a n^(−b); `interval` is b's, None with a single fold."""
 
@@ -97,7 +61,7 @@ class LearningCurve:
 
     model: str
     changes: dict[str, Any]
-    sizes: tuple[Size, ...]
+    sizes: tuple[Point, ...]
 
     @property
     def label(self) -> str:
@@ -134,9 +98,9 @@ def learning_curves(found: Iterable[Trial]) -> list[LearningCurve]:
     made = []
     for (model, _, _), group in groupby(sorted(found, key=key), key=key):
         trials = sorted(group, key=lambda trial: (-divisor_of(trial.record), trial.record.key.fold))
-        sizes = [Size(tuple(folds)) for _, folds in groupby(trials, key=lambda trial: divisor_of(trial.record))]
+        sizes = [Point(tuple(folds)) for _, folds in groupby(trials, key=lambda trial: divisor_of(trial.record))]
         made.append(LearningCurve(model, dict(trials[0].record.changed), tuple(sizes)))
-    return sorted(made, key=lambda curve: (curve.sizes[-1].mae[0], curve.label))
+    return sorted(made, key=lambda curve: (curve.sizes[-1].mae, curve.label))
 
 
 def divisor_of(record: Record) -> int:
