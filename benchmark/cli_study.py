@@ -15,7 +15,7 @@ STUDY_EXAMPLE = "Example: python -m benchmark study depth --task emt/alloys --mo
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="depth (how deep, and why does it break?), ablation, learning-curve.")],
+    name: Annotated[str, typer.Argument(help="depth (how deep, and why does it break?), ablation, learning-curve, epochs.")],
     task: Annotated[
         list[str] | None, typer.Option(help="A task (dataset/target) or all tasks of a dataset; may be repeated.")
     ] = None,

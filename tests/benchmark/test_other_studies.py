@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 
 from benchmark.folds import Protocol, make_fold
+from benchmark.job import Job, execute
 from benchmark.plan import Request
 from benchmark.records import Metrics, Scores
 from benchmark.render import ablation as ablation_pages
+from benchmark.render import epochs as epochs_pages
 from benchmark.render import learning_curve as learning_pages
 from benchmark.store import Store
 from benchmark.studies.ablation import ABLATION, VARIANTS, families
+from benchmark.studies.epochs import EPOCHS, EpochState, History, agreement, budgets, epochs_of, gains
 from benchmark.studies.learning_curve import LEARNING_CURVE, PowerLaw, learning_curves
 from benchmark.studies.study import Trial, plan_study
+from benchmark.tasks import find_tasks
 from datasets.errors import InputError
 from models.registry import get
 from tests.benchmark.test_depth_study import NOISE, trial
@@ -158,3 +162,64 @@ def test_a_learning_curve_is_run_from_the_command_line(benchmark_command, small_
     refused = benchmark_command(*arguments, "--layers", "4")
     assert refused.returncode == 2 and "--layers has no meaning" in refused.stderr
     assert LEARNING_CURVE.observer is None
+
+
+# -- epochs -----------------------------------------------------------------------------------------
+
+
+def budgeted(model: str, maes: dict[int, float], falls: float) -> list[Trial]:
+    """Five folds a budget; the validation error of epoch e is 1 + e^(−falls e)."""
+    found = []
+    for epochs, mae in maes.items():
+        for fold in range(5):
+            record, _ = make(fold, model)
+            value = mae * (1 + NOISE[fold])
+            scores = Scores(mae=value, rmse=value, r2=0.5)
+            key = record.key.model_copy(update={"settings": {"epochs": epochs}})
+            metrics = Metrics(train=scores, validation=scores, test=scores)
+            record = record.model_copy(
+                update={"key": key, "metrics": metrics, "epochs_run": epochs, "changed": {"epochs": epochs}}
+            )
+            states = tuple(
+                EpochState(number=e, training_loss=1.0, validation_mae=1 + np.exp(-falls * e), seconds=0.1)
+                for e in range(1, epochs + 1)
+            )
+            found.append(Trial(record, scores, History(model_fingerprint="f" * 64, epochs=states)))
+    return found
+
+
+def test_stagnation_is_the_first_epoch_near_the_best():
+    (fast,) = budgets(budgeted("cgcnn", {5: 0.2, 20: 0.1}, 1.0))
+    # 1 + e^−e ≤ 1.02 from e = 4.
+    assert fast.stagnates_at == 4
+    assert [epochs_of(point) for point in fast.points] == [5, 20]
+    (slow,) = budgets(budgeted("cgcnn", {20: 0.1}, 0.05))
+    assert slow.stagnates_at == 20
+
+
+def test_a_ranking_that_turns_with_the_budget_is_told(tmp_path):
+    found = budgeted("cgcnn", {5: 0.2, 20: 0.1}, 1.0) + budgeted("schnet", {5: 0.15, 20: 0.15}, 1.0)
+    made = budgets(found)
+    assert [agreement(made, n) for n in (5, 20)] == [pytest.approx(-1), pytest.approx(1)]
+    tests = gains(made)
+    assert tests["cgcnn", 5][1] < 0.05 and tests["schnet", 5][1] == 1
+    text = epochs_pages.write_pages(found, tmp_path)[0].read_text()
+    opening = text.split("\n\n")[1]
+    assert "Best by the number of epochs: schnet at 5, cgcnn at 20; Kendall's τ with the last ranking is -1.00" in opening
+    assert "lowers the error of cgcnn significantly" in opening
+    json.dumps(epochs_pages.json_rows(found))
+
+
+def test_budgets_are_shares_of_the_profile():
+    settings = get("cgcnn").settings("standard")
+    assert [e.settings.epochs for e in EPOCHS.entries(get("cgcnn"), settings, [])] == [8, 15, 30]
+    assert EPOCHS.entries(get("dummy"), get("dummy").settings("standard"), []) == []
+
+
+def test_the_history_of_a_fold_lies_beside_its_record(small_folder, tmp_path):
+    job = Job(find_tasks(str(small_folder))[0], "cgcnn", get("cgcnn").settings("smoke"), "smoke", Protocol("kfold", 2), 0, 0)
+    store = Store(tmp_path)
+    record = execute(job, store, observer=EPOCHS.observer)
+    history = History.model_validate_json(store.beside(record.key, "history").read_bytes())
+    assert [epoch.number for epoch in history.epochs] == [1, 2]
+    assert min(epoch.validation_mae for epoch in history.epochs) == pytest.approx(record.metrics.validation.mae, rel=1e-5)

@@ -1,0 +1,165 @@
+"""Epochs: when does each model stop to improve, and does the ranking depend on the budget?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import Field
+from scipy.stats import kendalltau
+
+from benchmark.folds import Fold
+from benchmark.job import Job, Observer, Outcome
+from benchmark.records import Sha256, Strict
+from benchmark.statistics import ALPHA, FoldTest, corrected_t_test, holm
+from benchmark.studies.points import Point
+from benchmark.studies.study import Entry, Study, Trial
+from benchmark.tasks import TaskData
+from models.contract import ModelSpec
+from models.training import Recipe
+
+SHARES = (0.25, 0.5, 1.0)
+"""Of the profile's epochs; each is trained on its own, as a schedule of the learning rate that is cut short is another."""
+
+STAGNATES = 0.02
+"""An epoch has stagnated if the best validation error so far is at most this much above the best of all."""
+
+RULE = (
+    "Each budget is trained on its own, with the whole schedule of the learning rate. A model has stagnated at the first epoch "
+    f"at which its best validation MAE so far, mean over folds, is at most {STAGNATES:.0%} above that of all epochs of the largest "
+    "budget; near the end means that it might go on. Rankings by test MAE are compared by Kendall's τ, 1 for the same order; "
+    "for each model, the test error of a smaller budget is compared with that of the largest by the corrected resampled t-test "
+    f"(Nadeau & Bengio 2003), Holm's correction for all of them, p below {ALPHA:g}. That two orders differ does not say that any "
+    "two models do."
+)
+
+
+class EpochState(Strict):
+    """One pass over the training crystals."""
+
+    number: int = Field(ge=1)
+    training_loss: float
+    """In units of the scaled target, of the recipe's loss, while the weights change."""
+    validation_mae: float | None
+    """In the target's unit; None: not finite."""
+    seconds: float
+
+
+class History(Strict):
+    """Every epoch of a fold that went to its end."""
+
+    schema_version: Literal[1] = 1
+    model_fingerprint: Sha256
+    epochs: tuple[EpochState, ...] = ()
+
+
+def look(job: Job, data: TaskData, fold: Fold, outcome: Outcome | None) -> History:
+    """The history of a fold; empty where it did not end well."""
+    epochs = tuple(
+        EpochState(
+            number=epoch.number,
+            training_loss=epoch.training_loss,
+            validation_mae=epoch.validation_mae if np.isfinite(epoch.validation_mae) else None,
+            seconds=epoch.seconds,
+        )
+        for epoch in (outcome.history if outcome else ())
+    )
+    return History(model_fingerprint=job.fingerprint, epochs=epochs)
+
+
+def entries(spec: ModelSpec, settings: Any, layers: Sequence[int]) -> list[Entry]:
+    """The model with every budget; nothing for one that is not trained in epochs by the shared recipe."""
+    if not isinstance(settings, Recipe):
+        return []
+    budgets = sorted({max(1, round(settings.epochs * share)) for share in SHARES})
+    return [Entry(spec, replace(settings, epochs=budget)) for budget in budgets]
+
+
+EPOCHS = Study(
+    "epochs", "When does training stagnate?", entries, Observer("history", look), networks_only=False, takes_layers=False
+)
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """A model over budgets, smallest first."""
+
+    model: str
+    changes: dict[str, Any]
+    """Settings that differ from the profile's, without the epochs."""
+    points: tuple[Point, ...]
+
+    @property
+    def label(self) -> str:
+        """The model and what was changed."""
+        notes = ", ".join(f"{name}={value}" for name, value in self.changes.items())
+        return f"{self.model} ({notes})" if notes else self.model
+
+    @cached_property
+    def history(self) -> np.ndarray:
+        """(epochs, 2) training loss and validation MAE of the largest budget, mean over folds; empty where none ended well."""
+        seen = [t.seen.epochs for t in self.points[-1].trials if isinstance(t.seen, History) and t.seen.epochs]
+        rows = [
+            [(e.training_loss, np.nan if e.validation_mae is None else e.validation_mae) for e in epochs] for epochs in seen
+        ]
+        return np.mean(np.array(rows, dtype=float), axis=0) if rows else np.empty((0, 2))
+
+    @property
+    def stagnates_at(self) -> int | None:
+        """The epoch, from 1, by RULE; None where nothing is known."""
+        best = np.fmin.accumulate(self.history[:, 1]) if len(self.history) else np.empty(0)
+        return int(np.argmax(best <= (1 + STAGNATES) * best[-1])) + 1 if len(best) and np.isfinite(best[-1]) else None
+
+
+def epochs_of(point: Point) -> int:
+    """The budget of a point."""
+    return int(point.records[0].key.settings["epochs"])
+
+
+def budgets(found: Iterable[Trial]) -> list[Budgets]:
+    """The models in folds of comparable runs, lowest error with the largest budget first."""
+
+    def key(trial: Trial) -> tuple[str, str, str]:
+        record = trial.record
+        changes = {name: value for name, value in record.changed.items() if name != "epochs"}
+        return record.key.model, str(changes), record.model_fingerprint
+
+    def number(trial: Trial) -> int:
+        return int(trial.record.key.settings["epochs"])
+
+    made = []
+    for (model, _, _), group in groupby(sorted(found, key=key), key=key):
+        trials = sorted(group, key=lambda trial: (number(trial), trial.record.key.fold))
+        changes = {name: value for name, value in trials[0].record.changed.items() if name != "epochs"}
+        made.append(Budgets(model, changes, tuple(Point(tuple(folds)) for _, folds in groupby(trials, key=number))))
+    return sorted(made, key=lambda one: (one.points[-1].mae, one.label))
+
+
+def agreement(made: Sequence[Budgets], epochs: int) -> float | None:
+    """Kendall's τ of the ranking at a budget with that at the largest; None with fewer than two models that have both."""
+    pairs = [
+        (point.mae, one.points[-1].mae)
+        for one in made
+        for point in one.points
+        if epochs_of(point) == epochs and point.maes and one.points[-1].maes
+    ]
+    tau = kendalltau(*zip(*pairs, strict=True)).statistic if len(pairs) > 1 else np.nan
+    return float(tau) if np.isfinite(tau) else None
+
+
+def gains(made: Sequence[Budgets]) -> dict[tuple[str, int], tuple[FoldTest, float]]:
+    """(label, epochs) of a smaller budget → the test of its error minus that of the largest, and p after Holm's correction."""
+    tests: dict[tuple[str, int], FoldTest] = {}
+    for one in made:
+        last = one.points[-1]
+        for point in one.points[:-1]:
+            if common := sorted(point.maes.keys() & last.maes.keys()):
+                first, second = (np.array([p.maes[fold] for fold in common]) for p in (point, last))
+                split = last.complete[0].split
+                tests[one.label, epochs_of(point)] = corrected_t_test(first, second, split.n_test / split.n_train)
+    corrected = holm(np.array([test.p for test in tests.values()]))
+    return {key: (test, float(p)) for (key, test), p in zip(tests.items(), corrected, strict=True)}
