@@ -206,7 +206,7 @@ def test_a_ranking_that_turns_with_the_budget_is_told(tmp_path):
     text = epochs_pages.write_pages(found, tmp_path)[0].read_text()
     opening = text.split("\n\n")[1]
     assert "Best by the number of epochs: schnet at 5, cgcnn at 20; Kendall's τ with the last ranking is -1.00" in opening
-    assert "lowers the error of cgcnn significantly" in opening
+    assert "significantly lower error than a smaller one for cgcnn; for 1 more" in opening
     json.dumps(epochs_pages.json_rows(found))
 
 
