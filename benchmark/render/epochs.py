@@ -82,7 +82,8 @@ def conclusions(task: str, made: Sequence[Budgets]) -> Iterator[str]:
     rest = len({label for label, _ in tests}) - len(better)
     if better:
         helped = escape(joined(sorted(better)))
-        yield f"The largest budget has a significantly lower error than a smaller one for {helped}; for {rest} more it is not shown."
+        more = f"for {rest} more this is not shown"
+        yield f"The largest budget has a significantly lower error than a smaller one for {helped}; {more}."
     else:
         yield "No model has a significantly lower error with the largest budget than with a smaller one."
 
