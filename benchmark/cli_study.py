@@ -15,7 +15,9 @@ STUDY_EXAMPLE = "Example: python -m benchmark study depth --task emt/alloys --mo
 
 
 def study(
-    name: Annotated[str, typer.Argument(help="depth (how deep, and why does it break?), ablation, learning-curve, epochs.")],
+    name: Annotated[
+        str, typer.Argument(help="depth (how deep, and why does it break?), ablation, learning-curve, epochs, latent-space.")
+    ],
     task: Annotated[
         list[str] | None, typer.Option(help="A task (dataset/target) or all tasks of a dataset; may be repeated.")
     ] = None,
@@ -30,8 +32,7 @@ def study(
     ] = None,
     profile: Annotated[str, typer.Option(help="The budget: smoke (seconds), quick, standard, paper (as published).")] = "quick",
     layers: Annotated[
-        str | None,
-        typer.Option(help="Depths, separated by commas. Default: 4,6,8,10,15,20,25,30; ablation takes the largest, or 20."),
+        str | None, typer.Option(help="Depths, separated by commas. Default: 4,6,8,10,15,20,25,30 for depth, 20 for ablation.")
     ] = None,
     folds: Annotated[int | None, typer.Option(min=1, help="How many folds. Default: 5.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the division and of the weights.")] = 0,

@@ -36,15 +36,28 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Cloud:
+    """Points coloured by a value, each with a name."""
+
+    x: Sequence[float]
+    y: Sequence[float]
+    value: Sequence[float]
+    names: Sequence[str]
+    title: str
+    """Of the value."""
+
+
+@dataclass(frozen=True)
 class Panel:
-    """Axes with their lines."""
+    """Axes with their lines, or a cloud of points."""
 
     title: str
     x: str
     y: str
-    lines: Sequence[Line]
+    lines: Sequence[Line] = ()
     log_x: bool = False
     log_y: bool = False
+    cloud: Cloud | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +122,8 @@ def canvas(figure: Figure) -> Canvas:
     handles = [axes[0].plot([], [], "o-", ms=4, color=color, label=label)[0] for label, color in used.items()]
     if any(line.published for panel in figure.panels for line in panel.lines):
         handles.append(axes[0].plot([], [], "o--", ms=5, mfc="none", color="#666666", label="published")[0])
-    drawn.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=8, frameon=False)
+    if handles:
+        drawn.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), fontsize=8, frameon=False)
     return drawn
 
 
@@ -120,6 +134,9 @@ def _draw(ax: Axes, panel: Panel, used: dict[str, str]) -> None:
             line.x, y, yerr=line.error, color=used[line.label], marker="o", ms=4 if len(line.x) < 12 else 2, lw=1.2,
             elinewidth=0.8, linestyle="--" if line.published else "-", mfc="none" if line.published else used[line.label],
         )  # fmt: skip
+    if panel.cloud:
+        points = ax.scatter(panel.cloud.x, panel.cloud.y, c=panel.cloud.value, s=6, cmap="viridis", linewidths=0)
+        ax.figure.colorbar(points, ax=ax, label=panel.cloud.title)
     ax.set_title(panel.title, fontsize=10)
     ax.set_xlabel(panel.x)
     ax.set_ylabel(panel.y)
@@ -157,6 +174,13 @@ def _interactive(figure: Figure) -> str:
             )  # fmt: skip
             named.add((line.label, line.published))
             drawn.add_trace(trace, row, column)
+        if cloud := panel.cloud:
+            marker = {"color": list(cloud.value), "colorscale": "Viridis", "size": 5, "showscale": place == 0}
+            drawn.add_trace(
+                go.Scatter(x=list(cloud.x), y=list(cloud.y), text=list(cloud.names), mode="markers", marker=marker,
+                           showlegend=False),
+                row, column,
+            )  # fmt: skip
         drawn.update_xaxes(title_text=panel.x, type="log" if panel.log_x else "linear", row=row, col=column)
         drawn.update_yaxes(title_text=panel.y, type="log" if panel.log_y else "linear", row=row, col=column)
     drawn.update_layout(height=120 + 380 * rows, template="simple_white", legend={"font": {"size": 11}})

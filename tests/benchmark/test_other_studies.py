@@ -12,12 +12,14 @@ from benchmark.plan import Request
 from benchmark.records import Metrics, Scores
 from benchmark.render import ablation as ablation_pages
 from benchmark.render import epochs as epochs_pages
+from benchmark.render import latent_space as latent_pages
 from benchmark.render import learning_curve as learning_pages
 from benchmark.store import Store
 from benchmark.studies.ablation import ABLATION, VARIANTS, families
 from benchmark.studies.epochs import EPOCHS, EpochState, History, agreement, budgets, epochs_of, gains
+from benchmark.studies.latent_space import LATENT, Latent, summarize
 from benchmark.studies.learning_curve import LEARNING_CURVE, PowerLaw, learning_curves
-from benchmark.studies.study import Trial, plan_study
+from benchmark.studies.study import Trial, plan_study, trials
 from benchmark.tasks import find_tasks
 from datasets.errors import InputError
 from models.registry import get
@@ -223,3 +225,38 @@ def test_the_history_of_a_fold_lies_beside_its_record(small_folder, tmp_path):
     history = History.model_validate_json(store.beside(record.key, "history").read_bytes())
     assert [epoch.number for epoch in history.epochs] == [1, 2]
     assert min(epoch.validation_mae for epoch in history.epochs) == pytest.approx(record.metrics.validation.mae, rel=1e-5)
+
+
+# -- latent space -----------------------------------------------------------------------------------
+
+
+def test_a_space_that_is_the_target_predicts_it_and_one_of_noise_does_not():
+    rng = np.random.default_rng(0)
+    train, test = rng.uniform(0, 1, 300), rng.uniform(0, 1, 60)
+    ids = np.array([f"c{n}" for n in range(60)])
+
+    def seen(known: np.ndarray, new: np.ndarray) -> Latent:
+        return Latent(model_fingerprint="f" * 64, **summarize(known, train, new, test, ids))
+
+    exact = seen(*(np.column_stack([t, 2 * t, -t]) for t in (train, test)))
+    noise = seen(rng.normal(size=(300, 3)), rng.normal(size=(60, 3)))
+    assert exact.knn_mae < 0.01 < 0.2 < exact.mean_mae
+    assert noise.knn_mae > 0.9 * noise.mean_mae
+    assert exact.silhouette > 0.3 > 0.05 > noise.silhouette
+    assert exact.explained == pytest.approx(1) and exact.trustworthiness_pca > 0.99
+    assert [len(exact.crystals), exact.width, exact.crystals[0].id] == [60, 3, "c0"]
+
+
+def test_the_latent_space_of_a_fold_is_kept_and_its_page_made(small_folder, tmp_path):
+    settings = get("deeper-gatgnn").settings("smoke", {"n_layers": "2"})
+    job = Job(find_tasks(str(small_folder))[0], "deeper-gatgnn", settings, "smoke", Protocol("kfold", 2), 0, 0)
+    store = Store(tmp_path)
+    record = execute(job, store, observer=LATENT.observer)
+    (found,) = trials(LATENT, store, Latent, pytest.fail)
+    assert found.record == record and found.seen.reason is None
+    assert len(found.seen.crystals) == 15 and found.seen.width == 16
+    page, *files = latent_pages.write_pages([found], tmp_path / "reports")
+    opening = page.read_text().split("\n\n")[1]
+    assert "nearest" in opening and opening.count(". ") == 2
+    assert {f.name for f in files} >= {"latent.png", "figures.html", "table.csv"}
+    json.dumps(latent_pages.json_rows([found]))

@@ -1,0 +1,141 @@
+"""The report of the latent-space study: maps of the test crystals, and numbers that say how far to believe them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pandas as pd
+
+from benchmark.render.markdown import escape
+from benchmark.render.study_page import Cloud, Figure, Panel, write_study_page
+from benchmark.render.study_tables import (
+    COST_COLUMNS,
+    by_contest,
+    by_task,
+    command_of,
+    costs,
+    joined,
+    mae_cell,
+    number,
+    provenance,
+    table,
+)
+from benchmark.studies.latent_space import NEIGHBORS, RULE, Space, spaces
+from benchmark.studies.study import Trial
+
+TITLE = "# Latent space: "
+
+MEASURES = {
+    "knn_mae": "k-NN error", "mean_mae": "error of the mean", "silhouette": "silhouette",
+    "explained": "variance in 2 components",
+    "trustworthiness_pca": "trustworthiness, PCA", "trustworthiness_tsne": "trustworthiness, t-SNE",
+}  # fmt: skip
+
+CLUSTERED, TRUSTED = 0.25, 0.9
+"""Silhouette from which on quarters of the targets are said to be clusters; trustworthiness below which a map is not one."""
+
+
+def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
+    """Write `<reports>/latent-space/<task>.md` and its folder for every task; returns the paths.
+
+    Raises:
+        InputError: something else stands in the way of a page.
+    """
+    written: list[Path] = []
+    for task, group in by_task(found):
+        contests = by_contest(group, spaces)
+        page = reports / "latent-space" / f"{task}.md"
+        csv = pd.DataFrame(_csv_rows(contests)).to_csv(index=False, float_format="%.6g")
+        text = page_text(task, contests, quote(page.stem))
+        written += write_study_page(page, reports, f"{TITLE}{escape(task)}", text, figures(contests[0][1]), csv)
+    return written
+
+
+def page_text(task: str, contests: Sequence[tuple[str, list[Space]]], folder: str) -> str:
+    """The page below its title; the figure is of the first contest."""
+    parts = []
+    for place, (title, made) in enumerate(contests):
+        records = [record for space in made for record in space.point.records]
+        shared = {n: v for n, v in made[0].changes.items() if all(space.changes.get(n) == v for space in made)}
+        again = command_of("latent-space", records[0].key, [space.model for space in made], [], shared)
+        parts += [" ".join(conclusions(task, made)), f"## {escape(title)}", provenance(records, again), _table(made)]
+        if not place:
+            parts += [f"![{f.caption}]({folder}/{f.name}.png)\n\n{f.caption}." for f in figures(made)]
+            parts.append(f"Interactively: [figures.html]({folder}/figures.html); places: [table.csv]({folder}/table.csv).")
+        reasons = sorted({str(r) for s in made for t in s.point.trials if (r := getattr(t.seen, "reason", None))})
+        parts += [f"Not seen in some folds: {escape('; '.join(reasons))}."] if reasons else []
+    return "\n\n".join([*parts, "## Rules", RULE])
+
+
+def conclusions(task: str, made: Sequence[Space]) -> Iterator[str]:
+    """Three sentences from the numbers."""
+    known = [space for space in made if space.seen]
+    if not known:
+        yield f"No network on {task} has a latent space that was seen."
+        yield "Nothing can be said of its clusters."
+        yield "No map can be believed."
+        return
+    best = known[0]
+    unit = best.point.records[0].key.unit
+    yield escape(
+        f"On {task} the {NEIGHBORS} nearest training crystals in the space of {best.label} predict the target with an MAE of "
+        f"{number(best.mean('knn_mae'))} {unit}, beside {number(best.point.mae)} of the network itself and "
+        f"{number(best.mean('mean_mae'))} of the mean of the training targets."
+    )
+    clustered = [space.label for space in known if (space.mean("silhouette") or 0) >= CLUSTERED]
+    told = (
+        f"form clusters (silhouette of {CLUSTERED:g} or more) in {joined(clustered)}"
+        if clustered
+        else "form clusters in no space"
+    )
+    yield escape(f"The quarters of the targets {told}.")
+    believed = [space.label for space in known if (space.mean("trustworthiness_tsne") or 0) >= TRUSTED]
+    yield escape(
+        f"The t-SNE map shows what is there (trustworthiness {TRUSTED:g} or more) for {len(believed)} of {len(known)} networks"
+        f"{': ' + joined(believed) if believed else ''}."
+    )
+
+
+def _table(made: Sequence[Space]) -> str:
+    rows = [
+        [space.label, mae_cell(space.point), *(number(space.mean(name)) for name in MEASURES), *costs(space.point)]
+        for space in made
+    ]
+    return table(["model", "MAE", *MEASURES.values(), *COST_COLUMNS], rows)
+
+
+def figures(made: Sequence[Space]) -> list[Figure]:
+    """Both maps of the first fold of each network, coloured by target (Figure 8 of Omee et al.)."""
+    panels = []
+    for space in made:
+        if space.seen:
+            unit, crystals = space.point.records[0].key.unit, space.seen[0].crystals
+            targets, names = [crystal.target for crystal in crystals], [crystal.id for crystal in crystals]
+            for kind, name in (("pca", "PCA"), ("tsne", "t-SNE")):
+                x, y = zip(*(getattr(crystal, kind) for crystal in crystals), strict=True)
+                cloud = Cloud(x, y, targets, names, f"target [{unit}]")
+                panels.append(Panel(f"{space.label}, {name}", "", "", cloud=cloud))
+    caption = "Test crystals of the first fold in the space behind the last layer, coloured by target (Figure 8 of Omee et al.)"
+    return [Figure("latent", caption, panels)] if panels else []
+
+
+def _csv_rows(contests: Sequence[tuple[str, list[Space]]]) -> list[dict[str, Any]]:
+    return [
+        {"model": space.label, "fold": t.record.key.fold, "id": c.id, "target": c.target, "pca_1": c.pca[0], "pca_2": c.pca[1],
+         "tsne_1": c.tsne[0], "tsne_2": c.tsne[1]}
+        for _, made in contests for space in made for t in space.point.trials for c in getattr(t.seen, "crystals", ())
+    ]  # fmt: skip
+
+
+def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
+    """What `--json` prints: a row a model."""
+    return [
+        {
+            "task": task, "contest": title, "model": space.model, "changes": space.changes,
+            "mae": space.point.mae if space.point.maes else None, **{name: space.mean(name) for name in MEASURES},
+        }
+        for task, group in by_task(found) for title, made in by_contest(group, spaces) for space in made
+    ]  # fmt: skip
