@@ -18,19 +18,20 @@ def conclusions(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[
     trained = budget([record for curve, _ in judged for point in curve.points for record in point.records])
     yield (
         f"{count(len(judged), 'network')} of {depths[0]} to {depths[-1]} layers on {task} "
-        f"({first.key.profile}, {trained}): {'; '.join(_outcomes(judged, depths[-1]))}."
+        f"({first.key.profile}, {trained}): {'; '.join(_outcomes(judged))}."
     )
     yield _best(judged)
     yield _reasons(judged)
 
 
-def _outcomes(judged: Sequence[tuple[Curve, Verdict]], deepest: int) -> Iterator[str]:
+def _outcomes(judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[str]:
     learning = [(c, v) for c, v in judged if v.learns]
-    scaling = [c.label for c, v in learning if v.scales_to == deepest]
+    scaling = [f"{c.label} (to {v.scales_to})" for c, v in learning if v.scales_to == c.points[-1].layers]
+    open_ = [c.label for c, v in learning if not v.breaks_at and v.scales_to != c.points[-1].layers]
     kinds = {
-        f"{{}} scale{'s' * (len(scaling) == 1)} to all {deepest} layers": scaling,
+        f"{{}} scale{'s' * (len(scaling) == 1)} as deep as tried": scaling,
         "depth breaks {}": [f"{c.label} (at {v.breaks_at})" for c, v in learning if v.breaks_at],
-        "{} could not be decided": [c.label for c, v in learning if not v.breaks_at and v.scales_to != deepest],
+        "{} could not be decided": open_,
         "{} did not learn at any depth": [c.label for c, v in judged if v.best and not v.learns],
         "{} had no depth that trained in every fold": [c.label for c, v in judged if v.best is None],
     }

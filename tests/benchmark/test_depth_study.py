@@ -5,7 +5,6 @@ import re
 import shutil
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -91,13 +90,12 @@ def test_a_large_significant_loss_deteriorates_and_a_large_uncertain_one_is_unde
 
 
 def test_holm_corrects_for_every_other_depth():
-    # p of the plain test is 0.03; with three other depths it is not below 0.05 any more.
-    rng = np.random.default_rng(3)
-    wide = [trial(20, fold, mae) for fold, mae in enumerate(0.1 * (1.35 + 0.16 * rng.standard_normal(5)))]
-    verdict = judge(only(curve((4, 0.1)) + wide))
-    (alone,) = verdict.comparisons
-    more = judge(only(curve((4, 0.1), (6, 0.101), (8, 0.101)) + wide))
-    assert more.comparisons[-1].p_holm == pytest.approx(min(1, 3 * alone.p_holm))
+    wide = [trial(20, fold, 0.1 * factor) for fold, factor in enumerate((1.35, 1.5, 1.2, 1.45, 1.3))]
+    level = [trial(layers, fold, 0.1 * (1.001 + NOISE[-fold])) for layers in (6, 8) for fold in range(5)]
+    (alone,) = judge(only(curve((4, 0.1)) + wide)).comparisons
+    *others, last = judge(only(curve((4, 0.1)) + level + wide)).comparisons
+    assert alone.p_holm < 0.05 < min(other.p_holm for other in others)
+    assert last.p_holm == pytest.approx(3 * alone.p_holm)
 
 
 def test_divergence_breaks_a_curve_and_lack_of_memory_ends_it():
@@ -189,6 +187,7 @@ def test_the_page_opens_with_three_sentences_and_every_failure_is_a_row(tmp_path
     text = page.read_text()
     title, opening, *_ = text.split("\n\n")
     assert title == "# Depth: set/target"
+    assert "deeper-gatgnn (to 10) scales as deep as tried" in opening
     assert "depth breaks schnet (at 10)" in opening and "exploding features in schnet" in opening
     assert len(re.findall(r"[a-z0-9)]\. [A-Z]|\.$", opening)) == 3
     assert "diverged in 2 of 2: it broke" in text
