@@ -112,8 +112,8 @@ def conclusions(task: str, made: Sequence[Family]) -> Iterator[str]:
         change, family, variant = min(changes, key=lambda row: row[0])
         interval = variant.comparison.interval if variant.comparison else None
         gain = "gains most" if change < 0 else "loses least"
-        told = relative(change, interval)
-        yield f"Without more depth, {escape(family.label)} {gain}, with {variant.name[2:]}: {told} of its MAE."
+        most = relative(change, interval)
+        yield f"Without more depth, {escape(family.label)} {gain}, with {variant.name[2:]}: {most} of its MAE."
 
 
 def published(task: str, made: Sequence[Family]) -> Iterator[str]:

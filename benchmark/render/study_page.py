@@ -142,7 +142,7 @@ def _draw(ax: Axes, panel: Panel, used: dict[str, str]) -> None:
     ax.set_ylabel(panel.y)
     if panel.log_x:
         ax.set_xscale("log")
-    if panel.log_y:
+    if panel.log_y and any(value and value > 0 for line in panel.lines for value in line.y):
         ax.set_yscale("log", nonpositive="mask")
     ax.spines[["top", "right"]].set_visible(False)
 

@@ -63,7 +63,7 @@ def require_families(names: Sequence[str]) -> None:
             raise InputError(f"{name} has nothing to take away; choose among {', '.join(FAMILIES)}")
 
 
-ABLATION = Study("ablation", "What does each part of a Deeper network do?", entries, LAYERS, require_families)
+ABLATION = Study("ablation", "What does each part of a Deeper network do?", entries, LAYERS, require_models=require_families)
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,8 @@ class LearningCurve:
         for fold in sorted({fold for size in self.sizes for fold in size.maes}):
             points = [(t.record.split.n_train, t.scores.mae) for t in self._of_fold(fold) if t.scores and t.scores.mae > 0]
             if len({n for n, _ in points}) >= LEAST:
-                fits.append(np.polyfit(*np.log(np.array(points, dtype=float)).T, 1))
+                sizes, maes = np.log(np.array(points, dtype=float)).T
+                fits.append(np.polyfit(sizes, maes, 1))
         if not fits:
             return None
         slopes, offsets = np.array(fits).T

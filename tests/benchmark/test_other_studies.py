@@ -152,19 +152,20 @@ def test_the_learning_page_orders_the_models_and_forecasts(tmp_path):
     json.dumps(learning_pages.json_rows(found))
 
 
-def test_a_learning_curve_is_run_from_the_command_line(benchmark_command, small_folder, tmp_path):
-    arguments = ("study", "learning-curve", "--dataset", small_folder, "--model", "dummy", "--folds", "2", "--workers", "1")
-    done = benchmark_command(*arguments, "--profile", "smoke", "--json")
-    assert done.returncode == 0, done.stderr
-    (row,) = json.loads(done.stdout)
-    # 13 or 14 of 30 crystals are for training.
-    assert [size["n_train"] for size in row["sizes"]] == [1, 2, 4, 7, 13]
-    assert (tmp_path / "reports" / "learning-curve" / "mine" / "target.md").is_file()
-    again = benchmark_command(*arguments, "--profile", "smoke", "--dry-run", "--json")
-    assert all(job["done"] for job in json.loads(again.stdout)["jobs"])
+def test_a_learning_curve_is_planned_run_and_settled(benchmark_command, small_folder, tmp_path):
+    store = Store(tmp_path / "runs" / "studies" / "learning-curve")
+    request = Request(tasks=[str(small_folder)], models=["dummy"], profile="smoke", folds=2)
+    plan = plan_study(LEARNING_CURVE, request, [], store)
+    for job in plan.todo:
+        execute(job, store, observer=LEARNING_CURVE.observer)
+    (curve,) = learning_curves(trials(LEARNING_CURVE, store, None, pytest.fail))
+    # 13 of 30 crystals are for training.
+    assert [size.n_train for size in curve.sizes] == [1, 2, 4, 7, 13]
+    arguments = ("study", "learning-curve", "--dataset", small_folder, "--model", "dummy", "--folds", "2", "--profile", "smoke")
+    jobs = json.loads(benchmark_command(*arguments, "--dry-run", "--json").stdout)["jobs"]
+    assert len(jobs) == 10 and all(job["done"] for job in jobs)
     refused = benchmark_command(*arguments, "--layers", "4")
     assert refused.returncode == 2 and "--layers has no meaning" in refused.stderr
-    assert LEARNING_CURVE.observer is None
 
 
 # -- epochs -----------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ def test_a_doubled_skip_doubles_the_features_in_every_layer(alloys):
         model = spec.model(spec.settings("smoke", {"n_layers": "8", "skip": skip}))
         features = features_by_layer(model.network.network.train(), 8, model.prepare(alloys).cut(torch.arange(6)))
         growth[skip] = mean_norm(features[-1]) / mean_norm(features[0])
-    assert growth["double"] > 2**8 > 2**4 > growth["single"]
+    assert growth["double"] > max(2**8, 4 * growth["single"])
 
 
 def test_a_network_without_layers_is_refused():
