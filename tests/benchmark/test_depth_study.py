@@ -10,16 +10,17 @@ import torch
 
 from benchmark.folds import Protocol
 from benchmark.job import Job, execute, load_task, split_of
+from benchmark.plan import Request
 from benchmark.records import Metrics, Record, Scores
-from benchmark.render.depth import parameters, write_pages
+from benchmark.render.depth import json_rows, page_text, parameters, write_pages
 from benchmark.render.depth_conclusions import published_lines
-from benchmark.render.study_tables import by_contest
+from benchmark.render.study_tables import by_contest, by_task
 from benchmark.store import Store
 from benchmark.studies.curves import Curve, curves
 from benchmark.studies.depth import DEPTH, judge
 from benchmark.studies.layers import LAYERS, LayerReport, LayerState, fresh
 from benchmark.studies.published import DEEPER_GATGNN, FINDINGS
-from benchmark.studies.study import Trial, is_settled
+from benchmark.studies.study import Trial, is_settled, plan_study, trials
 from benchmark.tasks import find_tasks
 from models.registry import get
 from tests.benchmark.test_store import failed, make
@@ -242,34 +243,39 @@ def numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, "depths": [{k: v for k, v in p.items() if k != "training_s"} for p in row["depths"]]} for row in rows]
 
 
+def told(store: Store) -> tuple[list[dict[str, Any]], str]:
+    """The report's numbers and its page, without times."""
+    found = list(trials(DEPTH, store, LayerReport, pytest.fail))
+    ((task, group),) = by_task(found)
+    opening = page_text(task, by_contest(group, curves), "target").split("\n\n")[0]
+    return numbers(json_rows(found)), re.sub(r", in [\d.]+ times the training time of \d+ layers?", "", opening)
+
+
 def test_a_study_that_is_killed_and_resumed_by_two_workers_gives_the_same_report(benchmark_command, small_folder, tmp_path):
-    arguments = ("study", "depth", "--dataset", small_folder, "--model", "deeper-cgcnn", "--layers", "1,2", "--folds", "2")
-    arguments += ("--profile", "smoke", "--json", "--device", "cpu")
-    plan = json.loads(benchmark_command(*arguments, "--dry-run").stdout)["jobs"]
-    assert [(j["settings"]["n_layers"], j["settings"]["skip"], j["done"]) for j in plan[::2]] == [
-        (1, "double", False), (2, "double", False), (1, "single", False), (2, "single", False),
+    store = Store(tmp_path / "runs" / "studies" / "depth")
+    request = Request(tasks=[str(small_folder)], models=["deeper-cgcnn"], profile="smoke", folds=2)
+    plan = plan_study(DEPTH, request, [1, 2], store)
+    assert [(j.settings.n_layers, j.settings.skip) for j in plan.todo[::2]] == [
+        (1, "double"), (2, "double"), (1, "single"), (2, "single"),
     ]  # fmt: skip
-    assert not (tmp_path / "runs").exists()
-    first = benchmark_command(*arguments, "--workers", "1", "--reports", "one")
-    assert first.returncode == 0, first.stderr
-    rows = json.loads(first.stdout)
+    for job in plan.todo:
+        execute(job, store, observer=LAYERS)
+    rows, opening = told(store)
     assert [row["changes"] for row in rows] == [{}, {"skip": "single"}]
     assert [len(point["layer_states"]["trained"]) for point in rows[0]["depths"]] == [2, 3]
     # Killed: of some folds nothing came, of one the record is missing.
-    records = sorted((tmp_path / "runs" / "studies" / "depth" / "records").rglob("fold-*.json"))
+    records = store.paths()
     assert len(records) == 8
-    for record in records[:3]:
-        shutil.rmtree(record.parent, ignore_errors=True)
+    shutil.rmtree(records[0].parent)
     records[-1].unlink()
-    again = benchmark_command(*arguments, "--workers", "2", "--reports", "two")
-    assert again.returncode == 0, again.stderr
-    assert numbers(json.loads(again.stdout)) == numbers(rows)
-    page = "depth/mine/target"
-    one, two = ((tmp_path / name / page / "table.csv").read_text() for name in ("one", "two"))
-    assert one == two and len(one.splitlines()) == 1 + 2 * 2 * 2 * (2 + 3)
-    opening = [(tmp_path / name / f"{page}.md").read_text().split("\n\n")[1] for name in ("one", "two")]
-    untimed = [re.sub(r", in [\d.]+ times the training time of \d+ layers?", "", text) for text in opening]
-    assert untimed[0] == untimed[1]
+    arguments = ("study", "depth", "--dataset", small_folder, "--model", "deeper-cgcnn", "--layers", "1,2", "--folds", "2")
+    done = benchmark_command(*arguments, "--profile", "smoke", "--json", "--device", "cpu", "--workers", "2")
+    assert done.returncode == 0, done.stderr
+    assert numbers(json.loads(done.stdout)) == json.loads(json.dumps(rows))
+    assert told(store) == (rows, opening)
+    report = tmp_path / "reports" / "depth" / "mine" / "target"
+    assert opening[:40] in report.with_suffix(".md").read_text()
+    assert len((report / "table.csv").read_text().splitlines()) == 1 + 2 * 2 * 2 * (2 + 3)
 
 
 @pytest.mark.parametrize(
