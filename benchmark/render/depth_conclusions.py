@@ -54,7 +54,7 @@ def _best(judged: Sequence[tuple[Curve, Verdict]]) -> str:
     deepest = verdict.deepest
     if deepest and deepest.relative is not None:
         last, start = curve.points[-1], curve.points[0]
-        sentence += f"; with {deepest.layers} it is {relative(deepest.relative, deepest.interval)} of that"
+        sentence += f"; with {deepest.layers} it changes by {relative(deepest.relative, deepest.interval)}"
         if start.seconds and last.seconds and last is not start:
             sentence += f", in {last.seconds / start.seconds:.1f} times the training time of {start.layers} layers"
     elif verdict.deepest is None:
@@ -77,6 +77,8 @@ def _reasons(judged: Sequence[tuple[Curve, Verdict]]) -> str:
         for c in v.comparisons
         if c.interval and v.deepest is c
     ]
+    if not any(verdict.learns for _, verdict in judged):
+        return "As nothing was learnt with this budget, depth is not judged."
     if not widths:
         return "With these folds no depth can be told from another: no test is possible."
     return (

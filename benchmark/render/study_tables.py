@@ -118,7 +118,9 @@ def mae_cell(point: Point) -> str:
 
 
 def relative(value: float, interval: tuple[float, float] | None) -> str:
-    """A change in percent, with its interval."""
+    """A change in percent, with its interval; from ten times on the factor alone."""
+    if value >= 9:
+        return f"× {1 + value:,.4g}"
     told = f"{value:+.1%}"
     return f"{told} ({interval[0]:+.1%} to {interval[1]:+.1%})" if interval else told
 
