@@ -40,6 +40,9 @@ LEAST_ID_BYTES = 5
 """Of a string in Parquet: four of its length and one of its own."""
 
 LONGEST_ID = 1000
+LONGEST_PROBLEM = 5000
+"""A path may have 4096 characters, and what is wrong comes after it."""
+
 LARGEST_VALUE = 1e100
 """Beyond it squares overflow; no property of a crystal comes near in any unit."""
 
@@ -52,7 +55,7 @@ class InvalidFile(InputError):
     """A file that is not what it should be; `problems` are one line each, beginning with its path."""
 
     def __init__(self, path: Path, problems: Sequence[str]) -> None:
-        self.problems = tuple(one_line(f"{path}: {problem}") for problem in problems)
+        self.problems = tuple(one_line(f"{path}: {problem}", LONGEST_PROBLEM) for problem in problems)
         more = len(self.problems) - 1
         super().__init__(self.problems[0] + (f" (and {more} more problem{'s' * (more > 1)})" if more else ""))
 
@@ -130,7 +133,7 @@ def read_predictions(path: Path, record: Record) -> Predictions:
         wrong = ~(np.abs(values) < LARGEST_VALUE)  # the negation also catches what is no number
         if wrong.any():
             problems.append(
-                f"{name} of '{ids[wrong.argmax()]}' is {values[wrong.argmax()]}; {wrong.sum()} are not finite numbers"
+                f"{name} of '{ids[wrong.argmax()]}' is {values[wrong.argmax()]}; {wrong.sum()} of {n_test} are not finite"
             )
     if problems:
         raise InvalidFile(path, problems)
