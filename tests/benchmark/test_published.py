@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import shutil
 
+import pandas as pd
 import pytest
 
+from benchmark import compositions
 from benchmark.render.markdown import write_pages
-from benchmark.scores import scored_runs
+from benchmark.scores import scored_runs, scored_tasks
 from benchmark.store import Store
 from tests.benchmark.conftest import ROOT
 
@@ -43,8 +45,19 @@ def test_a_flipped_prediction_is_noticed(runs, tmp_path):
     record = runs[0].run.first
     copy = Store(tmp_path)
     shutil.copytree(Store(BOARD).path(record.key).parent, copy.path(record.key).parent)
-    frame = copy.predictions(record)
-    frame.assign(prediction=-frame["prediction"]).to_parquet(copy.path(record.key).with_suffix(".parquet"), index=False)
+    path = copy.path(record.key).with_suffix(".parquet")
+    frame = pd.read_parquet(path)
+    frame.assign(prediction=-frame["prediction"]).to_parquet(path, index=False)
     errors = []
     scored_runs(copy, errors.append)
     assert "not the predictions that its record names" in str(errors[0])
+
+
+def test_the_elements_of_every_published_test_crystal_are_kept():
+    for _, task in scored_tasks(Store(BOARD)):
+        for dataset_hash in {scored.run.first.key.dataset_hash for scored in task}:
+            frame = compositions.read(BOARD, dataset_hash)
+            assert frame is not None, f"run `python -m benchmark publish --from leaderboards` for {dataset_hash}"
+            known = set(frame["id"])
+            results = [r for scored in task for r in scored.results if r.record.key.dataset_hash == dataset_hash]
+            assert all(known.issuperset(result.ids) for result in results)
