@@ -14,8 +14,8 @@ from benchmark.scores import FoldResult, Run, ScoredRun, refuse
 from benchmark.statistics import TaskErrors, Tiers, rank_tiers
 from datasets.errors import InputError
 
-RESAMPLES = 2_000
-"""Of the bootstraps of a board: p = 0.05 is known to ± 0.005, which a veto needs no better."""
+RESAMPLES = 1_000
+"""Of the bootstraps of a board: p = 0.05 is known to ± 0.007, which a veto needs no better."""
 
 BASELINE = "dummy"
 
@@ -232,7 +232,7 @@ def _side_by_side(values: Mapping[str, np.ndarray], reference: ScoredRun) -> Pre
     results = reference.results
     return Predictions(
         labels=tuple(values),
-        ids=np.concatenate([result.ids for result in results]),
+        ids=np.concatenate([result.ids for result in results]).astype(str),
         folds=np.repeat([result.record.key.fold for result in results], [len(result.ids) for result in results]),
         targets=np.concatenate([result.targets for result in results]),
         values=np.column_stack(list(values.values())),
