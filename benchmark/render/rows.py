@@ -22,9 +22,20 @@ def first_tier(contest: Contest) -> list[Row]:
     return [row for row in in_order(contest) if row.tier == 1]
 
 
+def title(contest: Contest, among: Sequence[Contest]) -> str:
+    """Profile, protocol and seed; the data only where they alone tell the contest from another of its task."""
+    same = [c for c in among if (c.league, c.first.key.task) == (contest.league, contest.first.key.task)]
+    return escape(contest.title if len(same) > 1 else contest.league)
+
+
 def contested(contest: Contest) -> bool:
     """Whether there are two ranked rows to compare."""
     return contest.tiers is not None and len(contest.tiers.models) > 1
+
+
+def tier(row: Row, contest: Contest) -> str:
+    """The number of a row's tier; empty for one without a rival."""
+    return str(row.tier) if row.tier and contested(contest) else ""
 
 
 def mae(row: Row) -> str:
@@ -57,17 +68,16 @@ def parameters(row: Row) -> str:
 
 
 def mark(row: Row, rows: Sequence[Row]) -> str:
-    """The dagger of a stale row; where all are stale, a sentence says so once."""
+    """The dagger of a stale row; where all rows of a table are stale, a sentence says so once."""
     return f" {STALE}" if row.stale and not all(other.stale for other in rows) else ""
 
 
 def stale_note(rows: Sequence[Row], where: str) -> str:
     """What the daggers mean; empty where there is no stale row."""
     n = sum(bool(row.stale) for row in rows)
-    if not n:
-        return ""
     meaning = f"the source of the model has changed since it ran; its figures hold for the commit named {where}"
-    return f"Stale, all {count(n, 'row')} here: {meaning}." if n == len(rows) and n > 1 else f"{STALE} Stale: {meaning}."
+    sign = "All rows are stale" if n == len(rows) else f"{STALE} Stale"
+    return f"{sign}: {meaning}." if n else ""
 
 
 def unranked(row: Row) -> str:
@@ -97,7 +107,9 @@ def cheapest(rows: Sequence[Row]) -> list[Row]:
     """On each machine, the row that trained fastest: times of different machines are not compared."""
     priced = [row for row in rows if row.costs]
     return [
-        min((row for row in priced if machine(row.run.first) == where), key=lambda row: row.costs.training_s if row.costs else 0)
+        min(
+            (row for row in priced if machine(row.run.first) == where), key=lambda row: row.costs.training_s if row.costs else 0
+        )
         for where in machines(priced)
     ]
 

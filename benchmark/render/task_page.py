@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from tabulate import tabulate
 
 from benchmark.contests import Contest, Row
-from benchmark.published import FIGURES
+from benchmark.published import FIGURES, Figure
 from benchmark.records import Record
 from benchmark.render.rows import (
     cheapest_text,
@@ -24,9 +24,10 @@ from benchmark.render.rows import (
     relative,
     spread,
     stale_note,
+    tier,
     unranked,
 )
-from benchmark.render.text import chance, count, escape, interval, link, listed, plus_minus, seconds, significant, size, table
+from benchmark.render.text import chance, count, escape, interval, link, listed, seconds, significant, size, table
 from datasets.registry import registered
 
 READING = (
@@ -73,7 +74,7 @@ def task_page(contests: Sequence[Contest]) -> str:
 def _contest(contest: Contest, where: Sequence[str], up: str) -> Iterator[str]:
     yield conclusion(contest)
     rows = in_order(contest)
-    yield table(HEADER, [_cells(row, contest, where, up) for row in rows], left=2)
+    yield table(HEADER, [_cells(row, contest, where, up) for row in rows], text=("model",))
     for line in (stale_note(rows, "below"), _failures(rows)):
         if line:
             yield line
@@ -95,7 +96,9 @@ def conclusion(contest: Contest) -> str:
         return f"{among} Nothing can be told apart: {contest.tiers.reason}."
     if len(best) == 1:
         return f"{among} {names} is better than every other model, by more than folds and crystals vary."
-    return f"{among} {names} cannot be told apart and share the first tier. The fastest of them to train: {cheapest_text(best)}."
+    return (
+        f"{among} {names} cannot be told apart and share the first tier. The fastest of them to train: {cheapest_text(best)}."
+    )
 
 
 def _cells(row: Row, contest: Contest, where: Sequence[str], up: str) -> list[str]:
@@ -105,7 +108,7 @@ def _cells(row: Row, contest: Contest, where: Sequence[str], up: str) -> list[st
     if not costs:
         return ["", name, mae(row), *[""] * 9, number]
     return [
-        str(row.tier or ""),
+        tier(row, contest),
         name,
         mae(row),
         spread(row, "rmse"),
@@ -125,7 +128,7 @@ def short_table(contest: Contest) -> str:
     """The rows of a contest for a terminal."""
     rows = [
         [
-            str(row.tier or ""), row.label + unranked(row), mae(row), spread(row, "rmse"), mean_r2(row), _folds(row),
+            tier(row, contest), row.label + unranked(row), mae(row), spread(row, "rmse"), mean_r2(row), _folds(row),
             *([seconds(c.training_s), seconds(c.inference_s), parameters(row), str(c.epochs or "")] if (c := row.costs)
               else [""] * 4),
             device(row.run.first),
@@ -146,19 +149,19 @@ def _differences(contest: Contest) -> str:
     assert contest.tiers
     found, rows = {(pair.better, pair.worse): pair for pair in contest.tiers.pairs}, []
     best, previous = contest.tiers.models[0], 1
-    for model, tier in list(zip(contest.tiers.models, contest.tiers.tiers, strict=True))[1:]:
+    for model, number in list(zip(contest.tiers.models, contest.tiers.tiers, strict=True))[1:]:
         pair = found[best, model]
         folds = pair.folds
         rows.append([
-            str(tier), escape(model), escape(best), significant(folds.difference),
+            str(number), escape(model), escape(best), significant(folds.difference),
             interval(*folds.interval) if folds.interval else "", chance(folds.p) if folds.interval else "",
             chance(pair.p_holm) if folds.interval else "", chance(pair.crystals.p) if pair.crystals.interval else "",
             "yes" if pair.separable else "no",
         ])  # fmt: skip
-        if tier > previous:
-            best, previous = model, tier
+        if number > previous:
+            best, previous = model, number
     header = ["tier", "model", "against", "MAE larger by", "95 % interval", "p", "p, Holm", "p of crystals", "told apart"]
-    return table(header, rows, left=3)
+    return table(header, rows, text=("model", "against"))
 
 
 def published_beside(contests: Sequence[Contest]) -> list[str]:
@@ -169,11 +172,15 @@ def published_beside(contests: Sequence[Contest]) -> list[str]:
         ours = [(contest, row) for contest in contests for row in contest.rows if row.label == figure.model and row.scores]
         here = "; ".join(f"{mae(row)} ({escape(contest.first.key.profile)}){unranked(row)}" for contest, row in ours)
         told = f"{figure.training_s:,.0f} s" if figure.training_s else ""
-        published = plus_minus(figure.mae, figure.std)
-        rows.append([figure.model, published, str(figure.epochs or ""), told, here, figure.source, figure.differs])
+        rows.append([figure.model, as_published(figure), str(figure.epochs or ""), told, here, figure.source, figure.differs])
     header = ["model", "published MAE", "epochs", "training", "here", "source", "what differs there"]
     note = "As others reported it, with other crystals, budgets and machines: no ranking."
-    return [f"## Published figures\n\n{note}\n\n{table(header, rows)}"] if rows else []
+    return [f"## Published figures\n\n{note}\n\n{table(header, rows, text=header[4:])}"] if rows else []
+
+
+def as_published(figure: Figure) -> str:
+    """MAE ± std with the digits that were reported."""
+    return f"{figure.mae:g}" + (f" ± {figure.std:g}" if figure.std else "")
 
 
 def _failures(rows: Sequence[Row]) -> str:

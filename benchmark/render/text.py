@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from urllib.parse import quote
 
 from tabulate import tabulate
@@ -22,9 +21,9 @@ def link(label: str, path: str) -> str:
     return f"[{escape(label)}]({quote(path)})"
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """A markdown table whose first `left` columns are text; the others are aligned as numbers."""
-    alignment = ["left" if column < left else "right" for column in range(len(header))]
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], text: Container[str] = ()) -> str:
+    """A markdown table; the first column and those named in `text` are text, the others are aligned as numbers."""
+    alignment = ["left" if name == header[0] or name in text else "right" for name in header]
     return tabulate(rows, header, tablefmt="pipe", disable_numparse=True, colalign=alignment if rows else None)
 
 
@@ -76,8 +75,3 @@ def size(n_bytes: int | None) -> str:
         return ""
     power = min(3, int(math.log10(max(n_bytes, 1)) // 3))
     return f"{n_bytes / 1000**power:.3g} {('B', 'kB', 'MB', 'GB')[power]}"
-
-
-def slug(heading: str) -> str:
-    """What GitHub calls the place of a heading in its page."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
