@@ -100,16 +100,8 @@ def _overall(league: League) -> str:
 
 
 def _winners(board: Board) -> str:
-    header = [
-        "task",
-        "unit",
-        "crystals",
-        "profile, protocol",
-        "models",
-        "first tier, MAE",
-        "MAE / dummy",
-        "fastest of it to train",
-    ]
+    header = ["task", "unit", "crystals", "profile, protocol", "models",
+              "first tier, MAE", "MAE / dummy", "its fastest to train"]  # fmt: skip
     rows = []
     for contest in board.contests:
         best = first_tier(contest)
@@ -117,11 +109,12 @@ def _winners(board: Board) -> str:
         names += [f"{len(best) - SHOWN} more"] if len(best) > SHOWN else []
         first = contest.first
         rows.append([
-            link(first.key.task, page_of(first.key.task)), escape(first.key.unit), crystals(first), title(contest, board.contests),
+            link(first.key.task, page_of(first.key.task)), escape(first.key.unit), crystals(first),
+            title(contest, board.contests),
             str(len(contest.tiers.models) if contest.tiers else 0), "; ".join(names),
             relative(best[0], contest) if best else "", cheapest_text(best),
         ])  # fmt: skip
-    return table(header, rows, text=("unit", "profile, protocol", "first tier, MAE", "fastest of it to train"))
+    return table(header, rows, text=("unit", "profile, protocol", "first tier, MAE", "its fastest to train"))
 
 
 def _over_tasks(league: League) -> list[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from benchmark.board import Board
 from benchmark.contests import Contest, Row
+from benchmark.model_cards import ModelCard
 from benchmark.published import FIGURES
 from benchmark.render.rows import (
     contested,
@@ -27,16 +28,16 @@ from benchmark.render.text import count, escape, link, seconds, table
 Standing = tuple[Contest, Row]
 
 
-def model_pages(board: Board) -> dict[str, str]:
-    """Path below the root → page, of every model with a record."""
+def model_pages(board: Board, cards: Mapping[str, ModelCard]) -> dict[str, str]:
+    """Path below the root → page, of every model with a record; `cards` of those that are not of this repository."""
     found: dict[str, list[Standing]] = {}
     for contest in board.contests:
         for row in in_order(contest):
             found.setdefault(row.model, []).append((contest, row))
-    return {f"models/{name}.md": model_page(name, found[name]) for name in sorted(found)}
+    return {f"models/{name}.md": model_page(name, found[name], cards.get(name)) for name in sorted(found)}
 
 
-def model_page(name: str, standings: Sequence[Standing]) -> str:
+def model_page(name: str, standings: Sequence[Standing], card: ModelCard | None = None) -> str:
     """All that the board has of one model."""
     rows = [row for _, row in standings]
     where = machines(rows)
@@ -47,6 +48,7 @@ def model_page(name: str, standings: Sequence[Standing]) -> str:
     parts = [
         f"# {escape(name)}",
         f"{escape(rows[0].run.first.paper)}. [All boards](../README.md).",
+        _about(card) if card else "",
         "Tier and place among the models of the same data, profile, protocol and seed; a tier holds models that cannot be "
         "told from its best one. Times compare on one machine only.",
         table(header, body, text=("run", "profile, protocol", "unit")),
@@ -57,6 +59,13 @@ def model_page(name: str, standings: Sequence[Standing]) -> str:
         "## Machines\n\n" + "\n".join(f"{number}. {escape(text)}" for number, text in enumerate(where, 1)),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _about(card: ModelCard) -> str:
+    """Who made a model from elsewhere, and under which terms."""
+    authors = f"By {escape(', '.join(card.authors))}. " if card.authors else ""
+    cite = card.citation.replace("`", "'")
+    return f"{authors}Source: {escape(card.source)}; licence: {escape(card.licence)}.\n\n```\n{cite}\n```"
 
 
 def _cells(standing: Standing, standings: Sequence[Standing], where: Sequence[str], several: bool) -> list[str]:

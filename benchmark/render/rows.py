@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import inf
 
 from benchmark.contests import Contest, Row
 from benchmark.records import Record
@@ -105,13 +106,12 @@ def machines(rows: Iterable[Row]) -> list[str]:
 
 def cheapest(rows: Sequence[Row]) -> list[Row]:
     """On each machine, the row that trained fastest: times of different machines are not compared."""
-    priced = [row for row in rows if row.costs]
-    return [
-        min(
-            (row for row in priced if machine(row.run.first) == where), key=lambda row: row.costs.training_s if row.costs else 0
-        )
-        for where in machines(priced)
-    ]
+    found: dict[str, tuple[float, Row]] = {}
+    for row in rows:
+        where = machine(row.run.first)
+        if row.costs and row.costs.training_s < found.get(where, (inf, row))[0]:
+            found[where] = row.costs.training_s, row
+    return [row for _, row in found.values()]
 
 
 def cheapest_text(rows: Sequence[Row]) -> str:
