@@ -80,7 +80,8 @@ def _first_tiers(several: Sequence[Contest]) -> str:
     where = "the one comparison" if len(several) == 1 else f"{most} of {len(several)} comparisons"
     there = f"{often} {'are' if ' and ' in often else 'is'} in the first tier of {where}"
     if not shared:
-        return f"One model is best everywhere that several were compared, beyond what folds and crystals vary: {there}."
+        each = "The comparison has" if len(several) == 1 else f"Each of {len(several)} comparisons has"
+        return f"{each} a single best model, by more than folds and crystals vary. {there}."
     choose = "there choose by cost; the table names the fastest to train"
     return f"In {len(shared)} of {count(len(several), 'comparison')} the first place is shared: {choose}. {there}."
 
@@ -93,7 +94,9 @@ def _overall(league: League) -> str:
     if league.ranks.reason:
         return f"{over}, {score}, but the tasks separate no two models: {escape(league.ranks.reason)}."
     behind = [pair.worse for pair in league.ranks.pairs if pair.better == best and pair.separable]
-    return f"{over}, {score}; by ranks it is better than {count(len(behind), 'model')} of {len(league.models) - 1} others."
+    return (
+        f"{over}, {score}; its ranks are separably better than those of {len(behind)} of the {len(league.models) - 1} others."
+    )
 
 
 # -- tables -----------------------------------------------------------------------------------------
