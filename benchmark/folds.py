@@ -49,7 +49,7 @@ class Protocol:
     @classmethod
     def named(cls, text: str) -> Protocol:
         """The protocol that a record calls `text`. Raises InputError where there is none of that name."""
-        kfold = re.fullmatch(r"kfold\(([0-9]{1,4})(, grouped)?\)", text)
+        kfold = re.fullmatch(r"kfold\(([1-9][0-9]{0,3})(, grouped)?\)", text)
         if kfold:
             return cls("kfold", int(kfold[1]), kfold[2] is not None)
         others = (cls("published", 1), cls("shuffle", 10), cls("shuffle", 10, grouped=True))

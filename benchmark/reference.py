@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -88,7 +89,7 @@ class References:
         key = record.key
         if self._task != (key.task, key.dataset_hash):
             self._task, self._data, self._folds = (key.task, key.dataset_hash), _data_of(key), {}
-            self._published = _published(self.board, key.task)
+            self._published = self._published_folds(key.task)
         group = _group(key)
         if self._data.data:
             if group not in self._folds:
@@ -99,6 +100,22 @@ class References:
     def missing(self) -> str:
         """Why the data of the last record cannot be used, and what to do."""
         return self._data.missing
+
+    @cached_property
+    def _paths(self) -> dict[str, list[Path]]:
+        return dict(self.board.tasks())
+
+    def _published_folds(self, task: str) -> dict[Group, list[Record]]:
+        """The complete records of a task by fold. One that is invalid is no reference; it is found where the board is read."""
+        found: dict[Group, list[Record]] = {}
+        for path in self._paths.get(task, []):
+            try:
+                record = self.board.read(path)
+            except InputError:
+                continue
+            if record.status == "complete":
+                found.setdefault(_group(record.key), []).append(record)
+        return found
 
     def _from_record(self, other: Record, key: JobKey) -> Reference | None:
         if other.key == key:
@@ -113,19 +130,6 @@ class References:
 
 def _group(key: JobKey) -> Group:
     return key.task, key.dataset_hash, key.protocol, key.seed, key.fold
-
-
-def _published(board: Store, task: str) -> dict[Group, list[Record]]:
-    """The complete records of a task by fold. One that is invalid is no reference; it is found where the board is read."""
-    found: dict[Group, list[Record]] = {}
-    for path in dict(board.tasks()).get(task, []):
-        try:
-            record = board.read(path)
-        except InputError:
-            continue
-        if record.status == "complete":
-            found.setdefault(_group(record.key), []).append(record)
-    return found
 
 
 def _data_of(key: JobKey) -> Data:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from benchmark.records import JobKey, Record, Split
 from benchmark.validation import SCHEMA, InvalidFile, Predictions, parse_json, read_predictions
@@ -118,7 +120,7 @@ class Store:
 def predictions_bytes(predictions: pd.DataFrame) -> bytes:
     """The Parquet file of a fold's predictions; the same predictions give the same bytes."""
     buffer = io.BytesIO()
-    predictions[list(SCHEMA)].to_parquet(buffer, index=False)
+    pq.write_table(pa.Table.from_pandas(predictions, pa.schema(SCHEMA), preserve_index=False), buffer)
     return buffer.getvalue()
 
 

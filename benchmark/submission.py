@@ -14,7 +14,7 @@ from benchmark.records import Record, one_line
 from benchmark.reference import References
 from benchmark.scores import FoldResult
 from benchmark.store import Store
-from benchmark.validation import InvalidFile, Predictions
+from benchmark.validation import LONGEST_PROBLEM, InvalidFile, Predictions
 from datasets.errors import InputError
 
 KINDS = {
@@ -65,13 +65,13 @@ def examine(store: Store, board: Store) -> Report:
         line, lacking = check_reference(references, store, record, predictions)
         problems += line
         if lacking and _state(store, board, record) == "unchanged":
-            unproven.append(one_line(f"{path}: {references.missing()}"))
+            unproven.append(one_line(f"{path}: {references.missing()}", LONGEST_PROBLEM))
         elif lacking:
             problems.append(f"{path}: {lacking}")
     problems += missing_folds(store, records, unread) + card_problems(store, {record.key.model for record in records})
     states = [(_state(store, board, record), str(board.path(record.key).relative_to(board.root))) for record in records]
     added, replaced = (tuple(name for state, name in states if state == wanted) for wanted in ("added", "replaced"))
-    lines = tuple(map(one_line, problems))
+    lines = tuple(one_line(line, LONGEST_PROBLEM) for line in problems)
     return Report(lines, added, replaced, len(states) - len(added) - len(replaced), tuple(unproven))
 
 
