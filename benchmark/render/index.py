@@ -94,9 +94,8 @@ def _overall(league: League) -> str:
     if league.ranks.reason:
         return f"{over}, {score}, but the tasks separate no two models: {escape(league.ranks.reason)}."
     behind = [pair.worse for pair in league.ranks.pairs if pair.better == best and pair.separable]
-    return (
-        f"{over}, {score}; its ranks are separably better than those of {len(behind)} of the {len(league.models) - 1} others."
-    )
+    others = f"{len(behind)} of the {len(league.models) - 1} others"
+    return f"{over}, {score}; its ranks are separably better than those of {others}."
 
 
 # -- tables -----------------------------------------------------------------------------------------
