@@ -22,7 +22,10 @@ KINDS = {
     "models": re.compile(r"[^/]+\.(json|md)"),
     "compositions": re.compile(r"[0-9a-f]{16}\.parquet"),
 }
-"""The directories that publishing reads, and the files that belong there; pages of models lie beside their cards. What lies elsewhere is never looked at."""
+"""The directories that publishing reads, and the files that belong there. What lies elsewhere is never looked at.
+
+Pages of models, which are rendered, lie beside their cards.
+"""
 
 
 @dataclass(frozen=True)

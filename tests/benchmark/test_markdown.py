@@ -139,7 +139,7 @@ def test_stale_rows_are_marked_and_a_table_of_them_says_it_once(store, monkeypat
     assert "†" not in row_of(page, "schnet")[1]
     assert "† Stale: the source of the model has changed" in page
     assert "1 of 3 rows is stale" in pages["README.md"]
-    assert "All rows are stale" in pages["models/cgcnn.md"]
+    assert "The row is stale" in pages["models/cgcnn.md"]
     assert "not the present source" in pages["models/cgcnn.md"]
     assert "the present source" in pages["models/schnet.md"]
     assert "of a model that is not in this package" in pages["models/dummy.md"]
