@@ -158,7 +158,7 @@ def test_run_leaderboard_and_publish_from_folder_to_board(benchmark_command, sma
     published = benchmark_command("publish", "--model", "dummy", "--json")
     assert len(json.loads(published.stdout)) == 2
     page = (tmp_path / "leaderboards" / "tasks" / "mine" / "target.md").read_text()
-    assert "| dummy" in page
+    assert "[dummy](" in page
     assert "cgcnn" not in page
 
 
