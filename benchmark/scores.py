@@ -94,15 +94,6 @@ def scored_tasks(store: Store, on_invalid: OnInvalid = refuse) -> Iterator[tuple
             yield task, runs
 
 
-def scored_runs(store: Store, on_invalid: OnInvalid = refuse) -> list[ScoredRun]:
-    """Every run of the store as `scored_tasks` gives them, but without the crystals: the arrays of the results are empty."""
-    runs = (run for _, task in scored_tasks(store, on_invalid) for run in task)
-    return [ScoredRun(run.run, tuple(FoldResult(r.record, r.scores, NONE, NONE, NONE) for r in run.results)) for run in runs]
-
-
-NONE = np.empty(0)
-
-
 def _read(store: Store, paths: Iterable[Path], on_invalid: OnInvalid) -> Iterator[tuple[Record, FoldResult | None]]:
     for path in paths:
         try:

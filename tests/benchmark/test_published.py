@@ -8,9 +8,9 @@ import pytest
 from benchmark import compositions
 from benchmark.board import read_board
 from benchmark.render.markdown import write_pages
-from benchmark.scores import scored_runs, scored_tasks
+from benchmark.scores import scored_tasks
 from benchmark.store import Store
-from tests.benchmark.conftest import ROOT
+from tests.benchmark.conftest import ROOT, every_run
 
 BOARD = ROOT / "leaderboards"
 
@@ -55,7 +55,7 @@ def test_a_flipped_prediction_is_noticed(runs, tmp_path):
     frame = pd.read_parquet(path)
     frame.assign(prediction=-frame["prediction"]).to_parquet(path, index=False)
     errors = []
-    scored_runs(copy, errors.append)
+    every_run(copy, errors.append)
     assert "not the predictions that its record names" in str(errors[0])
 
 

@@ -20,13 +20,13 @@ from benchmark.folds import Protocol
 from benchmark.metrics import score
 from benchmark.publish import publish_records
 from benchmark.records import Record
-from benchmark.scores import scored_runs
 from benchmark.store import Store, predictions_bytes
 from benchmark.submission import Report, examine
 from benchmark.tasks import Task, split_of
 from datasets import registry
 from datasets.errors import BenchmarkError, InputError
 from datasets.registry import Card, Dataset
+from tests.benchmark.conftest import every_run
 from tests.benchmark.test_store import failed, files, make
 
 CARD = Card(
@@ -149,7 +149,7 @@ def test_a_model_that_predicts_the_wrong_sign_is_valid_and_bad(theirs, board):
     frame = table(theirs, record)
     write(theirs, record, frame.assign(prediction=-frame["prediction"]))
     assert examine(theirs, board).problems == ()
-    assert scored_runs(theirs)[0].scores[0].mae > 10 * scored_runs(theirs)[0].scores[1].mae
+    assert every_run(theirs)[0].scores[0].mae > 10 * every_run(theirs)[0].scores[1].mae
 
 
 def test_without_data_the_published_records_of_the_same_fold_are_the_measure(theirs, board, alloys, tmp_path, without_data):
@@ -411,9 +411,7 @@ ANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChec
 
 
 def figures(store: Store) -> list[tuple[str, float, float]]:
-    return [
-        (r.key.task, s.mae, s.rmse) for run in scored_runs(store) for r, s in zip(run.run.complete, run.scores, strict=True)
-    ]
+    return [(r.key.task, s.mae, s.rmse) for run in every_run(store) for r, s in zip(run.run.complete, run.scores, strict=True)]
 
 
 @ANY
