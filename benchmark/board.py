@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.util import find_spec
 from itertools import groupby
 
 from benchmark.across_tasks import Overall, Ranks, critical_differences, mae_table, overall_scores
 from benchmark.contests import BASELINE, RESAMPLES, Contest, Predictions, contests
 from benchmark.scores import refuse, scored_tasks
+from benchmark.statistics import TaskErrors
 from benchmark.store import Store
 from datasets.errors import InputError
 
@@ -21,11 +24,11 @@ class League:
     title: str
     contests: tuple[Contest, ...]
     models: tuple[str, ...]
-    """Those that are ranked, with the profile's own settings, on every task where two models are; the baseline is not one."""
+    """Those compared, two or more: ranked, with the profile's own settings, on the same tasks; the baseline is not one."""
     overall: Overall | None
-    """None without a model, or without the baseline."""
+    """None without models to compare, or without the baseline."""
     ranks: Ranks | None
-    """None with fewer than two models."""
+    """None without models to compare."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +63,7 @@ def read_board(
     current = current_fingerprints()
     found = []
     for _, runs in scored_tasks(store, on_invalid):
-        for contest, predictions in contests(runs, current):
+        for contest, predictions in contests(runs, current, on_invalid):
             each(contest, predictions)
             found.append(contest)
     return Board(tuple(found))
@@ -68,29 +71,41 @@ def read_board(
 
 def current_fingerprints() -> dict[str, str]:
     """Of the source of every model here; empty on a machine without torch, where models cannot be imported."""
-    from benchmark.fingerprint import fingerprint
-
-    try:
-        from models.registry import registered
-    except ImportError:
+    if not all(find_spec(name) for name in ("torch", "dgl")):
         return {}
+    from benchmark.fingerprint import fingerprint
+    from models.registry import registered
+
     return {name: fingerprint(spec.model) for name, spec in registered().items()}
 
 
 def league(group: tuple[Contest, ...]) -> League:
     """Statistics over the tasks of contests that share profile, protocol and seed."""
+    entered: dict[str, tuple[TaskErrors, set[str]]] = {}
+    for contest in group:
+        labels = {row.label for row in contest.rows if row.tier and row.label == row.model} - {BASELINE}
+        known = entered.get(contest.first.key.task)
+        if contest.errors and len(labels) > (len(known[1]) if known else 1):
+            entered[contest.first.key.task] = contest.errors, labels
+    models = sorted(fullest_table([labels for _, labels in entered.values()]))
+    tasks = [errors for errors, labels in entered.values() if labels.issuperset(models)]
     title = group[0].league
-    ranked = [[row.label for row in contest.rows if row.tier and row.label == row.model] for contest in group]
-    contested = [(c, set(labels) - {BASELINE}) for c, labels in zip(group, ranked, strict=True)]
-    several = [(contest, labels) for contest, labels in contested if len(labels) > 1]
-    models = sorted(set.intersection(*(labels for _, labels in several))) if several else []
-    tasks = [contest.errors for contest, _ in several if contest.errors]
     if not models:
         return League(title, group, (), None, None)
-    return League(
-        title=title,
-        contests=group,
-        models=tuple(models),
-        overall=overall_scores(tasks, models, resamples=RESAMPLES),
-        ranks=critical_differences(models, mae_table(tasks, models)) if len(models) > 1 else None,
-    )
+    overall = overall_scores([errors for errors, _ in entered.values()], models, resamples=RESAMPLES)
+    ranks = critical_differences(models, mae_table(tasks, models))
+    return League(title, group, tuple(models), overall if overall.tasks else None, ranks)
+
+
+def fullest_table(ran: Sequence[set[str]]) -> set[str]:
+    """The models of the largest table of models by tasks without a hole; of equally large ones, that of most tasks.
+
+    A model that ran on one task does not shut out the others from theirs, nor does a task on which few ran.
+
+    Args:
+        ran: the models of each task.
+    """
+    count = Counter(model for models in ran for model in models)
+    often = [{model for model, n in count.items() if n >= least} for least in range(1, len(ran) + 1)]
+    tables = [(models, sum(models <= others for others in ran)) for models in (*ran, *often) if len(models) > 1]
+    return max(tables, key=lambda table: (len(table[0]) * table[1], table[1]), default=(set(), 0))[0]

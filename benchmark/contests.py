@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
 from benchmark.records import Record, Scores
-from benchmark.scores import FoldResult, Run, ScoredRun
+from benchmark.scores import FoldResult, Run, ScoredRun, refuse
 from benchmark.statistics import TaskErrors, Tiers, rank_tiers
 from datasets.errors import InputError
 
@@ -118,12 +119,16 @@ class Contest:
         return max(len(row.run.complete) for row in self.rows)
 
 
-def contests(runs: Sequence[ScoredRun], current: Mapping[str, str]) -> list[tuple[Contest, Predictions | None]]:
+def contests(
+    runs: Sequence[ScoredRun], current: Mapping[str, str], on_invalid: Callable[[InputError], None] = refuse
+) -> list[tuple[Contest, Predictions | None]]:
     """The runs of one task as contests, each with the predictions of its ranked rows.
 
     Args:
         runs: of one task.
         current: fingerprint of every model that is known here.
+        on_invalid: called where records disagree on the crystals or targets of a fold. By default the error is raised,
+            otherwise the run is not ranked.
     """
 
     def sharing(scored: ScoredRun) -> tuple[str, str, int, str]:
@@ -131,15 +136,26 @@ def contests(runs: Sequence[ScoredRun], current: Mapping[str, str]) -> list[tupl
         return key.profile, key.protocol, key.seed, key.dataset_hash
 
     groups = groupby(sorted(runs, key=lambda r: (sharing(r), r.mae[0])), key=sharing)
-    return [_contest(list(group), current) for _, group in groups]
+    return [_contest(list(group), current, on_invalid) for _, group in groups]
 
 
-def _contest(runs: list[ScoredRun], current: Mapping[str, str]) -> tuple[Contest, Predictions | None]:
+def _contest(
+    runs: list[ScoredRun], current: Mapping[str, str], on_invalid: Callable[[InputError], None]
+) -> tuple[Contest, Predictions | None]:
     labels = run_labels([scored.run for scored in runs])
-    full = max(len(scored.results) for scored in runs)
-    reasons = [_unranked(scored, full, runs) for scored in runs]
-    ranked = {label: scored for label, scored, why in zip(labels, runs, reasons, strict=True) if why is None}
-    predictions = aligned(ranked) if ranked else None
+    division = _common_division(runs)
+    reasons = {label: _unranked(scored, division) for label, scored in zip(labels, runs, strict=True)}
+    values: dict[str, np.ndarray] = {}
+    reference: ScoredRun | None = None
+    for label, scored in zip(labels, runs, strict=True):
+        if reasons[label] is None:
+            reference = reference or scored
+            try:
+                values[label] = aligned(scored, reference)
+            except InputError as error:
+                on_invalid(error)
+                reasons[label] = "its crystals or targets are not those of the other rows"
+    predictions = _side_by_side(values, reference) if reference else None
     errors = task_errors(runs[0].run.first, predictions) if predictions else None
     tiers = rank_tiers(errors, resamples=RESAMPLES) if errors else None
     tier = dict(zip(tiers.models, tiers.tiers, strict=True)) if tiers else {}
@@ -150,10 +166,10 @@ def _contest(runs: list[ScoredRun], current: Mapping[str, str]) -> tuple[Contest
             scores=scored.scores,
             costs=costs(scored.run),
             tier=tier.get(label),
-            unranked=why,
+            unranked=reasons[label],
             stale=_stale(scored.run.first, current),
         )
-        for label, scored, why in zip(labels, runs, reasons, strict=True)
+        for label, scored in zip(labels, runs, strict=True)
     )
     return Contest(rows, tiers, errors), predictions
 
@@ -162,47 +178,65 @@ def _stale(record: Record, current: Mapping[str, str]) -> bool | None:
     return current[record.key.model] != record.model_fingerprint if record.key.model in current else None
 
 
-def _unranked(scored: ScoredRun, full: int, runs: Sequence[ScoredRun]) -> str | None:
+def _division(scored: ScoredRun) -> tuple[tuple[int, str], ...]:
+    """Which complete folds a run has, and how each divides the crystals."""
+    return tuple((r.record.key.fold, r.record.split.model_dump_json()) for r in scored.results)
+
+
+def _common_division(runs: Sequence[ScoredRun]) -> tuple[tuple[int, str], ...]:
+    """Of the most folds; among these of most runs; among these of the run that was started first."""
+    divisions = {id(scored): _division(scored) for scored in runs}
+    count = Counter(divisions.values())
+
+    def fullest(scored: ScoredRun) -> tuple[int, int, float]:
+        division = divisions[id(scored)]
+        return len(division), count[division], -scored.run.first.started_at.timestamp()
+
+    return divisions[id(max(runs, key=fullest))]
+
+
+def _unranked(scored: ScoredRun, division: tuple[tuple[int, str], ...]) -> str | None:
     """Why a run cannot be in the tiers: only runs of the same folds can be compared."""
     n = len(scored.results)
     if not n:
         return scored.run.first.status
-    if n < full:
-        return f"{n} of {full} folds"
-    reference = next(other for other in runs if len(other.results) == full)
-    same = [r.record.key.fold for r in scored.results] == [r.record.key.fold for r in reference.results] and all(
-        one.record.split == other.record.split for one, other in zip(scored.results, reference.results, strict=True)
-    )
-    return None if same else "its folds are not those of the other rows"
+    if n < len(division):
+        return f"{n} of {len(division)} folds"
+    return None if _division(scored) == division else "its folds are not those of the other rows"
 
 
-def aligned(ranked: Mapping[str, ScoredRun]) -> Predictions:
-    """The predictions of runs with the same folds, row by row of the same crystal.
+def aligned(scored: ScoredRun, reference: ScoredRun) -> np.ndarray:
+    """(n,) predictions of a run, crystal by crystal in the order of another run of the same folds.
 
     Raises:
-        InputError: the records disagree on the target of a crystal.
+        InputError: the records disagree on the crystals of a fold, or on the target of one.
     """
-    runs = list(ranked.values())
-    reference = runs[0].results
-    columns = [[_in_order_of(result, like) for result, like in zip(run.results, reference, strict=True)] for run in runs]
-    return Predictions(
-        labels=tuple(ranked),
-        ids=np.concatenate([result.ids for result in reference]),
-        folds=np.repeat([result.record.key.fold for result in reference], [len(result.ids) for result in reference]),
-        targets=np.concatenate([result.targets for result in reference]),
-        values=np.column_stack([np.concatenate(column) for column in columns]),
-    )
+    return np.concatenate([_in_order_of(r, like) for r, like in zip(scored.results, reference.results, strict=True)])
 
 
 def _in_order_of(result: FoldResult, like: FoldResult) -> np.ndarray:
     """(n,) predictions of a fold in the order of another run's crystals."""
     order: slice | np.ndarray = slice(None)
+    key, other = result.record.key, like.record.key
     if result.ids is not like.ids and not np.array_equal(result.ids, like.ids):
+        if len(result.ids) != len(like.ids) or not np.array_equal(np.sort(result.ids), np.sort(like.ids)):
+            raise InputError(f"{key.task}, fold {key.fold}: {key.model} and {other.model} were not tested on the same crystals")
         order = np.argsort(result.ids)[np.argsort(np.argsort(like.ids))]
     if not np.allclose(result.targets[order], like.targets, rtol=1e-9, atol=1e-12):
-        key, other = result.record.key, like.record.key
         raise InputError(f"{key.task}, fold {key.fold}: {key.model} and {other.model} have different targets for a crystal")
     return result.predictions[order]
+
+
+def _side_by_side(values: Mapping[str, np.ndarray], reference: ScoredRun) -> Predictions:
+    """The aligned predictions of ranked rows by label, with the crystals of the run that they were aligned to."""
+    results = reference.results
+    return Predictions(
+        labels=tuple(values),
+        ids=np.concatenate([result.ids for result in results]),
+        folds=np.repeat([result.record.key.fold for result in results], [len(result.ids) for result in results]),
+        targets=np.concatenate([result.targets for result in results]),
+        values=np.column_stack(list(values.values())),
+    )
 
 
 def task_errors(record: Record, predictions: Predictions) -> TaskErrors:
@@ -256,4 +290,7 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
         if len({(r.machine.processor, r.machine.device) for r in same}) > 1:
             notes.append(f"{first.machine.processor}, {first.machine.device}")
         labels.append(f"{first.key.model} ({', '.join(notes)})" if notes else first.key.model)
-    return [label if labels.count(label) == 1 else f"{label} [{n}]" for n, label in enumerate(labels, 1)]
+    while len(set(labels)) < len(labels):
+        count = Counter(labels)
+        labels = [label if count[label] == 1 else f"{label} [{n}]" for n, label in enumerate(labels, 1)]
+    return labels

@@ -18,7 +18,7 @@ from benchmark import machine
 from benchmark.fingerprint import fingerprint
 from benchmark.folds import Fold, Protocol, ids_hash
 from benchmark.metrics import score
-from benchmark.records import GraphHealth, JobKey, Memory, Metrics, Record, Split, Status, Times
+from benchmark.records import GraphHealth, JobKey, Memory, Metrics, Record, Split, Status, Times, one_line
 from benchmark.store import Store, predictions_bytes
 from benchmark.tasks import Task, TaskData
 from datasets.crystals import Crystals
@@ -118,7 +118,7 @@ def execute(job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None) -> R
 
 def classify(error: BaseException) -> tuple[Status, str]:
     """The status and the one-line reason that a failure gets in its record."""
-    text = " ".join(str(error).split())[:300] or type(error).__name__
+    text = one_line(str(error))[:300] or type(error).__name__
     memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     if memory or "allocate memory" in text:
         return "out-of-memory", text

@@ -13,7 +13,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from benchmark.records import Duration, Machine
+from benchmark.records import Duration, Machine, one_line
 from datasets.errors import InputError
 
 PACKAGES = ("crystal-benchmark", "dgl", "torch", "numpy", "pymatgen", "matminer", "dscribe", "scikit-learn", "ase", "pandas")
@@ -37,11 +37,11 @@ def cores() -> int:
 def machine(device: str, threads: int, workers: int) -> Machine:
     """This machine, with how it was used."""
     return Machine(
-        processor=processor(),
+        processor=one_line(processor()),
         cores=cores(),
         memory_bytes=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
         system=f"{platform.system()} {platform.machine()}",
-        device=device_name(device),
+        device=one_line(device_name(device)),
         threads=threads,
         workers=workers,
     )

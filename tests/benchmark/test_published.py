@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 
+import pandas as pd
 import pytest
 
 from benchmark.render.markdown import write_pages
@@ -43,8 +44,9 @@ def test_a_flipped_prediction_is_noticed(runs, tmp_path):
     record = runs[0].run.first
     copy = Store(tmp_path)
     shutil.copytree(Store(BOARD).path(record.key).parent, copy.path(record.key).parent)
-    frame = copy.predictions(record)
-    frame.assign(prediction=-frame["prediction"]).to_parquet(copy.path(record.key).with_suffix(".parquet"), index=False)
+    path = copy.path(record.key).with_suffix(".parquet")
+    frame = pd.read_parquet(path)
+    frame.assign(prediction=-frame["prediction"]).to_parquet(path, index=False)
     errors = []
     scored_runs(copy, errors.append)
     assert "not the predictions that its record names" in str(errors[0])

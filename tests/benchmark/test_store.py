@@ -68,7 +68,10 @@ def test_a_record_and_its_predictions_come_back_as_written(store):
     record, predictions = make()
     store.write(record, predictions)
     assert store.read(store.path(record.key)) == record
-    pd.testing.assert_frame_equal(store.predictions(record), predictions)
+    found = store.predictions(record)
+    assert found.ids.tolist() == IDS
+    np.testing.assert_array_equal([found.targets, found.predictions], predictions[["target", "prediction"]].T)
+    assert found.scores == record.metrics.test
     assert store.finished(record.key, record.split, "f" * 64)
 
 
