@@ -191,7 +191,7 @@ def _pairs(predictions: Predictions, tiers: Tiers) -> dict[str, list[Any]]:
         "high": list(map(rounded, high)),
         "p": [rounded(pair.p_holm, 3) for pair, _, _ in rows],
         "p_crystals": [rounded(pair.crystals.p, 3) for pair, _, _ in rows],
-        "separable": [pair.separable for pair, _, _ in rows],
+        "separable": [bool(pair.separable) for pair, _, _ in rows],
         "wins": [int(wins[b, w]) for _, b, w in rows],
         "losses": [int(wins[w, b]) for _, b, w in rows],
     }

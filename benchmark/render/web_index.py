@@ -27,6 +27,8 @@ def board_data(board: Board) -> dict[str, Any]:
     """Everything that the page shows without loading more; plain lists, dictionaries, text and numbers."""
     return {
         "costs": COSTS,
+        "measured": sorted(MEASURED),
+        "conclusions": [],
         "leagues": [league_data(league) for league in board.leagues],
         "contests": [contest_data(contest) for contest in board.contests],
     }

@@ -20,7 +20,6 @@
 
   // Another view, or other settings of this one: a new entry of the history.
   board.go = (changes) => {
-    board.focus = document.activeElement && document.activeElement.id;
     location.hash = board.address(changes.view || board.state.view, {...board.state, ...changes});
   };
 
