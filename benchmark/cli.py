@@ -13,6 +13,8 @@ from filelock import FileLock, Timeout
 from tabulate import tabulate
 from typer.exceptions import TyperException
 
+from benchmark.cli_board import PUBLISH_EXAMPLE, PUBLISHED, publish, run_row
+from benchmark.cli_board import app as board_app
 from benchmark.cli_datasets import app as datasets_app
 from benchmark.cli_performance import CHECK_EXAMPLE, PERFORMANCE_EXAMPLE, check, performance
 from benchmark.cli_predict import EXAMPLE, predict
@@ -25,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(board_app, name="leaderboard")
 app.add_typer(datasets_app, name="datasets")
 
 MOST_WORKERS = 4
@@ -32,8 +35,6 @@ MOST_WORKERS = 4
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
-
-PUBLISHED = Path("leaderboards")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
@@ -195,6 +196,7 @@ def _job_row(job: Any) -> dict[str, Any]:
 
 
 def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
+    from benchmark import compositions
     from benchmark.display import console, live
     from benchmark.render.markdown import by_task, contest_table, contests, write_pages
     from benchmark.run import run_jobs
@@ -204,9 +206,12 @@ def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
         records = run_jobs(plan.todo, store, display.on_progress, display.on_record)
     runs = scored_runs(store, lambda error: console.print(f"left out of the board: {error}", markup=False, soft_wrap=True))
     pages = write_pages(runs, store.root)
+    sources = {job.task.dataset: job.task.source for job in plan.jobs}
+    keys = [scored.run.first.key for scored in runs]
+    compositions.add(store.root, {key.dataset_hash: sources[key.dataset] for key in keys if key.dataset in sources})
     tasks = {job.task.name for job in plan.jobs}
     if as_json:
-        print(json.dumps([_run_row(scored) for scored in runs if scored.run.first.key.task in tasks], indent=1))
+        print(json.dumps([run_row(scored) for scored in runs if scored.run.first.key.task in tasks], indent=1))
     else:
         for task, group in by_task(runs):
             for title, contest in contests(group) if task in tasks else []:
@@ -222,61 +227,6 @@ def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
             f"{len(failed)} of {len(plan.jobs)} folds failed, the first: {first.key.task} {first.key.model} "
             f"fold {first.key.fold}: {first.reason}"
         )
-
-
-def _run_row(scored: Any) -> dict[str, Any]:
-    key = scored.run.first.key
-    row = {name: getattr(key, name) for name in ("task", "unit", "model", "settings", "profile", "protocol", "seed")}
-    folds = [
-        {"fold": r.key.fold, "status": r.status, "reason": r.reason, "metrics": r.metrics and r.metrics.model_dump(),
-         "times": r.times and r.times.model_dump(), "parameters": r.parameters}
-        for r in scored.run.folds
-    ]  # fmt: skip
-    mean, std = scored.mae if scored.scores else (None, None)
-    return {**row, "mae": mean, "mae_std": std, "folds": folds}
-
-
-@app.command(epilog="Example: python -m benchmark leaderboard runs")
-def leaderboard(
-    root: Annotated[Path, typer.Argument(help="A directory of records: runs, or the published ones.")] = PUBLISHED,
-    as_json: JsonOption = False,
-) -> None:
-    """Score every record anew from its predictions and render the board."""
-    from benchmark.render.markdown import write_pages
-    from benchmark.scores import scored_runs
-    from benchmark.store import Store
-
-    if not (root / "records").is_dir():
-        raise InputError(f"{root} has no records; run `python -m benchmark run` first, or name another directory")
-    runs = scored_runs(Store(root))
-    pages = write_pages(runs, root)
-    if as_json:
-        print(json.dumps([_run_row(scored) for scored in runs], indent=1))
-    else:
-        print("\n".join(map(str, pages)))
-
-
-@app.command(epilog="Example: python -m benchmark publish --task fung/2d/work_function")
-def publish(
-    source: Annotated[Path, typer.Option("--from", help="Where the records are.")] = Path("runs"),
-    target: Annotated[Path, typer.Option("--to", help="The published board.")] = PUBLISHED,
-    task: Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace published records that differ.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Validate records, copy them to the published board and render it; nothing is replaced silently."""
-    from benchmark.publish import publish_records
-    from benchmark.render.markdown import write_pages
-    from benchmark.scores import scored_runs
-    from benchmark.store import Store
-
-    copied = publish_records(Store(source), Store(target), task or [], model or [], replace)
-    write_pages(scored_runs(Store(target)), target)
-    if as_json:
-        print(json.dumps([str(path) for path in copied]))
-    else:
-        print(f"{len(copied)} records published; board: {target / 'README.md'}")
 
 
 @app.command(epilog="Example: python -m benchmark models --layers 10 --json")
@@ -297,6 +247,7 @@ def models(
         print(tabulate(table, [name.replace("_", " ") for name in rows[0]], disable_numparse=True))
 
 
+app.command(epilog=PUBLISH_EXAMPLE)(publish)
 app.command(epilog=EXAMPLE)(predict)
 app.command(epilog=PERFORMANCE_EXAMPLE)(performance)
 app.command(epilog=CHECK_EXAMPLE)(check)

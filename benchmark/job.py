@@ -16,11 +16,11 @@ import pandas as pd
 
 from benchmark import machine
 from benchmark.fingerprint import fingerprint
-from benchmark.folds import Fold, Protocol, ids_hash
+from benchmark.folds import Fold, Protocol
 from benchmark.metrics import score
-from benchmark.records import GraphHealth, JobKey, Memory, Metrics, Record, Split, Status, Times, one_line
+from benchmark.records import GraphHealth, JobKey, Memory, Metrics, Record, Status, Times, one_line
 from benchmark.store import Store, predictions_bytes
-from benchmark.tasks import Task, TaskData
+from benchmark.tasks import Task, TaskData, split_of
 from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError
 from datasets.health import graph_health
@@ -80,14 +80,6 @@ class Outcome:
     metrics: Metrics
     times: Times
     predictions: pd.DataFrame
-
-
-def split_of(data: TaskData, fold: Fold) -> Split:
-    """Sizes and hashes of the parts of a fold."""
-    parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
-    counts: dict[str, Any] = {f"n_{name}": len(rows) for name, rows in parts.items()}
-    hashes: dict[str, Any] = {f"{name}_sha256": ids_hash(data.crystals.ids[rows]) for name, rows in parts.items()}
-    return Split(**counts, **hashes)
 
 
 def execute(job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None) -> Record:

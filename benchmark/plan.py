@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.folds import Protocol, ProtocolName
-from benchmark.job import Job, split_of
+from benchmark.job import Job
 from benchmark.store import Store
-from benchmark.tasks import Task, TaskData, find_tasks, tasks_of
+from benchmark.tasks import Task, TaskData, find_tasks, split_of, tasks_of
 from datasets import registry as datasets_registry
 from datasets.elements import require_features
 from datasets.errors import DatasetMissing, InputError, TargetMissing, unknown_name

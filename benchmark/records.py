@@ -17,10 +17,10 @@ MOST_TEST_CRYSTALS = 2_000_000
 """No fold of a published set comes near; a record that claims more is refused before its predictions are read."""
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
     """Any text as a record may hold it: one line of printable characters, not too long."""
     shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
-    return shown[:LONGEST_TEXT]
+    return shown[:longest]
 
 
 def _printable(text: str) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from benchmark.records import JobKey, Record, Split
 from benchmark.validation import SCHEMA, InvalidFile, Predictions, parse_json, read_predictions
@@ -117,8 +120,28 @@ class Store:
 def predictions_bytes(predictions: pd.DataFrame) -> bytes:
     """The Parquet file of a fold's predictions; the same predictions give the same bytes."""
     buffer = io.BytesIO()
-    predictions[list(SCHEMA)].to_parquet(buffer, index=False)
+    pq.write_table(pa.Table.from_pandas(predictions, pa.schema(SCHEMA), preserve_index=False), buffer)
     return buffer.getvalue()
+
+
+def copy_together(pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Copy files (from, to): all are written beside their places before the first is put there.
+
+    Raises:
+        BenchmarkError: a file cannot be written; what stood there stays, and nothing half-written is left.
+    """
+    partials = [(old, new.with_name(f"{new.name}.{os.getpid()}.partial"), new) for old, new in pairs]
+    try:
+        for old, partial, _ in partials:
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(old, partial)
+        for _, partial, new in partials:
+            os.replace(partial, new)
+    except OSError as error:
+        raise BenchmarkError(f"cannot write {error.filename2 or error.filename or 'a file'} ({error.strerror})") from None
+    finally:
+        for _, partial, _ in partials:
+            partial.unlink(missing_ok=True)
 
 
 def _sha256(path: Path) -> str:

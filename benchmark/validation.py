@@ -40,6 +40,9 @@ LEAST_ID_BYTES = 5
 """Of a string in Parquet: four of its length and one of its own."""
 
 LONGEST_ID = 1000
+LONGEST_PROBLEM = 5000
+"""A path may have 4096 characters, and what is wrong comes after it."""
+
 LARGEST_VALUE = 1e100
 """Beyond it squares overflow; no property of a crystal comes near in any unit."""
 
@@ -52,7 +55,7 @@ class InvalidFile(InputError):
     """A file that is not what it should be; `problems` are one line each, beginning with its path."""
 
     def __init__(self, path: Path, problems: Sequence[str]) -> None:
-        self.problems = tuple(one_line(f"{path}: {problem}") for problem in problems)
+        self.problems = tuple(one_line(f"{path}: {problem}", LONGEST_PROBLEM) for problem in problems)
         more = len(self.problems) - 1
         super().__init__(self.problems[0] + (f" (and {more} more problem{'s' * (more > 1)})" if more else ""))
 
@@ -130,7 +133,7 @@ def read_predictions(path: Path, record: Record) -> Predictions:
         wrong = ~(np.abs(values) < LARGEST_VALUE)  # the negation also catches what is no number
         if wrong.any():
             problems.append(
-                f"{name} of '{ids[wrong.argmax()]}' is {values[wrong.argmax()]}; {wrong.sum()} are not finite numbers"
+                f"{name} of '{ids[wrong.argmax()]}' is {values[wrong.argmax()]}; {wrong.sum()} of {n_test} are not finite"
             )
     if problems:
         raise InvalidFile(path, problems)
@@ -145,7 +148,8 @@ def _declared_problems(file: pq.ParquetFile, size: int, n_test: int) -> list[str
     """What the footer says that cannot be; after it, reading takes memory in proportion to the size of the file."""
     footer = file.metadata
     found = {field.name: field.type for field in file.schema_arrow.remove_metadata()}
-    found = {name: t.value_type if pa.types.is_dictionary(t) and name == "id" else t for name, t in found.items()}
+    if found.get("id") in (pa.dictionary(pa.int32(), pa.string()), pa.dictionary(pa.int32(), pa.large_string())):
+        found["id"] = pa.string()  # as it is asked for, and as newer releases of pandas write text
     if list(found.items()) != list(SCHEMA.items()) or footer.num_columns != len(SCHEMA):
         shown, expected = (", ".join(f"{name} {kind}" for name, kind in columns.items()) for columns in (found, SCHEMA))
         return [f"columns {shown}; expected {expected}"]
@@ -174,7 +178,8 @@ def _ids(column: pa.ChunkedArray) -> tuple[np.ndarray, str]:
         if times.max() > 1:
             raise InputError(f"id '{values[int(times.argmax())].as_py()}' appears {times.max()} times")
         values = values.take(pa.array(codes))
-    return _interned(*(bytes(buffer) for buffer in pa.concat_arrays([values]).buffers()[1:]), len(values))
+    offsets, text = pa.concat_arrays([values.cast(pa.string())]).buffers()[1:]
+    return _interned(bytes(offsets), bytes(text), len(values))
 
 
 @lru_cache(maxsize=32)

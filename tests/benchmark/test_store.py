@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from datetime import datetime, timezone
 
 import numpy as np
@@ -15,7 +16,7 @@ from benchmark.folds import ids_hash
 from benchmark.metrics import score
 from benchmark.publish import publish_records
 from benchmark.records import Duration, JobKey, Machine, Memory, Metrics, Record, Split, Times
-from benchmark.scores import scored_runs
+from benchmark.scores import scored_runs, scored_tasks
 from benchmark.store import Store, predictions_bytes
 from datasets.errors import BenchmarkError, InputError
 
@@ -158,6 +159,33 @@ def test_folds_of_different_model_source_are_never_one_run(store):
     store.write(*make(0))
     store.write(*make(1, model_fingerprint="e" * 64))
     assert [len(scored.scores) for scored in scored_runs(store)] == [1, 1]
+
+
+def test_tasks_are_read_one_after_the_other_with_the_crystals_of_every_fold(store):
+    for target in ("zeta", "alpha"):
+        for model in ("one", "two"):
+            record, predictions = make(0, model)
+            key = record.key.model_copy(update={"task": f"set/{target}", "target": target})
+            store.write(record.model_copy(update={"key": key}), predictions)
+    tasks = scored_tasks(store)
+    assert isinstance(tasks, Iterator)
+    name, runs = next(tasks)
+    assert (name, [run.run.first.key.model for run in runs]) == ("set/alpha", ["one", "two"])
+    (first,), (second,) = (run.results for run in runs)
+    assert first.ids is second.ids  # one array for every model
+    assert first.ids.tolist() == IDS
+    np.testing.assert_allclose(first.predictions - first.targets, 0.1)
+    assert not (first.ids.flags.writeable or first.targets.flags.writeable or first.predictions.flags.writeable)
+    assert [name for name, _ in tasks] == ["set/zeta"]
+
+
+def test_tasks_within_a_task_s_folder_are_told_apart(store):
+    record, predictions = make()
+    key = record.key.model_copy(update={"task": "set/target/cgcnn/deep", "dataset": "set/target/cgcnn", "target": "deep"})
+    store.write(record, predictions)
+    store.write(record.model_copy(update={"key": key}), predictions)
+    store.write(*make(model="zeta"))
+    assert [(name, len(runs)) for name, runs in scored_tasks(store)] == [("set/target", 2), ("set/target/cgcnn/deep", 1)]
 
 
 def test_an_invalid_record_can_be_left_out(store):
