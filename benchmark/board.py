@@ -11,10 +11,9 @@ from itertools import groupby
 
 from benchmark.across_tasks import Overall, Ranks, critical_differences, mae_table, overall_scores
 from benchmark.contests import BASELINE, RESAMPLES, Contest, Predictions, contests
-from benchmark.scores import refuse, scored_tasks
+from benchmark.scores import OnInvalid, refuse, scored_tasks
 from benchmark.statistics import TaskErrors
 from benchmark.store import Store
-from datasets.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +47,7 @@ class Board:
 def read_board(
     store: Store,
     each: Callable[[Contest, Predictions | None], None] = lambda contest, predictions: None,
-    on_invalid: Callable[[InputError], None] = refuse,
+    on_invalid: OnInvalid = refuse,
 ) -> Board:
     """Score every record of the store anew and put the runs into contests.
 

@@ -197,26 +197,30 @@ def _job_row(job: Any) -> dict[str, Any]:
 
 def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
     from benchmark import compositions
+    from benchmark.board import read_board
     from benchmark.display import console, live
-    from benchmark.render.markdown import by_task, contest_table, contests, write_pages
+    from benchmark.render.markdown import write_pages
+    from benchmark.render.task_page import short_table
     from benchmark.run import run_jobs
-    from benchmark.scores import scored_runs
 
     with live(plan, quiet=as_json) as display:
         records = run_jobs(plan.todo, store, display.on_progress, display.on_record)
-    runs = scored_runs(store, lambda error: console.print(f"left out of the board: {error}", markup=False, soft_wrap=True))
-    pages = write_pages(runs, store.root)
+
+    def leave_out(error: InputError) -> None:
+        console.print(f"left out of the board: {error}", markup=False, soft_wrap=True)
+
+    board = read_board(store, on_invalid=leave_out)
+    pages = write_pages(board, store.root, leave_out)
     sources = {job.task.dataset: job.task.source for job in plan.jobs}
-    keys = [scored.run.first.key for scored in runs]
+    keys = [contest.first.key for contest in board.contests]
     compositions.add(store.root, {key.dataset_hash: sources[key.dataset] for key in keys if key.dataset in sources})
     tasks = {job.task.name for job in plan.jobs}
+    shown = [contest for contest in board.contests if contest.first.key.task in tasks]
     if as_json:
-        print(json.dumps([run_row(scored) for scored in runs if scored.run.first.key.task in tasks], indent=1))
+        print(json.dumps([run_row(row) for contest in shown for row in contest.rows], indent=1))
     else:
-        for task, group in by_task(runs):
-            for title, contest in contests(group) if task in tasks else []:
-                unit = contest[0].run.first.key.unit
-                print(f"\n{task} in {unit} ({title})\n\n{contest_table(contest, 'simple')}")
+        for contest in shown:
+            print(f"\n{contest.first.key.task} in {contest.first.key.unit} ({contest.title})\n\n{short_table(contest)}")
         print(f"\nboard: {pages[0]}")
         for folder in plan.checkpoints:
             print(f"checkpoints: {folder}")

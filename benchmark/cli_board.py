@@ -33,16 +33,16 @@ def leaderboard(
     """Score every record anew from its predictions and render the board; `submit` checks records from elsewhere."""
     if context.invoked_subcommand:
         return
+    from benchmark.board import read_board
     from benchmark.render.markdown import write_pages
-    from benchmark.scores import scored_runs
     from benchmark.store import Store
 
     if not (source / "records").is_dir():
         raise InputError(f"{source} has no records; run `python -m benchmark run` first, or name another directory with --from")
-    runs = scored_runs(Store(source))
-    pages = write_pages(runs, source)
+    board = read_board(Store(source))
+    pages = write_pages(board, source)
     if as_json:
-        print(json.dumps([run_row(scored) for scored in runs], indent=1))
+        print(json.dumps([run_row(row) for contest in board.contests for row in contest.rows], indent=1))
     else:
         print("\n".join(map(str, pages)))
 
@@ -99,15 +99,15 @@ def publish(
     The compositions of the datasets on this machine are written where the board lacks them: with `--from` the board itself,
     nothing is copied and only they are added.
     """
+    from benchmark.board import read_board
     from benchmark.publish import add_compositions, publish_records
     from benchmark.render.markdown import write_pages
-    from benchmark.scores import scored_runs
     from benchmark.store import Store
 
     board = Store(target)
     copied = publish_records(Store(source), board, task or [], model or [], replace)
     added = add_compositions(board)
-    write_pages(scored_runs(board), target)
+    write_pages(read_board(board), target)
     if as_json:
         print(json.dumps([str(path) for path in copied]))
     else:
@@ -116,14 +116,24 @@ def publish(
             print(f"compositions: {path}")
 
 
-def run_row(scored: Any) -> dict[str, Any]:
-    """A run as JSON: its key, mean and spread, and its folds with metrics and times."""
-    key = scored.run.first.key
-    row = {name: getattr(key, name) for name in ("task", "unit", "model", "settings", "profile", "protocol", "seed")}
+def run_row(row: Any) -> dict[str, Any]:
+    """A row of a board as JSON: its key, tier, mean and spread, and its folds with metrics and times."""
+    key = row.run.first.key
+    named = {name: getattr(key, name) for name in ("task", "unit", "model", "settings", "profile", "protocol", "seed")}
     folds = [
         {"fold": r.key.fold, "status": r.status, "reason": r.reason, "metrics": r.metrics and r.metrics.model_dump(),
          "times": r.times and r.times.model_dump(), "parameters": r.parameters}
-        for r in scored.run.folds
+        for r in row.run.folds
     ]  # fmt: skip
-    mean, std = scored.mae if scored.scores else (None, None)
-    return {**row, "mae": mean, "mae_std": std, "folds": folds}
+    mean, std = row.over_folds("mae") or (None, None)
+    return {
+        **named,
+        "tier": row.tier,
+        "unranked": row.unranked,
+        "stale": row.stale,
+        "mae": mean,
+        "mae_std": std,
+        "folds": folds,
+    }
+    standing = {"tier": row.tier, "unranked": row.unranked, "stale": row.stale}
+    return {**named, **standing, "mae": mean, "mae_std": std, "folds": folds}

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
 from benchmark.records import Record, Scores
-from benchmark.scores import FoldResult, Run, ScoredRun, refuse
+from benchmark.scores import FoldResult, OnInvalid, Run, ScoredRun, refuse
 from benchmark.statistics import TaskErrors, Tiers, rank_tiers
 from datasets.errors import InputError
 
-RESAMPLES = 2_000
-"""Of the bootstraps of a board: p = 0.05 is known to ± 0.005, which a veto needs no better."""
+RESAMPLES = 1_000
+"""Of the bootstraps of a board: p = 0.05 is known to ± 0.007, which a veto needs no better."""
 
 BASELINE = "dummy"
 
@@ -120,7 +120,7 @@ class Contest:
 
 
 def contests(
-    runs: Sequence[ScoredRun], current: Mapping[str, str], on_invalid: Callable[[InputError], None] = refuse
+    runs: Sequence[ScoredRun], current: Mapping[str, str], on_invalid: OnInvalid = refuse
 ) -> list[tuple[Contest, Predictions | None]]:
     """The runs of one task as contests, each with the predictions of its ranked rows.
 
@@ -139,9 +139,7 @@ def contests(
     return [_contest(list(group), current, on_invalid) for _, group in groups]
 
 
-def _contest(
-    runs: list[ScoredRun], current: Mapping[str, str], on_invalid: Callable[[InputError], None]
-) -> tuple[Contest, Predictions | None]:
+def _contest(runs: list[ScoredRun], current: Mapping[str, str], on_invalid: OnInvalid) -> tuple[Contest, Predictions | None]:
     labels = run_labels([scored.run for scored in runs])
     division = _common_division(runs)
     reasons = {label: _unranked(scored, division) for label, scored in zip(labels, runs, strict=True)}
@@ -232,7 +230,7 @@ def _side_by_side(values: Mapping[str, np.ndarray], reference: ScoredRun) -> Pre
     results = reference.results
     return Predictions(
         labels=tuple(values),
-        ids=np.concatenate([result.ids for result in results]),
+        ids=np.concatenate([result.ids for result in results]).astype(str),
         folds=np.repeat([result.record.key.fold for result in results], [len(result.ids) for result in results]),
         targets=np.concatenate([result.targets for result in results]),
         values=np.column_stack(list(values.values())),
