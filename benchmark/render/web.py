@@ -6,11 +6,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from types import MappingProxyType
 from typing import Any
 
 import plotly
@@ -21,7 +22,7 @@ from benchmark.board import Board, read_board
 from benchmark.contests import Contest, Predictions
 from benchmark.render.web_details import by_element, contest_details, model_details
 from benchmark.render.web_index import board_data, contest_name, file_name
-from benchmark.scores import refuse
+from benchmark.scores import OnInvalid, refuse
 from benchmark.store import Store, write_atomically
 from datasets.errors import InputError
 
@@ -34,7 +35,9 @@ MARK = '<meta name="generator" content="crystal-benchmark">'
 FOLDERS = ("assets", "details")
 
 
-def write_site(store: Store, root: Path, on_invalid: Callable[[InputError], None] = refuse) -> Board:
+def write_site(
+    store: Store, root: Path, on_invalid: OnInvalid = refuse, sources: Mapping[str, str] = MappingProxyType({})
+) -> Board:
     """Read the board of a store and write its web page on the way: `index.html`, `assets/` and `details/` below `root`.
 
     Details of a contest are written while its predictions are in memory; those of contests that are gone are removed.
@@ -43,6 +46,7 @@ def write_site(store: Store, root: Path, on_invalid: Callable[[InputError], None
         store: where the records are.
         root: where the page goes.
         on_invalid: as for `read_board`.
+        sources: dataset → what `datasets.registry.load` takes, of those whose compositions are kept if they are not yet.
 
     Returns:
         The board, for other renderings.
@@ -54,6 +58,9 @@ def write_site(store: Store, root: Path, on_invalid: Callable[[InputError], None
     with _replaced(root / "details") as details:
 
         def each(contest: Contest, predictions: Predictions | None) -> None:
+            key = contest.first.key
+            if key.dataset in sources:
+                compositions.add(store.root, {key.dataset_hash: sources[key.dataset]})
             if predictions is not None:
                 write_details(details, contest, predictions, store.root)
 

@@ -119,14 +119,14 @@ def by_element(ids: np.ndarray, compositions: pd.DataFrame | None) -> Groups | N
 
     Args:
         ids: (n,) of the crystals.
-        compositions: columns id and elements, the symbols in one text with spaces between them.
+        compositions: columns id and elements, a tuple of symbols.
     """
     if compositions is None:
         return None
     rows = pd.Index(compositions["id"]).get_indexer(pd.Index(ids))
     if not (rows >= 0).any():
         return None
-    codes, texts = pd.factorize(compositions["elements"])
+    codes, texts = pd.factorize(compositions["elements"].map(" ".join))
     split = [text.split() for text in texts]
     symbols = sorted({symbol for held in split for symbol in held})
     number = {symbol: index for index, symbol in enumerate(symbols)}

@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import asdict
+from html import unescape
 from typing import Any
 
 import numpy as np
 
 from benchmark.board import Board, League
 from benchmark.contests import BASELINE, Contest, Row
+from benchmark.published import FIGURES
+from benchmark.render.index import findings
+from benchmark.render.rows import contested, in_order, machine
 from benchmark.render.web_details import rounded
 
 COSTS = {
@@ -28,10 +33,18 @@ def board_data(board: Board) -> dict[str, Any]:
     return {
         "costs": COSTS,
         "measured": sorted(MEASURED),
-        "conclusions": [],
+        "conclusions": [unescape(line) for line in findings(board)],
+        "published": published(board),
         "leagues": [league_data(league) for league in board.leagues],
         "contests": [contest_data(contest) for contest in board.contests],
     }
+
+
+def published(board: Board) -> dict[str, list[dict[str, Any]]]:
+    """Figures of others by task, those of the tasks here."""
+    tasks = dict.fromkeys(contest.first.key.task for contest in board.contests)
+    found = {task: [asdict(figure) for figure in FIGURES if figure.task == task] for task in tasks}
+    return {task: figures for task, figures in found.items() if figures}
 
 
 def file_name(text: str) -> str:
@@ -77,8 +90,9 @@ def contest_data(contest: Contest) -> dict[str, Any]:
     """One table of runs, with their failures."""
     first = contest.first
     key, split = first.key, first.split
-    machines = list(dict.fromkeys(map(machine_name, contest.rows)))
-    rows = [row_data(row, contest, machines) for row in contest.rows]
+    ordered = in_order(contest)
+    machines = list(dict.fromkeys(machine(row.run.first) for row in ordered))
+    rows = [row_data(row, contest, machines) for row in ordered]
     return {
         "id": contest_name(contest),
         "task": key.task,
@@ -94,19 +108,11 @@ def contest_data(contest: Contest) -> dict[str, Any]:
         "fronts": {cost: fronts(rows, cost) for cost in COSTS},
         "failures": [
             {"label": row.label, "fold": record.key.fold, "status": record.status, "reason": record.reason}
-            for row in contest.rows
+            for row in ordered
             for record in row.run.folds
             if record.status != "complete"
         ],
     }
-
-
-def machine_name(row: Row) -> str:
-    """What must be equal for times to be comparable."""
-    machine = row.run.first.machine
-    if machine.device != "cpu":
-        return f"{machine.device} ({machine.processor})"
-    return f"{machine.processor}, {machine.threads} thread{'s' * (machine.threads > 1)}"
 
 
 def row_data(row: Row, contest: Contest, machines: Sequence[str]) -> dict[str, Any]:
@@ -119,8 +125,8 @@ def row_data(row: Row, contest: Contest, machines: Sequence[str]) -> dict[str, A
         "model": row.model,
         "baseline": row.label == BASELINE,
         "file": file_name(row.label) if row.tier else None,
-        "tier": row.tier,
-        "unranked": row.unranked,
+        "tier": row.tier if contested(contest) else None,
+        "unranked": row.unranked or (None if contested(contest) else "without a rival"),
         "stale": row.stale,
         "status": first.status if not row.scores else None,
         "folds": len(row.scores),
@@ -136,7 +142,7 @@ def row_data(row: Row, contest: Contest, machines: Sequence[str]) -> dict[str, A
         "memory": costs and (costs.host_bytes if first.machine.device == "cpu" else costs.device_bytes),
         "epochs": costs.epochs if costs else None,
         "device": first.machine.device,
-        "machine": machines.index(machine_name(row)),
+        "machine": machines.index(machine(first)),
     }
 
 

@@ -88,7 +88,7 @@ def test_densities_are_those_of_numpy():
 
 
 def test_errors_of_elements_are_means_over_the_crystals_that_hold_them():
-    compositions = pd.DataFrame({"id": ["c", "a", "b", "unused"], "elements": ["Cu Au", "Cu", "O Cu O", "Xe"]})
+    compositions = pd.DataFrame({"id": ["c", "a", "b", "unused"], "elements": [("Cu", "Au"), ("Cu",), ("Cu", "O"), ("Xe",)]})
     groups = by_element(np.array(["a", "b", "c", "a", "unknown"]), compositions)
     assert groups.names == ("Au", "Cu", "O")
     assert groups.counts.tolist() == [1, 4, 1]
@@ -99,7 +99,7 @@ def test_errors_of_elements_are_means_over_the_crystals_that_hold_them():
 
 def test_there_is_no_error_by_element_where_no_composition_is_known():
     assert by_element(np.array(["a"]), None) is None
-    assert by_element(np.array(["a"]), pd.DataFrame({"id": ["b"], "elements": ["Cu"]})) is None
+    assert by_element(np.array(["a"]), pd.DataFrame({"id": ["b"], "elements": [("Cu",)]})) is None
 
 
 def test_bands_hold_equally_many_crystals():

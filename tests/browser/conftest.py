@@ -72,7 +72,7 @@ def site(tmp_path_factory) -> Path:
     compositions = pd.DataFrame(
         {
             "id": [f"crystal-{number}" for number in range(CRYSTALS)],
-            "elements": [f"{ELEMENTS[number % 5]} {ELEMENTS[(number + 1) % 5]}" for number in range(CRYSTALS)],
+            "elements": [(ELEMENTS[number % 5], ELEMENTS[(number + 1) % 5]) for number in range(CRYSTALS)],
         }
     )
     with pytest.MonkeyPatch.context() as patch:

@@ -18,7 +18,7 @@ board.views.model = (() => {
     }
     const row = rows.find((other) => other.label === state.model) || rows[0];
     place.append(h("div", {class: "controls"}, select("model", rows.map((other) => [other.label, other.label]), row.label, (value) => board.go({model: value}))));
-    place.append(h("p", {class: "facts"}, tier(row.tier), ` MAE ${n.spread(row.mae)} ${board.unit(contest)}, RMSE ${n.spread(row.rmse)}, R² ${n.fixed(row.r2, 3)}`));
+    place.append(h("p", {class: "facts"}, row.tier ? tier(row.tier) : row.unranked, ` · MAE ${n.spread(row.mae)} ${board.unit(contest)}, RMSE ${n.spread(row.rmse)}, R² ${n.fixed(row.r2, 3)}`));
     const content = h("div", {"aria-busy": "true"}, note("Loading …"));
     place.append(content);
     board.guard(content, Promise.all([board.details.ofContest(contest), board.details.ofModel(contest, row)])

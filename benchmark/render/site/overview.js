@@ -27,7 +27,7 @@ board.views.overview = (() => {
   function league(chosen) {
     const parts = [];
     if (!chosen.models.length) {
-      return note("No model has a score with its profile's own settings on every task of this profile and protocol, so there is no table over tasks.");
+      return note("Fewer than two models have a score with their profile's own settings on the same tasks, so there is nothing to compare over tasks.");
     }
     const {overall, ranks} = chosen;
     const known = overall && overall.models.length;
@@ -117,14 +117,19 @@ board.views.overview = (() => {
       {label: "profile and protocol", text: true, cell: (contest) => contest.league},
       {label: "crystals", cell: (contest) => n.grouped(contest.crystals)},
       {label: "runs", cell: (contest) => String(contest.rows.length)},
-      {label: "lowest MAE", cell: (contest) => contest.rows[0].mae ? `${n.spread(contest.rows[0].mae)} ${board.unit(contest)}` : n.missing},
+      {label: "lowest MAE", cell: lowest},
       {label: "first tier", text: true, cell: firstTier},
     ], contests);
   }
 
+  function lowest(contest) {
+    const best = contest.rows.find((row) => row.file);
+    return best ? `${n.spread(best.mae)} ${board.unit(contest)}` : n.missing;
+  }
+
   function firstTier(contest) {
     const best = contest.rows.filter((row) => row.tier === 1);
-    if (!best.length) return "no run has a score";
+    if (!best.length) return contest.rows.some((row) => row.file) ? `${contest.rows[0].label}, without a rival` : "no run has a score";
     const named = best.slice(0, 4).map((row) => row.label).join(", ");
     return [tier(1), " ", best.length > 4 ? `${named} and ${best.length - 4} more` : named];
   }

@@ -49,7 +49,7 @@ board.views.task = (() => {
     place.append(h("p", {class: "facts"}, facts(contest)));
     for (const row of contest.rows) {
       const reasons = contest.failures.filter((failure) => failure.label === row.label);
-      row.why = row.tier || !reasons.length ? null : shortened(reasons[0].reason);
+      row.why = row.file || !reasons.length ? null : shortened(reasons[0].reason);
     }
     const frame = h("div", {class: "scroller", role: "region", "aria-label": "Runs", tabindex: "0"});
     const said = h("p", {class: "said", role: "status"});
@@ -66,7 +66,7 @@ board.views.task = (() => {
       contest.machines.length > 1 && select("machine", [["", "all machines"], ...contest.machines.map((name, index) => [String(index), name])], view.machine,
         (machine) => change({machine})),
       contest.rows.some((row) => row.stale) && check("hide runs of an older source", view.current, (current) => change({current})),
-      contest.rows.some((row) => !row.tier) && check("hide failures and unranked runs", view.whole, (whole) => change({whole}))));
+      contest.rows.some((row) => !row.file) && check("hide failures and unranked runs", view.whole, (whole) => change({whole}))));
     place.append(said, frame);
     fill(frame, said, contest, view, change);
     place.append(...below(contest));
@@ -80,7 +80,7 @@ board.views.task = (() => {
 
   function fill(frame, said, contest, view, change) {
     const shown = contest.rows.filter((row) => row.label.toLowerCase().includes(view.filter.trim().toLowerCase()) &&
-      !(view.current && row.stale) && !(view.whole && !row.tier) && (view.machine === "" || String(row.machine) === view.machine));
+      !(view.current && row.stale) && !(view.whole && !row.file) && (view.machine === "" || String(row.machine) === view.machine));
     const all = columns(contest);
     const column = all.find((other) => other.key === view.sort) || all.find((other) => other.key === "mae");
     const rows = board.table.sorted(shown, column, view.descending);
@@ -96,7 +96,7 @@ board.views.task = (() => {
       board.table.heads(all, {key: column.key, descending: view.descending}, resort),
       bodies.filter(([, group]) => group.length).map(([name, group]) => h("tbody", {},
         name && h("tr", {class: "machine"}, h("th", {colspan: all.length, scope: "rowgroup", class: "text"}, h("span", {}, name))),
-        group.map((row) => board.table.line(all, row, {class: row.tier ? null : "unranked"}))))));
+        group.map((row) => board.table.line(all, row, {class: row.file ? null : "unranked"}))))));
     frame.scrollLeft = at;
     said.textContent = `${shown.length} of ${n.many(contest.rows.length, "run")}` +
       (apart ? ". Times of different machines cannot be compared, so each machine is sorted by itself." : "");
@@ -104,12 +104,12 @@ board.views.task = (() => {
 
   function below(contest) {
     const parts = [];
-    if (contest.rows.some((row) => row.tier)) {
+    if (contest.rows.some((row) => row.file)) {
       parts.push(note("± is the standard deviation over folds. Runs of one tier cannot be told apart from its best: by the corrected resampled t-test over folds " +
         "after Holm's correction for all pairs, and by the bootstrap over crystals." + (contest.reason ? ` Here nothing is separated: ${contest.reason}.` : "")));
     }
     if (contest.rows.some((row) => row.stale)) parts.push(note("Older source: the model's source has changed since this run."));
-    if (contest.published && contest.published.length) parts.push(published(contest));
+    if (board.data.published[contest.task]) parts.push(h("h2", {}, "Published figures"), ...published(contest));
     if (contest.failures.length) {
       parts.push(h("h2", {}, "Folds without a score"), board.table.plain(`Failed folds on ${contest.task}`, [
         {label: "model", text: true, head: true, cell: (failure) => failure.label},
@@ -119,6 +119,21 @@ board.views.task = (() => {
       ], contest.failures));
     }
     return parts;
+  }
+
+  function published(contest) {
+    const figures = board.data.published[contest.task];
+    const unit = board.unit(contest);
+    const here = (figure) => contest.rows.find((row) => row.label === figure.model && row.mae);
+    return [board.table.plain(`Published figures of ${contest.task}`, [
+      {label: "model", text: true, head: true, cell: (figure) => figure.model},
+      {label: unit ? `published MAE [${unit}]` : "published MAE", cell: (figure) => figure.std === null ? String(figure.mae) : `${figure.mae} ± ${figure.std}`},
+      {label: "here", cell: (figure) => here(figure) ? n.spread(here(figure).mae) : n.missing},
+      {label: "published training", cell: (figure) => n.seconds(figure.training_s)},
+      {label: "epochs", cell: (figure) => figure.epochs === null ? n.missing : n.grouped(figure.epochs)},
+      {label: "source", text: true, cell: (figure) => figure.source},
+      {label: "what differs", text: true, cell: (figure) => h("span", {class: "reason"}, figure.differs)},
+    ], figures), note("Of other machines, divisions or releases, as the last column says: they show what is possible, not who is better.")];
   }
 
   function shortened(text) {
