@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from benchmark.board import Board, League
@@ -79,10 +79,24 @@ def _first_tiers(several: Sequence[Contest]) -> str:
     often = listed(sorted(escape(label) for label, n in members.items() if n == most))
     where = "the one comparison" if len(several) == 1 else f"{most} of {len(several)} comparisons"
     there = f"{often} {'are' if ' and ' in often else 'is'} in the first tier of {where}"
+    if most == len(several):
+        there += _fastest([row for contest in several for row in first_tier(contest) if members[row.label] == most])
     if not shared:
-        return f"One model is best everywhere that several were compared, beyond what folds and crystals vary: {there}."
+        each = "The comparison has" if len(several) == 1 else f"Each of {len(several)} comparisons has"
+        return f"{each} a single best model, by more than folds and crystals vary. {there}."
     choose = "there choose by cost; the table names the fastest to train"
     return f"In {len(shared)} of {count(len(several), 'comparison')} the first place is shared: {choose}. {there}."
+
+
+def _fastest(rows: Sequence[Row]) -> str:
+    """Which of several models that stand in the same contests trains fastest; empty for one, or where machines differ."""
+    training: dict[str, float] = defaultdict(float)
+    for row in rows:
+        training[row.label] += row.costs.training_s if row.costs else 0
+    if len(training) == 1 or len(machines(rows)) > 1:
+        return ""
+    label = min(training, key=lambda label: training[label])
+    return f"; of these {escape(label)} trains fastest ({seconds(training[label])} for a fold of each)"
 
 
 def _overall(league: League) -> str:
@@ -93,7 +107,8 @@ def _overall(league: League) -> str:
     if league.ranks.reason:
         return f"{over}, {score}, but the tasks separate no two models: {escape(league.ranks.reason)}."
     behind = [pair.worse for pair in league.ranks.pairs if pair.better == best and pair.separable]
-    return f"{over}, {score}; by ranks it is better than {count(len(behind), 'model')} of {len(league.models) - 1} others."
+    others = f"{len(behind)} of the {len(league.models) - 1} others"
+    return f"{over}, {score}; its ranks are separably better than those of {others}."
 
 
 # -- tables -----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 
+from benchmark.board import read_board
 from benchmark.render.markdown import write_pages
 from benchmark.scores import scored_runs
 from benchmark.store import Store
@@ -14,8 +15,13 @@ BOARD = ROOT / "leaderboards"
 
 
 @pytest.fixture(scope="module")
-def runs():
-    return scored_runs(Store(BOARD))
+def board():
+    return read_board(Store(BOARD))
+
+
+@pytest.fixture(scope="module")
+def runs(board):
+    return [row.run for contest in board.contests for row in contest.rows]
 
 
 def test_every_published_record_is_valid_and_agrees_with_its_predictions(runs):
@@ -23,7 +29,7 @@ def test_every_published_record_is_valid_and_agrees_with_its_predictions(runs):
 
 
 def test_every_published_record_has_all_its_costs(runs):
-    for record in (record for scored in runs for record in scored.run.complete):
+    for record in (record for run in runs for record in run.complete):
         assert record.times.training.wall_s > 0
         assert record.memory.host_bytes > 0
         assert record.checkpoint_bytes > 0
@@ -32,16 +38,16 @@ def test_every_published_record_has_all_its_costs(runs):
         assert not record.git_commit.endswith("+changes")
 
 
-def test_the_published_pages_are_those_of_the_records(runs, tmp_path):
-    pages = write_pages(runs, tmp_path)
+def test_the_published_pages_are_those_of_the_records(board, tmp_path):
+    pages = write_pages(board, tmp_path)
     for page in pages:
         committed = BOARD / page.relative_to(tmp_path)
         assert committed.read_text() == page.read_text(), f"{committed} is old; run `python -m benchmark leaderboard`"
-    assert len(list((BOARD / "tasks").rglob("*.md"))) == len(pages) - 1
+    assert len([page for folder in ("tasks", "models") for page in (BOARD / folder).rglob("*.md")]) == len(pages) - 1
 
 
 def test_a_flipped_prediction_is_noticed(runs, tmp_path):
-    record = runs[0].run.first
+    record = runs[0].first
     copy = Store(tmp_path)
     shutil.copytree(Store(BOARD).path(record.key).parent, copy.path(record.key).parent)
     path = copy.path(record.key).with_suffix(".parquet")
