@@ -32,6 +32,10 @@ class Groups:
     names: tuple[str, ...]
     members: csr_matrix
     """(G, n) 1 where the crystal is in the group."""
+    texts: tuple[str, ...] = ()
+    """Which groups crystals are in, in words, each combination once; "" for none."""
+    text_of: np.ndarray | None = None
+    """(n,) number of the text of each crystal."""
 
     @property
     def counts(self) -> np.ndarray:
@@ -107,10 +111,12 @@ def _counted(place: np.ndarray, bins: int) -> np.ndarray:
 
 
 def bands(targets: np.ndarray) -> tuple[np.ndarray, Groups]:
-    """Bands of the target with about equally many crystals: their edges (B + 1,) and who is in them; fewer where values repeat."""
+    """Bands of the target with about equally many crystals: edges (B + 1,) and who is in them; fewer where values repeat."""
     edges = np.unique(np.quantile(targets, np.linspace(0, 1, BANDS + 1)))
     place = np.searchsorted(edges[1:-1], targets, side="right")
-    members = csr_matrix((np.ones(len(targets)), (place, np.arange(len(targets)))), shape=(max(1, len(edges) - 1), len(targets)))
+    members = csr_matrix(
+        (np.ones(len(targets)), (place, np.arange(len(targets)))), shape=(max(1, len(edges) - 1), len(targets))
+    )
     return edges, Groups(tuple(map(str, range(members.shape[0]))), members)
 
 
@@ -132,14 +138,18 @@ def by_element(ids: np.ndarray, compositions: pd.DataFrame | None) -> Groups | N
     number = {symbol: index for index, symbol in enumerate(symbols)}
     lengths = np.array([len(set(held)) for held in split])
     flat = np.array([number[symbol] for held in split for symbol in sorted(set(held))], dtype=np.int64)
-    table = csr_matrix(
-        (np.ones(len(flat)), flat, np.concatenate([[0], np.cumsum(lengths)])), shape=(len(split), len(symbols))
-    )
+    table = csr_matrix((np.ones(len(flat)), flat, np.concatenate([[0], np.cumsum(lengths)])), shape=(len(split), len(symbols)))
     known = np.flatnonzero(rows >= 0)
     placed = csr_matrix((np.ones(len(known)), (known, codes[rows[known]])), shape=(len(ids), len(split)))
     members = (placed @ table).T.tocsr()
     present = np.flatnonzero(np.asarray(members.sum(axis=1)).ravel())
-    return Groups(tuple(symbols[i] for i in present), members[present])
+    used, text_of = np.unique(np.where(rows >= 0, codes[rows], -1), return_inverse=True)
+    return Groups(
+        names=tuple(symbols[i] for i in present),
+        members=members[present],
+        texts=tuple("" if code < 0 else str(texts[code]) for code in used),
+        text_of=text_of,
+    )
 
 
 def contest_details(predictions: Predictions, tiers: Tiers, elements: Groups | None) -> dict[str, Any]:
@@ -151,6 +161,7 @@ def contest_details(predictions: Predictions, tiers: Tiers, elements: Groups | N
         "folds": packed(predictions.folds, "<u2"),
         "bands": {"edges": numbers(edges), "counts": in_bands.counts.tolist()},
         "elements": elements and {"symbols": elements.names, "counts": elements.counts.tolist()},
+        "held": elements and {"texts": elements.texts, "by": packed(elements.text_of, "<u4")},
         "pairs": _pairs(predictions, tiers),
     }
 
@@ -165,16 +176,19 @@ def model_details(predictions: Predictions, elements: Groups | None) -> Iterator
     of_elements = elements.means(absolute) if elements else None
     dense = densities(predictions.targets, predictions.values) if len(errors) > FEW else None
     for m, label in enumerate(predictions.labels):
-        yield label, {
-            "label": label,
-            "errors": packed(packed_errors[:, m], "<i2"),
-            "scale": rounded(scale[m], 9),
-            "step": rounded(step[m], 9),
-            "histogram": {"half": rounded(half[m]), "counts": bars[m].tolist()},
-            "density": dense and {"range": numbers(dense[0][m]), "counts": packed(dense[1][m], "<u4")},
-            "bands": numbers(of_bands[:, m]),
-            "elements": None if of_elements is None else numbers(of_elements[:, m]),
-        }
+        yield (
+            label,
+            {
+                "label": label,
+                "errors": packed(packed_errors[:, m], "<i2"),
+                "scale": rounded(scale[m], 9),
+                "step": rounded(step[m], 9),
+                "histogram": {"half": rounded(half[m]), "counts": bars[m].tolist()},
+                "density": dense and {"range": numbers(dense[0][m]), "counts": packed(dense[1][m], "<u4")},
+                "bands": numbers(of_bands[:, m]),
+                "elements": None if of_elements is None else numbers(of_elements[:, m]),
+            },
+        )
 
 
 def _pairs(predictions: Predictions, tiers: Tiers) -> dict[str, list[Any]]:

@@ -159,8 +159,8 @@ def fronts(rows: Sequence[dict[str, Any]], cost: str) -> list[list[int]]:
     able = [n for n, row in enumerate(rows) if row["mae"] and row[cost] is not None and not row["baseline"]]
     machines = range(1 + max((row["machine"] for row in rows), default=-1)) if cost in MEASURED else [None]
     found = []
-    for machine in machines:
-        chosen = np.array([n for n in able if machine is None or rows[n]["machine"] == machine], dtype=int)
+    for number in machines:
+        chosen = np.array([n for n in able if number is None or rows[n]["machine"] == number], dtype=int)
         front = pareto_front(
             np.array([rows[n][cost] for n in chosen], dtype=float), np.array([rows[n]["mae"][0] for n in chosen], dtype=float)
         )

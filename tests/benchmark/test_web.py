@@ -92,6 +92,7 @@ def test_errors_of_elements_are_means_over_the_crystals_that_hold_them():
     groups = by_element(np.array(["a", "b", "c", "a", "unknown"]), compositions)
     assert groups.names == ("Au", "Cu", "O")
     assert groups.counts.tolist() == [1, 4, 1]
+    assert [groups.texts[number] for number in groups.text_of] == ["Cu", "Cu O", "Cu Au", "Cu", ""]
     # Cu: 1, 2, 3 and the second test of a, 6; the crystal of unknown composition counts for none.
     means = groups.means(np.array([[1.0], [2.0], [3.0], [6.0], [100.0]]))
     np.testing.assert_allclose(means.ravel(), [3, 3, 2])
@@ -129,7 +130,9 @@ def test_wins_are_counted_on_every_crystal():
 
 def test_many_crystals_come_with_their_density_few_without():
     def details(n: int) -> dict:
-        predictions = Predictions(("m",), np.arange(n).astype(str), np.zeros(n, int), np.arange(n, dtype=float), np.ones((n, 1)))
+        predictions = Predictions(
+            ("m",), np.arange(n).astype(str), np.zeros(n, int), np.arange(n, dtype=float), np.ones((n, 1))
+        )
         return dict(model_details(predictions, None))["m"]
 
     assert details(10)["density"] is None

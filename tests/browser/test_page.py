@@ -28,7 +28,9 @@ def names(page) -> list[str]:
 def settled(page, view: str) -> None:
     if view in PLOTTED:
         page.wait_for_selector(".plot .main-svg")
-        page.wait_for_function("document.querySelectorAll('.plot').length === document.querySelectorAll('.plot .hoverlayer').length")
+        page.wait_for_function(
+            "document.querySelectorAll('.plot').length === document.querySelectorAll('.plot .hoverlayer').length"
+        )
 
 
 def test_the_page_opens_at_the_models_over_tasks(open_page, record_property):
@@ -133,7 +135,9 @@ def test_the_page_decodes_the_errors_that_were_written(open_page):
             return own.error.reduce((sum, error) => sum + Math.abs(error), 0) / own.error.length;
         }"""
     )
-    assert mae == pytest.approx(page.evaluate("board.data.contests[0].rows.find((row) => row.label === 'schnet').mae[0]"), rel=1e-3)
+    assert mae == pytest.approx(
+        page.evaluate("board.data.contests[0].rows.find((row) => row.label === 'schnet').mae[0]"), rel=1e-3
+    )
 
 
 def test_elements_are_read_with_the_arrow_keys(open_page):

@@ -12,6 +12,7 @@ board.views.compare = (() => {
     if (!contest) return board.empty(place, title);
     const rows = contest.rows.filter((row) => row.file);
     place.append(h("h1", {}, "Two models, crystal by crystal"), board.chooser(contest));
+    const controls = place.lastChild;
     if (rows.length < 2) {
       place.append(note("Comparing needs two runs of this task with a score for every fold."));
       return;
@@ -20,9 +21,9 @@ board.views.compare = (() => {
     const b = rows.find((row) => row.label === state.other && row !== a) || rows.find((row) => row !== a);
     const options = rows.map((row) => [row.label, row.label]);
     const pick = (name, other, old) => (value) => board.go(value === other.label ? {model: b.label, other: a.label} : {model: a.label, other: b.label, [name]: value});
-    place.append(h("div", {class: "controls"},
+    controls.append(
       select("model A", options, a.label, pick("model", b)), select("model B", options, b.label, pick("other", a)),
-      h("div", {class: "control"}, h("button", {type: "button", onclick: () => board.go({model: b.label, other: a.label})}, "Swap A and B"))));
+      h("div", {class: "control"}, h("button", {type: "button", onclick: () => board.go({model: b.label, other: a.label})}, "Swap A and B")));
     const content = h("div", {"aria-busy": "true"}, note("Loading …"));
     place.append(content);
     const wanted = [board.details.ofContest(contest), board.details.ofModel(contest, a), board.details.ofModel(contest, b)];
@@ -38,8 +39,9 @@ board.views.compare = (() => {
     content.replaceChildren(verdict(contest, shared, a, b),
       h("section", {}, h("h2", {}, "Errors of both on every crystal"), figure),
       h("section", {}, h("h2", {}, "Where they differ most"),
-        list(`${a.label} is better`, contest, shared, a, b, order.filter((index) => worse[index] < 0).slice(0, LISTED)),
-        list(`${b.label} is better`, contest, shared, a, b, order.reverse().filter((index) => worse[index] > 0).slice(0, LISTED))),
+        h("div", {class: "beside"},
+          list(`${a.label} is better`, contest, shared, a, b, order.filter((index) => worse[index] < 0).slice(0, LISTED)),
+          list(`${b.label} is better`, contest, shared, a, b, order.reverse().filter((index) => worse[index] > 0).slice(0, LISTED)))),
       h("section", {}, h("h2", {}, "Difference by element"), elements(contest, shared, a, b)));
     return scatter(figure, contest, shared, a, b);
   }
@@ -79,13 +81,13 @@ board.views.compare = (() => {
     const traces = size > SHOWN ? [density(x, y, low, high)] : [];
     traces.push({type: "scatter", mode: "markers", x: shown.map((index) => x[index]), y: shown.map((index) => y[index]),
       marker: size > SHOWN ? {color: color("paper"), size: 5, line: {color: color("ink"), width: 1}} : {color: color("accent"), size: 5, opacity: 0.5},
-      hovertext: shown.map((index) => [shared.ids[index], `target ${n.significant(shared.target[index], 4)}`,
+      hovertext: shown.map((index) => [board.views.model.named(shared, index), `target ${n.significant(shared.target[index], 4)}`,
         ...[a, b].map((model) => `${model.label} ${n.significant(shared.target[index] + model.error[index], 4)}`)].map(text).join("<br>")), hoverinfo: "text"});
     const ticks = Array.from({length: DECADES + 2}, (_, index) => Math.floor(low) + index).filter((value) => value >= low && value <= high);
     const both = {range: [low, high], tickvals: ticks, ticktext: ticks.map((value) => n.significant(10 ** value, 1))};
     const labelled = (model) => text(board.views.model.labelled(`|error| of ${model.label}`, contest));
     return board.plots.draw(figure, traces, {
-      height: 480, xaxis: axis(labelled(a), both), yaxis: axis(labelled(b), both),
+      height: 520, width: Math.min(560, figure.clientWidth), xaxis: axis(labelled(a), both), yaxis: axis(labelled(b), both),
       shapes: [{type: "line", x0: low, x1: high, y0: low, y1: high, line: {color: color("muted"), width: 1, dash: "dot"}}],
     }, `|Error| of ${b.label} against |error| of ${a.label}, both logarithmic; above the dotted line ${a.label} is nearer. ` +
       (size > SHOWN ? `Colour: how many of ${n.grouped(size)} crystals; circles: the 300 that differ most.` : `${n.many(size, "crystal")}.`));
@@ -101,15 +103,15 @@ board.views.compare = (() => {
   }
 
   function list(caption, contest, shared, a, b, rows) {
-    if (!rows.length) return note(`${caption}: on no crystal.`);
+    if (!rows.length) return h("div", {}, h("h3", {}, caption), note("On no crystal."));
     const value = (model, index) => n.significant(shared.target[index] + model.error[index], 4);
-    return board.table.plain(`${caption}: the largest differences`, [
-      {label: "crystal", text: true, head: true, cell: (index) => shared.ids[index]},
+    return h("div", {}, h("h3", {}, caption), board.table.plain(`${caption}: the largest differences`, [
+      ...board.views.model.naming(shared),
       {label: board.views.model.labelled("target", contest), cell: (index) => n.significant(shared.target[index], 4)},
       {label: a.label, cell: (index) => value(a, index)},
       {label: b.label, cell: (index) => value(b, index)},
       {label: "|error A| − |error B|", cell: (index) => n.signed(Math.abs(a.error[index]) - Math.abs(b.error[index]))},
-    ], rows);
+    ], rows));
   }
 
   function elements(contest, shared, a, b) {

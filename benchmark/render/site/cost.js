@@ -14,7 +14,7 @@ board.views.cost = (() => {
     const cost = costs[state.cost] ? state.cost : "training";
     const apart = measured.includes(cost);
     const machine = apart ? chosenMachine(contest, state, cost) : 0;
-    place.append(h("h1", {}, "Accuracy against cost"), board.chooser(contest), h("div", {class: "controls"},
+    place.append(h("h1", {}, "Accuracy against cost"), board.chooser(contest,
       select("cost", Object.entries(costs), cost, (value) => board.go({cost: value})),
       apart && contest.machines.length > 1 && select("machine", contest.machines.map((name, index) => [String(index), name]), String(machine),
         (value) => board.go({machine: value}))));
@@ -54,7 +54,9 @@ board.views.cost = (() => {
       points(others, {color: color("paper"), size: 8, line: {color: color("muted"), width: 1.5}}),
       points(front, {color: color("accent"), size: 9}),
     ];
-    const level = contest.baseline;
+    // A line far above all points would press them together.
+    const highest = Math.max(...rows.map((row) => row.mae[0] + (row.mae[1] || 0)));
+    const level = contest.baseline !== null && contest.baseline < 1.6 * highest ? contest.baseline : null;
     return board.plots.draw(figure, traces, {
       height: 460, margin: {l: 64, r: 24, t: 16, b: 52},
       xaxis: axis(board.data.costs[cost], {type: "log", dtick: rows.length > 1 ? undefined : 1}), yaxis: axis(unit ? `MAE [${unit}]` : "MAE", {rangemode: "normal"}),

@@ -29,6 +29,7 @@ board.details = (() => {
     const payload = await load(contest, "contest");
     payload.target ||= unpacked(payload.targets, Float32Array);
     payload.fold ||= unpacked(payload.folds, Uint16Array);
+    if (payload.held) payload.heldBy ||= unpacked(payload.held.by, Uint32Array);
     return payload;
   }
 

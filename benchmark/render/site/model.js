@@ -11,18 +11,25 @@ board.views.model = (() => {
     const contest = board.contest(state);
     if (!contest) return board.empty(place, title);
     const rows = contest.rows.filter((row) => row.file);
-    place.append(h("h1", {}, "Errors of a model"), board.chooser(contest));
+    place.append(h("h1", {}, "Errors of a model"), board.chooser(contest, rows.length && modelSelect(rows, state)));
     if (!rows.length) {
       place.append(note("No run of this task has a score for every fold, so there are no errors to show."));
       return;
     }
-    const row = rows.find((other) => other.label === state.model) || rows[0];
-    place.append(h("div", {class: "controls"}, select("model", rows.map((other) => [other.label, other.label]), row.label, (value) => board.go({model: value}))));
+    const row = chosen(rows, state);
     place.append(h("p", {class: "facts"}, row.tier ? tier(row.tier) : row.unranked, ` · MAE ${n.spread(row.mae)} ${board.unit(contest)}, RMSE ${n.spread(row.rmse)}, R² ${n.fixed(row.r2, 3)}`));
     const content = h("div", {"aria-busy": "true"}, note("Loading …"));
     place.append(content);
     board.guard(content, Promise.all([board.details.ofContest(contest), board.details.ofModel(contest, row)])
       .then(([shared, own]) => content.isConnected && show(content, contest, row, shared, own)));
+  }
+
+  function chosen(rows, state) {
+    return rows.find((row) => row.label === state.model) || rows[0];
+  }
+
+  function modelSelect(rows, state) {
+    return select("model", rows.map((row) => [row.label, row.label]), chosen(rows, state).label, (value) => board.go({model: value}));
   }
 
   async function show(content, contest, row, shared, own) {
@@ -46,7 +53,18 @@ board.views.model = (() => {
 
   // Plain text of a crystal; what goes into a hover goes through plots.text.
   function crystal(shared, own, index) {
-    return [shared.ids[index], `target ${n.significant(shared.target[index], 4)}`, `prediction ${n.significant(shared.target[index] + own.error[index], 4)}`];
+    return [named(shared, index), `target ${n.significant(shared.target[index], 4)}`, `prediction ${n.significant(shared.target[index] + own.error[index], 4)}`];
+  }
+
+  // The id, and what the crystal is made of where that is known.
+  function named(shared, index) {
+    return shared.held ? `${shared.ids[index]} (${shared.held.texts[shared.heldBy[index]]})` : shared.ids[index];
+  }
+
+  // The columns that name a crystal in a table.
+  function naming(shared) {
+    const id = {label: "crystal", text: true, head: true, cell: (index) => shared.ids[index]};
+    return shared.held ? [id, {label: "elements", text: true, cell: (index) => shared.held.texts[shared.heldBy[index]]}] : [id];
   }
 
   function drawParity(place, contest, row, shared, own) {
@@ -70,7 +88,7 @@ board.views.model = (() => {
     const inside = own.density ? own.density.grid.flat().reduce((sum, count) => sum + count, 0) : size;
     const beyond = inside < size ? `; ${n.grouped(size - inside)} lie outside the picture` : "";
     return board.plots.draw(place, traces, {
-      height: 460, xaxis: axis(labelled("target", contest), {range: [low, high]}), yaxis: axis(labelled("prediction", contest), {range: [low, high]}),
+      height: 520, width: Math.min(560, place.clientWidth), xaxis: axis(labelled("target", contest), {range: [low, high]}), yaxis: axis(labelled("prediction", contest), {range: [low, high]}),
       shapes: [{type: "line", x0: low, x1: high, y0: low, y1: high, line: {color: color("muted"), width: 1, dash: "dot"}}],
     }, `${words}; on the dotted line they are equal${own.density ? ". The darker, the more crystals (logarithmic)".replace("darker", board.dark() ? "brighter" : "darker") : ""}${beyond}.`);
   }
@@ -104,30 +122,30 @@ board.views.model = (() => {
     return board.plots.draw(place, [{type: "bar", x: names, y: own.bands, marker: {color: color("accent")}, customdata: counts,
       hovertemplate: "%{x}<br>MAE %{y:.4g}<br>%{customdata} crystals<extra></extra>"}], {
       height: 320, xaxis: axis(labelled("target", contest), {type: "category", tickangle: -40}), yaxis: axis(labelled("MAE", contest), {rangemode: "tozero"}),
-    }, `MAE of ${row.label} in bands of the target with about equally many crystals.`).then(() => place.append(
+    }, `MAE of ${row.label} in bands of the target with about equally many crystals.`).then(() => place.append(h("details", {}, h("summary", {}, "The same as a table"),
       board.table.plain("MAE by band of the target", [
         {label: labelled("target", contest), text: true, head: true, cell: (band) => names[bands.indexOf(band)]},
         {label: "crystals", cell: (band) => n.grouped(band.count)},
         {label: labelled("MAE", contest), cell: (band) => n.significant(band.mae, 4)},
-      ], bands)));
+      ], bands))));
   }
 
   function elements(contest, row, shared, own) {
     if (!shared.elements) return note("There is no picture, as the compositions of these crystals are not beside the records.");
-    const most = Math.max(...own.elements);
+    const [least, most] = [Math.min(...own.elements), Math.max(...own.elements)];
     const unit = board.unit(contest);
     const values = new Map(shared.elements.symbols.map((symbol, index) => [symbol, {
-      text: n.significant(own.elements[index], 2), share: most ? own.elements[index] / most : 0,
+      text: n.significant(own.elements[index], 2), share: most > least ? (own.elements[index] - least) / (most - least) : 0,
       words: `${symbol}: MAE ${n.significant(own.elements[index], 4)} ${unit} over ${n.many(shared.elements.counts[index], "crystal")} that hold it`,
     }]));
     return [...board.elements.table(`MAE of ${row.label} by element`, values),
-      note(`Mean |error| over the crystals that hold the element${unit ? `, in ${unit}` : ""}; the stronger the colour, the larger. A crystal counts for each of its elements.`)];
+      note(`Mean |error| over the crystals that hold the element${unit ? `, in ${unit}` : ""}; coloured from ${n.significant(least)} to ${n.significant(most)}. A crystal counts for each of its elements.`)];
   }
 
   function worst(contest, shared, own) {
     const order = [...own.error.keys()].sort((a, b) => Math.abs(own.error[b]) - Math.abs(own.error[a]) || a - b).slice(0, WORST);
     return board.table.plain(`The ${order.length} crystals with the largest errors`, [
-      {label: "crystal", text: true, head: true, cell: (index) => shared.ids[index]},
+      ...naming(shared),
       {label: "fold", cell: (index) => String(shared.fold[index])},
       {label: labelled("target", contest), cell: (index) => n.significant(shared.target[index], 4)},
       {label: labelled("prediction", contest), cell: (index) => n.significant(shared.target[index] + own.error[index], 4)},
@@ -135,5 +153,5 @@ board.views.model = (() => {
     ], order);
   }
 
-  return {title, draw, labelled, crystal};
+  return {title, draw, labelled, named, naming};
 })();

@@ -20,6 +20,7 @@
 
   // Another view, or other settings of this one: a new entry of the history.
   board.go = (changes) => {
+    board.focused = nameOf(document.activeElement);
     location.hash = board.address(changes.view || board.state.view, {...board.state, ...changes});
   };
 
@@ -37,14 +38,15 @@
   board.guard = (place, promise) => promise.catch((error) => place.replaceChildren(h("p", {class: "note failed", role: "alert"}, error.message)));
 
   // Task, and where it stands in several contests, which.
-  board.chooser = (contest) => {
+  board.chooser = (contest, ...more) => {
     const tasks = [...new Set(board.data.contests.map((other) => other.task))];
     const same = board.data.contests.filter((other) => other.task === contest.task);
     const first = (task) => board.data.contests.find((other) => other.task === task && other.league === contest.league) || board.data.contests.find((other) => other.task === task);
     const clear = {sort: "", order: "", filter: "", machine: ""};
     return h("div", {class: "controls"},
       select("task", tasks.map((task) => [task, task]), contest.task, (task) => board.go({contest: first(task).id, ...clear})),
-      select("profile and protocol", same.map((other) => [other.id, same.length > 1 ? other.title : other.league]), contest.id, (id) => board.go({contest: id, ...clear})));
+      select("profile and protocol", same.map((other) => [other.id, same.length > 1 ? other.title : other.league]), contest.id, (id) => board.go({contest: id, ...clear})),
+      more);
   };
 
   function read() {
@@ -76,19 +78,19 @@
     refocus(before);
   }
 
-  // A control that was used is drawn anew: the focus stays where it was.
-  function refocus(before) {
-    const label = board.focused;
-    board.focused = null;
-    if (!label || before !== board.state.view) return;
-    const control = [...document.querySelectorAll("main label")].find((other) => other.textContent === label);
-    if (control) document.getElementById(control.htmlFor).focus({preventScroll: true});
+  function nameOf(control) {
+    return control.labels && control.labels.length ? control.labels[0].textContent : control.textContent;
   }
 
-  document.addEventListener("change", (event) => {
-    const label = event.target.labels && event.target.labels[0];
-    board.focused = label ? label.textContent : null;
-  }, true);
+  // A control that was used is drawn anew: the focus stays where it was.
+  function refocus(before) {
+    const name = board.focused;
+    board.focused = null;
+    if (!name || before !== board.state.view) return;
+    const control = [...document.querySelectorAll(".control select, .control button")].find((other) => nameOf(other) === name);
+    if (control) control.focus({preventScroll: true});
+  }
+
   document.getElementById("skip").addEventListener("click", (event) => {
     event.preventDefault();
     document.getElementById("content").focus();
