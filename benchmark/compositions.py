@@ -103,7 +103,8 @@ def formulas(crystals: Crystals) -> np.ndarray:
     from pymatgen.core import Element
 
     elements = [Element.from_Z(z) for z in range(1, 119)]
-    by_rank = np.argsort([-1, *(element.iupac_ordering for element in elements)], kind="stable")
+    # IUPAC's table ends before the heaviest elements, which come last.
+    by_rank = np.argsort([-1, *(e.data.get("IUPAC ordering", 1000) for e in elements)], kind="stable")
     rank = np.argsort(by_rank)
     symbols = np.array(["", *(element.symbol for element in elements)], dtype=object)
     rows = np.repeat(np.arange(len(crystals)), crystals.n_atoms)

@@ -120,7 +120,9 @@ def strays(root: Path) -> list[str]:
     found = []
     for kind, pattern in KINDS.items():
         for path in _walk(root / kind):
-            if not path.is_symlink() and not pattern.fullmatch(path.name):
+            if path.is_symlink():
+                continue
+            if not pattern.fullmatch(path.name):
                 found.append(f"{path}: such a file does not belong in {kind}/")
             elif kind == "records" and path.suffix != ".json" and not path.with_suffix(".json").exists():
                 found.append(f"{path}: there is no record beside it")

@@ -176,7 +176,7 @@ def _ids(column: pa.ChunkedArray) -> tuple[np.ndarray, str]:
     if not np.array_equal(codes, np.arange(len(values))):
         times = np.bincount(codes, minlength=len(values))
         if times.max() > 1:
-            raise InputError(f"id '{values[int(times.argmax())].as_py()}' appears {times.max()} times")
+            raise InputError(f"id '{values[int(times.argmax())].as_py()[:40]}' appears {times.max()} times")
         values = values.take(pa.array(codes))
     offsets, text = pa.concat_arrays([values.cast(pa.string())]).buffers()[1:]
     return _interned(bytes(offsets), bytes(text), len(values))
