@@ -14,12 +14,14 @@ from string import Template
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
 import plotly
 from plotly.offline import get_plotlyjs
 
 from benchmark import compositions
 from benchmark.board import Board, read_board
 from benchmark.contests import Contest, Predictions
+from benchmark.records import JobKey
 from benchmark.render.web_details import by_element, contest_details, model_details
 from benchmark.render.web_index import board_data, contest_name, file_name
 from benchmark.scores import OnInvalid, refuse
@@ -58,17 +60,26 @@ def write_site(
     with _replaced(root / "details") as details:
 
         def each(contest: Contest, predictions: Predictions | None) -> None:
-            key = contest.first.key
-            if key.dataset in sources:
-                compositions.add(store.root, {key.dataset_hash: sources[key.dataset]})
             if predictions is not None:
-                write_details(details, contest, predictions, store.root)
+                known = _compositions(store.root, contest.first.key, sources, on_invalid)
+                write_details(details, contest, predictions, known)
 
         board = read_board(store, each, on_invalid)
         # The index first: it is what says that the folders beside it are ours, also after an interruption.
         write_atomically(root / "index.html", index_html(board).encode())
         write_assets(root / "assets")
     return board
+
+
+def _compositions(root: Path, key: JobKey, sources: Mapping[str, str], on_invalid: OnInvalid) -> pd.DataFrame | None:
+    """Those of the dataset of a record, kept first where its source is known."""
+    if key.dataset in sources:
+        compositions.add(root, {key.dataset_hash: sources[key.dataset]})
+    try:
+        return compositions.read(root, key.dataset_hash)
+    except InputError as error:
+        on_invalid(error)
+        return None
 
 
 def require_own_site(root: Path) -> None:
@@ -96,19 +107,19 @@ def _replaced(folder: Path) -> Iterator[Path]:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def write_details(details: Path, contest: Contest, predictions: Predictions, records: Path) -> None:
+def write_details(details: Path, contest: Contest, predictions: Predictions, known: pd.DataFrame | None) -> None:
     """The scripts that the page loads for a contest and its models, below `details/<contest>/`.
 
     Args:
         details: where the folder of the contest goes.
         contest: with tiers.
         predictions: of its ranked rows.
-        records: root of the store, where compositions lie.
+        known: compositions of the dataset, as `by_element` takes them.
     """
     name = contest_name(contest)
     folder = details / name
     folder.mkdir()
-    elements = by_element(predictions.ids, compositions.read(records, contest.first.key.dataset_hash))
+    elements = by_element(predictions.ids, known)
     assert contest.tiers is not None
     _write_payload(folder, name, "contest", contest_details(predictions, contest.tiers, elements))
     for label, payload in model_details(predictions, elements):

@@ -67,13 +67,13 @@ def quantised(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Signed errors (n, M) as 16-bit integers q with scale (M,) and step (M,): error = scale · sinh(q · step).
 
     A linear scale would lose every small error of a model with one huge one. This is linear below the median error and
-    logarithmic above, so each error keeps three digits or more.
+    logarithmic above, so each error keeps three digits or more, or is below a millionth of the largest.
     """
     absolute = np.abs(errors)
-    median = np.median(absolute, axis=0)
-    scale = np.where(median > 0, median, np.where(absolute.max(axis=0) > 0, absolute.max(axis=0), 1.0))
-    largest = np.arcsinh(absolute.max(axis=0) / scale)
-    step = np.where(largest > 0, largest, 1.0) / LARGEST
+    most = absolute.max(axis=0)
+    scale = np.maximum(np.median(absolute, axis=0), 1e-6 * most)
+    scale = np.where(scale > 0, scale, 1.0)
+    step = np.where(most > 0, np.arcsinh(most / scale), 1.0) / LARGEST
     return np.rint(np.arcsinh(errors / scale) / step).astype(np.int16), scale, step
 
 
@@ -81,9 +81,7 @@ def histograms(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Of signed errors (n, M): half the width of each histogram (M,), and counts (M, HISTOGRAM_BINS)."""
     half = np.quantile(np.abs(errors), SHOWN, axis=0)
     half = np.where(half > 0, half, 1.0)
-    place = np.floor((errors + half) / (2 * half) * HISTOGRAM_BINS).astype(np.int64)
-    place[errors == half] = HISTOGRAM_BINS - 1  # the last bar is closed on both sides, as NumPy's is
-    return half, _counted(place, HISTOGRAM_BINS)
+    return half, _counted(_places(errors, -half, half, HISTOGRAM_BINS), HISTOGRAM_BINS)
 
 
 def densities(targets: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -96,10 +94,15 @@ def densities(targets: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.n
     of_targets = np.quantile(targets, tails)
     low, high = np.minimum(low, of_targets[0]), np.maximum(high, of_targets[1])
     high = np.where(high > low, high, low + 1)
-    x = np.floor((targets[:, None] - low) / (high - low) * DENSITY_BINS).astype(np.int64)
-    y = np.floor((values - low) / (high - low) * DENSITY_BINS).astype(np.int64)
-    inside = (x >= 0) & (x < DENSITY_BINS) & (y >= 0) & (y < DENSITY_BINS)
-    return np.column_stack([low, high]), _counted(np.where(inside, y * DENSITY_BINS + x, -1), DENSITY_BINS**2)
+    x, y = (_places(columns, low, high, DENSITY_BINS) for columns in (targets[:, None], values))
+    outside = (x < 0) | (x == DENSITY_BINS) | (y < 0) | (y == DENSITY_BINS)
+    return np.column_stack([low, high]), _counted(np.where(outside, -1, y * DENSITY_BINS + x), DENSITY_BINS**2)
+
+
+def _places(values: np.ndarray, low: np.ndarray, high: np.ndarray, bins: int) -> np.ndarray:
+    """The bin of each of (n, M) values, -1 and `bins` outside; the last bin is closed on both sides, as NumPy's is."""
+    places = np.clip(np.floor((values - low) / (high - low) * bins), -1, bins).astype(np.int32)
+    return np.where(values == high, bins - 1, places)
 
 
 def _counted(place: np.ndarray, bins: int) -> np.ndarray:

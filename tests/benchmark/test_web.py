@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from benchmark import compositions
 from benchmark.contests import Predictions
 from benchmark.render.web import plotly_name, write_site
 from benchmark.render.web_details import (
@@ -287,3 +288,16 @@ def test_the_page_names_every_file_that_it_loads(store, tmp_path):
     assert data_of(site)["plotly"] == f"assets/{plotly_name()}"
     assert (site / "assets" / plotly_name()).stat().st_size < 6e6
     assert "http" not in re.sub(r"http-equiv", "", text.split('id="data"')[0])
+
+
+def test_compositions_that_are_none_are_said_and_left_out(store, tmp_path):
+    path = compositions.path_of(store.root, "0" * 64)
+    path.parent.mkdir()
+    path.write_bytes(b"nothing")
+    with pytest.raises(InputError, match="not a readable Parquet file"):
+        write_site(store, tmp_path / "site")
+    said = []
+    write_site(store, tmp_path / "site", said.append)
+    assert len(said) == 1
+    (contest,) = data_of(tmp_path / "site")["contests"]
+    assert payload_of(tmp_path / "site", contest, "contest")["elements"] is None
