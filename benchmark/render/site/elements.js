@@ -55,13 +55,16 @@ board.elements = (() => {
       cell.node.focus();
     };
     const move = (event, cell) => {
-      const step = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]}[event.key];
-      if (!step) return;
+      const at = cells.indexOf(cell);
+      const nearest = (row) => cells.filter((other) => other.row === row)
+        .reduce((best, other) => Math.abs(other.column - cell.column) < Math.abs(best.column - cell.column) ? other : best);
+      const below = cells.find((other) => other.row > cell.row);
+      const above = cells.filter((other) => other.row < cell.row).pop();
+      const found = {ArrowLeft: cells[at - 1], ArrowRight: cells[at + 1], Home: cells[0], End: cells[cells.length - 1],
+        ArrowUp: above && nearest(above.row), ArrowDown: below && nearest(below.row)};
+      if (!(event.key in found)) return;
       event.preventDefault();
-      for (let row = cell.row + step[0], column = cell.column + step[1]; row >= 0 && row < 9 && column >= 0 && column < 18; row += step[0], column += step[1]) {
-        const found = cells.find((other) => other.row === row && other.column === column);
-        if (found) return focus(found);
-      }
+      if (found[event.key]) focus(found[event.key]);
     };
     const body = rows.map((symbols, row) => h("tr", {}, symbols.map((symbol, column) => {
       const value = symbol && values.get(symbol);

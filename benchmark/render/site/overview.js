@@ -34,7 +34,7 @@ board.views.overview = (() => {
     if (known || ranks) parts.push(leagueTable(chosen, known ? overall : null, ranks));
     if (known) {
       parts.push(note(`Overall score: mean over ${n.many(overall.tasks.length, "task")} of MAE / MAE of the model that predicts the mean; ` +
-        `1 is no better than that, 0 is perfect. Brackets: 95 % interval over folds and crystals. Tasks: ${overall.tasks.join(", ")}.`));
+        `1 is no better than that, 0 is perfect. The interval is over folds and crystals; the grey mark is 1. Tasks: ${overall.tasks.join(", ")}.`));
     }
     for (const [task, why] of overall ? overall.left_out : []) parts.push(note(`Left out: ${task}, ${why}.`));
     if (ranks) parts.push(h("h3", {}, "Which ranks differ"), diagram(ranks), note(rankText(ranks)));
@@ -54,8 +54,8 @@ board.views.overview = (() => {
     const columns = [
       {label: "model", text: true, head: true, cell: (row) => row.model},
       overall && {label: "overall score", cell: (row) => n.fixed(row.score, 3)},
-      overall && {label: "95 % interval", cell: (row) => `[${row.interval.map((value) => n.fixed(value, 3)).join(", ")}]`},
-      overall && {label: "", cell: (row) => bar(row, overall)},
+      overall && {label: "95 % interval", cell: (row) => h("div", {class: "spread"},
+        `[${row.interval.map((value) => n.fixed(value, 3)).join(", ")}]`, bar(row, overall))},
       ranks && {label: "mean rank", cell: (row) => n.fixed(row.rank, 2)},
     ].filter(Boolean);
     return board.table.plain(`Models over tasks (${chosen.title})`, columns, rows);

@@ -103,7 +103,8 @@ board.views.task = (() => {
   }
 
   function below(contest) {
-    const parts = [];
+    const page = `tasks/${contest.task.split("/").map(encodeURIComponent).join("/")}.md`;
+    const parts = [h("p", {class: "note"}, "Settings, machines, versions and the command that runs it again: ", h("a", {href: page}, page), ".")];
     if (contest.rows.some((row) => row.file)) {
       parts.push(note("± is the standard deviation over folds. Runs of one tier cannot be told apart from its best: by the corrected resampled t-test over folds " +
         "after Holm's correction for all pairs, and by the bootstrap over crystals." + (contest.reason ? ` Here nothing is separated: ${contest.reason}.` : "")));
