@@ -85,6 +85,7 @@ board.views.model = (() => {
       traces.push({type: "scatter", mode: "markers", x: [...shared.target], y: [...predicted], marker: {color: color("accent"), size: 5, opacity: 0.5},
         hovertext: shared.ids.map((_, index) => crystal(shared, own, index).map(text).join("<br>")), hoverinfo: "text"});
     }
+    if (!own.density) [low, high] = [low - 0.03 * (high - low || 1), high + 0.03 * (high - low || 1)];
     const inside = own.density ? own.density.grid.flat().reduce((sum, count) => sum + count, 0) : size;
     const beyond = inside < size ? `; ${n.grouped(size - inside)} lie outside the picture` : "";
     return board.plots.draw(place, traces, {

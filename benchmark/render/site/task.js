@@ -11,7 +11,7 @@ board.views.task = (() => {
     const first = (pair) => pair && pair[0];
     const unit = board.unit(contest);
     return [
-      {key: "label", label: "model", text: true, head: true, cell: (row) => named(row), value: (row) => row.label},
+      {key: "label", label: "model", text: true, head: true, cell: (row) => named(row, outdated(contest)), value: (row) => row.label},
       {key: "tier", label: "tier", text: true, cell: ranked, value: (row) => row.tier},
       {key: "mae", label: unit ? `MAE [${unit}]` : "MAE", cell: (row) => n.spread(row.mae), value: (row) => first(row.mae)},
       {key: "rmse", label: unit ? `RMSE [${unit}]` : "RMSE", cell: (row) => n.spread(row.rmse), value: (row) => first(row.rmse)},
@@ -29,9 +29,14 @@ board.views.task = (() => {
     ];
   }
 
-  function named(row) {
+  function named(row, all) {
     const name = row.file ? h("a", {href: board.address("model", {contest: board.state.contest, model: row.label})}, row.label) : row.label;
-    return [name, row.stale && h("span", {class: "mark"}, "older source"), row.why && h("span", {class: "why"}, row.why)];
+    return [name, row.stale && !all && h("span", {class: "stale", title: "older source"}, "†", h("span", {class: "hidden"}, " older source")), row.why && h("span", {class: "why"}, row.why)];
+  }
+
+  // Where every run is stale, one sentence says so.
+  function outdated(contest) {
+    return contest.rows.every((row) => row.stale);
   }
 
   function ranked(row) {
@@ -109,7 +114,7 @@ board.views.task = (() => {
       parts.push(note("± is the standard deviation over folds. Runs of one tier cannot be told apart from its best: by the corrected resampled t-test over folds " +
         "after Holm's correction for all pairs, and by the bootstrap over crystals." + (contest.reason ? ` Here nothing is separated: ${contest.reason}.` : "")));
     }
-    if (contest.rows.some((row) => row.stale)) parts.push(note("Older source: the model's source has changed since this run."));
+    if (contest.rows.some((row) => row.stale)) parts.push(note(outdated(contest) ? "The source of every model has changed since these runs." : "† The source of the model has changed since this run."));
     if (board.data.published[contest.task]) parts.push(h("h2", {}, "Published figures"), ...published(contest));
     if (contest.failures.length) {
       parts.push(h("h2", {}, "Folds without a score"), board.table.plain(`Failed folds on ${contest.task}`, [
