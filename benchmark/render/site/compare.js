@@ -39,7 +39,7 @@ board.views.compare = (() => {
     content.replaceChildren(verdict(contest, shared, a, b),
       h("section", {}, h("h2", {}, "Errors of both on every crystal"), figure),
       h("section", {}, h("h2", {}, "Where they differ most"),
-        note("Predictions of both, and the difference: |error| of model A minus |error| of model B."),
+        note("Difference: |error| of model A minus |error| of model B. Then the target, and the predictions of both."),
         h("div", {class: "beside"},
           list(`${a.label} is better`, contest, shared, a, b, order.filter((index) => worse[index] < 0).slice(0, LISTED)),
           list(`${b.label} is better`, contest, shared, a, b, order.reverse().filter((index) => worse[index] > 0).slice(0, LISTED)))),
@@ -108,10 +108,10 @@ board.views.compare = (() => {
     const value = (model, index) => n.significant(shared.target[index] + model.error[index], 4);
     return h("div", {}, h("h3", {}, caption), board.table.plain(`${caption}: the largest differences`, [
       ...board.views.model.naming(shared),
+      {label: "difference", cell: (index) => n.signed(Math.abs(a.error[index]) - Math.abs(b.error[index]))},
       {label: board.views.model.labelled("target", contest), cell: (index) => n.significant(shared.target[index], 4)},
       {label: a.label, cell: (index) => value(a, index)},
       {label: b.label, cell: (index) => value(b, index)},
-      {label: "difference", cell: (index) => n.signed(Math.abs(a.error[index]) - Math.abs(b.error[index]))},
     ], rows));
   }
 
