@@ -80,7 +80,7 @@ def _would_do(report: Any, board: Path) -> str:
     lines = [f"adds {name}" for name in report.added]
     lines += [f"replaces {name}, which needs `publish --replace`" for name in report.replaced]
     lines.append(
-        f"valid: {len(report.added)} records for {board} are new, {len(report.replaced)} replace others, "
+        f"valid: {len(report.added)} files are new in {board}, {len(report.replaced)} replace others, "
         f"{report.unchanged} are published already"
     )
     return "\n".join(lines)

@@ -18,6 +18,7 @@ from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError
 
 MOST_BYTES = 32 * 2**20
+MOST_ROWS = 5_000_000
 MOST_DECODED = 256 * 2**20
 SCHEMA = {"id": pa.string(), "formula": pa.string()}
 _PART = re.compile(r"([A-Z][a-z]?)([1-9][0-9]{0,6})?")
@@ -58,11 +59,9 @@ def write(path: Path, crystals: Crystals) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        # Sorted ids share their beginnings, so that each is stored as what differs from the one before.
-        encoding = {"id": "DELTA_BYTE_ARRAY", "formula": "PLAIN"}
         pq.write_table(
-            table, partial, compression="zstd", compression_level=19, use_dictionary=False, column_encoding=encoding,
-            write_statistics=False, store_schema=False,
+            table, partial, compression="zstd", compression_level=19, use_dictionary=False, write_statistics=False,
+            store_schema=False,
         )  # fmt: skip
         os.replace(partial, path)
     finally:
@@ -78,24 +77,25 @@ def read(root: Path, dataset_hash: str) -> pd.DataFrame | None:
     path = path_of(root, dataset_hash)
     if not path.exists():
         return None
+    data = pa.BufferReader(read_bounded(path, MOST_BYTES))
     try:
-        file = pq.ParquetFile(pa.BufferReader(read_bounded(path, MOST_BYTES)))
-        footer = file.metadata
-        groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
-        if {field.name: field.type for field in file.schema_arrow} != SCHEMA:
-            raise InvalidFile(path, [f"columns {', '.join(file.schema_arrow.names)}; expected id and formula, both text"])
-        if sum(group.total_byte_size for group in groups) > MOST_DECODED or footer.num_rows > MOST_BYTES:
-            raise InvalidFile(path, ["too many rows for a dataset"])
-        frame = file.read(use_threads=False).to_pandas()
+        if {field.name: field.type for field in pq.read_schema(data)} != SCHEMA:
+            raise InvalidFile(path, ["its columns are not id and formula, both text"])
+        footer = pq.read_metadata(data)
+        decoded = sum(footer.row_group(number).total_byte_size for number in range(footer.num_row_groups))
+        if footer.num_rows > MOST_ROWS or decoded > MOST_DECODED:
+            raise InvalidFile(path, [f"{footer.num_rows:,} rows of {decoded:,} bytes; no dataset is so large"])
+        # As dictionaries: a text that is repeated takes its place once.
+        frame = pq.ParquetFile(data, read_dictionary=list(SCHEMA)).read(use_threads=False).to_pandas()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InvalidFile(path, [f"not a readable Parquet file ({str(error).partition(chr(10))[0]})"]) from None
     if frame["id"].isna().any() or frame["id"].duplicated().any():
         raise InvalidFile(path, ["an id is missing or appears twice"])
     known = {formula: _elements(formula) for formula in frame["formula"].unique()}
-    wrong = [formula for formula, elements in known.items() if not elements]
+    wrong = [str(formula) for formula, elements in known.items() if not elements]
     if wrong:
-        raise InvalidFile(path, [f"'{str(wrong[0])[:40]}' is no formula"])
-    return pd.DataFrame({"id": frame["id"], "elements": [known[formula] for formula in frame["formula"]]})
+        raise InvalidFile(path, [f"'{wrong[0][:40]}' is no formula"])
+    return pd.DataFrame({"id": frame["id"].astype(object), "elements": [known[formula] for formula in frame["formula"]]})
 
 
 def formulas(crystals: Crystals) -> np.ndarray:

@@ -31,11 +31,11 @@ class Report:
 
     problems: tuple[str, ...]
     added: tuple[str, ...]
-    """Records that the board lacks, below its root."""
+    """Records, and cards of models, that the board lacks; below its root."""
     replaced: tuple[str, ...]
-    """Records in whose place another one is published."""
+    """Those in whose place another one is published."""
     unchanged: int
-    """Records that are published already, byte for byte."""
+    """How many are published already, byte for byte."""
     unproven: tuple[str, ...]
     """Published records with which neither data nor another record could be compared here."""
 
@@ -64,12 +64,13 @@ def examine(store: Store, board: Store) -> Report:
             continue
         line, lacking = check_reference(references, store, record, predictions)
         problems += line
-        if lacking and _state(store, board, record) == "unchanged":
+        if lacking and _state(path, board.path(record.key)) == "unchanged":
             unproven.append(one_line(f"{path}: {references.missing()}", LONGEST_PROBLEM))
         elif lacking:
             problems.append(f"{path}: {lacking}")
     problems += missing_folds(store, records, unread) + card_problems(store, {record.key.model for record in records})
-    states = [(_state(store, board, record), str(board.path(record.key).relative_to(board.root))) for record in records]
+    files = [path.relative_to(store.root) for path in copied_files(store, records) if path.suffix == ".json"]
+    states = [(_state(store.root / name, board.root / name), str(name)) for name in files]
     added, replaced = (tuple(name for state, name in states if state == wanted) for wanted in ("added", "replaced"))
     lines = tuple(one_line(line, LONGEST_PROBLEM) for line in problems)
     return Report(lines, added, replaced, len(states) - len(added) - len(replaced), tuple(unproven))
@@ -169,9 +170,8 @@ def card_problems(store: Store, models: Iterable[str]) -> list[str]:
     return found
 
 
-def _state(store: Store, board: Store, record: Record) -> str:
-    """Whether publishing the record adds it, replaces another, or leaves the board unchanged."""
-    ours, published = store.path(record.key), board.path(record.key)
+def _state(ours: Path, published: Path) -> str:
+    """Whether publishing a file adds it, replaces another, or leaves the board unchanged."""
     if not published.is_file():
         return "added"
     return "unchanged" if filecmp.cmp(ours, published, shallow=False) else "replaced"

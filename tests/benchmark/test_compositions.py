@@ -46,9 +46,11 @@ def test_without_a_file_there_are_none(tmp_path):
         ({"id": ["a", "b"], "formula": ["Na", "Xx2"]}, "'Xx2' is no formula"),
         ({"id": ["a", "b"], "formula": ["Na", "<b>"]}, "'<b>' is no formula"),
         ({"id": ["a", "b"], "formula": ["Na", "Na0"]}, "'Na0' is no formula"),
+        ({"id": ["a" * 10**6] * 200, "formula": ["Na"] * 200}, "an id is missing or appears twice"),
+        ({"id": ["a", "b"], "formula": ["Na", None]}, "'nan' is no formula"),
         ({"id": ["a", "b"], "formula": ["Na", ""]}, "'' is no formula"),
-        ({"id": ["a", "b"], "formula": [1, 2]}, "expected id and formula"),
-        ({"id": ["a", "b"]}, "expected id and formula"),
+        ({"id": ["a", "b"], "formula": [1, 2]}, "its columns are not id and formula"),
+        ({"id": ["a", "b"]}, "its columns are not id and formula"),
     ],
 )
 def test_a_file_that_is_not_one_of_ours_is_refused(tmp_path, columns, expected):

@@ -5,9 +5,10 @@ import shutil
 import pandas as pd
 import pytest
 
+from benchmark import compositions
 from benchmark.board import read_board
 from benchmark.render.markdown import write_pages
-from benchmark.scores import scored_runs
+from benchmark.scores import scored_runs, scored_tasks
 from benchmark.store import Store
 from tests.benchmark.conftest import ROOT
 
@@ -56,3 +57,13 @@ def test_a_flipped_prediction_is_noticed(runs, tmp_path):
     errors = []
     scored_runs(copy, errors.append)
     assert "not the predictions that its record names" in str(errors[0])
+
+
+def test_the_elements_of_every_published_test_crystal_are_kept():
+    for _, task in scored_tasks(Store(BOARD)):
+        for dataset_hash in {scored.run.first.key.dataset_hash for scored in task}:
+            frame = compositions.read(BOARD, dataset_hash)
+            assert frame is not None, f"run `python -m benchmark publish --from leaderboards` for {dataset_hash}"
+            known = set(frame["id"])
+            results = [r for scored in task for r in scored.results if r.record.key.dataset_hash == dataset_hash]
+            assert all(known.issuperset(result.ids) for result in results)

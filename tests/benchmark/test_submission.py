@@ -113,11 +113,11 @@ def only_problem(report: Report) -> str:
 def test_a_valid_submission_is_told_what_it_adds(theirs, board):
     report = examine(theirs, board)
     assert report.problems == report.replaced == report.unproven == ()
-    assert [Path(name).name for name in report.added] == ["fold-00.json", "fold-01.json"]
+    assert [Path(name).name for name in report.added] == ["theirs.json", "fold-00.json", "fold-01.json"]
     publish_records(theirs, board, [], [], replace=False)
     assert (board.root / "models" / "theirs.json").is_file()
     again = examine(theirs, board)
-    assert (again.added, again.unchanged) == ((), 2)
+    assert (again.added, again.unchanged) == ((), 3)
 
 
 # -- signs ------------------------------------------------------------------------------------------
@@ -396,6 +396,15 @@ def test_a_model_of_this_repository_needs_no_card(theirs, board):
     assert examine(theirs, board).problems == ()
 
 
+def test_another_licence_of_a_published_model_is_not_slipped_in(theirs, board):
+    publish_records(theirs, board, [], [], replace=False)
+    path = theirs.root / "models" / "theirs.json"
+    path.write_text(json.dumps({**LICENCE, "licence": "MIT"}))
+    assert examine(theirs, board).replaced == ("models/theirs.json",)
+    with pytest.raises(InputError, match="--replace"):
+        publish_records(theirs, board, [], [], replace=False)
+
+
 # -- any mutation -----------------------------------------------------------------------------------
 
 ANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -490,9 +499,7 @@ def test_a_full_disk_publishes_nothing(theirs, board, monkeypatch, broken):
 def test_the_command_says_what_it_would_add_and_names_every_problem(theirs, benchmark_command):
     done = benchmark_command("leaderboard", "submit", theirs.root)
     assert done.returncode == 0, done.stderr
-    assert (
-        done.stdout.splitlines()[-1] == "valid: 2 records for leaderboards are new, 0 replace others, 0 are published already"
-    )
+    assert done.stdout.splitlines()[-1] == "valid: 3 files are new in leaderboards, 0 replace others, 0 are published already"
     changed_rows(lambda f: f.assign(fold=7, target=np.nan))(theirs, next(theirs.records()))
     done = benchmark_command("leaderboard", "submit", theirs.root)
     *lines, last = done.stderr.splitlines()
