@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from itertools import groupby
+from typing import TypeVar
 
 from benchmark.across_tasks import Overall, Ranks, critical_differences, mae_table, overall_scores
 from benchmark.contests import BASELINE, RESAMPLES, Contest, Predictions, contests
 from benchmark.scores import OnInvalid, refuse, scored_tasks
 from benchmark.statistics import TaskErrors
 from benchmark.store import Store
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +65,20 @@ def read_board(
     """
     current = current_fingerprints()
     found = []
-    for _, runs in scored_tasks(store, on_invalid):
+    for _, runs in _read_ahead(scored_tasks(store, on_invalid)):
         for contest, predictions in contests(runs, current, on_invalid):
             each(contest, predictions)
             found.append(contest)
     return Board(tuple(found))
+
+
+def _read_ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items; the next is read on another core while one is in use."""
+    with ThreadPoolExecutor(1) as reader:
+        following = reader.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = reader.submit(next, items, None)
+            yield item
 
 
 def current_fingerprints() -> dict[str, str]:

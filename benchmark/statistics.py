@@ -188,7 +188,8 @@ def resampled_maes(ids: np.ndarray, errors: np.ndarray, *, resamples: int = RESA
     for start in range(0, resamples, len(times)):
         block = times[: resamples - start]
         for few in np.split(block, range(max(1, DRAW // n), len(block), max(1, DRAW // n))):
-            drawn = rng.integers(0, n, few.shape) + n * np.arange(len(few))[:, None]
+            drawn = rng.integers(0, n, few.shape)
+            drawn += n * np.arange(len(few))[:, None]
             few[:] = np.bincount(drawn.ravel(), minlength=few.size).reshape(few.shape)
         blocks.append(block @ sums / (block @ rows)[:, None])
     return np.concatenate(blocks)

@@ -19,10 +19,13 @@ from datasets.errors import InputError
 
 KINDS = {
     "records": re.compile(r"fold-[0-9]{2,4}\.(json|parquet|safetensors)"),
-    "models": re.compile(r"[^/]+\.json"),
+    "models": re.compile(r"[^/]+\.(json|md)"),
     "compositions": re.compile(r"[0-9a-f]{16}\.parquet"),
 }
-"""The directories that publishing reads, and the files that belong there. What lies elsewhere is never looked at."""
+"""The directories that publishing reads, and the files that belong there. What lies elsewhere is never looked at.
+
+Pages of models, which are rendered, lie beside their cards.
+"""
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,14 @@ from urllib.parse import quote
 
 from tabulate import tabulate
 
-ENTITIES = {sign: f"&#{ord(sign)};" for sign in "|[]`*"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "}
+ENTITIES = str.maketrans(
+    {sign: f"&#{ord(sign)};" for sign in "|[]`*"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "}
+)
 
 
 def escape(text: str) -> str:
     """Text from a record, harmless in markdown and inside its tables."""
-    return text.translate(str.maketrans(ENTITIES))
+    return text.translate(ENTITIES)
 
 
 def link(label: str, path: str) -> str:

@@ -14,6 +14,7 @@ from benchmark.render.rows import cheapest_text
 from benchmark.render.task_page import again, kfolds, short_table, task_page
 from benchmark.render.text import chance, count, escape, interval, listed, plus_minus, seconds, significant, size, table
 from benchmark.store import Store
+from benchmark.submission import strays
 from datasets.errors import InputError
 from datasets.registry import registered as datasets
 from models.registry import registered as models
@@ -66,6 +67,11 @@ def test_a_person_s_own_readme_is_not_replaced(store):
     with pytest.raises(InputError, match="is not a leaderboard"):
         write_pages(read_board(store), store.root)
     assert (store.root / "README.md").read_text() == "my notes"
+
+
+def test_the_pages_do_not_stand_in_the_way_of_a_submission(store):
+    write_pages(read_board(store), store.root)
+    assert strays(store.root) == []
 
 
 def test_an_empty_board_says_so(tmp_path):
@@ -133,7 +139,7 @@ def test_stale_rows_are_marked_and_a_table_of_them_says_it_once(store, monkeypat
     assert "†" not in row_of(page, "schnet")[1]
     assert "† Stale: the source of the model has changed" in page
     assert "1 of 3 rows is stale" in pages["README.md"]
-    assert "All rows are stale" in pages["models/cgcnn.md"]
+    assert "The row is stale" in pages["models/cgcnn.md"]
     assert "not the present source" in pages["models/cgcnn.md"]
     assert "the present source" in pages["models/schnet.md"]
     assert "of a model that is not in this package" in pages["models/dummy.md"]
