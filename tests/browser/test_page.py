@@ -62,7 +62,7 @@ def test_times_of_machines_are_sorted_apart(open_page):
     page = open_page("#task")
     page.get_by_role("button", name="training").click()
     groups = page.locator("tr.machine").all_inner_texts()
-    assert groups == [XEON, EPYC]
+    assert groups == [XEON, EPYC, "without a time"]
     assert "cannot be compared" in page.locator("[role=status]").inner_text()
     page.get_by_label("machine").select_option(label=EPYC)
     assert names(page) == ["mpnn"]
@@ -78,7 +78,7 @@ def test_rows_are_filtered_by_name_and_by_failure(open_page):
     page.get_by_label("hide failures").check()
     assert set(names(page)) == set(MODELS)
     page.get_by_label("hide runs of an older source").check()
-    assert names(page) == []
+    assert set(names(page)) == set(MODELS) - {"cgcnn"}
     assert "failed=hide" in page.url and "stale=hide" in page.url
 
 
@@ -87,7 +87,7 @@ def test_an_address_opens_the_same_view(open_page):
     page.get_by_label("task", exact=True).select_option(TASKS[1])
     page.wait_for_function("document.querySelector('h1').textContent === 'set/gap'")
     page.get_by_label("filter models").fill("mpnn")
-    again = open_page(f"#{page.url.split('#')[1]}")
+    again = open_page(page.evaluate("location.hash"))
     assert again.locator("h1").inner_text() == "set/gap"
     assert names(again) == ["mpnn"]
 

@@ -89,8 +89,10 @@ board.views.task = (() => {
     const all = columns(contest);
     const column = all.find((other) => other.key === view.sort) || all.find((other) => other.key === "mae");
     const rows = board.table.sorted(shown, column, view.descending);
-    const apart = TIMES.includes(column.key) && new Set(rows.map((row) => row.machine)).size > 1;
-    const bodies = apart ? contest.machines.map((name, index) => [name, rows.filter((row) => row.machine === index)]) : [[null, rows]];
+    const timed = rows.filter((row) => row[column.key] !== null);
+    const apart = TIMES.includes(column.key) && new Set(timed.map((row) => row.machine)).size > 1;
+    const bodies = apart ? [...contest.machines.map((name, index) => [name, timed.filter((row) => row.machine === index)]),
+      ["without a time", rows.filter((row) => !timed.includes(row))]] : [[null, rows]];
     const resort = (key) => {
       change({sort: key, descending: view.sort === key ? !view.descending : false});
       frame.querySelector(`[data-sort="${key}"]`).focus();
