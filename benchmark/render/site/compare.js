@@ -120,8 +120,9 @@ board.views.compare = (() => {
     const unit = board.unit(contest);
     const differences = a.elements.map((value, index) => value - b.elements[index]);
     const most = Math.max(...differences.map(Math.abs)) || 1;
+    const shown = n.alike(differences);
     const values = new Map(shared.elements.symbols.map((symbol, index) => [symbol, {
-      text: n.signed(differences[index], 2), share: -differences[index] / most,
+      text: (differences[index] > 0 ? "+" : "") + shown(differences[index]), share: -differences[index] / most,
       words: `${symbol}: MAE ${n.significant(a.elements[index])} with ${a.label}, ${n.significant(b.elements[index])} ${unit} with ${b.label}; ${n.many(shared.elements.counts[index], "crystal")}`,
     }]));
     return [...board.elements.table(`MAE of ${a.label} minus MAE of ${b.label} by element`, values),

@@ -135,8 +135,9 @@ board.views.model = (() => {
     if (!shared.elements) return note("There is no picture, as the compositions of these crystals are not beside the records.");
     const [least, most] = [Math.min(...own.elements), Math.max(...own.elements)];
     const unit = board.unit(contest);
+    const shown = n.alike(own.elements);
     const values = new Map(shared.elements.symbols.map((symbol, index) => [symbol, {
-      text: n.significant(own.elements[index], 2), share: most > least ? (own.elements[index] - least) / (most - least) : 0,
+      text: shown(own.elements[index]), share: most > least ? (own.elements[index] - least) / (most - least) : 0,
       words: `${symbol}: MAE ${n.significant(own.elements[index], 4)} ${unit} over ${n.many(shared.elements.counts[index], "crystal")} that hold it`,
     }]));
     return [...board.elements.table(`MAE of ${row.label} by element`, values),

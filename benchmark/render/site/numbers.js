@@ -51,6 +51,12 @@ board.numbers = (() => {
     return text.replace(/^-/, "−");
   }
 
+  // The same decimals for all, three digits for the largest.
+  function alike(values) {
+    const most = Math.max(...values.map(Math.abs));
+    return (value) => most >= 1e6 || most < 1e-6 ? significant(value, 2) : fixed(value, Math.max(0, decimalsOf(most) - 1));
+  }
+
   function signed(value, digits = 3) {
     return (value > 0 ? "+" : "") + significant(value, digits);
   }
@@ -67,5 +73,5 @@ board.numbers = (() => {
     return `${grouped(count)} ${count === 1 ? one : several || `${one}s`}`;
   }
 
-  return {missing, spread, seconds, bytes, grouped, fixed, significant, signed, percent, p, many};
+  return {missing, spread, seconds, bytes, grouped, fixed, significant, alike, signed, percent, p, many};
 })();

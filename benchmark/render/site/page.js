@@ -45,7 +45,7 @@
     const clear = {sort: "", order: "", filter: "", machine: ""};
     return h("div", {class: "controls"},
       select("task", tasks.map((task) => [task, task]), contest.task, (task) => board.go({contest: first(task).id, ...clear})),
-      select("profile and protocol", same.map((other) => [other.id, same.length > 1 ? other.title : other.league]), contest.id, (id) => board.go({contest: id, ...clear})),
+      select("profile and protocol", same.map((other) => [other.id, same.some((one) => one !== other && one.league === other.league) ? other.title : other.league]), contest.id, (id) => board.go({contest: id, ...clear})),
       more);
   };
 
