@@ -129,12 +129,7 @@ def read_predictions(path: Path, record: Record) -> Predictions:
         problems.append("its ids are not those of the test part (split.test_sha256 differs)")
     if (fold != record.key.fold).any():
         problems.append(f"column fold is not {record.key.fold} in every row")
-    for name, values in (("target", targets), ("prediction", predictions)):
-        wrong = ~(np.abs(values) < LARGEST_VALUE)  # the negation also catches what is no number
-        if wrong.any():
-            problems.append(
-                f"{name} of '{ids[wrong.argmax()]}' is {values[wrong.argmax()]}; {wrong.sum()} of {n_test} are not finite"
-            )
+    problems += _not_finite("target", targets, ids) + _not_finite("prediction", predictions, ids)
     if problems:
         raise InvalidFile(path, problems)
     scores = score(targets, predictions)
@@ -200,6 +195,13 @@ def _numbers(column: pa.ChunkedArray) -> np.ndarray:
     values: np.ndarray = column.to_numpy()
     values.flags.writeable = False
     return values
+
+
+def _not_finite(name: str, values: np.ndarray, ids: np.ndarray) -> list[str]:
+    wrong = ~(np.abs(values) < LARGEST_VALUE)  # the negation also catches what is no number
+    first = wrong.argmax()
+    shown = f"{name} of '{ids[first]}' is {values[first]}; {wrong.sum()} of {len(ids)} are not finite"
+    return [shown] if wrong.any() else []
 
 
 def _agree(found: Scores, stated: Scores) -> bool:

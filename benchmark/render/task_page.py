@@ -63,7 +63,7 @@ def task_page(contests: Sequence[Contest]) -> str:
     key = contests[0].first.key
     up = "../" * (key.task.count("/") + 1)
     where = machines(row for contest in contests for row in in_order(contest))
-    parts = [f"# {escape(key.task)}", f"Errors in {escape(key.unit)}. {READING} [All boards]({up}README.md)."]
+    parts = [f"# {escape(key.task)}", f"Unit of the errors: {escape(key.unit)}. {READING} [All boards]({up}README.md)."]
     for contest in contests:
         parts += [f"## {escape(contest.title)}", *_contest(contest, where, up)]
     parts += published_beside(contests)

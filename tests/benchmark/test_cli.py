@@ -160,7 +160,7 @@ def test_run_leaderboard_and_publish_from_folder_to_board(benchmark_command, sma
     for root in ("runs", "leaderboards"):
         assert '"label":"dummy"' in (tmp_path / root / "index.html").read_text()
     page = (tmp_path / "leaderboards" / "tasks" / "mine" / "target.md").read_text()
-    assert "| dummy" in page
+    assert "[dummy](" in page
     assert "cgcnn" not in page
 
 
