@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ class Groups:
     """(G, n) 1 where the crystal is in the group."""
     texts: tuple[str, ...] = ()
     """Which groups crystals are in, in words, each combination once; "" for none."""
-    text_of: np.ndarray | None = None
+    text_of: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     """(n,) number of the text of each crystal."""
 
     @property
@@ -60,7 +60,7 @@ def numbers(values: np.ndarray) -> list[float | None]:
 
 def packed(values: np.ndarray, kind: str) -> str:
     """Base64 of little-endian numbers, `kind` as NumPy writes it: "<f4", "<i2", "<u2" or "<u4"."""
-    return base64.b64encode(np.ascontiguousarray(values, dtype=kind)).decode()
+    return base64.b64encode(np.ascontiguousarray(values, dtype=kind).tobytes()).decode()
 
 
 def quantised(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
