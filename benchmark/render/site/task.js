@@ -59,7 +59,7 @@ board.views.task = (() => {
     const frame = h("div", {class: "scroller", role: "region", "aria-label": "Runs", tabindex: "0"});
     const said = h("p", {class: "said", role: "status"});
     const view = {filter: state.filter || "", sort: state.sort || "mae", descending: state.order === "descending",
-      current: state.stale === "hide", whole: state.failed === "hide", machine: state.machine || ""};
+      current: state.stale === "hide", whole: state.failed === "hide", machine: contest.machines[state.machine] ? state.machine : ""};
     const change = (changes) => {
       Object.assign(view, changes);
       board.remember({filter: view.filter, sort: view.sort === "mae" ? "" : view.sort, order: view.descending ? "descending" : "",
