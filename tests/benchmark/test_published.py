@@ -9,6 +9,7 @@ import pytest
 from benchmark import compositions
 from benchmark.board import read_board
 from benchmark.render.markdown import write_pages
+from benchmark.render.web import SCRIPTS, SITE
 from benchmark.render.web_index import board_data
 from benchmark.scores import scored_runs, scored_tasks
 from benchmark.store import Store
@@ -57,6 +58,8 @@ def test_the_published_web_page_is_that_of_the_records(board):
         "leaderboards/index.html is old; run `python -m benchmark leaderboard`"
     )
     assert (BOARD / plotly).is_file()
+    for name in ("board.css", *SCRIPTS):
+        assert (BOARD / "assets" / name).read_bytes() == (SITE / name).read_bytes(), f"leaderboards/assets/{name} is old"
     named = {f"{contest['id']}/{row['file']}" for contest in shown["contests"] for row in contest["rows"] if row["file"]}
     kept = {f"{path.parent.name}/{path.stem}" for path in (BOARD / "details").glob("*/*.js")}
     assert kept == named | {f"{name.split('/')[0]}/contest" for name in named}

@@ -90,7 +90,7 @@ board.views.compare = (() => {
     return board.plots.draw(figure, traces, {
       height: 520, width: Math.min(560, figure.clientWidth), xaxis: axis(labelled(a), both), yaxis: axis(labelled(b), both),
       shapes: [{type: "line", x0: low, x1: high, y0: low, y1: high, line: {color: color("muted"), width: 1, dash: "dot"}}],
-    }, `|Error| of ${b.label} against |error| of ${a.label}, both logarithmic; above the dotted line ${a.label} is nearer. ` +
+    }, `|Error| of ${b.label} against |error| of ${a.label}, both logarithmic; above the dotted line ${a.label} is nearer; errors below ${n.significant(10 ** low, 1)} lie on the rim. ` +
       (size > SHOWN ? `Colour: how many of ${n.grouped(size)} crystals; circles: the 300 that differ most.` : `${n.many(size, "crystal")}.`));
   }
 
