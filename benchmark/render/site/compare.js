@@ -100,7 +100,7 @@ board.views.compare = (() => {
     x.forEach((value, index) => { grid[bin(y[index])][bin(value)] += 1; });
     const middles = Array.from({length: BINS}, (_, index) => low + (index + 0.5) * (high - low) / BINS);
     return {type: "heatmap", x: middles, y: middles, z: grid.map((line) => line.map((count) => count ? Math.log10(count) : null)), customdata: grid,
-      colorscale: [[0, board.plots.color("low")], [1, board.plots.color("high")]], showscale: false, hovertemplate: "%{customdata} crystals<extra></extra>"};
+      colorscale: board.plots.scale(), showscale: false, hovertemplate: "%{customdata} crystals<extra></extra>"};
   }
 
   function list(caption, contest, shared, a, b, rows) {

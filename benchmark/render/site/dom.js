@@ -23,14 +23,14 @@ board.dom = (() => {
 
   let labelled = 0;
 
-  // A labelled <select>; options are [value, text], or {group, options} with a heading.
+  // A labelled <select>; options are [value, text].
   function select(label, options, value, onchange) {
     const id = `control-${++labelled}`;
     const option = ([key, text]) => h("option", {value: key, selected: key === value}, text);
     return h("div", {class: "control"},
       h("label", {for: id}, label),
       h("select", {id, onchange: (event) => onchange(event.target.value)},
-        options.map((entry) => entry.group ? h("optgroup", {label: entry.group}, entry.options.map(option)) : option(entry))));
+        options.map(option)));
   }
 
   function check(label, checked, onchange) {

@@ -78,7 +78,7 @@ board.views.model = (() => {
       const middles = centers(low, high, own.density.grid.length);
       traces.push({type: "heatmap", x: middles, y: middles, z: own.density.grid.map((line) => line.map((count) => count ? Math.log10(count) : null)),
         customdata: own.density.grid, hovertemplate: "%{customdata} crystals<br>target %{x:.4g}<br>prediction %{y:.4g}<extra></extra>",
-        colorscale: [[0, color("low")], [1, color("high")]], showscale: false});
+        colorscale: scale(), showscale: false});
     } else {
       const predicted = own.error.map((error, index) => shared.target[index] + error);
       for (const value of [...shared.target, ...predicted]) [low, high] = [Math.min(low, value), Math.max(high, value)];
@@ -91,7 +91,7 @@ board.views.model = (() => {
     return board.plots.draw(place, traces, {
       height: 520, width: Math.min(560, place.clientWidth), xaxis: axis(labelled("target", contest), {range: [low, high]}), yaxis: axis(labelled("prediction", contest), {range: [low, high]}),
       shapes: [{type: "line", x0: low, x1: high, y0: low, y1: high, line: {color: color("muted"), width: 1, dash: "dot"}}],
-    }, `${words}; on the dotted line they are equal${own.density ? ". The darker, the more crystals (logarithmic)".replace("darker", board.dark() ? "brighter" : "darker") : ""}${beyond}.`);
+    }, `${words}; on the dotted line they are equal${own.density ? `. The ${board.dark() ? "brighter" : "darker"}, the more crystals (logarithmic)` : ""}${beyond}.`);
   }
 
   function grid(counts) {

@@ -66,7 +66,7 @@ board.numbers = (() => {
   }
 
   function p(value) {
-    return value === 0 ? "< 0.001" : value < 0.001 ? "< 0.001" : value.toPrecision(2);
+    return value < 0.001 ? "< 0.001" : value.toPrecision(2);
   }
 
   function many(count, one, several) {

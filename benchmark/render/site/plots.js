@@ -34,8 +34,9 @@ board.plots = (() => {
     };
   }
 
+  // Of counts: few to many.
   function scale() {
-    return [[0, color("paper")], [0.001, color("low")], [1, color("high")]];
+    return [[0, color("low")], [1, color("high")]];
   }
 
   // A figure with a caption that says in words what it shows.
