@@ -55,16 +55,19 @@ def write_fold(store: Store, task: str, model: str, fold: int, processor: str = 
     store.write(base.model_copy(update=update | changes), predictions)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def known_sources() -> Iterator[None]:
+def known_sources() -> dict[str, str]:
     """Of the models here, `cgcnn` alone, whose source has changed since; torch need not be imported to find out."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmark.board.current_fingerprints", lambda: {"cgcnn": "a" * 64})
-        yield
+    return {"cgcnn": "a" * 64}
+
+
+@pytest.fixture(autouse=True)
+def few_sources(monkeypatch):
+    """Also for boards that a test writes."""
+    monkeypatch.setattr("benchmark.board.current_fingerprints", known_sources)
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory, known_sources) -> Path:
+def site(tmp_path_factory) -> Path:
     """The page of two tasks of five models, one on another machine, with failures and a hostile name."""
     root = tmp_path_factory.mktemp("board")
     store = Store(root / "runs")
@@ -84,6 +87,7 @@ def site(tmp_path_factory, known_sources) -> Path:
         }
     )
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchmark.board.current_fingerprints", known_sources)
         patch.setattr("benchmark.compositions.read", lambda root, dataset_hash: compositions)
         write_site(store, root / "site")
     return root / "site"
