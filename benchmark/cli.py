@@ -110,6 +110,7 @@ def run(
     from benchmark.machine import choose_device, cores
     from benchmark.plan import Request, make_plan
     from benchmark.render.markdown import require_own_page
+    from benchmark.render.web import require_own_site
     from benchmark.store import Store
 
     if out.resolve() == PUBLISHED.resolve():
@@ -141,6 +142,7 @@ def run(
     if not dry_run:
         store.require_writable()
         require_own_page(out)
+        require_own_site(out)
     _show_plan(plan, request, store, as_json and dry_run)
     if dry_run:
         return
@@ -196,11 +198,10 @@ def _job_row(job: Any) -> dict[str, Any]:
 
 
 def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
-    from benchmark import compositions
-    from benchmark.board import read_board
     from benchmark.display import console, live
     from benchmark.render.markdown import write_pages
     from benchmark.render.task_page import short_table
+    from benchmark.render.web import write_site
     from benchmark.run import run_jobs
 
     with live(plan, quiet=as_json) as display:
@@ -209,11 +210,8 @@ def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
     def leave_out(error: InputError) -> None:
         console.print(f"left out of the board: {error}", markup=False, soft_wrap=True)
 
-    board = read_board(store, on_invalid=leave_out)
+    board = write_site(store, store.root, leave_out, {job.task.dataset: job.task.source for job in plan.jobs})
     pages = write_pages(board, store.root, leave_out)
-    sources = {job.task.dataset: job.task.source for job in plan.jobs}
-    keys = [contest.first.key for contest in board.contests]
-    compositions.add(store.root, {key.dataset_hash: sources[key.dataset] for key in keys if key.dataset in sources})
     tasks = {job.task.name for job in plan.jobs}
     shown = [contest for contest in board.contests if contest.first.key.task in tasks]
     if as_json:

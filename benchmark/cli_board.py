@@ -33,14 +33,14 @@ def leaderboard(
     """Score every record anew from its predictions and render the board; `submit` checks records from elsewhere."""
     if context.invoked_subcommand:
         return
-    from benchmark.board import read_board
     from benchmark.render.markdown import write_pages
+    from benchmark.render.web import write_site
     from benchmark.store import Store
 
     if not (source / "records").is_dir():
         raise InputError(f"{source} has no records; run `python -m benchmark run` first, or name another directory with --from")
-    board = read_board(Store(source))
-    pages = write_pages(board, source)
+    board = write_site(Store(source), source)
+    pages = [*write_pages(board, source), source / "index.html"]
     if as_json:
         print(json.dumps([run_row(row) for contest in board.contests for row in contest.rows], indent=1))
     else:
@@ -99,15 +99,15 @@ def publish(
     The compositions of the datasets on this machine are written where the board lacks them: with `--from` the board itself,
     nothing is copied and only they are added.
     """
-    from benchmark.board import read_board
     from benchmark.publish import add_compositions, publish_records
     from benchmark.render.markdown import write_pages
+    from benchmark.render.web import write_site
     from benchmark.store import Store
 
     board = Store(target)
     copied = publish_records(Store(source), board, task or [], model or [], replace)
     added = add_compositions(board)
-    write_pages(read_board(board), target)
+    write_pages(write_site(board, target), target)
     if as_json:
         print(json.dumps([str(path) for path in copied]))
     else:

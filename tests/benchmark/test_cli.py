@@ -157,6 +157,8 @@ def test_run_leaderboard_and_publish_from_folder_to_board(benchmark_command, sma
     assert benchmark_command("leaderboard", "--from", "runs").returncode == 0
     published = benchmark_command("publish", "--model", "dummy", "--json")
     assert len(json.loads(published.stdout)) == 2
+    for root in ("runs", "leaderboards"):
+        assert '"label":"dummy"' in (tmp_path / root / "index.html").read_text()
     page = (tmp_path / "leaderboards" / "tasks" / "mine" / "target.md").read_text()
     assert "[dummy](" in page
     assert "cgcnn" not in page

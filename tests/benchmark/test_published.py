@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 
 import pandas as pd
@@ -8,6 +9,8 @@ import pytest
 from benchmark import compositions
 from benchmark.board import read_board
 from benchmark.render.markdown import write_pages
+from benchmark.render.web import SCRIPTS, SITE
+from benchmark.render.web_index import board_data
 from benchmark.scores import scored_tasks
 from benchmark.store import Store
 from tests.benchmark.conftest import ROOT, every_run
@@ -45,6 +48,21 @@ def test_the_published_pages_are_those_of_the_records(board, tmp_path):
         committed = BOARD / page.relative_to(tmp_path)
         assert committed.read_text() == page.read_text(), f"{committed} is old; run `python -m benchmark leaderboard`"
     assert len([page for folder in ("tasks", "models") for page in (BOARD / folder).rglob("*.md")]) == len(pages) - 1
+
+
+def test_the_published_web_page_is_that_of_the_records(board):
+    text = (BOARD / "index.html").read_text()
+    shown = json.loads(text.partition('<script type="application/json" id="data">')[2].partition("</script>")[0])
+    plotly = shown.pop("plotly")
+    assert shown == json.loads(json.dumps(board_data(board))), (
+        "leaderboards/index.html is old; run `python -m benchmark leaderboard`"
+    )
+    assert (BOARD / plotly).is_file()
+    for name in ("board.css", *SCRIPTS):
+        assert (BOARD / "assets" / name).read_bytes() == (SITE / name).read_bytes(), f"leaderboards/assets/{name} is old"
+    named = {f"{contest['id']}/{row['file']}" for contest in shown["contests"] for row in contest["rows"] if row["file"]}
+    kept = {f"{path.parent.name}/{path.stem}" for path in (BOARD / "details").glob("*/*.js")}
+    assert kept == named | {f"{name.split('/')[0]}/contest" for name in named}
 
 
 def test_a_flipped_prediction_is_noticed(runs, tmp_path):

@@ -1,4 +1,4 @@
-"""The markdown board of a full set of records, as `leaderboard` and every `run` write it.
+"""The markdown board and the web page of a full set of records, as `leaderboard` and every `run` write it.
 
 50 models on 20 tasks of 40,000 crystals are 5,000 records and 0.7 GB of predictions: BENCHMARK_LARGEST=1 asks for them.
 """
@@ -12,6 +12,7 @@ import pytest
 
 from benchmark.board import Board, read_board
 from benchmark.render.markdown import write_pages
+from benchmark.render.web import write_site
 from tests.benchmarks.synthetic_records import synthetic_store
 
 LARGEST = [
@@ -54,3 +55,10 @@ def test_rendering_the_pages(measure, store, tmp_path):
     board = read(records)
     pages = measure("ours", lambda: write_pages(board, tmp_path), rounds=3, records=models * tasks * FOLDS)
     assert len(pages) == 1 + tasks + models
+
+
+@pytest.mark.benchmark(group="reading a board and writing its web page")
+def test_reading_the_records_and_writing_the_web_page(measure, store, tmp_path):
+    records, models, tasks = store
+    board = measure("ours", lambda: write_site(records, tmp_path), rounds=2, warmup=0, records=models * tasks * FOLDS)
+    assert len(list((tmp_path / "details").glob("*/*.js"))) == len(board.contests) * (1 + models)
