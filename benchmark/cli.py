@@ -27,9 +27,6 @@ app = typer.Typer(
 )
 app.add_typer(datasets_app, name="datasets")
 
-MOST_WORKERS = 4
-"""Each worker holds the dataset in memory."""
-
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
 
@@ -106,7 +103,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Train and score models fold by fold, then print the board; run again to go on after a stop."""
-    from benchmark.machine import choose_device, cores
+    from benchmark.machine import choose_device, cores, default_workers
     from benchmark.plan import Request, make_plan
     from benchmark.render.markdown import require_own_page
     from benchmark.store import Store
@@ -116,7 +113,7 @@ def run(
     if profile and preset:
         raise InputError(f"--profile {profile} and --preset {preset} both name settings; give one of them")
     store, device = Store(out), choose_device(device)
-    workers = workers or (min(cores(), MOST_WORKERS) if device == "cpu" else 1)
+    workers = workers or (default_workers() if device == "cpu" else 1)
     request = Request(
         tasks=[*(task or []), *(str(path.resolve()) for path in dataset or [])],
         everything=everything,
