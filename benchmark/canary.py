@@ -13,9 +13,9 @@ import numpy as np
 from benchmark.baseline import TaskBaseline
 from benchmark.folds import Protocol
 from benchmark.job import Job, split_of
-from benchmark.machine import default_workers
+from benchmark.machine import default_workers, machine
 from benchmark.metrics import score
-from benchmark.records import Record
+from benchmark.records import Machine, Record
 from benchmark.run import run_jobs
 from benchmark.store import Store
 from benchmark.tasks import Task, TaskData, find_tasks
@@ -90,11 +90,13 @@ def task_baseline(task: CanaryTask) -> TaskBaseline:
     }
     fold = data.fold(Protocol("published", 1), 0, 0)
     mean = np.full(len(fold.test), data.targets[fold.train].mean())
-    return TaskBaseline(dataset_hash=data.dataset_hash, scale=score(data.targets[fold.test], mean).mae, splits=splits)
+    # Rounded, so that it is the same number on every machine.
+    scale = round(score(data.targets[fold.test], mean).mae, 9)
+    return TaskBaseline(dataset_hash=data.dataset_hash, scale=scale, splits=splits)
 
 
 def canary_jobs(seeds: Mapping[str, Iterable[int]]) -> tuple[Job, ...]:
-    """The trainings of models under seeds; those that share their graphs follow each other, one thread each, a worker a core."""
+    """The trainings of models under seeds, by task and model; one thread each, as many workers as cores."""
     workers = default_workers()
     wanted = [(registry.get(name), seed) for name, numbers in seeds.items() for seed in numbers]
     return tuple(
@@ -138,6 +140,11 @@ class Trainings:
         """The first reason why a training of the model failed."""
         failed = (m for (name, _, _), m in sorted(self.done.items()) if name == model and m.mae is None)
         return next((f"{m.task}, seed {m.seed}: {m.reason}" for m in failed), None)
+
+
+def this_machine() -> Machine:
+    """This machine, as the canary uses it."""
+    return machine("cpu", 1, default_workers())
 
 
 def _measurement(record: Record) -> Measurement:

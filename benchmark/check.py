@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from itertools import groupby
 
 import numpy as np
 
-from benchmark import gate, machine
-from benchmark.baseline import Acceptance, Baseline, ModelBaseline, Series, TaskBaseline
-from benchmark.canary import Measurement, Train, Trainings, canary_settings, canary_tasks, parameters, task_baseline
+from benchmark import gate
+from benchmark.baseline import Baseline, ModelBaseline
+from benchmark.canary import (
+    Measurement,
+    Train,
+    Trainings,
+    canary_settings,
+    canary_tasks,
+    parameters,
+    task_baseline,
+    this_machine,
+)
 from benchmark.fingerprint import fingerprint
 from benchmark.records import Machine
 from benchmark.regressions import Threshold
 from benchmark.store import Store
-from datasets.errors import BenchmarkError, InputError
+from datasets.errors import BenchmarkError
 from models import registry
 
 COSTS = ("time", "memory")
@@ -58,9 +66,6 @@ class Report:
     def failures(self) -> list[Row]:
         """The regressions."""
         return [row for row in self.rows if row.fails]
-
-
-# -- comparing ---------------------------------------------------------------------------------------
 
 
 def stale_records(store: Store) -> list[str]:
@@ -175,7 +180,7 @@ def _error_row(name: str, baseline: Baseline, trainings: Trainings) -> Row:
     scale = np.log([baseline.folds[task].scale for task in accepted.tasks])
     before = old[: len(new)] if found.verdict == "same" else old
     values = [float(np.exp((errors - scale).mean())) for errors in (before, new)]
-    by_task = ", ".join(f"{task.split('/')[1]} {change:+.1%}" for task, change in zip(accepted.tasks, found.by_task, strict=True))
+    by_task = ", ".join(f"{task} {change:+.1%}" for task, change in zip(accepted.tasks, found.by_task, strict=True))
     note = f"{found.seeds} seeds" if found.verdict == "same" else f"{found.seeds} seeds, p {found.p:.2g}: {by_task}"
     return Row(name, "MAE / MAE of the mean", *values, found.change, found.verdict, note)
 
@@ -220,75 +225,3 @@ def _cost_row(name: str, accepted: ModelBaseline, done: dict[str, list[Measureme
         return Row(name, what, None, None, None, "not measured")
     verdict = worse if new > old * (1 + threshold.share) else "within"
     return Row(name, what, old, new, new / old - 1, verdict, f"may grow by {threshold.share:.0%}")
-
-
-def this_machine() -> Machine:
-    """This machine, as the canary uses it."""
-    return machine.machine("cpu", 1, machine.default_workers())
-
-
-# -- accepting ---------------------------------------------------------------------------------------
-
-
-def accept(reason: str, models: Sequence[str], before: Baseline | None, train: Train) -> Baseline:
-    """Train these models (empty: all) under as many seeds as their noise asks for, and make the new baseline.
-
-    Raises:
-        InputError: there is no reason, an unknown model, or one model is to be accepted on folds that changed.
-        BenchmarkError: a training failed.
-    """
-    if not reason.strip():
-        raise InputError('--accept needs a reason: --accept "why the numbers may change"')
-    chosen = [registry.get(name).name for name in models] or list(registry.registered())
-    folds = {task.name: task_baseline(task) for task in canary_tasks()}
-    if models and before and before.folds != folds:
-        raise InputError("data or folds changed, which concerns every model: accept without --model")
-    trainings = Trainings(train)
-    trainings.extend({name: range(gate.SHARE * gate.FEWEST_SEEDS) for name in chosen})
-    needed = {name: _needed(name, folds, trainings) for name in chosen}
-    # The noise is known better after more seeds, so it is asked again until what is there is enough.
-    while short := {name: n for name, n in needed.items() if gate.SHARE * n > len(trainings.log_mae(name, folds))}:
-        trainings.extend({name: range(len(trainings.log_mae(name, folds)), gate.SHARE * n) for name, n in short.items()})
-        needed |= {name: _needed(name, folds, trainings) for name in short}
-    acceptance = Acceptance(
-        reason=reason.strip(),
-        accepted_at=datetime.now(timezone.utc),
-        git_commit=machine.git_commit(),
-        machine=this_machine(),
-        versions=machine.versions(),
-    )
-    kept = dict(before.models) if models and before else {}
-    fresh = {name: _model_baseline(name, acceptance, needed[name], folds, trainings) for name in chosen}
-    return Baseline(folds=folds, models=dict(sorted({**kept, **fresh}.items())))
-
-
-def _needed(name: str, tasks: Iterable[str], trainings: Trainings) -> int:
-    """How many seeds a check of the model takes."""
-    reason = trainings.failure(name)
-    if reason:
-        raise BenchmarkError(f"{name} cannot be accepted: {reason}")
-    return gate.seeds_needed(gate.noise(trainings.log_mae(name, tasks)), len(registry.registered()))
-
-
-def _model_baseline(
-    name: str, acceptance: Acceptance, n_seeds: int, tasks: Iterable[str], trainings: Trainings
-) -> ModelBaseline:
-    spec = registry.get(name)
-    own, paper = parameters(spec)
-    series = {}
-    for task in tasks:
-        done = trainings.of(name, task)
-        series[task] = Series(
-            mae=tuple(m.mae for m in done if m.mae is not None),
-            training_s=tuple(round(m.training_s, 4) for m in done),
-            peak_bytes=tuple(m.peak_bytes for m in done),
-        )
-    return ModelBaseline(
-        acceptance=acceptance,
-        model_fingerprint=fingerprint(spec.model),
-        settings=canary_settings(spec).as_dict(),
-        parameters=own,
-        paper_parameters=paper,
-        n_seeds=n_seeds,
-        tasks=series,
-    )

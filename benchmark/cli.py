@@ -13,8 +13,9 @@ from filelock import FileLock, Timeout
 from tabulate import tabulate
 from typer.exceptions import TyperException
 
+from benchmark.cli_check import CHECK_EXAMPLE, check
 from benchmark.cli_datasets import app as datasets_app
-from benchmark.cli_performance import CHECK_EXAMPLE, PERFORMANCE_EXAMPLE, check, performance
+from benchmark.cli_performance import PERFORMANCE_EXAMPLE, performance
 from benchmark.cli_predict import EXAMPLE, predict
 from datasets.errors import BenchmarkError, InputError
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.stats import nct, t
+from scipy.special import stdtr, stdtrit
+from scipy.stats import nct
 
 LOSS = math.log(1.05)
 """The loss that must be found: an MAE 5 % higher."""
@@ -27,10 +28,11 @@ FALSE_ALARMS = 0.005
 SAME = 1e-3
 """Numbers this close, relatively, under every seed and on every task are of one training, but for rounding."""
 
-SHARE = 2
-"""The baseline has this many times the seeds of a check: it is trained once, and halves the noise of every check."""
-
 FEWEST_SEEDS, MOST_SEEDS = 4, 24
+"""Of a check."""
+
+PILOT = 16
+"""The fewest seeds of a baseline: they tell a model's noise."""
 
 Verdict = Literal["same", "changed", "worse", "better"]
 
@@ -54,20 +56,25 @@ def level(n_models: int) -> float:
     return FALSE_ALARMS / n_models
 
 
+def baseline_seeds(seeds: int) -> int:
+    """How many seeds a baseline has: twice those of a check, as it is trained once and compared with often."""
+    return max(PILOT, 2 * seeds)
+
+
 def power(seeds: int, sigma: float, n_models: int, loss: float = LOSS) -> float:
     """The chance that a loss (of the logarithm) is found with so many seeds, by the noncentral t distribution.
 
     Args:
-        seeds: of the check; the baseline has SHARE times as many.
+        seeds: of the check; the baseline has `baseline_seeds`.
         sigma: standard deviation over seeds of log MAE, averaged over tasks.
         n_models: how many are compared.
         loss: true difference of the means.
     """
     if sigma == 0:
         return float(loss > 0)
-    freedom = (1 + SHARE) * seeds - 2
-    shift = loss / (sigma * math.sqrt((1 + 1 / SHARE) / seeds))
-    return float(nct.sf(t.isf(level(n_models), freedom), freedom, shift))
+    freedom = seeds + baseline_seeds(seeds) - 2
+    shift = loss / (sigma * math.sqrt(1 / seeds + 1 / baseline_seeds(seeds)))
+    return float(nct.sf(-stdtrit(freedom, level(n_models)), freedom, shift))
 
 
 def seeds_needed(sigma: float, n_models: int) -> int:
@@ -114,4 +121,4 @@ def p_of_loss(old: np.ndarray, new: np.ndarray) -> float:
     squares = ((first - first.mean()) ** 2).sum() + ((second - second.mean()) ** 2).sum()
     error = math.sqrt(squares / freedom * (1 / len(first) + 1 / len(second)))
     difference = float(second.mean() - first.mean())
-    return float(t.sf(difference / error, freedom)) if error > 1e-9 else float(difference <= SAME)
+    return float(stdtr(freedom, -difference / error)) if error > 1e-9 else float(difference <= SAME)
