@@ -22,6 +22,7 @@ from benchmark.canary import (
     this_machine,
 )
 from benchmark.fingerprint import fingerprint
+from benchmark.job import classify
 from benchmark.records import Machine
 from benchmark.regressions import Threshold
 from benchmark.store import Store
@@ -92,6 +93,7 @@ def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Se
         InputError: an unknown model.
     """
     report = Report(_fold_rows(baseline))
+    comparable = not report.failures
     chosen = [registry.get(name).name for name in models] or list(registry.registered())
     for name in [] if models else sorted(baseline.models.keys() - registry.registered().keys()):
         report.rows.append(Row(name, "model", "accepted", "gone", None, "gone", "accept its absence with --accept"))
@@ -102,7 +104,7 @@ def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Se
     compared = [name for name in chosen if name in baseline.models]
     for name in compared:
         report.rows += _parameter_rows(name, baseline.models[name])
-    if any(row.verdict in ("data changed", "folds changed", "failed") for row in report.rows):
+    if not comparable:
         report.notes.append("no model was trained: errors on other data or folds cannot be compared")
         return report
     trainings = _train(baseline, compared, quick, train)
@@ -116,9 +118,10 @@ def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Se
 def _fold_rows(baseline: Baseline) -> list[Row]:
     """One row for each task of the canary: whether data and folds are the accepted ones."""
     rows, tasks = [], {task.name: task for task in canary_tasks()}
+    for name in sorted(tasks.keys() ^ baseline.folds.keys()):
+        rows.append(Row(name, "task", None, None, None, "data changed", "only one of baseline and canary has it"))
     for name, accepted in baseline.folds.items():
         if name not in tasks:
-            rows.append(Row(name, "data", "accepted", "gone", None, "data changed", "the canary has other tasks"))
             continue
         try:
             found = task_baseline(tasks[name])
@@ -141,7 +144,11 @@ def _parameter_rows(name: str, accepted: ModelBaseline) -> list[Row]:
     spec = registry.get(name)
     rows = []
     before = (accepted.parameters, accepted.paper_parameters)
-    for what, old, new in zip(("parameters", "parameters (paper)"), before, parameters(spec), strict=True):
+    try:
+        found = parameters(spec)
+    except Exception as error:
+        return [Row(name, "parameters", None, None, None, "failed", classify(error)[1])]
+    for what, old, new in zip(("parameters", "parameters (paper)"), before, found, strict=True):
         if old != new:
             change = new / old - 1 if old and new else None
             rows.append(Row(name, what, old, new, change, "parameters changed"))

@@ -9,12 +9,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from benchmark import canary, folds, gate, machine
 from benchmark.baseline import read_baseline
 from benchmark.canary import Measurement
 from benchmark.job import execute, load_task
-from models import registry
+from models import cgcnn, registry
+from models.message_passing import add_parts, sum_incoming
 from tests.benchmark.conftest import ROOT, write_folder
 from tests.benchmark.test_cli import one_line_error
 
@@ -311,3 +313,29 @@ def test_an_off_by_one_fold_is_found_exactly_and_nothing_is_trained(accepted, mo
     assert f"{TASK}, folds: folds changed (the first: kfold(5) fold 0 seed 0)" in one_line_error(done, 1)
     assert rows(done, "cgcnn") == []
     assert "no model was trained" in json.loads(done.stdout)["notes"][-1]
+
+
+def wrong_gate(self, batch, v, e):
+    """CrystalConvolution with a softmax over features where the sigmoid belongs."""
+    receiver, sender, edge = self.fc_full.weight.split([self.width, self.width, e.shape[1]], dim=1)
+    z = add_parts(batch, v @ sender.T, F.linear(v, receiver, self.fc_full.bias), e @ edge.T)
+    gate, core = self.bn1(z).chunk(2, dim=1)
+    return F.softplus(v + self.bn2(sum_incoming(batch, gate.softmax(dim=1) * F.softplus(core))))
+
+
+def half_of_the_edges(batch, messages):
+    """What `sum_incoming` gives where messages pass in one direction only."""
+    return sum_incoming(batch, messages * (batch.src < batch.dst)[:, None])
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "wrong"),
+    [(cgcnn.CrystalConvolution, "forward", wrong_gate), (cgcnn, "sum_incoming", half_of_the_edges)],
+    ids=["wrong activation", "half of the edges"],
+)
+def test_a_planted_mistake_is_a_loss(accepted, monkeypatch, owner, name, wrong):
+    monkeypatch.setattr(owner, name, wrong)
+    done = accepted("check", "--quick", "--json")
+    assert "cgcnn, MAE / MAE of the mean +" in one_line_error(done, 1)
+    assert rows(done, "cgcnn")[0]["verdict"] == "worse"
+    assert rows(done, "dummy")[0]["verdict"] == "same"
