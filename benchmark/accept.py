@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 
 from benchmark import gate, machine
 from benchmark.baseline import Acceptance, Baseline, ModelBaseline, Series
-from benchmark.canary import Train, Trainings, canary_settings, canary_tasks, parameters, task_baseline, this_machine
+from benchmark.canary import PROFILE, WATCHED_TASKS, Train, Trainings, canary_tasks, parameters, task_baseline, this_machine
 from benchmark.fingerprint import fingerprint
 from datasets.errors import BenchmarkError, InputError
 from models import registry
 
 
-def accept(reason: str, models: Sequence[str], before: Baseline | None, train: Train) -> Baseline:
+def accept(
+    reason: str, models: Sequence[str], changes: Mapping[str, str] | None, before: Baseline | None, train: Train
+) -> Baseline:
     """Train these models (empty: all) under as many seeds as their noise asks for, and make the new baseline.
+
+    Args:
+        reason: kept with the numbers.
+        models: their names.
+        changes: settings of the one model that is named, as text; None keeps those that the models had in `before`.
+        before: the baseline so far, if there is one; models that are not named are kept.
+        train: carries out the jobs.
 
     Raises:
         InputError: there is no reason, an unknown model, or one model is to be accepted on folds that changed.
@@ -23,16 +32,17 @@ def accept(reason: str, models: Sequence[str], before: Baseline | None, train: T
     if not reason.strip():
         raise InputError('--accept needs a reason: --accept "why the numbers may change"')
     chosen = [registry.get(name).name for name in models] or list(registry.registered())
-    folds = {task.name: task_baseline(task) for task in canary_tasks()}
+    folds = {task.name: task_baseline(task) for task in canary_tasks(WATCHED_TASKS)}
     if models and before and before.folds != folds:
         raise InputError("data or folds changed, which concerns every model: accept without --model")
-    trainings = Trainings(train)
+    changed = {name: _changed(before, name) if changes is None else dict(changes) for name in chosen}
+    trainings = Trainings(train, {name: registry.get(name).settings(PROFILE, changed[name]) for name in chosen})
     trainings.extend({name: range(gate.PILOT) for name in chosen})
-    needed = {name: _needed(name, folds, trainings) for name in chosen}
+    needed = {name: _needed(name, trainings) for name in chosen}
     # The noise is known better after more seeds, so it is asked again until what is there is enough.
-    while short := {name: more for name, n in needed.items() if (more := _missing(name, n, folds, trainings))}:
+    while short := {name: more for name, n in needed.items() if (more := _missing(name, n, trainings))}:
         trainings.extend(short)
-        needed |= {name: _needed(name, folds, trainings) for name in short}
+        needed |= {name: _needed(name, trainings) for name in short}
     acceptance = Acceptance(
         reason=reason.strip(),
         accepted_at=datetime.now(timezone.utc),
@@ -41,30 +51,34 @@ def accept(reason: str, models: Sequence[str], before: Baseline | None, train: T
         versions=machine.versions(),
     )
     kept = dict(before.models) if models and before else {}
-    fresh = {name: _model_baseline(name, acceptance, needed[name], folds, trainings) for name in chosen}
+    fresh = {name: _model_baseline(name, acceptance, needed[name], changed[name], trainings) for name in chosen}
     return Baseline(folds=folds, models=dict(sorted({**kept, **fresh}.items())))
 
 
-def _needed(name: str, tasks: Iterable[str], trainings: Trainings) -> int:
+def _changed(before: Baseline | None, name: str) -> dict[str, str]:
+    return before.models[name].changed if before and name in before.models else {}
+
+
+def _needed(name: str, trainings: Trainings) -> int:
     """How many seeds a check of the model takes."""
     reason = trainings.failure(name)
     if reason:
         raise BenchmarkError(f"{name} cannot be accepted: {reason}")
-    return gate.seeds_needed(gate.noise(trainings.log_mae(name, tasks)), len(registry.registered()))
+    return gate.seeds_needed(gate.noise(trainings.log_mae(name, trainings.tasks)), len(registry.registered()))
 
 
-def _missing(name: str, n_seeds: int, tasks: Iterable[str], trainings: Trainings) -> range:
+def _missing(name: str, n_seeds: int, trainings: Trainings) -> range:
     """The seeds that a baseline lacks for checks with `n_seeds`."""
-    return range(len(trainings.log_mae(name, tasks)), gate.baseline_seeds(n_seeds))
+    return range(len(trainings.log_mae(name, trainings.tasks)), gate.baseline_seeds(n_seeds))
 
 
 def _model_baseline(
-    name: str, acceptance: Acceptance, n_seeds: int, tasks: Iterable[str], trainings: Trainings
+    name: str, acceptance: Acceptance, n_seeds: int, changed: dict[str, str], trainings: Trainings
 ) -> ModelBaseline:
     spec = registry.get(name)
-    own, paper = parameters(spec)
+    own, paper = parameters(spec, trainings.settings[name])
     series = {}
-    for task in tasks:
+    for task in trainings.tasks:
         done = trainings.of(name, task)
         series[task] = Series(
             mae=tuple(m.mae for m in done if m.mae is not None),
@@ -74,7 +88,8 @@ def _model_baseline(
     return ModelBaseline(
         acceptance=acceptance,
         model_fingerprint=fingerprint(spec.model),
-        settings=canary_settings(spec).as_dict(),
+        changed=changed,
+        settings=trainings.settings[name].as_dict(),
         parameters=own,
         paper_parameters=paper,
         n_seeds=n_seeds,

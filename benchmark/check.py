@@ -12,10 +12,11 @@ import numpy as np
 from benchmark import gate
 from benchmark.baseline import Baseline, ModelBaseline
 from benchmark.canary import (
+    PROFILE,
+    WATCHED_TASKS,
     Measurement,
     Train,
     Trainings,
-    canary_settings,
     canary_tasks,
     parameters,
     task_baseline,
@@ -117,7 +118,7 @@ def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Se
 
 def _fold_rows(baseline: Baseline) -> list[Row]:
     """One row for each task of the canary: whether data and folds are the accepted ones."""
-    rows, tasks = [], {task.name: task for task in canary_tasks()}
+    rows, tasks = [], {task.name: task for task in canary_tasks(WATCHED_TASKS)}
     for name in sorted(tasks.keys() ^ baseline.folds.keys()):
         rows.append(Row(name, "task", None, None, None, "data changed", "only one of baseline and canary has it"))
     for name, accepted in baseline.folds.items():
@@ -145,16 +146,17 @@ def _parameter_rows(name: str, accepted: ModelBaseline) -> list[Row]:
     rows = []
     before = (accepted.parameters, accepted.paper_parameters)
     try:
-        found = parameters(spec)
+        settings = spec.settings(PROFILE, accepted.changed)
+        found = parameters(spec, settings)
     except Exception as error:
         return [Row(name, "parameters", None, None, None, "failed", classify(error)[1])]
     for what, old, new in zip(("parameters", "parameters (paper)"), before, found, strict=True):
         if old != new:
             change = new / old - 1 if old and new else None
             rows.append(Row(name, what, old, new, change, "parameters changed"))
-    settings = canary_settings(spec).as_dict()
-    for key in sorted(accepted.settings.keys() | settings.keys()):
-        was, now = accepted.settings.get(key), settings.get(key)
+    today = settings.as_dict()
+    for key in sorted(accepted.settings.keys() | today.keys()):
+        was, now = accepted.settings.get(key), today.get(key)
         if was != now:
             rows.append(Row(name, f"setting {key}", str(was), str(now), None, "settings changed"))
     return rows
@@ -162,7 +164,8 @@ def _parameter_rows(name: str, accepted: ModelBaseline) -> list[Row]:
 
 def _train(baseline: Baseline, models: Sequence[str], quick: bool, train: Train) -> Trainings:
     """The trainings that a verdict needs: few for a model that did not change, if `quick`, else all."""
-    trainings = Trainings(train)
+    settings = {name: registry.get(name).settings(PROFILE, baseline.models[name].changed) for name in models}
+    trainings = Trainings(train, settings)
     trainings.extend({name: range(FIRST_SEEDS) for name in models})
     more = {}
     for name in models:

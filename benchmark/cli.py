@@ -105,7 +105,7 @@ def run(
 ) -> None:
     """Train and score models fold by fold, then print the board; run again to go on after a stop."""
     from benchmark.machine import choose_device, cores, default_workers
-    from benchmark.plan import Request, make_plan
+    from benchmark.plan import Request, make_plan, parse_settings
     from benchmark.render.markdown import require_own_page
     from benchmark.store import Store
 
@@ -119,7 +119,7 @@ def run(
         tasks=[*(task or []), *(str(path.resolve()) for path in dataset or [])],
         everything=everything,
         models=model or [],
-        settings=_settings(setting or []),
+        settings=parse_settings(setting or []),
         profile=profile or "quick",
         preset=preset,
         protocol=_protocol(protocol),
@@ -146,13 +146,6 @@ def run(
             _carry_out(plan, store, as_json)
     except Timeout:
         raise InputError(f"another run is writing to {out}; wait for it or choose another directory with --out") from None
-
-
-def _settings(pairs: list[str]) -> dict[str, str]:
-    for pair in pairs:
-        if "=" not in pair:
-            raise InputError(f"--set {pair}: write name=value")
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def _protocol(name: str | None) -> Any:

@@ -25,6 +25,10 @@ def check(
     accept: Annotated[
         str | None, typer.Option(metavar="REASON", help="Make what the code gives now the baseline, for this reason.")
     ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="name=value, with --accept and one --model: what the canary changes of its quick profile."),
+    ] = None,
     fail_if: Annotated[
         str | None,
         typer.Option(
@@ -45,10 +49,12 @@ def check(
         raise InputError(f"--benchmarks compares two files and trains nothing: leave out {' and '.join(asked)}")
     if accept is not None and (quick or fail_if is not None):
         raise InputError("--accept makes a baseline and compares nothing: leave out --quick and --fail-if")
+    if setting and (accept is None or len(model or []) != 1):
+        raise InputError("--set changes what the canary trains: it needs --accept and a single --model")
     if benchmarks is not None:
         _compare_benchmarks(benchmarks, fail_if or "median:10%", as_json)
     elif accept is not None:
-        _accept(accept, model or [], as_json)
+        _accept(accept, model or [], setting, as_json)
     else:
         _check(model or [], quick, fail_if, as_json)
 
@@ -79,16 +85,16 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
         )
 
 
-def _accept(reason: str, models: list[str], as_json: bool) -> None:
+def _accept(reason: str, models: list[str], settings: list[str] | None, as_json: bool) -> None:
     from benchmark.accept import accept
     from benchmark.baseline import read_baseline, write_baseline
+    from benchmark.plan import parse_settings
     from benchmark.render.check import baseline_rows, baseline_table
 
     path = PUBLISHED / BASELINE
-    # A full acceptance replaces even a damaged file; one of some models keeps the others, so it must be able to read them.
-    before = read_baseline(path) if models and path.exists() else None
+    before = read_baseline(path) if path.exists() else None
     with _trainer(as_json) as train:
-        baseline = accept(reason, models, before, train)
+        baseline = accept(reason, models, parse_settings(settings) if settings else None, before, train)
     write_baseline(path, baseline)
     if as_json:
         print(json.dumps(baseline_rows(baseline), indent=1))

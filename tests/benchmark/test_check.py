@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from benchmark import canary, folds, gate, machine
+from benchmark import accept, canary, check, folds, gate, machine
 from benchmark.baseline import read_baseline
 from benchmark.canary import Measurement
 from benchmark.job import execute, load_task
@@ -30,6 +30,12 @@ def folder(tmp_path_factory):
     return write_folder(tmp_path_factory.mktemp("canary") / "mine", 80)
 
 
+def only_task(monkeypatch, folder):
+    monkeypatch.setattr(canary, "TASKS", (str(folder),))
+    for module in (canary, check, accept):
+        monkeypatch.setattr(module, "WATCHED_TASKS", (str(folder),))
+
+
 @pytest.fixture
 def small_canary(folder, monkeypatch):
     """One task of 80 crystals; four seeds of a check, eight of a baseline; trained in this process."""
@@ -40,7 +46,7 @@ def small_canary(folder, monkeypatch):
             on_record(job, record)
         return records
 
-    monkeypatch.setattr(canary, "TASKS", (str(folder),))
+    only_task(monkeypatch, folder)
     monkeypatch.setattr(canary, "run_jobs", in_this_process)
     monkeypatch.setattr(gate, "PILOT", 8)
     monkeypatch.setattr(gate, "MOST_SEEDS", 4)
@@ -163,9 +169,22 @@ def test_parameters_must_be_equal_and_settings_are_shown(benchmark_command, nois
     assert not found["setting learning_rate"]["fails"]
 
 
+def test_a_setting_of_the_canary_is_kept_until_it_is_changed(benchmark_command, noisy, tmp_path):
+    benchmark_command(*ACCEPT)
+    done = benchmark_command("check", "--model", "cgcnn", "--accept", "quieter", "--set", "learning_rate=0.002")
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / "leaderboards" / "canary.json"
+    assert read_baseline(path).models["cgcnn"].settings["learning_rate"] == 0.002
+    assert benchmark_command("check").returncode == 0
+    benchmark_command("check", "--accept", "all again")
+    again = read_baseline(path).models
+    assert (again["cgcnn"].changed, again["dummy"].changed) == ({"learning_rate": "0.002"}, {})
+    assert again["cgcnn"].settings["learning_rate"] == 0.002
+
+
 def test_changed_data_are_told_from_changed_folds(benchmark_command, noisy, tmp_path, monkeypatch):
     benchmark_command(*ACCEPT)
-    monkeypatch.setattr(canary, "TASKS", (str(write_folder(tmp_path / "mine", 81)),))
+    only_task(monkeypatch, write_folder(tmp_path / "mine", 81))
     assert f"{TASK}, data: data changed" in one_line_error(benchmark_command("check"), 1)
 
 
@@ -204,7 +223,7 @@ def test_a_baseline_says_why_when_where_and_of_what_code(benchmark_command, nois
     told = accepted.acceptance
     assert told.reason == "the first baseline" and told.versions["torch"] and told.machine.threads == 1
     assert told.accepted_at.tzinfo is not None
-    assert accepted.parameters == EVERY["cgcnn"].model(canary.canary_settings(EVERY["cgcnn"])).n_parameters
+    assert accepted.parameters == EVERY["cgcnn"].model(EVERY["cgcnn"].profiles["quick"]).n_parameters
     assert accepted.paper_parameters == 80_833
     assert len(accepted.tasks[TASK].mae) == 8 and accepted.n_seeds == 4
     assert not list(tmp_path.rglob("*.partial"))
@@ -229,7 +248,8 @@ def test_a_damaged_baseline_is_one_line(benchmark_command, noisy, tmp_path, dama
     path = tmp_path / "leaderboards" / "canary.json"
     path.write_text(damage(json.dumps(json.loads(path.read_text()), separators=(",", ":"))))
     line = one_line_error(benchmark_command("check"))
-    assert expected in line and "canary.json" in line
+    assert expected in line and "canary.json" in line and "restore it, or delete it and create it with" in line
+    path.unlink()
     assert benchmark_command(*ACCEPT).returncode == 0
 
 
@@ -240,6 +260,8 @@ def test_a_damaged_baseline_is_one_line(benchmark_command, noisy, tmp_path, dama
         (("--accept", "why", "--quick"), "leave out --quick and --fail-if"),
         (("--accept", "why", "--model", "cgcn"), "unknown model 'cgcn'; did you mean cgcnn"),
         (("--model", "cgcn"), "unknown model 'cgcn'"),
+        (("--set", "epochs=3"), "--set changes what the canary trains: it needs --accept and a single --model"),
+        (("--accept", "why", "--model", "cgcnn", "--set", "epoch=3"), "unknown setting 'epoch'; did you mean epochs"),
         (("--fail-if", "median:10%"), "such as time:10%; statistics: time, memory"),
         (("--benchmarks", "a.json", "b.json", "--quick"), "trains nothing: leave out --quick"),
     ],
@@ -285,7 +307,6 @@ def test_stale_records_are_listed_and_do_not_fail(benchmark_command, noisy, tmp_
 def accepted(benchmark_command, small_canary, models, monkeypatch):
     """CGCNN and the mean, really trained and accepted."""
     torch.set_num_threads(1)
-    monkeypatch.setattr(canary, "EPOCHS", 30)
     long = {**EVERY["cgcnn"].profiles, "quick": replace(EVERY["cgcnn"].profiles["quick"], epochs=30, batch_size=8)}
     spec = replace(EVERY["cgcnn"], profiles=long)
     monkeypatch.setattr(registry, "registered", lambda: {"cgcnn": spec, "dummy": EVERY["dummy"]})
@@ -315,12 +336,12 @@ def test_an_off_by_one_fold_is_found_exactly_and_nothing_is_trained(accepted, mo
     assert "no model was trained" in json.loads(done.stdout)["notes"][-1]
 
 
-def wrong_gate(self, batch, v, e):
-    """CrystalConvolution with a softmax over features where the sigmoid belongs."""
+def wrong_activation(self, batch, v, e):
+    """CrystalConvolution that ends in a sigmoid where the softplus belongs."""
     receiver, sender, edge = self.fc_full.weight.split([self.width, self.width, e.shape[1]], dim=1)
     z = add_parts(batch, v @ sender.T, F.linear(v, receiver, self.fc_full.bias), e @ edge.T)
     gate, core = self.bn1(z).chunk(2, dim=1)
-    return F.softplus(v + self.bn2(sum_incoming(batch, gate.softmax(dim=1) * F.softplus(core))))
+    return torch.sigmoid(v + self.bn2(sum_incoming(batch, torch.sigmoid(gate) * F.softplus(core))))
 
 
 def half_of_the_edges(batch, messages):
@@ -330,7 +351,7 @@ def half_of_the_edges(batch, messages):
 
 @pytest.mark.parametrize(
     ("owner", "name", "wrong"),
-    [(cgcnn.CrystalConvolution, "forward", wrong_gate), (cgcnn, "sum_incoming", half_of_the_edges)],
+    [(cgcnn.CrystalConvolution, "forward", wrong_activation), (cgcnn, "sum_incoming", half_of_the_edges)],
     ids=["wrong activation", "half of the edges"],
 )
 def test_a_planted_mistake_is_a_loss(accepted, monkeypatch, owner, name, wrong):

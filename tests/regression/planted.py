@@ -30,9 +30,8 @@ class Mistake:
 
 
 MISTAKES = (
-    Mistake(
-        "CGCNN's gate is a softmax over features", "models/cgcnn.py", "torch.sigmoid(gate) *", "torch.softmax(gate, dim=1) *"
-    ),
+    Mistake("a sigmoid after CGCNN's convolution", "models/cgcnn.py", "F.softplus(v + self.bn2", "torch.sigmoid(v + self.bn2"),
+    Mistake("CGCNN's gate is a step", "models/cgcnn.py", "torch.sigmoid(gate) *", "(gate > 0).to(gate.dtype) *"),
     Mistake(
         "CGCNN hears half of its edges",
         "models/cgcnn.py",
