@@ -58,7 +58,7 @@ class ModelBaseline(Strict):
 
     acceptance: Acceptance
     model_fingerprint: Sha256
-    changed: dict[str, str] = {}
+    changed: dict[str, str]
     """Settings that the canary gives this model other than the profile's: a quieter training needs fewer seeds."""
     settings: dict[str, SettingValue]
     parameters: int | None

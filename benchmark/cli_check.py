@@ -52,7 +52,7 @@ def check(
     if setting and (accept is None or len(model or []) != 1):
         raise InputError("--set changes what the canary trains: it needs --accept and a single --model")
     if benchmarks is not None:
-        _compare_benchmarks(benchmarks, fail_if or "median:10%", as_json)
+        _compare_benchmarks(benchmarks, "median:10%" if fail_if is None else fail_if, as_json)
     elif accept is not None:
         _accept(accept, model or [], setting, as_json)
     else:
