@@ -108,8 +108,10 @@ def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Se
     if not comparable:
         report.notes.append("no model was trained: errors on other data or folds cannot be compared")
         return report
-    trainings = _train(baseline, compared, quick, train)
-    for name in compared:
+    broken = {row.subject for row in report.rows if row.verdict == "failed"}
+    trained = [name for name in compared if name not in broken]
+    trainings = _train(baseline, trained, quick, train)
+    for name in trained:
         report.rows.append(_error_row(name, baseline, trainings))
     if thresholds:
         _compare_costs(report, baseline, trainings, thresholds)
@@ -191,19 +193,20 @@ def _error_row(name: str, baseline: Baseline, trainings: Trainings) -> Row:
     before = old[: len(new)] if found.verdict == "same" else old
     values = [float(np.exp((errors - scale).mean())) for errors in (before, new)]
     by_task = ", ".join(f"{task} {change:+.1%}" for task, change in zip(accepted.tasks, found.by_task, strict=True))
-    note = f"{found.seeds} seeds" if found.verdict == "same" else f"{found.seeds} seeds, p {found.p:.2g}: {by_task}"
+    source = "" if accepted.model_fingerprint == fingerprint(registry.get(name).model) else ", source changed"
+    test = "" if found.verdict == "same" else f", p {found.p:.2g}: {by_task}"
+    note = f"{found.seeds} seeds{source}{test}"
     return Row(name, "MAE / MAE of the mean", *values, found.change, found.verdict, note)
 
 
 def _compare_costs(report: Report, baseline: Baseline, trainings: Trainings, thresholds: Sequence[Threshold]) -> None:
     """Rows of training time and peak memory of the models that were accepted on a machine like this one."""
-    elsewhere = []
+    elsewhere, here = [], this_machine()
     for name, accepted in baseline.models.items():
         done = {task: trainings.of(name, task) for task in accepted.tasks}
         if not all(done.values()) or trainings.failure(name):
             continue
-        here, there = this_machine(), accepted.acceptance.machine
-        if not _comparable(here, there):
+        if not _comparable(here, accepted.acceptance.machine):
             elsewhere.append(name)
             continue
         for threshold in thresholds:

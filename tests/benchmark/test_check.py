@@ -182,6 +182,17 @@ def test_a_setting_of_the_canary_is_kept_until_it_is_changed(benchmark_command, 
     assert again["cgcnn"].settings["learning_rate"] == 0.002
 
 
+def test_a_model_that_cannot_be_built_fails_and_the_others_are_trained(benchmark_command, noisy, monkeypatch):
+    benchmark_command("check", "--model", "cgcnn", "--set", "hidden=8", "--accept", "small")
+    benchmark_command("check", "--model", "dummy", "--accept", "small")
+    spec = EVERY["cgcnn"]
+    without = replace(spec, profiles={**spec.profiles, "quick": EVERY["dummy"].profiles["quick"]})
+    monkeypatch.setattr(registry, "registered", lambda: {"cgcnn": without, "dummy": EVERY["dummy"]})
+    done = benchmark_command("check", "--json")
+    assert "cgcnn, parameters: failed (unknown setting 'hidden'" in one_line_error(done, 1)
+    assert rows(done, "dummy")[0]["verdict"] == "same"
+
+
 def test_changed_data_are_told_from_changed_folds(benchmark_command, noisy, tmp_path, monkeypatch):
     benchmark_command(*ACCEPT)
     only_task(monkeypatch, write_folder(tmp_path / "mine", 81))
