@@ -14,7 +14,12 @@ from models import registry
 
 
 def accept(
-    reason: str, models: Sequence[str], changes: Mapping[str, str] | None, before: Baseline | None, train: Train
+    reason: str,
+    models: Sequence[str],
+    changes: Mapping[str, str] | None,
+    before: Baseline | None,
+    train: Train,
+    most: int = gate.MOST_SEEDS,
 ) -> Baseline:
     """Train these models (empty: all) under as many seeds as their noise asks for, and make the new baseline.
 
@@ -24,6 +29,7 @@ def accept(
         changes: settings of the one model that is named, as text; None keeps those that the models had in `before`.
         before: the baseline so far, if there is one; models that are not named are kept.
         train: carries out the jobs.
+        most: seeds of a model; fewer than its noise asks for find larger losses only.
 
     Raises:
         InputError: there is no reason, an unknown model, or one model is to be accepted on folds that changed.
@@ -37,12 +43,11 @@ def accept(
         raise InputError("data or folds changed, which concerns every model: accept without --model")
     changed = {name: _changed(before, name) if changes is None else dict(changes) for name in chosen}
     trainings = Trainings(train, {name: registry.get(name).settings(PROFILE, changed[name]) for name in chosen})
-    trainings.extend({name: range(gate.PILOT) for name in chosen})
-    needed = {name: _needed(name, trainings) for name in chosen}
+    short = {name: range(min(gate.FEWEST_SEEDS, most)) for name in chosen}
     # The noise is known better after more seeds, so it is asked again until what is there is enough.
-    while short := {name: more for name, n in needed.items() if (more := _missing(name, n, trainings))}:
+    while short:
         trainings.extend(short)
-        needed |= {name: _needed(name, trainings) for name in short}
+        short = {name: more for name in short if (more := _missing(name, most, trainings))}
     acceptance = Acceptance(
         reason=reason.strip(),
         accepted_at=datetime.now(timezone.utc),
@@ -51,7 +56,7 @@ def accept(
         versions=machine.versions(),
     )
     kept = dict(before.models) if models and before else {}
-    fresh = {name: _model_baseline(name, acceptance, needed[name], changed[name], trainings) for name in chosen}
+    fresh = {name: _model_baseline(name, acceptance, changed[name], trainings) for name in chosen}
     return Baseline(folds=folds, models=dict(sorted({**kept, **fresh}.items())))
 
 
@@ -59,22 +64,16 @@ def _changed(before: Baseline | None, name: str) -> dict[str, str]:
     return before.models[name].changed if before and name in before.models else {}
 
 
-def _needed(name: str, trainings: Trainings) -> int:
-    """How many seeds a check of the model takes."""
+def _missing(name: str, most: int, trainings: Trainings) -> range:
+    """The seeds that the model's noise asks for beyond those that are there. Raises BenchmarkError for a failed training."""
     reason = trainings.failure(name)
     if reason:
         raise BenchmarkError(f"{name} cannot be accepted: {reason}")
-    return gate.seeds_needed(gate.noise(trainings.log_mae(name, trainings.tasks)), len(registry.registered()))
+    log_mae = trainings.log_mae(name, trainings.tasks)
+    return range(len(log_mae), gate.seeds_needed(gate.noise(log_mae), len(registry.registered()), most))
 
 
-def _missing(name: str, n_seeds: int, trainings: Trainings) -> range:
-    """The seeds that a baseline lacks for checks with `n_seeds`."""
-    return range(len(trainings.log_mae(name, trainings.tasks)), gate.baseline_seeds(n_seeds))
-
-
-def _model_baseline(
-    name: str, acceptance: Acceptance, n_seeds: int, changed: dict[str, str], trainings: Trainings
-) -> ModelBaseline:
+def _model_baseline(name: str, acceptance: Acceptance, changed: dict[str, str], trainings: Trainings) -> ModelBaseline:
     spec = registry.get(name)
     own, paper = parameters(spec, trainings.settings[name])
     series = {}
@@ -92,6 +91,5 @@ def _model_baseline(
         settings=trainings.settings[name].as_dict(),
         parameters=own,
         paper_parameters=paper,
-        n_seeds=n_seeds,
         tasks=series,
     )

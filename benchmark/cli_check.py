@@ -29,6 +29,10 @@ def check(
         list[str] | None,
         typer.Option("--set", help="name=value, with --accept and one --model: what the canary changes of its quick profile."),
     ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=2, help="With --accept: at most so many trainings of a model; too few find larger losses only."),
+    ] = None,
     fail_if: Annotated[
         str | None,
         typer.Option(
@@ -51,10 +55,12 @@ def check(
         raise InputError("--accept makes a baseline and compares nothing: leave out --quick and --fail-if")
     if setting and (accept is None or len(model or []) != 1):
         raise InputError("--set changes what the canary trains: it needs --accept and a single --model")
+    if seeds and accept is None:
+        raise InputError("--seeds bounds what a baseline trains: it needs --accept")
     if benchmarks is not None:
         _compare_benchmarks(benchmarks, "median:10%" if fail_if is None else fail_if, as_json)
     elif accept is not None:
-        _accept(accept, model or [], setting, as_json)
+        _accept(accept, model or [], setting, seeds, as_json)
     else:
         _check(model or [], quick, fail_if, as_json)
 
@@ -85,16 +91,18 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
         )
 
 
-def _accept(reason: str, models: list[str], settings: list[str] | None, as_json: bool) -> None:
+def _accept(reason: str, models: list[str], settings: list[str] | None, seeds: int | None, as_json: bool) -> None:
     from benchmark.accept import accept
     from benchmark.baseline import read_baseline, write_baseline
+    from benchmark.gate import MOST_SEEDS
     from benchmark.plan import parse_settings
     from benchmark.render.check import baseline_rows, baseline_table
 
     path = PUBLISHED / BASELINE
     before = read_baseline(path) if path.exists() else None
     with _trainer(as_json) as train:
-        baseline = accept(reason, models, parse_settings(settings) if settings else None, before, train)
+        changes = parse_settings(settings) if settings else None
+        baseline = accept(reason, models, changes, before, train, seeds or MOST_SEEDS)
     write_baseline(path, baseline)
     if as_json:
         print(json.dumps(baseline_rows(baseline), indent=1))

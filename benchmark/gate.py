@@ -22,17 +22,14 @@ LOSS = math.log(1.05)
 POWER = 0.92
 """The chance to find it, planned a little above the 90 % that are promised, as the noise is itself an estimate."""
 
-FALSE_ALARMS = 0.005
+FALSE_ALARMS = 0.008
 """The chance that any of the models, all changed but none worse, raises an alarm in one check."""
 
 SAME = 1e-3
 """Numbers this close, relatively, under every seed and on every task are of one training, but for rounding."""
 
-FEWEST_SEEDS, MOST_SEEDS = 4, 24
-"""Of a check."""
-
-PILOT = 16
-"""The fewest seeds of a baseline: they tell a model's noise."""
+FEWEST_SEEDS, MOST_SEEDS = 12, 96
+"""Of a baseline, and of a check that must tell a loss from luck. The fewest tell a model's noise."""
 
 Verdict = Literal["same", "changed", "worse", "better"]
 
@@ -56,30 +53,25 @@ def level(n_models: int) -> float:
     return FALSE_ALARMS / n_models
 
 
-def baseline_seeds(seeds: int) -> int:
-    """How many seeds a baseline has: twice those of a check, as it is trained once and compared with often."""
-    return max(PILOT, 2 * seeds)
-
-
 def power(seeds: int, sigma: float, n_models: int, loss: float = LOSS) -> float:
     """The chance that a loss (of the logarithm) is found with so many seeds, by the noncentral t distribution.
 
     Args:
-        seeds: of the check; the baseline has `baseline_seeds`.
+        seeds: of the check, and of the baseline.
         sigma: standard deviation over seeds of log MAE, averaged over tasks.
         n_models: how many are compared.
         loss: true difference of the means.
     """
     if sigma == 0:
         return float(loss > 0)
-    freedom = seeds + baseline_seeds(seeds) - 2
-    shift = loss / (sigma * math.sqrt(1 / seeds + 1 / baseline_seeds(seeds)))
+    freedom = 2 * seeds - 2
+    shift = loss / (sigma * math.sqrt(2 / seeds))
     return float(nct.sf(-stdtrit(freedom, level(n_models)), freedom, shift))
 
 
-def seeds_needed(sigma: float, n_models: int) -> int:
-    """The fewest seeds that find LOSS with POWER; MOST_SEEDS where those are too few."""
-    return next((n for n in range(FEWEST_SEEDS, MOST_SEEDS) if power(n, sigma, n_models) >= POWER), MOST_SEEDS)
+def seeds_needed(sigma: float, n_models: int, most: int = MOST_SEEDS) -> int:
+    """The fewest seeds that find LOSS with POWER; `most` where those are too few."""
+    return next((n for n in range(min(FEWEST_SEEDS, most), most) if power(n, sigma, n_models) >= POWER), most)
 
 
 def noise(log_mae: np.ndarray) -> float:

@@ -30,7 +30,7 @@ def drawn(rng: np.random.Generator, noise: Noise, n: int) -> np.ndarray:
 
 def is_worse(rng: np.random.Generator, noise: Noise, seeds: int, n_models: int, loss: float = 0.0, wider: float = 1.0) -> bool:
     """Whether a check calls a model worse whose log MAE grew by `loss` and whose noise by the factor `wider`."""
-    old = drawn(rng, noise, gate.baseline_seeds(seeds))
+    old = drawn(rng, noise, seeds)
     new = wider * drawn(rng, noise, seeds) + loss
     return gate.compare(old, new, n_models).verdict == "worse"
 

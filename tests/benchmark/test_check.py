@@ -21,7 +21,7 @@ from tests.benchmark.conftest import ROOT, write_folder
 from tests.benchmark.test_cli import one_line_error
 
 EVERY = registry.registered()
-ACCEPT = ("check", "--accept", "the first baseline")
+ACCEPT = ("check", "--seeds", "6", "--accept", "the first baseline")
 TASK = "mine/target"
 
 
@@ -38,7 +38,7 @@ def only_task(monkeypatch, folder):
 
 @pytest.fixture
 def small_canary(folder, monkeypatch):
-    """One task of 80 crystals; four seeds of a check, eight of a baseline; trained in this process."""
+    """One task of 80 crystals, six seeds; trained in this process."""
 
     def in_this_process(jobs, store, on_progress, on_record):
         records = [execute(job, store) for job in jobs]
@@ -48,8 +48,7 @@ def small_canary(folder, monkeypatch):
 
     only_task(monkeypatch, folder)
     monkeypatch.setattr(canary, "run_jobs", in_this_process)
-    monkeypatch.setattr(gate, "PILOT", 8)
-    monkeypatch.setattr(gate, "MOST_SEEDS", 4)
+    monkeypatch.setattr(gate, "FEWEST_SEEDS", 6)
     load_task.cache_clear()
 
 
@@ -69,12 +68,15 @@ def noisy(small_canary, models, monkeypatch):
     """No training: an error of 0.1 with 0.5 % of noise, times the factor of a model; None stands for a failure."""
     factors: dict[str, float | None] = {}
     costs = {"time": 1.0, "memory": 1.0}
+    noise: dict[str, float] = {}
 
     def train(jobs, on_done=lambda: None):
         found = []
         for job in jobs:
             factor = factors.get(job.model, 1.0)
-            mae = factor and 0.1 * factor * math.exp(0.005 * np.random.default_rng([job.seed, len(job.model)]).normal())
+            mae = factor and 0.1 * factor * math.exp(
+                noise.get(job.model, 0.005) * np.random.default_rng([job.seed, len(job.model)]).normal()
+            )
             reason = None if factor else "the loss is nan in epoch 1; lower the learning rate"
             cost = (2.0 + job.seed / 10) * costs["time"], int(5e8 * costs["memory"])
             found.append(Measurement(job.model, job.task.name, job.seed, mae, reason, *cost))
@@ -84,7 +86,7 @@ def noisy(small_canary, models, monkeypatch):
 
     trained: list[int] = []
     monkeypatch.setattr(canary, "run_canary", train)
-    train.factors, train.costs, train.trained = factors, costs, trained
+    train.factors, train.costs, train.noise, train.trained = factors, costs, noise, trained
     return train
 
 
@@ -103,7 +105,7 @@ def test_unchanged_code_passes_and_is_done_after_two_seeds_if_quick(benchmark_co
     assert noisy.trained == [4, 0]
     assert [line.split()[-3:] for line in done.stdout.splitlines() if line.startswith("cgcnn")] == [["same", "2", "seeds"]]
     assert benchmark_command("check").returncode == 0
-    assert noisy.trained[2:] == [4, 4]
+    assert noisy.trained[2:] == [4, 8]
 
 
 def test_a_loss_is_exit_code_1_with_its_size(benchmark_command, noisy):
@@ -236,7 +238,7 @@ def test_a_baseline_says_why_when_where_and_of_what_code(benchmark_command, nois
     assert told.accepted_at.tzinfo is not None
     assert accepted.parameters == EVERY["cgcnn"].model(EVERY["cgcnn"].profiles["quick"]).n_parameters
     assert accepted.paper_parameters == 80_833
-    assert len(accepted.tasks[TASK].mae) == 8 and accepted.n_seeds == 4
+    assert len(accepted.tasks[TASK].mae) == accepted.n_seeds == 6
     assert not list(tmp_path.rglob("*.partial"))
 
 
@@ -245,12 +247,23 @@ def test_without_a_baseline_one_line_says_how_to_make_one(benchmark_command):
     assert "canary.json: no baseline to compare with; create it with `python -m benchmark check --accept" in line
 
 
+def test_a_noisier_model_is_trained_under_more_seeds_up_to_the_most(benchmark_command, noisy, tmp_path):
+    noisy.noise["cgcnn"] = 0.02
+    path = tmp_path / "leaderboards" / "canary.json"
+    for bound, expected in (("10", [10]), ("90", range(11, 40))):
+        done = benchmark_command("check", "--seeds", bound, "--accept", "noisy")
+        assert done.returncode == 0, done.stderr
+        accepted = read_baseline(path).models
+        assert accepted["cgcnn"].n_seeds in expected
+        assert accepted["dummy"].n_seeds == 6
+
+
 @pytest.mark.parametrize(
     ("damage", "expected"),
     [
         (lambda text: text[: len(text) // 2], "damaged: baseline: Invalid JSON"),
-        (lambda text: text.replace('"n_seeds":4', '"n_seeds":40'), "needs the same seeds, at least n_seeds"),
-        (lambda text: text.replace('"n_seeds"', '"seeds"'), "damaged: models.cgcnn"),
+        (lambda text: text.replace('"mae":[', '"mae":[0.1,'), "needs a positive error, a time and a memory for every seed"),
+        (lambda text: text.replace('"parameters"', '"size"'), "damaged: models.cgcnn"),
         (lambda text: "", "damaged"),
     ],
 )
@@ -272,6 +285,7 @@ def test_a_damaged_baseline_is_one_line(benchmark_command, noisy, tmp_path, dama
         (("--accept", "why", "--model", "cgcn"), "unknown model 'cgcn'; did you mean cgcnn"),
         (("--model", "cgcn"), "unknown model 'cgcn'"),
         (("--set", "epochs=3"), "--set changes what the canary trains: it needs --accept and a single --model"),
+        (("--seeds", "3"), "it needs --accept"),
         (("--accept", "why", "--model", "cgcnn", "--set", "epoch=3"), "unknown setting 'epoch'; did you mean epochs"),
         (("--fail-if", "median:10%"), "such as time:10%; statistics: time, memory"),
         (("--benchmarks", "a.json", "b.json", "--quick"), "trains nothing: leave out --quick"),

@@ -69,7 +69,7 @@ def test_more_noise_needs_more_seeds_and_the_most_are_bounded():
 
 
 def test_more_models_need_more_seeds():
-    assert gate.seeds_needed(0.02, 100) > gate.seeds_needed(0.02, 1)
+    assert gate.seeds_needed(0.03, 100) > gate.seeds_needed(0.03, 1)
 
 
 @pytest.mark.parametrize("sigma", [0.01, 0.02, 0.03])
