@@ -191,12 +191,12 @@ def _error_row(name: str, baseline: Baseline, trainings: Trainings) -> Row:
     found = gate.compare(old, new, len(registry.registered()))
     scale = np.log([baseline.folds[task].scale for task in accepted.tasks])
     before = old[: len(new)] if found.verdict == "same" else old
-    values = [float(np.exp((errors - scale).mean())) for errors in (before, new)]
+    was, now = (float(np.exp((errors - scale).mean())) for errors in (before, new))
     by_task = ", ".join(f"{task} {change:+.1%}" for task, change in zip(accepted.tasks, found.by_task, strict=True))
     source = "" if accepted.model_fingerprint == fingerprint(registry.get(name).model) else ", source changed"
     test = "" if found.verdict == "same" else f", p {found.p:.2g}: {by_task}"
     note = f"{found.seeds} seeds{source}{test}"
-    return Row(name, "MAE / MAE of the mean", *values, found.change, found.verdict, note)
+    return Row(name, "MAE / MAE of the mean", was, now, found.change, found.verdict, note)
 
 
 def _compare_costs(report: Report, baseline: Baseline, trainings: Trainings, thresholds: Sequence[Threshold]) -> None:
