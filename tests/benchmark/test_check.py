@@ -377,11 +377,11 @@ def test_an_off_by_one_fold_is_found_exactly_and_nothing_is_trained(accepted, mo
 
 
 def wrong_activation(self, batch, v, e):
-    """CrystalConvolution that ends in a sigmoid where the softplus belongs."""
+    """CrystalConvolution that ends in a softmax where the softplus belongs."""
     receiver, sender, edge = self.fc_full.weight.split([self.width, self.width, e.shape[1]], dim=1)
     z = add_parts(batch, v @ sender.T, F.linear(v, receiver, self.fc_full.bias), e @ edge.T)
     gate, core = self.bn1(z).chunk(2, dim=1)
-    return torch.sigmoid(v + self.bn2(sum_incoming(batch, torch.sigmoid(gate) * F.softplus(core))))
+    return F.softmax(v + self.bn2(sum_incoming(batch, torch.sigmoid(gate) * F.softplus(core))), dim=1)
 
 
 def half_of_the_edges(batch, messages):
