@@ -30,7 +30,7 @@ class Mistake:
 
 
 MISTAKES = (
-    Mistake("CGCNN's convolution ends in a sigmoid", "models/cgcnn.py", "F.softplus(v + self.bn2", "torch.sigmoid(v + self.bn2"),
+    Mistake("CGCNN's convolution ends in sigmoid", "models/cgcnn.py", "F.softplus(v + self.bn2", "torch.sigmoid(v + self.bn2"),
     Mistake("CGCNN's gate is a step", "models/cgcnn.py", "torch.sigmoid(gate) *", "(gate > 0).to(gate.dtype) *"),
     Mistake(
         "CGCNN hears half of its edges",
