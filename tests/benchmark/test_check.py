@@ -334,9 +334,13 @@ SETTLED = replace(EVERY["cgcnn"].profiles["quick"], epochs=15, batch_size=8)
 
 @pytest.fixture
 def settled(small_canary, monkeypatch):
-    """CGCNN with enough steps on few crystals, and the mean."""
+    """CGCNN with enough steps on few crystals, and the mean; one thread, as in a worker."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     spec = replace(EVERY["cgcnn"], profiles={**EVERY["cgcnn"].profiles, "quick": SETTLED})
     monkeypatch.setattr(registry, "registered", lambda: {"cgcnn": spec, "dummy": EVERY["dummy"]})
+    yield
+    torch.set_num_threads(threads)
 
 
 really_accepted: list[bytes] = []
