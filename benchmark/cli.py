@@ -15,8 +15,9 @@ from typer.exceptions import TyperException
 
 from benchmark.cli_board import PUBLISH_EXAMPLE, PUBLISHED, publish, run_row
 from benchmark.cli_board import app as board_app
+from benchmark.cli_check import CHECK_EXAMPLE, check
 from benchmark.cli_datasets import app as datasets_app
-from benchmark.cli_performance import CHECK_EXAMPLE, PERFORMANCE_EXAMPLE, check, performance
+from benchmark.cli_performance import PERFORMANCE_EXAMPLE, performance
 from benchmark.cli_predict import EXAMPLE, predict
 from datasets.errors import BenchmarkError, InputError
 
@@ -29,9 +30,6 @@ app = typer.Typer(
 )
 app.add_typer(board_app, name="leaderboard")
 app.add_typer(datasets_app, name="datasets")
-
-MOST_WORKERS = 4
-"""Each worker holds the dataset in memory."""
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
@@ -107,8 +105,8 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Train and score models fold by fold, then print the board; run again to go on after a stop."""
-    from benchmark.machine import choose_device, cores
-    from benchmark.plan import Request, make_plan
+    from benchmark.machine import choose_device, cores, default_workers
+    from benchmark.plan import Request, make_plan, parse_settings
     from benchmark.render.markdown import require_own_page
     from benchmark.render.web import require_own_site
     from benchmark.store import Store
@@ -118,12 +116,12 @@ def run(
     if profile and preset:
         raise InputError(f"--profile {profile} and --preset {preset} both name settings; give one of them")
     store, device = Store(out), choose_device(device)
-    workers = workers or (min(cores(), MOST_WORKERS) if device == "cpu" else 1)
+    workers = workers or (default_workers() if device == "cpu" else 1)
     request = Request(
         tasks=[*(task or []), *(str(path.resolve()) for path in dataset or [])],
         everything=everything,
         models=model or [],
-        settings=_settings(setting or []),
+        settings=parse_settings(setting or []),
         profile=profile or "quick",
         preset=preset,
         protocol=_protocol(protocol),
@@ -151,13 +149,6 @@ def run(
             _carry_out(plan, store, as_json)
     except Timeout:
         raise InputError(f"another run is writing to {out}; wait for it or choose another directory with --out") from None
-
-
-def _settings(pairs: list[str]) -> dict[str, str]:
-    for pair in pairs:
-        if "=" not in pair:
-            raise InputError(f"--set {pair}: write name=value")
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def _protocol(name: str | None) -> Any:

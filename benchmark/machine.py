@@ -18,6 +18,9 @@ from datasets.errors import InputError
 
 PACKAGES = ("crystal-benchmark", "dgl", "torch", "numpy", "pymatgen", "matminer", "dscribe", "scikit-learn", "ase", "pandas")
 
+MOST_WORKERS = 4
+"""Each worker holds the dataset in memory."""
+
 
 @cache
 def processor() -> str:
@@ -32,6 +35,11 @@ def processor() -> str:
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_workers() -> int:
+    """Processes that share the cores unless it is said otherwise."""
+    return min(cores(), MOST_WORKERS)
 
 
 def machine(device: str, threads: int, workers: int) -> Machine:

@@ -56,6 +56,14 @@ class Request:
     save_checkpoints: bool = False
 
 
+def parse_settings(pairs: Sequence[str]) -> dict[str, str]:
+    """What `--set name=value` says. Raises InputError where it is something else."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise InputError(f"--set {pair}: write name=value")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
 def make_plan(request: Request, store: Store) -> Plan:
     """Resolve names, load what the tasks need, divide every task, look for finished folds.
 
