@@ -10,7 +10,8 @@
   const byId = new Map(board.data.contests.map((contest) => [contest.id, contest]));
 
   board.unit = (contest) => contest.unit === "1" ? "" : contest.unit;
-  board.contest = (state) => byId.get(state.contest) || board.data.contests[0];
+  const fullest = board.data.contests.reduce((most, one) => (one.rows.length > most.rows.length ? one : most), board.data.contests[0]);
+  board.contest = (state) => byId.get(state.contest) || fullest;
   board.dark = () => window.matchMedia("(prefers-color-scheme: dark)").matches;
 
   board.address = (view, state) => {
