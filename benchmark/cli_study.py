@@ -46,9 +46,9 @@ def study(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Run a study fold by fold and render its report; run again to go on after a stop."""
-    from benchmark.cli import MOST_WORKERS, settings_of, show_plan
+    from benchmark.cli import MOST_WORKERS, show_plan
     from benchmark.machine import choose_device, cores
-    from benchmark.plan import Request
+    from benchmark.plan import Request, parse_settings
     from benchmark.store import Store
     from benchmark.studies import registry
     from benchmark.studies.study import plan_study
@@ -61,7 +61,7 @@ def study(
     request = Request(
         tasks=[*(task or []), *(str(path.resolve()) for path in dataset or [])],
         models=model or [],
-        settings=settings_of(setting or []),
+        settings=parse_settings(setting or []),
         profile=profile,
         folds=folds,
         seed=seed,

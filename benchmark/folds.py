@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -47,6 +48,19 @@ class Protocol:
             return f"published split{part}"
         divided = {"kfold": str(self.n_folds), "shuffle": "80:10:10"}[self.name]
         return f"{self.name}({divided}{', grouped' if self.grouped else ''}{part})"
+
+    @classmethod
+    def named(cls, text: str) -> Protocol:
+        """The protocol that a record calls `text`. Raises InputError where there is none of that name."""
+        part = re.search(r", train 1/([1-9][0-9]{0,3})\)?$", text)
+        divisor = int(part[1]) if part else 1
+        kfold = re.match(r"kfold\(([1-9][0-9]{0,3})[,)]", text)
+        names: list[tuple[ProtocolName, int]] = [("kfold", int(kfold[1]))] if kfold else [("published", 1), ("shuffle", 10)]
+        grouped = ", grouped" in text
+        for protocol in (cls(name, n_folds, grouped and name != "published", divisor) for name, n_folds in names):
+            if str(protocol) == text:
+                return protocol
+        raise InputError(f"unknown protocol '{text}'")
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from benchmark.render.markdown import escape
+from benchmark.render.text import escape
 from benchmark.render.study_page import Figure, Line, Panel, write_study_page
 from benchmark.render.study_tables import (
     COST_COLUMNS,

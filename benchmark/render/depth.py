@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmark.render.depth_conclusions import conclusions, published_lines
 from benchmark.render.depth_figures import figures
-from benchmark.render.markdown import escape
+from benchmark.render.text import escape
 from benchmark.render.study_page import write_study_page
 from benchmark.render.study_tables import (
     COST_COLUMNS,

@@ -13,15 +13,12 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Canvas
-from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
 from benchmark.render.health_figures import png
+from benchmark.render.plotly_script import write_plotly
 from benchmark.store import write_atomically
 from datasets.errors import InputError
-
-SCRIPT = "plotly.min.js"
-"""Beside the reports once, so that their interactive figures open without a network."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ def write_study_page(page: Path, reports: Path, title: str, text: str, figures: 
 
     Args:
         page: a `.md` below `reports`.
-        reports: where the script of the interactive figures is kept.
+        reports: where the script of the interactive figures is kept, once, so that they open without a network.
         title: the first line, by which a page of ours is known.
         text: the rest of the page.
         figures: drawn twice.
@@ -89,16 +86,15 @@ def write_study_page(page: Path, reports: Path, title: str, text: str, figures: 
         raise InputError(f"{page} is not such a report and would be replaced; choose another directory with --reports")
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
-    script = Path(os.path.relpath(reports / SCRIPT, folder)).as_posix()
+    library = write_plotly(reports)
+    script = Path(os.path.relpath(library, folder)).as_posix()
     files = {folder / f"{figure.name}.png": png(canvas(figure)) for figure in figures}
     files[folder / "figures.html"] = html_page(title.lstrip("# "), figures, script).encode()
     files[folder / "table.csv"] = table.encode()
-    if not (reports / SCRIPT).is_file():
-        files[reports / SCRIPT] = get_plotlyjs().encode()
     for path, data in files.items():
         write_atomically(path, data)
     write_atomically(page, f"{title}\n\n{text}\n".encode())
-    return [page, *files]
+    return [page, *files, library]
 
 
 def colors(figure: Figure) -> dict[str, str]:

@@ -11,7 +11,8 @@ import numpy as np
 from tabulate import tabulate
 
 from benchmark.records import JobKey, Record
-from benchmark.render.markdown import contest_title, crystals, escape, kfolds, plus_minus, seconds
+from benchmark.render.task_page import crystals, kfolds
+from benchmark.render.text import count, escape, plus_minus, seconds
 from benchmark.studies.depth import symptoms
 from benchmark.studies.layers import CRYSTALS
 from benchmark.studies.points import Point
@@ -46,7 +47,7 @@ def by_contest(found: Iterable[Trial], make: Callable[[list[Trial]], Group]) -> 
     """What `make` does of the trials of one task that may be compared with each other; those with most folds first."""
 
     def title(trial: Trial) -> str:
-        return contest_title(trial.record)
+        return trial.record.key.contest
 
     groups = [(name, list(group)) for name, group in groupby(sorted(found, key=title), key=title)]
     return [(name, make(group)) for name, group in sorted(groups, key=lambda pair: (-len(pair[1]), pair[0]))]
@@ -134,11 +135,6 @@ def budget(records: Sequence[Record]) -> str:
     """How many epochs and folds."""
     ran = sorted({record.epochs_run for record in records if record.epochs_run})
     return f"{' or '.join(map(str, ran)) or 'no'} epochs, {count(len({record.key.fold for record in records}), 'fold')}"
-
-
-def count(n: int, what: str) -> str:
-    """A number of things, one of them or more."""
-    return f"{n:,} {what}{'s' * (n != 1)}"
 
 
 def joined(names: Sequence[str]) -> str:

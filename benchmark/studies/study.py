@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from benchmark.job import Job, Observer
 from benchmark.plan import Entry, IsDone, Plan, Request, plan_entries
 from benchmark.records import Record, Scores, Split
-from benchmark.scores import scored_runs
+from benchmark.scores import scored_tasks
 from benchmark.store import Store
 from benchmark.tasks import TaskData
 from datasets.errors import InputError
@@ -103,12 +103,13 @@ def trials(
     study: Study, store: Store, kind: type[BaseModel] | None, on_invalid: Callable[[InputError], None]
 ) -> Iterator[Trial]:
     """Every fold of the study's store, scored anew from its predictions; what was seen of it is read as `kind`."""
-    for scored in scored_runs(store, on_invalid):
-        scores = iter(scored.scores)
-        for record in scored.run.folds:
-            found = next(scores) if record.status == "complete" else None
-            seen = _seen(store, record, study.observer.name, kind, on_invalid) if study.observer and kind else None
-            yield Trial(record, found, seen)
+    for _, runs in scored_tasks(store, on_invalid):
+        for scored in runs:
+            scores = iter(scored.scores)
+            for record in scored.run.folds:
+                found = next(scores) if record.status == "complete" else None
+                seen = _seen(store, record, study.observer.name, kind, on_invalid) if study.observer and kind else None
+                yield Trial(record, found, seen)
 
 
 def _seen(store: Store, record: Record, name: str, kind: type[Seen], on_invalid: Callable[[InputError], None]) -> Seen | None:

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from benchmark.folds import Protocol
-from benchmark.job import Job, execute, load_task, split_of
+from benchmark.job import Job, execute, load_task
 from benchmark.plan import Request
 from benchmark.records import Metrics, Record, Scores
 from benchmark.render.depth import json_rows, page_text, parameters, write_pages
 from benchmark.render.depth_conclusions import published_lines
+from benchmark.render.plotly_script import plotly_name
 from benchmark.render.study_tables import by_contest, by_task
 from benchmark.store import Store
 from benchmark.studies.curves import Curve, curves
@@ -21,7 +22,7 @@ from benchmark.studies.depth import DEPTH, judge
 from benchmark.studies.layers import LAYERS, LayerReport, LayerState, fresh
 from benchmark.studies.published import DEEPER_GATGNN, FINDINGS
 from benchmark.studies.study import Trial, is_settled, plan_study, trials
-from benchmark.tasks import find_tasks
+from benchmark.tasks import find_tasks, split_of
 from models.registry import get
 from tests.benchmark.test_store import failed, make
 
@@ -193,9 +194,9 @@ def test_the_page_opens_with_three_sentences_and_every_failure_is_a_row(tmp_path
     assert len(re.findall(r"[a-z0-9)]\. [A-Z]|\.$", opening)) == 3
     assert "diverged in 2 of 2: it broke" in text
     assert {f.name for f in files} == {
-        "mae.png", "parameters.png", "mae_parameters.png", "layers.png", "figures.html", "table.csv", "plotly.min.js",
+        "mae.png", "parameters.png", "mae_parameters.png", "layers.png", "figures.html", "table.csv", plotly_name(),
     }  # fmt: skip
-    assert 'src="../../../plotly.min.js"' in (page.with_suffix("") / "figures.html").read_text()
+    assert f'src="../../../{plotly_name()}"' in (page.with_suffix("") / "figures.html").read_text()
 
 
 def test_contests_are_not_mixed():
