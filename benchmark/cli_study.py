@@ -46,8 +46,8 @@ def study(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
 ) -> None:
     """Run a study fold by fold and render its report; run again to go on after a stop."""
-    from benchmark.cli import MOST_WORKERS, show_plan
-    from benchmark.machine import choose_device, cores
+    from benchmark.cli import show_plan
+    from benchmark.machine import choose_device, cores, default_workers
     from benchmark.plan import Request, parse_settings
     from benchmark.store import Store
     from benchmark.studies import registry
@@ -57,7 +57,7 @@ def study(
         raise unknown_name("study", name, registry.STUDIES)
     chosen, device = registry.STUDIES[name], choose_device(device)
     depths = _depths(layers)
-    workers = workers or (min(cores(), MOST_WORKERS) if device == "cpu" else 1)
+    workers = workers or (default_workers() if device == "cpu" else 1)
     request = Request(
         tasks=[*(task or []), *(str(path.resolve()) for path in dataset or [])],
         models=model or [],

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from benchmark.render.text import escape
 from benchmark.render.study_page import Figure, Line, Panel, write_study_page
 from benchmark.render.study_tables import (
     COST_COLUMNS,
@@ -27,6 +26,7 @@ from benchmark.render.study_tables import (
     relative,
     table,
 )
+from benchmark.render.text import escape
 from benchmark.studies.ablation import PUBLISHED, RULE, VARIANTS, Family, families
 from benchmark.studies.points import state_rows
 from benchmark.studies.published import SOURCE

@@ -12,7 +12,6 @@ import pandas as pd
 
 from benchmark.render.depth_conclusions import conclusions, published_lines
 from benchmark.render.depth_figures import figures
-from benchmark.render.text import escape
 from benchmark.render.study_page import write_study_page
 from benchmark.render.study_tables import (
     COST_COLUMNS,
@@ -29,6 +28,7 @@ from benchmark.render.study_tables import (
     relative,
     table,
 )
+from benchmark.render.text import escape
 from benchmark.studies.curves import Curve, curves
 from benchmark.studies.depth import CAUSES, RULE, Verdict, judge
 from benchmark.studies.points import Point, state_rows

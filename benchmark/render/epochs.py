@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from benchmark.render.text import escape
 from benchmark.render.study_page import Figure, Line, Panel, write_study_page
 from benchmark.render.study_tables import (
     COST_COLUMNS,
@@ -22,6 +21,7 @@ from benchmark.render.study_tables import (
     provenance,
     table,
 )
+from benchmark.render.text import escape
 from benchmark.statistics import ALPHA
 from benchmark.studies.epochs import RULE, Budgets, History, agreement, budgets, epochs_of, gains
 from benchmark.studies.study import Trial

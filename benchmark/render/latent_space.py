@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from benchmark.render.text import escape
 from benchmark.render.study_page import Cloud, Figure, Panel, write_study_page
 from benchmark.render.study_tables import (
     COST_COLUMNS,
@@ -23,6 +22,7 @@ from benchmark.render.study_tables import (
     provenance,
     table,
 )
+from benchmark.render.text import escape
 from benchmark.studies.latent_space import NEIGHBORS, RULE, Space, spaces
 from benchmark.studies.study import Trial
 

@@ -110,12 +110,13 @@ def test_every_model_stands_beside_the_one_that_decided_on_its_tier(store):
     assert decided[same][0] == "1" and decided[same][2] == "no"
 
 
-def test_failures_are_rows_with_their_reason_and_without_a_tier(store):
-    store.write(failed(0, key=make(0, "mpnn")[0].key, reason="loss is <nan> | sorry"), None)
+@pytest.mark.parametrize("status", ["failed", "diverged", "out-of-memory"])
+def test_failures_are_rows_with_their_reason_and_without_a_tier(store, status):
+    store.write(failed(0, key=make(0, "mpnn")[0].key, status=status, reason="loss is <nan> | sorry"), None)
     write_run(store, "megnet", 0.1, folds=2)
     page = pages_of(store)["tasks/set/target.md"]
-    assert row_of(page, "mpnn")[::2][:2] == ["", "failed"]
-    assert "- mpnn, fold 0: failed: loss is &lt;nan&gt; &#124; sorry" in page
+    assert row_of(page, "mpnn")[::2][:2] == ["", status]
+    assert f"- mpnn, fold 0: {status}: loss is &lt;nan&gt; &#124; sorry" in page
     assert any("[megnet](" in line and "(2 of 5 folds)" in line for line in page.splitlines())
     assert row_of(page, "cgcnn")[0] == "1"
 

@@ -59,11 +59,12 @@ def without_data(alloys, monkeypatch) -> Callable[[], None]:
     return take_away
 
 
-def submission(root: Path, alloys, model: str = "theirs", seed: int = 0) -> Store:
+def submission(root: Path, alloys, model: str = "theirs", seed: int = 0, divisor: int = 1) -> Store:
     """Both folds of a two-fold protocol on `toy`, with the licence of its model."""
+    protocol = Protocol("kfold", 2, train_divisor=divisor)
     store, data = Store(root), Task("toy", "toy", "energy", "eV/atom").load()
     for fold in range(2):
-        parts = data.fold(Protocol("kfold", 2), fold, 0)
+        parts = data.fold(protocol, fold, 0)
         targets = data.targets[parts.test]
         predicted = targets + np.random.default_rng([seed, fold]).normal(0, 0.1, len(targets))
         ids = data.crystals.ids[parts.test].astype(str)
@@ -71,7 +72,7 @@ def submission(root: Path, alloys, model: str = "theirs", seed: int = 0) -> Stor
         record = make(fold, model)[0]
         key = record.key.model_copy(
             update={"task": "toy/energy", "dataset": "toy", "target": "energy", "unit": "eV/atom",
-                    "dataset_hash": alloys.content_hash, "protocol": "kfold(2)"}
+                    "dataset_hash": alloys.content_hash, "protocol": str(protocol)}
         )  # fmt: skip
         write(store, record.model_copy(update={"key": key, "split": split_of(data, parts)}), frame)
     (root / "models").mkdir(exist_ok=True)
@@ -338,6 +339,19 @@ def test_files_that_do_not_belong_are_named(theirs, board):
     assert [line.split(": ", 1)[1] for line in problems] == [
         "there is no record beside it", "such a file does not belong in records/", "such a file does not belong in models/",
     ]  # fmt: skip
+
+
+def test_records_of_a_study_are_checked_like_others_and_what_it_saw_stays(tmp_path, alloys, with_data, board):
+    theirs = submission(tmp_path / "study", alloys, divisor=2)
+    for record in theirs.records():
+        theirs.beside(record.key, "layers").write_text("{}")
+    report = examine(theirs, board)
+    assert report.problems == ()
+    assert len(report.added) == 3 and not any("layers" in name for name in report.added)
+    wrong = next(theirs.records())
+    split = wrong.split.model_copy(update={"n_train": wrong.split.n_train + 1})
+    write(theirs, wrong.model_copy(update={"split": split}), table(theirs, wrong))
+    assert "n_train" in only_problem(examine(theirs, board))
 
 
 def test_the_predictions_of_a_fold_that_failed_later_are_not_kept(theirs):

@@ -269,14 +269,15 @@ def test_a_board_without_records_is_a_page_too(tmp_path):
     assert data_of(tmp_path / "site")["contests"] == []
 
 
-def test_a_task_on_which_all_failed_has_rows_and_no_details(tmp_path):
+@pytest.mark.parametrize("status", ["diverged", "out-of-memory"])
+def test_a_task_on_which_all_failed_has_rows_and_no_details(tmp_path, status):
     store = Store(tmp_path / "runs")
-    store.write(failed(0, status="out-of-memory", reason="12 GB wanted"), None)
+    store.write(failed(0, status=status, reason="12 GB wanted"), None)
     write_site(store, tmp_path / "site")
     (contest,) = data_of(tmp_path / "site")["contests"]
     (row,) = contest["rows"]
-    assert (row["status"], row["tier"], row["mae"], row["file"]) == ("out-of-memory", None, None, None)
-    assert contest["failures"] == [{"label": "cgcnn", "fold": 0, "status": "out-of-memory", "reason": "12 GB wanted"}]
+    assert (row["status"], row["tier"], row["mae"], row["file"]) == (status, None, None, None)
+    assert contest["failures"] == [{"label": "cgcnn", "fold": 0, "status": status, "reason": "12 GB wanted"}]
     assert list((tmp_path / "site" / "details").iterdir()) == []
 
 
