@@ -52,7 +52,8 @@ def page_text(task: str, contests: Sequence[tuple[str, list[LearningCurve]]], fo
     """The page below its title; the figure is of the first contest."""
     parts = []
     for place, (title, made) in enumerate(contests):
-        records = [record for curve in made for size in curve.sizes for record in size.records]
+        # Largest first: what is said of all of them is read from the first.
+        records = [record for curve in made for size in reversed(curve.sizes) for record in size.records]
         shared = {n: v for n, v in made[0].changes.items() if all(curve.changes.get(n) == v for curve in made)}
         again = command_of("learning-curve", records[0].key, [curve.model for curve in made], [], shared)
         parts += [" ".join(conclusions(task, made)), f"## {escape(title)}", provenance(records, again)]

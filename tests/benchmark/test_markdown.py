@@ -121,6 +121,13 @@ def test_failures_are_rows_with_their_reason_and_without_a_tier(store, status):
     assert row_of(page, "cgcnn")[0] == "1"
 
 
+def test_a_part_of_the_training_crystals_is_another_contest_and_made_by_the_study(store):
+    key = make(0, "mpnn")[0].key.model_copy(update={"protocol": "kfold(5, train 1/4)"})
+    store.write(make(0, "mpnn", key=key)[0], make(0, "mpnn")[1])
+    _, other = pages_of(store)["tasks/set/target.md"].split("kfold(5, train 1/4)")
+    assert "study learning-curve --dataset path/to/set --profile quick --folds 5 --seed 0" in other
+
+
 def test_one_fold_separates_nothing_and_one_model_has_no_rival(tmp_path):
     store = Store(tmp_path)
     write_run(store, "a", 1.0, folds=1)

@@ -65,7 +65,7 @@ def test_a_fold(measure, benchmark, task_loaded, tmp_path, monkeypatch):
     overheads, fractions = [], []
 
     def fold():
-        jobs._prepared.cache_clear()
+        jobs.prepared.cache_clear()
         clock.seconds, start = 0.0, time.perf_counter()
         record = execute(job, store)
         wall = time.perf_counter() - start
