@@ -14,6 +14,8 @@ from tabulate import tabulate
 from typer.exceptions import TyperException
 
 from benchmark.cli_datasets import app as datasets_app
+from benchmark.cli_explain import EXAMPLE as EXPLAIN_EXAMPLE
+from benchmark.cli_explain import explain
 from benchmark.cli_performance import CHECK_EXAMPLE, PERFORMANCE_EXAMPLE, check, performance
 from benchmark.cli_predict import EXAMPLE, predict
 from datasets.errors import BenchmarkError, InputError
@@ -54,6 +56,7 @@ def main() -> None:
         again = "run the same command again to go on"
         kept = f"; finished folds are kept, {again}" if "run" in sys.argv[1:2] else ""
         kept = f"; what came is kept, {again}" if "fetch" in sys.argv[2:3] else kept
+        kept = f"; what was found is kept, {again}" if "explain" in sys.argv[1:2] else kept
         code = _fail(f"stopped{kept}", STOPPED)
     except BrokenPipeError:
         code = 1
@@ -298,5 +301,6 @@ def models(
 
 
 app.command(epilog=EXAMPLE)(predict)
+app.command(epilog=EXPLAIN_EXAMPLE)(explain)
 app.command(epilog=PERFORMANCE_EXAMPLE)(performance)
 app.command(epilog=CHECK_EXAMPLE)(check)
