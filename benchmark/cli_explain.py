@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -104,6 +105,14 @@ def _answers(requests: list[Any], out: Path, as_json: bool) -> list[Any]:
     return answers
 
 
+def _news(request: Any, quiet: bool) -> Callable[[str], None]:
+    def show(line: str) -> None:
+        if not quiet:
+            print(f"{request.task.name} {request.model} seed {request.seed}: {line}", file=sys.stderr)
+
+    return show
+
+
 def _pages(answers: list[Any], out: Path, root: Path) -> list[Path]:
     from benchmark.render.explanations import write_page
     from benchmark.xgnn.store import ExplanationStore
@@ -152,8 +161,8 @@ def _ground_truth(seeds: int, as_json: bool) -> None:
             line = f"{one.planted} seed {one.seed}: AUC {one.auc:.3f}, {one.found} explanations{rank}"
             print(f"{line}, {one.significant} of {one.tests} tests significant, {one.seconds:.0f} s", file=sys.stderr)
     if as_json:
-        rows = [{**asdict(one), "planted_test": one.planted_test and one.planted_test.model_dump()} for one in found]
-        print(json.dumps(rows, indent=1))
+        tests = [one.planted_test and one.planted_test.model_dump() for one in found]
+        print(json.dumps([{**asdict(one), "planted_test": test} for one, test in zip(found, tests, strict=True)], indent=1))
         return
     rows = []
     for planted in PLANTED:

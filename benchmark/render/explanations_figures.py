@@ -43,8 +43,8 @@ def _labels(answer: Explained, every: dict[ClassName, list[Explanation]]) -> Fig
     figure = Figure(figsize=(9.0 if n > 10 else 6.0, 3.2), layout="constrained")
     ax = figure.subplots()
     places = np.arange(1, n + 1)
-    for shift, name in ((-0.2, "low"), (0.2, "high")):
-        labels = np.array([label for one in every[name] for label in one.labels], dtype=int)
+    for shift, name in zip((-0.2, 0.2), CLASSES, strict=True):
+        labels = np.array([label for one in every[name] for label in one.labels], dtype=np.int64)
         shares = np.bincount(labels, minlength=n + 1)[1:] / max(len(labels), 1)
         ax.bar(places + shift, shares, 0.38, color=COLORS[name], label=name)
     training = np.array(answer.training_labels)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from benchmark.statistics import holm
-from benchmark.xgnn.enrichment import FEWEST_CLUSTERS, Clustered, compare, tested
+from benchmark.xgnn.enrichment import FEWEST_CLUSTERS, Clustered, compare, frequent_enough
 from benchmark.xgnn.graphs import LabelGraphs
 from benchmark.xgnn.motifs import SIZES, Motif, motifs, present
 from benchmark.xgnn.random_graphs import random_graphs
@@ -115,7 +115,7 @@ def _counts(graphs: LabelGraphs, kind: MotifKind) -> np.ndarray:
 
 def enrichments(rows: Sequence[Row], first: Clustered, second: Clustered, against: Against) -> tuple[Enrichment, ...]:
     """The test of every motif that is frequent enough, corrected for all of them; none where there are too few clusters."""
-    chosen = np.flatnonzero(tested(first, second))
+    chosen = np.flatnonzero(frequent_enough(first, second))
     first, second = (Clustered(sample.counts[:, chosen], sample.totals) for sample in (first, second))
     outcome = compare(first, second)
     if outcome is None:
@@ -136,7 +136,7 @@ def enrichments(rows: Sequence[Row], first: Clustered, second: Clustered, agains
                 p=float(outcome.p[i]),
                 p_holm=1.0,
             )
-            for i, row in enumerate(chosen)
+            for i, row in enumerate(chosen.tolist())
         ]
     )
 

@@ -13,7 +13,7 @@ from benchmark.statistics import ALPHA
 from benchmark.xgnn.analysis import class_result, top
 from benchmark.xgnn.classifier import Classifier, ClassifierSettings
 from benchmark.xgnn.quality import quality
-from benchmark.xgnn.records import CLASSES, Enrichment
+from benchmark.xgnn.records import CLASSES, ClassName, ClassResult, Enrichment
 from benchmark.xgnn.rounds import Budget, Target, search_rounds
 from benchmark.xgnn.search import SearchSettings
 from benchmark.xgnn.small import Limits, Rules
@@ -65,7 +65,8 @@ def trial(planted: Planted, seed: int, settings: TrialSettings = TrialSettings()
     auc = quality(data.high[test], classifier.predict(data.graphs, test)).auc
     training = data.graphs.take(train)
     rules, target = Rules.of(training, settings.limits), Target(classifier, "", 0.5, settings.min_probability)
-    found, tests = {}, []
+    found: dict[ClassName, ClassResult] = {}
+    tests: list[Enrichment] = []
     for name in CLASSES:
         rounds = list(search_rounds(target, name, rules, settings.search, settings.budget, seed))
         found[name] = class_result(target, name, rules, training, rounds, settings.budget, seed)

@@ -81,54 +81,67 @@ class Policy(nn.Module):
         placed = x.new_zeros((*every.labels.shape, x.shape[1])).masked_scatter(every.exists[..., None], x)
         return placed[: len(graphs)], placed[len(graphs) :, 0]
 
+    def sample(self, graphs: SmallGraphs, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(G,) start and (G,) end of an action for each graph, without their likelihood."""
+        start, end, _, _ = self._sampled(graphs, generator)
+        return start, end
+
     def act(self, graphs: SmallGraphs, generator: torch.Generator) -> Action:
         """Sample an action for each graph."""
-        states, candidates = self.encode(graphs)
-        valid = self.rules.ends(graphs)
-        starts = self._starts(graphs, states, valid)
-        start = torch.multinomial(starts.detach().exp(), 1, generator=generator).squeeze(1)
-        ends = self._ends(states, candidates, valid, start)
-        end = torch.multinomial(ends.detach().exp(), 1, generator=generator).squeeze(1)
-        return self._action(starts, ends, start, end)
+        return self._action(*self._sampled(graphs, generator))
 
     def evaluate(self, graphs: SmallGraphs, start: Tensor, end: Tensor) -> Action:
         """Given actions with their likelihood."""
         states, candidates = self.encode(graphs)
         valid = self.rules.ends(graphs)
         ends = self._ends(states, candidates, valid, start)
-        return self._action(self._starts(graphs, states, valid), ends, start, end)
+        return self._action(start, end, self._starts(graphs, states, valid), ends)
 
-    def _action(self, starts: Tensor, ends: Tensor, start: Tensor, end: Tensor) -> Action:
+    def _sampled(self, graphs: SmallGraphs, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Start, end, and the logits that they were drawn by."""
+        states, candidates = self.encode(graphs)
+        valid = self.rules.ends(graphs)
+        starts = self._starts(graphs, states, valid)
+        start = _drawn(starts, generator)
+        ends = self._ends(states, candidates, valid, start)
+        return start, _drawn(ends, generator), starts, ends
+
+    def _action(self, start: Tensor, end: Tensor, starts: Tensor, ends: Tensor) -> Action:
         goes_on = start < starts.shape[1] - 1
-        likelihood = _chosen(starts, start) + torch.where(goes_on, _chosen(ends, end), 0)
-        entropy = _entropy(starts) + torch.where(goes_on, _entropy(ends), 0)
+        first, second = torch.log_softmax(starts, dim=1), torch.log_softmax(ends, dim=1)
+        likelihood = _chosen(first, start) + torch.where(goes_on, _chosen(second, end), 0)
+        entropy = _entropy(first) + torch.where(goes_on, _entropy(second), 0)
         return Action(start, end, likelihood, entropy)
 
     def _starts(self, graphs: SmallGraphs, states: Tensor, valid: Tensor) -> Tensor:
-        """(G, M + 1) log-probabilities of the places, and of ending the graph."""
+        """(G, M + 1) logits of the places, and of ending the graph."""
         mean = states.sum(dim=1) / graphs.n_atoms[:, None]
         logits = self.start(torch.cat([states, mean[:, None].expand_as(states)], dim=2)).squeeze(2)
         can_start = valid.any(dim=2)
         may_end = ~can_start.any(dim=1)  # nothing else is left
         if self.settings.stop:
             may_end = may_end | (graphs.n_atoms >= 2)
-        return _log_softmax(torch.cat([logits, self.ending(mean)], dim=1), torch.cat([can_start, may_end[:, None]], dim=1))
+        return _masked(torch.cat([logits, self.ending(mean)], dim=1), torch.cat([can_start, may_end[:, None]], dim=1))
 
     def _ends(self, states: Tensor, candidates: Tensor, valid: Tensor, start: Tensor) -> Tensor:
-        """(G, M + L) log-probabilities of the ends, given the starts; where the graph is ended, of no meaning."""
+        """(G, M + L) logits of the ends, given the starts; where the graph is ended, of no meaning."""
         rows, ended = torch.arange(len(start)), start == states.shape[1]
         place = torch.where(ended, 0, start)
         to = torch.cat([self.end_to(states), self.end_to(candidates).expand(len(start), -1, -1)], dim=1)
         logits = self.end(torch.relu(self.end_from(states[rows, place])[:, None] + to)).squeeze(2)
-        return _log_softmax(logits, valid[rows, place] | ended[:, None])
+        return _masked(logits, valid[rows, place] | ended[:, None])
 
 
 FORBIDDEN = -1e9
 """In place of -∞, whose product with the probability 0 would be no number."""
 
 
-def _log_softmax(logits: Tensor, mask: Tensor) -> Tensor:
-    return torch.log_softmax(logits.masked_fill(~mask, FORBIDDEN), dim=1)
+def _masked(logits: Tensor, mask: Tensor) -> Tensor:
+    return logits.masked_fill(~mask, FORBIDDEN)
+
+
+def _drawn(logits: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.multinomial(torch.softmax(logits.detach(), dim=1), 1, generator=generator).squeeze(1)
 
 
 def _chosen(log_probabilities: Tensor, index: Tensor) -> Tensor:

@@ -83,7 +83,8 @@ def _round(
     started = time.perf_counter()
     own = round_seed(seed, class_name, len(before))
     known = {e.hash for r in before for e in r.explanations}
-    attempts, reached, found, number = 0, 0, [], 0
+    found: list[Explanation] = []
+    attempts = reached = number = 0
     for number, episode in train_policy(rules, lambda graphs: target.score(class_name, graphs), settings, own):
         if number <= settings.warm_up:
             continue

@@ -87,7 +87,9 @@ def explain(request: Request, store: ExplanationStore, news: News = lambda line:
         InputError: the task cannot be loaded or divided, has one class only, or the model is no graph network.
         BenchmarkError: something cannot be written.
     """
-    Classifier(request.model, 1)  # refuses a model without graphs before anything is searched
+    Classifier(request.model, 1)  # refuses a model without graphs before anything is computed
+    if request.regressor:
+        _sha256(request.regressor)
     data = load_task(request.task)
     question = request.question(data.dataset_hash)
     fold = data.fold(PROTOCOL, 0, request.seed)
@@ -192,7 +194,8 @@ def _rounds(
     """The rounds of a class, those in the store first."""
     rounds = store.rounds(question, name)
     if any(r.weights_sha256 != target.weights_sha256 for r in rounds):
-        rounds = []  # of a classifier that is gone; they are replaced one by one
+        store.drop_rounds(question, name)
+        rounds = []
     budget = request.budget
     for found in search_rounds(target, name, rules, request.search, budget, request.seed, rounds):
         store.write(store.round_path(question, name, found.number), found)

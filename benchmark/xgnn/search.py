@@ -21,20 +21,22 @@ class SearchSettings:
     """How graphs are searched for.
 
     The reward of a step is `step_reward` + (p - ½) + `rollout_weight` × the mean of (p - ½) over `rollouts` completions of
-    the graph by the policy, p the classifier's probability. A step with a negative reward is undone, but still learnt from.
+    the graph by the policy, p the classifier's probability.
 
     graphs: grown side by side in an update; the mean reward of the others at the same step is the baseline of each.
+    undo: whether a step with a negative reward is undone (but still learnt from), as published.
     warm_up: updates before graphs are accepted.
     updates: of a round, at most.
     per_round: graphs accepted in a round, at most: many policies, not the favourites of one.
     """
 
-    graphs: int = 32
-    rollouts: int = 10
+    graphs: int = 24
+    rollouts: int = 5
     rollout_weight: float = 2.0
     step_reward: float = 0.1
-    warm_up: int = 15
-    updates: int = 30
+    undo: bool = False
+    warm_up: int = 10
+    updates: int = 20
     per_round: int = 10
     learning_rate: float = 0.01
     entropy_weight: float = 0.02
@@ -68,7 +70,7 @@ def grow(policy: Policy, score: Score, settings: SearchSettings, generator: torc
         after = current.put(rows, current.take(rows).grown(action.start[rows], action.end[rows]))
         rewards = step_rewards(policy, score, after, rows, left - 1, settings, generator)
         losses.append(surrogate(action, rewards, settings.entropy_weight))
-        kept = rows[rewards[rows] >= 0]
+        kept = rows[rewards[rows] >= 0] if settings.undo else rows
         graphs = graphs.put(active[kept], after.take(kept))
         active = active[rows]
         if not len(active):
@@ -95,12 +97,12 @@ def complete(policy: Policy, graphs: SmallGraphs, left: int, generator: torch.Ge
     active = torch.arange(len(graphs))
     for _ in range(left):
         current = graphs.take(active)
-        action = policy.act(current, generator)
-        rows = (action.start < current.labels.shape[1]).nonzero().squeeze(1)
+        start, end = policy.sample(current, generator)
+        rows = (start < current.labels.shape[1]).nonzero().squeeze(1)
         if not len(rows):
             break
         active = active[rows]
-        graphs = graphs.put(active, current.take(rows).grown(action.start[rows], action.end[rows]))
+        graphs = graphs.put(active, current.take(rows).grown(start[rows], end[rows]))
     return graphs
 
 

@@ -67,6 +67,11 @@ class ExplanationStore:
             found.append(read(path, Round))
         return found
 
+    def drop_rounds(self, question: Question, class_name: ClassName) -> None:
+        """Delete the rounds of a class, those of a classifier that is gone."""
+        for path in self.folder(question).glob(f"{class_name}-*.json"):
+            path.unlink()
+
     def classifier(self, question: Question) -> tuple[ClassifierRecord, bytes] | None:
         """The classifier's record and weights; None where they are missing, damaged or of another question."""
         from benchmark.xgnn.classifier import weights_hash

@@ -4,10 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
+from scipy.stats import chi2_contingency
 from scipy.stats import t as student
 
 from benchmark.xgnn.analysis import enrichments, top
-from benchmark.xgnn.enrichment import Clustered, compare, tested
+from benchmark.xgnn.enrichment import Clustered, compare, frequent_enough
 from benchmark.xgnn.findings import FINDINGS, verdicts
 from benchmark.xgnn.quality import agreement, calibration_error, quality
 from benchmark.xgnn.records import ClassResult, Explanation
@@ -19,15 +21,33 @@ def singles(successes: int, n: int) -> Clustered:
     return Clustered((np.arange(n) < successes).astype(int)[:, None], np.ones(n, dtype=int))
 
 
-def test_log_odds_interval_and_p_are_those_of_the_formula():
+def test_log_odds_interval_and_p_are_those_of_a_logistic_regression():
+    """scipy's own table test as the oracle of the likelihood ratio; the ends of the interval have the deviance of 5 %."""
     found = compare(singles(8, 10), singles(10, 40))
     assert found is not None
-    odds = math.log(8.5 / 2.5) - math.log(10.5 / 30.5)
-    error = math.sqrt(1 / 8.5 + 1 / 2.5 + 1 / 10.5 + 1 / 30.5)
-    # k / (k - 1) makes the design effect a little more than 1.
-    assert found.log_odds[0] == pytest.approx(odds, rel=0.05)
-    assert found.intervals[0, 0] == pytest.approx(odds - student.ppf(0.975, 9) * error, abs=0.15)
-    assert found.p[0] == pytest.approx(2 * student.sf(odds / error, 9), rel=0.5)
+    cells = [np.array(sample.effective()) for sample in (singles(8, 10), singles(10, 40))]
+    table = np.array([[c[0, 0] + 0.5, c[1, 0] - c[0, 0] + 0.5] for c in cells])
+    assert found.log_odds[0] == pytest.approx(math.log(table[0, 0] * table[1, 1] / table[0, 1] / table[1, 0]))
+    ratio = chi2_contingency(table, correction=False, lambda_="log-likelihood").statistic
+    assert found.p[0] == pytest.approx(2 * student.sf(math.sqrt(ratio), 9))
+    for end in found.intervals[0]:
+
+        def lost(alpha: float, end: float = end) -> float:
+            shares = 1 / (1 + np.exp(-np.array([alpha + end, alpha])))
+            fitted = np.column_stack([shares, 1 - shares]) * table.sum(axis=1, keepdims=True)
+            return float(2 * (table * np.log(table / fitted)).sum())
+
+        assert minimize_scalar(lost, bounds=(-6, 6), method="bounded").fun == pytest.approx(
+            student.ppf(0.975, 9) ** 2, rel=1e-4
+        )
+
+
+def test_what_every_explanation_has_and_few_random_graphs_is_significant_after_correction():
+    everywhere = Clustered(np.array([[10, 5]] * 15), np.full(15, 10))
+    random = Clustered((np.random.default_rng(0).random((3000, 2)) < 0.5).astype(int), np.ones(3000, dtype=int))
+    found = enrichments([("label", (0,)), ("label", (1,))], everywhere, random, "random graphs")
+    assert found[0].p_holm * 200 < 0.001 and found[0].interval[0] > 1 and np.isfinite(found[0].interval).all()
+    assert found[1].p_holm > 0.5
 
 
 def test_graphs_that_are_alike_within_a_round_count_for_less():
@@ -48,7 +68,7 @@ def test_too_few_clusters_are_not_tested():
 
 def test_rare_motifs_are_not_tested():
     first, second = Clustered(np.array([[3, 0], [1, 1]]), np.array([5, 5])), Clustered(np.array([[1, 2]]), np.array([10]))
-    assert tested(first, second).tolist() == [True, False]
+    assert frequent_enough(first, second).tolist() == [True, False]
 
 
 def test_of_sets_without_any_difference_at_most_one_in_twenty_has_a_significant_test():
@@ -90,7 +110,7 @@ def result(odds: dict[int, float]) -> ClassResult:
 def test_seeds_that_rank_alike_correlate():
     one = {label: 10 * label + 10 for label in range(6)}
     other = {label: 70 - 10 * label for label in range(6)}
-    few = {label: 10 for label in range(3)}
+    few = dict.fromkeys(range(3), 10)
     assert rank_correlations([result(one), result(one), result(other), result(few)]) == [
         pytest.approx(1.0), pytest.approx(-1.0), None, pytest.approx(-1.0), None, None,
     ]  # fmt: skip

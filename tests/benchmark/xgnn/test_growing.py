@@ -1,5 +1,7 @@
 """Graphs that grow: valid whatever is done, sampled as they are weighed, and learnt from as the mathematics say."""
 
+from dataclasses import replace
+
 import hypothesis.strategies as st
 import numpy as np
 import pytest
@@ -120,7 +122,11 @@ def test_actions_are_sampled_as_often_as_they_are_likely(generator):
     policy = Policy(free_rules(2), PolicySettings()).double()
     graph = small([0, 1], [(0, 1)])
     actions, n = every_action(policy, graph), 20_000
-    expected = policy.evaluate(graph.repeat(len(actions)), *map(torch.tensor, zip(*actions, strict=True))).log_likelihood.exp()
+    expected = (
+        policy.evaluate(graph.repeat(len(actions)), *map(torch.tensor, zip(*actions, strict=True)))
+        .log_likelihood.exp()
+        .detach()
+    )
     sampled = policy.act(graph.repeat(n), generator)
     ended = sampled.start == 6
     keys = torch.stack([sampled.start, torch.where(ended, 0, sampled.end)], dim=1).tolist()
@@ -191,9 +197,10 @@ def test_a_seed_decides_everything():
     assert not torch.equal(last(1).labels, last(2).labels)
 
 
-def test_a_step_with_a_negative_reward_is_undone(generator):
+def test_a_step_with_a_negative_reward_is_undone_where_that_is_asked_for(generator):
     policy = Policy(free_rules(), PolicySettings())
-    refused = grow(policy, lambda graphs: torch.zeros(len(graphs)).double(), TINY, generator)
-    assert (refused.graphs.n_atoms == 1).all()
-    welcome = grow(policy, lambda graphs: torch.ones(len(graphs)).double(), TINY, generator)
+    nothing, undoing = (lambda graphs: torch.zeros(len(graphs)).double()), replace(TINY, undo=True)
+    assert (grow(policy, nothing, undoing, generator).graphs.n_atoms == 1).all()
+    assert (grow(policy, nothing, TINY, generator).graphs.n_atoms >= 2).all()
+    welcome = grow(policy, lambda graphs: torch.ones(len(graphs)).double(), undoing, generator)
     assert (welcome.graphs.n_atoms >= 2).all() and np.isfinite(welcome.loss.item())
