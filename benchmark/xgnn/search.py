@@ -34,7 +34,7 @@ class SearchSettings:
     rollouts: int = 5
     rollout_weight: float = 2.0
     step_reward: float = 0.1
-    undo: bool = False
+    undo: bool = True
     warm_up: int = 10
     updates: int = 20
     per_round: int = 10

@@ -21,8 +21,8 @@ PLANTED: dict[Planted, Motif] = {"label": (2,), "pair": (1, 4), "triangle": (0, 
 
 N_LABELS = 7
 
-LIMITS = Limits(max_atoms=10, max_neighbors=4, max_bonds=14)
-"""Of the graphs, which get up to three more atoms."""
+LIMITS = Limits(max_atoms=9, max_neighbors=4, max_bonds=12)
+"""Of the graphs with all that is bonded to them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +38,11 @@ class PlantedSet:
 def plant(planted: Planted, n: int, seed: int) -> PlantedSet:
     """`n` graphs, half of each class.
 
-    To a random graph a few atoms are bonded: the motif, for high; for low the same labels with one bond less (two atoms
-    apart, a triangle open), or another label. So no class has more atoms of a label than the other, unless the label is the
-    motif. A low graph that came to hold the motif by chance is drawn again.
+    To a random graph of 1 … 4 atoms more are bonded. A label: the motif for high, another label for low. A pair: bonded to
+    each other, or apart. A triangle: closed, or open at a random atom; half of the graphs also get the two ends of the chain
+    once more, apart where the triangle is closed, bonded where it is open, and an open one gets a bond elsewhere. So no class
+    has more atoms of a label than the other, unless the label is the motif, nor more bonds; a graph that came to hold the
+    motif by chance is drawn again.
     """
     motif, kind = PLANTED[planted], _kind(PLANTED[planted])
     generator = torch.Generator().manual_seed(seed)
@@ -67,32 +69,53 @@ def _kind(motif: Motif) -> MotifKind:
 
 
 def _random(n: int, motif: Motif, generator: torch.Generator) -> SmallGraphs:
-    """Random graphs of 3 … 7 atoms; a label that is itself the motif does not occur in them."""
+    """Random graphs of 1 … 4 atoms; a label that is itself the motif does not occur in them."""
     frequencies = torch.ones(N_LABELS)
     allowed = torch.ones(N_LABELS, N_LABELS, dtype=torch.bool)
     if len(motif) == 1:
         frequencies[motif[0]] = 0.0
         allowed[motif[0]] = allowed[:, motif[0]] = False
     rules = Rules(LIMITS, allowed, frequencies)
-    atoms = torch.randint(3, 8, (n,), generator=generator)
-    return random_graphs(rules, atoms, atoms - 1 + torch.randint(0, 3, (n,), generator=generator), generator)
+    atoms = torch.randint(1, 5, (n,), generator=generator)
+    return random_graphs(rules, atoms, atoms - 1 + torch.randint(0, 2, (n,), generator=generator), generator)
 
 
 def _attached(graphs: SmallGraphs, motif: Motif, whole: bool, generator: torch.Generator) -> SmallGraphs:
-    """Graphs with the atoms of the motif bonded to random atoms; whole, or with one bond less."""
-    places, first = graphs.labels.shape[1], graphs.n_atoms
-    labels = torch.tensor(motif).expand(len(graphs), -1).clone()
+    """Graphs with the atoms of the motif bonded to random atoms; whole, or with one bond less, or with another label."""
+    places, first, n = graphs.labels.shape[1], graphs.n_atoms, len(graphs)
+    order = torch.argsort(torch.rand(n, len(motif), generator=generator), dim=1)
+    labels = torch.tensor(motif)[order]
     if len(motif) == 1 and not whole:
         others = torch.tensor([label for label in range(N_LABELS) if label != motif[0]])
-        labels[:, 0] = others[torch.randint(len(others), (len(graphs),), generator=generator)]
+        labels[:, 0] = others[torch.randint(len(others), (n,), generator=generator)]
     for number in range(len(motif)):
-        # A pair that is not whole hangs on the graph at two places, a triangle as an open chain.
         chained = number > 0 and (whole or len(motif) == 3)
         start = first + number - 1 if chained else _free_atom(graphs, first, generator)
         graphs = graphs.grown(start, places + labels[:, number])
-    if whole and len(motif) == 3:
-        graphs = graphs.grown(first, first + 2)
-    return graphs
+    if len(motif) < 3:
+        return graphs
+    graphs = graphs.grown(first, first + 2) if whole else _with_bond(graphs, generator)
+    rows = torch.rand(n, generator=generator).argsort()[: n // 2]
+    return graphs.put(rows, _with_ends(graphs.take(rows), first[rows], labels[rows], whole, generator))
+
+
+def _with_bond(graphs: SmallGraphs, generator: torch.Generator) -> SmallGraphs:
+    """Graphs with a random bond more between their atoms, where there is room for one."""
+    rules = Rules(LIMITS, torch.ones(N_LABELS, N_LABELS, dtype=torch.bool), torch.ones(N_LABELS))
+    places = graphs.labels.shape[1]
+    valid = rules.ends(graphs)[:, :, :places].flatten(1)
+    rows = valid.any(dim=1).nonzero().squeeze(1)
+    choice = torch.multinomial(valid[rows].float(), 1, generator=generator).squeeze(1)
+    return graphs.put(rows, graphs.take(rows).grown(choice // places, choice % places))
+
+
+def _with_ends(
+    graphs: SmallGraphs, first: torch.Tensor, labels: torch.Tensor, apart: bool, generator: torch.Generator
+) -> SmallGraphs:
+    """Graphs with the labels of the ends of a chain once more, bonded to the first atoms: apart, or to each other."""
+    places, last = graphs.labels.shape[1], graphs.n_atoms
+    graphs = graphs.grown(_free_atom(graphs, first, generator), places + labels[:, 0])
+    return graphs.grown(_free_atom(graphs, first, generator) if apart else last, places + labels[:, 2])
 
 
 def _free_atom(graphs: SmallGraphs, n_atoms: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
