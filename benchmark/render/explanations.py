@@ -27,6 +27,9 @@ TITLE = "# What networks have learnt of "
 SHOWN = 8
 """Motifs of a kind in a table."""
 
+EASY = 0.5
+"""Share of random graphs that reach the probability from which on it is worth a sentence."""
+
 AGAINST: tuple[Against, ...] = ("random graphs", "training crystals")
 
 RULES = f"""A class is explained by graphs that a policy grows bond by bond and that the classifier takes for that class (XGNN:
@@ -176,15 +179,20 @@ def _class_conclusions(contest: Contest, name: ClassName) -> Iterator[str]:
     for result in results:
         if result.stopped:
             yield f"{name}: the search stopped: {result.stopped}."
+        if result.untested:
+            yield f"{name}: nothing was tested: {result.untested}."
+    easy = [result.random_reached for result in results if result.random_reached and result.random_reached >= EASY]
+    if easy:
+        yield f"{name}: {max(easy):.0%} of random graphs of the same sizes reach the probability too: it takes no motif."
+    seeds = " with every seed" if len(results) > 1 else ""
     for sign, word in ((1, "more"), (-1, "less")):
         alike = [significant(result.enrichments, sign) for result in results]
         motifs = [one for one in alike[0] if all(one in other for other in alike[1:])]
         if motifs:
             more = f" and {len(motifs) - SHOWN} others" if len(motifs) > SHOWN else ""
-            seeds = " with every seed" if len(results) > 1 else ""
             yield f"{name} has {word} of {', '.join(motifs[:SHOWN])}{more} than random graphs{seeds}."
         elif sign > 0 and any(result.enrichments for result in results):
-            yield f"{name}: no motif is significantly more frequent than in random graphs."
+            yield f"{name}: no motif is significantly more frequent than in random graphs{seeds}."
 
 
 def significant(found: Sequence[Enrichment], sign: int) -> list[str]:

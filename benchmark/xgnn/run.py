@@ -38,7 +38,7 @@ PROTOCOL = Protocol()
 
 SMOKE: dict[str, Any] = {
     "classifier": ClassifierSettings(epochs=2, most_graphs=500),
-    "search": SearchSettings(graphs=8, rollouts=2, warm_up=2, updates=5, per_round=3),
+    "search": SearchSettings(graphs=6, rollouts=1, warm_up=1, updates=3, per_round=3),
 }
 
 PROFILES: dict[str, dict[str, Any]] = {"standard": {}, "smoke": SMOKE}
