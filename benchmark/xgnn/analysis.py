@@ -32,6 +32,7 @@ def class_result(
     rounds: Sequence[Round],
     budget: Budget,
     seed: int,
+    untested: str | None,
 ) -> ClassResult:
     """Counts, controls and tests of the explanations of a class.
 
@@ -43,8 +44,11 @@ def class_result(
         rounds: all of the class.
         budget: how many explanations were asked for.
         seed: of the random graphs.
+        untested: why nothing is to be tested, where nothing is.
     """
     kept = budget.kept(rounds)
+    if untested is None and len(kept) < FEWEST_CLUSTERS:
+        untested = f"explanations come from {len(kept)} rounds, and {FEWEST_CLUSTERS} are needed, as those of one may be alike"
     enrichments: tuple[Enrichment, ...] = ()
     random_probability = random_reached = None
     if kept:
@@ -52,13 +56,12 @@ def class_result(
         probabilities = target.score(class_name, random)
         random_probability = float(probabilities.mean())
         random_reached = float((probabilities >= target.min_probability).double().mean())
-        if len(kept) >= FEWEST_CLUSTERS:
+        if untested is None:
             enrichments = (
                 *against_random(kept, random, rules.n_labels),
                 *against_training(kept, training, rules.limits.max_atoms),
             )
     found = [one.probability for explanations in kept for one in explanations]
-    few = f"explanations come from {len(kept)} rounds; the tests need {FEWEST_CLUSTERS}, as graphs of one round may be alike"
     return ClassResult(
         class_name=class_name,
         asked=budget.per_class,
@@ -72,7 +75,7 @@ def class_result(
         random_probability=random_probability,
         random_reached=random_reached,
         enrichments=enrichments,
-        untested=None if len(kept) >= FEWEST_CLUSTERS else few,
+        untested=untested,
     )
 
 

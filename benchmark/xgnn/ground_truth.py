@@ -12,7 +12,7 @@ import torch
 from benchmark.statistics import ALPHA
 from benchmark.xgnn.analysis import class_result, top
 from benchmark.xgnn.classifier import Classifier, ClassifierSettings
-from benchmark.xgnn.quality import quality
+from benchmark.xgnn.quality import no_better_than_chance, quality
 from benchmark.xgnn.records import CLASSES, ClassName, ClassResult, Enrichment
 from benchmark.xgnn.rounds import Budget, Target, search_rounds
 from benchmark.xgnn.search import SearchSettings
@@ -64,18 +64,19 @@ def trial(planted: Planted, seed: int, settings: TrialSettings = TrialSettings()
     torch.manual_seed(seed)
     classifier = Classifier(settings.model, data.graphs.n_labels)
     classifier.fit(data.graphs, data.high, train, validation, settings.classifier, seed)
-    auc = quality(data.high[test], classifier.predict(data.graphs, test)).auc
+    found_quality = quality(data.high[test], classifier.predict(data.graphs, test))
+    untested = no_better_than_chance(found_quality.auc, found_quality.auc_interval)
     training = data.graphs.take(train)
     rules, target = Rules.of(training, settings.limits), Target(classifier, "", 0.5, settings.min_probability)
     found: dict[ClassName, ClassResult] = {}
     tests: list[Enrichment] = []
     for name in CLASSES if planted == "shuffled" else CLASSES[1:]:
         rounds = list(search_rounds(target, name, rules, settings.search, settings.budget, seed))
-        found[name] = class_result(target, name, rules, training, rounds, settings.budget, seed)
+        found[name] = class_result(target, name, rules, training, rounds, settings.budget, seed, untested)
         tests += found[name].enrichments
     rank, planted_test = _rank(found["high"].enrichments, data)
     return Trial(
-        planted, seed, auc, sum(one.found for one in found.values()), rank, planted_test,
+        planted, seed, found_quality.auc, sum(one.found for one in found.values()), rank, planted_test,
         sum(one.p_holm < ALPHA for one in tests), len(tests), time.perf_counter() - started,
     )  # fmt: skip
 

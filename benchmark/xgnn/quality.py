@@ -32,6 +32,17 @@ class Quality:
         return self.auc >= GOOD_AUC
 
 
+def no_better_than_chance(auc: float, interval: tuple[float, float]) -> str | None:
+    """Why nothing is tested: the classifier may have learnt nothing. None where it has: its interval lies above 1/2.
+
+    The gate before all other tests: what a network that has learnt nothing prefers is no statement about its task, however
+    surely it prefers it, and the chance to pass the gate with classes dealt out at random is 2.5 %.
+    """
+    if interval[0] > 0.5:
+        return None
+    return f"the classifier may be no better than chance (AUC {auc:.3f}, 95 % {interval[0]:.3f} to {interval[1]:.3f})"
+
+
 def quality(high: np.ndarray, probabilities: np.ndarray) -> Quality:
     """Of probabilities (n,) of the class high, given the classes (n,); where only one class occurs the AUC is 1/2."""
     high = high.astype(bool)

@@ -22,7 +22,7 @@ from benchmark.xgnn.classifier import PROFILE, Classifier, ClassifierSettings, w
 from benchmark.xgnn.findings import verdicts
 from benchmark.xgnn.graphs import RULE, LabelGraphs, graphs_of
 from benchmark.xgnn.labels import LabelKind
-from benchmark.xgnn.quality import agreement, quality
+from benchmark.xgnn.quality import agreement, no_better_than_chance, quality
 from benchmark.xgnn.records import CLASSES, Agreement, ClassifierRecord, ClassName, Explained, Quality, Question, Round
 from benchmark.xgnn.rounds import Budget, Target, search_rounds
 from benchmark.xgnn.search import SearchSettings
@@ -104,8 +104,10 @@ def explain(request: Request, store: ExplanationStore, news: News = lambda line:
     target = Target(classifier, record.weights_sha256, threshold, request.min_probability)
     rounds = {name: _rounds(request, question, store, target, rules, name, news) for name in CLASSES}
     started = time.perf_counter()
+    untested = no_better_than_chance(record.quality.auc, record.quality.auc_interval)
     results = {
-        name: class_result(target, name, rules, training, rounds[name], request.budget, request.seed) for name in CLASSES
+        name: class_result(target, name, rules, training, rounds[name], request.budget, request.seed, untested)
+        for name in CLASSES
     }
     kept = {name: request.budget.kept(rounds[name]) for name in CLASSES}
     answer = Explained(
