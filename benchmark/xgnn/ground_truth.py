@@ -28,10 +28,8 @@ class TrialSettings:
     model: str = "cgcnn"
     classifier: ClassifierSettings = field(default_factory=lambda: ClassifierSettings(epochs=10))
     limits: Limits = field(default_factory=Limits)
-    search: SearchSettings = field(
-        default_factory=lambda: SearchSettings(graphs=16, rollouts=4, warm_up=8, updates=14, per_round=6)
-    )
-    budget: Budget = field(default_factory=lambda: Budget(per_class=48, max_rounds=10, patience=2))
+    search: SearchSettings = field(default_factory=lambda: SearchSettings(rollouts=4, warm_up=12, updates=30, per_round=6))
+    budget: Budget = field(default_factory=lambda: Budget(per_class=48, max_rounds=10, patience=3))
     min_probability: float = 0.8
 
 

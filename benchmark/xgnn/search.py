@@ -24,7 +24,8 @@ class SearchSettings:
     the graph by the policy, p the classifier's probability.
 
     graphs: grown side by side in an update; the mean reward of the others at the same step is the baseline of each.
-    undo: whether a step with a negative reward is undone (but still learnt from), as published.
+    undo: whether a step with a negative reward is undone (but still learnt from), as published. By default it is not: a planted
+        triangle is reached only through graphs that are not yet of its class.
     warm_up: updates before graphs are accepted.
     updates: of a round, at most.
     per_round: graphs accepted in a round, at most: many policies, not the favourites of one.
@@ -34,7 +35,7 @@ class SearchSettings:
     rollouts: int = 5
     rollout_weight: float = 2.0
     step_reward: float = 0.1
-    undo: bool = True
+    undo: bool = False
     warm_up: int = 10
     updates: int = 20
     per_round: int = 10

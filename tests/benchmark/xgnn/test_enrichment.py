@@ -11,7 +11,7 @@ from scipy.stats import t as student
 from benchmark.xgnn.analysis import enrichments, top
 from benchmark.xgnn.enrichment import Clustered, compare, frequent_enough
 from benchmark.xgnn.findings import FINDINGS, verdicts
-from benchmark.xgnn.quality import agreement, calibration_error, quality
+from benchmark.xgnn.quality import agreement, calibration_error, no_better_than_chance, quality
 from benchmark.xgnn.records import ClassResult, Explanation
 from benchmark.xgnn.stability import rank_correlations
 
@@ -141,6 +141,14 @@ def test_quality_of_a_classifier_by_hand():
     # Two bins: one at 0.25 with a quarter high, one at 0.95 with half high.
     high = np.array([True, False, False, False, True, False])
     assert calibration_error(high, np.array([0.25] * 4 + [0.95] * 2)) == pytest.approx(2 * 0.45 / 6)
+
+
+def test_only_what_a_classifier_has_learnt_is_tested():
+    rng = np.random.default_rng(0)
+    high = rng.random(400) < 0.5
+    learnt, guessed = quality(high, 0.3 * high + 0.7 * rng.random(400)), quality(high, rng.random(400))
+    assert no_better_than_chance(learnt.auc, learnt.auc_interval) is None
+    assert "no better than chance" in str(no_better_than_chance(guessed.auc, guessed.auc_interval))
 
 
 def test_agreement_of_two_verdicts():

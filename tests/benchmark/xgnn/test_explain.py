@@ -1,6 +1,7 @@
 """`benchmark explain`: questions answered, kept, gone on with, rendered; every misuse is one line."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from benchmark.render.explanations import TITLE, contests
 from benchmark.tasks import find_tasks
 from benchmark.xgnn.records import Explained, Explanation, Round
 from benchmark.xgnn.rounds import Budget, graph_hash
+from benchmark.xgnn.run import Request, explain, settings_of
 from benchmark.xgnn.store import ExplanationStore, read
 from datasets.errors import InputError
 from models.registry import get
@@ -26,6 +28,22 @@ def explained(benchmark_command, small_folder):
         return benchmark_command("explain", "--task", small_folder, *SMOKE, *arguments)
 
     return call
+
+
+@pytest.fixture(scope="module")
+def answer(small_folder, tmp_path_factory) -> Path:
+    """The records of the question that `explained` asks without more arguments, answered once."""
+    root = tmp_path_factory.mktemp("answer") / "runs"
+    (task,) = find_tasks(str(small_folder))
+    explain(Request(task, min_probability=0.51, budget=Budget(4), **settings_of("smoke")), ExplanationStore(root))
+    return root
+
+
+@pytest.fixture
+def answered(explained, answer, tmp_path):
+    """Explains likewise, where the answer is there already."""
+    shutil.copytree(answer, tmp_path / "runs")
+    return explained
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -53,34 +71,31 @@ def test_a_question_is_answered_kept_and_not_asked_twice(explained, tmp_path):
     assert "high" in again.stdout and "AUC" in again.stdout
 
 
-def test_a_stopped_search_goes_on_and_finds_the_same(explained, tmp_path):
-    explained()
+def test_a_stopped_search_goes_on_and_finds_the_same(answered, tmp_path):
     rounds = sorted((tmp_path / "runs").rglob("*-0*.json"))
     before = {path: read(path, Round) for path in rounds}
     for path in rounds:
         if path.name.startswith("high"):
             path.unlink()
-    assert explained().returncode == 0
+    assert answered().returncode == 0
     assert {path: read(path, Round).explanations for path in rounds} == {p: r.explanations for p, r in before.items()}
 
 
-def test_a_damaged_classifier_is_trained_again(explained, tmp_path):
-    explained()
+def test_a_damaged_classifier_is_trained_again(answered, tmp_path):
     (weights,) = (tmp_path / "runs").rglob("classifier.safetensors")
     before = weights.read_bytes()
     weights.write_bytes(before[:100])
-    done = explained()
+    done = answered()
     assert done.returncode == 0 and "epoch" in done.stderr
     assert weights.read_bytes() == before
 
 
-def test_rounds_of_another_classifier_are_not_taken_over(explained, tmp_path):
-    explained()
+def test_rounds_of_another_classifier_are_not_taken_over(answered, tmp_path):
     (path,) = (tmp_path / "runs").rglob("low-000.json")
     own = read(path, Round)
     path.write_text(own.model_copy(update={"weights_sha256": "another"}).model_dump_json())
     path.with_name("low-001.json").write_bytes(path.read_bytes())
-    assert explained().returncode == 0
+    assert answered().returncode == 0
     assert read(path, Round).weights_sha256 == own.weights_sha256
     rounds = [read(one, Round) for one in path.parent.glob("low-*.json")]
     assert {one.weights_sha256 for one in rounds} == {own.weights_sha256}
@@ -102,16 +117,16 @@ def test_the_page_is_rendered_from_records(explained, tmp_path):
     assert explained("--labels", "period", "--page", "reports/xgnn").returncode == 2
 
 
-def test_agreement_with_a_regressor(explained, small_folder, tmp_path):
+def test_agreement_with_a_regressor(answered, small_folder, tmp_path):
     (task,) = find_tasks(str(small_folder))
     data, regressor = task.load(), get("cgcnn").model(get("cgcnn").profiles["smoke"])
     regressor.fit(regressor.prepare(data.crystals), data.targets, np.arange(20), np.arange(20, 24), 0)
     regressor.save(tmp_path / "fitted.safetensors")
-    assert json.loads(explained("--json").stdout)[0]["classifier"]["agreement"] is None
-    (answer,) = json.loads(explained("--json", "--regressor", "fitted.safetensors").stdout)
+    assert json.loads(answered("--json").stdout)[0]["classifier"]["agreement"] is None
+    (answer,) = json.loads(answered("--json", "--regressor", "fitted.safetensors").stdout)
     agrees = answer["classifier"]["agreement"]
     assert agrees["n"] == 6 and 0 <= agrees["share"] <= 1 and agrees["regressor"] == "CGCNN"
-    (again,) = json.loads(explained("--json").stdout)
+    (again,) = json.loads(answered("--json").stdout)
     assert again["classifier"] == answer["classifier"], "what is known is kept"
 
 

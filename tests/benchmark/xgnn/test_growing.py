@@ -182,7 +182,7 @@ def test_a_policy_learns_what_is_rewarded():
         return 0.1 + 0.8 * (graphs.labels == 3).any(dim=1).double()
 
     rules = free_rules(8)
-    found = [episode for _, episode in train_policy(rules, score, SearchSettings(graphs=16, rollouts=3, updates=24), 0)]
+    found = [episode for _, episode in train_policy(rules, score, SearchSettings(graphs=12, rollouts=2, updates=20), 0)]
     assert found[-1].probabilities.mean() > 0.85 > found[0].probabilities.mean()
 
 
@@ -199,8 +199,8 @@ def test_a_seed_decides_everything():
 
 def test_a_step_with_a_negative_reward_is_undone_where_that_is_asked_for(generator):
     policy = Policy(free_rules(), PolicySettings())
-    nothing, keeping = (lambda graphs: torch.zeros(len(graphs)).double()), replace(TINY, undo=False)
-    assert (grow(policy, nothing, TINY, generator).graphs.n_atoms == 1).all()
-    assert (grow(policy, nothing, keeping, generator).graphs.n_atoms >= 2).all()
-    welcome = grow(policy, lambda graphs: torch.ones(len(graphs)).double(), TINY, generator)
+    nothing, undoing = (lambda graphs: torch.zeros(len(graphs)).double()), replace(TINY, undo=True)
+    assert (grow(policy, nothing, undoing, generator).graphs.n_atoms == 1).all()
+    assert (grow(policy, nothing, TINY, generator).graphs.n_atoms >= 2).all()
+    welcome = grow(policy, lambda graphs: torch.ones(len(graphs)).double(), undoing, generator)
     assert (welcome.graphs.n_atoms >= 2).all() and np.isfinite(welcome.loss.item())
