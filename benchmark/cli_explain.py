@@ -95,11 +95,7 @@ def _answers(requests: list[Any], out: Path, as_json: bool) -> list[Any]:
     try:
         with FileLock(out / ".lock", timeout=0):
             for request in requests:
-                about = f"{request.task.name} {request.model} seed {request.seed}"
-                news = (
-                    (lambda line: None) if as_json else (lambda line, about=about: print(f"{about}: {line}", file=sys.stderr))
-                )
-                answers.append(answer(request, ExplanationStore(out), news))
+                answers.append(answer(request, ExplanationStore(out), _news(request, as_json)))
     except Timeout:
         raise InputError(f"another run is writing to {out}; wait for it or choose another directory with --out") from None
     return answers
@@ -161,8 +157,9 @@ def _ground_truth(seeds: int, as_json: bool) -> None:
             line = f"{one.planted} seed {one.seed}: AUC {one.auc:.3f}, {one.found} explanations{rank}"
             print(f"{line}, {one.significant} of {one.tests} tests significant, {one.seconds:.0f} s", file=sys.stderr)
     if as_json:
-        tests = [one.planted_test and one.planted_test.model_dump() for one in found]
-        print(json.dumps([{**asdict(one), "planted_test": test} for one, test in zip(found, tests, strict=True)], indent=1))
+        planted_tests = [one.planted_test and one.planted_test.model_dump() for one in found]
+        rows_of = [{**asdict(one), "planted_test": test} for one, test in zip(found, planted_tests, strict=True)]
+        print(json.dumps(rows_of, indent=1))
         return
     rows = []
     for planted in PLANTED:
