@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 from scipy.stats import friedmanchisquare, rankdata
 
 from benchmark.statistics import ALPHA, RESAMPLES, ROUNDING, TaskErrors, generator, holm, resampled_maes
+from datasets.parallel import on_every_core
+
+MUCH_WORK = 5e9
+"""Errors times resamples, some seconds on one core, from which other processes are worth their start."""
 
 
 @dataclass(frozen=True)
@@ -213,8 +218,9 @@ def overall_scores(
     maes = mae_table(kept, together)
     scores = (maes / maes[:, [together.index(baseline)]]).mean(axis=0)
     resampled = np.zeros((resamples, len(together)))
-    for task in kept:
-        sampled = _resampled_fold_means(task, together, resamples, seed)
+    sample = partial(_resampled_fold_means, models=together, resamples=resamples, seed=seed)
+    work = resamples * sum(task.errors.size for task in kept)
+    for sampled in on_every_core(sample, kept, None if work > MUCH_WORK else 1):
         unit = sampled[:, [together.index(baseline)]]
         # A sample of crystals on which the baseline makes no error has no ratio and is not counted.
         resampled += sampled / np.where(unit, unit, np.nan)

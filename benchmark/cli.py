@@ -13,10 +13,13 @@ from filelock import FileLock, Timeout
 from tabulate import tabulate
 from typer.exceptions import TyperException
 
+from benchmark.cli_board import PUBLISH_EXAMPLE, PUBLISHED, publish, run_row
+from benchmark.cli_board import app as board_app
+from benchmark.cli_check import CHECK_EXAMPLE, check
 from benchmark.cli_datasets import app as datasets_app
 from benchmark.cli_explain import EXAMPLE as EXPLAIN_EXAMPLE
 from benchmark.cli_explain import explain
-from benchmark.cli_performance import CHECK_EXAMPLE, PERFORMANCE_EXAMPLE, check, performance
+from benchmark.cli_performance import PERFORMANCE_EXAMPLE, performance
 from benchmark.cli_predict import EXAMPLE, predict
 from datasets.errors import BenchmarkError, InputError
 
@@ -27,15 +30,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(board_app, name="leaderboard")
 app.add_typer(datasets_app, name="datasets")
-
-MOST_WORKERS = 4
-"""Each worker holds the dataset in memory."""
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
-
-PUBLISHED = Path("leaderboards")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
@@ -109,9 +108,10 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Train and score models fold by fold, then print the board; run again to go on after a stop."""
-    from benchmark.machine import choose_device, cores
-    from benchmark.plan import Request, make_plan
+    from benchmark.machine import choose_device, cores, default_workers
+    from benchmark.plan import Request, make_plan, parse_settings
     from benchmark.render.markdown import require_own_page
+    from benchmark.render.web import require_own_site
     from benchmark.store import Store
 
     if out.resolve() == PUBLISHED.resolve():
@@ -119,12 +119,12 @@ def run(
     if profile and preset:
         raise InputError(f"--profile {profile} and --preset {preset} both name settings; give one of them")
     store, device = Store(out), choose_device(device)
-    workers = workers or (min(cores(), MOST_WORKERS) if device == "cpu" else 1)
+    workers = workers or (default_workers() if device == "cpu" else 1)
     request = Request(
         tasks=[*(task or []), *(str(path.resolve()) for path in dataset or [])],
         everything=everything,
         models=model or [],
-        settings=_settings(setting or []),
+        settings=parse_settings(setting or []),
         profile=profile or "quick",
         preset=preset,
         protocol=_protocol(protocol),
@@ -143,6 +143,7 @@ def run(
     if not dry_run:
         store.require_writable()
         require_own_page(out)
+        require_own_site(out)
     _show_plan(plan, request, store, as_json and dry_run)
     if dry_run:
         return
@@ -151,13 +152,6 @@ def run(
             _carry_out(plan, store, as_json)
     except Timeout:
         raise InputError(f"another run is writing to {out}; wait for it or choose another directory with --out") from None
-
-
-def _settings(pairs: list[str]) -> dict[str, str]:
-    for pair in pairs:
-        if "=" not in pair:
-            raise InputError(f"--set {pair}: write name=value")
-    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def _protocol(name: str | None) -> Any:
@@ -199,22 +193,26 @@ def _job_row(job: Any) -> dict[str, Any]:
 
 def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
     from benchmark.display import console, live
-    from benchmark.render.markdown import by_task, contest_table, contests, write_pages
+    from benchmark.render.markdown import write_pages
+    from benchmark.render.task_page import short_table
+    from benchmark.render.web import write_site
     from benchmark.run import run_jobs
-    from benchmark.scores import scored_runs
 
     with live(plan, quiet=as_json) as display:
         records = run_jobs(plan.todo, store, display.on_progress, display.on_record)
-    runs = scored_runs(store, lambda error: console.print(f"left out of the board: {error}", markup=False, soft_wrap=True))
-    pages = write_pages(runs, store.root)
+
+    def leave_out(error: InputError) -> None:
+        console.print(f"left out of the board: {error}", markup=False, soft_wrap=True)
+
+    board = write_site(store, store.root, leave_out, {job.task.dataset: job.task.source for job in plan.jobs})
+    pages = write_pages(board, store.root, leave_out)
     tasks = {job.task.name for job in plan.jobs}
+    shown = [contest for contest in board.contests if contest.first.key.task in tasks]
     if as_json:
-        print(json.dumps([_run_row(scored) for scored in runs if scored.run.first.key.task in tasks], indent=1))
+        print(json.dumps([run_row(row) for contest in shown for row in contest.rows], indent=1))
     else:
-        for task, group in by_task(runs):
-            for title, contest in contests(group) if task in tasks else []:
-                unit = contest[0].run.first.key.unit
-                print(f"\n{task} in {unit} ({title})\n\n{contest_table(contest, 'simple')}")
+        for contest in shown:
+            print(f"\n{contest.first.key.task} in {contest.first.key.unit} ({contest.title})\n\n{short_table(contest)}")
         print(f"\nboard: {pages[0]}")
         for folder in plan.checkpoints:
             print(f"checkpoints: {folder}")
@@ -225,61 +223,6 @@ def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
             f"{len(failed)} of {len(plan.jobs)} folds failed, the first: {first.key.task} {first.key.model} "
             f"fold {first.key.fold}: {first.reason}"
         )
-
-
-def _run_row(scored: Any) -> dict[str, Any]:
-    key = scored.run.first.key
-    row = {name: getattr(key, name) for name in ("task", "unit", "model", "settings", "profile", "protocol", "seed")}
-    folds = [
-        {"fold": r.key.fold, "status": r.status, "reason": r.reason, "metrics": r.metrics and r.metrics.model_dump(),
-         "times": r.times and r.times.model_dump(), "parameters": r.parameters}
-        for r in scored.run.folds
-    ]  # fmt: skip
-    mean, std = scored.mae if scored.scores else (None, None)
-    return {**row, "mae": mean, "mae_std": std, "folds": folds}
-
-
-@app.command(epilog="Example: python -m benchmark leaderboard runs")
-def leaderboard(
-    root: Annotated[Path, typer.Argument(help="A directory of records: runs, or the published ones.")] = PUBLISHED,
-    as_json: JsonOption = False,
-) -> None:
-    """Score every record anew from its predictions and render the board."""
-    from benchmark.render.markdown import write_pages
-    from benchmark.scores import scored_runs
-    from benchmark.store import Store
-
-    if not (root / "records").is_dir():
-        raise InputError(f"{root} has no records; run `python -m benchmark run` first, or name another directory")
-    runs = scored_runs(Store(root))
-    pages = write_pages(runs, root)
-    if as_json:
-        print(json.dumps([_run_row(scored) for scored in runs], indent=1))
-    else:
-        print("\n".join(map(str, pages)))
-
-
-@app.command(epilog="Example: python -m benchmark publish --task fung/2d/work_function")
-def publish(
-    source: Annotated[Path, typer.Option("--from", help="Where the records are.")] = Path("runs"),
-    target: Annotated[Path, typer.Option("--to", help="The published board.")] = PUBLISHED,
-    task: Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace published records that differ.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Validate records, copy them to the published board and render it; nothing is replaced silently."""
-    from benchmark.publish import publish_records
-    from benchmark.render.markdown import write_pages
-    from benchmark.scores import scored_runs
-    from benchmark.store import Store
-
-    copied = publish_records(Store(source), Store(target), task or [], model or [], replace)
-    write_pages(scored_runs(Store(target)), target)
-    if as_json:
-        print(json.dumps([str(path) for path in copied]))
-    else:
-        print(f"{len(copied)} records published; board: {target / 'README.md'}")
 
 
 @app.command(epilog="Example: python -m benchmark models --layers 10 --json")
@@ -300,6 +243,7 @@ def models(
         print(tabulate(table, [name.replace("_", " ") for name in rows[0]], disable_numparse=True))
 
 
+app.command(epilog=PUBLISH_EXAMPLE)(publish)
 app.command(epilog=EXAMPLE)(predict)
 app.command(epilog=EXPLAIN_EXAMPLE)(explain)
 app.command(epilog=PERFORMANCE_EXAMPLE)(performance)

@@ -57,6 +57,8 @@ def explain(
     if out.resolve() == Path("leaderboards").resolve():
         raise InputError(f"--out {out} holds the published records; choose another directory")
     requests = _requests(task or [], model, labels, per_class, min_probability, seed or [0], profile, regressor)
+    if page:
+        _require_own_pages(requests, page)
     answers = _answers(requests, out, as_json)
     pages = _pages(answers, out, page) if page else []
     if as_json:
@@ -109,6 +111,14 @@ def _news(request: Any, quiet: bool) -> Callable[[str], None]:
     return show
 
 
+def _require_own_pages(requests: list[Any], root: Path) -> None:
+    """Refuse before the search, which takes long."""
+    from benchmark.render.explanations import require_own_page
+
+    for name in {request.task.name for request in requests}:
+        require_own_page(root, name)
+
+
 def _pages(answers: list[Any], out: Path, root: Path) -> list[Path]:
     from benchmark.render.explanations import write_page
     from benchmark.xgnn.store import ExplanationStore
@@ -134,7 +144,8 @@ def _by_task(answers: list[Any]) -> dict[str, list[Any]]:
 
 
 def _print(answers: list[Any], out: Path) -> None:
-    from benchmark.render.explanations import contests, summary
+    from benchmark.render.explanations import summary
+    from benchmark.xgnn.contests import contests
     from benchmark.xgnn.store import ExplanationStore
 
     asked = {(answer.question.model, answer.question.contest) for answer in answers}

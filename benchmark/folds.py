@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -44,6 +45,18 @@ class Protocol:
             return "published split"
         divided = {"kfold": str(self.n_folds), "shuffle": "80:10:10"}[self.name]
         return f"{self.name}({divided}, grouped)" if self.grouped else f"{self.name}({divided})"
+
+    @classmethod
+    def named(cls, text: str) -> Protocol:
+        """The protocol that a record calls `text`. Raises InputError where there is none of that name."""
+        kfold = re.fullmatch(r"kfold\(([1-9][0-9]{0,3})(, grouped)?\)", text)
+        if kfold:
+            return cls("kfold", int(kfold[1]), kfold[2] is not None)
+        others = (cls("published", 1), cls("shuffle", 10), cls("shuffle", 10, grouped=True))
+        for protocol in others:
+            if str(protocol) == text:
+                return protocol
+        raise InputError(f"unknown protocol '{text}'")
 
 
 @dataclass(frozen=True, eq=False)

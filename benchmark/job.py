@@ -16,11 +16,11 @@ import pandas as pd
 
 from benchmark import machine
 from benchmark.fingerprint import fingerprint
-from benchmark.folds import Fold, Protocol, ids_hash
+from benchmark.folds import Fold, Protocol
 from benchmark.metrics import score
-from benchmark.records import GraphHealth, JobKey, Memory, Metrics, Record, Split, Status, Times
+from benchmark.records import GraphHealth, JobKey, Memory, Metrics, Record, Status, Times, one_line
 from benchmark.store import Store, predictions_bytes
-from benchmark.tasks import Task, TaskData
+from benchmark.tasks import Task, TaskData, split_of
 from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError
 from datasets.health import graph_health
@@ -82,14 +82,6 @@ class Outcome:
     predictions: pd.DataFrame
 
 
-def split_of(data: TaskData, fold: Fold) -> Split:
-    """Sizes and hashes of the parts of a fold."""
-    parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
-    counts: dict[str, Any] = {f"n_{name}": len(rows) for name, rows in parts.items()}
-    hashes: dict[str, Any] = {f"{name}_sha256": ids_hash(data.crystals.ids[rows]) for name, rows in parts.items()}
-    return Split(**counts, **hashes)
-
-
 def execute(job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None) -> Record:
     """Run a job and write its record; a failure of the model becomes a record with its reason.
 
@@ -118,7 +110,7 @@ def execute(job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None) -> R
 
 def classify(error: BaseException) -> tuple[Status, str]:
     """The status and the one-line reason that a failure gets in its record."""
-    text = " ".join(str(error).split())[:300] or type(error).__name__
+    text = one_line(str(error))[:300] or type(error).__name__
     memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     if memory or "allocate memory" in text:
         return "out-of-memory", text

@@ -13,10 +13,13 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from benchmark.records import Duration, Machine
+from benchmark.records import Duration, Machine, one_line
 from datasets.errors import InputError
 
 PACKAGES = ("crystal-benchmark", "dgl", "torch", "numpy", "pymatgen", "matminer", "dscribe", "scikit-learn", "ase", "pandas")
+
+MOST_WORKERS = 4
+"""Each worker holds the dataset in memory."""
 
 
 @cache
@@ -34,14 +37,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def default_workers() -> int:
+    """Processes that share the cores unless it is said otherwise."""
+    return min(cores(), MOST_WORKERS)
+
+
 def machine(device: str, threads: int, workers: int) -> Machine:
     """This machine, with how it was used."""
     return Machine(
-        processor=processor(),
+        processor=one_line(processor()),
         cores=cores(),
         memory_bytes=os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
         system=f"{platform.system()} {platform.machine()}",
-        device=device_name(device),
+        device=one_line(device_name(device)),
         threads=threads,
         workers=workers,
     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.folds import Protocol, ProtocolName
-from benchmark.job import Job, split_of
+from benchmark.job import Job
 from benchmark.store import Store
-from benchmark.tasks import Task, TaskData, find_tasks, tasks_of
+from benchmark.tasks import Task, TaskData, find_tasks, split_of, tasks_of
 from datasets import registry as datasets_registry
 from datasets.elements import require_features
 from datasets.errors import DatasetMissing, InputError, TargetMissing, unknown_name
@@ -54,6 +54,14 @@ class Request:
     workers: int = 1
     threads: int = 1
     save_checkpoints: bool = False
+
+
+def parse_settings(pairs: Sequence[str]) -> dict[str, str]:
+    """What `--set name=value` says. Raises InputError where it is something else."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise InputError(f"--set {pair}: write name=value")
+    return dict(pair.split("=", 1) for pair in pairs)
 
 
 def make_plan(request: Request, store: Store) -> Plan:

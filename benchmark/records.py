@@ -4,16 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from datasets.names import is_path_part
 
-Sha256 = str
+LONGEST_TEXT = 500
+MOST_TEST_CRYSTALS = 2_000_000
+"""No fold of a published set comes near; a record that claims more is refused before its predictions are read."""
+
+
+def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Any text as a record may hold it: one line of printable characters, not too long."""
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+    return shown[:longest]
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("control characters, line breaks and invisible signs are not allowed")
+    return text
+
+
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT), AfterValidator(_printable)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Whole = Annotated[int, Field(gt=-(2**63), lt=2**63)]
 Status = Literal["complete", "failed", "out-of-memory"]
-SettingValue = bool | int | float | str
+SettingValue = bool | Whole | float | Text
+Settings = Annotated[dict[Text, SettingValue], Field(max_length=100)]
+
+PROTOCOL = r"^(kfold\([1-9][0-9]{0,3}(, grouped)?\)|shuffle\(80:10:10(, grouped)?\)|published split)$"
+"""What `folds.Protocol` is called in a record."""
 
 
 class Strict(BaseModel):
@@ -41,9 +66,9 @@ class Metrics(Strict):
 class Split(Strict):
     """How many crystals each part has, and sha256 of their sorted ids, one a line."""
 
-    n_train: int = Field(ge=1)
-    n_validation: int = Field(ge=1)
-    n_test: int = Field(ge=1)
+    n_train: int = Field(ge=1, lt=2**40)
+    n_validation: int = Field(ge=1, lt=2**40)
+    n_test: int = Field(ge=1, le=MOST_TEST_CRYSTALS)
     train_sha256: Sha256
     validation_sha256: Sha256
     test_sha256: Sha256
@@ -52,11 +77,11 @@ class Split(Strict):
 class GraphHealth(Strict):
     """What the graphs of the task's crystals look like; the names are those of `datasets health`."""
 
-    atoms: int
-    edges: int
-    isolated_atoms: int
-    atoms_with_fewer_than_k: int
-    truncated_ties: int
+    atoms: Count
+    edges: Count
+    isolated_atoms: Count
+    atoms_with_fewer_than_k: Count
+    truncated_ties: Count
 
 
 class Duration(Strict):
@@ -78,21 +103,21 @@ class Times(Strict):
 class Memory(Strict):
     """Peak bytes of the process that ran the fold, and of the device."""
 
-    host_bytes: int | None
-    device_bytes: int | None
+    host_bytes: Count | None
+    device_bytes: Count | None
 
 
 class Machine(Strict):
     """Where it ran."""
 
-    processor: str
-    cores: int
-    memory_bytes: int
-    system: str
-    device: str
+    processor: Text
+    cores: Count
+    memory_bytes: Count
+    system: Text
+    device: Text
     """"cpu", or the name of the GPU."""
-    threads: int
-    workers: int
+    threads: Count
+    workers: Count
 
 
 class JobKey(Strict):
@@ -101,14 +126,14 @@ class JobKey(Strict):
     task: str
     dataset: str
     target: str
-    unit: str
+    unit: Text
     dataset_hash: Sha256
     model: str
-    settings: dict[str, SettingValue]
+    settings: Settings
     profile: str
-    protocol: str
-    fold: int = Field(ge=0)
-    seed: int
+    protocol: Annotated[str, StringConstraints(pattern=PROTOCOL)]
+    fold: int = Field(ge=0, lt=10_000)
+    seed: int = Field(ge=0, lt=2**31)
 
     @model_validator(mode="after")
     def _names_are_paths(self) -> JobKey:
@@ -116,8 +141,18 @@ class JobKey(Strict):
             if not is_path_part(part):
                 raise ValueError(f"'{part[:40]}' cannot be part of a name: no '/', not '.' or '..', at most 100 characters")
         if self.task != f"{self.dataset}/{self.target}":
-            raise ValueError(f"task '{self.task}' is not dataset/target")
+            raise ValueError("task is not dataset/target")
+        if self.n_folds is not None and self.fold >= self.n_folds:
+            raise ValueError(f"{self.protocol} has no fold {self.fold}")
         return self
+
+    @property
+    def n_folds(self) -> int | None:
+        """How many folds the protocol has; None where that is open, as with independent shuffles."""
+        if self.protocol == "published split":
+            return 1
+        found = re.match(r"kfold\((\d+)", self.protocol)
+        return int(found[1]) if found else None
 
     @property
     def run_id(self) -> str:
@@ -133,25 +168,25 @@ class Record(Strict):
     schema_version: Literal[1] = 1
     key: JobKey
     status: Status
-    reason: str | None = None
+    reason: Text | None = None
     model_fingerprint: Sha256
-    changed: dict[str, SettingValue] = {}
+    changed: Settings = {}
     """Settings that differ from the profile's."""
-    graph_rule: str
+    graph_rule: Text
     graph_health: GraphHealth | None
     """None for a model without graphs."""
-    paper: str
+    paper: Text
     split: Split
-    parameters: int | None
-    checkpoint_bytes: int | None
-    epochs_run: int | None
-    best_epoch: int | None
+    parameters: Count | None
+    checkpoint_bytes: Count | None
+    epochs_run: Count | None
+    best_epoch: Count | None
     metrics: Metrics | None
     times: Times | None
     memory: Memory
     machine: Machine
-    versions: dict[str, str]
-    git_commit: str | None
+    versions: Annotated[dict[Text, Text], Field(max_length=100)]
+    git_commit: Text | None
     started_at: datetime
     predictions_sha256: Sha256 | None
     checkpoint_sha256: Sha256 | None = None
@@ -165,4 +200,8 @@ class Record(Strict):
             raise ValueError(f"a complete record needs {', '.join(missing)}")
         if self.status != "complete" and not self.reason:
             raise ValueError(f"a record with status '{self.status}' needs a reason")
+        if self.status != "complete" and (self.metrics or self.predictions_sha256):
+            raise ValueError(f"a record with status '{self.status}' has no metrics and no predictions")
+        if any(name not in self.key.settings or self.key.settings[name] != value for name, value in self.changed.items()):
+            raise ValueError("changed is not a part of the settings")
         return self

@@ -52,15 +52,15 @@ class Comparison:
     only_new: tuple[str, ...]
 
 
-def parse_thresholds(text: str) -> tuple[Threshold, ...]:
+def parse_thresholds(text: str, statistics: Sequence[str] = STATISTICS) -> tuple[Threshold, ...]:
     """`median:10%,peak_bytes:5%`. Raises InputError where it is something else."""
     found = []
     for part in text.split(","):
-        matched = re.fullmatch(rf"({'|'.join(STATISTICS)}):(\d+(?:\.\d+)?)%", part.strip())
+        matched = re.fullmatch(rf"({'|'.join(statistics)}):(\d+(?:\.\d+)?)%", part.strip())
         if not matched:
             raise InputError(
-                f"threshold '{part.strip()[:40]}': write a statistic, a colon and per cent, such as median:10%; "
-                f"statistics: {', '.join(STATISTICS)}"
+                f"threshold '{part.strip()[:40]}': write a statistic, a colon and per cent, such as {statistics[0]}:10%; "
+                f"statistics: {', '.join(statistics)}"
             )
         found.append(Threshold(matched[1], float(matched[2]) / 100))
     return tuple(found)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from pydantic import ValidationError
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from benchmark.records import JobKey, Record, Split
+from benchmark.validation import SCHEMA, InvalidFile, Predictions, parse_json, read_predictions
 from datasets.errors import BenchmarkError, InputError
-
-PREDICTION_COLUMNS = ["id", "fold", "target", "prediction"]
 
 
 @dataclass(frozen=True)
@@ -60,44 +61,30 @@ class Store:
             if checkpoint is not None:
                 write_atomically(self.checkpoint(record.key), checkpoint)
             write_atomically(path, (record.model_dump_json(indent=1) + "\n").encode())
-            if checkpoint is None:  # what lies there is the model of the record that was replaced
+            # What lies there otherwise is of the record that was replaced.
+            if checkpoint is None:
                 self.checkpoint(record.key).unlink(missing_ok=True)
+            if predictions is None:
+                path.with_suffix(".parquet").unlink(missing_ok=True)
         except OSError as error:
             raise BenchmarkError(
                 f"cannot write {path} ({error.strerror}); finished folds are kept, run the same command again to go on"
             ) from None
 
     def read(self, path: Path) -> Record:
-        """A validated record. Raises InputError naming the file and what is wrong with it."""
-        try:
-            record = Record.model_validate_json(path.read_bytes())
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "record"
-            raise InputError(f"{path}: {where}: {first['msg']}") from None
+        """A validated record. Raises InvalidFile naming the file and what is wrong with it."""
+        record = parse_json(path, Record)
         if self.path(record.key) != path:
-            raise InputError(f"{path}: its key belongs at {self.path(record.key)}")
+            raise InvalidFile(path, [f"its key belongs at {self.path(record.key)}"])
         return record
 
-    def predictions(self, record: Record) -> pd.DataFrame:
-        """Id, fold, target and prediction of every test crystal.
+    def predictions(self, record: Record) -> Predictions:
+        """Ids, targets and predictions of the test crystals of a complete record, and their scores.
 
         Raises:
-            InputError: the file is missing or not the one that the record names.
+            InvalidFile: the file is missing, not the one that the record names, or anything in it is wrong.
         """
-        path = self.path(record.key).with_suffix(".parquet")
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{path}: predictions cannot be read ({error.strerror})") from None
-        if hashlib.sha256(data).hexdigest() != record.predictions_sha256:
-            raise InputError(f"{path}: not the predictions that its record names (sha256 differs)")
-        frame = pd.read_parquet(io.BytesIO(data))
-        if list(frame.columns) != PREDICTION_COLUMNS:
-            raise InputError(f"{path}: columns {list(frame.columns)}, expected {PREDICTION_COLUMNS}")
-        return frame
+        return read_predictions(self.path(record.key).with_suffix(".parquet"), record)
 
     def finished(self, key: JobKey, split: Split, fingerprint: str, with_checkpoint: bool = False) -> bool:
         """Whether this fold is complete, intact, of the same division and model source; also its checkpoint, if asked for."""
@@ -117,6 +104,14 @@ class Store:
         """Every record's file, in order."""
         return sorted((self.root / "records").rglob("fold-*.json"))
 
+    def tasks(self) -> list[tuple[str, list[Path]]]:
+        """(task, its records' files), both in order; the task is what the place of a file says, as it is in its key."""
+        found: dict[str, list[Path]] = {}
+        for path in self.paths():
+            task = path.relative_to(self.root / "records").parent.parent.parent.as_posix()
+            found.setdefault(task, []).append(path)
+        return sorted(found.items())
+
     def records(self) -> Iterator[Record]:
         """Every record, in order of its path. Raises InputError at the first invalid one."""
         return map(self.read, self.paths())
@@ -125,8 +120,28 @@ class Store:
 def predictions_bytes(predictions: pd.DataFrame) -> bytes:
     """The Parquet file of a fold's predictions; the same predictions give the same bytes."""
     buffer = io.BytesIO()
-    predictions[PREDICTION_COLUMNS].to_parquet(buffer, index=False)
+    pq.write_table(pa.Table.from_pandas(predictions, pa.schema(SCHEMA), preserve_index=False), buffer)
     return buffer.getvalue()
+
+
+def copy_together(pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Copy files (from, to): all are written beside their places before the first is put there.
+
+    Raises:
+        BenchmarkError: a file cannot be written; what stood there stays, and nothing half-written is left.
+    """
+    partials = [(old, new.with_name(f"{new.name}.{os.getpid()}.partial"), new) for old, new in pairs]
+    try:
+        for old, partial, _ in partials:
+            partial.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(old, partial)
+        for _, partial, new in partials:
+            os.replace(partial, new)
+    except OSError as error:
+        raise BenchmarkError(f"cannot write {error.filename2 or error.filename or 'a file'} ({error.strerror})") from None
+    finally:
+        for _, partial, _ in partials:
+            partial.unlink(missing_ok=True)
 
 
 def _sha256(path: Path) -> str:

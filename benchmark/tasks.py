@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from benchmark.folds import Fold, Protocol, make_fold
+from benchmark.folds import Fold, Protocol, ids_hash, make_fold
+from benchmark.records import Split
 from datasets import registry
 from datasets.crystals import Crystals
 from datasets.duplicates import find_duplicates
@@ -69,6 +71,14 @@ class TaskData:
             return make_fold(self.crystals.ids, protocol, number, seed, self.published, groups)
         except InputError as error:
             raise InputError(f"{self.task.name}: {error}") from None
+
+
+def split_of(data: TaskData, fold: Fold) -> Split:
+    """Sizes and hashes of the parts of a fold."""
+    parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
+    counts: dict[str, Any] = {f"n_{name}": len(rows) for name, rows in parts.items()}
+    hashes: dict[str, Any] = {f"{name}_sha256": ids_hash(data.crystals.ids[rows]) for name, rows in parts.items()}
+    return Split(**counts, **hashes)
 
 
 def tasks_of(source: str) -> list[Task]:

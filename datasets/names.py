@@ -12,7 +12,7 @@ _HEADING = re.compile(r"(?P<name>.*?)\s*(\[(?P<unit>[^\[\]]*)\])?")
 
 def is_path_part(name: str) -> bool:
     """Whether a name may stand for one folder of the store."""
-    return 0 < len(name) <= LONGEST and name not in (".", "..") and not set(name) & set("/\\\0\n")
+    return 0 < len(name) <= LONGEST and name not in (".", "..") and name.isprintable() and not set(name) & set("/\\")
 
 
 def split_heading(text: str) -> tuple[str, str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import get_args
 from urllib.parse import quote
@@ -12,12 +10,13 @@ from urllib.parse import quote
 from tabulate import tabulate
 
 from benchmark.render.explanations_figures import figures
-from benchmark.render.markdown import escape
+from benchmark.render.text import chance, escape, interval
 from benchmark.statistics import ALPHA
 from benchmark.store import write_atomically
+from benchmark.xgnn.contests import Contest, contests
 from benchmark.xgnn.labels import F_BLOCK
 from benchmark.xgnn.quality import GOOD_AUC
-from benchmark.xgnn.records import CLASSES, Against, ClassName, Enrichment, Explained, Explanation, MotifKind, Verdict
+from benchmark.xgnn.records import CLASSES, Against, ClassName, Enrichment, Explained, MotifKind, Verdict
 from benchmark.xgnn.stability import rank_correlations
 from benchmark.xgnn.store import ExplanationStore
 from datasets.errors import InputError
@@ -43,61 +42,16 @@ with an explanation. p is Holm's, for all motifs of a class against the same. A 
 class, given a search that begins with labels as frequent as in the training crystals; not what nature does."""
 
 
-@dataclass(frozen=True)
-class Contest:
-    """The answers to one question with several seeds, and the explanations of each, by class."""
-
-    answers: tuple[Explained, ...]
-    explanations: dict[ClassName, tuple[tuple[Explanation, ...], ...]]
-
-    @property
-    def first(self) -> Explained:
-        """Of the answers; all but the seed is the same in the others."""
-        return self.answers[0]
-
-    @property
-    def title(self) -> str:
-        """Model, labels and seeds."""
-        question = self.first.question
-        seeds = ", ".join(str(answer.question.seed) for answer in self.answers)
-        return f"{question.model} by {question.labels}, seed{'s' * (len(self.answers) > 1)} {seeds}"
-
-    @property
-    def good(self) -> bool:
-        """Whether every classifier tells the classes apart well enough to be worth explaining."""
-        return all(answer.classifier.quality.auc >= GOOD_AUC for answer in self.answers)
-
-
-def contests(store: ExplanationStore, task: str) -> list[Contest]:
-    """The answers for a task, those that differ in their seed alone together. Raises InputError at an invalid record."""
-
-    def of(answer: Explained) -> tuple[str, str, int]:
-        return answer.question.model, answer.question.contest, answer.per_class
-
-    found = []
-    for _, group in groupby(sorted(store.explained(task), key=of), key=of):
-        answers = tuple(sorted(group, key=lambda answer: answer.question.seed))
-        kept = {name: tuple(_kept(store, answer, name) for answer in answers) for name in CLASSES}
-        found.append(Contest(answers, kept))
-    return found
-
-
-def _kept(store: ExplanationStore, answer: Explained, name: ClassName) -> tuple[Explanation, ...]:
-    every = [one for found in store.rounds(answer.question, name) for one in found.explanations]
-    return tuple(every[: answer.of(name).found])
-
-
 def write_page(store: ExplanationStore, task: str, root: Path, command: str) -> list[Path]:
     """Write `root/<task>.md` and its figures `root/<task>/*.png`, each atomically; returns their paths, the page first.
 
     Raises:
         InputError: there is no answer for the task, or a page that is no such report stands in the way.
     """
+    require_own_page(root, task)
     found, page, folder = contests(store, task), root / f"{task}.md", root / task
     if not found:
         raise InputError(f"{store.root} has no explanations of {task}; run `python -m benchmark explain --task {task}` first")
-    if page.is_file() and not page.read_text(errors="replace").startswith(TITLE):
-        raise InputError(f"{page} is no report of explanations and would be replaced; choose another directory with --page")
     images = {
         folder / f"{figure_name(contest)}-{name}.png": image
         for contest in found
@@ -108,6 +62,13 @@ def write_page(store: ExplanationStore, task: str, root: Path, command: str) -> 
         write_atomically(path, image)
     write_atomically(page, page_text(task, found, command).encode())
     return [page, *images]
+
+
+def require_own_page(root: Path, task: str) -> None:
+    """Raise InputError where a person's own page would be replaced."""
+    page = root / f"{task}.md"
+    if page.is_file() and not page.read_text(errors="replace").startswith(TITLE):
+        raise InputError(f"{page} is no report of explanations and would be replaced; choose another directory with --page")
 
 
 def figure_name(contest: Contest) -> str:
@@ -160,7 +121,7 @@ def conclusions(contest: Contest) -> Iterator[str]:
     worst = min((answer.classifier.quality for answer in contest.answers), key=lambda q: q.auc)
     yield (
         f"The classifier tells test crystals above the median from the others with an AUC of {worst.auc:.3f} "
-        f"({_interval(worst.auc_interval)}), accuracy {worst.accuracy:.3f}, calibration error {worst.calibration_error:.3f}"
+        f"({interval(*worst.auc_interval)}), accuracy {worst.accuracy:.3f}, calibration error {worst.calibration_error:.3f}"
         f"{' (the worst of the seeds)' if len(contest.answers) > 1 else ''}."
     )
     for name in CLASSES:
@@ -248,7 +209,7 @@ def _classifiers(contest: Contest) -> Table:
         kappa = f" (κ {agrees.kappa:.2f})" if agrees and agrees.kappa is not None else ""
         rows.append([
             str(record.question.seed), f"{record.threshold:.4g} {record.question.unit}", f"{record.n_fitted:,}", f"{q.n:,}",
-            f"{q.accuracy:.3f}", f"{q.auc:.3f}", _interval(q.auc_interval), f"{q.calibration_error:.3f}",
+            f"{q.accuracy:.3f}", f"{q.auc:.3f}", interval(*q.auc_interval), f"{q.calibration_error:.3f}",
             f"{agrees.share:.3f}{kappa}" if agrees else "", f"{record.fit_s:.0f} s",
         ])  # fmt: skip
     return header, rows
@@ -278,7 +239,7 @@ def _enrichments(answer: Explained, name: ClassName, against: Against) -> list[l
         for e in sorted(chosen, key=lambda e: e.p)[:SHOWN]:
             rows.append([
                 motif_name(e), f"{e.count:,} of {e.total:,}", f"{e.other_count:,} of {e.other_total:,}", f"{e.log_odds:+.2f}",
-                _interval(e.interval), p_value(e.p_holm),
+                interval(*e.interval), chance(e.p_holm),
             ])  # fmt: skip
     return rows
 
@@ -295,11 +256,7 @@ def _verdicts(contest: Contest) -> Table:
 def _verdict_cell(verdict: Verdict) -> str:
     if verdict.log_odds is None or verdict.interval is None:
         return "not tested"
-    return f"{verdict.log_odds:+.2f} ({_interval(verdict.interval)})"
-
-
-def _interval(ends: tuple[float, float]) -> str:
-    return f"{ends[0]:.2f} to {ends[1]:.2f}"
+    return f"{verdict.log_odds:+.2f} ({interval(*verdict.interval)})"
 
 
 def _number(value: float | None) -> str:
@@ -308,8 +265,3 @@ def _number(value: float | None) -> str:
 
 def _percent(value: float | None) -> str:
     return "" if value is None else f"{value:.1%}"
-
-
-def p_value(p: float) -> str:
-    """Two significant digits; "< 0.0001" below."""
-    return "< 0.0001" if p < 1e-4 else f"{p:.2g}"

@@ -12,7 +12,7 @@ from tabulate import tabulate
 from benchmark.health import DatasetHealth
 from benchmark.leakage import Leakage
 from benchmark.render.health_figures import figures
-from benchmark.render.markdown import escape
+from benchmark.render.text import escape
 from benchmark.store import write_atomically
 from datasets.crystals import Crystals
 from datasets.description import EXAMPLES, OUTLIER_RULE, TargetSummary

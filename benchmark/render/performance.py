@@ -14,7 +14,7 @@ from tabulate import tabulate
 from benchmark.performance import Exponent, Extra, Measurement, Performance, Row, Scaling
 from benchmark.regressions import Comparison
 from benchmark.render.health_figures import png
-from benchmark.render.markdown import escape
+from benchmark.render.text import escape
 from benchmark.store import write_atomically
 from datasets.errors import InputError
 

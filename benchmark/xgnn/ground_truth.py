@@ -11,7 +11,7 @@ import torch
 
 from benchmark.statistics import ALPHA
 from benchmark.xgnn.analysis import class_result, top
-from benchmark.xgnn.classifier import Classifier, ClassifierSettings
+from benchmark.xgnn.classifier import Classifier, ClassifierSettings, weights_hash
 from benchmark.xgnn.quality import no_better_than_chance, quality
 from benchmark.xgnn.records import CLASSES, ClassName, ClassResult, Enrichment
 from benchmark.xgnn.rounds import Budget, Target, search_rounds
@@ -65,7 +65,8 @@ def trial(planted: Planted, seed: int, settings: TrialSettings = TrialSettings()
     found_quality = quality(data.high[test], classifier.predict(data.graphs, test))
     untested = no_better_than_chance(found_quality.auc, found_quality.auc_interval)
     training = data.graphs.take(train)
-    rules, target = Rules.of(training, settings.limits), Target(classifier, "", 0.5, settings.min_probability)
+    rules = Rules.of(training, settings.limits)
+    target = Target(classifier, weights_hash(classifier.to_bytes()), 0.5, settings.min_probability)
     found: dict[ClassName, ClassResult] = {}
     tests: list[Enrichment] = []
     for name in CLASSES if planted == "shuffled" else CLASSES[1:]:

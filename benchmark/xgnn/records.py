@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from benchmark.records import Machine, Sha256, Strict
+from benchmark.records import PROTOCOL, Machine, Settings, Sha256, Strict, Text
 from benchmark.xgnn.labels import N_LABELS, LabelKind
 from datasets.names import is_path_part
 
@@ -19,19 +19,24 @@ MotifKind = Literal["label", "pair", "triangle"]
 
 Against = Literal["random graphs", "training crystals"]
 
+Label = Annotated[int, Field(ge=1, le=max(N_LABELS.values()))]
+
+MOST_ATOMS = 100
+"""Of a graph in a record: to check that it is connected takes time with the square."""
+
 
 class Question(Strict):
     """What decides the graphs that are found: the same question and the same source give the same."""
 
     task: str
-    unit: str
+    unit: Text
     dataset_hash: Sha256
     model: str
-    model_settings: dict[str, Any]
+    model_settings: Settings
     model_fingerprint: Sha256
     labels: LabelKind
-    protocol: str
-    seed: int
+    protocol: Annotated[str, StringConstraints(pattern=PROTOCOL)]
+    seed: int = Field(ge=0, lt=2**31)
     min_probability: float = Field(gt=0.5, lt=1)
     classifier: dict[str, Any]
     limits: dict[str, Any]
@@ -70,7 +75,7 @@ class Agreement(Strict):
     n: int
     share: float
     kappa: float | None
-    regressor: str
+    regressor: Text
     """Which."""
     regressor_sha256: Sha256
 
@@ -93,14 +98,14 @@ class ClassifierRecord(Strict):
     fit_s: float
     weights_sha256: Sha256
     machine: Machine
-    versions: dict[str, str]
-    git_commit: str | None
+    versions: Annotated[dict[Text, Text], Field(max_length=100)]
+    git_commit: Text | None
 
 
 class Explanation(Strict):
     """A graph that the classifier takes for a class."""
 
-    labels: tuple[int, ...]
+    labels: tuple[Label, ...] = Field(min_length=1, max_length=MOST_ATOMS)
     """Of the atoms: group 1 … 18 or period 1 … 7."""
     bonds: tuple[tuple[int, int], ...]
     """Between atoms, counted from 0, the smaller first."""
@@ -108,7 +113,7 @@ class Explanation(Strict):
     """Of the class that is explained."""
     update: int
     """After how many updates of the policy it was grown."""
-    hash: str
+    hash: Text
     """Weisfeiler-Lehman, of graph and labels."""
 
     @model_validator(mode="after")
@@ -160,7 +165,7 @@ class Enrichment(Strict):
     """Whether a motif is more frequent in the explanations of a class than in what they are held against."""
 
     kind: MotifKind
-    labels: tuple[int, ...]
+    labels: tuple[Label, ...] = Field(min_length=1, max_length=3)
     against: Against
     count: int
     total: int
@@ -184,7 +189,7 @@ class ClassResult(Strict):
     attempts: int
     reached: int
     seconds: float
-    stopped: str | None
+    stopped: Text | None
     """Why fewer were found than asked for."""
     mean_probability: float | None
     random_probability: float | None
@@ -192,14 +197,14 @@ class ClassResult(Strict):
     random_reached: float | None
     """Share of these with at least the probability asked for."""
     enrichments: tuple[Enrichment, ...]
-    untested: str | None = None
+    untested: Text | None = None
     """Why nothing was tested."""
 
 
 class Verdict(Strict):
     """A published finding, held against these explanations."""
 
-    finding: str
+    finding: Text
     log_odds: float | None
     interval: tuple[float, float] | None
     p: float | None

@@ -38,6 +38,7 @@ PROTOCOL = Protocol()
 
 SMOKE: dict[str, Any] = {
     "classifier": ClassifierSettings(epochs=2, most_graphs=500),
+    "limits": Limits(max_atoms=4, max_bonds=4),
     "search": SearchSettings(graphs=6, rollouts=1, warm_up=1, updates=3, per_round=3),
 }
 

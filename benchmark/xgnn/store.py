@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from benchmark.store import write_atomically
+from benchmark.validation import InvalidFile, parse_json
 from benchmark.xgnn.records import ClassifierRecord, ClassName, Explained, Question, Round
 from datasets.errors import BenchmarkError, InputError
 
 R = TypeVar("R", bound=BaseModel)
+
+EXPLAINED_BYTES = 4_000_000
+"""An answer that tests every motif of 18 labels, for both classes, takes half of it."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,10 @@ class ExplanationStore:
     def explained(self, task: str) -> Iterator[Explained]:
         """Every answer for a task, in order of model, settings and seed. Raises InputError at an invalid one."""
         for path in sorted((self.root / "explanations" / task).glob("*/*/seed-*/explained.json")):
-            yield read(path, Explained)
+            answer = read(path, Explained)
+            if self.explained_path(answer.question) != path:
+                raise InvalidFile(path, [f"its question belongs at {self.explained_path(answer.question)}"])
+            yield answer
 
     def rounds(self, question: Question, class_name: ClassName) -> list[Round]:
         """The rounds of a class, from the first to the last before one is missing. Raises InputError at an invalid one."""
@@ -87,10 +94,6 @@ class ExplanationStore:
 def read(path: Path, kind: type[R]) -> R:
     """A validated record. Raises InputError naming the file and what is wrong with it."""
     try:
-        return kind.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "record"
-        raise InputError(f"{path}: {where}: {first['msg']}; delete the file to have it made again") from None
+        return parse_json(path, kind, EXPLAINED_BYTES)
+    except InvalidFile as error:
+        raise InputError(f"{error}; delete the file to have it made again") from None

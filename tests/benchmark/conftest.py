@@ -11,6 +11,8 @@ from ase.build import bulk
 from ase.io import write
 
 from benchmark.cli import main
+from benchmark.scores import OnInvalid, ScoredRun, refuse, scored_tasks
+from benchmark.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 METALS = ("Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt")
@@ -60,3 +62,8 @@ def command(arguments) -> list[str]:
 
 def environment(**changes: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **changes}
+
+
+def every_run(store: Store, on_invalid: OnInvalid = refuse) -> list[ScoredRun]:
+    """The runs of all tasks of a store."""
+    return [run for _, runs in scored_tasks(store, on_invalid) for run in runs]

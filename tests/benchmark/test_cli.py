@@ -39,7 +39,8 @@ def one_line_error(done, code: int = 2) -> str:
         (("run", "--task", "emt/alloys", "--out", "leaderboards"), "holds the published records"),
         (("rnu",), "No such command 'rnu'"),
         (("run", "--foldz", "3"), "No such option: --foldz"),
-        (("leaderboard", "nowhere"), "nowhere has no records"),
+        (("leaderboard", "--from", "nowhere"), "nowhere has no records"),
+        (("leaderboard", "submit", "nowhere"), "nowhere has no records"),
         (("publish",), "runs has no such records"),
         (("datasets", "info", "emt/alloy"), "did you mean emt/alloys"),
         (("datasets", "fetch"), "name one dataset, or use --all"),
@@ -152,11 +153,14 @@ def test_run_leaderboard_and_publish_from_folder_to_board(benchmark_command, sma
     rows = json.loads(run.stdout)
     assert {row["model"]: len(row["folds"]) for row in rows} == {"cgcnn": 2, "dummy": 2}
     assert "mine/target" in (tmp_path / "runs" / "README.md").read_text()
-    assert benchmark_command("leaderboard", "runs").returncode == 0
+    assert len(list((tmp_path / "runs" / "compositions").iterdir())) == 1
+    assert benchmark_command("leaderboard", "--from", "runs").returncode == 0
     published = benchmark_command("publish", "--model", "dummy", "--json")
     assert len(json.loads(published.stdout)) == 2
+    for root in ("runs", "leaderboards"):
+        assert '"label":"dummy"' in (tmp_path / root / "index.html").read_text()
     page = (tmp_path / "leaderboards" / "tasks" / "mine" / "target.md").read_text()
-    assert "| dummy" in page
+    assert "[dummy](" in page
     assert "cgcnn" not in page
 
 
@@ -215,6 +219,7 @@ def test_a_page_of_a_card_is_written(benchmark_command, small_folder, tmp_path):
     [
         "run",
         "leaderboard",
+        "leaderboard submit",
         "publish",
         "models",
         "datasets list",

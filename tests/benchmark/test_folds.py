@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from benchmark.folds import Protocol, ids_hash, make_fold
+from benchmark.records import PROTOCOL
 from datasets.errors import InputError
 
 IDS = np.array([f"mp-{i}" for i in range(103)], dtype=object)
@@ -142,3 +145,19 @@ def test_a_protocol_says_that_it_is_grouped():
 def test_fewer_groups_than_folds_are_refused_in_one_line():
     with pytest.raises(InputError, match=r"4 groups of crystals .* too few for kfold\(5, grouped\); at least 5"):
         make_fold(IDS[:8], Protocol("kfold", 5, grouped=True), 0, 0, groups=np.arange(8) // 2)
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [Protocol(), Protocol("kfold", 10, grouped=True), Protocol("shuffle", 10), Protocol("shuffle", 10, True),
+     Protocol("published", 1)],
+)  # fmt: skip
+def test_a_protocol_is_found_by_what_a_record_calls_it(protocol):
+    assert Protocol.named(str(protocol)) == protocol
+    assert re.fullmatch(PROTOCOL, str(protocol))
+
+
+@pytest.mark.parametrize("text", ["kfold", "kfold(1)", "kfold(05)", "shuffle(50:50)", "published split, grouped", ""])
+def test_no_other_protocol_is_found(text):
+    with pytest.raises(InputError):
+        Protocol.named(text)

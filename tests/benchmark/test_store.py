@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from datetime import datetime, timezone
 
 import numpy as np
@@ -15,9 +16,10 @@ from benchmark.folds import ids_hash
 from benchmark.metrics import score
 from benchmark.publish import publish_records
 from benchmark.records import Duration, JobKey, Machine, Memory, Metrics, Record, Split, Times
-from benchmark.scores import scored_runs
+from benchmark.scores import scored_tasks
 from benchmark.store import Store, predictions_bytes
 from datasets.errors import BenchmarkError, InputError
+from tests.benchmark.conftest import every_run
 
 IDS = ["a", "b", "c", "d"]
 
@@ -68,7 +70,10 @@ def test_a_record_and_its_predictions_come_back_as_written(store):
     record, predictions = make()
     store.write(record, predictions)
     assert store.read(store.path(record.key)) == record
-    pd.testing.assert_frame_equal(store.predictions(record), predictions)
+    found = store.predictions(record)
+    assert found.ids.tolist() == IDS
+    np.testing.assert_array_equal([found.targets, found.predictions], predictions[["target", "prediction"]].T)
+    assert found.scores == record.metrics.test
     assert store.finished(record.key, record.split, "f" * 64)
 
 
@@ -154,7 +159,34 @@ def test_a_name_that_would_leave_the_store_is_refused(name):
 def test_folds_of_different_model_source_are_never_one_run(store):
     store.write(*make(0))
     store.write(*make(1, model_fingerprint="e" * 64))
-    assert [len(scored.scores) for scored in scored_runs(store)] == [1, 1]
+    assert [len(scored.scores) for scored in every_run(store)] == [1, 1]
+
+
+def test_tasks_are_read_one_after_the_other_with_the_crystals_of_every_fold(store):
+    for target in ("zeta", "alpha"):
+        for model in ("one", "two"):
+            record, predictions = make(0, model)
+            key = record.key.model_copy(update={"task": f"set/{target}", "target": target})
+            store.write(record.model_copy(update={"key": key}), predictions)
+    tasks = scored_tasks(store)
+    assert isinstance(tasks, Iterator)
+    name, runs = next(tasks)
+    assert (name, [run.run.first.key.model for run in runs]) == ("set/alpha", ["one", "two"])
+    (first,), (second,) = (run.results for run in runs)
+    assert first.ids is second.ids  # one array for every model
+    assert first.ids.tolist() == IDS
+    np.testing.assert_allclose(first.predictions - first.targets, 0.1)
+    assert not (first.ids.flags.writeable or first.targets.flags.writeable or first.predictions.flags.writeable)
+    assert [name for name, _ in tasks] == ["set/zeta"]
+
+
+def test_tasks_within_a_task_s_folder_are_told_apart(store):
+    record, predictions = make()
+    key = record.key.model_copy(update={"task": "set/target/cgcnn/deep", "dataset": "set/target/cgcnn", "target": "deep"})
+    store.write(record, predictions)
+    store.write(record.model_copy(update={"key": key}), predictions)
+    store.write(*make(model="zeta"))
+    assert [(name, len(runs)) for name, runs in scored_tasks(store)] == [("set/target", 2), ("set/target/cgcnn/deep", 1)]
 
 
 def test_an_invalid_record_can_be_left_out(store):
@@ -162,7 +194,7 @@ def test_an_invalid_record_can_be_left_out(store):
     store.write(*make(1))
     store.path(make(1)[0].key).write_text("{")
     errors = []
-    assert len(scored_runs(store, errors.append)[0].scores) == 1
+    assert len(every_run(store, errors.append)[0].scores) == 1
     assert "fold-01.json" in str(errors[0])
 
 
@@ -201,7 +233,7 @@ def test_predictions_that_are_not_the_record_s_are_refused(store, damage):
     else:
         predictions.assign(prediction=-predictions["prediction"]).to_parquet(path, index=False)
     with pytest.raises(InputError, match=r"fold-00\.parquet"):
-        scored_runs(store)
+        every_run(store)
     assert not store.finished(record.key, record.split, "f" * 64)
 
 
@@ -211,7 +243,7 @@ def test_scores_that_are_not_those_of_the_predictions_are_refused(store):
     record, _ = make(metrics=good.metrics.model_copy(update={"test": flattering}))
     store.write(record, predictions)
     with pytest.raises(InputError, match="scores are not those of its predictions"):
-        scored_runs(store)
+        every_run(store)
 
 
 def test_a_record_in_another_s_place_is_refused(store):
@@ -257,7 +289,7 @@ class TestPublishing:
         store.write(failed(2), None)
         assert len(publish_records(store, target, [], [], replace=False)) == 3
         assert publish_records(store, target, [], [], replace=False) == []
-        assert len(scored_runs(target)) == 1
+        assert len(every_run(target)) == 1
         assert [r.status for r in target.records()] == ["complete", "complete", "failed"]
 
     def test_a_checkpoint_stays_where_it_is_and_its_hash_is_published(self, store, tmp_path):
@@ -267,7 +299,7 @@ class TestPublishing:
         publish_records(store, target, [], [], replace=False)
         assert files(target) == ["fold-00.json", "fold-00.parquet"]
         assert [r.checkpoint_sha256 for r in target.records()] == [record.checkpoint_sha256]
-        assert len(scored_runs(target)) == 1
+        assert len(every_run(target)) == 1
         assert target.finished(record.key, record.split, "f" * 64)
 
     def test_a_published_record_is_not_replaced_silently(self, store, tmp_path):
@@ -277,9 +309,9 @@ class TestPublishing:
         store.write(*make(shift=0.2))
         with pytest.raises(InputError, match="--replace"):
             publish_records(store, target, [], [], replace=False)
-        assert scored_runs(target)[0].mae[0] == pytest.approx(0.1)
+        assert every_run(target)[0].mae[0] == pytest.approx(0.1)
         publish_records(store, target, [], [], replace=True)
-        assert scored_runs(target)[0].mae[0] == pytest.approx(0.2)
+        assert every_run(target)[0].mae[0] == pytest.approx(0.2)
 
     def test_an_invalid_record_stops_everything_before_the_first_copy(self, store, tmp_path):
         store.write(*make(0))

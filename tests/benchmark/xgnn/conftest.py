@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import networkx as nx
 import pytest
 import torch
@@ -45,6 +47,15 @@ def require_valid(graphs: SmallGraphs, rules: Rules) -> None:
         assert max(dict(graph.degree).values()) <= limits.max_neighbors
         for i, j in graph.edges:
             assert rules.allowed[graph.nodes[i]["label"], graph.nodes[j]["label"]]
+
+
+@pytest.fixture(scope="package", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tensors are so small here that a second thread only waits."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture

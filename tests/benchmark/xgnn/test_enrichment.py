@@ -11,6 +11,7 @@ from scipy.stats import t as student
 from benchmark.xgnn.analysis import enrichments, top
 from benchmark.xgnn.enrichment import Clustered, compare, frequent_enough
 from benchmark.xgnn.findings import FINDINGS, verdicts
+from benchmark.xgnn.motifs import motifs
 from benchmark.xgnn.quality import agreement, calibration_error, no_better_than_chance, quality
 from benchmark.xgnn.records import ClassResult, Explanation
 from benchmark.xgnn.stability import rank_correlations
@@ -75,7 +76,7 @@ def test_of_sets_without_any_difference_at_most_one_in_twenty_has_a_significant_
     """Rounds that differ from each other more than draws do, held against independent graphs with the same mean."""
     rng, false = np.random.default_rng(0), 0
     shares = rng.uniform(0.02, 0.5, 60)
-    rows = [("label", (number,)) for number in range(60)]
+    rows = [("pair", motif) for motif in motifs(18, "pair")[:60]]
     for _ in range(200):
         of_round = rng.beta(shares * 4, (1 - shares) * 4, (15, 60))
         first = Clustered(rng.binomial(10, of_round), np.full(15, 10))

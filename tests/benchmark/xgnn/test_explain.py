@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from benchmark.render.explanations import TITLE, contests
+from benchmark.render.explanations import TITLE
 from benchmark.tasks import find_tasks
+from benchmark.xgnn.contests import contests
 from benchmark.xgnn.records import Explained, Explanation, Round
 from benchmark.xgnn.rounds import Budget, graph_hash
 from benchmark.xgnn.run import Request, explain, settings_of
@@ -93,7 +94,7 @@ def test_a_damaged_classifier_is_trained_again(answered, tmp_path):
 def test_rounds_of_another_classifier_are_not_taken_over(answered, tmp_path):
     (path,) = (tmp_path / "runs").rglob("low-000.json")
     own = read(path, Round)
-    path.write_text(own.model_copy(update={"weights_sha256": "another"}).model_dump_json())
+    path.write_text(own.model_copy(update={"weights_sha256": "0" * 64}).model_dump_json())
     path.with_name("low-001.json").write_bytes(path.read_bytes())
     assert answered().returncode == 0
     assert read(path, Round).weights_sha256 == own.weights_sha256
@@ -161,8 +162,8 @@ def round_with(n: int, number: int = 0) -> Round:
         Explanation(labels=(1, 2), bonds=((0, 1),), probability=0.9, update=1, hash=f"{number}-{i}") for i in range(n)
     )
     return Round(
-        class_name="low", number=number, seed=0, min_probability=0.8, threshold=0.0, weights_sha256="", attempts=9, reached=9,
-        explanations=found, updates=1, seconds=0.0,
+        class_name="low", number=number, seed=0, min_probability=0.8, threshold=0.0, weights_sha256="0" * 64, attempts=9,
+        reached=9, explanations=found, updates=1, seconds=0.0,
     )  # fmt: skip
 
 
@@ -184,5 +185,13 @@ def test_equal_graphs_have_equal_hashes():
 def test_a_damaged_record_is_named(tmp_path):
     path = tmp_path / "low-000.json"
     path.write_text(round_with(1).model_dump_json().replace("0.9", "0.7"))
-    with pytest.raises(InputError, match=r"low-000\.json: .*below 0\.8"):
+    with pytest.raises(InputError, match=r"low-000\.json: .*below 0\.8; delete the file"):
         read(path, Round)
+
+
+def test_an_answer_in_the_folder_of_another_question_is_refused(answer, tmp_path):
+    shutil.copytree(answer, tmp_path / "runs")
+    (path,) = (tmp_path / "runs").rglob("explained.json")
+    shutil.copytree(path.parent, path.parent.with_name("seed-1"))
+    with pytest.raises(InputError, match=r"seed-1.explained\.json: its question belongs at .*seed-0"):
+        list(ExplanationStore(tmp_path / "runs").explained("mine/target"))

@@ -10,11 +10,13 @@ from benchmark.xgnn.ground_truth import TrialSettings, trial
 from benchmark.xgnn.motifs import motifs
 from benchmark.xgnn.rounds import Budget
 from benchmark.xgnn.search import SearchSettings
+from benchmark.xgnn.small import Limits
 from benchmark.xgnn.synthetic import N_LABELS, PLANTED, plant
 
 REDUCED = TrialSettings(
     n_graphs=600,
     classifier=ClassifierSettings(epochs=8),
+    limits=Limits(max_atoms=4, max_bonds=4),
     search=SearchSettings(graphs=12, rollouts=2, warm_up=6, updates=10, per_round=5),
     budget=Budget(per_class=20, max_rounds=5, patience=2),
 )

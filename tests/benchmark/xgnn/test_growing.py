@@ -181,7 +181,7 @@ def test_a_policy_learns_what_is_rewarded():
     def score(graphs: SmallGraphs) -> torch.Tensor:
         return 0.1 + 0.8 * (graphs.labels == 3).any(dim=1).double()
 
-    rules = free_rules(8)
+    rules = free_rules(8, max_atoms=4, max_bonds=4)
     found = [episode for _, episode in train_policy(rules, score, SearchSettings(graphs=12, rollouts=2, updates=20), 0)]
     assert found[-1].probabilities.mean() > 0.85 > found[0].probabilities.mean()
 

@@ -1,0 +1,123 @@
+"""What others reported on the tasks that are here, and what they did differently. Facts; nothing here was measured by us."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One published test error."""
+
+    task: str
+    model: str
+    """The model here that it belongs to."""
+    mae: float
+    """In the unit of the task."""
+    source: str
+    differs: str
+    """What is not as in a run here, in a few words; the protocol of the run itself is on its board."""
+    std: float | None = None
+    training_s: float | None = None
+    epochs: int | None = None
+
+
+THESIS = "E. Abenza Severá, UPM (2021)"
+CGCNN = "Xie & Grossman, Phys. Rev. Lett. 120, 145301 (2018)"
+MEGNET = "Chen et al., Chem. Mater. 31, 3564 (2019)"
+OMEE = "Omee et al., Patterns 3, 100491 (2022)"
+
+THESIS_MODELS = ("cgcnn", "megnet", "soap-svr", "soap-mlp")
+
+# By target: crystals trained on, then (MAE, standard deviation, seconds) of each of the models.
+_THESIS = {
+    "energy_per_atom": (36_837, (0.135, 0.006, 17_810), (0.157, 0.018, 5_873), (0.916, None, 41_326), (1.407, None, 85)),
+    "formation_energy_per_atom": (
+        36_837, (0.083, 0.007, 17_865), (0.134, 0.012, 5_870), (0.454, None, 19_076), (0.892, None, 82)
+    ),
+    "band_gap": (36_837, (0.387, 0.011, 17_852), (0.531, 0.042, 5_873), (0.843, None, 42_751), (1.326, None, 87)),
+    "efermi": (36_837, (0.438, 0.009, 17_928), (0.604, 0.024, 5_952), (2.292, None, 19_789), (2.223, None, 85)),
+    "log10_k_vrh": (9_507, (0.082, 0.003, 1_802), (0.109, 0.010, 486), (0.286, None, 1_303), (0.275, None, 23)),
+    "log10_g_vrh": (9_258, (0.142, 0.004, 1_746), (0.170, 0.048, 481), (0.300, None, 1_181), (0.301, None, 22)),
+    "poisson_ratio": (9_024, (0.038, None, 1_711), (0.045, None, 469), (0.057, None, 293), (0.057, None, 21)),
+}  # fmt: skip
+
+# By target: crystals trained on, MAE.
+_CGCNN = {
+    "formation_energy_per_atom": (28_046, 0.039),
+    "energy_per_atom": (28_046, 0.072),
+    "band_gap": (16_458, 0.388),
+    "efermi": (28_046, 0.363),
+    "log10_k_vrh": (2_041, 0.054),
+    "log10_g_vrh": (2_041, 0.087),
+    "poisson_ratio": (2_041, 0.030),
+}
+
+# By target: MAE of the thesis after 30 epochs, and of the paper after more than 1,000; the gaps are those of all crystals and
+# of those that have one.
+_MEGNET = {
+    "formation_energy_per_atom": (0.122, 0.028),
+    "band_gap": (0.552, None),
+    "band_gap_nonzero": (None, 0.330),
+    "log10_k_vrh": (0.117, 0.050),
+    "log10_g_vrh": (0.125, 0.079),
+}
+
+OMEE_MODELS = ("schnet", "mpnn", "cgcnn-mdl", "megnet-mdl", "gatgnn-mdl", "deeper-gatgnn")
+"""Of MatDeepLearn's code; the one there is called CGCNN is not the original's."""
+
+# By task: (MAE, convolution layers) of each of the models.
+_OMEE = {
+    "fung/bulk/formation_energy_per_atom": (
+        (0.0556, 1), (0.0349, 5), (0.0349, 7), (0.0329, 5), (0.0475, 5), (0.0296, 15)
+    ),
+    "fung/surface/adsorption_energy": ((0.0470, 5), (0.0488, 5), (0.0424, 8), (0.0469, 8), (0.0727, 5), (0.0409, 20)),
+    "fung/mof/band_gap": ((0.2312, 9), (0.2070, 4), (0.2141, 6), (0.1968, 7), (0.2265, 5), (0.2158, 20)),
+    "fung/2d/work_function": ((0.2240, 4), (0.1893, 2), (0.2001, 6), (0.1719, 4), (0.1869, 5), (0.1718, 25)),
+    "fung/pt_all/total_energy": ((0.1726, 9), (0.1384, 3), (0.3024, 1), (0.2877, 8), (0.1748, 5), (0.1298, 10)),
+    "fung/bulk/band_gap": ((0.2817, None), (0.2649, None), (0.2598, None), (0.2659, None), (0.2734, None), (0.2457, 25)),
+}  # fmt: skip
+
+
+def _of_the_thesis() -> list[Figure]:
+    how = "10 divisions 80:10:10; another release of the Materials Project, {:,} crystals; another machine"
+    soap = "2 divisions 80:10:10; another release of the Materials Project, {:,} crystals; another machine{}"
+    figures = []
+    for target, (crystals, *rows) in _THESIS.items():
+        for model, (mae, std, seconds) in zip(THESIS_MODELS, rows, strict=True):
+            network = model in ("cgcnn", "megnet")
+            differs = how.format(crystals) if network else soap.format(crystals, ", a GPU" * (model == "soap-mlp"))
+            figures.append(Figure(f"cgcnn/{target}", model, mae, THESIS, differs, std, seconds, 30 if network else None))
+    return figures
+
+
+def _of_the_papers() -> list[Figure]:
+    figures = [
+        Figure(f"cgcnn/{target}", "cgcnn", mae, CGCNN, f"trained on {crystals:,} crystals of another release")
+        for target, (crystals, mae) in _CGCNN.items()
+    ]
+    for target, (thesis, paper) in _MEGNET.items():
+        crystals = 4_664 if target.startswith("log10") else 55_391
+        if thesis:
+            differs = f"trained on {crystals:,} crystals"
+            figures.append(Figure(f"megnet/{target}", "megnet", thesis, THESIS, differs, epochs=30))
+        if paper:
+            figures.append(Figure(f"megnet/{target}", "megnet", paper, MEGNET, "more than 1,000 epochs"))
+    return figures
+
+
+def _of_omee() -> list[Figure]:
+    figures = []
+    for task, rows in _OMEE.items():
+        for model, (mae, layers) in zip(OMEE_MODELS, rows, strict=True):
+            differs = f"{f'{layers} convolution layers; ' if layers else ''}no validation part, the last epoch"
+            differs += "; labels of another release" if task.startswith("fung/bulk/") else ""
+            epochs = (2_500 if model == "deeper-gatgnn" else 200) if task == "fung/bulk/band_gap" else 500
+            figures.append(Figure(task, model, mae, OMEE, differs, epochs=epochs))
+            if task == "fung/pt_all/total_energy":
+                on_all = f"{differs}; all 19,801 clusters, here 1,000"
+                figures.append(Figure("fung/pt/total_energy", model, mae, OMEE, on_all, epochs=epochs))
+    return figures
+
+
+FIGURES = (*_of_the_thesis(), *_of_the_papers(), *_of_omee())

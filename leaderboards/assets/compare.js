@@ -1,0 +1,133 @@
+// Two models on one task: which crystals each gets right, and whether the difference is real.
+"use strict";
+
+board.views.compare = (() => {
+  const {h, select, note} = board.dom;
+  const n = board.numbers;
+  const title = "Compare";
+  const [LISTED, SHOWN, BINS, DECADES] = [15, 2000, 60, 4];
+
+  function draw(place, state) {
+    const contest = board.contest(state);
+    if (!contest) return board.empty(place, title);
+    const rows = contest.rows.filter((row) => row.file);
+    place.append(h("h1", {}, "Two models, crystal by crystal"), board.chooser(contest));
+    const controls = place.lastChild;
+    if (rows.length < 2) {
+      place.append(note("Comparing needs two runs of this task with a score for every fold."));
+      return;
+    }
+    const a = rows.find((row) => row.label === state.model) || rows[0];
+    const b = rows.find((row) => row.label === state.other && row !== a) || rows.find((row) => row !== a);
+    const options = rows.map((row) => [row.label, row.label]);
+    const pick = (name, other, old) => (value) => board.go(value === other.label ? {model: b.label, other: a.label} : {model: a.label, other: b.label, [name]: value});
+    controls.append(
+      select("model A", options, a.label, pick("model", b)), select("model B", options, b.label, pick("other", a)),
+      h("div", {class: "control"}, h("button", {type: "button", onclick: () => board.go({model: b.label, other: a.label})}, "Swap A and B")));
+    const content = h("div", {"aria-busy": "true"}, note("Loading …"));
+    place.append(content);
+    const wanted = [board.details.ofContest(contest), board.details.ofModel(contest, a), board.details.ofModel(contest, b)];
+    board.guard(content, Promise.all(wanted).then((found) => content.isConnected && show(content, contest, ...found)));
+  }
+
+  function show(content, contest, shared, a, b) {
+    const figure = h("div", {});
+    content.removeAttribute("aria-busy");
+    // More than 0 where A errs more.
+    const worse = Float64Array.from(a.error, (error, index) => Math.abs(error) - Math.abs(b.error[index]));
+    const order = [...worse.keys()].sort((i, j) => worse[i] - worse[j] || i - j);
+    content.replaceChildren(verdict(contest, shared, a, b),
+      h("section", {}, h("h2", {}, "Errors of both on every crystal"), figure),
+      h("section", {}, h("h2", {}, "Where they differ most"),
+        note("Difference: |error| of model A minus |error| of model B. Then the target, and the predictions of both."),
+        h("div", {class: "beside"},
+          list(`${a.label} is better`, contest, shared, a, b, order.filter((index) => worse[index] < 0).slice(0, LISTED)),
+          list(`${b.label} is better`, contest, shared, a, b, order.reverse().filter((index) => worse[index] > 0).slice(0, LISTED)))),
+      h("section", {}, h("h2", {}, "Difference by element"), elements(contest, shared, a, b)));
+    return scatter(figure, contest, shared, a, b);
+  }
+
+  function verdict(contest, shared, a, b) {
+    const {pairs} = shared;
+    const place = pairs.better.findIndex((better, index) => (better === a.label && pairs.worse[index] === b.label) || (better === b.label && pairs.worse[index] === a.label));
+    const [better, worse] = pairs.better[place] === a.label ? [a, b] : [b, a];
+    const unit = board.unit(contest);
+    const size = shared.ids.length;
+    const difference = pairs.difference[place];
+    const interval = pairs.low[place] === null ? "" : ` (95 % interval ${n.significant(pairs.low[place])} to ${n.significant(pairs.high[place])})`;
+    const first = difference === 0 ? "Both have the same MAE" : `${better.label} has the lower MAE, by ${n.significant(difference)} ${unit}`.trim();
+    const real = pairs.separable[place] ? "The difference is real by both tests" : "The two cannot be told apart";
+    const tests = pairs.low[place] === null
+      ? `one fold does not show how scores vary from training to training; p = ${n.p(pairs.p_crystals[place])} by the bootstrap over crystals`
+      : `p = ${n.p(pairs.p[place])} over folds after Holm's correction for all pairs of the task, ${n.p(pairs.p_crystals[place])} over crystals`;
+    const [wins, losses] = [pairs.wins[place], pairs.losses[place]];
+    const equal = size - wins - losses;
+    return h("div", {class: "verdict"},
+      h("p", {}, h("strong", {}, `${real}: `), `${first}${interval}; ${tests}.`),
+      h("p", {}, `${better.label} is nearer on ${n.percent(wins / size)} of ${n.many(size, "test crystal")}, ${worse.label} on ${n.percent(losses / size)}` +
+        `${equal ? `; ${n.grouped(equal)} are equal` : ""}.`));
+  }
+
+  // Both axes logarithmic over the same decades; what is smaller lies on the rim.
+  function scatter(figure, contest, shared, a, b) {
+    const {axis, color, text} = board.plots;
+    const size = shared.ids.length;
+    const most = Math.max(...a.error.map(Math.abs), ...b.error.map(Math.abs)) || 1;
+    const [low, high] = [Math.log10(most) - DECADES, Math.log10(most) + 0.1];
+    const at = (error) => Math.max(low, Math.log10(Math.max(Math.abs(error), 1e-300)));
+    const x = Array.from(a.error, at);
+    const y = Array.from(b.error, at);
+    const shown = size <= SHOWN ? [...x.keys()]
+      : [...x.keys()].sort((i, j) => Math.abs(Math.abs(a.error[j]) - Math.abs(b.error[j])) - Math.abs(Math.abs(a.error[i]) - Math.abs(b.error[i])) || i - j).slice(0, 300);
+    const traces = size > SHOWN ? [density(x, y, low, high)] : [];
+    traces.push({type: "scatter", mode: "markers", x: shown.map((index) => x[index]), y: shown.map((index) => y[index]),
+      marker: size > SHOWN ? {color: color("paper"), size: 5, line: {color: color("ink"), width: 1}} : {color: color("accent"), size: 5, opacity: 0.5},
+      hovertext: shown.map((index) => [board.views.model.named(shared, index), `target ${n.significant(shared.target[index], 4)}`,
+        ...[a, b].map((model) => `${model.label} ${n.significant(shared.target[index] + model.error[index], 4)}`)].map(text).join("<br>")), hoverinfo: "text"});
+    const ticks = Array.from({length: DECADES + 2}, (_, index) => Math.floor(low) + index).filter((value) => value >= low && value <= high);
+    const both = {range: [low, high], tickvals: ticks, ticktext: ticks.map((value) => n.significant(10 ** value, 1))};
+    const labelled = (model) => text(board.views.model.labelled(`|error| of ${model.label}`, contest));
+    return board.plots.draw(figure, traces, {
+      height: 520, width: Math.min(560, figure.clientWidth), xaxis: axis(labelled(a), both), yaxis: axis(labelled(b), both),
+      shapes: [{type: "line", x0: low, x1: high, y0: low, y1: high, line: {color: color("muted"), width: 1, dash: "dot"}}],
+    }, `|Error| of ${b.label} against |error| of ${a.label}, both logarithmic; above the dotted line ${a.label} is nearer; errors below ${n.significant(10 ** low, 1)} lie on the rim. ` +
+      (size > SHOWN ? `Colour: how many of ${n.grouped(size)} crystals; circles: the 300 that differ most.` : `${n.many(size, "crystal")}.`));
+  }
+
+  function density(x, y, low, high) {
+    const grid = Array.from({length: BINS}, () => new Array(BINS).fill(0));
+    const bin = (value) => Math.min(BINS - 1, Math.max(0, Math.floor((value - low) / (high - low) * BINS)));
+    x.forEach((value, index) => { grid[bin(y[index])][bin(value)] += 1; });
+    const middles = Array.from({length: BINS}, (_, index) => low + (index + 0.5) * (high - low) / BINS);
+    return {type: "heatmap", x: middles, y: middles, z: grid.map((line) => line.map((count) => count ? Math.log10(count) : null)), customdata: grid,
+      colorscale: board.plots.scale(), showscale: false, hovertemplate: "%{customdata} crystals<extra></extra>"};
+  }
+
+  function list(caption, contest, shared, a, b, rows) {
+    if (!rows.length) return h("div", {}, h("h3", {}, caption), note("On no crystal."));
+    const value = (model, index) => n.significant(shared.target[index] + model.error[index], 4);
+    return h("div", {}, h("h3", {}, caption), board.table.plain(`${caption}: the largest differences`, [
+      ...board.views.model.naming(shared),
+      {label: "difference", cell: (index) => n.signed(Math.abs(a.error[index]) - Math.abs(b.error[index]))},
+      {label: board.views.model.labelled("target", contest), cell: (index) => n.significant(shared.target[index], 4)},
+      {label: a.label, cell: (index) => value(a, index)},
+      {label: b.label, cell: (index) => value(b, index)},
+    ], rows));
+  }
+
+  function elements(contest, shared, a, b) {
+    if (!shared.elements) return note("There is no picture, as the compositions of these crystals are not beside the records.");
+    const unit = board.unit(contest);
+    const differences = a.elements.map((value, index) => value - b.elements[index]);
+    const most = Math.max(...differences.map(Math.abs)) || 1;
+    const shown = n.alike(differences);
+    const values = new Map(shared.elements.symbols.map((symbol, index) => [symbol, {
+      text: (differences[index] > 0 ? "+" : "") + shown(differences[index]), share: -differences[index] / most,
+      words: `${symbol}: MAE ${n.significant(a.elements[index])} with ${a.label}, ${n.significant(b.elements[index])} ${unit} with ${b.label}; ${n.many(shared.elements.counts[index], "crystal")}`,
+    }]));
+    return [...board.elements.table(`MAE of ${a.label} minus MAE of ${b.label} by element`, values),
+      note(`MAE of ${a.label} minus MAE of ${b.label}${unit ? `, in ${unit}` : ""}: negative where ${a.label} is better.`)];
+  }
+
+  return {title, draw};
+})();

@@ -1,0 +1,43 @@
+// Single crystals: loaded contest by contest and model by model, from scripts, as a page from disk may not fetch files.
+"use strict";
+
+board.details = (() => {
+  const loaded = new Map();
+  const arrived = new Map();
+
+  board.receive = (name, payload) => arrived.set(name, payload);
+
+  function load(contest, name) {
+    const key = `${contest.id}/${name}`;
+    if (!loaded.has(key)) {
+      const promise = board.plots.script(`details/${key}.js?v=${board.version}`).then(() => {
+        const payload = arrived.get(key);
+        arrived.delete(key);
+        return payload;
+      });
+      promise.catch(() => loaded.delete(key));
+      loaded.set(key, promise);
+    }
+    return loaded.get(key);
+  }
+
+  function unpacked(text, kind) {
+    return new kind(Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0)).buffer);
+  }
+
+  async function ofContest(contest) {
+    const payload = await load(contest, "contest");
+    payload.target ||= unpacked(payload.targets, Float32Array);
+    payload.fold ||= unpacked(payload.folds, Uint16Array);
+    if (payload.held) payload.heldBy ||= unpacked(payload.held.by, Uint32Array);
+    return payload;
+  }
+
+  async function ofModel(contest, row) {
+    const payload = await load(contest, row.file);
+    payload.error ||= Float64Array.from(unpacked(payload.errors, Int16Array), (q) => payload.scale * Math.sinh(q * payload.step));
+    return payload;
+  }
+
+  return {ofContest, ofModel, unpacked};
+})();

@@ -1,0 +1,80 @@
+"""How often `check` is wrong or right, by simulation with the noise of the accepted baseline.
+
+`python -m tests.benchmark.simulated_checks --repetitions 4000` prints the rates.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmark import gate
+from benchmark.baseline import read_baseline
+from tests.benchmark.simulated_errors import rate
+
+BASELINE = Path(__file__).resolve().parents[2] / "leaderboards" / "canary.json"
+
+Noise = float | np.ndarray
+"""The standard deviation of a normal law, or residuals to draw from: (seeds,), as they were measured."""
+
+
+def drawn(rng: np.random.Generator, noise: Noise, n: int) -> np.ndarray:
+    """(n, 1) log MAE around 0."""
+    if isinstance(noise, np.ndarray):
+        return rng.choice(noise, (n, 1)) if noise.any() else np.zeros((n, 1))
+    return rng.normal(0, noise, (n, 1))
+
+
+def is_worse(rng: np.random.Generator, noise: Noise, seeds: int, n_models: int, loss: float = 0.0, wider: float = 1.0) -> bool:
+    """Whether a check calls a model worse whose log MAE grew by `loss` and whose noise by the factor `wider`."""
+    old = drawn(rng, noise, seeds)
+    new = wider * drawn(rng, noise, seeds) + loss
+    return gate.compare(old, new, n_models).verdict == "worse"
+
+
+def found_losses(
+    rng: np.random.Generator, noise: Noise, seeds: int, n_models: int, repetitions: int, loss: float = gate.LOSS
+) -> int:
+    """In how many of the repetitions a loss is found."""
+    return sum(is_worse(rng, noise, seeds, n_models, loss) for _ in range(repetitions))
+
+
+def alarms(
+    rng: np.random.Generator, noises: Sequence[Noise], seeds: Sequence[int], repetitions: int, wider: float = 1.0
+) -> int:
+    """In how many checks of all models, each changed but none worse, at least one is called worse."""
+    n = len(seeds)
+    return sum(
+        any(is_worse(rng, noise, m, n, wider=wider) for noise, m in zip(noises, seeds, strict=True)) for _ in range(repetitions)
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repetitions", type=int, default=2000)
+    repetitions = parser.parse_args().repetitions
+    models = read_baseline(BASELINE).models
+    logs = {name: model.log_mae().mean(axis=1) for name, model in models.items()}
+    # Scaled, as residuals around a mean that was estimated from them are too small.
+    residuals = {name: (x - x.mean()) * np.sqrt(len(x) / (len(x) - 1)) for name, x in logs.items()}
+    for name, model in models.items():
+        sigma, n = gate.noise(model.log_mae()), model.n_seeds
+        shares = []
+        for noise in (sigma, residuals[name]):
+            for loss in (np.log(1.03), gate.LOSS, np.log(1.10)):
+                rng = np.random.default_rng(0)
+                shares.append(found_losses(rng, noise, n, len(models), repetitions // 4, loss) / (repetitions // 4))
+        found = ", ".join(f"{share:.1%}" for share in shares)
+        print(f"{name}: noise {sigma:.2%}, {n} seeds: losses of 3, 5, 10 % found (normal; as measured): {found}", flush=True)
+    seeds = [model.n_seeds for model in models.values()]
+    for what, noises in (("normal", [gate.noise(m.log_mae()) for m in models.values()]), ("as measured", residuals.values())):
+        for wider in (1.0, 2.0):
+            count = alarms(np.random.default_rng(0), list(noises), seeds, repetitions, wider)
+            print(f"all models changed, none worse, noise {what} and {wider:g} times as large: {rate(count, repetitions)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""The page as a reader uses it: in Chromium, from disk."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from benchmark.render.web import write_site
+from benchmark.store import Store
+from tests.benchmark.test_store import failed
+from tests.browser.conftest import EVIL, MODELS, TASKS, write_fold
+
+VIEWS = ("overview", "task", "cost", "model", "compare")
+XEON, EPYC = (f"cpu, 1 thread; {processor}, 2 cores, s" for processor in ("Xeon", "Epyc"))
+PLOTTED = ("cost", "model", "compare")
+
+
+def contest(page, task: str = TASKS[0]) -> str:
+    return page.evaluate("task => board.data.contests.find(one => one.task === task).id", task)
+
+
+def names(page) -> list[str]:
+    return page.locator("table.runs tbody tr:not(.machine) .head").evaluate_all(
+        "cells => cells.map(cell => (cell.querySelector('a') || cell.firstChild).textContent)"
+    )
+
+
+def settled(page, view: str) -> None:
+    if view in PLOTTED:
+        page.wait_for_selector(".plot .main-svg")
+        page.wait_for_function(
+            "document.querySelectorAll('.plot').length === document.querySelectorAll('.plot .hoverlayer').length"
+        )
+
+
+def test_the_page_opens_at_the_models_over_tasks(open_page, record_property):
+    start = time.perf_counter()
+    page = open_page()
+    record_property("seconds to open", time.perf_counter() - start)
+    table = page.get_by_role("region", name="Models over tasks").locator("tbody tr")
+    assert table.first.locator(".head").inner_text() == "cgcnn"
+    assert page.locator("svg.diagram").get_attribute("aria-label").startswith("Critical-difference diagram")
+    assert page.get_by_role("link", name=TASKS[1]).count() == 1
+    assert "Plotly" not in page.evaluate("Object.keys(window)")
+
+
+def test_a_task_is_sorted_by_any_column_and_says_so(open_page):
+    page = open_page("#task")
+    assert names(page)[:3] == ["cgcnn", "megnet", "schnet"]
+    page.get_by_role("button", name="parameters").click()
+    assert page.get_by_role("columnheader", name="parameters").get_attribute("aria-sort") == "ascending"
+    page.get_by_role("button", name="parameters").click()
+    assert page.get_by_role("columnheader", name="parameters").get_attribute("aria-sort") == "descending"
+    assert names(page)[0] == "dummy"
+    # What has no value stays last.
+    assert names(page)[-1] in ("soap-svr", f"cgcnn (name={EVIL})")
+    assert "sort=parameters" in page.url and "order=descending" in page.url
+
+
+def test_times_of_machines_are_sorted_apart(open_page):
+    page = open_page("#task")
+    page.get_by_role("button", name="training").click()
+    groups = page.locator("tr.machine").all_inner_texts()
+    assert groups == [XEON, EPYC, "without a time"]
+    assert "cannot be compared" in page.locator("[role=status]").inner_text()
+    page.get_by_label("machine").select_option(label=EPYC)
+    assert names(page) == ["mpnn"]
+    assert page.locator("tr.machine").count() == 0
+
+
+def test_rows_are_filtered_by_name_and_by_failure(open_page):
+    page = open_page("#task")
+    page.get_by_label("filter models").fill("NET")
+    assert names(page) == ["megnet", "schnet"]
+    assert page.locator("[role=status]").inner_text().startswith("2 of 7 runs")
+    page.get_by_label("filter models").fill("")
+    page.get_by_label("hide failures").check()
+    assert set(names(page)) == set(MODELS)
+    page.get_by_label("hide runs of an older source").check()
+    assert set(names(page)) == set(MODELS) - {"cgcnn"}
+    assert "failed=hide" in page.url and "stale=hide" in page.url
+
+
+def test_an_address_opens_the_same_view(open_page):
+    page = open_page("#task")
+    page.get_by_label("task", exact=True).select_option(TASKS[1])
+    page.wait_for_function("document.querySelector('h1').textContent === 'set/gap'")
+    page.get_by_label("filter models").fill("mpnn")
+    again = open_page(page.evaluate("location.hash"))
+    assert again.locator("h1").inner_text() == "set/gap"
+    assert names(again) == ["mpnn"]
+
+
+def test_failures_stand_with_their_reasons_and_hostile_text_is_text(open_page):
+    page = open_page("#task")
+    assert page.get_by_role("cell", name="the kernel matrix wants 80 GB").count() == 1
+    assert page.locator(".reason").all_inner_texts().count(EVIL) == 1
+    assert page.locator("main img, main script").count() == 0
+
+
+def test_accuracy_against_cost_follows_the_chosen_cost_and_machine(open_page):
+    page = open_page("#cost")
+    settled(page, "cost")
+    page.get_by_label("cost", exact=True).select_option("parameters")
+    page.wait_for_function("document.querySelector('figcaption').textContent.includes('parameters of 4 runs')")
+    assert page.locator("figcaption").inner_text().endswith("cgcnn.")
+    assert page.get_by_label("machine").count() == 0
+    page.get_by_label("cost", exact=True).select_option("training")
+    page.wait_for_function("document.querySelector('figcaption').textContent.includes('of 3 runs')")
+    page.get_by_label("machine").focus()
+    page.get_by_label("machine").select_option(label=EPYC)
+    page.wait_for_function("document.querySelector('figcaption').textContent.includes('of 1 run;')")
+    assert page.evaluate("document.activeElement.labels[0].textContent") == "machine"
+
+
+def test_a_point_shows_its_crystal(open_page):
+    page = open_page("#model?model=megnet")
+    settled(page, "model")
+    point = page.locator(".plot .point").first
+    point.scroll_into_view_if_needed()
+    box = point.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    hover = page.locator(".hoverlayer text").first
+    hover.wait_for()
+    assert "crystal-" in hover.text_content() and "prediction" in hover.text_content()
+
+
+def test_the_page_decodes_the_errors_that_were_written(open_page):
+    page = open_page("#model?model=schnet")
+    settled(page, "model")
+    mae = page.evaluate(
+        """async () => {
+            const contest = board.data.contests[0];
+            const own = await board.details.ofModel(contest, contest.rows.find((row) => row.label === "schnet"));
+            return own.error.reduce((sum, error) => sum + Math.abs(error), 0) / own.error.length;
+        }"""
+    )
+    assert mae == pytest.approx(
+        page.evaluate("board.data.contests[0].rows.find((row) => row.label === 'schnet').mae[0]"), rel=1e-3
+    )
+
+
+def test_elements_are_read_with_the_arrow_keys(open_page):
+    page = open_page("#model")
+    settled(page, "model")
+    assert page.get_by_role("gridcell", name="Cu: MAE").count() == 1
+    page.locator("td.element[tabindex='0']").focus()
+    assert page.locator(".said").inner_text().startswith("O: MAE")
+    page.keyboard.press("ArrowDown")
+    assert page.locator(".said").inner_text().startswith("Cu: MAE")
+    page.keyboard.press("ArrowLeft")
+    assert page.locator(".said").inner_text().startswith("Fe: MAE")
+    places = page.evaluate("[1, 2, 5, 26, 57, 71, 72, 118].map(board.elements.place)")
+    assert places == [[0, 0], [0, 17], [1, 12], [3, 7], [7, 2], [7, 16], [5, 3], [6, 17]]
+
+
+def test_two_models_are_compared_crystal_by_crystal(open_page):
+    page = open_page("#compare?model=megnet&other=mpnn")
+    settled(page, "compare")
+    text = page.locator(".verdict").inner_text()
+    assert "megnet has the lower MAE" in text and "of 120 test crystals" in text and "95 % interval" in text
+    assert page.get_by_role("region", name="megnet is better").locator("tbody tr").count() == 15
+    page.get_by_role("button", name="Swap A and B").click()
+    page.wait_for_function("document.querySelector('.xtitle').textContent.includes('mpnn')")
+    assert page.locator(".verdict").inner_text() == text
+    assert "model=mpnn&other=megnet" in page.url
+
+
+def test_the_keyboard_is_enough(open_page):
+    page = open_page("#task")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "content"
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.dataset.sort") == "rmse":
+            break
+    page.keyboard.press("Enter")
+    assert page.get_by_role("columnheader", name="RMSE").get_attribute("aria-sort") == "ascending"
+    assert page.evaluate("document.activeElement.dataset.sort") == "rmse"
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+
+
+def test_a_phone_is_wide_enough(open_page):
+    page = open_page(viewport={"width": 390, "height": 844})
+    for view in VIEWS:
+        page.get_by_role("navigation").get_by_role("link", name=view).click()
+        settled(page, view)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, view
+
+
+def test_colours_follow_the_reader(open_page):
+    page = open_page("#cost", color_scheme="dark")
+    settled(page, "cost")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(21, 24, 28)"
+    text = page.locator(".xtitle").evaluate("node => getComputedStyle(node).fill")
+    page.emulate_media(color_scheme="light")
+    settled(page, "cost")
+    page.wait_for_function("text => getComputedStyle(document.querySelector('.xtitle')).fill !== text", arg=text)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_violation(open_page, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = open_page(color_scheme=scheme)
+    for view in VIEWS:
+        page.get_by_role("navigation").get_by_role("link", name=view).click()
+        settled(page, view)
+        # A figure is one image with a text; what Plotly draws in it is no content of its own.
+        found = axe.run(page, context={"exclude": [[".plot > *"]]}, options={"preload": False}).response["violations"]
+        grave = [(v["id"], [n["html"] for n in v["nodes"][:3]]) for v in found if v["impact"] in ("serious", "critical")]
+        assert grave == [], view
+
+
+def test_without_scripts_the_page_points_at_the_markdown(open_page, chromium, site):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((site / "index.html").as_uri())
+    assert "README.md" in page.locator("noscript").inner_text()
+    context.close()
+
+
+@pytest.mark.parametrize("kind", ["no record", "one model, one fold", "all failed"])
+def test_little_is_shown_as_little(open_page, tmp_path, kind):
+    store = Store(tmp_path / "runs")
+    if kind == "one model, one fold":
+        write_fold(store, TASKS[0], "cgcnn", 0)
+    elif kind == "all failed":
+        store.write(failed(0, reason="no memory"), None)
+    write_site(store, tmp_path / "site")
+    page = open_page(site=tmp_path / "site")
+    for view in VIEWS:
+        page.get_by_role("navigation").get_by_role("link", name=view).click()
+        page.wait_for_function("view => document.querySelector('[aria-current]').textContent.toLowerCase() === view", arg=view)
+        if kind == "one model, one fold" and view in ("cost", "model"):
+            settled(page, view)
+        text = page.locator("main").inner_text()
+        assert "NaN" not in text and "undefined" not in text and "null" not in text
+        assert len(text) > 20
