@@ -60,7 +60,7 @@ def explain(
     if page:
         _require_own_pages(requests, page)
     answers = _answers(requests, out, as_json)
-    pages = _pages(answers, out, page) if page else []
+    pages = _pages(answers, out, page, profile) if page else []
     if as_json:
         print(json.dumps([answer.model_dump(mode="json") for answer in answers], indent=1))
         return
@@ -119,7 +119,7 @@ def _require_own_pages(requests: list[Any], root: Path) -> None:
         require_own_page(root, name)
 
 
-def _pages(answers: list[Any], out: Path, root: Path) -> list[Path]:
+def _pages(answers: list[Any], out: Path, root: Path, profile: str) -> list[Path]:
     from benchmark.render.explanations import write_page
     from benchmark.xgnn.store import ExplanationStore
 
@@ -130,7 +130,8 @@ def _pages(answers: list[Any], out: Path, root: Path) -> list[Path]:
         seeds = " ".join(f"--seed {answer.question.seed}" for answer in group)
         command = (
             f"python -m benchmark explain --task {name} --model {question.model} --labels {question.labels} "
-            f"--per-class {group[0].per_class} --min-probability {question.min_probability:g} {seeds} --page {shown.as_posix()}"
+            f"--per-class {group[0].per_class} --min-probability {question.min_probability:g} --profile {profile} {seeds} "
+            f"--page {shown.as_posix()}"
         )
         pages.append(write_page(ExplanationStore(out), name, root, command)[0])
     return pages

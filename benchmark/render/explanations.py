@@ -130,18 +130,21 @@ def conclusions(contest: Contest) -> Iterator[str]:
         values = [value for name in CLASSES for value in rank_correlations([a.of(name) for a in contest.answers]) if value]
         if values:
             yield f"Two seeds rank enrichments alike: mean rank correlation {sum(values) / len(values):.2f}."
-    held = [reproduced(contest, number) for number in range(len(contest.first.verdicts))]
-    if held:
-        yield f"Of {len(held)} published findings on this target, {sum(held)} are reproduced with every seed."
+    numbers = range(len(contest.first.verdicts))
+    if numbers:
+        tested = sum(all(answer.verdicts[number].interval is not None for answer in contest.answers) for number in numbers)
+        held = sum(reproduced(contest, number) for number in numbers)
+        yield f"Of {len(numbers)} published findings on this target, {tested} are tested and {held} reproduced with every seed."
 
 
 def _class_conclusions(contest: Contest, name: ClassName) -> Iterator[str]:
     results = [answer.of(name) for answer in contest.answers]
-    for result in results:
+    for answer, result in zip(contest.answers, results, strict=True):
+        which = f"{name}, seed {answer.question.seed}" if len(results) > 1 else name
         if result.stopped:
-            yield f"{name}: the search stopped: {result.stopped}."
+            yield f"{which}: the search stopped: {result.stopped}."
         if result.untested:
-            yield f"{name}: nothing was tested: {result.untested}."
+            yield f"{which}: nothing was tested: {result.untested}."
     easy = [result.random_reached for result in results if result.random_reached and result.random_reached >= EASY]
     if easy:
         yield f"{name}: {max(easy):.0%} of random graphs of the same sizes reach the probability too: it takes no motif."
@@ -152,7 +155,7 @@ def _class_conclusions(contest: Contest, name: ClassName) -> Iterator[str]:
         if motifs:
             more = f" and {len(motifs) - SHOWN} others" if len(motifs) > SHOWN else ""
             yield f"{name} has {word} of {', '.join(motifs[:SHOWN])}{more} than random graphs{seeds}."
-        elif sign > 0 and any(result.enrichments for result in results):
+        elif sign > 0 and all(result.enrichments for result in results):
             yield f"{name}: no motif is significantly more frequent than in random graphs{seeds}."
 
 

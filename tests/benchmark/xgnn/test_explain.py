@@ -108,10 +108,14 @@ def test_the_page_is_rendered_from_records(explained, tmp_path):
     page = tmp_path / "reports" / "xgnn" / "mine" / "target.md"
     text = page.read_text()
     assert text.startswith(f"{TITLE}mine/target") and "cgcnn by period, seeds 0, 1" in text
-    assert "group 3 and periods 6 and 7" in text and "again" in text.lower()
+    assert "group 3 and periods 6 and 7" in text
+    assert "--min-probability 0.51 --profile smoke --seed 0 --seed 1 --page reports/xgnn`" in text
     for figure in ("labels", "pairs", "graphs"):
         assert list(page.with_suffix("").glob(f"*-{figure}.png"))
     (contest,) = contests(ExplanationStore(tmp_path / "runs"), "mine/target")
+    for answer in contest.answers:
+        assert f"low, seed {answer.question.seed}: nothing was tested" in text
+    assert "no motif is significantly" not in text, "that is said of tests alone"
     poor = [a.classifier.quality.auc < 0.7 for a in contest.answers]
     assert ("The classifier is poor" in text) == any(poor)
     page.write_text("my own notes")
