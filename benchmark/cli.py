@@ -17,6 +17,8 @@ from benchmark.cli_board import PUBLISH_EXAMPLE, PUBLISHED, publish, run_row
 from benchmark.cli_board import app as board_app
 from benchmark.cli_check import CHECK_EXAMPLE, check
 from benchmark.cli_datasets import app as datasets_app
+from benchmark.cli_explain import EXAMPLE as EXPLAIN_EXAMPLE
+from benchmark.cli_explain import explain
 from benchmark.cli_performance import PERFORMANCE_EXAMPLE, performance
 from benchmark.cli_predict import EXAMPLE, predict
 from datasets.errors import BenchmarkError, InputError
@@ -53,6 +55,7 @@ def main() -> None:
         again = "run the same command again to go on"
         kept = f"; finished folds are kept, {again}" if "run" in sys.argv[1:2] else ""
         kept = f"; what came is kept, {again}" if "fetch" in sys.argv[2:3] else kept
+        kept = f"; what was found is kept, {again}" if "explain" in sys.argv[1:2] else kept
         code = _fail(f"stopped{kept}", STOPPED)
     except BrokenPipeError:
         code = 1
@@ -242,5 +245,6 @@ def models(
 
 app.command(epilog=PUBLISH_EXAMPLE)(publish)
 app.command(epilog=EXAMPLE)(predict)
+app.command(epilog=EXPLAIN_EXAMPLE)(explain)
 app.command(epilog=PERFORMANCE_EXAMPLE)(performance)
 app.command(epilog=CHECK_EXAMPLE)(check)
