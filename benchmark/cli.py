@@ -17,6 +17,8 @@ from benchmark.cli_board import PUBLISH_EXAMPLE, PUBLISHED, publish, run_row
 from benchmark.cli_board import app as board_app
 from benchmark.cli_check import CHECK_EXAMPLE, check
 from benchmark.cli_datasets import app as datasets_app
+from benchmark.cli_explain import EXAMPLE as EXPLAIN_EXAMPLE
+from benchmark.cli_explain import explain
 from benchmark.cli_performance import PERFORMANCE_EXAMPLE, performance
 from benchmark.cli_predict import EXAMPLE, predict
 from benchmark.cli_study import STUDY_EXAMPLE, study
@@ -54,6 +56,7 @@ def main() -> None:
         again = "run the same command again to go on"
         kept = f"; finished folds are kept, {again}" if sys.argv[1:2] in (["run"], ["study"]) else ""
         kept = f"; what came is kept, {again}" if "fetch" in sys.argv[2:3] else kept
+        kept = f"; what was found is kept, {again}" if "explain" in sys.argv[1:2] else kept
         code = _fail(f"stopped{kept}", STOPPED)
     except BrokenPipeError:
         code = 1
@@ -245,5 +248,6 @@ def models(
 app.command(epilog=PUBLISH_EXAMPLE)(publish)
 app.command(epilog=EXAMPLE)(predict)
 app.command(epilog=STUDY_EXAMPLE)(study)
+app.command(epilog=EXPLAIN_EXAMPLE)(explain)
 app.command(epilog=PERFORMANCE_EXAMPLE)(performance)
 app.command(epilog=CHECK_EXAMPLE)(check)

@@ -21,7 +21,7 @@ BASELINE = "canary.json"
 
 def check(
     model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated. Default: all.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Two seeds for a model whose numbers are the accepted ones.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="All seeds only of models whose source and numbers changed.")] = False,
     accept: Annotated[
         str | None, typer.Option(metavar="REASON", help="Make what the code gives now the baseline, for this reason.")
     ] = None,

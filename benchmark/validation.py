@@ -92,9 +92,9 @@ def schema_problems(error: ValidationError) -> list[str]:
     return [f"{'.'.join(map(str, e['loc'])) or 'content'}: {e['msg']}" for e in error.errors(include_input=False)]
 
 
-def parse_json(path: Path, schema: type[Schema]) -> Schema:
-    """A JSON file by its schema. Raises InvalidFile with everything that is wrong."""
-    data = read_bounded(path, RECORD_BYTES)
+def parse_json(path: Path, schema: type[Schema], most: int = RECORD_BYTES) -> Schema:
+    """A JSON file of at most `most` bytes by its schema. Raises InvalidFile with everything that is wrong."""
+    data = read_bounded(path, most)
     try:
         return schema.model_validate_json(data)
     except ValidationError as error:

@@ -13,6 +13,9 @@ import pytest
 
 from datasets.crystals import Cell, Crystals
 
+# Read when torch is imported: on a busy machine threads that spin while they wait starve one another.
+os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+
 PERIODIC, SHEET, OPEN = (True, True, True), (True, True, False), (False, False, False)
 FCC = np.array([[0.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
 

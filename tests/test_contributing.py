@@ -43,7 +43,7 @@ def test_the_model_trains_on_the_dataset_and_gets_its_row(tree, tmp_path):
     (row,) = json.loads(run(tree, "benchmark", "run", *asked, "--out", tmp_path / "runs", "--json"))
     assert (row["task"], row["unit"]) == ("madelung/electrostatic_energy_per_atom", "eV/atom")
     assert row["mae"] > 0
-    assert "| filters |" in (tmp_path / "runs" / "README.md").read_text().replace("  ", "")
+    assert "| [filters](models/filters.md) |" in (tmp_path / "runs" / "README.md").read_text().replace("  ", "")
 
 
 def test_the_examples_keep_every_promise_of_their_contracts(tree):

@@ -400,7 +400,7 @@ def half_of_the_edges(batch, messages):
 )
 def test_a_planted_mistake_is_a_loss(accepted, monkeypatch, owner, name, wrong):
     monkeypatch.setattr(owner, name, wrong)
-    done = accepted("check", "--quick", "--json")
+    done = accepted("check", "--json")
     assert "cgcnn, MAE / MAE of the mean +" in one_line_error(done, 1)
     assert rows(done, "cgcnn")[0]["verdict"] == "worse"
     assert rows(done, "dummy")[0]["verdict"] == "same"

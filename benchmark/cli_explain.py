@@ -1,0 +1,188 @@
+"""`python -m benchmark explain …`: which small graphs a network takes for high or low, and what they have in common."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from filelock import FileLock, Timeout
+from tabulate import tabulate
+
+from datasets.errors import InputError
+
+EXAMPLE = "Example: python -m benchmark explain --task cgcnn/band_gap --labels group --seed 0 --seed 1"
+
+
+def explain(
+    task: Annotated[
+        list[str] | None, typer.Option(help="A task (dataset/target) or all tasks of a dataset; may be repeated.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="The graph network to explain.")] = "cgcnn",
+    labels: Annotated[str, typer.Option(help="What is known of an atom: group (18) or period (7).")] = "group",
+    per_class: Annotated[int, typer.Option(min=1, help="Explanations of each class.")] = 150,
+    min_probability: Annotated[float, typer.Option(help="The classifier's, of an explanation; above 0.5.")] = 0.8,
+    seed: Annotated[
+        list[int] | None,
+        typer.Option(min=0, max=2**31 - 1, help="Of division, weights and search; may be repeated. Default: 0."),
+    ] = None,
+    profile: Annotated[str, typer.Option(help="The budget of the search: standard, or smoke (seconds).")] = "standard",
+    regressor: Annotated[
+        Path | None, typer.Option(help="A checkpoint of the same target and fold 0, to report how far the two agree.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Where records go.")] = Path("runs"),
+    page: Annotated[Path | None, typer.Option(help="Write a page with figures, TASK.md, into this directory.")] = None,
+    ground_truth: Annotated[
+        int | None, typer.Option(min=1, help="Instead of a task: plant motifs in synthetic sets and search them, with N seeds.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+) -> None:
+    """Explain a network by XGNN: graphs that it takes for low and high, and tests of what they have in common.
+
+    A graph network is trained to tell targets above the median from the others by labels and neighbours alone, then policies
+    learn to grow graphs that it is sure of. What was found is kept; run again to go on after a stop.
+    """
+    if (ground_truth is None) == (not task):
+        raise InputError("name what to explain with --task, or give --ground-truth N")
+    if ground_truth:
+        _ground_truth(ground_truth, as_json)
+        return
+    if not 0.5 < min_probability < 1:
+        raise InputError(f"--min-probability {min_probability:g}: it must lie between 0.5 and 1")
+    if out.resolve() == Path("leaderboards").resolve():
+        raise InputError(f"--out {out} holds the published records; choose another directory")
+    requests = _requests(task or [], model, labels, per_class, min_probability, seed or [0], profile, regressor)
+    if page:
+        _require_own_pages(requests, page)
+    answers = _answers(requests, out, as_json)
+    pages = _pages(answers, out, page, profile) if page else []
+    if as_json:
+        print(json.dumps([answer.model_dump(mode="json") for answer in answers], indent=1))
+        return
+    _print(answers, out)
+    for path in pages:
+        print(f"\npage: {path}")
+
+
+def _requests(
+    tasks: list[str], model: str, labels: str, per_class: int, min_probability: float, seeds: list[int], profile: str,
+    regressor: Path | None,
+) -> list[Any]:  # fmt: skip
+    from dataclasses import replace
+
+    from benchmark.tasks import find_tasks
+    from benchmark.xgnn.labels import label_kind
+    from benchmark.xgnn.rounds import Budget
+    from benchmark.xgnn.run import Request, settings_of
+
+    found = list(dict.fromkeys(one for text in tasks for one in find_tasks(text)))
+    base = Request(
+        found[0], model, label_kind(labels), 0, min_probability, Budget(per_class), **settings_of(profile), regressor=regressor
+    )
+    return [replace(base, task=one, seed=seed) for one in found for seed in dict.fromkeys(seeds)]
+
+
+def _answers(requests: list[Any], out: Path, as_json: bool) -> list[Any]:
+    from benchmark.store import Store
+    from benchmark.xgnn.run import explain as answer
+    from benchmark.xgnn.store import ExplanationStore
+
+    Store(out).require_writable()
+    answers = []
+    try:
+        with FileLock(out / ".lock", timeout=0):
+            for request in requests:
+                answers.append(answer(request, ExplanationStore(out), _news(request, as_json)))
+    except Timeout:
+        raise InputError(f"another run is writing to {out}; wait for it or choose another directory with --out") from None
+    return answers
+
+
+def _news(request: Any, quiet: bool) -> Callable[[str], None]:
+    def show(line: str) -> None:
+        if not quiet:
+            print(f"{request.task.name} {request.model} seed {request.seed}: {line}", file=sys.stderr)
+
+    return show
+
+
+def _require_own_pages(requests: list[Any], root: Path) -> None:
+    """Refuse before the search, which takes long."""
+    from benchmark.render.explanations import require_own_page
+
+    for name in {request.task.name for request in requests}:
+        require_own_page(root, name)
+
+
+def _pages(answers: list[Any], out: Path, root: Path, profile: str) -> list[Path]:
+    from benchmark.render.explanations import write_page
+    from benchmark.xgnn.store import ExplanationStore
+
+    shown = Path("path/to") / root.name if root.is_absolute() else root
+    pages = []
+    for name, group in _by_task(answers).items():
+        question = group[0].question
+        seeds = " ".join(f"--seed {answer.question.seed}" for answer in group)
+        command = (
+            f"python -m benchmark explain --task {name} --model {question.model} --labels {question.labels} "
+            f"--per-class {group[0].per_class} --min-probability {question.min_probability:g} --profile {profile} {seeds} "
+            f"--page {shown.as_posix()}"
+        )
+        pages.append(write_page(ExplanationStore(out), name, root, command)[0])
+    return pages
+
+
+def _by_task(answers: list[Any]) -> dict[str, list[Any]]:
+    groups: dict[str, list[Any]] = {}
+    for answer in answers:
+        groups.setdefault(answer.question.task, []).append(answer)
+    return groups
+
+
+def _print(answers: list[Any], out: Path) -> None:
+    from benchmark.render.explanations import summary
+    from benchmark.xgnn.contests import contests
+    from benchmark.xgnn.store import ExplanationStore
+
+    asked = {(answer.question.model, answer.question.contest) for answer in answers}
+    for name in _by_task(answers):
+        for contest in contests(ExplanationStore(out), name):
+            question = contest.first.question
+            if (question.model, question.contest) in asked:
+                print(f"\n{name}: {summary(contest)}")
+
+
+def _ground_truth(seeds: int, as_json: bool) -> None:
+    from benchmark.xgnn.ground_truth import trials
+    from benchmark.xgnn.synthetic import PLANTED
+
+    found = []
+    for one in trials(seeds):
+        found.append(one)
+        if not as_json:
+            rank = "" if one.planted == "shuffled" else f", planted motif at rank {one.rank}"
+            line = f"{one.planted} seed {one.seed}: AUC {one.auc:.3f}, {one.found} explanations{rank}"
+            print(f"{line}, {one.significant} of {one.tests} tests significant, {one.seconds:.0f} s", file=sys.stderr)
+    if as_json:
+        planted_tests = [one.planted_test and one.planted_test.model_dump() for one in found]
+        rows_of = [{**asdict(one), "planted_test": test} for one, test in zip(found, planted_tests, strict=True)]
+        print(json.dumps(rows_of, indent=1))
+        return
+    rows = []
+    for planted in PLANTED:
+        group = [one for one in found if one.planted == planted]
+        first = "" if planted == "shuffled" else f"{sum(one.rank == 1 for one in group)} of {len(group)}"
+        anything = sum(one.significant > 0 for one in group)
+        tests, significant = sum(one.tests for one in group), sum(one.significant for one in group)
+        auc, seconds = (statistics.mean(getattr(one, name) for one in group) for name in ("auc", "seconds"))
+        rows.append([
+            planted, f"{auc:.3f}", str(sum(one.found for one in group)), first, f"{anything} of {len(group)}",
+            f"{significant} of {tests}", f"{seconds:.0f} s",
+        ])  # fmt: skip
+    header = ("planted", "AUC", "explanations", "found first", "sets with a significant test", "significant tests", "a set")
+    print(tabulate(rows, header, disable_numparse=True))

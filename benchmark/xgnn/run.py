@@ -1,0 +1,208 @@
+"""Answer a question: train the classifier, search round by round, test; every step is kept, and nothing is done twice."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmark import machine
+from benchmark.fingerprint import fingerprint
+from benchmark.folds import Fold, Protocol, ids_hash
+from benchmark.job import load_task
+from benchmark.tasks import Task, TaskData
+from benchmark.xgnn.analysis import class_result
+from benchmark.xgnn.classifier import PROFILE, Classifier, ClassifierSettings, weights_hash
+from benchmark.xgnn.findings import verdicts
+from benchmark.xgnn.graphs import RULE, LabelGraphs, graphs_of
+from benchmark.xgnn.labels import LabelKind
+from benchmark.xgnn.quality import agreement, no_better_than_chance, quality
+from benchmark.xgnn.records import CLASSES, Agreement, ClassifierRecord, ClassName, Explained, Quality, Question, Round
+from benchmark.xgnn.rounds import Budget, Target, search_rounds
+from benchmark.xgnn.search import SearchSettings
+from benchmark.xgnn.small import Limits, Rules
+from benchmark.xgnn.store import ExplanationStore
+from datasets.errors import InputError, unknown_name
+from datasets.neighbors import find_neighbors
+from models import registry
+from models.checkpoints import load_checkpoint
+
+PROTOCOL = Protocol()
+"""Fold 0 of it divides the crystals: the division that `run` has by default, so that its regressors can be compared."""
+
+SMOKE: dict[str, Any] = {
+    "classifier": ClassifierSettings(epochs=2, most_graphs=500),
+    "limits": Limits(max_atoms=4, max_bonds=4),
+    "search": SearchSettings(graphs=6, rollouts=1, warm_up=1, updates=3, per_round=3),
+}
+
+PROFILES: dict[str, dict[str, Any]] = {"standard": {}, "smoke": SMOKE}
+"""Budgets: settings of a request by name; the standard ones are the defaults."""
+
+News = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to explain, and how."""
+
+    task: Task
+    model: str = "cgcnn"
+    labels: LabelKind = "group"
+    seed: int = 0
+    min_probability: float = 0.8
+    budget: Budget = field(default_factory=Budget)
+    classifier: ClassifierSettings = field(default_factory=ClassifierSettings)
+    limits: Limits = field(default_factory=Limits)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    regressor: Path | None = None
+
+    def question(self, dataset_hash: str) -> Question:
+        """What decides the graphs."""
+        spec = registry.get(self.model)
+        return Question(
+            task=self.task.name, unit=self.task.unit, dataset_hash=dataset_hash, model=self.model,
+            model_settings=spec.settings(PROFILE).as_dict(), model_fingerprint=fingerprint(spec.model),
+            labels=self.labels, protocol=str(PROTOCOL), seed=self.seed, min_probability=self.min_probability,
+            classifier=asdict(self.classifier), limits=asdict(self.limits), search=asdict(self.search),
+        )  # fmt: skip
+
+
+def settings_of(profile: str) -> dict[str, Any]:
+    """The settings of a budget; InputError where there is none of that name."""
+    if profile not in PROFILES:
+        raise unknown_name("profile", profile, PROFILES)
+    return PROFILES[profile]
+
+
+def explain(request: Request, store: ExplanationStore, news: News = lambda line: None) -> Explained:
+    """The answer, also kept in the store.
+
+    Raises:
+        InputError: the task cannot be loaded or divided, has one class only, or the model is no graph network.
+        BenchmarkError: something cannot be written.
+    """
+    Classifier(request.model, 1)  # refuses a model without graphs before anything is computed
+    if request.regressor:
+        _sha256(request.regressor)
+    data = load_task(request.task)
+    question = request.question(data.dataset_hash)
+    fold = data.fold(PROTOCOL, 0, request.seed)
+    threshold = float(np.median(data.targets[fold.train]))
+    high = data.targets > threshold
+    if not high[fold.train].any():
+        raise InputError(f"{request.task.name}: no training crystal is above the median, {threshold:g}; there is no class high")
+    graphs = graphs_of(data.crystals, request.labels)
+    record, classifier = _classifier(request, question, store, data, fold, graphs, threshold, news)
+    training = graphs.take(fold.train)
+    rules = Rules.of(training, request.limits)
+    target = Target(classifier, record.weights_sha256, threshold, request.min_probability)
+    rounds = {name: _rounds(request, question, store, target, rules, name, news) for name in CLASSES}
+    started = time.perf_counter()
+    untested = no_better_than_chance(record.quality.auc, record.quality.auc_interval)
+    results = {
+        name: class_result(target, name, rules, training, rounds[name], request.budget, request.seed, untested)
+        for name in CLASSES
+    }
+    kept = {name: request.budget.kept(rounds[name]) for name in CLASSES}
+    answer = Explained(
+        classifier=record,
+        per_class=request.budget.per_class,
+        low=results["low"],
+        high=results["high"],
+        training_labels=tuple(training.label_counts().sum(axis=0).tolist()),
+        verdicts=verdicts(request.task.target, request.labels, kept),
+        analysis_s=time.perf_counter() - started,
+    )
+    store.write(store.explained_path(question), answer)
+    return answer
+
+
+def _classifier(
+    request: Request, question: Question, store: ExplanationStore, data: TaskData, fold: Fold, graphs: LabelGraphs,
+    threshold: float, news: News,
+) -> tuple[ClassifierRecord, Classifier]:  # fmt: skip
+    """The one in the store, or a fresh one, trained and stored; the agreement with a regressor is computed where it is new."""
+    known = store.classifier(question)
+    if known and (request.regressor is None or _same_regressor(known[0], request.regressor)):
+        return known[0], Classifier.from_bytes(known[1], request.model, graphs.n_labels)
+    high, seconds = data.targets > threshold, known[0].fit_s if known else 0.0
+    if known:
+        classifier = Classifier.from_bytes(known[1], request.model, graphs.n_labels)
+    else:
+        torch.manual_seed(request.seed)
+        classifier = Classifier(request.model, graphs.n_labels)
+        started = time.perf_counter()
+        classifier.fit(
+            graphs, high, fold.train, fold.validation, request.classifier, request.seed,
+            lambda number, loss: news(f"classifier: epoch {number}/{request.classifier.epochs}, validation loss {loss:.4f}"),
+        )  # fmt: skip
+        seconds = time.perf_counter() - started
+    probabilities = classifier.predict(graphs, fold.test)
+    weights = classifier.to_bytes()
+    agrees = None
+    if request.regressor:
+        agrees = _agreement(request.regressor, data, fold, threshold, probabilities > 0.5)
+    record = ClassifierRecord(
+        question=question,
+        threshold=threshold,
+        n_train=len(fold.train),
+        n_fitted=min(len(fold.train), request.classifier.most_graphs),
+        train_sha256=ids_hash(data.crystals.ids[fold.train]),
+        test_sha256=ids_hash(data.crystals.ids[fold.test]),
+        quality=Quality(**asdict(quality(high[fold.test], probabilities))),
+        agreement=agrees,
+        graphs_s=find_neighbors(data.crystals, RULE, allow_isolated=True).seconds,
+        fit_s=seconds,
+        weights_sha256=weights_hash(weights),
+        machine=machine.machine("cpu", torch.get_num_threads(), 1),
+        versions=machine.versions(),
+        git_commit=machine.git_commit(),
+    )
+    store.write_bytes(store.weights(question), weights)
+    store.write(store.classifier_path(question), record)
+    return record, classifier
+
+
+def _same_regressor(record: ClassifierRecord, path: Path) -> bool:
+    return record.agreement is not None and record.agreement.regressor_sha256 == _sha256(path)
+
+
+def _sha256(path: Path) -> str:
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint; --regressor takes one file")
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _agreement(path: Path, data: TaskData, fold: Fold, threshold: float, classifier_high: np.ndarray) -> Agreement:
+    """With a fitted regressor of the same target, on the test crystals."""
+    digest, regressor = _sha256(path), load_checkpoint(path)
+    if regressor.about.get("target", data.task.target) != data.task.target:
+        raise InputError(f"{path}: predicts {regressor.about['target']}, not {data.task.target}")
+    crystals = data.crystals.take(fold.test)
+    values = regressor.predict(regressor.prepare(crystals), np.arange(len(crystals)))
+    found = agreement(classifier_high, values > threshold)
+    return Agreement(**asdict(found), regressor=type(regressor).__name__, regressor_sha256=digest)
+
+
+def _rounds(
+    request: Request, question: Question, store: ExplanationStore, target: Target, rules: Rules, name: ClassName, news: News
+) -> list[Round]:
+    """The rounds of a class, those in the store first."""
+    rounds = store.rounds(question, name)
+    if any(r.weights_sha256 != target.weights_sha256 for r in rounds):
+        store.drop_rounds(question, name)
+        rounds = []
+    budget = request.budget
+    for found in search_rounds(target, name, rules, request.search, budget, request.seed, rounds):
+        store.write(store.round_path(question, name, found.number), found)
+        rounds.append(found)
+        total = sum(len(r.explanations) for r in rounds)
+        news(f"{name}: round {len(rounds)}, {min(total, budget.per_class)}/{budget.per_class} explanations")
+    return rounds

@@ -1,0 +1,54 @@
+"""What was planted is found; the whole table is `python -m benchmark explain --ground-truth 10`."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmark.xgnn.classifier import ClassifierSettings
+from benchmark.xgnn.ground_truth import TrialSettings, trial
+from benchmark.xgnn.motifs import motifs
+from benchmark.xgnn.rounds import Budget
+from benchmark.xgnn.search import SearchSettings
+from benchmark.xgnn.small import Limits
+from benchmark.xgnn.synthetic import N_LABELS, PLANTED, plant
+
+REDUCED = TrialSettings(
+    n_graphs=600,
+    classifier=ClassifierSettings(epochs=8),
+    limits=Limits(max_atoms=4, max_bonds=4),
+    search=SearchSettings(graphs=12, rollouts=2, warm_up=6, updates=10, per_round=5),
+    budget=Budget(per_class=20, max_rounds=5, patience=2),
+)
+
+
+@pytest.mark.parametrize("planted", PLANTED)
+def test_the_motif_alone_tells_the_classes_apart(planted):
+    data = plant(planted, 200, seed=1)
+    assert len(data.graphs) == len(data.high) == 200 and data.high.sum() == 100
+    counts = data.graphs.label_counts()
+    sizes = [counts[data.high == wanted].sum() / 100 for wanted in (True, False)]
+    assert abs(sizes[0] - sizes[1]) < 0.6
+    held = counts[:, data.motif[0]] > 0 if data.kind == "label" else None
+    if data.kind == "pair":
+        held = data.graphs.pair_counts()[:, motifs(N_LABELS, "pair").index(data.motif)] > 0
+    if held is not None and planted != "shuffled":
+        assert np.array_equal(held, data.high)
+    if planted == "shuffled":
+        assert 20 < (data.high & (counts[:, data.motif[0]] > 0)).sum() < 80
+
+
+def test_a_planted_label_is_found_first():
+    found = trial("label", 0, REDUCED)
+    assert found.auc > 0.9 and found.rank == 1
+    assert found.planted_test is not None and found.planted_test.interval[0] > 0
+
+
+def test_a_planted_pair_is_found_first():
+    found = trial("pair", 0, REDUCED)
+    assert found.auc > 0.8 and found.rank == 1
+
+
+def test_nothing_is_found_in_shuffled_classes():
+    found = trial("shuffled", 0, replace(REDUCED, budget=Budget(per_class=10, max_rounds=2, patience=1)))
+    assert found.auc < 0.65 and found.significant == 0
