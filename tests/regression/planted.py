@@ -41,8 +41,8 @@ MISTAKES = (
     Mistake(
         "test and validation part shifted by one crystal",
         "benchmark/folds.py",
-        "    return train, validation, test\n\n\ndef _by",
-        "    return train, np.append(validation[1:], test[:1]), np.append(test[1:], validation[:1])\n\n\ndef _by",
+        "    return train, validation, test\n",
+        "    return train, np.append(validation[1:], test[:1]), np.append(test[1:], validation[:1])\n",
     ),
     Mistake("the fold of the next number", "benchmark/folds.py", "list(folds)[number]", "list(folds)[number - 1]"),
     Mistake("one more parameter", "models/cgcnn.py", "BatchNorm(width)", "BatchNorm(width); self.spare = nn.Linear(1, 1)"),
