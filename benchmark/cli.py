@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from filelock import FileLock, Timeout
 from tabulate import tabulate
 from typer.exceptions import TyperException
 
@@ -19,6 +18,16 @@ from benchmark.cli_check import CHECK_EXAMPLE, check
 from benchmark.cli_datasets import app as datasets_app
 from benchmark.cli_explain import EXAMPLE as EXPLAIN_EXAMPLE
 from benchmark.cli_explain import explain
+from benchmark.cli_options import (
+    DeviceOption,
+    DryRunOption,
+    FoldersOption,
+    JsonOption,
+    SeedOption,
+    TasksOption,
+    WorkersOption,
+    sole_writer,
+)
 from benchmark.cli_performance import PERFORMANCE_EXAMPLE, performance
 from benchmark.cli_predict import EXAMPLE, predict
 from benchmark.cli_study import STUDY_EXAMPLE, study
@@ -36,8 +45,6 @@ app.add_typer(datasets_app, name="datasets")
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells have it."""
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
 def main() -> None:
@@ -75,12 +82,8 @@ def run(
     everything: Annotated[
         bool, typer.Option("--all", help="Every task of the built-in sets whose data are on this machine.")
     ] = False,
-    task: Annotated[
-        list[str] | None, typer.Option(help="A task (dataset/target) or all tasks of a dataset; may be repeated.")
-    ] = None,
-    dataset: Annotated[
-        list[Path] | None, typer.Option(help="A folder of structures with a CSV of ids and targets; may be repeated.")
-    ] = None,
+    task: TasksOption = None,
+    dataset: FoldersOption = None,
     model: Annotated[list[str] | None, typer.Option(help="A model; may be repeated. Default: all.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="name=value: change a setting of the one model named.")
@@ -96,16 +99,14 @@ def run(
     group_duplicates: Annotated[
         bool, typer.Option("--group-duplicates", help="Keep duplicates of a structure in one part of every fold.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the division and of the weights.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that share the cores. Default: one a core, at most 4; 1 on a GPU.")
-    ] = None,
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    workers: WorkersOption = None,
     out: Annotated[Path, typer.Option(help="Where records and pages go.")] = Path("runs"),
     save_checkpoints: Annotated[
         bool, typer.Option("--save-checkpoints", help="Keep each fold's model beside its record, for `predict`.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train and score models fold by fold, then print the board; run again to go on after a stop."""
@@ -148,11 +149,8 @@ def run(
     show_plan(plan, request, store, as_json and dry_run)
     if dry_run:
         return
-    try:
-        with FileLock(out / ".lock", timeout=0):
-            _carry_out(plan, store, as_json)
-    except Timeout:
-        raise InputError(f"another run is writing to {out}; wait for it or choose another directory with --out") from None
+    with sole_writer(out, f"another run is writing to {out}; wait for it or choose another directory with --out"):
+        _carry_out(plan, store, as_json)
 
 
 def _protocol(name: str | None) -> Any:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmark.cli_options import JsonOption
 from datasets.errors import InputError
 
 PUBLISHED = Path("leaderboards")
@@ -18,7 +19,6 @@ RENDER_EXAMPLE = "Example: python -m benchmark leaderboard --from runs"
 SUBMIT_EXAMPLE = "Example: python -m benchmark leaderboard submit runs"
 PUBLISH_EXAMPLE = "Example: python -m benchmark publish --task fung/2d/work_function"
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 BoardOption = Annotated[Path, typer.Option("--to", help="The published board.")]
 
 app = typer.Typer(help="Render boards, and check records before they are published.", rich_markup_mode=None)

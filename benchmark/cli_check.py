@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmark.cli_options import JsonOption
 from datasets.errors import BenchmarkError, InputError
 
 CHECK_EXAMPLE = 'Example: python -m benchmark check --model cgcnn --fail-if "time:15%,memory:10%"'
@@ -45,7 +46,7 @@ def check(
         tuple[Path, Path] | None,
         typer.Option(metavar="OLD.json NEW.json", help="Instead: compare two files that `tox -e benchmarks` wrote."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Train every model briefly and compare data, folds, parameters and errors with the accepted ones; exit 1 where worse."""
     asked = [name for name, given in (("--model", model), ("--quick", quick), ("--accept", accept is not None)) if given]

@@ -10,13 +10,13 @@ import typer
 from tabulate import tabulate
 
 from benchmark import cli_sources
+from benchmark.cli_options import JsonOption
 from datasets.errors import DatasetMissing, InputError
 
 app = typer.Typer(help="List, describe and examine datasets.", no_args_is_help=True, rich_markup_mode=None)
 
 RULES = "nearest:K:CUTOFF, nearest:K:CUTOFF:cut, minimum-image:K:CUTOFF or radius:CUTOFF"
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 NameArgument = Annotated[str, typer.Argument(help="A dataset's name, or a folder of structures.")]
 
 

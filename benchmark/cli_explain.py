@@ -11,18 +11,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from filelock import FileLock, Timeout
 from tabulate import tabulate
 
+from benchmark.cli_options import JsonOption, TasksOption, sole_writer
 from datasets.errors import InputError
 
 EXAMPLE = "Example: python -m benchmark explain --task cgcnn/band_gap --labels group --seed 0 --seed 1"
 
 
 def explain(
-    task: Annotated[
-        list[str] | None, typer.Option(help="A task (dataset/target) or all tasks of a dataset; may be repeated.")
-    ] = None,
+    task: TasksOption = None,
     model: Annotated[str, typer.Option(help="The graph network to explain.")] = "cgcnn",
     labels: Annotated[str, typer.Option(help="What is known of an atom: group (18) or period (7).")] = "group",
     per_class: Annotated[int, typer.Option(min=1, help="Explanations of each class.")] = 150,
@@ -40,7 +38,7 @@ def explain(
     ground_truth: Annotated[
         int | None, typer.Option(min=1, help="Instead of a task: plant motifs in synthetic sets and search them, with N seeds.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Explain a network by XGNN: graphs that it takes for low and high, and tests of what they have in common.
 
@@ -93,14 +91,8 @@ def _answers(requests: list[Any], out: Path, as_json: bool) -> list[Any]:
     from benchmark.xgnn.store import ExplanationStore
 
     Store(out).require_writable()
-    answers = []
-    try:
-        with FileLock(out / ".lock", timeout=0):
-            for request in requests:
-                answers.append(answer(request, ExplanationStore(out), _news(request, as_json)))
-    except Timeout:
-        raise InputError(f"another run is writing to {out}; wait for it or choose another directory with --out") from None
-    return answers
+    with sole_writer(out, f"another run is writing to {out}; wait for it or choose another directory with --out"):
+        return [answer(request, ExplanationStore(out), _news(request, as_json)) for request in requests]
 
 
 def _news(request: Any, quiet: bool) -> Callable[[str], None]:

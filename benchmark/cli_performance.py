@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-PERFORMANCE_EXAMPLE = "Example: python -m benchmark performance .benchmarks/performance.json"
+from benchmark.cli_options import JsonOption
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+PERFORMANCE_EXAMPLE = "Example: python -m benchmark performance .benchmarks/performance.json"
 
 
 def performance(

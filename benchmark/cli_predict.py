@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from tabulate import tabulate
 
+from benchmark.cli_options import JsonOption
 from datasets.errors import BenchmarkError
 
 EXAMPLE = "Example: python -m benchmark predict --checkpoint fold-00.safetensors crystal.cif"
@@ -28,7 +29,7 @@ def predict(
     ],
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Also write the table here.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Predict crystals with checkpoints; several predict as an ensemble, with their standard deviation as spread."""
     from benchmark.machine import choose_device

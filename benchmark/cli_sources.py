@@ -10,9 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmark.cli_options import JsonOption
 from datasets.errors import BenchmarkError, InputError
-
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 FETCH_EXAMPLE = "Example: python -m benchmark datasets fetch fung/pt"
 IMPORT_EXAMPLE = "Example: python -m benchmark datasets import crystals.csv --name mine --target band_gap --unit band_gap=eV"

@@ -7,8 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from filelock import FileLock, Timeout
 
+from benchmark.cli_options import (
+    DeviceOption,
+    DryRunOption,
+    FoldersOption,
+    JsonOption,
+    SeedOption,
+    TasksOption,
+    WorkersOption,
+    sole_writer,
+)
 from datasets.errors import BenchmarkError, InputError, unknown_name
 
 STUDY_EXAMPLE = "Example: python -m benchmark study depth --task emt/alloys --model deeper-gatgnn --layers 4,10,20 --folds 3"
@@ -18,12 +27,8 @@ def study(
     name: Annotated[
         str, typer.Argument(help="depth (how deep, and why does it break?), ablation, learning-curve, epochs, latent-space.")
     ],
-    task: Annotated[
-        list[str] | None, typer.Option(help="A task (dataset/target) or all tasks of a dataset; may be repeated.")
-    ] = None,
-    dataset: Annotated[
-        list[Path] | None, typer.Option(help="A folder of structures with a CSV of ids and targets; may be repeated.")
-    ] = None,
+    task: TasksOption = None,
+    dataset: FoldersOption = None,
     model: Annotated[
         list[str] | None, typer.Option(help="A model; may be repeated. Default: all that the study is about.")
     ] = None,
@@ -35,15 +40,13 @@ def study(
         str | None, typer.Option(help="Depths, separated by commas. Default: 4,6,8,10,15,20,25,30 for depth, 20 for ablation.")
     ] = None,
     folds: Annotated[int | None, typer.Option(min=1, help="How many folds. Default: 5.")] = None,
-    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the division and of the weights.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes that share the cores. Default: one a core, at most 4; 1 on a GPU.")
-    ] = None,
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    workers: WorkersOption = None,
     out: Annotated[Path, typer.Option(help="Records go to studies/NAME in this directory.")] = Path("runs"),
     reports: Annotated[Path, typer.Option(help="The report goes to NAME/<task>.md in this directory.")] = Path("reports"),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")] = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run a study fold by fold and render its report; run again to go on after a stop."""
     from benchmark.cli import show_plan
@@ -78,11 +81,8 @@ def study(
     show_plan(plan, request, store, as_json and dry_run)
     if dry_run:
         return
-    try:
-        with FileLock(store.root / ".lock", timeout=0):
-            _carry_out(chosen, plan, store, reports, as_json)
-    except Timeout:
-        raise InputError(f"another study is writing to {store.root}; wait for it or choose another --out") from None
+    with sole_writer(store.root, f"another study is writing to {store.root}; wait for it or choose another --out"):
+        _carry_out(chosen, plan, store, reports, as_json)
 
 
 def _depths(text: str | None) -> list[int]:
