@@ -42,6 +42,12 @@ PROTOCOL = rf"^((kfold\([1-9][0-9]{{0,3}}|shuffle\(80:10:10)(, grouped)?{TRAIN_P
 """What `folds.Protocol` is called in a record."""
 
 
+def kfolds(protocol: str) -> int | None:
+    """How many folds a record's k-fold protocol has, `kfold(5)` or `kfold(5, grouped)`; None of another protocol."""
+    found = re.match(r"kfold\((\d+)", protocol)
+    return int(found[1]) if found else None
+
+
 class Strict(BaseModel):
     """Unknown fields are refused, numbers must be finite, nothing changes after creation."""
 
@@ -150,10 +156,7 @@ class JobKey(Strict):
     @property
     def n_folds(self) -> int | None:
         """How many folds the protocol has; None where that is open, as with independent shuffles."""
-        if self.protocol.startswith("published split"):
-            return 1
-        found = re.match(r"kfold\((\d+)", self.protocol)
-        return int(found[1]) if found else None
+        return 1 if self.protocol.startswith("published split") else kfolds(self.protocol)
 
     @property
     def league(self) -> str:

@@ -17,7 +17,6 @@ from benchmark.render.study_tables import (
     by_task,
     command_of,
     costs,
-    joined,
     layers_table,
     mae_cell,
     own_parameters,
@@ -26,7 +25,7 @@ from benchmark.render.study_tables import (
     relative,
     table,
 )
-from benchmark.render.text import escape
+from benchmark.render.text import escape, joined
 from benchmark.studies.ablation import PUBLISHED, RULE, VARIANTS, Family, families
 from benchmark.studies.points import state_rows
 from benchmark.studies.published import SOURCE

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmark.render.study_tables import budget, joined, mae_cell, relative
-from benchmark.render.text import count, escape
+from benchmark.render.study_tables import budget, mae_cell, relative
+from benchmark.render.text import count, escape, joined
 from benchmark.studies.curves import Curve
 from benchmark.studies.depth import Verdict
 from benchmark.studies.published import BULK, FINDINGS, SOURCE, Finding

@@ -16,12 +16,11 @@ from benchmark.render.study_tables import (
     by_task,
     command_of,
     costs,
-    joined,
     mae_cell,
     provenance,
     table,
 )
-from benchmark.render.text import escape
+from benchmark.render.text import escape, joined
 from benchmark.statistics import ALPHA
 from benchmark.studies.epochs import RULE, Budgets, History, agreement, budgets, epochs_of, gains
 from benchmark.studies.study import Trial

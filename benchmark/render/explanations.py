@@ -15,8 +15,7 @@ from benchmark.statistics import ALPHA
 from benchmark.store import write_atomically
 from benchmark.xgnn.contests import Contest, contests
 from benchmark.xgnn.labels import F_BLOCK
-from benchmark.xgnn.quality import GOOD_AUC
-from benchmark.xgnn.records import CLASSES, Against, ClassName, Enrichment, Explained, MotifKind, Verdict
+from benchmark.xgnn.records import CLASSES, GOOD_AUC, Against, ClassName, Enrichment, Explained, MotifKind, Verdict
 from benchmark.xgnn.stability import rank_correlations
 from benchmark.xgnn.store import ExplanationStore
 from datasets.errors import InputError

@@ -16,13 +16,12 @@ from benchmark.render.study_tables import (
     by_task,
     command_of,
     costs,
-    joined,
     mae_cell,
     number,
     provenance,
     table,
 )
-from benchmark.render.text import escape
+from benchmark.render.text import escape, joined
 from benchmark.studies.latent_space import NEIGHBORS, RULE, Space, spaces
 from benchmark.studies.study import Trial
 

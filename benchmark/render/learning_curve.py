@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pandas as pd
 
 from benchmark.render.study_page import Figure, Line, Panel, write_study_page
-from benchmark.render.study_tables import by_task, command_of, joined, mae_cell, provenance, table
-from benchmark.render.text import escape, seconds
+from benchmark.render.study_tables import by_task, command_of, mae_cell, provenance, table
+from benchmark.render.text import escape, joined, seconds
 from benchmark.studies.learning_curve import RULE, WANTED, LearningCurve, PowerLaw, learning_curves
 from benchmark.studies.points import Point
 from benchmark.studies.study import Trial

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 from tabulate import tabulate
 
-from benchmark.records import JobKey, Record
-from benchmark.render.task_page import crystals, kfolds
+from benchmark.records import JobKey, Record, kfolds
+from benchmark.render.task_page import commits, crystals
 from benchmark.render.text import count, escape, plus_minus, seconds
 from benchmark.studies.depth import symptoms
 from benchmark.studies.layers import CRYSTALS
@@ -72,13 +72,12 @@ def layers_table(named: Sequence[tuple[Sequence[str], Point]], header: Sequence[
 def provenance(records: Sequence[Record], command: str) -> str:
     """Crystals, budget, machine and versions of the folds of one contest, and the command that makes them."""
     first, key, where = records[0], records[0].key, records[0].machine
-    commits = sorted({(r.git_commit or "unknown")[:12] + "+changes" * ("+" in (r.git_commit or "")) for r in records})
     versions = ", ".join(f"{name} {version}" for name, version in first.versions.items())
     lines = [
         f"{crystals(first)} crystals; targets in {key.unit}; dataset sha256 `{key.dataset_hash}`",
         f"profile `{key.profile}`, {budget(records)}, {key.protocol}, seed {key.seed}; all settings are in the records",
         f"machine: {escape(where.processor)}, {where.cores} cores, {where.workers} worker(s) × {where.threads} thread(s), "
-        f"device {escape(where.device)}; versions: {escape(versions)}; commit {', '.join(commits)}",
+        f"device {escape(where.device)}; versions: {escape(versions)}; commit {escape(commits(records))}",
         f"again: `{command}`",
     ]
     return "\n".join(f"- {line}" for line in lines)
@@ -135,11 +134,6 @@ def budget(records: Sequence[Record]) -> str:
     """How many epochs and folds."""
     ran = sorted({record.epochs_run for record in records if record.epochs_run})
     return f"{' or '.join(map(str, ran)) or 'no'} epochs, {count(len({record.key.fold for record in records}), 'fold')}"
-
-
-def joined(names: Sequence[str]) -> str:
-    """Names as a list in a sentence."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def point_row(point: Point) -> dict[str, Any]:

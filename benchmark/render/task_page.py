@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tabulate import tabulate
 
 from benchmark.contests import Contest, Row
 from benchmark.published import FIGURES, Figure
-from benchmark.records import Record
+from benchmark.records import Record, kfolds
 from benchmark.render.rows import (
     cheapest_text,
     contested,
@@ -195,7 +195,6 @@ def _provenance(contest: Contest) -> str:
     first = contest.first
     rows = in_order(contest)
     records = [record for row in rows for record in row.run.folds]
-    commits = sorted({(r.git_commit or "unknown")[:12] + ("+changes" if "+" in (r.git_commit or "") else "") for r in records})
     versions = "; ".join(sorted({", ".join(f"{name} {v}" for name, v in r.versions.items()) for r in records}))
     rules: dict[str, list[str]] = {}
     for row in rows:
@@ -205,7 +204,7 @@ def _provenance(contest: Contest) -> str:
         [
             f"- {crystals(first)} crystals; dataset sha256 `{escape(first.key.dataset_hash)}`",
             f"- graphs: {escape(graphs)}",
-            f"- versions: {escape(versions)}; commit {escape(', '.join(commits))}",
+            f"- versions: {escape(versions)}; commit {escape(commits(records))}",
             f"- again: `{again(contest)}`",
         ]
     )
@@ -226,12 +225,12 @@ def again(contest: Contest) -> str:
     return command.replace("`", "'")
 
 
+def commits(records: Iterable[Record]) -> str:
+    """The commits that records were made with, and whether there were changes on top."""
+    named = {(r.git_commit or "unknown")[:12] + ("+changes" if "+" in (r.git_commit or "") else "") for r in records}
+    return ", ".join(sorted(named))
+
+
 def crystals(record: Record) -> str:
     """Crystals with a value, all parts together."""
     return f"{record.split.n_train + record.split.n_validation + record.split.n_test:,}"
-
-
-def kfolds(protocol: str) -> int | None:
-    """How many folds a record's k-fold protocol has, `kfold(5)` or `kfold(5, grouped)`; None of another protocol."""
-    name, _, rest = protocol.partition("(")
-    return int(rest.rstrip(")").partition(",")[0]) if name == "kfold" else None

@@ -29,10 +29,14 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], text: Container[
     return tabulate(rows, header, tablefmt="pipe", disable_numparse=True, colalign=alignment if rows else None)
 
 
+def joined(names: Sequence[str]) -> str:
+    """Names as a list in a sentence."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 def listed(names: Sequence[str], most: int = 6) -> str:
     """Names in a sentence, the first few of many."""
-    shown = list(names) if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
-    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+    return joined(names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"])
 
 
 def count(number: int, what: str) -> str:

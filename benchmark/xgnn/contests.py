@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
-from benchmark.xgnn.quality import GOOD_AUC
 from benchmark.xgnn.records import CLASSES, ClassName, Explained, Explanation
 from benchmark.xgnn.store import ExplanationStore
 
@@ -32,7 +31,7 @@ class Contest:
     @property
     def good(self) -> bool:
         """Whether every classifier tells the classes apart well enough to be worth explaining."""
-        return all(answer.classifier.quality.auc >= GOOD_AUC for answer in self.answers)
+        return all(answer.classifier.quality.good for answer in self.answers)
 
 
 def contests(store: ExplanationStore, task: str) -> list[Contest]:

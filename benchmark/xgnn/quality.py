@@ -8,28 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
+from benchmark.xgnn.records import Quality
+
 BINS = 10
 """Of the calibration error, equally wide."""
-
-GOOD_AUC = 0.7
-"""From here on discrimination is acceptable; Hosmer & Lemeshow, Applied Logistic Regression (2000), section 5.2.4."""
-
-
-@dataclass(frozen=True)
-class Quality:
-    """Of a classifier on test graphs. `auc_interval` is Hanley & McNeil's, Radiology 143, 29 (1982), 95 %."""
-
-    n: int
-    high_share: float
-    accuracy: float
-    auc: float
-    auc_interval: tuple[float, float]
-    calibration_error: float
-
-    @property
-    def good(self) -> bool:
-        """Whether an explanation of it is worth reading: its AUC is at least `GOOD_AUC`."""
-        return self.auc >= GOOD_AUC
 
 
 def no_better_than_chance(auc: float, interval: tuple[float, float]) -> str | None:
@@ -44,7 +26,10 @@ def no_better_than_chance(auc: float, interval: tuple[float, float]) -> str | No
 
 
 def quality(high: np.ndarray, probabilities: np.ndarray) -> Quality:
-    """Of probabilities (n,) of the class high, given the classes (n,); where only one class occurs the AUC is 1/2."""
+    """Of probabilities (n,) of the class high, given the classes (n,); where only one class occurs the AUC is 1/2.
+
+    The interval is Hanley & McNeil's, Radiology 143, 29 (1982).
+    """
     high = high.astype(bool)
     n_high, n_low = int(high.sum()), int((~high).sum())
     auc, error = 0.5, 0.5

@@ -21,6 +21,9 @@ Against = Literal["random graphs", "training crystals"]
 
 Label = Annotated[int, Field(ge=1, le=max(N_LABELS.values()))]
 
+GOOD_AUC = 0.7
+"""From here on discrimination is acceptable; Hosmer & Lemeshow, Applied Logistic Regression (2000), section 5.2.4."""
+
 MOST_ATOMS = 100
 """Of a graph in a record: to check that it is connected takes time with the square."""
 
@@ -67,6 +70,11 @@ class Quality(Strict):
     """95 %, Hanley & McNeil 1982."""
     calibration_error: float
     """Expected calibration error, ten bins."""
+
+    @property
+    def good(self) -> bool:
+        """Whether an explanation of it is worth reading: its AUC is at least `GOOD_AUC`."""
+        return self.auc >= GOOD_AUC
 
 
 class Agreement(Strict):

@@ -23,7 +23,7 @@ from benchmark.xgnn.findings import verdicts
 from benchmark.xgnn.graphs import RULE, LabelGraphs, graphs_of
 from benchmark.xgnn.labels import LabelKind
 from benchmark.xgnn.quality import agreement, no_better_than_chance, quality
-from benchmark.xgnn.records import CLASSES, Agreement, ClassifierRecord, ClassName, Explained, Quality, Question, Round
+from benchmark.xgnn.records import CLASSES, Agreement, ClassifierRecord, ClassName, Explained, Question, Round
 from benchmark.xgnn.rounds import Budget, Target, search_rounds
 from benchmark.xgnn.search import SearchSettings
 from benchmark.xgnn.small import Limits, Rules
@@ -156,7 +156,7 @@ def _classifier(
         n_fitted=min(len(fold.train), request.classifier.most_graphs),
         train_sha256=ids_hash(data.crystals.ids[fold.train]),
         test_sha256=ids_hash(data.crystals.ids[fold.test]),
-        quality=Quality(**asdict(quality(high[fold.test], probabilities))),
+        quality=quality(high[fold.test], probabilities),
         agreement=agrees,
         graphs_s=find_neighbors(data.crystals, RULE, allow_isolated=True).seconds,
         fit_s=seconds,

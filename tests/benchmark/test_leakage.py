@@ -11,7 +11,7 @@ from ase.io import read, write
 
 from benchmark.folds import Fold, Protocol
 from benchmark.leakage import leakage, leaked
-from benchmark.render.task_page import kfolds
+from benchmark.records import kfolds
 from benchmark.tasks import tasks_of
 from tests.benchmark.conftest import write_folder
 from tests.benchmark.test_cli import one_line_error

@@ -9,9 +9,10 @@ import pytest
 
 from benchmark.board import read_board
 from benchmark.published import FIGURES
+from benchmark.records import kfolds
 from benchmark.render.markdown import write_pages
 from benchmark.render.rows import cheapest_text
-from benchmark.render.task_page import again, kfolds, short_table, task_page
+from benchmark.render.task_page import again, short_table, task_page
 from benchmark.render.text import chance, count, escape, interval, listed, plus_minus, seconds, significant, size, table
 from benchmark.store import Store
 from benchmark.submission import strays
