@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import pandas as pd
-
-from benchmark.render.study_page import Figure, Line, Panel, write_study_page
+from benchmark.render.study_page import Figure, Line, Page, Panel, csv, write_study_pages
 from benchmark.render.study_tables import (
     COST_COLUMNS,
     MEASURED,
@@ -44,16 +41,14 @@ def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
     Raises:
         InputError: something else stands in the way of a page.
     """
-    written: list[Path] = []
-    for task, group in by_task(found):
+
+    def page(task: str, group: list[Trial], folder: str) -> Page:
         contests = by_contest(group, families)
-        page = reports / "ablation" / f"{task}.md"
         points = [(f"{f.label} {v.name}", v.point) for _, made in contests for f in made for v in f.variants]
-        rows = pd.DataFrame([row for label, point in points for row in state_rows(label, point)])
-        text = page_text(task, contests, quote(page.stem))
-        csv = rows.to_csv(index=False, float_format="%.6g")
-        written += write_study_page(page, reports, f"{TITLE}{escape(task)}", text, figures(contests[0][1]), csv)
-    return written
+        rows = [row for label, point in points for row in state_rows(label, point)]
+        return Page(page_text(task, contests, folder), figures(contests[0][1]), csv(rows))
+
+    return write_study_pages("ablation", TITLE, found, reports, page)
 
 
 def page_text(task: str, contests: Sequence[tuple[str, list[Family]]], folder: str) -> str:

@@ -6,13 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
-
-import pandas as pd
 
 from benchmark.render.depth_conclusions import conclusions, published_lines
 from benchmark.render.depth_figures import figures
-from benchmark.render.study_page import write_study_page
+from benchmark.render.study_page import Page, csv, write_study_pages
 from benchmark.render.study_tables import (
     COST_COLUMNS,
     MEASURED,
@@ -54,17 +51,15 @@ def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
     Raises:
         InputError: something else stands in the way of a page.
     """
-    written: list[Path] = []
-    for task, group in by_task(found):
+
+    def page(task: str, group: list[Trial], folder: str) -> Page:
         contests = by_contest(group, curves)
-        page = reports / "depth" / f"{task}.md"
         rows = [
             row for _, made in contests for curve in made for point in curve.points for row in state_rows(curve.label, point)
         ]
-        csv = pd.DataFrame(rows).to_csv(index=False, float_format="%.6g")
-        text, drawn = page_text(task, contests, quote(page.stem)), figures(task, contests[0][1])
-        written += write_study_page(page, reports, f"{TITLE}{escape(task)}", text, drawn, csv)
-    return written
+        return Page(page_text(task, contests, folder), figures(task, contests[0][1]), csv(rows))
+
+    return write_study_pages("depth", TITLE, found, reports, page)
 
 
 def page_text(task: str, contests: Sequence[tuple[str, list[Curve]]], folder: str) -> str:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import pandas as pd
-
-from benchmark.render.study_page import Figure, Line, Panel, write_study_page
+from benchmark.render.study_page import Figure, Line, Page, Panel, csv, write_study_pages
 from benchmark.render.study_tables import (
     COST_COLUMNS,
     by_contest,
@@ -34,14 +31,12 @@ def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
     Raises:
         InputError: something else stands in the way of a page.
     """
-    written: list[Path] = []
-    for task, group in by_task(found):
+
+    def page(task: str, group: list[Trial], folder: str) -> Page:
         contests = by_contest(group, budgets)
-        page = reports / "epochs" / f"{task}.md"
-        csv = pd.DataFrame(_csv_rows(contests)).to_csv(index=False, float_format="%.6g")
-        text = page_text(task, contests, quote(page.stem))
-        written += write_study_page(page, reports, f"{TITLE}{escape(task)}", text, figures(contests[0][1]), csv)
-    return written
+        return Page(page_text(task, contests, folder), figures(contests[0][1]), csv(_csv_rows(contests)))
+
+    return write_study_pages("epochs", TITLE, found, reports, page)
 
 
 def page_text(task: str, contests: Sequence[tuple[str, list[Budgets]]], folder: str) -> str:

@@ -6,11 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import pandas as pd
-
-from benchmark.render.study_page import Figure, Line, Panel, write_study_page
+from benchmark.render.study_page import Figure, Line, Page, Panel, csv, write_study_pages
 from benchmark.render.study_tables import by_task, command_of, mae_cell, provenance, table
 from benchmark.render.text import escape, joined, seconds
 from benchmark.studies.learning_curve import RULE, WANTED, LearningCurve, PowerLaw, learning_curves
@@ -26,13 +23,12 @@ def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
     Raises:
         InputError: something else stands in the way of a page.
     """
-    written: list[Path] = []
-    for task, group in by_task(found):
+
+    def page(task: str, group: list[Trial], folder: str) -> Page:
         contests = contests_of(group)
-        page = reports / "learning-curve" / f"{task}.md"
-        text, csv = page_text(task, contests, quote(page.stem)), pd.DataFrame(_csv_rows(contests)).to_csv(index=False)
-        written += write_study_page(page, reports, f"{TITLE}{escape(task)}", text, figures(contests[0][1]), csv)
-    return written
+        return Page(page_text(task, contests, folder), figures(contests[0][1]), csv(_csv_rows(contests), digits=None))
+
+    return write_study_pages("learning-curve", TITLE, found, reports, page)
 
 
 def contests_of(found: Sequence[Trial]) -> list[tuple[str, list[LearningCurve]]]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape as escape_html
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
+import pandas as pd
 import plotly.graph_objects as go
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -17,7 +20,10 @@ from plotly.subplots import make_subplots
 
 from benchmark.render.health_figures import png
 from benchmark.render.plotly_script import write_plotly
+from benchmark.render.study_tables import by_task
+from benchmark.render.text import escape
 from benchmark.store import write_atomically
+from benchmark.studies.study import Trial
 from datasets.errors import InputError
 
 
@@ -65,6 +71,43 @@ class Figure:
     caption: str
     panels: Sequence[Panel]
     columns: int = 2
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the report of a study on one task says, shows and holds as a table (CSV)."""
+
+    text: str
+    figures: Sequence[Figure]
+    table: str
+
+
+def csv(rows: Sequence[dict[str, Any]], digits: int | None = 6) -> str:
+    """Rows as CSV; numbers with so many significant digits, or with all."""
+    return pd.DataFrame(rows).to_csv(index=False, float_format=f"%.{digits}g" if digits else None)
+
+
+def write_study_pages(
+    name: str, title: str, found: Iterable[Trial], reports: Path, page_of: Callable[[str, list[Trial], str], Page]
+) -> list[Path]:
+    """Write `<reports>/<name>/<task>.md` and its folder for every task; returns the paths.
+
+    Args:
+        name: of the study.
+        title: the first line of a page, before the task.
+        found: the folds of the study.
+        reports: where the pages of studies lie.
+        page_of: task, its folds, and the page's folder as a link has it → the page.
+
+    Raises:
+        InputError: something else stands in the way of a page.
+    """
+    written: list[Path] = []
+    for task, group in by_task(found):
+        path = reports / name / f"{task}.md"
+        page = page_of(task, group, quote(path.stem))
+        written += write_study_page(path, reports, f"{title}{escape(task)}", page.text, page.figures, page.table)
+    return written
 
 
 def write_study_page(page: Path, reports: Path, title: str, text: str, figures: Sequence[Figure], table: str) -> list[Path]:
