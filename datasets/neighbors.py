@@ -17,8 +17,11 @@ from datasets.errors import InputError
 from datasets.neighbor_search import PHANTOM, ChunkColumns, MinimumImage, Radius, Rule, search_chunk
 from datasets.parallel import on_every_core
 
-CHUNK_ATOMS = 20_000
-"""Atoms searched in one go; a pool is worth its start-up from a few chunks on."""
+CHUNK_ATOMS = 2_000
+"""Atoms searched in one go: what is sorted fits a core's cache, and at the end no process waits long for another."""
+
+PROCESS_ATOMS = 20_000
+"""Atoms that are worth the start of another process."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +92,7 @@ def search(crystals: Crystals, rule: Rule, processes: int | None = None) -> Arra
     marks = np.linspace(0, crystals.offsets[-1], int(crystals.offsets[-1] / CHUNK_ATOMS) + 2)
     bounds = np.unique(np.searchsorted(crystals.offsets[:-1], marks))
     chunks = [_columns(crystals, int(start), int(stop)) for start, stop in pairwise(bounds)]
-    processes = min(processes or joblib.cpu_count(), len(chunks) // 2) or 1
+    processes = min(processes or joblib.cpu_count(), int(crystals.offsets[-1]) // PROCESS_ATOMS) or 1
     found = on_every_core(partial(search_chunk, rule=rule), chunks, processes)
     columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
     columns["edge_offsets"] = np.concatenate([[0], np.cumsum(columns.pop("n_edges"))])

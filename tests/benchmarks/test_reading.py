@@ -9,7 +9,7 @@ import pytest
 
 from datasets.files import read_many, read_structure
 
-FILES = 4000
+FILES = 10_000
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +35,12 @@ def read_cold(paths):
     return read_many(paths)
 
 
-@pytest.mark.benchmark(group="4,000 CIF files")
+@pytest.mark.benchmark(group="10,000 CIF files")
 def test_reading(measure, folder):
     measure("ours", lambda: read_cold(folder), rounds=3, warmup=0, crystals=FILES, target=1.8)
 
 
-@pytest.mark.benchmark(group="4,000 CIF files")
+@pytest.mark.benchmark(group="10,000 CIF files")
 def test_reading_in_one_process(measure, folder):
     cells = measure("baseline", lambda: [read_structure(path) for path in folder], rounds=2, warmup=0, crystals=FILES)
     for ours, theirs in zip(read_many(folder), cells, strict=True):
