@@ -114,8 +114,10 @@ def test_the_page_opens_with_what_matters_what_is_best_and_what_does_nothing(tmp
     opening = text.split("\n\n")[1]
     assert "On set/target, dropout matters most for deeper-gatgnn: from 0 to 0.5 the MAE rises by 3" in opening
     assert "cutoff matters most for megnet: from 8 to 4" in opening
-    assert re.search(r"of deeper-gatgnn is 0\.0[89]\d+ ± [0-9.]+ eV, with learning_rate 0\.001: -\d.*, a real difference", opening)
-    assert "of megnet is 0.2" in opening and "of the centre itself" in opening
+    assert re.search(
+        r"of deeper-gatgnn is 0\.0[89]\d+ ± [0-9.]+ eV, with learning_rate 0\.001: -\d.*, a real difference", opening
+    )
+    assert re.search(r"of megnet is 0\.(19|20)\d* ± [0-9.]+ eV, of the centre itself", opening)
     assert "measurably different from the centre's of k in deeper-gatgnn." in opening
     assert "It has no setting dropout, activation and k; nothing was varied there." in text
     assert "seed 0, 1 and 2" in text and "study sensitivity" in text and "--seed 0`" in text
