@@ -167,11 +167,12 @@ def show_plan(plan: Any, request: Any, store: Any, as_json: bool) -> None:
         jobs = [{"done": job in plan.done, **_job_row(job)} for job in plan.jobs]
         print(json.dumps({"jobs": jobs, "skipped": plan.skipped}, indent=1))
         return
+    seeds = ", ".join(map(str, sorted({request.seed, *(job.seed for job in plan.jobs)})))
     named = f"preset {request.preset}" if request.preset else f"profile {request.profile}"
     for line in plan.skipped:
         console.print(f"skipped: {line}", markup=False, soft_wrap=True)
     console.print(
-        f"{len(plan.jobs)} folds, {len(plan.done)} of them done: {named}, seed {request.seed}, "
+        f"{len(plan.jobs)} folds, {len(plan.done)} of them done: {named}, seed {seeds}, "
         f"{request.device}, {request.workers} worker(s) × {request.threads} thread(s); records go to {store.root}",
         markup=False, soft_wrap=True,
     )  # fmt: skip

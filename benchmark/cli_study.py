@@ -25,7 +25,10 @@ STUDY_EXAMPLE = "Example: python -m benchmark study depth --task emt/alloys --mo
 
 def study(
     name: Annotated[
-        str, typer.Argument(help="depth (how deep, and why does it break?), ablation, learning-curve, epochs, latent-space.")
+        str,
+        typer.Argument(
+            help="depth (how deep, and why does it break?), ablation, sensitivity, learning-curve, epochs, latent-space."
+        ),
     ],
     task: TasksOption = None,
     dataset: FoldersOption = None,

@@ -20,6 +20,11 @@ def pair_states(batch: GraphBatch, atom: Tensor, length: Tensor) -> Tensor:
     return _PairStates.apply(batch, atom, length)
 
 
+def pair_sums(batch: GraphBatch, atom: Tensor, length: Tensor) -> Tensor:
+    """(P, F) atom + length of the same pairs, for an activation other than softplus."""
+    return F.embedding_bag(batch.pairs.terms, torch.cat([atom, length]), mode="sum")
+
+
 class _PairStates(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, batch: GraphBatch, atom: Tensor, length: Tensor) -> Tensor:

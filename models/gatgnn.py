@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from datasets.neighbor_search import Nearest
 from models.atom_features import AtomFeatures
-from models.attention import attend, pair_states
+from models.attention import attend, pair_states, pair_sums
 from models.batch import GraphBatch
 from models.contract import ModelSpec, require
 from models.graph_model import GraphModel, NearestSettings
@@ -24,14 +24,20 @@ from models.training import QUICK
 
 LEAK = 0.2
 
+Activation = Literal["softplus", "relu", "leaky-relu"]
+ACTIVATIONS: dict[str, type[nn.Module]] = {"softplus": nn.Softplus, "relu": nn.ReLU, "leaky-relu": nn.LeakyReLU}
+"""With torch's defaults, as MatDeepLearn takes them by name."""
+
 
 class GraphAttention(nn.Module):
     """AGAT, eqs. 4–7: h_i = softplus([x_i, e] W), h_j likewise; α = softmax_j softplus(BN(softplus(a · [h_i, h_j])));
-    the mean over heads of Σ_j α h_j, plus a bias."""
+    the mean over heads of Σ_j α h_j, plus a bias. Another activation stands for softplus everywhere; dropout is of α."""
 
-    def __init__(self, width: int, n_edge: int, heads: int) -> None:
+    def __init__(self, width: int, n_edge: int, heads: int, activation: Activation = "softplus", dropout: float = 0.0) -> None:
         super().__init__()
-        self.width, self.heads = width, heads
+        self.width, self.heads, self.dropout = width, heads, dropout
+        self.activation = ACTIVATIONS[activation]()
+        self.fused = activation == "softplus"
         self.weight = nn.Parameter(_glorot(width + n_edge, heads * width))
         self.attention = nn.Parameter(_glorot(heads, 2 * width))
         self.bias = nn.Parameter(torch.zeros(width))
@@ -41,12 +47,14 @@ class GraphAttention(nn.Module):
         """(N, width), (D, n_edge) → (N, width)."""
         by_atom, by_edge = self.weight.split([self.width, e.shape[1]])
         # h depends on an atom and a length alone: edges that share both ends' pair share h.
-        h = pair_states(batch, x @ by_atom, e @ by_edge)
+        terms = (batch, x @ by_atom, e @ by_edge)
+        h = pair_states(*terms) if self.fused else self.activation(pair_sums(*terms))
         # Σ over a head's channels as a product with a block-diagonal matrix.
         to, by = (torch.block_diag(*part.unsqueeze(-1)) for part in self.attention.split(self.width, dim=1))
         own, other = (h @ torch.cat([to, by], dim=1)).chunk(2, dim=1)
         logits = own.index_select(0, batch.pairs.receiver) + other.index_select(0, batch.pairs.sender)
-        alpha = softmax_incoming(batch, F.softplus(self.norm(F.softplus(logits))))
+        alpha = softmax_incoming(batch, self.activation(self.norm(self.activation(logits))))
+        alpha = F.dropout(alpha, self.dropout, self.training)
         return attend(batch, alpha, h) + self.bias
 
 
@@ -57,10 +65,10 @@ def _glorot(rows: int, columns: int) -> Tensor:
 class GlobalAttention(nn.Module):
     """Σ over the atoms of a crystal of w x; w is the softmax over its atoms of a perceptron on [x, composition]."""
 
-    def __init__(self, width: int, hidden: list[int], n_elements: int, first: int) -> None:
+    def __init__(self, width: int, hidden: list[int], n_elements: int, first: int, activation: Activation = "softplus") -> None:
         super().__init__()
         self.n_elements, self.first = n_elements, first
-        self.score = Perceptron(width + n_elements, hidden, nn.Softplus())
+        self.score = Perceptron(width + n_elements, hidden, ACTIVATIONS[activation]())
 
     def forward(self, batch: GraphBatch, x: Tensor) -> Tensor:
         """(N, width) → (B, width)."""
@@ -124,30 +132,39 @@ class GATGNN(GraphModel[GATGNNSettings]):
 
 @dataclass(frozen=True)
 class GATGNNMDLSettings(FamilySettings):
-    """Hyperparameters; `skip` "none" is published for the plain network, "single" for DeeperGATGNN."""
+    """Hyperparameters; `skip` "none" is published for the plain network, "single" for DeeperGATGNN.
+
+    activation: of the attention, over neighbours and over the atoms of a crystal.
+    dropout: probability with which training drops a weight of the attention over neighbours, and a feature behind a layer.
+    """
 
     n_layers: int = 5
     width: int = 64
     heads: int = 4
     skip: Literal["none", "single"] = "none"
+    activation: Activation = "softplus"
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self, "heads", "at least 1", self.heads >= 1)
+        require(self, "dropout", "from 0 to below 1", 0 <= self.dropout < 1)
 
 
 class GATGNNMDLNetwork(FamilyNetwork):
-    """x ← norm(AGAT(x)), to which the skip adds x; attention over atoms and composition; one linear layer."""
+    """x ← norm(AGAT(x)), to which the skip adds x, then dropout; attention over atoms and composition; one linear layer."""
 
     def __init__(self, settings: GATGNNMDLSettings, elements: np.ndarray) -> None:
         super().__init__(settings, elements)
-        width = settings.width
-        self.skip = settings.skip
+        width, activation = settings.width, settings.activation
+        self.skip, self.dropout = settings.skip, settings.dropout
         self.embed = nn.Linear(self.atom_features.n_features, width)
         self.embed_edges = nn.Linear(N_EDGE, width)
-        self.convs = nn.ModuleList(GraphAttention(width, width, settings.heads) for _ in range(settings.n_layers))
+        self.convs = nn.ModuleList(
+            GraphAttention(width, width, settings.heads, activation, settings.dropout) for _ in range(settings.n_layers)
+        )
         self.norms = nn.ModuleList(make_norm(settings) for _ in range(settings.n_layers))
-        self.readout = GlobalAttention(width, [width, width], 108, 0)
+        self.readout = GlobalAttention(width, [width, width], 108, 0, activation)
         self.head = nn.Linear(width, 1)
 
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
@@ -156,7 +173,7 @@ class GATGNNMDLNetwork(FamilyNetwork):
         e = F.leaky_relu(self.embed_edges(e), LEAK)
         for conv, norm in zip(self.convs, self.norms, strict=True):
             out = norm(conv(batch, x, e))
-            x = out if self.skip == "none" else out + x
+            x = F.dropout(out if self.skip == "none" else out + x, self.dropout, self.training)
         return self.head(self.readout(batch, x)).squeeze(-1)
 
 

@@ -12,7 +12,7 @@ from tabulate import tabulate
 
 from benchmark.records import JobKey, Record, kfolds
 from benchmark.render.task_page import commits, crystals
-from benchmark.render.text import count, escape, plus_minus, seconds
+from benchmark.render.text import count, escape, joined, plus_minus, seconds
 from benchmark.studies.depth import symptoms
 from benchmark.studies.layers import CRYSTALS
 from benchmark.studies.points import Point
@@ -43,12 +43,15 @@ def by_task(found: Iterable[Trial]) -> list[tuple[str, list[Trial]]]:
     return [(name, list(group)) for name, group in groupby(sorted(found, key=task), key=task)]
 
 
-def by_contest(found: Iterable[Trial], make: Callable[[list[Trial]], Group]) -> list[tuple[str, Group]]:
+def contest_of(trial: Trial) -> str:
+    """What tells trials that may be compared from others of their task."""
+    return trial.record.key.contest
+
+
+def by_contest(
+    found: Iterable[Trial], make: Callable[[list[Trial]], Group], title: Callable[[Trial], str] = contest_of
+) -> list[tuple[str, Group]]:
     """What `make` does of the trials of one task that may be compared with each other; those with most folds first."""
-
-    def title(trial: Trial) -> str:
-        return trial.record.key.contest
-
     groups = [(name, list(group)) for name, group in groupby(sorted(found, key=title), key=title)]
     return [(name, make(group)) for name, group in sorted(groups, key=lambda pair: (-len(pair[1]), pair[0]))]
 
@@ -73,9 +76,10 @@ def provenance(records: Sequence[Record], command: str) -> str:
     """Crystals, budget, machine and versions of the folds of one contest, and the command that makes them."""
     first, key, where = records[0], records[0].key, records[0].machine
     versions = ", ".join(f"{name} {version}" for name, version in first.versions.items())
+    seeds = joined([str(seed) for seed in sorted({record.key.seed for record in records})])
     lines = [
         f"{crystals(first)} crystals; targets in {key.unit}; dataset sha256 `{key.dataset_hash}`",
-        f"profile `{key.profile}`, {budget(records)}, {key.protocol}, seed {key.seed}; all settings are in the records",
+        f"profile `{key.profile}`, {budget(records)}, {key.protocol}, seed {seeds}; all settings are in the records",
         f"machine: {escape(where.processor)}, {where.cores} cores, {where.workers} worker(s) × {where.threads} thread(s), "
         f"device {escape(where.device)}; versions: {escape(versions)}; commit {escape(commits(records))}",
         f"again: `{command}`",

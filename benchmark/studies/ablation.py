@@ -78,10 +78,7 @@ class Variant:
     @property
     def judged(self) -> str:
         """ "better", "worse", "no different" or, without a test, nothing."""
-        c = self.comparison
-        if c is None or c.relative is None or c.p_holm is None:
-            return ""
-        return "no different" if c.p_holm >= ALPHA else "better" if c.relative < 0 else "worse"
+        return self.comparison.direction if self.comparison else ""
 
 
 @dataclass(frozen=True)

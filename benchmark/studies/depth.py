@@ -71,6 +71,13 @@ class Comparison:
     """Of the relative difference, 95 %."""
     p_holm: float | None = None
 
+    @property
+    def direction(self) -> str:
+        """ "better", "worse" or "no different" by the test; empty without one."""
+        if self.relative is None or self.p_holm is None:
+            return ""
+        return "no different" if self.p_holm >= ALPHA else "better" if self.relative < 0 else "worse"
+
 
 @dataclass(frozen=True)
 class Verdict:

@@ -14,12 +14,14 @@ from benchmark.render import depth as depth_pages
 from benchmark.render import epochs as epochs_pages
 from benchmark.render import latent_space as latent_pages
 from benchmark.render import learning_curve as learning_pages
+from benchmark.render import sensitivity as sensitivity_pages
 from benchmark.studies.ablation import ABLATION
 from benchmark.studies.depth import DEPTH
 from benchmark.studies.epochs import EPOCHS, History
 from benchmark.studies.latent_space import LATENT, Latent
 from benchmark.studies.layers import LayerReport
 from benchmark.studies.learning_curve import LEARNING_CURVE
+from benchmark.studies.sensitivity import SENSITIVITY
 from benchmark.studies.study import Study, Trial
 
 
@@ -40,4 +42,5 @@ STUDIES = {
     EPOCHS.name: Registered(EPOCHS, History, epochs_pages.write_pages, epochs_pages.json_rows),
     LATENT.name: Registered(LATENT, Latent, latent_pages.write_pages, latent_pages.json_rows),
     ABLATION.name: Registered(ABLATION, LayerReport, ablation_pages.write_pages, ablation_pages.json_rows),
+    SENSITIVITY.name: Registered(SENSITIVITY, None, sensitivity_pages.write_pages, sensitivity_pages.json_rows),
 }

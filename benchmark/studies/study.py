@@ -41,6 +41,10 @@ class Study:
     """Whether `--layers` has a meaning."""
     require_models: Callable[[Sequence[str]], None] = lambda names: None
     """Raises InputError for a model, asked for by name, that the study has no use for."""
+    seeds: int = 1
+    """How many, from the one asked for on."""
+    varies: Sequence[str] = ()
+    """Settings that only the study may change: it tells its points by what differs from the profile."""
 
 
 def models_of(study: Study, names: Sequence[str]) -> list[ModelSpec]:
@@ -62,10 +66,17 @@ def plan_study(study: Study, request: Request, layers: Sequence[int], store: Sto
         raise InputError(
             f"--layers has no meaning for the {study.name} study; set the depth of all models with --set n_layers=…"
         )
+    for name in sorted({*study.varies} & {*(request.settings or {})}):
+        raise InputError(f"--set {name}: the {study.name} study varies it, around what the profile has; leave it out")
     entries: list[Entry] = []
     for spec in models_of(study, request.models):
         entries += study.entries(spec, spec.settings(request.profile, request.settings), layers)
-    return plan_entries(request, store, entries, is_settled(study, store))
+    if request.seed + study.seeds > 2**31:
+        raise InputError(f"--seed {request.seed}: the study counts {study.seeds} seeds on from it, to below 2^31")
+    seeds = [replace(request, seed=request.seed + n) for n in range(study.seeds)]
+    plans = [plan_entries(asked, store, entries, is_settled(study, store)) for asked in seeds]
+    todo, done = ([job for plan in plans for job in getattr(plan, part)] for part in ("todo", "done"))
+    return replace(plans[0], todo=tuple(todo), done=tuple(done))
 
 
 def is_settled(study: Study, store: Store) -> IsDone:
