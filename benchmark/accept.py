@@ -70,7 +70,7 @@ def _missing(name: str, most: int, trainings: Trainings) -> range:
     if reason:
         raise BenchmarkError(f"{name} cannot be accepted: {reason}")
     log_mae = trainings.log_mae(name, trainings.tasks)
-    return range(len(log_mae), gate.seeds_needed(gate.noise(log_mae), len(registry.registered()), most))
+    return range(len(log_mae), gate.seeds_needed(gate.noise(log_mae), most=most))
 
 
 def _model_baseline(name: str, acceptance: Acceptance, changed: dict[str, str], trainings: Trainings) -> ModelBaseline:

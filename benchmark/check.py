@@ -35,6 +35,9 @@ COSTS = ("time", "memory")
 FIRST_SEEDS = 2
 """How many trainings tell whether anything changed at all."""
 
+QUICK_S = 100.0
+"""Seconds that the quick form may train models whose numbers changed; more seeds find smaller losses."""
+
 FAILING = ("worse", "slower", "larger", "failed", "gone", "data changed", "folds changed", "parameters changed")
 
 
@@ -111,8 +114,7 @@ def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Se
     broken = {row.subject for row in report.rows if row.verdict == "failed"}
     trained = [name for name in compared if name not in broken]
     trainings = _train(baseline, trained, quick, train)
-    for name in trained:
-        report.rows.append(_error_row(name, baseline, trainings))
+    report.rows += _error_rows(baseline, trained, trainings)
     if thresholds:
         _compare_costs(report, baseline, trainings, thresholds)
     return report
@@ -177,28 +179,47 @@ def _train(baseline: Baseline, models: Sequence[str], quick: bool, train: Train)
         accepted = baseline.models[name]
         if trainings.failure(name):
             continue
-        same = gate.is_same(accepted.log_mae(), trainings.log_mae(name, accepted.tasks))
-        if not quick or not (same or accepted.model_fingerprint == fingerprint(registry.get(name).model)):
-            more[name] = range(FIRST_SEEDS, accepted.n_seeds)
-    trainings.extend(more)
+        if not quick or not (_is_same(accepted, trainings, name) or _has_its_source(accepted, name)):
+            more[name] = accepted.n_seeds
+    if quick:
+        a_seed = sum(sum(np.mean(series.training_s) for series in baseline.models[name].tasks.values()) for name in more)
+        most = max(gate.FEWEST_SEEDS, int(QUICK_S * this_machine().workers / (a_seed or 1)))
+        more = {name: min(seeds, most) for name, seeds in more.items()}
+    trainings.extend({name: range(FIRST_SEEDS, seeds) for name, seeds in more.items()})
     return trainings
 
 
-def _error_row(name: str, baseline: Baseline, trainings: Trainings) -> Row:
+def _is_same(accepted: ModelBaseline, trainings: Trainings, name: str) -> bool:
+    return gate.is_same(accepted.log_mae(), trainings.log_mae(name, accepted.tasks))
+
+
+def _has_its_source(accepted: ModelBaseline, name: str) -> bool:
+    return accepted.model_fingerprint == fingerprint(registry.get(name).model)
+
+
+def _error_rows(baseline: Baseline, models: Sequence[str], trainings: Trainings) -> list[Row]:
+    """One row for each model."""
+    whole = [name for name in models if not trainings.failure(name)]
+    changed = sum(not _is_same(baseline.models[name], trainings, name) for name in whole)
+    return [_error_row(name, baseline, trainings, changed) for name in models]
+
+
+def _error_row(name: str, baseline: Baseline, trainings: Trainings, n_changed: int) -> Row:
     """The errors of a model, relative to those of the mean of the targets, and what the test says of their change."""
     accepted = baseline.models[name]
     reason = trainings.failure(name)
     if reason:
         return Row(name, "MAE / MAE of the mean", None, None, None, "failed", reason)
     old, new = accepted.log_mae(), trainings.log_mae(name, accepted.tasks)
-    found = gate.compare(old, new, len(registry.registered()))
+    found = gate.compare(old, new, n_changed)
     scale = np.log([baseline.folds[task].scale for task in accepted.tasks])
     before = old[: len(new)] if found.verdict == "same" else old
     was, now = (float(np.exp((errors - scale).mean())) for errors in (before, new))
     by_task = ", ".join(f"{task} {change:+.1%}" for task, change in zip(accepted.tasks, found.by_task, strict=True))
-    source = "" if accepted.model_fingerprint == fingerprint(registry.get(name).model) else ", source changed"
+    source = "" if _has_its_source(accepted, name) else ", source changed"
     test = "" if found.verdict == "same" else f", p {found.p:.2g}: {by_task}"
-    note = f"{found.seeds} seeds{source}{test}"
+    short = f" of {accepted.n_seeds}" if found.verdict == "changed" and found.seeds < accepted.n_seeds else ""
+    note = f"{found.seeds}{short} seeds{source}{test}"
     return Row(name, "MAE / MAE of the mean", was, now, found.change, found.verdict, note)
 
 

@@ -28,7 +28,7 @@ FALSE_ALARMS = 0.008
 SAME = 1e-3
 """Numbers this close, relatively, under every seed and on every task are of one training, but for rounding."""
 
-FEWEST_SEEDS, MOST_SEEDS = 12, 96
+FEWEST_SEEDS, MOST_SEEDS = 12, 400
 """Of a baseline, and of a check that must tell a loss from luck. The fewest tell a model's noise."""
 
 Verdict = Literal["same", "changed", "worse", "better"]
@@ -49,17 +49,20 @@ class Comparison:
 
 
 def level(n_models: int) -> float:
-    """The p below which one of so many models is called worse; Bonferroni's."""
+    """The p below which one of so many models is called worse; Bonferroni's.
+
+    Only models whose numbers changed count: the others cannot raise an alarm.
+    """
     return FALSE_ALARMS / n_models
 
 
-def power(seeds: int, sigma: float, n_models: int, loss: float = LOSS) -> float:
+def power(seeds: int, sigma: float, n_models: int = 1, loss: float = LOSS) -> float:
     """The chance that a loss (of the logarithm) is found with so many seeds, by the noncentral t distribution.
 
     Args:
         seeds: of the check, and of the baseline.
         sigma: standard deviation over seeds of log MAE, averaged over tasks.
-        n_models: how many are compared.
+        n_models: how many changed, this one among them.
         loss: true difference of the means.
     """
     if sigma == 0:
@@ -69,7 +72,7 @@ def power(seeds: int, sigma: float, n_models: int, loss: float = LOSS) -> float:
     return float(nct.sf(-stdtrit(freedom, level(n_models)), freedom, shift))
 
 
-def seeds_needed(sigma: float, n_models: int, most: int = MOST_SEEDS) -> int:
+def seeds_needed(sigma: float, n_models: int = 1, most: int = MOST_SEEDS) -> int:
     """The fewest seeds that find LOSS with POWER; `most` where those are too few."""
     return next((n for n in range(min(FEWEST_SEEDS, most), most) if power(n, sigma, n_models) >= POWER), most)
 
@@ -91,7 +94,7 @@ def compare(old: np.ndarray, new: np.ndarray, n_models: int) -> Comparison:
     Args:
         old: (N, tasks) of the seeds 0 … N - 1.
         new: (n, tasks) of the seeds 0 … n - 1, n ≤ N.
-        n_models: how many models the check compares.
+        n_models: how many models have other numbers than were accepted, this one among them.
     """
     if is_same(old, new):
         by_task, p = (new - old[: len(new)]).mean(axis=0), 1.0

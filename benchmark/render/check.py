@@ -31,7 +31,7 @@ def baseline_rows(baseline: Baseline) -> list[dict[str, Any]]:
             "model": name,
             "seeds": model.n_seeds,
             "sigma": (sigma := gate.noise(model.log_mae())),
-            "power": gate.power(model.n_seeds, sigma, len(baseline.models)),
+            "power": gate.power(model.n_seeds, sigma),
             "training_s": sum(sum(series.training_s[: model.n_seeds]) for series in model.tasks.values()),
             "reason": model.acceptance.reason,
         }
