@@ -121,6 +121,19 @@ def test_a_loss_is_exit_code_1_with_its_size(benchmark_command, noisy):
     assert rows(done, "dummy")[0]["verdict"] == "same"
 
 
+def test_the_quick_form_bounds_its_trainings_and_the_full_one_does_not(benchmark_command, noisy, monkeypatch):
+    noisy.noise["cgcnn"] = 0.1
+    benchmark_command("check", "--seeds", "40", "--accept", "noisy")
+    monkeypatch.setattr(check, "QUICK_S", 10 * 3.96)
+    monkeypatch.setattr(check, "_has_its_source", lambda accepted, name: False)
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    noisy.factors["cgcnn"] = 1.01
+    (row,) = rows(benchmark_command("check", "--quick", "--json"), "cgcnn")
+    assert row["verdict"] == "changed" and row["note"].startswith("20 of 40 seeds")
+    (row,) = rows(benchmark_command("check", "--json"), "cgcnn")
+    assert row["note"].startswith("40 seeds")
+
+
 def test_a_gain_and_a_change_without_a_loss_pass_and_are_shown(benchmark_command, noisy):
     benchmark_command(*ACCEPT)
     noisy.factors |= {"cgcnn": 0.9, "dummy": 1.0015}
@@ -249,9 +262,9 @@ def test_without_a_baseline_one_line_says_how_to_make_one(benchmark_command):
 
 
 def test_a_noisier_model_is_trained_under_more_seeds_up_to_the_most(benchmark_command, noisy, tmp_path):
-    noisy.noise["cgcnn"] = 0.05
+    noisy.noise["cgcnn"] = 0.1
     path = tmp_path / "leaderboards" / "canary.json"
-    for bound, expected in (("10", [10]), ("90", range(11, 91))):
+    for bound, expected in (("10", [10]), ("200", range(11, 201))):
         done = benchmark_command("check", "--seeds", bound, "--accept", "noisy")
         assert done.returncode == 0, done.stderr
         accepted = read_baseline(path).models
