@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 from tabulate import tabulate
 
+from benchmark.render import cross_checks
+from benchmark.render.cross_checks import Table
 from benchmark.render.explanations_figures import figures
 from benchmark.render.text import chance, escape, interval
 from benchmark.statistics import ALPHA
@@ -82,6 +84,8 @@ def page_text(task: str, found: Sequence[Contest], command: str) -> str:
         lines = "\n".join(f"- {escape(line)}" for line in conclusions(contest))
         parts.append(f"**{escape(contest.title)}**\n\n{lines}")
     parts += ["## How to read it", escape(RULES)]
+    if any(answer.cross_checks for contest in found for answer in contest.answers):
+        parts.append(escape(cross_checks.RULES))
     for contest in found:
         parts.append(f"## {escape(contest.title)}")
         if not contest.good:
@@ -134,6 +138,7 @@ def conclusions(contest: Contest) -> Iterator[str]:
         tested = sum(all(answer.verdicts[number].interval is not None for answer in contest.answers) for number in numbers)
         held = sum(reproduced(contest, number) for number in numbers)
         yield f"Of {len(numbers)} published findings on this target, {tested} are tested and {held} reproduced with every seed."
+    yield from cross_checks.conclusions(contest)
 
 
 def _class_conclusions(contest: Contest, name: ClassName) -> Iterator[str]:
@@ -181,8 +186,6 @@ def _holds(verdict: Verdict) -> bool:
 
 # -- tables -----------------------------------------------------------------------------------------
 
-Table = tuple[Sequence[str], Sequence[Sequence[str]]]
-
 
 def tables(contest: Contest) -> Iterator[Table]:
     """In the order of the page."""
@@ -197,6 +200,7 @@ def tables(contest: Contest) -> Iterator[Table]:
                 yield header, rows
     if contest.first.verdicts:
         yield _verdicts(contest)
+    yield from cross_checks.tables(contest)
 
 
 def _classifiers(contest: Contest) -> Table:
