@@ -31,7 +31,8 @@ def explain(
     ] = None,
     profile: Annotated[str, typer.Option(help="The budget of the search: standard, or smoke (seconds).")] = "standard",
     regressor: Annotated[
-        Path | None, typer.Option(help="A checkpoint of the same target and fold 0, to report how far the two agree.")
+        Path | None,
+        typer.Option(help="A checkpoint of the same target and fold 0: how far do the two agree? Also for --cross-check."),
     ] = None,
     cross_check: Annotated[
         bool, typer.Option("--cross-check", help="Also ask other explainers what full regressors look at, and compare.")

@@ -8,8 +8,10 @@ import torch
 from torch import nn
 
 from benchmark.job import Job, execute
+from benchmark.render.cross_checks import conclusions, tables
 from benchmark.store import Store
 from benchmark.tasks import find_tasks
+from benchmark.xgnn.contests import Contest
 from benchmark.xgnn.crosscheck import agreement, cross_checks, importance
 from benchmark.xgnn.importance import (
     TwoClasses,
@@ -29,12 +31,13 @@ from models import registry
 from models.batch import GraphBatch
 from models.message_passing import readout_mean, readout_sum
 from models.training import ScaledNetwork
+from tests.benchmark.xgnn.constructed import write_answer
 
 GRAPH_MODELS = [name for name in registry.registered() if hasattr(registry.get(name).model, "rule")]
 
 
 @pytest.fixture(scope="module")
-def tables(small_folder):
+def fresh(small_folder):
     """Model → a network of it with fresh weights, and the graphs of small crystals."""
     crystals = find_tasks(str(small_folder))[0].load().crystals
 
@@ -47,8 +50,8 @@ def tables(small_folder):
 
 
 @pytest.mark.parametrize("name", GRAPH_MODELS)
-def test_dgl_sees_every_network_as_it_is_and_every_message_counts(tables, name):
-    network, table = tables(name)
+def test_dgl_sees_every_network_as_it_is_and_every_message_counts(fresh, name):
+    network, table = fresh(name)
     batch = table.cut(torch.tensor([3]))
     model, feat = TwoClasses(network, 0.25), input_features(network.network, batch)
     expected = float(network(batch) - 0.25)
@@ -62,8 +65,8 @@ def test_dgl_sees_every_network_as_it_is_and_every_message_counts(tables, name):
     assert float(network(batch) - 0.25) == expected, "the network is as it was"
 
 
-def test_an_edge_of_weight_0_sends_nothing(tables):
-    network, table = tables("cgcnn")
+def test_an_edge_of_weight_0_sends_nothing(fresh):
+    network, table = fresh("cgcnn")
     batch = table.cut(torch.tensor([1]))
     keep = torch.arange(len(batch.src)) % 3 > 0
     fewer = GraphBatch(
@@ -117,8 +120,8 @@ def test_importance_by_edges_is_of_senders_and_relative():
 
 
 @pytest.mark.parametrize("name", ["gatgnn", "gatgnn-mdl"])
-def test_attention_is_that_of_the_readout(tables, name):
-    network, table = tables(name)
+def test_attention_is_that_of_the_readout(fresh, name):
+    network, table = fresh(name)
     batch, seen = table.cut(torch.tensor([1, 2])), []
     handle = network.network.readout.register_forward_hook(lambda module, inputs, output: seen.append((inputs[1], output)))
     network(batch)
@@ -185,6 +188,19 @@ def test_attention_has_no_sign_and_all_tests_are_corrected_together():
     assert [(t.class_name, t.enrichment) for t in weights.agreements] == [("low", "|log-odds|"), ("high", "|log-odds|")]
     assert len(edges.agreements) == 4
     assert min(t.p_holm for t in edges.agreements) == pytest.approx(6 * 2 / 120)
+
+
+def test_the_report_counts_agreements_and_lists_them(tmp_path):
+    answer, values = write_answer(ExplanationStore(tmp_path)), [0.8 + n / 10 for n in range(8)]
+    results = {"low": result([], "low"), "high": result([1.0 + n for n in range(8)])}
+    checks = cross_checks([other("GNNExplainer", [], values)], results, 0)
+    contest = Contest((answer.model_copy(update={"cross_checks": checks}),), {"low": (), "high": ()})
+    (line,) = conclusions(contest)
+    assert line.startswith("Of 2 rank correlations") and "2 are significantly positive and 0 significantly negative" in line
+    (_, agreements), (header, labels) = tables(contest)
+    assert [row[4] for row in agreements] == ["low", "high", "high"] and agreements[0][7] == "not compared"
+    assert [row[9] for row in agreements[1:]] == ["+1.00", "+1.00"]
+    assert header[:3] == ("group (seed 0)", "GNNExplainer, low", "GNNExplainer, high") and labels[0][2] == "0.800 (5 crystals)"
 
 
 def test_the_command_asks_others_keeps_what_they_say_and_renders_it(benchmark_command, small_folder, tmp_path):
