@@ -55,7 +55,7 @@ class CheckSettings:
     """How many test crystals are predicted, and how many of each class GNNExplainer explains; the attention is of all."""
 
     scored: int = 400
-    per_class: int = 32
+    per_class: int = 24
     regressor: RegressorSettings = field(default_factory=RegressorSettings)
 
 
