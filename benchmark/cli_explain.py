@@ -31,8 +31,12 @@ def explain(
     ] = None,
     profile: Annotated[str, typer.Option(help="The budget of the search: standard, or smoke (seconds).")] = "standard",
     regressor: Annotated[
-        Path | None, typer.Option(help="A checkpoint of the same target and fold 0, to report how far the two agree.")
+        Path | None,
+        typer.Option(help="A checkpoint of the same target and fold 0: how far do the two agree? Also for --cross-check."),
     ] = None,
+    cross_check: Annotated[
+        bool, typer.Option("--cross-check", help="Also ask other explainers what full regressors look at, and compare.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Where records go.")] = Path("runs"),
     page: Annotated[Path | None, typer.Option(help="Write a page with figures, TASK.md, into this directory.")] = None,
     ground_truth: Annotated[
@@ -54,7 +58,7 @@ def explain(
         raise InputError(f"--min-probability {min_probability:g}: it must lie between 0.5 and 1")
     if out.resolve() == Path("leaderboards").resolve():
         raise InputError(f"--out {out} holds the published records; choose another directory")
-    requests = _requests(task or [], model, labels, per_class, min_probability, seed or [0], profile, regressor)
+    requests = _requests(task or [], model, labels, per_class, min_probability, seed or [0], profile, regressor, cross_check)
     if page:
         _require_own_pages(requests, page)
     answers = _answers(requests, out, as_json)
@@ -69,19 +73,20 @@ def explain(
 
 def _requests(
     tasks: list[str], model: str, labels: str, per_class: int, min_probability: float, seeds: list[int], profile: str,
-    regressor: Path | None,
+    regressor: Path | None, cross_check: bool,
 ) -> list[Any]:  # fmt: skip
     from dataclasses import replace
 
     from benchmark.tasks import find_tasks
     from benchmark.xgnn.labels import label_kind
     from benchmark.xgnn.rounds import Budget
-    from benchmark.xgnn.run import Request, settings_of
+    from benchmark.xgnn.run import CHECKS, Request, settings_of
 
     found = list(dict.fromkeys(one for text in tasks for one in find_tasks(text)))
     base = Request(
-        found[0], model, label_kind(labels), 0, min_probability, Budget(per_class), **settings_of(profile), regressor=regressor
-    )
+        found[0], model, label_kind(labels), 0, min_probability, Budget(per_class), **settings_of(profile), regressor=regressor,
+        check=CHECKS[profile] if cross_check else None,
+    )  # fmt: skip
     return [replace(base, task=one, seed=seed) for one in found for seed in dict.fromkeys(seeds)]
 
 
@@ -123,7 +128,7 @@ def _pages(answers: list[Any], out: Path, root: Path, profile: str) -> list[Path
         command = (
             f"python -m benchmark explain --task {name} --model {question.model} --labels {question.labels} "
             f"--per-class {group[0].per_class} --min-probability {question.min_probability:g} --profile {profile} {seeds} "
-            f"--page {shown.as_posix()}"
+            f"{'--cross-check ' * bool(group[0].cross_checks)}--page {shown.as_posix()}"
         )
         pages.append(write_page(ExplanationStore(out), name, root, command)[0])
     return pages

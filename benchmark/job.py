@@ -190,7 +190,7 @@ def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
         model=model,
         history=fitted.history,
         parameters=parameters,
-        checkpoint=_checkpoint(model),
+        checkpoint=checkpoint_bytes(model),
         health=health,
         best_epoch=fitted.best_epoch,
         metrics=Metrics(test=score(data.targets[fold.test], test), **scores),
@@ -212,7 +212,7 @@ def _finite(predictions: np.ndarray) -> np.ndarray:
     return predictions
 
 
-def _checkpoint(model: Model[Any, Any]) -> bytes:
+def checkpoint_bytes(model: Model[Any, Any]) -> bytes:
     """What `save` writes: the weights of the best epoch."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"

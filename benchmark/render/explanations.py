@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from os.path import relpath
 from pathlib import Path
 from typing import get_args
 from urllib.parse import quote
 
 from tabulate import tabulate
 
+from benchmark.render import cross_checks
+from benchmark.render.cross_checks import Table
 from benchmark.render.explanations_figures import figures
+from benchmark.render.explanations_web import web_page
+from benchmark.render.plotly_script import write_plotly
 from benchmark.render.text import chance, escape, interval
 from benchmark.statistics import ALPHA
 from benchmark.store import write_atomically
@@ -42,7 +47,9 @@ class, given a search that begins with labels as frequent as in the training cry
 
 
 def write_page(store: ExplanationStore, task: str, root: Path, command: str) -> list[Path]:
-    """Write `root/<task>.md` and its figures `root/<task>/*.png`, each atomically; returns their paths, the page first.
+    """Write `root/<task>.md`, its figures `root/<task>/*.png` and `figures.html`, each atomically; returns the paths.
+
+    The plotting library of the web page lies in `root`, once. The page is the first of the paths.
 
     Raises:
         InputError: there is no answer for the task, or a page that is no such report stands in the way.
@@ -51,16 +58,20 @@ def write_page(store: ExplanationStore, task: str, root: Path, command: str) -> 
     found, page, folder = contests(store, task), root / f"{task}.md", root / task
     if not found:
         raise InputError(f"{store.root} has no explanations of {task}; run `python -m benchmark explain --task {task}` first")
-    images = {
+    files = {
         folder / f"{figure_name(contest)}-{name}.png": image
         for contest in found
         for name, image in figures(contest.first, contest.explanations).items()
     }
     folder.mkdir(parents=True, exist_ok=True)
-    for path, image in images.items():
-        write_atomically(path, image)
+    library = write_plotly(root)
+    title, lines = f"{TITLE.lstrip('# ')}{task}", [list(conclusions(contest)) for contest in found]
+    shown = web_page(title, found, lines, f"../{quote(page.name)}", Path(relpath(library, folder)).as_posix())
+    files[folder / "figures.html"] = shown.encode()
+    for path, data in files.items():
+        write_atomically(path, data)
     write_atomically(page, page_text(task, found, command).encode())
-    return [page, *images]
+    return [page, *files, library]
 
 
 def require_own_page(root: Path, task: str) -> None:
@@ -77,11 +88,15 @@ def figure_name(contest: Contest) -> str:
 
 def page_text(task: str, found: Sequence[Contest], command: str) -> str:
     """The markdown page."""
-    parts = [f"{TITLE}{escape(task)}", f"Again: `{command}`", "## What was found"]
+    parts = [f"{TITLE}{escape(task)}", f"Again: `{command}`"]
+    folder = quote(task.split("/")[-1])
+    parts += [f"The figures to point at, and more of them: [figures.html]({folder}/figures.html).", "## What was found"]
     for contest in found:
         lines = "\n".join(f"- {escape(line)}" for line in conclusions(contest))
         parts.append(f"**{escape(contest.title)}**\n\n{lines}")
     parts += ["## How to read it", escape(RULES)]
+    if any(answer.cross_checks for contest in found for answer in contest.answers):
+        parts.append(escape(cross_checks.RULES))
     for contest in found:
         parts.append(f"## {escape(contest.title)}")
         if not contest.good:
@@ -89,7 +104,6 @@ def page_text(task: str, found: Sequence[Contest], command: str) -> str:
         for header, rows in tables(contest):
             cells = [[escape(cell) for cell in row] for row in rows]
             parts.append(tabulate(cells, header, tablefmt="github", disable_numparse=True))
-        folder = quote(task.split("/")[-1])
         parts += [f"![{title}]({folder}/{quote(figure_name(contest))}-{name}.png)" for name, title in FIGURES.items()]
     return "\n\n".join(parts) + "\n"
 
@@ -134,6 +148,7 @@ def conclusions(contest: Contest) -> Iterator[str]:
         tested = sum(all(answer.verdicts[number].interval is not None for answer in contest.answers) for number in numbers)
         held = sum(reproduced(contest, number) for number in numbers)
         yield f"Of {len(numbers)} published findings on this target, {tested} are tested and {held} reproduced with every seed."
+    yield from cross_checks.conclusions(contest)
 
 
 def _class_conclusions(contest: Contest, name: ClassName) -> Iterator[str]:
@@ -181,8 +196,6 @@ def _holds(verdict: Verdict) -> bool:
 
 # -- tables -----------------------------------------------------------------------------------------
 
-Table = tuple[Sequence[str], Sequence[Sequence[str]]]
-
 
 def tables(contest: Contest) -> Iterator[Table]:
     """In the order of the page."""
@@ -197,6 +210,7 @@ def tables(contest: Contest) -> Iterator[Table]:
                 yield header, rows
     if contest.first.verdicts:
         yield _verdicts(contest)
+    yield from cross_checks.tables(contest)
 
 
 def _classifiers(contest: Contest) -> Table:

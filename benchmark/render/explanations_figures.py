@@ -29,12 +29,28 @@ DRAWN = 5
 
 def figures(answer: Explained, explanations: ByClass) -> dict[str, bytes]:
     """Name → PNG: label histograms, bond heat maps, and the graphs with the highest probability."""
-    every = {name: [one for found in explanations[name] for one in found] for name in CLASSES}
+    every = every_explanation(explanations)
     return {
         "labels": png(_labels(answer, every)),
         "pairs": png(_pairs(answer, every)),
         "graphs": png(_graphs(answer, every)),
     }
+
+
+def every_explanation(explanations: ByClass) -> dict[ClassName, list[Explanation]]:
+    """Those of all seeds."""
+    return {name: [one for found in explanations[name] for one in found] for name in CLASSES}
+
+
+def label_shares(found: list[Explanation], n: int) -> np.ndarray:
+    """(L,) share of the atoms of each label."""
+    labels = np.array([label for one in found for label in one.labels], dtype=np.int64)
+    return np.bincount(labels, minlength=n + 1)[1:] / max(len(labels), 1)
+
+
+def best(found: list[Explanation]) -> list[Explanation]:
+    """Those with the highest probability."""
+    return sorted(found, key=lambda one: (-one.probability, one.hash))[:DRAWN]
 
 
 def _labels(answer: Explained, every: dict[ClassName, list[Explanation]]) -> Figure:
@@ -44,9 +60,7 @@ def _labels(answer: Explained, every: dict[ClassName, list[Explanation]]) -> Fig
     ax = figure.subplots()
     places = np.arange(1, n + 1)
     for shift, name in zip((-0.2, 0.2), CLASSES, strict=True):
-        labels = np.array([label for one in every[name] for label in one.labels], dtype=np.int64)
-        shares = np.bincount(labels, minlength=n + 1)[1:] / max(len(labels), 1)
-        ax.bar(places + shift, shares, 0.38, color=COLORS[name], label=name)
+        ax.bar(places + shift, label_shares(every[name], n), 0.38, color=COLORS[name], label=name)
     training = np.array(answer.training_labels)
     ax.plot(places, training / training.sum(), "_", color="black", ms=14, label="training crystals")
     ax.set_xticks(places)
@@ -61,7 +75,7 @@ def _pairs(answer: Explained, every: dict[ClassName, list[Explanation]]) -> Figu
     """A heat map a class."""
     figure = Figure(figsize=(10.0, 4.4), layout="constrained")
     axes, n = figure.subplots(1, 2), answer.n_labels
-    maps = {name: _pair_shares(every[name], n) for name in CLASSES}
+    maps = {name: pair_shares(every[name], n) for name in CLASSES}
     highest = max(1e-9, *(float(values.max()) for values in maps.values()))
     for ax, name in zip(axes, CLASSES, strict=True):
         image = ax.imshow(maps[name], cmap="YlGnBu", vmin=0, vmax=highest, origin="lower")
@@ -73,7 +87,7 @@ def _pairs(answer: Explained, every: dict[ClassName, list[Explanation]]) -> Figu
     return figure
 
 
-def _pair_shares(found: list[Explanation], n: int) -> np.ndarray:
+def pair_shares(found: list[Explanation], n: int) -> np.ndarray:
     """(L, L) symmetric share of the bonds of each pair of labels."""
     counts = np.zeros((n, n))
     for one in found:
@@ -89,10 +103,9 @@ def _graphs(answer: Explained, every: dict[ClassName, list[Explanation]]) -> Fig
     figure = Figure(figsize=(2.2 * DRAWN, 4.6), layout="constrained")
     axes = figure.subplots(2, DRAWN)
     for row, name in zip(axes, CLASSES, strict=True):
-        best = sorted(every[name], key=lambda one: (-one.probability, one.hash))[:DRAWN]
         for ax in row:
             ax.axis("off")
-        for ax, one in zip(row, best, strict=False):
+        for ax, one in zip(row, best(every[name]), strict=False):
             _draw(ax, one, answer.question.labels)
             ax.set_title(f"{name}, {one.probability:.3f}", fontsize=9)
     return figure
@@ -109,7 +122,7 @@ def _draw(ax: Axes, one: Explanation, kind: LabelKind) -> None:
     ax.margins(0.25)
 
 
-def color(label: int, kind: LabelKind) -> str | tuple[float, ...]:
+def color(label: int, kind: LabelKind) -> str | tuple[float, float, float, float]:
     """Of an atom: its family's, or its period's."""
     if kind == "period":
         return colormaps["YlOrRd"](label / 8)

@@ -15,6 +15,11 @@ def plotly_name() -> str:
     return f"plotly-{plotly.__version__}.min.js"
 
 
+def in_page(json_text: str) -> str:
+    """JSON that may stand in a page: no `<`, so that no text of a record can end the block it stands in."""
+    return json_text.replace("<", "\\u003c")
+
+
 def write_plotly(folder: Path) -> Path:
     """Write the plotting library into a folder that exists, unless it is there; returns its path."""
     path = folder / plotly_name()

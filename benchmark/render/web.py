@@ -20,7 +20,7 @@ from benchmark import compositions
 from benchmark.board import Board, read_board
 from benchmark.contests import Contest, Predictions
 from benchmark.records import JobKey
-from benchmark.render.plotly_script import plotly_name, write_plotly
+from benchmark.render.plotly_script import in_page, plotly_name, write_plotly
 from benchmark.render.web_details import by_element, contest_details, model_details
 from benchmark.render.web_index import board_data, contest_name, file_name
 from benchmark.scores import OnInvalid, refuse
@@ -152,5 +152,4 @@ def index_html(board: Board) -> str:
 
 
 def _json(value: Any) -> str:
-    """JSON that may stand in a page: no `<`, so that no text of a record can end the block it stands in."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return in_page(json.dumps(value, separators=(",", ":"), allow_nan=False))

@@ -19,6 +19,8 @@ MotifKind = Literal["label", "pair", "triangle"]
 
 Against = Literal["random graphs", "training crystals"]
 
+Explainer = Literal["GNNExplainer", "global attention"]
+
 Label = Annotated[int, Field(ge=1, le=max(N_LABELS.values()))]
 
 GOOD_AUC = 0.7
@@ -218,6 +220,56 @@ class Verdict(Strict):
     p: float | None
 
 
+class LabelImportance(Strict):
+    """What an explainer gives the atoms of a label."""
+
+    label: Label
+    value: float
+    """Mean over the crystals that hold it; 1 is what the mean atom of a crystal gets."""
+    crystals: int
+
+
+class Importance(Strict):
+    """What an explainer says of crystals that a regressor puts into one class."""
+
+    crystals: int
+    labels: tuple[LabelImportance, ...]
+    halves: float | None
+    """Rank correlation of the values between two halves of the crystals."""
+
+
+class OtherExplanation(Strict):
+    """What another explainer says of a full regressor, which sees elements and distances; its MAE is on test crystals."""
+
+    explainer: Explainer
+    model: Text
+    settings: dict[str, Any]
+    regressor_sha256: Sha256
+    mae: float
+    n_scored: int
+    seconds: float
+    low: Importance
+    high: Importance
+
+
+class RankAgreement(Strict):
+    """Spearman's correlation, over labels, of importance with enrichment against random graphs; p by permutation."""
+
+    class_name: ClassName
+    enrichment: Literal["log-odds", "|log-odds|"]
+    labels: int
+    correlation: float
+    p: float
+    p_holm: float
+
+
+class CrossCheck(Strict):
+    """Another explainer, held against XGNN."""
+
+    other: OtherExplanation
+    agreements: tuple[RankAgreement, ...]
+
+
 class Explained(Strict):
     """The answer to a question."""
 
@@ -230,6 +282,7 @@ class Explained(Strict):
     """Atoms of each label in the training crystals."""
     verdicts: tuple[Verdict, ...]
     analysis_s: float
+    cross_checks: tuple[CrossCheck, ...] = ()
 
     @property
     def question(self) -> Question:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -19,11 +17,13 @@ from benchmark.job import load_task
 from benchmark.tasks import Task, TaskData
 from benchmark.xgnn.analysis import class_result
 from benchmark.xgnn.classifier import PROFILE, Classifier, ClassifierSettings, weights_hash
+from benchmark.xgnn.crosscheck import CheckSettings, cross_checks, others
 from benchmark.xgnn.findings import verdicts
 from benchmark.xgnn.graphs import RULE, LabelGraphs, graphs_of
 from benchmark.xgnn.labels import LabelKind
 from benchmark.xgnn.quality import agreement, no_better_than_chance, quality
-from benchmark.xgnn.records import CLASSES, Agreement, ClassifierRecord, ClassName, Explained, Question, Round
+from benchmark.xgnn.records import CLASSES, Agreement, ClassifierRecord, ClassName, Explained, Explainer, Question, Round
+from benchmark.xgnn.regressors import News, RegressorSettings, Subject, sha256
 from benchmark.xgnn.rounds import Budget, Target, search_rounds
 from benchmark.xgnn.search import SearchSettings
 from benchmark.xgnn.small import Limits, Rules
@@ -45,7 +45,8 @@ SMOKE: dict[str, Any] = {
 PROFILES: dict[str, dict[str, Any]] = {"standard": {}, "smoke": SMOKE}
 """Budgets: settings of a request by name; the standard ones are the defaults."""
 
-News = Callable[[str], None]
+CHECKS = {"standard": CheckSettings(), "smoke": CheckSettings(30, 2, RegressorSettings("smoke", 20, 5))}
+"""Budgets of the comparison with other explainers."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Request:
     limits: Limits = field(default_factory=Limits)
     search: SearchSettings = field(default_factory=SearchSettings)
     regressor: Path | None = None
+    check: CheckSettings | None = None
+    """How other explainers are asked; None does not ask them, and reports what they said before."""
 
     def question(self, dataset_hash: str) -> Question:
         """What decides the graphs."""
@@ -104,6 +107,9 @@ def explain(request: Request, store: ExplanationStore, news: News = lambda line:
     rules = Rules.of(training, request.limits)
     target = Target(classifier, record.weights_sha256, threshold, request.min_probability)
     rounds = {name: _rounds(request, question, store, target, rules, name, news) for name in CLASSES}
+    said = [other for name in get_args(Explainer) if (other := store.other(question, name))]
+    if request.check:
+        said = others(Subject(question, data, fold, threshold), request.check, request.regressor, store, news)
     started = time.perf_counter()
     untested = no_better_than_chance(record.quality.auc, record.quality.auc_interval)
     results = {
@@ -119,6 +125,7 @@ def explain(request: Request, store: ExplanationStore, news: News = lambda line:
         training_labels=tuple(training.label_counts().sum(axis=0).tolist()),
         verdicts=verdicts(request.task.target, request.labels, kept),
         analysis_s=time.perf_counter() - started,
+        cross_checks=cross_checks(said, results, request.seed),
     )
     store.write(store.explained_path(question), answer)
     return answer
@@ -177,7 +184,7 @@ def _same_regressor(record: ClassifierRecord, path: Path) -> bool:
 def _sha256(path: Path) -> str:
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint; --regressor takes one file")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sha256(path)
 
 
 def _agreement(path: Path, data: TaskData, fold: Fold, threshold: float, classifier_high: np.ndarray) -> Agreement:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from benchmark.store import write_atomically
 from benchmark.validation import InvalidFile, parse_json
-from benchmark.xgnn.records import ClassifierRecord, ClassName, Explained, Question, Round
+from benchmark.xgnn.records import ClassifierRecord, ClassName, Explained, Explainer, OtherExplanation, Question, Round
 from datasets.errors import BenchmarkError, InputError
 
 R = TypeVar("R", bound=BaseModel)
@@ -45,6 +45,19 @@ class ExplanationStore:
     def explained_path(self, question: Question) -> Path:
         """Of the answer."""
         return self.folder(question) / "explained.json"
+
+    def regressor_path(self, question: Question, model: str) -> Path:
+        """Of a full regressor that was trained to be looked at by other explainers."""
+        return self.folder(question) / f"regressor-{model}.safetensors"
+
+    def other_path(self, question: Question, explainer: Explainer) -> Path:
+        """Of what another explainer says."""
+        return self.folder(question) / f"{explainer.replace(' ', '-')}.json"
+
+    def other(self, question: Question, explainer: Explainer) -> OtherExplanation | None:
+        """What another explainer says, where it was asked. Raises InputError where the record is invalid."""
+        path = self.other_path(question, explainer)
+        return read(path, OtherExplanation) if path.is_file() else None
 
     def write(self, path: Path, record: BaseModel) -> None:
         """Write a record atomically. Raises BenchmarkError where the disk is full or not writable."""
