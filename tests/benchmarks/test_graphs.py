@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from multiprocessing import get_context
+
 import numpy as np
 import pytest
 
@@ -55,6 +57,24 @@ def test_search_of_the_whole_set(measure, benchmark, materials, processes):
     )  # fmt: skip
     assert columns["edge_offsets"][-1] == 11_693_186
     benchmark.extra_info["floor_bytes"] = n_bytes(materials) + sum(column.nbytes for column in columns.values())
+
+
+def search_apart(halves: list[Crystals]) -> list[int | None]:
+    """Each half in a process of its own, which keeps what it finds; the exit codes."""
+    # Forked, as it then has the crystals without reading them.
+    processes = [get_context("fork").Process(target=search, args=(half, SHELLS, 1)) for half in halves]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return [process.exitcode for process in processes]
+
+
+@pytest.mark.benchmark(group="graphs of all 36,737 crystals, two processes beside one")
+def test_two_halves_that_share_nothing(measure, materials):
+    """What the machine allows: no process waits for another or hands over what it found."""
+    halves = [materials.take(range(first, len(materials), 2)) for first in (0, 1)]
+    assert measure("ours", lambda: search_apart(halves), crystals=len(materials)) == [0, 0]
 
 
 @pytest.mark.benchmark(group="graphs of all 36,737 crystals from the cache")
