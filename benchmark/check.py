@@ -36,7 +36,7 @@ FIRST_SEEDS = 2
 """How many trainings tell whether anything changed at all."""
 
 QUICK_S = 100.0
-"""Seconds that the quick form may train models whose numbers changed; more seeds find smaller losses."""
+"""Seconds that the quick form trains models whose numbers changed, if that is enough for gate.FEWEST_SEEDS of each."""
 
 FAILING = ("worse", "slower", "larger", "failed", "gone", "data changed", "folds changed", "parameters changed")
 
@@ -218,7 +218,7 @@ def _error_row(name: str, baseline: Baseline, trainings: Trainings, n_changed: i
     by_task = ", ".join(f"{task} {change:+.1%}" for task, change in zip(accepted.tasks, found.by_task, strict=True))
     source = "" if _has_its_source(accepted, name) else ", source changed"
     test = "" if found.verdict == "same" else f", p {found.p:.2g}: {by_task}"
-    short = f" of {accepted.n_seeds}" if found.verdict == "changed" and found.seeds < accepted.n_seeds else ""
+    short = f" of {accepted.n_seeds}" if found.verdict != "same" and found.seeds < accepted.n_seeds else ""
     note = f"{found.seeds}{short} seeds{source}{test}"
     return Row(name, "MAE / MAE of the mean", was, now, found.change, found.verdict, note)
 

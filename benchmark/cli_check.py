@@ -22,7 +22,7 @@ BASELINE = "canary.json"
 
 def check(
     model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated. Default: all.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="All seeds only of models whose source and numbers changed.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Many seeds only of models whose source and numbers changed.")] = False,
     accept: Annotated[
         str | None, typer.Option(metavar="REASON", help="Make what the code gives now the baseline, for this reason.")
     ] = None,

@@ -98,10 +98,13 @@ def conclusions(task: str, made: Sequence[Model]) -> Iterator[str]:
         for model in made
         if (factors := [factor for factor in model.varied if model.is_flat(factor)])
     ]
+    rows = [(model, row) for model in made for row in model.rows if row.judged == "diverges"]
+    diverging = [f"{row.factor} {_value(row)} in {escape(model.label)}" for model, row in rows]
+    diverges = f"; with {joined(diverging)} it diverges" if diverging else ""
     if flat:
-        yield f"No value that was tried is measurably different from the centre's of {'; of '.join(flat)}."
+        yield f"No value that was tried is measurably different from the centre's of {'; of '.join(flat)}{diverges}."
     else:
-        yield "No factor is without effect in every value that was tried."
+        yield f"Of no factor is every value that was tried shown to be no different{diverges}."
 
 
 def _most(model: Model) -> str:
@@ -129,7 +132,9 @@ def _best(model: Model) -> str:
     best = min(scored, key=lambda row: row.point.mae)
     name, mae = escape(model.label), f"{mae_cell(best.point)} {best.point.records[0].key.unit}"
     if best.comparison is None or best.comparison.relative is None:
-        return f"of {name} is {mae}, of the centre itself"
+        return f"of {name} is {mae}, " + (
+            "of the centre itself" if best.point is model.centre else f"with {best.factor} {_value(best)}, without a test"
+        )
     real = "a real difference" if best.judged == "better" else "not a significant difference"
     change = relative(best.comparison.relative, best.comparison.interval)
     return f"of {name} is {mae}, with {best.factor} {_value(best)}: {change} against the centre, {real}"
@@ -153,7 +158,7 @@ def published(task: str, made: Sequence[Model]) -> Iterator[str]:
 
 
 def _agreement(model: Model, factor: str) -> str:
-    """Whether the value that was published as best is best here; the difference from the best one is tested alone."""
+    """Whether the value that was published as best is best here; the best one was chosen, so Bonferroni corrects for that."""
     wanted, spread = PUBLISHED_BEST[factor], model.spread(factor)
     theirs = next((row for row in model.of(factor) if row.value == wanted and row.scored), None)
     if spread is None or theirs is None:
@@ -165,9 +170,8 @@ def _agreement(model: Model, factor: str) -> str:
     if test.relative is None or test.p_holm is None:
         return f"{_value(best)} is lower, without a test (undecided)"
     told = f"{_value(best)} is best, and {_shown(wanted)} {relative(test.relative, test.interval)} against it"
-    if test.p_holm < ALPHA:
-        return f"{told} (disagrees)"
-    return f"{told}, p = {chance(test.p_holm)} (does not contradict)"
+    p = min(1.0, test.p_holm * (len(model.of(factor)) - 1))
+    return f"{told}, p = {chance(p)} ({'disagrees' if p < ALPHA else 'does not contradict'})"
 
 
 def figures(task: str, made: Sequence[Model]) -> list[Figure]:

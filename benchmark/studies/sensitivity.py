@@ -30,7 +30,8 @@ SEEDS = 3
 
 RULE = (
     "The centre has the settings of the profile; every other row changes one of them. For each seed the crystals are divided "
-    "into folds anew, and all rows train on the same folds from the same initial weights, as far as they have the same "
+    "into folds anew (a published split stays what it is, and the test is then one of seeds), and all rows train on the same "
+    "folds from the same initial weights, as far as they have the same "
     "parameters. MAE: mean ± standard deviation over folds of all seeds. Every row against the centre: corrected resampled "
     "t-test on the common folds (Nadeau & Bengio 2003), p after Holm's correction for the rows of the model; below "
     f"{ALPHA:g} is called better or worse, all else no different. A row of which a fold diverged is judged by that alone."
