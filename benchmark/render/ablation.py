@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.render.study_page import Figure, Line, Page, Panel, csv, write_study_pages
+from benchmark.render.study_page import Figure, Line, Page, Panel, csv, shown, write_study_pages
 from benchmark.render.study_tables import (
     COST_COLUMNS,
     MEASURED,
@@ -64,8 +64,7 @@ def page_text(task: str, contests: Sequence[tuple[str, list[Family]]], folder: s
         for family in made:
             parts += [f"### {escape(family.label)}", table(COLUMNS, list(_rows(family)))]
         if not place:
-            parts += [f"![{f.caption}]({folder}/{f.name}.png)\n\n{f.caption}." for f in figures(made)]
-            parts.append(f"Interactively: [figures.html]({folder}/figures.html).")
+            parts += shown(figures(made), folder)
         parts += ["### Beside what was published", *published(task, made)]
         named = [((family.label, variant.name), variant.point) for family in made for variant in family.variants]
         linked = MEASURED.replace("`table.csv`", f"[table.csv]({folder}/table.csv)")

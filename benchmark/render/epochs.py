@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.render.study_page import Figure, Line, Page, Panel, csv, write_study_pages
+from benchmark.render.study_page import Figure, Line, Page, Panel, csv, shown, write_study_pages
 from benchmark.render.study_tables import (
     COST_COLUMNS,
     by_contest,
@@ -15,6 +15,7 @@ from benchmark.render.study_tables import (
     costs,
     mae_cell,
     provenance,
+    shared_changes,
     table,
 )
 from benchmark.render.text import escape, joined
@@ -44,14 +45,13 @@ def page_text(task: str, contests: Sequence[tuple[str, list[Budgets]]], folder: 
     parts = []
     for place, (title, made) in enumerate(contests):
         records = [record for one in made for point in one.points for record in point.records]
-        shared = {n: v for n, v in made[0].changes.items() if all(one.changes.get(n) == v for one in made)}
+        shared = shared_changes([one.changes for one in made])
         largest = {epochs_of(one.points[-1]) for one in made}
         shared |= {"epochs": largest.pop()} if len(largest) == 1 else {}
         again = command_of("epochs", records[0].key, [one.model for one in made], [], shared)
         parts += [" ".join(conclusions(task, made)), f"## {escape(title)}", provenance(records, again)]
         if not place:
-            parts += [f"![{f.caption}]({folder}/{f.name}.png)\n\n{f.caption}." for f in figures(made)]
-            parts.append(f"Interactively: [figures.html]({folder}/figures.html); every epoch: [table.csv]({folder}/table.csv).")
+            parts += shown(figures(made), folder, "every epoch")
         parts += ["### Rankings", rankings(made), "### Every budget", every_budget(made)]
     return "\n\n".join([*parts, "## Rules", RULE])
 

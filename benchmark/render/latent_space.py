@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.render.study_page import Cloud, Figure, Page, Panel, csv, write_study_pages
+from benchmark.render.study_page import Cloud, Figure, Page, Panel, csv, shown, write_study_pages
 from benchmark.render.study_tables import (
     COST_COLUMNS,
     by_contest,
@@ -16,6 +16,7 @@ from benchmark.render.study_tables import (
     mae_cell,
     number,
     provenance,
+    shared_changes,
     table,
 )
 from benchmark.render.text import escape, joined
@@ -53,12 +54,11 @@ def page_text(task: str, contests: Sequence[tuple[str, list[Space]]], folder: st
     parts = []
     for place, (title, made) in enumerate(contests):
         records = [record for space in made for record in space.point.records]
-        shared = {n: v for n, v in made[0].changes.items() if all(space.changes.get(n) == v for space in made)}
+        shared = shared_changes([space.changes for space in made])
         again = command_of("latent-space", records[0].key, [space.model for space in made], [], shared)
         parts += [" ".join(conclusions(task, made)), f"## {escape(title)}", provenance(records, again), _table(made)]
         if not place:
-            parts += [f"![{f.caption}]({folder}/{f.name}.png)\n\n{f.caption}." for f in figures(made)]
-            parts.append(f"Interactively: [figures.html]({folder}/figures.html); places: [table.csv]({folder}/table.csv).")
+            parts += shown(figures(made), folder, "places")
         reasons = sorted({str(r) for s in made for t in s.point.trials if (r := getattr(t.seen, "reason", None))})
         parts += [f"Not seen in some folds: {escape('; '.join(reasons))}."] if reasons else []
     return "\n\n".join([*parts, "## Rules", RULE])

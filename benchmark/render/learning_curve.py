@@ -7,8 +7,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from benchmark.render.study_page import Figure, Line, Page, Panel, csv, write_study_pages
-from benchmark.render.study_tables import by_task, command_of, mae_cell, provenance, table
+from benchmark.render.study_page import Figure, Line, Page, Panel, csv, shown, write_study_pages
+from benchmark.render.study_tables import by_task, command_of, mae_cell, provenance, shared_changes, table
 from benchmark.render.text import escape, joined, seconds
 from benchmark.studies.learning_curve import RULE, WANTED, LearningCurve, PowerLaw, learning_curves
 from benchmark.studies.points import Point
@@ -50,12 +50,11 @@ def page_text(task: str, contests: Sequence[tuple[str, list[LearningCurve]]], fo
     for place, (title, made) in enumerate(contests):
         # Largest first: what is said of all of them is read from the first.
         records = [record for curve in made for size in reversed(curve.sizes) for record in size.records]
-        shared = {n: v for n, v in made[0].changes.items() if all(curve.changes.get(n) == v for curve in made)}
+        shared = shared_changes([curve.changes for curve in made])
         again = command_of("learning-curve", records[0].key, [curve.model for curve in made], [], shared)
         parts += [" ".join(conclusions(task, made)), f"## {escape(title)}", provenance(records, again)]
         if not place:
-            parts += [f"![{f.caption}]({folder}/{f.name}.png)\n\n{f.caption}." for f in figures(made)]
-            parts.append(f"Interactively: [figures.html]({folder}/figures.html); every fold: [table.csv]({folder}/table.csv).")
+            parts += shown(figures(made), folder, "every fold")
         parts += ["### Errors", errors_table(made), "### Power laws", laws_table(made)]
         failed = [r for r in records if r.status != "complete"]
         lines = [f"- {r.key.model}, {r.key.protocol}, fold {r.key.fold}: {r.status}: {escape(r.reason or '')}" for r in failed]

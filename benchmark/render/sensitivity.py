@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.render.study_page import Figure, Line, Page, Panel, csv, write_study_pages
+from benchmark.render.study_page import Figure, Line, Page, Panel, csv, shown, write_study_pages
 from benchmark.render.study_tables import (
     COST_COLUMNS,
     by_contest,
@@ -16,6 +16,7 @@ from benchmark.render.study_tables import (
     mae_cell,
     provenance,
     relative,
+    shared_changes,
     table,
 )
 from benchmark.render.text import chance, escape, joined
@@ -73,7 +74,7 @@ def page_text(task: str, contests: Sequence[tuple[str, list[Model]]], folder: st
     parts = []
     for place, (title, made) in enumerate(contests):
         records = [record for model in made for record in model.centre.records]
-        shared = {n: v for n, v in made[0].changes.items() if all(model.changes.get(n) == v for model in made)}
+        shared = shared_changes([model.changes for model in made])
         again = command_of("sensitivity", records[0].key, [model.model for model in made], [], shared)
         parts += [" ".join(conclusions(task, made)), f"## {escape(title)}", provenance(records, again)]
         for model in made:
@@ -81,8 +82,7 @@ def page_text(task: str, contests: Sequence[tuple[str, list[Model]]], folder: st
             if model.missing:
                 parts.append(f"It has no setting {joined(model.missing)}; nothing was varied there.")
         if not place:
-            parts += [f"![{f.caption}]({folder}/{f.name}.png)\n\n{f.caption}." for f in figures(task, made)]
-            parts.append(f"Interactively: [figures.html]({folder}/figures.html); every fold: [table.csv]({folder}/table.csv).")
+            parts += shown(figures(task, made), folder, "every fold")
         parts += ["### Beside what was published", "\n".join(f"- {line}" for line in published(task, made))]
     return "\n\n".join([*parts, "## Rules", RULE])
 

@@ -87,6 +87,13 @@ def csv(rows: Sequence[dict[str, Any]], digits: int | None = 6) -> str:
     return pd.DataFrame(rows).to_csv(index=False, float_format=f"%.{digits}g" if digits else None)
 
 
+def shown(figures: Sequence[Figure], folder: str, rows: str = "") -> list[str]:
+    """The markdown of figures that lie in a folder, and links to what lies beside them; `rows` says what the table holds."""
+    table = f"; {rows}: [table.csv]({folder}/table.csv)" if rows else ""
+    images = [f"![{figure.caption}]({folder}/{figure.name}.png)\n\n{figure.caption}." for figure in figures]
+    return [*images, f"Interactively: [figures.html]({folder}/figures.html){table}."]
+
+
 def write_study_pages(
     name: str, title: str, found: Iterable[Trial], reports: Path, page_of: Callable[[str, list[Trial], str], Page]
 ) -> list[Path]:

@@ -87,6 +87,11 @@ def provenance(records: Sequence[Record], command: str) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
+def shared_changes(changes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The settings that were changed in all of them, to the same value."""
+    return {name: value for name, value in changes[0].items() if all(other.get(name) == value for other in changes)}
+
+
 def command_of(study: str, key: JobKey, models: Iterable[str], layers: Sequence[int], shared: dict[str, Any]) -> str:
     """The command that makes the records of a contest, given the settings that were changed in all of them."""
     source = f"--task {key.task}" if key.dataset in registered() else f"--dataset path/to/{key.dataset}"
