@@ -17,6 +17,9 @@ from datasets.errors import InputError
 RESAMPLES = 1_000
 """Of the bootstraps of a board: p = 0.05 is known to ± 0.007, which a veto needs no better."""
 
+MUCH_WORK = 1e9
+"""Errors times resamples of a task, half a second, from which another process is worth its start."""
+
 BASELINE = "dummy"
 
 
@@ -154,7 +157,7 @@ def _contest(runs: list[ScoredRun], current: Mapping[str, str], on_invalid: OnIn
                 reasons[label] = "its crystals or targets are not those of the other rows"
     predictions = _side_by_side(values, reference) if reference else None
     errors = task_errors(runs[0].run.first, predictions) if predictions else None
-    tiers = rank_tiers(errors, resamples=RESAMPLES) if errors else None
+    tiers = _tiers(errors) if errors else None
     tier = dict(zip(tiers.models, tiers.tiers, strict=True)) if tiers else {}
     rows = tuple(
         Row(
@@ -169,6 +172,15 @@ def _contest(runs: list[ScoredRun], current: Mapping[str, str], on_invalid: OnIn
         for label, scored in zip(labels, runs, strict=True)
     )
     return Contest(rows, tiers, errors), predictions
+
+
+def _tiers(errors: TaskErrors) -> Tiers:
+    """Those of `rank_tiers`, large ones from another process: a thread here that reads the next task is not held up."""
+    if errors.errors.size * RESAMPLES < MUCH_WORK:
+        return rank_tiers(errors, resamples=RESAMPLES)
+    from joblib.externals.loky import get_reusable_executor
+
+    return get_reusable_executor(max_workers=1).submit(rank_tiers, errors, resamples=RESAMPLES).result()
 
 
 def _stale(record: Record, current: Mapping[str, str]) -> bool | None:

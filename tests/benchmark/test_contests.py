@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ from benchmark.contests import contests, run_labels
 from benchmark.folds import ids_hash
 from benchmark.records import Duration, Memory, Times
 from benchmark.scores import Run, scored_tasks
+from benchmark.statistics import rank_tiers
 from benchmark.store import Store
 from datasets.errors import InputError
 from tests.benchmark.constructed import PER_FOLD, write_fold, write_run
@@ -41,6 +45,21 @@ def test_rows_stand_in_tiers_best_first(store):
     assert contest.folds == 5
     assert predictions.values.shape == (5 * PER_FOLD, 4)
     assert contest.errors.fold_maes().shape == (5, 4)
+
+
+def test_large_contests_have_the_same_tiers_from_another_process(store, monkeypatch):
+    for model, mae in (("worst", 9.0), ("best", 1.0), ("nearly", 1.001)):
+        write_run(store, model, mae)
+    here, _ = only(store)
+    monkeypatch.setattr("benchmark.contests.MUCH_WORK", 0)
+    monkeypatch.setattr("benchmark.contests.rank_tiers", tiers_named_by_process)
+    there, _ = only(store)
+    assert replace(there.tiers, task=here.tiers.task) == here.tiers
+    assert int(there.tiers.task) != os.getpid()
+
+
+def tiers_named_by_process(errors, resamples):
+    return replace(rank_tiers(errors, resamples=resamples), task=str(os.getpid()))
 
 
 def test_runs_of_other_profiles_protocols_seeds_and_data_are_other_contests(store):

@@ -97,7 +97,7 @@ def test_a_training_step(measure, benchmark, table, size):
         return table.cut(rows), targets[rows]
 
     loss = measure(
-        "ours", training_step(network, cut), rounds=7, warmup=2, crystals=size, target=1.5, parameters=size_of(network)
+        "ours", training_step(network, cut), rounds=25, warmup=3, crystals=size, target=1.5, parameters=size_of(network)
     )
     assert torch.isfinite(loss)
 
@@ -111,7 +111,7 @@ def test_a_training_step_of_matgl(measure, benchmark, table, graphs, size):
     distance = (shifted - together.pos[together.edge_index[0]]).norm(dim=1)
     batch = table.cut(torch.arange(MOST))
     torch.testing.assert_close(distance, batch.lengths[batch.edge_length], rtol=1e-4, atol=1e-4)
-    loss = measure("baseline", training_step(network, batches(graphs, size)), rounds=7, warmup=2, crystals=size,
+    loss = measure("baseline", training_step(network, batches(graphs, size)), rounds=25, warmup=3, crystals=size,
                    parameters=size_of(network))  # fmt: skip
     assert torch.isfinite(loss)
 
