@@ -15,7 +15,8 @@ from datasets.errors import BenchmarkError
 PACKAGES = ("models", "datasets")
 
 UNRELATED = {
-    "models.registry", "models.contract", "datasets.registry", "datasets.errors", "datasets.cache", "datasets.crystals",
+    "models.registry", "models.contract",
+    "datasets.registry", "datasets.errors", "datasets.cache", "datasets.crystals", "datasets.parallel",
 }  # fmt: skip
 """Plumbing that a prediction does not depend on; what Crystals hold has a hash of its own in the record."""
 

@@ -53,8 +53,13 @@ def test_search(measure, benchmark, some):
 def test_search_of_the_whole_set(measure, benchmark, materials, processes):
     role = "ours" if processes == 2 else "baseline"
     columns = measure(
-        role, lambda: search(materials, SHELLS, processes), warmup=int(processes == 2), crystals=len(materials), target=1.8
-    )  # fmt: skip
+        role,
+        lambda: search(materials, SHELLS, processes),
+        rounds=9,
+        warmup=int(processes == 2),
+        crystals=len(materials),
+        target=1.8,
+    )
     assert columns["edge_offsets"][-1] == 11_693_186
     benchmark.extra_info["floor_bytes"] = n_bytes(materials) + sum(column.nbytes for column in columns.values())
 
@@ -74,7 +79,7 @@ def search_apart(halves: list[Crystals]) -> list[int | None]:
 def test_two_halves_that_share_nothing(measure, materials):
     """What the machine allows: no process waits for another or hands over what it found."""
     halves = [materials.take(range(first, len(materials), 2)) for first in (0, 1)]
-    assert measure("ours", lambda: search_apart(halves), crystals=len(materials)) == [0, 0]
+    assert measure("ours", lambda: search_apart(halves), rounds=9, crystals=len(materials)) == [0, 0]
 
 
 @pytest.mark.benchmark(group="graphs of all 36,737 crystals from the cache")
