@@ -278,7 +278,7 @@ def test_a_study_that_is_killed_and_resumed_gives_the_same_report(benchmark_comm
     shutil.rmtree(records[0].parent)
     records[-1].unlink()
     arguments = ("study", "depth", "--dataset", small_folder, "--model", "cgcnn", "--layers", "1,2", "--folds", "2")
-    done = benchmark_command(*arguments, "--profile", "smoke", "--json", "--device", "cpu", "--workers", "1")
+    done = benchmark_command(*arguments, "--profile", "smoke", "--json", "--device", "cpu", "--workers", "1", "--resume")
     assert done.returncode == 0, done.stderr
     assert numbers(json.loads(done.stdout)) == json.loads(json.dumps(rows))
     assert told(store) == (rows, opening)
@@ -294,6 +294,7 @@ def test_a_study_that_is_killed_and_resumed_gives_the_same_report(benchmark_comm
         (("depth",), "nothing to study: name tasks with --task"),
         (("depth", "--task", "emt/alloys", "--layers", "4,x"), "write whole numbers separated by commas"),
         (("depth", "--task", "emt/alloys", "--layers", "0"), "at least 1 layer"),
+        (("depth", "--task", "emt/alloys", "--resume"), "nothing to resume: runs/studies/depth has no fold of this study"),
         (("depth", "--task", "emt/alloys", "--model", "soap-svr"), "soap-svr is not a graph network"),
     ],
 )
