@@ -32,7 +32,10 @@ def explain(
     profile: Annotated[str, typer.Option(help="The budget of the search: standard, or smoke (seconds).")] = "standard",
     regressor: Annotated[
         Path | None,
-        typer.Option(help="A checkpoint of the same target and fold 0: how far do the two agree? Also for --cross-check."),
+        typer.Option(
+            help="A checkpoint of the same target and fold 0, for the seed that it is of: how far do the two agree? "
+            "With --cross-check: one of a model that is looked into."
+        ),
     ] = None,
     cross_check: Annotated[
         bool, typer.Option("--cross-check", help="Also ask other explainers what full regressors look at, and compare.")
@@ -79,15 +82,17 @@ def _requests(
 
     from benchmark.tasks import find_tasks
     from benchmark.xgnn.labels import label_kind
+    from benchmark.xgnn.regressors import by_seed
     from benchmark.xgnn.rounds import Budget
     from benchmark.xgnn.run import CHECKS, Request, settings_of
 
     found = list(dict.fromkeys(one for text in tasks for one in find_tasks(text)))
     base = Request(
-        found[0], model, label_kind(labels), 0, min_probability, Budget(per_class), **settings_of(profile), regressor=regressor,
+        found[0], model, label_kind(labels), 0, min_probability, Budget(per_class), **settings_of(profile),
         check=CHECKS[profile] if cross_check else None,
     )  # fmt: skip
-    return [replace(base, task=one, seed=seed) for one in found for seed in dict.fromkeys(seeds)]
+    given = by_seed(regressor, dict.fromkeys(seeds))
+    return [replace(base, task=one, seed=seed, regressor=file) for one in found for seed, file in given.items()]
 
 
 def _answers(requests: list[Any], out: Path, as_json: bool) -> list[Any]:

@@ -57,8 +57,9 @@ def _agreements(answer: Explained, check: CrossCheck) -> Iterator[Sequence[str]]
     other, question = check.other, answer.question
     for name in CLASSES:
         said = getattr(other, name)
+        regressor = f"{other.model} ({other.source})" if other.source else other.model
         first = (
-            other.explainer, str(question.seed), other.model, f"{other.mae:.4g} {question.unit}", name, str(said.crystals),
+            other.explainer, str(question.seed), regressor, f"{other.mae:.4g} {question.unit}", name, str(said.crystals),
             "" if said.halves is None else f"{said.halves:+.2f}",
         )  # fmt: skip
         own = [test for test in check.agreements if test.class_name == name]

@@ -32,7 +32,7 @@ from benchmark.xgnn.records import (
     OtherExplanation,
     RankAgreement,
 )  # fmt: skip
-from benchmark.xgnn.regressors import News, RegressorSettings, Subject, checkpoint_of, frozen, sha256
+from benchmark.xgnn.regressors import News, Regressor, RegressorSettings, Subject, frozen, regressor_for, sha256
 from benchmark.xgnn.stability import FEWEST
 from benchmark.xgnn.store import ExplanationStore
 from models.batch import GraphBatch
@@ -59,32 +59,37 @@ class CheckSettings:
     regressor: RegressorSettings = field(default_factory=RegressorSettings)
 
 
+def looked_into(model: str) -> dict[Explainer, str]:
+    """Explainer → the model whose regressor it looks into where `model` is explained."""
+    return {"GNNExplainer": model, "global attention": model if has_attention(model) else ATTENTIVE}
+
+
 def others(
     subject: Subject, settings: CheckSettings, given: Path | None, store: ExplanationStore, news: News
 ) -> list[OtherExplanation]:
     """What every explainer that applies says; what is known of the same regressor is taken from the store."""
-    own, found = subject.question.model, list[OtherExplanation]()
-    explainers: tuple[tuple[Explainer, str], ...] = (
-        ("GNNExplainer", own), ("global attention", own if has_attention(own) else ATTENTIVE),
-    )  # fmt: skip
-    for explainer, model in explainers:
-        path = checkpoint_of(subject, model, settings.regressor, given, store, news)
-        known = store.other(subject.question, explainer)
-        if known is None or (known.regressor_sha256, known.settings) != (sha256(path), asdict(settings)):
-            known = explain_crystals(subject, explainer, model, path, settings, news)
+    found, asked = list[OtherExplanation](), looked_into(subject.question.model)
+    regressors = {
+        model: regressor_for(subject, model, settings.regressor, given, store, news) for model in dict.fromkeys(asked.values())
+    }
+    for explainer, model in asked.items():
+        regressor, known = regressors[model], store.other(subject.question, explainer)
+        now = sha256(regressor.path), regressor.source, asdict(settings)
+        if known is None or (known.regressor_sha256, known.source, known.settings) != now:
+            known = explain_crystals(subject, explainer, regressor, settings, news)
             store.write(store.other_path(subject.question, explainer), known)
         found.append(known)
     return found
 
 
 def explain_crystals(
-    subject: Subject, explainer: Explainer, model: str, path: Path, settings: CheckSettings, news: News
+    subject: Subject, explainer: Explainer, looked_at: Regressor, settings: CheckSettings, news: News
 ) -> OtherExplanation:
     """The importance of labels in test crystals of at least two labels, those that the regressor puts into either class."""
     started = time.perf_counter()
     rows = subject.drawn(subject.fold.test, settings.scored, 2)
     crystals, targets = subject.data.crystals.take(rows), subject.data.targets[rows]
-    regressor = load_checkpoint(path)
+    regressor = load_checkpoint(looked_at.path)
     assert isinstance(regressor, GraphModel)
     table = regressor.prepare(crystals)
     predicted = regressor.predict(table, np.arange(len(crystals)))
@@ -100,8 +105,9 @@ def explain_crystals(
         values = [of_atoms(network, table.cut(torch.tensor([row])), subject.threshold) for row in chosen]
         found[name] = importance([labels[row] for row in chosen], values)
     return OtherExplanation(
-        explainer=explainer, model=model, settings=asdict(settings), regressor_sha256=sha256(path),
-        mae=float(np.abs(predicted - targets).mean()), n_scored=len(crystals), seconds=time.perf_counter() - started, **found,
+        explainer=explainer, model=looked_at.model, source=looked_at.source, settings=asdict(settings),
+        regressor_sha256=sha256(looked_at.path), mae=float(np.abs(predicted - targets).mean()), n_scored=len(crystals),
+        seconds=time.perf_counter() - started, **found,
     )  # fmt: skip
 
 

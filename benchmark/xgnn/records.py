@@ -243,6 +243,7 @@ class OtherExplanation(Strict):
 
     explainer: Explainer
     model: Text
+    source: Text = ""
     settings: dict[str, Any]
     regressor_sha256: Sha256
     mae: float

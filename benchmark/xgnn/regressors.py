@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import numpy as np
 
 from benchmark.fingerprint import fingerprint
 from benchmark.folds import Fold, Protocol
-from benchmark.job import Job, checkpoint_bytes
+from benchmark.job import checkpoint_bytes
+from benchmark.records import Record, one_line
 from benchmark.store import Store
 from benchmark.tasks import TaskData, split_of
 from benchmark.xgnn.records import Question
 from benchmark.xgnn.store import ExplanationStore
+from datasets import registry as datasets_registry
 from datasets.errors import InputError
 from models import registry
 from models.checkpoints import load_checkpoint
@@ -49,29 +52,107 @@ class Subject:
         return np.random.default_rng([self.question.seed, purpose]).permutation(rows)[:n]
 
 
-def checkpoint_of(
-    subject: Subject, model: str, settings: RegressorSettings, given: Path | None, store: ExplanationStore, news: News
-) -> Path:
-    """The file of a fitted regressor: the given one if it is of that model, the one of a run in the store, or one trained here.
+@dataclass(frozen=True)
+class Regressor:
+    """A checkpoint to look into: the registered name of the model that it holds, and in words where it is from."""
 
-    A run's is that of fold 0 by the default protocol, as `run --save-checkpoints` leaves it.
+    model: str
+    path: Path
+    source: str
+
+
+def regressor_for(
+    subject: Subject, model: str, settings: RegressorSettings, given: Path | None, store: ExplanationStore, news: News
+) -> Regressor:
+    """The first that there is of these:
+
+    1. the given file, where it holds that model;
+    2. the best checkpoint that `run --save-checkpoints` left in the store, of any profile and settings: that with the lowest
+       validation MAE of those of the same crystals, the same division (so the same seed) and the model's present source;
+    3. a small one that is fitted here, once; the news say which command makes a better one.
+
+    Raises:
+        InputError: the given file is no checkpoint.
+        BenchmarkError: a fitted one cannot be written.
     """
-    spec = registry.get(model)
-    if given is not None and isinstance(load_checkpoint(given), spec.model):
-        return given
     question, data = subject.question, subject.data
-    protocol = Protocol.named(question.protocol)
-    job = Job(data.task, model, spec.settings(settings.profile), settings.profile, protocol, 0, question.seed)
-    key, runs = job.key(data.dataset_hash), Store(store.root)
-    if runs.finished(key, split_of(data, subject.fold), job.fingerprint, with_checkpoint=True):
-        return runs.checkpoint(key)
+    if given is not None and (said := said_by(given))["model"] == model:
+        known = said.get("dataset_hash") == data.dataset_hash
+        return Regressor(model, given, f"given: {one_line(given.name)}{'' if known else ', may know the test crystals'}")
+    runs = Store(store.root)
+    best = _best_run(subject, model, runs)
+    if best:
+        return Regressor(model, runs.checkpoint(best.key), f"run {best.key.run_id}")
+    news(f"no {model} of a run is here, a small one is looked into; for a better one: {_command(subject, model, runs)}")
     path = store.regressor_path(question, model)
-    about = {"fingerprint": fingerprint(spec.model), "settings": str(settings), "target": data.task.target}
+    about = {
+        "fingerprint": fingerprint(registry.get(model).model), "settings": str(settings), "target": data.task.target,
+        "model": model, "dataset_hash": data.dataset_hash, "protocol": question.protocol, "fold": "0",
+        "seed": str(question.seed),
+    }  # fmt: skip
     if not _is(path, about):
         fitted = _fitted(subject, model, settings, news)
         fitted.about = about
         store.write_bytes(path, checkpoint_bytes(fitted))
-    return path
+    return Regressor(model, path, f"fitted to {min(settings.training, len(subject.fold.train)):,} crystals")
+
+
+def _best_run(subject: Subject, model: str, runs: Store) -> Record | None:
+    split, source = split_of(subject.data, subject.fold), fingerprint(registry.get(model).model)
+    found: dict[float, Record] = {}
+    for path in sorted((runs.root / "records" / subject.question.task / model).glob("*/fold-00.json")):
+        try:
+            record = runs.read(path)
+        except InputError:
+            continue
+        same = record.key.dataset_hash == subject.data.dataset_hash
+        if same and record.metrics and runs.finished(record.key, split, source, with_checkpoint=True):
+            found.setdefault(record.metrics.validation.mae, record)
+    return found[min(found)] if found else None
+
+
+def _command(subject: Subject, model: str, runs: Store) -> str:
+    question, task = subject.question, subject.data.task
+    name = task.name if task.source in datasets_registry.registered() else task.source
+    return shlex.join([
+        "python", "-m", "benchmark", "run", "--task", name, "--model", model, "--protocol",
+        Protocol.named(question.protocol).name, "--seed", str(question.seed), "--save-checkpoints", "--out", str(runs.root),
+    ])  # fmt: skip
+
+
+def said_by(given: Path) -> dict[str, str]:
+    """What a checkpoint says that it is, with the registered name of its "model"; where it says none, those of its class.
+
+    Raises:
+        InputError: there is no such file, or it is no checkpoint.
+    """
+    if not given.is_file():
+        raise InputError(f"{given}: no such checkpoint; --regressor takes one file")
+    held = load_checkpoint(given)
+    names = [name for name, spec in registry.registered().items() if spec.model is type(held)]
+    own = held.about.get("model", "")
+    unsaid = " or ".join(names) + " (it does not say which)" * (len(names) > 1)
+    return {**held.about, "model": own if own in names else unsaid}
+
+
+def require_said(given: Path, wanted: Mapping[str, Sequence[str]]) -> None:
+    """Raise InputError where a checkpoint says something else than what is wanted; what it does not say may be anything."""
+    said = said_by(given)
+    for what, choices in wanted.items():
+        if what in said and said[what] not in choices:
+            choice = " or ".join(choices)
+            raise InputError(f"{given}: holds a regressor of {what} {said[what]}; one of {what} {choice} is wanted")
+
+
+def by_seed(given: Path | None, seeds: Iterable[int]) -> dict[int, Path | None]:
+    """Seed → the checkpoint where it is of that seed, as other seeds test crystals that it was fitted to; else None.
+
+    One that does not say its seed is for all of them; so is one of none of them, which `require_said` then refuses.
+    """
+    seeds = list(seeds)
+    own = said_by(given).get("seed") if given else None
+    fits = [seed for seed in seeds if str(seed) == own] or seeds
+    return {seed: given if seed in fits else None for seed in seeds}
 
 
 def sha256(path: Path) -> str:

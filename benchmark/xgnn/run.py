@@ -17,13 +17,13 @@ from benchmark.job import load_task
 from benchmark.tasks import Task, TaskData
 from benchmark.xgnn.analysis import class_result
 from benchmark.xgnn.classifier import PROFILE, Classifier, ClassifierSettings, weights_hash
-from benchmark.xgnn.crosscheck import CheckSettings, cross_checks, others
+from benchmark.xgnn.crosscheck import CheckSettings, cross_checks, looked_into, others
 from benchmark.xgnn.findings import verdicts
 from benchmark.xgnn.graphs import RULE, LabelGraphs, graphs_of
 from benchmark.xgnn.labels import LabelKind
 from benchmark.xgnn.quality import agreement, no_better_than_chance, quality
 from benchmark.xgnn.records import CLASSES, Agreement, ClassifierRecord, ClassName, Explained, Explainer, Question, Round
-from benchmark.xgnn.regressors import News, RegressorSettings, Subject, sha256
+from benchmark.xgnn.regressors import News, RegressorSettings, Subject, require_said, sha256
 from benchmark.xgnn.rounds import Budget, Target, search_rounds
 from benchmark.xgnn.search import SearchSettings
 from benchmark.xgnn.small import Limits, Rules
@@ -88,12 +88,12 @@ def explain(request: Request, store: ExplanationStore, news: News = lambda line:
     """The answer, also kept in the store.
 
     Raises:
-        InputError: the task cannot be loaded or divided, has one class only, or the model is no graph network.
+        InputError: the task cannot be loaded or divided, has one class only, the model is no graph network, or the given
+            regressor is of another target, division or, where other explainers are asked, model.
         BenchmarkError: something cannot be written.
     """
     Classifier(request.model, 1)  # refuses a model without graphs before anything is computed
-    if request.regressor:
-        _sha256(request.regressor)
+    _require_regressor(request)
     data = load_task(request.task)
     question = request.question(data.dataset_hash)
     fold = data.fold(PROTOCOL, 0, request.seed)
@@ -129,6 +129,15 @@ def explain(request: Request, store: ExplanationStore, news: News = lambda line:
     )
     store.write(store.explained_path(question), answer)
     return answer
+
+
+def _require_regressor(request: Request) -> None:
+    if request.regressor is None:
+        return
+    wanted = {"target": [request.task.target], "protocol": [str(PROTOCOL)], "fold": ["0"], "seed": [str(request.seed)]}
+    if request.check:
+        wanted = {"model": list(dict.fromkeys(looked_into(request.model).values())), **wanted}
+    require_said(request.regressor, wanted)
 
 
 def _classifier(
@@ -178,24 +187,16 @@ def _classifier(
 
 
 def _same_regressor(record: ClassifierRecord, path: Path) -> bool:
-    return record.agreement is not None and record.agreement.regressor_sha256 == _sha256(path)
-
-
-def _sha256(path: Path) -> str:
-    if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint; --regressor takes one file")
-    return sha256(path)
+    return record.agreement is not None and record.agreement.regressor_sha256 == sha256(path)
 
 
 def _agreement(path: Path, data: TaskData, fold: Fold, threshold: float, classifier_high: np.ndarray) -> Agreement:
     """With a fitted regressor of the same target, on the test crystals."""
-    digest, regressor = _sha256(path), load_checkpoint(path)
-    if regressor.about.get("target", data.task.target) != data.task.target:
-        raise InputError(f"{path}: predicts {regressor.about['target']}, not {data.task.target}")
+    regressor = load_checkpoint(path)
     crystals = data.crystals.take(fold.test)
     values = regressor.predict(regressor.prepare(crystals), np.arange(len(crystals)))
     found = agreement(classifier_high, values > threshold)
-    return Agreement(**asdict(found), regressor=type(regressor).__name__, regressor_sha256=digest)
+    return Agreement(**asdict(found), regressor=type(regressor).__name__, regressor_sha256=sha256(path))
 
 
 def _rounds(

@@ -7,9 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.job import Job, execute
 from benchmark.render.cross_checks import conclusions, tables
-from benchmark.store import Store
 from benchmark.tasks import find_tasks
 from benchmark.xgnn.contests import Contest
 from benchmark.xgnn.crosscheck import agreement, cross_checks, importance
@@ -23,8 +21,6 @@ from benchmark.xgnn.importance import (
     of_atoms_by_edges,
 )  # fmt: skip
 from benchmark.xgnn.records import ClassResult, Enrichment, Explained, OtherExplanation
-from benchmark.xgnn.regressors import RegressorSettings, Subject, checkpoint_of
-from benchmark.xgnn.run import PROTOCOL, Request
 from benchmark.xgnn.stability import FEWEST
 from benchmark.xgnn.store import ExplanationStore
 from models import registry
@@ -215,26 +211,8 @@ def test_the_command_asks_others_keeps_what_they_say_and_renders_it(benchmark_co
     assert again.returncode == 0 and "regressor" not in again.stderr
     text = (tmp_path / "reports/xgnn/mine/target.md").read_text()
     assert "| GNNExplainer " in text and "| global attention " in text and "SubgraphX is left out" in text
-    assert "--cross-check --page" in text
+    assert "--cross-check --page" in text and "cgcnn (fitted to 20 crystals)" in text
     third = benchmark_command(*asked, "--cross-check", "--json")
     assert [one["cross_checks"] for one in json.loads(third.stdout)] == [
         [check.model_dump(mode="json") for check in answer.cross_checks]
     ], "nothing is asked twice"
-
-
-def test_the_checkpoint_of_a_run_is_looked_into(small_folder, tmp_path):
-    (task,) = find_tasks(str(small_folder))
-    data, store = task.load(), ExplanationStore(tmp_path / "runs")
-    request = Request(task, "gatgnn")
-    question, fold = request.question(data.dataset_hash), data.fold(PROTOCOL, 0, 0)
-    subject, settings = Subject(question, data, fold, 0.0), RegressorSettings("smoke", 20, 5)
-    small = checkpoint_of(subject, "gatgnn", settings, None, store, lambda line: None)
-    assert small == store.regressor_path(question, "gatgnn")
-    before = small.stat().st_mtime_ns
-    assert checkpoint_of(subject, "gatgnn", settings, None, store, lambda line: None) == small
-    assert small.stat().st_mtime_ns == before, "not trained twice"
-    job = Job(task, "gatgnn", registry.get("gatgnn").settings("smoke"), "smoke", PROTOCOL, 0, 0, save_checkpoints=True)
-    execute(job, Store(store.root))
-    found = checkpoint_of(subject, "gatgnn", settings, None, store, lambda line: None)
-    assert found == Store(store.root).checkpoint(job.key(data.dataset_hash))
-    assert checkpoint_of(subject, "gatgnn", settings, small, store, lambda line: None) == small, "what is given comes first"
