@@ -65,19 +65,20 @@ def read_board(
     """
     current = current_fingerprints()
     found = []
-    for _, runs in _read_ahead(scored_tasks(store, on_invalid)):
-        for contest, predictions in contests(runs, current, on_invalid):
+    of_task = (contests(runs, current, on_invalid) for _, runs in _ahead(scored_tasks(store, on_invalid)))
+    for together in _ahead(of_task):
+        for contest, predictions in together:
             each(contest, predictions)
             found.append(contest)
     return Board(tuple(found))
 
 
-def _read_ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same items; the next is read on another core while one is in use."""
-    with ThreadPoolExecutor(1) as reader:
-        following = reader.submit(next, items, None)
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items; the next is made in another thread while one is in use."""
+    with ThreadPoolExecutor(1) as maker:
+        following = maker.submit(next, items, None)
         while (item := following.result()) is not None:
-            following = reader.submit(next, items, None)
+            following = maker.submit(next, items, None)
             yield item
 
 
