@@ -57,8 +57,9 @@ def read_board(
 
     Args:
         store: where the records are.
-        each: called with every contest and the predictions of its ranked rows, which are forgotten before the next task.
-        on_invalid: as for `scored_tasks`.
+        each: called with every contest and the predictions of its ranked rows, which are then forgotten. Meanwhile the next
+            task is ranked and the one after it read: the runs of three tasks are in memory at once.
+        on_invalid: as for `scored_tasks`; called from the threads that read and rank.
 
     Raises:
         InputError: an invalid record, by default.

@@ -98,8 +98,11 @@ def _requests(
 def _answers(requests: list[Any], out: Path, as_json: bool) -> list[Any]:
     from benchmark.store import Store
     from benchmark.xgnn.run import explain as answer
+    from benchmark.xgnn.run import require_regressor
     from benchmark.xgnn.store import ExplanationStore
 
+    for request in requests:  # all of them before the first search, which takes long
+        require_regressor(request)
     Store(out).require_writable()
     with sole_writer(out, f"another run is writing to {out}; wait for it or choose another directory with --out"):
         return [answer(request, ExplanationStore(out), _news(request, as_json)) for request in requests]

@@ -49,7 +49,7 @@ def study(
     out: Annotated[Path, typer.Option(help="Records go to studies/NAME in this directory.")] = Path("runs"),
     reports: Annotated[Path, typer.Option(help="The report goes to NAME/<task>.md in this directory.")] = Path("reports"),
     resume: Annotated[
-        bool, typer.Option("--resume", help="Only go on with what a stop left: an error where no fold of it is kept.")
+        bool, typer.Option("--resume", help="Only go on with what a stop left: an error where no finished fold is kept.")
     ] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -83,7 +83,9 @@ def study(
     store = Store(out / "studies" / name)
     plan = plan_study(chosen.study, request, depths, store)
     if resume and plan.jobs and not plan.done:
-        raise InputError(f"nothing to resume: {store.root} has no fold of this study; check --out, or leave --resume out")
+        raise InputError(
+            f"nothing to resume: {store.root} has no finished fold of this study and source; check --out, or leave --resume out"
+        )
     if not dry_run:
         store.require_writable()
     show_plan(plan, request, store, as_json and dry_run)

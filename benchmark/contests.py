@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -13,6 +14,7 @@ from benchmark.records import Record, Scores
 from benchmark.scores import FoldResult, OnInvalid, Run, ScoredRun, refuse
 from benchmark.statistics import TaskErrors, Tiers, rank_tiers
 from datasets.errors import InputError
+from datasets.parallel import in_another_process
 
 RESAMPLES = 1_000
 """Of the bootstraps of a board: p = 0.05 is known to ± 0.007, which a veto needs no better."""
@@ -176,11 +178,8 @@ def _contest(runs: list[ScoredRun], current: Mapping[str, str], on_invalid: OnIn
 
 def _tiers(errors: TaskErrors) -> Tiers:
     """Those of `rank_tiers`, large ones from another process: a thread here that reads the next task is not held up."""
-    if errors.errors.size * RESAMPLES < MUCH_WORK:
-        return rank_tiers(errors, resamples=RESAMPLES)
-    from joblib.externals.loky import get_reusable_executor
-
-    return get_reusable_executor(max_workers=1).submit(rank_tiers, errors, resamples=RESAMPLES).result()
+    work = partial(rank_tiers, errors, resamples=RESAMPLES)
+    return in_another_process(work) if errors.errors.size * RESAMPLES > MUCH_WORK else work()
 
 
 def _stale(record: Record, current: Mapping[str, str]) -> bool | None:

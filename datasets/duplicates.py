@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import joblib
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
@@ -17,6 +16,7 @@ from datasets.cache import Arrays, cached
 from datasets.crystals import Crystals
 from datasets.neighbor_search import Nearest
 from datasets.neighbors import find_neighbors
+from datasets.parallel import on_every_core
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -210,17 +210,18 @@ def _matched(crystals: Crystals, pairs: np.ndarray, processes: int | None) -> np
     starts = np.flatnonzero(np.diff(component[pairs[order, 0]])) + 1
     blocks = np.split(pairs[order], starts) if len(pairs) else []
     blocks.sort(key=lambda block: -len(block) * int(crystals.n_atoms[block[0, 0]]))  # the longest first
-    processes = (processes or joblib.cpu_count()) if len(pairs) >= POOL_PAIRS else 1
+    processes = processes if len(pairs) >= POOL_PAIRS else 1
     if len(pairs) >= POOL_PAIRS:
         logging.getLogger(__name__).info("comparing %s pairs of crystals; the result is kept", f"{len(pairs):,}")
-    jobs = (joblib.delayed(_match_block)(crystals.take(rows := np.unique(block)), rows, block) for block in blocks)
-    return np.concatenate([np.empty((0, 2), dtype=np.int64), *joblib.Parallel(n_jobs=processes)(jobs)])
+    jobs = [(crystals.take(rows := np.unique(block)), rows, block) for block in blocks]
+    return np.concatenate([np.empty((0, 2), dtype=np.int64), *on_every_core(_match_block, jobs, processes)])
 
 
-def _match_block(crystals: Crystals, rows: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """(len(rows), 2) each of the `rows` beside the first of its group."""
+def _match_block(job: tuple[Crystals, np.ndarray, np.ndarray]) -> np.ndarray:
+    """(len(rows), 2) each of the rows beside the first of its group, of some crystals, their rows, and pairs of these."""
     from pymatgen.analysis.structure_matcher import StructureMatcher
 
+    crystals, rows, pairs = job
     matcher = StructureMatcher(primitive_cell=False, scale=False)
     cells = [_reduced(crystals, row) for row in range(len(crystals))]
     group = np.arange(len(crystals))

@@ -1,9 +1,10 @@
-"""The same work on many inputs, on every core of the machine, this process's own included."""
+"""Work in other processes: the same on many inputs on every core, or one piece beside this process."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
 from typing import TypeVar
 
 import joblib
@@ -13,6 +14,23 @@ SWITCH_S = 2e-4
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+def in_another_process(work: Callable[[], R]) -> R:
+    """What `work` returns, computed beside the threads of this process; here where there is no second core for it.
+
+    Raises:
+        What `work` raises.
+    """
+    helpers = joblib.cpu_count() - 1
+    if not helpers:
+        return work()
+    from joblib.externals.loky import get_reusable_executor
+
+    try:
+        return get_reusable_executor(max_workers=helpers).submit(work).result()
+    except BrokenExecutor:  # killed, for memory for example
+        return work()
 
 
 def on_every_core(work: Callable[[T], R], inputs: Sequence[T], processes: int | None = None) -> list[R]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -99,7 +100,7 @@ def regressor_for(
 
 def _best_run(subject: Subject, model: str, runs: Store) -> Record | None:
     split, source = split_of(subject.data, subject.fold), fingerprint(registry.get(model).model)
-    found: dict[float, Record] = {}
+    found: list[Record] = []
     for path in sorted((runs.root / "records" / subject.question.task / model).glob("*/fold-00.json")):
         try:
             record = runs.read(path)
@@ -107,8 +108,8 @@ def _best_run(subject: Subject, model: str, runs: Store) -> Record | None:
             continue
         same = record.key.dataset_hash == subject.data.dataset_hash
         if same and record.metrics and runs.finished(record.key, split, source, with_checkpoint=True):
-            found.setdefault(record.metrics.validation.mae, record)
-    return found[min(found)] if found else None
+            found.append(record)
+    return min(found, key=lambda record: record.metrics.validation.mae if record.metrics else math.inf, default=None)
 
 
 def _command(subject: Subject, model: str, runs: Store) -> str:

@@ -23,7 +23,7 @@ from benchmark.xgnn.graphs import RULE, LabelGraphs, graphs_of
 from benchmark.xgnn.labels import LabelKind
 from benchmark.xgnn.quality import agreement, no_better_than_chance, quality
 from benchmark.xgnn.records import CLASSES, Agreement, ClassifierRecord, ClassName, Explained, Explainer, Question, Round
-from benchmark.xgnn.regressors import News, RegressorSettings, Subject, require_said, sha256
+from benchmark.xgnn.regressors import News, RegressorSettings, Subject, require_said, said_by, sha256
 from benchmark.xgnn.rounds import Budget, Target, search_rounds
 from benchmark.xgnn.search import SearchSettings
 from benchmark.xgnn.small import Limits, Rules
@@ -93,7 +93,7 @@ def explain(request: Request, store: ExplanationStore, news: News = lambda line:
         BenchmarkError: something cannot be written.
     """
     Classifier(request.model, 1)  # refuses a model without graphs before anything is computed
-    _require_regressor(request)
+    require_regressor(request)
     data = load_task(request.task)
     question = request.question(data.dataset_hash)
     fold = data.fold(PROTOCOL, 0, request.seed)
@@ -131,10 +131,17 @@ def explain(request: Request, store: ExplanationStore, news: News = lambda line:
     return answer
 
 
-def _require_regressor(request: Request) -> None:
+def require_regressor(request: Request) -> None:
+    """Raise InputError where the given regressor is not of the target, the division or the model that are explained."""
     if request.regressor is None:
         return
-    wanted = {"target": [request.task.target], "protocol": [str(PROTOCOL)], "fold": ["0"], "seed": [str(request.seed)]}
+    wanted = {
+        "target": [request.task.target],
+        "unit": [request.task.unit],
+        "protocol": [str(PROTOCOL)],
+        "fold": ["0"],
+        "seed": [str(request.seed)],
+    }
     if request.check:
         wanted = {"model": list(dict.fromkeys(looked_into(request.model).values())), **wanted}
     require_said(request.regressor, wanted)
@@ -196,7 +203,7 @@ def _agreement(path: Path, data: TaskData, fold: Fold, threshold: float, classif
     crystals = data.crystals.take(fold.test)
     values = regressor.predict(regressor.prepare(crystals), np.arange(len(crystals)))
     found = agreement(classifier_high, values > threshold)
-    return Agreement(**asdict(found), regressor=type(regressor).__name__, regressor_sha256=sha256(path))
+    return Agreement(**asdict(found), regressor=said_by(path)["model"], regressor_sha256=sha256(path))
 
 
 def _rounds(

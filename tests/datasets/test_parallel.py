@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 
 import joblib
 import pytest
 
-from datasets.parallel import on_every_core
+from datasets.parallel import in_another_process, on_every_core
 
 
 def square_and_process(x: int) -> tuple[int, int]:
@@ -42,3 +43,24 @@ def test_an_error_is_raised_wherever_it_happens(monkeypatch, cores, bad):
 def test_nothing_to_do_is_done(monkeypatch, cores):
     monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
     assert on_every_core(reciprocal, []) == []
+
+
+def only_here(parent: int) -> int:
+    """Kills any process but the parent's."""
+    if os.getpid() != parent:
+        os._exit(1)
+    return os.getpid()
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_work_is_done_here_without_a_second_core_or_where_the_other_process_died(monkeypatch, cores):
+    monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
+    assert in_another_process(partial(only_here, os.getpid())) == os.getpid()
+
+
+def test_work_is_done_in_another_process_with_its_error(monkeypatch):
+    monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
+    square, process = in_another_process(partial(square_and_process, 3))
+    assert square == 9 and process != os.getpid()
+    with pytest.raises(ZeroDivisionError):
+        in_another_process(partial(reciprocal, 0))
