@@ -294,7 +294,10 @@ def test_a_study_that_is_killed_and_resumed_gives_the_same_report(benchmark_comm
         (("depth",), "nothing to study: name tasks with --task"),
         (("depth", "--task", "emt/alloys", "--layers", "4,x"), "write whole numbers separated by commas"),
         (("depth", "--task", "emt/alloys", "--layers", "0"), "at least 1 layer"),
-        (("depth", "--task", "emt/alloys", "--resume"), "nothing to resume: runs/studies/depth has no finished fold"),
+        (
+            ("depth", "--task", "emt/alloys", "--model", "cgcnn", "--resume"),
+            "nothing to resume: runs/studies/depth has no finished fold",
+        ),
         (("depth", "--task", "emt/alloys", "--model", "soap-svr"), "soap-svr is not a graph network"),
     ],
 )
