@@ -19,8 +19,8 @@ from datasets.parallel import in_another_process
 RESAMPLES = 1_000
 """Of the bootstraps of a board: p = 0.05 is known to ± 0.007, which a veto needs no better."""
 
-MUCH_WORK = 1e9
-"""Errors times resamples of a task, half a second, from which another process is worth its start."""
+LARGE = 1e9
+"""Errors times resamples, half a second, from which the tiers of a contest come from another process; it serves them all."""
 
 BASELINE = "dummy"
 
@@ -179,7 +179,7 @@ def _contest(runs: list[ScoredRun], current: Mapping[str, str], on_invalid: OnIn
 def _tiers(errors: TaskErrors) -> Tiers:
     """Those of `rank_tiers`, large ones from another process: a thread here that reads the next task is not held up."""
     work = partial(rank_tiers, errors, resamples=RESAMPLES)
-    return in_another_process(work) if errors.errors.size * RESAMPLES > MUCH_WORK else work()
+    return in_another_process(work) if errors.errors.size * RESAMPLES > LARGE else work()
 
 
 def _stale(record: Record, current: Mapping[str, str]) -> bool | None:

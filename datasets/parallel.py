@@ -8,6 +8,7 @@ from concurrent.futures import BrokenExecutor
 from typing import TypeVar
 
 import joblib
+from joblib.externals.loky import get_reusable_executor  # unlike spawn, needs no guard in the user's script
 
 SWITCH_S = 2e-4
 """Longest wait of the thread that receives results for this process's own work; Python's 5 ms would hold the senders up."""
@@ -25,8 +26,6 @@ def in_another_process(work: Callable[[], R]) -> R:
     helpers = joblib.cpu_count() - 1
     if not helpers:
         return work()
-    from joblib.externals.loky import get_reusable_executor
-
     try:
         return get_reusable_executor(max_workers=helpers).submit(work).result()
     except BrokenExecutor:  # killed, for memory for example
@@ -45,8 +44,6 @@ def on_every_core(work: Callable[[T], R], inputs: Sequence[T], processes: int | 
     helpers = (processes or joblib.cpu_count()) - 1
     if not helpers:
         return [work(one) for one in inputs]
-    from joblib.externals.loky import get_reusable_executor  # unlike spawn, needs no guard in the user's script
-
     pool = get_reusable_executor(max_workers=helpers)
     futures = [pool.submit(work, one) for one in inputs]
     own: list[R] = []

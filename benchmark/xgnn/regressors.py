@@ -24,6 +24,7 @@ from datasets import registry as datasets_registry
 from datasets.errors import InputError
 from models import registry
 from models.checkpoints import load_checkpoint
+from models.contract import Model
 from models.graph_model import GraphModel
 from models.training import ScaledNetwork
 
@@ -122,7 +123,7 @@ def _command(subject: Subject, model: str, runs: Store) -> str:
 
 
 def said_by(given: Path) -> dict[str, str]:
-    """What a checkpoint says that it is, with the registered name of its "model"; where it says none, those of its class.
+    """What a checkpoint says that it is, with the registered name of its "model" as `name_of` tells it.
 
     Raises:
         InputError: there is no such file, or it is no checkpoint.
@@ -130,10 +131,15 @@ def said_by(given: Path) -> dict[str, str]:
     if not given.is_file():
         raise InputError(f"{given}: no such checkpoint; --regressor takes one file")
     held = load_checkpoint(given)
+    return {**held.about, "model": name_of(held)}
+
+
+def name_of(held: Model[Any, Any]) -> str:
+    """The registered name that a fitted model says; where it says none, those of its class."""
     names = [name for name, spec in registry.registered().items() if spec.model is type(held)]
     own = held.about.get("model", "")
     unsaid = " or ".join(names) + " (it does not say which)" * (len(names) > 1)
-    return {**held.about, "model": own if own in names else unsaid}
+    return own if own in names else unsaid
 
 
 def require_said(given: Path, wanted: Mapping[str, Sequence[str]]) -> None:

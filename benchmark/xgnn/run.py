@@ -23,7 +23,7 @@ from benchmark.xgnn.graphs import RULE, LabelGraphs, graphs_of
 from benchmark.xgnn.labels import LabelKind
 from benchmark.xgnn.quality import agreement, no_better_than_chance, quality
 from benchmark.xgnn.records import CLASSES, Agreement, ClassifierRecord, ClassName, Explained, Explainer, Question, Round
-from benchmark.xgnn.regressors import News, RegressorSettings, Subject, require_said, said_by, sha256
+from benchmark.xgnn.regressors import News, RegressorSettings, Subject, name_of, require_said, sha256
 from benchmark.xgnn.rounds import Budget, Target, search_rounds
 from benchmark.xgnn.search import SearchSettings
 from benchmark.xgnn.small import Limits, Rules
@@ -203,7 +203,7 @@ def _agreement(path: Path, data: TaskData, fold: Fold, threshold: float, classif
     crystals = data.crystals.take(fold.test)
     values = regressor.predict(regressor.prepare(crystals), np.arange(len(crystals)))
     found = agreement(classifier_high, values > threshold)
-    return Agreement(**asdict(found), regressor=said_by(path)["model"], regressor_sha256=sha256(path))
+    return Agreement(**asdict(found), regressor=name_of(regressor), regressor_sha256=sha256(path))
 
 
 def _rounds(
