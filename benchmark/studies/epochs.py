@@ -71,16 +71,25 @@ def look(job: Job, data: TaskData, fold: Fold, outcome: Outcome | None) -> Histo
     return History(model_fingerprint=job.fingerprint, epochs=epochs)
 
 
-def entries(spec: ModelSpec, settings: Any, layers: Sequence[int]) -> list[Entry]:
-    """The model with every budget; nothing for one that is not trained in epochs by the shared recipe."""
-    if not isinstance(settings, Recipe):
-        return []
+def entries(spec: ModelSpec, settings: Recipe, layers: Sequence[int]) -> list[Entry]:
+    """The model with every budget."""
     budgets = sorted({max(1, round(settings.epochs * share)) for share in SHARES})
     return [Entry(spec, replace(settings, epochs=budget)) for budget in budgets]
 
 
+def without_epochs(spec: ModelSpec) -> str:
+    """Why it has no budget of epochs; empty: it has."""
+    trained = all(isinstance(settings, Recipe) for settings in spec.profiles.values())
+    return "" if trained else "is not trained in epochs by the shared recipe"
+
+
 EPOCHS = Study(
-    "epochs", "When does training stagnate?", entries, Observer("history", look), networks_only=False, takes_layers=False
+    "epochs",
+    "When does training stagnate?",
+    entries,
+    Observer("history", look),
+    unfit=without_epochs,
+    takes_layers=False,
 )
 
 

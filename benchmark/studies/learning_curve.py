@@ -38,7 +38,7 @@ def entries(spec: ModelSpec, settings: Settings, layers: Sequence[int]) -> list[
     return [Entry(spec, settings, divisor) for divisor in DIVISORS]
 
 
-LEARNING_CURVE = Study("learning-curve", "How much would more data help?", entries, networks_only=False, takes_layers=False)
+LEARNING_CURVE = Study("learning-curve", "How much would more data help?", entries, unfit=lambda spec: "", takes_layers=False)
 
 
 @dataclass(frozen=True)

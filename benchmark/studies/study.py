@@ -23,6 +23,11 @@ SETTLED = ("complete", "diverged")
 """What the same job would do again; a fold that ran out of memory or failed otherwise is tried again."""
 
 
+def without_layers(spec: ModelSpec) -> str:
+    """Why it has no depth; empty: it has."""
+    return "" if issubclass(spec.model, GraphModel) else "is not a graph network: it has no layers to study"
+
+
 @dataclass(frozen=True)
 class Study:
     """A question, the settings of a model that answer it, and what else is looked at in each fold.
@@ -36,7 +41,8 @@ class Study:
     entries: Callable[[ModelSpec, Any, Sequence[int]], list[Entry]]
     """Model, its settings in the profile, depths asked for (empty: the study's own) → the models to run."""
     observer: Observer | None = None
-    networks_only: bool = True
+    unfit: Callable[[ModelSpec], str] = without_layers
+    """Why a model is none of the study's; empty: it is one."""
     takes_layers: bool = True
     """Whether `--layers` has a meaning."""
     require_models: Callable[[Sequence[str]], None] = lambda names: None
@@ -51,13 +57,10 @@ def models_of(study: Study, names: Sequence[str]) -> list[ModelSpec]:
     """These models, or all that the study is about. Raises InputError for one that it is not about."""
     study.require_models(names)
     specs = [registry.get(name) for name in dict.fromkeys(names)] or list(registry.registered().values())
-    if not study.networks_only:
-        return specs
-    networks = [spec for spec in specs if issubclass(spec.model, GraphModel)]
-    if names and len(networks) < len(specs):
-        other = next(spec.name for spec in specs if spec not in networks)
-        raise InputError(f"{other} is not a graph network: it has no layers to study; leave it out")
-    return networks
+    for spec in specs:
+        if names and (reason := study.unfit(spec)):
+            raise InputError(f"{spec.name} {reason}; leave it out")
+    return [spec for spec in specs if not study.unfit(spec)]
 
 
 def plan_study(study: Study, request: Request, layers: Sequence[int], store: Store) -> Plan:
@@ -70,7 +73,11 @@ def plan_study(study: Study, request: Request, layers: Sequence[int], store: Sto
         raise InputError(f"--set {name}: the {study.name} study varies it, around what the profile has; leave it out")
     entries: list[Entry] = []
     for spec in models_of(study, request.models):
-        entries += study.entries(spec, spec.settings(request.profile, request.settings), layers)
+        try:
+            settings = spec.settings(request.profile, request.settings)
+        except InputError as error:
+            raise InputError(f"{spec.name}: {error}") from error
+        entries += study.entries(spec, settings, layers)
     if request.seed + study.seeds > 2**31:
         raise InputError(f"--seed {request.seed}: the study counts {study.seeds} seeds on from it, to below 2^31")
     seeds = [replace(request, seed=request.seed + n) for n in range(study.seeds)]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -219,7 +220,18 @@ def test_a_ranking_that_turns_with_the_budget_is_told(tmp_path):
 def test_budgets_are_shares_of_the_profile():
     settings = get("cgcnn").settings("standard")
     assert [e.settings.epochs for e in EPOCHS.entries(get("cgcnn"), settings, [])] == [8, 15, 30]
-    assert EPOCHS.entries(get("dummy"), get("dummy").settings("standard"), []) == []
+
+
+def test_all_models_that_have_epochs_take_a_budget_and_the_others_are_refused_by_name(small_folder, tmp_path):
+    request = Request(tasks=[str(small_folder)], settings={"epochs": "4"}, profile="smoke", folds=2)
+    plan = plan_study(EPOCHS, request, [], Store(tmp_path))
+    assert {job.settings.epochs for job in plan.jobs} == {1, 2, 4}
+    models = {job.model for job in plan.jobs}
+    assert {"cgcnn", "soap-mlp"} < models and models.isdisjoint({"dummy", "soap-svr"})
+    with pytest.raises(InputError, match="dummy is not trained in epochs by the shared recipe; leave it out"):
+        plan_study(EPOCHS, replace(request, models=["dummy"]), [], Store(tmp_path))
+    with pytest.raises(InputError, match="dummy: unknown setting 'epochs'"):
+        plan_study(LEARNING_CURVE, replace(request, models=["cgcnn", "dummy"]), [], Store(tmp_path))
 
 
 def test_the_history_of_a_fold_lies_beside_its_record(small_folder, tmp_path):
