@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from benchmark.render.depth_conclusions import conclusions, published_lines
 from benchmark.render.depth_figures import figures
-from benchmark.render.study_page import Page, csv, write_study_pages
+from benchmark.render.study_page import Figure, Page, csv, shown, write_study_pages
 from benchmark.render.study_tables import (
     COST_COLUMNS,
     MEASURED,
@@ -26,10 +27,10 @@ from benchmark.render.study_tables import (
     table,
 )
 from benchmark.render.text import escape
-from benchmark.studies.curves import Curve, curves
+from benchmark.studies.curves import Curve, comparable, curves
 from benchmark.studies.depth import CAUSES, RULE, Verdict, judge
 from benchmark.studies.points import Point, state_rows
-from benchmark.studies.study import Trial
+from benchmark.studies.study import Trial, shared_changes
 from models import registry
 
 TITLE = "# Depth: "
@@ -53,31 +54,24 @@ def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
     """
 
     def page(task: str, group: list[Trial], folder: str) -> Page:
-        contests = by_contest(group, curves)
+        contests = by_contest(group, curves, comparable)
         rows = [
             row for _, made in contests for curve in made for point in curve.points for row in state_rows(curve.label, point)
         ]
-        return Page(page_text(task, contests, folder), figures(task, contests[0][1]), csv(rows))
+        drawn = [figure for place, (_, made) in enumerate(contests) for figure in figures_of(task, place, made)]
+        return Page(page_text(task, contests, folder), drawn, csv(rows))
 
     return write_study_pages("depth", TITLE, found, reports, page)
 
 
 def page_text(task: str, contests: Sequence[tuple[str, list[Curve]]], folder: str) -> str:
-    """The page below its title; figures are of the first contest."""
-    parts = []
-    for place, (title, made) in enumerate(contests):
-        judged = [(curve, judge(curve)) for curve in made]
+    """The page below its title; it opens with what to conclude from each contest."""
+    verdicts = [[(curve, judge(curve)) for curve in made] for _, made in contests]
+    parts = [" ".join(conclusions(task, judged)) for judged in verdicts]
+    for place, ((title, made), judged) in enumerate(zip(contests, verdicts, strict=True)):
         records = [record for curve in made for point in curve.points for record in point.records]
-        parts += [
-            " ".join(conclusions(task, judged)),
-            f"## {escape(title)}",
-            provenance(records, command(made)),
-            _verdicts(judged),
-        ]
-        if not place:
-            drawn = figures(task, made)
-            parts += [f"![{escape(f.caption)}]({folder}/{f.name}.png)\n\n{escape(f.caption)}." for f in drawn]
-            parts.append(f"All of them interactively: [figures.html]({folder}/figures.html).")
+        parts += [f"## {escape(title)}", provenance(records, command(made)), _verdicts(judged)]
+        parts += shown(figures_of(task, place, made), folder)
         parts += ["### Beside what was published", "\n".join(f"- {line}" for line in published_lines(task, judged))]
         named = [((curve.label, str(point.layers)), point) for curve in made for point in curve.points]
         linked = MEASURED.replace("`table.csv`", f"[table.csv]({folder}/table.csv)")
@@ -86,10 +80,15 @@ def page_text(task: str, contests: Sequence[tuple[str, list[Curve]]], folder: st
     return "\n\n".join([*parts, "## Rules", RULE, CAUSES, PARAMETERS])
 
 
+def figures_of(task: str, place: int, made: Sequence[Curve]) -> list[Figure]:
+    """The figures of a contest, named by its place on the page; parameters are the same in all and drawn once."""
+    drawn = figures(task, made)
+    return [replace(f, name=f"{f.name}_{place + 1}") for f in drawn if f.name != "parameters"] if place else drawn
+
+
 def command(made: Sequence[Curve]) -> str:
-    """The command that makes these records, but for the settings that differ from curve to curve."""
-    changes = [{name: value for name, value in curve.changes.items() if name != "skip"} for curve in made]
-    shared = {name: value for name, value in changes[0].items() if all(other.get(name) == value for other in changes)}
+    """The command that makes these records; the study changes the skip by itself."""
+    shared = {name: value for name, value in shared_changes([curve.changes for curve in made]).items() if name != "skip"}
     depths = [point.layers for curve in made for point in curve.points]
     return command_of("depth", made[0].first.key, [curve.model for curve in made], depths, shared)
 
@@ -138,7 +137,7 @@ def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
     """What `--json` prints: a row a curve, with its verdict and its depths."""
     rows = []
     for task, group in by_task(found):
-        for title, made in by_contest(group, curves):
+        for title, made in by_contest(group, curves, comparable):
             for curve in made:
                 verdict = judge(curve)
                 row = {"task": task, "contest": title, "model": curve.model, "changes": curve.changes, "verdict": str(verdict)}

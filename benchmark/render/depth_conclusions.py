@@ -9,6 +9,7 @@ from benchmark.render.text import count, escape, joined
 from benchmark.studies.curves import Curve
 from benchmark.studies.depth import Verdict
 from benchmark.studies.published import BULK, FINDINGS, SOURCE, Finding
+from benchmark.studies.study import shared_changes
 
 
 def conclusions(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[str]:
@@ -16,9 +17,11 @@ def conclusions(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[
     depths = sorted({point.layers for curve, _ in judged for point in curve.points})
     first = judged[0][0].first
     trained = budget([record for curve, _ in judged for point in curve.points for record in point.records])
+    shared = shared_changes([curve.changes for curve, _ in judged])
+    changes = "".join(f", {name}={value}" for name, value in shared.items())
     yield (
         f"{count(len(judged), 'network')} of {depths[0]} to {depths[-1]} layers on {task} "
-        f"({first.key.profile}, {trained}): {'; '.join(_outcomes(judged))}."
+        f"({first.key.profile}{escape(changes)}, {trained}): {'; '.join(_outcomes(judged))}."
     )
     yield _best(judged)
     yield _reasons(judged)
@@ -69,7 +72,7 @@ def _reasons(judged: Sequence[tuple[Curve, Verdict]]) -> str:
         for curve, verdict in broken:
             named.setdefault(" and ".join(verdict.causes) or "nothing that was looked at", []).append(curve.label)
         told = "; ".join(f"{cause} in {escape(joined(labels))}" for cause, labels in named.items())
-        return f"Where depth breaks a network, its layers show {told}."
+        return f"Where depth breaks a network, the rule below blames {told}."
     widths = [
         (c.interval[1] - c.interval[0]) / 2
         for _, v in judged

@@ -15,13 +15,12 @@ from benchmark.render.study_tables import (
     costs,
     mae_cell,
     provenance,
-    shared_changes,
     table,
 )
 from benchmark.render.text import escape, joined
 from benchmark.statistics import ALPHA
 from benchmark.studies.epochs import RULE, Budgets, History, agreement, budgets, epochs_of, gains
-from benchmark.studies.study import Trial
+from benchmark.studies.study import Trial, shared_changes
 
 TITLE = "# Epochs: "
 

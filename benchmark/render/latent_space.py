@@ -16,12 +16,11 @@ from benchmark.render.study_tables import (
     mae_cell,
     number,
     provenance,
-    shared_changes,
     table,
 )
 from benchmark.render.text import escape, joined
 from benchmark.studies.latent_space import NEIGHBORS, RULE, Space, spaces
-from benchmark.studies.study import Trial
+from benchmark.studies.study import Trial, shared_changes
 
 TITLE = "# Latent space: "
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.render.study_page import Figure, Line, Page, Panel, csv, shown, write_study_pages
-from benchmark.render.study_tables import by_task, command_of, mae_cell, provenance, shared_changes, table
+from benchmark.render.study_tables import by_task, command_of, mae_cell, provenance, table
 from benchmark.render.text import escape, joined, seconds
 from benchmark.studies.learning_curve import RULE, WANTED, LearningCurve, PowerLaw, learning_curves
 from benchmark.studies.points import Point
-from benchmark.studies.study import Trial
+from benchmark.studies.study import Trial, shared_changes
 
 TITLE = "# Learning curves: "
 

@@ -16,7 +16,6 @@ from benchmark.render.study_tables import (
     mae_cell,
     provenance,
     relative,
-    shared_changes,
     table,
 )
 from benchmark.render.text import chance, escape, joined
@@ -35,7 +34,7 @@ from benchmark.studies.sensitivity import (
     against,
     models,
 )
-from benchmark.studies.study import Trial
+from benchmark.studies.study import Trial, shared_changes
 
 TITLE = "# Sensitivity: "
 

@@ -74,22 +74,20 @@ def layers_table(named: Sequence[tuple[Sequence[str], Point]], header: Sequence[
 
 def provenance(records: Sequence[Record], command: str) -> str:
     """Crystals, budget, machine and versions of the folds of one contest, and the command that makes them."""
-    first, key, where = records[0], records[0].key, records[0].machine
+    first, key = records[0], records[0].key
+    machines = dict.fromkeys(
+        f"{m.processor}, {m.cores} cores, {m.workers} worker(s) × {m.threads} thread(s), device {m.device}"
+        for m in (record.machine for record in records)
+    )
     versions = ", ".join(f"{name} {version}" for name, version in first.versions.items())
     seeds = joined([str(seed) for seed in sorted({record.key.seed for record in records})])
     lines = [
         f"{crystals(first)} crystals; targets in {key.unit}; dataset sha256 `{key.dataset_hash}`",
         f"profile `{key.profile}`, {budget(records)}, {key.protocol}, seed {seeds}; all settings are in the records",
-        f"machine: {escape(where.processor)}, {where.cores} cores, {where.workers} worker(s) × {where.threads} thread(s), "
-        f"device {escape(where.device)}; versions: {escape(versions)}; commit {escape(commits(records))}",
+        f"machine: {escape(' or '.join(machines))}; versions: {escape(versions)}; commit {escape(commits(records))}",
         f"again: `{command}`",
     ]
     return "\n".join(f"- {line}" for line in lines)
-
-
-def shared_changes(changes: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The settings that were changed in all of them, to the same value."""
-    return {name: value for name, value in changes[0].items() if all(other.get(name) == value for other in changes)}
 
 
 def command_of(study: str, key: JobKey, models: Iterable[str], layers: Sequence[int], shared: dict[str, Any]) -> str:

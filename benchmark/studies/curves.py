@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 from benchmark.records import Record
 from benchmark.studies.points import Point
-from benchmark.studies.study import Trial
+from benchmark.studies.study import Trial, shared_changes
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,14 @@ class Curve:
     points: tuple[Point, ...]
     source: str = ""
     """Of the model's code, where two curves differ in nothing else."""
+    own: tuple[str, ...] = ()
+    """Names of the changes that not all curves beside it have."""
 
     @property
     def label(self) -> str:
-        """The model and what was changed."""
+        """The model and what tells its curve from others."""
         notes = [
-            *(f"{name}={value}" for name, value in self.changes.items()),
+            *(f"{name}={self.changes[name]}" for name in self.own),
             *([f"source {self.source}"] if self.source else []),
         ]
         return f"{self.model} ({', '.join(notes)})" if notes else self.model
@@ -52,12 +54,24 @@ def curves(found: Iterable[Trial]) -> list[Curve]:
         points = tuple(Point(tuple(folds)) for _, folds in groupby(by_depth, key=depth_of))
         made.append(Curve(model, dict(changes), points, fingerprint[:8]))
     names = [(curve.model, str(curve.changes)) for curve in made]
+    shared = shared_changes([curve.changes for curve in made]) if made else {}
     return [
-        curve if names.count((curve.model, str(curve.changes))) > 1 else Curve(curve.model, curve.changes, curve.points)
-        for curve in made
+        replace(
+            curve,
+            source=curve.source if names.count(name) > 1 else "",
+            own=tuple(change for change in curve.changes if change not in shared),
+        )
+        for curve, name in zip(made, names, strict=True)
     ]
 
 
 def depth_of(trial: Trial) -> int:
     """The layers that a fold's network had."""
     return int(trial.record.key.settings["n_layers"])
+
+
+def comparable(trial: Trial) -> str:
+    """What tells folds that may be compared from others of their task: as a run's, and what was changed in all networks."""
+    changes = {name: value for name, value in trial.record.changed.items() if name not in ("n_layers", "skip")}
+    notes = ", ".join(f"{name}={value}" for name, value in changes.items())
+    return f"{trial.record.key.contest}, with {notes}" if notes else trial.record.key.contest

@@ -209,6 +209,19 @@ def test_contests_are_not_mixed():
     ]  # fmt: skip
 
 
+def test_each_budget_is_a_contest_with_its_own_conclusion_command_and_figures(tmp_path):
+    long = curve((4, 0.05), (8, 0.05), epochs=9) + curve((4, 0.06), model="schnet", epochs=9)
+    page, *files = write_pages(curve((4, 0.1), (6, 0.2), (8, 0.1), model="schnet") + long, tmp_path)
+    opening, second, *_ = page.read_text().split("\n\n")[1:]
+    assert "schnet" in opening and "cgcnn" not in opening
+    assert "(quick, epochs=9, " in second and "is cgcnn's at 4 layers" in second
+    text = page.read_text()
+    assert "data 00000000, with epochs=9" in text and "| cgcnn " in text
+    assert "--model cgcnn --model schnet --profile quick --layers 4,8 --set epochs=9" in text
+    assert {"mae.png", "mae_2.png", "parameters.png"} <= {f.name for f in files}
+    assert "parameters_2.png" not in {f.name for f in files}
+
+
 def test_a_fold_that_diverges_shows_its_fresh_layers_and_is_settled(small_folder, tmp_path):
     store, task = Store(tmp_path), find_tasks(str(small_folder))[0]
     settings = get("cgcnn").settings("smoke", {"learning_rate": "1e30", "n_layers": "3"})
