@@ -112,7 +112,7 @@ def figures(made: Sequence[Space]) -> list[Figure]:
                 cloud = Cloud(x, y, targets, names, f"target [{unit}]")
                 panels.append(Panel(f"{space.label}, {name}", "", "", cloud=cloud))
     caption = "Test crystals of the first fold in the space behind the last layer, coloured by target (Figure 8 of Omee et al.)"
-    return [Figure("latent", caption, panels)] if panels else []
+    return [Figure("latent", caption, panels, columns=4)] if panels else []
 
 
 def _csv_rows(contests: Sequence[tuple[str, list[Space]]]) -> list[dict[str, Any]]:

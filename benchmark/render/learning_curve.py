@@ -10,7 +10,15 @@ from typing import Any
 from benchmark.render.study_page import Figure, Line, Page, Panel, csv, shown, write_study_pages
 from benchmark.render.study_tables import by_task, command_of, mae_cell, provenance, table
 from benchmark.render.text import escape, joined, seconds
-from benchmark.studies.learning_curve import RULE, WANTED, LearningCurve, PowerLaw, learning_curves
+from benchmark.studies.learning_curve import (
+    FURTHEST,
+    RULE,
+    WANTED,
+    LearningCurve,
+    PowerLaw,
+    learning_curves,
+    level_with_the_first,
+)
 from benchmark.studies.points import Point
 from benchmark.studies.study import Trial, shared_changes
 
@@ -72,7 +80,9 @@ def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
     else:
         best, n = scored[0], scored[0].sizes[-1].n_train
         mae = mae_cell(best.sizes[-1])
-        yield f"With all {n:,} training crystals of {task} {escape(best.label)} has the lowest MAE, {mae} {unit}."
+        tied = [curve.label for curve in level_with_the_first(scored)]
+        doubt = f", from which {escape(joined(tied))} cannot be told" if tied else ""
+        yield f"With all {n:,} training crystals of {task} {escape(best.label)} has the lowest MAE, {mae} {unit}{doubt}."
     if not fitted:
         yield "No power law could be fitted: fewer than three sizes have a score."
         yield "Nothing can be forecast."
@@ -126,10 +136,15 @@ def _exponent(law: PowerLaw) -> str:
 
 def _needed(law: PowerLaw, n: int, share: float) -> str:
     middle, low, high = law.needed(n, share)
-    if middle is None:
-        return "no number of"
-    ends = f" ({low:,.3g} to {f'{high:,.3g}' if high else 'no number of'})" if law.interval and low else ""
-    return f"{middle:,.3g}{ends}"
+    told, ends = _crystals(middle, n), f"{_crystals(low, n)} to {_crystals(high, n)}"
+    return f"{told} ({ends})" if law.interval and ends != f"{told} to {told}" else told
+
+
+def _crystals(needed: float | None, n: int) -> str:
+    """A forecast to three digits; beyond FURTHEST times the crystals, or where no number is enough, only that."""
+    if needed is None or needed > FURTHEST * n:
+        return f"> {FURTHEST * n:,}"
+    return f"{float(f'{needed:.3g}'):,.0f}"
 
 
 def figures(made: Sequence[LearningCurve]) -> list[Figure]:

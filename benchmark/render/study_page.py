@@ -14,8 +14,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from plotly.subplots import make_subplots
 
 from benchmark.render.health_figures import png
@@ -188,9 +190,20 @@ def _draw(ax: Axes, panel: Panel, used: dict[str, str]) -> None:
     ax.set_ylabel(panel.y)
     if panel.log_x:
         ax.set_xscale("log")
+        _plain_ticks(ax.xaxis)
     if panel.log_y and any(value and value > 0 for line in panel.lines for value in line.y):
         ax.set_yscale("log", nonpositive="mask")
+        _plain_ticks(ax.yaxis)
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def _plain_ticks(axis: Axis) -> None:
+    """1, 2 and 5 of each decade as plain numbers on a logarithmic axis of few decades."""
+    low, high = axis.get_view_interval()
+    if high < 200 * low:
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.9g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def html_page(title: str, figures: Sequence[Figure], script: str) -> str:

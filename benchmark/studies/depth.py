@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from benchmark.statistics import ALPHA, FoldTest, corrected_t_test, holm
+from benchmark.statistics import ALPHA, FoldTest, holm
 from benchmark.studies.curves import Curve
 from benchmark.studies.layers import LAYERS, MEASURES
-from benchmark.studies.points import Point
+from benchmark.studies.points import Point, difference
 from benchmark.studies.study import Entry, Study, changed
 from models.contract import ModelSpec
 from models.graph_model import GraphSettings
@@ -138,22 +138,13 @@ def judge(curve: Curve) -> Verdict:
 def compare(points: Sequence[Point], best: Point) -> tuple[Comparison, ...]:
     """Every other depth against the best one."""
     others = [point for point in points if point is not best]
-    tests = [_test(point, best) for point in others]
+    tests = [difference(point, best) for point in others]
     numbers = [i for i, test in enumerate(tests) if test]
     corrected = dict(zip(numbers, holm(np.array([tests[i].p for i in numbers])), strict=True))  # type: ignore[union-attr]
     return tuple(
         _comparison(point, best, test, float(corrected.get(i, 1.0)))
         for i, (point, test) in enumerate(zip(others, tests, strict=True))
     )
-
-
-def _test(point: Point, best: Point) -> FoldTest | None:
-    common = sorted(point.maes.keys() & best.maes.keys())
-    if not common:
-        return None
-    split = best.complete[0].split
-    first, second = (np.array([p.maes[fold] for fold in common]) for p in (point, best))
-    return corrected_t_test(first, second, split.n_test / split.n_train)
 
 
 def _comparison(point: Point, best: Point, test: FoldTest | None, p_holm: float) -> Comparison:

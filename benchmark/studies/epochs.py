@@ -15,8 +15,8 @@ from scipy.stats import kendalltau
 from benchmark.folds import Fold
 from benchmark.job import Job, Observer, Outcome
 from benchmark.records import Sha256, Strict
-from benchmark.statistics import ALPHA, FoldTest, corrected_t_test, holm
-from benchmark.studies.points import Point
+from benchmark.statistics import ALPHA, FoldTest, holm
+from benchmark.studies.points import Point, difference
 from benchmark.studies.study import Entry, Study, Trial
 from benchmark.tasks import TaskData
 from models.contract import ModelSpec
@@ -166,9 +166,7 @@ def gains(made: Sequence[Budgets]) -> dict[tuple[str, int], tuple[FoldTest, floa
     for one in made:
         last = one.points[-1]
         for point in one.points[:-1]:
-            if common := sorted(point.maes.keys() & last.maes.keys()):
-                first, second = (np.array([p.maes[fold] for fold in common]) for p in (point, last))
-                split = last.complete[0].split
-                tests[one.label, epochs_of(point)] = corrected_t_test(first, second, split.n_test / split.n_train)
+            if test := difference(point, last):
+                tests[one.label, epochs_of(point)] = test
     corrected = holm(np.array([test.p for test in tests.values()]))
     return {key: (test, float(p)) for (key, test), p in zip(tests.items(), corrected, strict=True)}

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from benchmark.records import Record
-from benchmark.statistics import corrected_t_test
-from benchmark.studies.points import Point
+from benchmark.statistics import ALPHA, corrected_t_test, holm
+from benchmark.studies.points import Point, difference
 from benchmark.studies.study import Entry, Study, Trial
 from models.contract import ModelSpec, Settings
 
@@ -22,14 +22,20 @@ DIVISORS = (16, 8, 4, 2, 1)
 WANTED = (0.9, 0.75, 0.5)
 """Shares of the error with all training crystals, for which the crystals needed are forecast."""
 
+FURTHEST = 100
+"""Times the training crystals there are: what lies beyond is not forecast."""
+
 LEAST = 3
 """Sizes that a fold must have before a power law is fitted."""
 
 RULE = (
     "A power law MAE = a · n^(−b) is fitted by least squares of the logarithms, fold by fold; b is the mean over folds, its "
     "95 % interval that of the corrected resampled t-test of b against 0 (Nadeau & Bengio 2003). The crystals needed for a "
-    "share s of the error with all of them are n · s^(−1/b), with the interval that b's ends give; no number of them is where "
-    "b is not above 0. A forecast beyond the data holds only as long as the power law does, and that is not known."
+    "share s of the error with all of them are n · s^(−1/b), with the interval that b's ends give; where b is not above 0 no "
+    f"number of them is enough, and beyond {FURTHEST} times those at hand none is named. A forecast beyond the data holds only "
+    "as long as the power law does, and that is not known. All sizes are trained for the same number of epochs, so fewer "
+    "crystals are also fewer steps: with a small budget a curve is steep for that reason as well. Cannot be told from the "
+    f"lowest error: corrected resampled t-test on the common folds, p after Holm's correction not below {ALPHA:g}."
 )
 
 
@@ -102,6 +108,14 @@ def learning_curves(found: Iterable[Trial]) -> list[LearningCurve]:
         sizes = [Point(tuple(folds)) for _, folds in groupby(trials, key=lambda trial: divisor_of(trial.record))]
         made.append(LearningCurve(model, dict(trials[0].record.changed), tuple(sizes)))
     return sorted(made, key=lambda curve: (curve.sizes[-1].mae, curve.label))
+
+
+def level_with_the_first(made: Sequence[LearningCurve]) -> list[LearningCurve]:
+    """Of curves as `learning_curves` orders them, those whose error with all crystals cannot be told from the first's."""
+    first, *others = made
+    tests = [(curve, test) for curve in others if (test := difference(curve.sizes[-1], first.sizes[-1]))]
+    corrected = holm(np.array([test.p for _, test in tests]))
+    return [curve for (curve, _), p in zip(tests, corrected, strict=True) if p >= ALPHA]
 
 
 def divisor_of(record: Record) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from benchmark.records import Record
+from benchmark.statistics import FoldTest, corrected_t_test
 from benchmark.studies.layers import MEASURES, LayerReport
 from benchmark.studies.study import Trial
 
@@ -88,6 +89,16 @@ class Point:
             {name: _mean([getattr(state, name) for state in states]) for name in MEASURES}
             for states in zip(*(found for found in seen if found), strict=True)
         ]
+
+
+def difference(point: Point, other: Point) -> FoldTest | None:
+    """The corrected resampled t-test of the MAE of `point` minus that of `other` on their common folds; None without any."""
+    common = sorted(point.maes.keys() & other.maes.keys())
+    if not common:
+        return None
+    split = other.complete[0].split
+    first, second = (np.array([p.maes[fold] for fold in common]) for p in (point, other))
+    return corrected_t_test(first, second, split.n_test / split.n_train)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
