@@ -56,7 +56,7 @@ def study(
 ) -> None:
     """Run a study fold by fold and render its report; run again to go on after a stop."""
     from benchmark.cli import show_plan
-    from benchmark.machine import choose_device, cores, default_workers
+    from benchmark.machine import choose_device, default_workers
     from benchmark.plan import Request, parse_settings
     from benchmark.store import Store
     from benchmark.studies import registry
@@ -76,7 +76,8 @@ def study(
         seed=seed,
         device=device,
         workers=workers,
-        threads=max(1, cores() // workers),
+        # One each, whatever the workers: sums are rounded by how many threads share them, and curves would mix both.
+        threads=1,
     )
     if not request.tasks:
         raise InputError("nothing to study: name tasks with --task, or a folder with --dataset")

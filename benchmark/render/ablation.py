@@ -6,24 +6,27 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.render.study_page import Figure, Line, Page, Panel, csv, shown, write_study_pages
+from benchmark.render.study_page import Figure, Line, Page, Panel, csv, numbered, shown, write_study_pages
 from benchmark.render.study_tables import (
     COST_COLUMNS,
     MEASURED,
-    by_contest,
     by_task,
     command_of,
+    comparison_cells,
     costs,
     layers_table,
     mae_cell,
+    opening,
     own_parameters,
     point_row,
     provenance,
     relative,
     table,
+    training_cell,
 )
 from benchmark.render.text import escape, joined
-from benchmark.studies.ablation import PUBLISHED, RULE, VARIANTS, Family, families
+from benchmark.studies.ablation import PUBLISHED, RULE, SWITCHES, VARIANTS, Family, families
+from benchmark.studies.contests import Contest, by_contest
 from benchmark.studies.points import state_rows
 from benchmark.studies.published import SOURCE
 from benchmark.studies.study import Trial
@@ -43,28 +46,30 @@ def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
     """
 
     def page(task: str, group: list[Trial], folder: str) -> Page:
-        contests = by_contest(group, families)
-        points = [(f"{f.label} {v.name}", v.point) for _, made in contests for f in made for v in f.variants]
-        rows = [row for label, point in points for row in state_rows(label, point)]
-        return Page(page_text(task, contests, folder), figures(contests[0][1]), csv(rows))
+        contests = by_contest(group, families, tuple(SWITCHES))
+        rows = [
+            {"contest": contest.title, **row}
+            for contest in contests for f in contest.made for v in f.variants
+            for row in state_rows(f"{f.label} {v.name}", v.point)
+        ]  # fmt: skip
+        drawn = [f for place, contest in enumerate(contests) for f in numbered(figures(contest.made), place)]
+        return Page(page_text(task, contests, folder), drawn, csv(rows))
 
     return write_study_pages("ablation", TITLE, found, reports, page)
 
 
-def page_text(task: str, contests: Sequence[tuple[str, list[Family]]], folder: str) -> str:
-    """The page below its title; the figure is of the first contest."""
-    parts = []
-    for place, (title, made) in enumerate(contests):
+def page_text(task: str, contests: Sequence[Contest[Family]], folder: str) -> str:
+    """The page below its title."""
+    parts = opening(contests, lambda made: conclusions(task, made))
+    for place, contest in enumerate(contests):
+        made = contest.made
         records = [record for family in made for variant in family.variants for record in variant.point.records]
-        first, models = records[0].key, [family.model for family in made]
-        again = command_of(
-            "ablation", first, models, [max(int(record.key.settings["n_layers"]) for record in records)], made[0].changes
-        )
-        parts += [" ".join(conclusions(task, made)), f"## {escape(title)}", provenance(records, again)]
+        deepest = max(int(record.key.settings["n_layers"]) for record in records)
+        again = command_of("ablation", records[0].key, [family.model for family in made], [deepest], contest.changes)
+        parts += [f"## {escape(contest.title)}", provenance(records, again)]
         for family in made:
             parts += [f"### {escape(family.label)}", table(COLUMNS, list(_rows(family)))]
-        if not place:
-            parts += shown(figures(made), folder)
+        parts += shown(numbered(figures(made), place), folder)
         parts += ["### Beside what was published", *published(task, made)]
         named = [((family.label, variant.name), variant.point) for family in made for variant in family.variants]
         linked = MEASURED.replace("`table.csv`", f"[table.csv]({folder}/table.csv)")
@@ -86,9 +91,9 @@ def conclusions(task: str, made: Sequence[Family]) -> Iterator[str]:
                 f"{name[2:]} is {', '.join(f'{judged} in {joined(models)}' for judged, models in by_judgement.items())}"
             )
     yield f"On {task}, against the plain networks: {'; '.join(told) or 'nothing could be compared'}."
-    scored = [(variant.point.mae, family, variant) for family in made for variant in family.variants if variant.point.maes]
+    scored = [(variant.point.mae, family, variant) for family in made for variant in family.variants if variant.point.scored]
     if not scored:
-        yield "No variant has a score."
+        yield "No variant has a score in every fold."
     else:
         _, family, variant = min(scored, key=lambda row: row[0])
         unit = variant.point.complete[0].key.unit
@@ -149,17 +154,13 @@ def figures(made: Sequence[Family]) -> list[Figure]:
 
 def _rows(family: Family) -> Iterator[list[str]]:
     for variant in family.variants:
-        point, c = variant.point, variant.comparison
-        told = relative(c.relative, c.interval) if c and c.relative is not None else ""
-        p_value = f"{c.p_holm:.2g}" if c and c.p_holm is not None else ""
-        training = f"{point.training_mae:.4g}" if point.complete else ""
+        point = variant.point
         yield [
             variant.name,
             str(point.layers),
             mae_cell(point),
-            training,
-            told,
-            p_value,
+            training_cell(point),
+            *comparison_cells(variant.comparison),
             variant.judged,
             own_parameters(point),
             *costs(point),
@@ -170,12 +171,12 @@ def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
     """What `--json` prints: a row a variant."""
     return [
         {
-            "task": task, "contest": title, "model": family.model, "changes": family.changes, "variant": variant.name,
+            "task": task, "contest": contest.title, "model": family.model, "changes": contest.changes, "variant": variant.name,
             "against_plain": variant.comparison and variant.comparison.relative, "judged": variant.judged,
             "p_holm": variant.comparison and variant.comparison.p_holm, **point_row(variant.point),
         }
         for task, group in by_task(found)
-        for title, made in by_contest(group, families)
-        for family in made
+        for contest in by_contest(group, families, tuple(SWITCHES))
+        for family in contest.made
         for variant in family.variants
     ]  # fmt: skip

@@ -9,7 +9,6 @@ from benchmark.render.text import count, escape, joined
 from benchmark.studies.curves import Curve
 from benchmark.studies.depth import Verdict
 from benchmark.studies.published import BULK, FINDINGS, SOURCE, Finding
-from benchmark.studies.study import shared_changes
 
 
 def conclusions(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[str]:
@@ -17,11 +16,9 @@ def conclusions(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[
     depths = sorted({point.layers for curve, _ in judged for point in curve.points})
     first = judged[0][0].first
     trained = budget([record for curve, _ in judged for point in curve.points for record in point.records])
-    shared = shared_changes([curve.changes for curve, _ in judged])
-    changes = "".join(f", {name}={value}" for name, value in shared.items())
     yield (
         f"{count(len(judged), 'network')} of {depths[0]} to {depths[-1]} layers on {task} "
-        f"({first.key.profile}{escape(changes)}, {trained}): {'; '.join(_outcomes(judged))}."
+        f"({first.key.profile}, {trained}): {'; '.join(_outcomes(judged))}."
     )
     yield _best(judged)
     yield _reasons(judged)
@@ -29,16 +26,24 @@ def conclusions(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[
 
 def _outcomes(judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[str]:
     learning = [(c, v) for c, v in judged if v.learns]
-    scaling = [f"{c.label} (to {v.scales_to})" for c, v in learning if v.scales_to == c.points[-1].layers]
-    open_ = [c.label for c, v in learning if not v.breaks_at and v.scales_to != c.points[-1].layers]
+    scaling = [f"{c.label} (to {v.scales_to})" for c, v in learning if v.comparisons and v.scales_to == c.points[-1].layers]
+    rest = [(c, v) for c, v in learning if v.comparisons and not v.breaks_at and v.scales_to != c.points[-1].layers]
     kinds = {
         f"{{}} scale{'s' * (len(scaling) == 1)} as deep as tried": scaling,
         "depth breaks {}": [f"{c.label} (at {v.breaks_at})" for c, v in learning if v.breaks_at],
-        "{} could not be decided": open_,
+        "{} could not be decided": [c.label for c, v in rest if _unmeasured(v) is None],
+        "{} could not be measured deeper": [f"{c.label} (from {n} on)" for c, v in rest if (n := _unmeasured(v))],
+        "{} was tried at one depth only": [c.label for c, v in learning if not v.comparisons],
         "{} did not learn at any depth": [c.label for c, v in judged if v.best and not v.learns],
         "{} had no depth that trained in every fold": [c.label for c, v in judged if v.best is None],
     }
     return (escape(text.format(joined(names))) for text, names in kinds.items() if names)
+
+
+def _unmeasured(verdict: Verdict) -> int | None:
+    """The first depth beyond what a network scales to, if that one has no score in some fold."""
+    beyond = [c for c in verdict.comparisons if c.layers > (verdict.scales_to or 0)]
+    return beyond[0].layers if beyond and beyond[0].judged == "not measured" else None
 
 
 def _best(judged: Sequence[tuple[Curve, Verdict]]) -> str:
@@ -55,7 +60,9 @@ def _best(judged: Sequence[tuple[Curve, Verdict]]) -> str:
         f"The lowest MAE, {mae_cell(point)} {point.complete[0].key.unit}, is {escape(curve.label)}'s at {point.layers} layers"
     )
     deepest = verdict.deepest
-    if deepest and deepest.relative is not None:
+    if deepest and deepest.judged in ("diverges", "not measured"):
+        sentence += f"; with {deepest.layers} a fold {'diverges' if deepest.judged == 'diverges' else 'has no score'}"
+    elif deepest and deepest.relative is not None:
         last, start = curve.points[-1], curve.points[0]
         sentence += f"; with {deepest.layers} it changes by {relative(deepest.relative, deepest.interval)}"
         if start.seconds and last.seconds and last is not start:
@@ -73,15 +80,12 @@ def _reasons(judged: Sequence[tuple[Curve, Verdict]]) -> str:
             named.setdefault(" and ".join(verdict.causes) or "nothing that was looked at", []).append(curve.label)
         told = "; ".join(f"{cause} in {escape(joined(labels))}" for cause, labels in named.items())
         return f"Where depth breaks a network, the rule below blames {told}."
-    widths = [
-        (c.interval[1] - c.interval[0]) / 2
-        for _, v in judged
-        if v.learns
-        for c in v.comparisons
-        if c.interval and v.deepest is c
-    ]
     if not any(verdict.learns for _, verdict in judged):
         return "As nothing was learnt with this budget, depth is not judged."
+    deepest = [v.deepest for _, v in judged if v.learns and v.deepest]
+    if not deepest:
+        return "Of no network that learns a depth beyond its best one was tried: how far they scale stays open."
+    widths = [(c.interval[1] - c.interval[0]) / 2 for c in deepest if c.interval]
     if not widths:
         return "With these folds no depth can be told from another: no test is possible."
     return (
@@ -110,14 +114,13 @@ def agreement(curve: Curve, verdict: Verdict, finding: Finding) -> str:
     deepest = curve.points[-1].layers
     if not verdict.learns:
         return "nothing to compare"
+    scales, breaks = verdict.scales_to or 0, verdict.breaks_at
     if finding.broke is None:
-        if verdict.breaks_at:
-            return "disagrees"
-        return "agrees" if (verdict.scales_to or 0) >= finding.held[0] else "not shown here"
-    if verdict.breaks_at:
-        return "agrees that depth breaks it" + (
-            "" if verdict.breaks_at == finding.broke[0] else f", though at {verdict.breaks_at}"
-        )
-    if (verdict.scales_to or 0) >= finding.broke[0]:
+        if scales >= finding.held[0]:
+            return "agrees"
+        return "disagrees" if breaks and breaks <= finding.held[0] else "not shown here"
+    if scales >= finding.broke[0]:
         return f"disagrees: it holds at {finding.broke[0]} layers"
+    if breaks:
+        return "agrees that depth breaks it" + ("" if breaks == finding.broke[0] else f", though at {breaks}")
     return "not shown here" if deepest >= finding.broke[0] else f"not tried here beyond {deepest} layers"

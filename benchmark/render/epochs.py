@@ -6,21 +6,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.render.study_page import Figure, Line, Page, Panel, csv, shown, write_study_pages
+from benchmark.render.study_page import Figure, Line, Page, Panel, csv, numbered, shown, write_study_pages
 from benchmark.render.study_tables import (
     COST_COLUMNS,
-    by_contest,
     by_task,
     command_of,
     costs,
     mae_cell,
+    opening,
     provenance,
     table,
 )
 from benchmark.render.text import escape, joined
 from benchmark.statistics import ALPHA
-from benchmark.studies.epochs import RULE, Budgets, History, agreement, budgets, epochs_of, gains
-from benchmark.studies.study import Trial, shared_changes
+from benchmark.studies.contests import Contest, by_contest
+from benchmark.studies.epochs import RULE, VARIED, Budgets, History, agreement, budgets, epochs_of, gains
+from benchmark.studies.study import Trial
 
 TITLE = "# Epochs: "
 
@@ -33,24 +34,24 @@ def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
     """
 
     def page(task: str, group: list[Trial], folder: str) -> Page:
-        contests = by_contest(group, budgets)
-        return Page(page_text(task, contests, folder), figures(contests[0][1]), csv(_csv_rows(contests)))
+        contests = by_contest(group, budgets, VARIED)
+        drawn = [f for place, contest in enumerate(contests) for f in numbered(figures(contest.made), place)]
+        return Page(page_text(task, contests, folder), drawn, csv(_csv_rows(contests)))
 
     return write_study_pages("epochs", TITLE, found, reports, page)
 
 
-def page_text(task: str, contests: Sequence[tuple[str, list[Budgets]]], folder: str) -> str:
-    """The page below its title; the figure is of the first contest."""
-    parts = []
-    for place, (title, made) in enumerate(contests):
+def page_text(task: str, contests: Sequence[Contest[Budgets]], folder: str) -> str:
+    """The page below its title."""
+    parts = opening(contests, lambda made: conclusions(task, made))
+    for place, contest in enumerate(contests):
+        made = contest.made
         records = [record for one in made for point in one.points for record in point.records]
-        shared = shared_changes([one.changes for one in made])
         largest = {epochs_of(one.points[-1]) for one in made}
-        shared |= {"epochs": largest.pop()} if len(largest) == 1 else {}
-        again = command_of("epochs", records[0].key, [one.model for one in made], [], shared)
-        parts += [" ".join(conclusions(task, made)), f"## {escape(title)}", provenance(records, again)]
-        if not place:
-            parts += shown(figures(made), folder, "every epoch")
+        changes = contest.changes | ({"epochs": largest.pop()} if len(largest) == 1 else {})
+        again = command_of("epochs", records[0].key, [one.model for one in made], [], changes)
+        parts += [f"## {escape(contest.title)}", provenance(records, again)]
+        parts += shown(numbered(figures(made), place), folder, "every epoch")
         parts += ["### Rankings", rankings(made), "### Every budget", every_budget(made)]
     return "\n\n".join([*parts, "## Rules", RULE])
 
@@ -69,7 +70,7 @@ def conclusions(task: str, made: Sequence[Budgets]) -> Iterator[str]:
     best = {n: winner for n in numbers if (winner := _best(made, n))}
     winners = ", ".join(f"{winner} at {n}" for n, winner in best.items())
     same = "the ranking cannot be compared" if not ordered else f"Kendall's τ with the last ranking is {', '.join(ordered)}"
-    yield escape(f"Best by the number of epochs: {winners or 'none'}; {same}.")
+    yield escape(f"Best by the number of epochs, where two or more have it: {winners or 'none'}; {same}.")
     tests = gains(made)
     better = {label for (label, _), (test, p) in tests.items() if p < ALPHA and test.difference > 0}
     rest = len({label for label, _ in tests}) - len(better)
@@ -82,8 +83,8 @@ def conclusions(task: str, made: Sequence[Budgets]) -> Iterator[str]:
 
 
 def _best(made: Sequence[Budgets], epochs: int) -> str | None:
-    scored = [(p.mae, one.label) for one in made for p in one.points if epochs_of(p) == epochs and p.maes]
-    return min(scored)[1] if scored else None
+    scored = [(p.mae, one.label) for one in made for p in one.points if epochs_of(p) == epochs and p.scored]
+    return min(scored)[1] if len(scored) > 1 else None
 
 
 def rankings(made: Sequence[Budgets]) -> str:
@@ -138,11 +139,12 @@ def figures(made: Sequence[Budgets]) -> list[Figure]:
     return [Figure("epochs", caption, panels, 3)]
 
 
-def _csv_rows(contests: Sequence[tuple[str, list[Budgets]]]) -> list[dict[str, Any]]:
+def _csv_rows(contests: Sequence[Contest[Budgets]]) -> list[dict[str, Any]]:
     return [
-        {"model": one.label, "epochs": epochs_of(point), "fold": t.record.key.fold, "epoch": e.number,
+        {"contest": contest.title, "model": one.label, "epochs": epochs_of(point), "fold": t.record.key.fold,
+         "epoch": e.number,
          "training_loss": e.training_loss, "validation_mae": e.validation_mae}
-        for _, made in contests for one in made for point in one.points for t in point.trials
+        for contest in contests for one in contest.made for point in one.points for t in point.trials
         if isinstance(t.seen, History) for e in t.seen.epochs
     ]  # fmt: skip
 
@@ -151,8 +153,9 @@ def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
     """What `--json` prints: a row a model."""
     return [
         {
-            "task": task, "contest": title, "model": one.model, "changes": one.changes, "stagnates_at": one.stagnates_at,
+            "task": task, "contest": contest.title, "model": one.model, "changes": contest.changes,
+            "stagnates_at": one.stagnates_at,
             "budgets": [{"epochs": epochs_of(p), "folds": p.maes, "training_s": p.seconds} for p in one.points],
         }
-        for task, group in by_task(found) for title, made in by_contest(group, budgets) for one in made
+        for task, group in by_task(found) for contest in by_contest(group, budgets, VARIED) for one in contest.made
     ]  # fmt: skip

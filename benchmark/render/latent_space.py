@@ -6,21 +6,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.render.study_page import Cloud, Figure, Page, Panel, csv, shown, write_study_pages
+from benchmark.render.study_page import Cloud, Figure, Page, Panel, csv, numbered, shown, write_study_pages
 from benchmark.render.study_tables import (
     COST_COLUMNS,
-    by_contest,
     by_task,
     command_of,
     costs,
     mae_cell,
     number,
+    opening,
     provenance,
     table,
 )
 from benchmark.render.text import escape, joined
-from benchmark.studies.latent_space import NEIGHBORS, RULE, Space, spaces
-from benchmark.studies.study import Trial, shared_changes
+from benchmark.studies.contests import Contest, by_contest
+from benchmark.studies.latent_space import NEIGHBORS, RULE, VARIED, Space, spaces
+from benchmark.studies.study import Trial
 
 TITLE = "# Latent space: "
 
@@ -42,22 +43,23 @@ def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
     """
 
     def page(task: str, group: list[Trial], folder: str) -> Page:
-        contests = by_contest(group, spaces)
-        return Page(page_text(task, contests, folder), figures(contests[0][1]), csv(_csv_rows(contests)))
+        contests = by_contest(group, spaces, VARIED)
+        drawn = [f for place, contest in enumerate(contests) for f in numbered(figures(contest.made), place)]
+        return Page(page_text(task, contests, folder), drawn, csv(_csv_rows(contests)))
 
     return write_study_pages("latent-space", TITLE, found, reports, page)
 
 
-def page_text(task: str, contests: Sequence[tuple[str, list[Space]]], folder: str) -> str:
-    """The page below its title; the figure is of the first contest."""
-    parts = []
-    for place, (title, made) in enumerate(contests):
+def page_text(task: str, contests: Sequence[Contest[Space]], folder: str) -> str:
+    """The page below its title."""
+    parts = opening(contests, lambda made: conclusions(task, made))
+    for place, contest in enumerate(contests):
+        made = contest.made
         records = [record for space in made for record in space.point.records]
-        shared = shared_changes([space.changes for space in made])
-        again = command_of("latent-space", records[0].key, [space.model for space in made], [], shared)
-        parts += [" ".join(conclusions(task, made)), f"## {escape(title)}", provenance(records, again), _table(made)]
-        if not place:
-            parts += shown(figures(made), folder, "places")
+        layers = [int(record.changed["n_layers"]) for record in records if "n_layers" in record.changed]
+        again = command_of("latent-space", records[0].key, [space.model for space in made], layers, contest.changes)
+        parts += [f"## {escape(contest.title)}", provenance(records, again), _table(made)]
+        parts += shown(numbered(figures(made), place), folder, "places")
         reasons = sorted({str(r) for s in made for t in s.point.trials if (r := getattr(t.seen, "reason", None))})
         parts += [f"Not seen in some folds: {escape('; '.join(reasons))}."] if reasons else []
     return "\n\n".join([*parts, "## Rules", RULE])
@@ -115,11 +117,11 @@ def figures(made: Sequence[Space]) -> list[Figure]:
     return [Figure("latent", caption, panels, columns=4)] if panels else []
 
 
-def _csv_rows(contests: Sequence[tuple[str, list[Space]]]) -> list[dict[str, Any]]:
+def _csv_rows(contests: Sequence[Contest[Space]]) -> list[dict[str, Any]]:
     return [
-        {"model": space.label, "fold": t.record.key.fold, "id": c.id, "target": c.target, "pca_1": c.pca[0], "pca_2": c.pca[1],
-         "tsne_1": c.tsne[0], "tsne_2": c.tsne[1]}
-        for _, made in contests for space in made for t in space.point.trials for c in getattr(t.seen, "crystals", ())
+        {"contest": contest.title, "model": space.label, "fold": t.record.key.fold, "id": c.id, "target": c.target,
+         "pca_1": c.pca[0], "pca_2": c.pca[1], "tsne_1": c.tsne[0], "tsne_2": c.tsne[1]}
+        for contest in contests for space in contest.made for t in space.point.trials for c in getattr(t.seen, "crystals", ())
     ]  # fmt: skip
 
 
@@ -127,8 +129,9 @@ def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
     """What `--json` prints: a row a model."""
     return [
         {
-            "task": task, "contest": title, "model": space.model, "changes": space.changes,
+            "task": task, "contest": contest.title, "model": space.model, "layers": space.point.layers,
+            "changes": contest.changes,
             "mae": space.point.mae if space.point.maes else None, **{name: space.mean(name) for name in MEASURES},
         }
-        for task, group in by_task(found) for title, made in by_contest(group, spaces) for space in made
+        for task, group in by_task(found) for contest in by_contest(group, spaces, VARIED) for space in contest.made
     ]  # fmt: skip

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from benchmark.render.study_page import Figure, Line, Page, Panel, csv, shown, write_study_pages
-from benchmark.render.study_tables import by_task, command_of, mae_cell, provenance, table
+from benchmark.render.study_page import Figure, Line, Page, Panel, csv, numbered, shown, write_study_pages
+from benchmark.render.study_tables import by_task, command_of, mae_cell, opening, provenance, table
 from benchmark.render.text import escape, joined, seconds
+from benchmark.studies.contests import Contest, by_contest
 from benchmark.studies.learning_curve import (
     FURTHEST,
     RULE,
@@ -20,7 +20,7 @@ from benchmark.studies.learning_curve import (
     level_with_the_first,
 )
 from benchmark.studies.points import Point
-from benchmark.studies.study import Trial, shared_changes
+from benchmark.studies.study import Trial
 
 TITLE = "# Learning curves: "
 
@@ -34,13 +34,14 @@ def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
 
     def page(task: str, group: list[Trial], folder: str) -> Page:
         contests = contests_of(group)
-        return Page(page_text(task, contests, folder), figures(contests[0][1]), csv(_csv_rows(contests), digits=None))
+        drawn = [f for place, contest in enumerate(contests) for f in numbered(figures(contest.made), place)]
+        return Page(page_text(task, contests, folder), drawn, csv(_csv_rows(contests), digits=None))
 
     return write_study_pages("learning-curve", TITLE, found, reports, page)
 
 
-def contests_of(found: Sequence[Trial]) -> list[tuple[str, list[LearningCurve]]]:
-    """Curves that may be compared: same profile, protocol but for the size, seed and data; those with most folds first."""
+def contests_of(found: Sequence[Trial]) -> list[Contest[LearningCurve]]:
+    """As other studies have them, with all sizes together."""
 
     def title(trial: Trial) -> str:
         key = trial.record.key
@@ -48,21 +49,19 @@ def contests_of(found: Sequence[Trial]) -> list[tuple[str, list[LearningCurve]]]
         protocol += ")" * ("(" in protocol and not protocol.endswith(")"))
         return f"{key.profile}, {protocol}, seed {key.seed}, data {key.dataset_hash[:8]}"
 
-    groups = [(name, list(group)) for name, group in groupby(sorted(found, key=title), key=title)]
-    return [(name, learning_curves(group)) for name, group in sorted(groups, key=lambda pair: (-len(pair[1]), pair[0]))]
+    return by_contest(found, learning_curves, title=title)
 
 
-def page_text(task: str, contests: Sequence[tuple[str, list[LearningCurve]]], folder: str) -> str:
-    """The page below its title; the figure is of the first contest."""
-    parts = []
-    for place, (title, made) in enumerate(contests):
+def page_text(task: str, contests: Sequence[Contest[LearningCurve]], folder: str) -> str:
+    """The page below its title."""
+    parts = opening(contests, lambda made: conclusions(task, made))
+    for place, contest in enumerate(contests):
+        made = contest.made
         # Largest first: what is said of all of them is read from the first.
         records = [record for curve in made for size in reversed(curve.sizes) for record in size.records]
-        shared = shared_changes([curve.changes for curve in made])
-        again = command_of("learning-curve", records[0].key, [curve.model for curve in made], [], shared)
-        parts += [" ".join(conclusions(task, made)), f"## {escape(title)}", provenance(records, again)]
-        if not place:
-            parts += shown(figures(made), folder, "every fold")
+        again = command_of("learning-curve", records[0].key, [curve.model for curve in made], [], contest.changes)
+        parts += [f"## {escape(contest.title)}", provenance(records, again)]
+        parts += shown(numbered(figures(made), place), folder, "every fold")
         parts += ["### Errors", errors_table(made), "### Power laws", laws_table(made)]
         failed = [r for r in records if r.status != "complete"]
         lines = [f"- {r.key.model}, {r.key.protocol}, fold {r.key.fold}: {r.status}: {escape(r.reason or '')}" for r in failed]
@@ -115,17 +114,19 @@ def _cell(size: Point) -> str:
 
 def laws_table(made: Sequence[LearningCurve]) -> str:
     """Exponents, times and forecasts."""
+    lowest = made[0].sizes[-1].mae
     rows = []
     for curve in made:
         last = curve.sizes[-1]
         time = seconds(last.seconds) if last.seconds is not None else ""
-        needed = [_needed(curve.law, last.n_train, share) if curve.law else "" for share in WANTED]
-        rows.append([curve.label, _exponent(curve.law) if curve.law else "", time, *needed])
+        shares = [share * lowest / last.mae for share in WANTED] if last.maes else []
+        needed = [_needed(curve.law, last.n_train, share) for share in shares] if curve.law else []
+        rows.append([curve.label, _exponent(curve.law) if curve.law else "", time, *(needed or [""] * len(WANTED))])
     header = [
         "model",
         "exponent b (95 %)",
         "training time / fold, all crystals",
-        *(f"crystals for {share:.0%} of its MAE" for share in WANTED),
+        *(f"crystals for MAE {share * lowest:.3g}" for share in WANTED),
     ]
     return table(header, rows)
 
@@ -165,11 +166,11 @@ def figures(made: Sequence[LearningCurve]) -> list[Figure]:
     return [Figure("mae", "Error by the number of training crystals (Figure 6 of Omee et al.)", panels)]
 
 
-def _csv_rows(contests: Sequence[tuple[str, list[LearningCurve]]]) -> list[dict[str, Any]]:
+def _csv_rows(contests: Sequence[Contest[LearningCurve]]) -> list[dict[str, Any]]:
     return [
-        {"model": curve.label, "n_train": t.record.split.n_train, "fold": t.record.key.fold, "status": t.record.status,
-         "mae": t.scores.mae if t.scores else None}
-        for _, made in contests for curve in made for size in curve.sizes for t in size.trials
+        {"contest": contest.title, "model": curve.label, "n_train": t.record.split.n_train, "fold": t.record.key.fold,
+         "status": t.record.status, "mae": t.scores.mae if t.scores else None}
+        for contest in contests for curve in contest.made for size in curve.sizes for t in size.trials
     ]  # fmt: skip
 
 
@@ -177,9 +178,9 @@ def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
     """What `--json` prints: a row a model."""
     return [
         {
-            "task": task, "contest": title, "model": curve.model, "changes": curve.changes,
+            "task": task, "contest": contest.title, "model": curve.model, "changes": contest.changes,
             "exponent": curve.law and curve.law.b, "exponent_interval": curve.law and curve.law.interval,
             "sizes": [{"n_train": s.n_train, "folds": s.maes, "training_s": s.seconds} for s in curve.sizes],
         }
-        for task, group in by_task(found) for title, made in contests_of(group) for curve in made
+        for task, group in by_task(found) for contest in contests_of(group) for curve in contest.made
     ]  # fmt: skip

@@ -6,20 +6,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.render.study_page import Figure, Line, Page, Panel, csv, shown, write_study_pages
+from benchmark.render.study_page import Figure, Line, Page, Panel, csv, numbered, shown, write_study_pages
 from benchmark.render.study_tables import (
     COST_COLUMNS,
-    by_contest,
     by_task,
     command_of,
+    comparison_cells,
     costs,
     mae_cell,
+    opening,
     provenance,
     relative,
     table,
 )
 from benchmark.render.text import chance, escape, joined
 from benchmark.statistics import ALPHA
+from benchmark.studies.contests import Contest, by_contest
 from benchmark.studies.published import SOURCE
 from benchmark.studies.sensitivity import (
     FACTORS,
@@ -34,7 +36,7 @@ from benchmark.studies.sensitivity import (
     against,
     models,
 )
-from benchmark.studies.study import Trial, shared_changes
+from benchmark.studies.study import Trial
 
 TITLE = "# Sensitivity: "
 
@@ -53,35 +55,35 @@ def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
         contests = _contests(group)
         if not contests:
             return Page("No model has a record of its centre; run the study again.", [], csv([]))
-        return Page(page_text(task, contests, folder), figures(task, contests[0][1]), csv(list(_csv_rows(contests))))
+        drawn = [f for place, contest in enumerate(contests) for f in numbered(figures(task, contest.made), place)]
+        return Page(page_text(task, contests, folder), drawn, csv(list(_csv_rows(contests))))
 
     return write_study_pages("sensitivity", TITLE, found, reports, page)
 
 
-def _contests(group: Iterable[Trial]) -> list[tuple[str, list[Model]]]:
+def _contests(group: Iterable[Trial]) -> list[Contest[Model]]:
     """As other studies have them, with all seeds together."""
 
     def title(trial: Trial) -> str:
         key = trial.record.key
         return f"{key.profile}, {key.protocol}, data {key.dataset_hash[:8]}"
 
-    return [(name, made) for name, made in by_contest(group, models, title) if made]
+    return by_contest(group, models, tuple(FACTORS), title)
 
 
-def page_text(task: str, contests: Sequence[tuple[str, list[Model]]], folder: str) -> str:
-    """The page below its title; the figure is of the first contest."""
-    parts = []
-    for place, (title, made) in enumerate(contests):
+def page_text(task: str, contests: Sequence[Contest[Model]], folder: str) -> str:
+    """The page below its title."""
+    parts = opening(contests, lambda made: conclusions(task, made))
+    for place, contest in enumerate(contests):
+        made = contest.made
         records = [record for model in made for record in model.centre.records]
-        shared = shared_changes([model.changes for model in made])
-        again = command_of("sensitivity", records[0].key, [model.model for model in made], [], shared)
-        parts += [" ".join(conclusions(task, made)), f"## {escape(title)}", provenance(records, again)]
+        again = command_of("sensitivity", records[0].key, [model.model for model in made], [], contest.changes)
+        parts += [f"## {escape(contest.title)}", provenance(records, again)]
         for model in made:
             parts += [f"### {escape(model.label)}", table(COLUMNS, list(_cells(model)))]
             if model.missing:
                 parts.append(f"It has no setting {joined(model.missing)}; nothing was varied there.")
-        if not place:
-            parts += shown(figures(task, made), folder, "every fold")
+        parts += shown(numbered(figures(task, made), place), folder, "every fold")
         parts += ["### Beside what was published", "\n".join(f"- {line}" for line in published(task, made))]
     return "\n\n".join([*parts, "## Rules", RULE])
 
@@ -196,10 +198,7 @@ def _cells(model: Model) -> Iterator[list[str]]:
     centre = ", ".join(f"{factor} {_shown(model.settings[factor])}" for factor in FACTORS if factor in model.settings)
     yield ["centre", centre, mae_cell(model.centre), "", "", "", *costs(model.centre)]
     for row in model.rows:
-        c = row.comparison
-        told = relative(c.relative, c.interval) if c and c.relative is not None else ""
-        p_value = f"{c.p_holm:.2g}" if c and c.p_holm is not None else ""
-        yield [row.factor, _value(row), mae_cell(row.point), told, p_value, row.judged, *costs(row.point)]
+        yield [row.factor, _value(row), mae_cell(row.point), *comparison_cells(row.comparison), row.judged, *costs(row.point)]
 
 
 def _value(row: Row) -> str:
@@ -210,14 +209,14 @@ def _shown(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _csv_rows(contests: Sequence[tuple[str, list[Model]]]) -> Iterator[dict[str, Any]]:
-    for title, made in contests:
-        for model in made:
+def _csv_rows(contests: Sequence[Contest[Model]]) -> Iterator[dict[str, Any]]:
+    for contest in contests:
+        for model in contest.made:
             for row in (Row("centre", "", model.centre, None), *model.rows):
                 for trial in row.point.trials:
                     record = trial.record
                     yield {
-                        "contest": title, "model": model.label, "factor": row.factor, "value": row.value,
+                        "contest": contest.title, "model": model.label, "factor": row.factor, "value": row.value,
                         "seed": record.key.seed, "fold": record.key.fold, "status": record.status,
                         "mae": trial.scores and trial.scores.mae,
                         "training_s": record.times and record.times.training.wall_s,
@@ -228,7 +227,7 @@ def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
     """What `--json` prints: a row for the centre of a model and for each value of each factor."""
     return [
         {
-            "task": task, "contest": title, "model": model.model, "changes": model.changes, "missing": model.missing,
+            "task": task, "contest": contest.title, "model": model.model, "changes": contest.changes, "missing": model.missing,
             "factor": row.factor, "value": row.value, "mae": row.point.mae if row.point.maes else None,
             "mae_std": row.point.mae_std, "against_centre": row.comparison and row.comparison.relative,
             "p_holm": row.comparison and row.comparison.p_holm, "judged": row.judged, "training_s": row.point.seconds,
@@ -241,7 +240,7 @@ def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
             ],
         }
         for task, group in by_task(found)
-        for title, made in _contests(group)
-        for model in made
+        for contest in _contests(group)
+        for model in contest.made
         for row in (Row("centre", None, model.centre, None), *model.rows)
     ]  # fmt: skip

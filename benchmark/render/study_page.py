@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape as escape_html
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,11 @@ def shown(figures: Sequence[Figure], folder: str, rows: str = "") -> list[str]:
     table = f"; {rows}: [table.csv]({folder}/table.csv)" if rows else ""
     images = [f"![{figure.caption}]({folder}/{figure.name}.png)\n\n{figure.caption}." for figure in figures]
     return [*images, f"Interactively: [figures.html]({folder}/figures.html){table}."]
+
+
+def numbered(figures: Sequence[Figure], place: int) -> list[Figure]:
+    """The figures of the contest at a place of the page, counted from 0, with names of their own."""
+    return [replace(figure, name=f"{figure.name}_{place + 1}") if place else figure for figure in figures]
 
 
 def write_study_pages(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
@@ -13,7 +14,8 @@ from tabulate import tabulate
 from benchmark.records import JobKey, Record, kfolds
 from benchmark.render.task_page import commits, crystals
 from benchmark.render.text import count, escape, joined, plus_minus, seconds
-from benchmark.studies.depth import symptoms
+from benchmark.studies.contests import Contest
+from benchmark.studies.depth import Comparison, symptoms
 from benchmark.studies.layers import CRYSTALS
 from benchmark.studies.points import Point
 from benchmark.studies.study import Trial
@@ -43,17 +45,10 @@ def by_task(found: Iterable[Trial]) -> list[tuple[str, list[Trial]]]:
     return [(name, list(group)) for name, group in groupby(sorted(found, key=task), key=task)]
 
 
-def contest_of(trial: Trial) -> str:
-    """What tells trials that may be compared from others of their task."""
-    return trial.record.key.contest
-
-
-def by_contest(
-    found: Iterable[Trial], make: Callable[[list[Trial]], Group], title: Callable[[Trial], str] = contest_of
-) -> list[tuple[str, Group]]:
-    """What `make` does of the trials of one task that may be compared with each other; those with most folds first."""
-    groups = [(name, list(group)) for name, group in groupby(sorted(found, key=title), key=title)]
-    return [(name, make(group)) for name, group in sorted(groups, key=lambda pair: (-len(pair[1]), pair[0]))]
+def opening(contests: Sequence[Contest[Group]], told: Callable[[list[Group]], Iterable[str]]) -> list[str]:
+    """What to conclude from each contest, a paragraph each; each with its name where there are several."""
+    named = [(f"**{escape(contest.title)}**: " if len(contests) > 1 else "", contest) for contest in contests]
+    return [name + " ".join(told(contest.made)) for name, contest in named]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -108,10 +103,11 @@ def costs(point: Point) -> list[str]:
     epoch = [r.times.training.wall_s / r.epochs_run for r in done if r.times and r.epochs_run]
     device = any(record.machine.device != "cpu" for record in point.records)
     peak = max((p for r in point.records if (p := r.memory.device_bytes if device else r.memory.host_bytes)), default=None)
-    bad = [record for record in point.records if record.status != "complete"]
-    status = f"{bad[0].status} in {len(bad)} of {len(point.records)}: {bad[0].reason}" if bad else "complete"
+    bad = {record.status: record for record in reversed(point.records) if record.status != "complete"}
+    counts = Counter(record.status for record in point.records)
+    told = [f"{status} in {counts[status]} of {len(point.records)}: {one.reason}" for status, one in sorted(bad.items())]
     times = [seconds(point.seconds) if point.seconds is not None else "", seconds(float(np.mean(epoch))) if epoch else ""]
-    return [*times, f"{peak / 2**20:,.0f} MB" if peak else "", f"{len(done)}", status]
+    return [*times, f"{peak / 2**20:,.0f} MB" if peak else "", f"{len(done)}", "; ".join(told) or "complete"]
 
 
 def own_parameters(point: Point) -> str:
@@ -130,6 +126,19 @@ def relative(value: float, interval: tuple[float, float] | None) -> str:
         return f"× {1 + value:,.4g}"
     told = f"{value:+.1%}"
     return f"{told} ({interval[0]:+.1%} to {interval[1]:+.1%})" if interval else told
+
+
+def comparison_cells(comparison: Comparison | None) -> list[str]:
+    """The relative change with its interval, and p after Holm's correction; empty without a test."""
+    if comparison is None or comparison.relative is None:
+        return ["", ""]
+    p = "" if comparison.p_holm is None else f"{comparison.p_holm:.2g}"
+    return [relative(comparison.relative, comparison.interval), p]
+
+
+def training_cell(point: Point) -> str:
+    """Error on the training part, mean over folds; empty without a score."""
+    return f"{point.training_mae:.4g}" if point.complete else ""
 
 
 def number(value: float | None) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any
 
 from benchmark.statistics import ALPHA
+from benchmark.studies.contests import by_network
+from benchmark.studies.curves import depth_of
 from benchmark.studies.depth import Comparison, compare
 from benchmark.studies.layers import LAYERS
 from benchmark.studies.points import Point
@@ -49,6 +49,8 @@ def entries(spec: ModelSpec, settings: GraphSettings, layers: Sequence[int]) -> 
     """The five variants of a plain network; nothing for the others, unless one is asked for by name (`require_families`)."""
     if spec.name not in FAMILIES:
         return []
+    if len(layers) > 1:
+        raise InputError("the ablation study has one deep variant; name one depth with --layers")
     everything = registry.get(FAMILIES[spec.name]).profiles["paper"]
     norm, skip = {"norm": vars(everything)["norm"]}, {"skip": vars(everything)["skip"]}
     deep = {"n_layers": max(layers, default=DEEP)}
@@ -63,7 +65,10 @@ def require_families(names: Sequence[str]) -> None:
             raise InputError(f"{name} has nothing to take away; choose among {', '.join(FAMILIES)}")
 
 
-ABLATION = Study("ablation", "What does each part of a Deeper network do?", entries, LAYERS, require_models=require_families)
+ABLATION = Study(
+    "ablation", "What does each part of a Deeper network do?", entries, LAYERS,
+    require_models=require_families, varies=tuple(SWITCHES),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,33 +91,25 @@ class Family:
     """The variants of a plain network, in the order of VARIANTS."""
 
     model: str
-    changes: dict[str, Any]
-    """Settings that differ from the profile's in all of them."""
+    label: str
     variants: tuple[Variant, ...]
-
-    @property
-    def label(self) -> str:
-        """The model and what was changed in all of them."""
-        notes = ", ".join(f"{name}={value}" for name, value in self.changes.items())
-        return f"{self.model} ({notes})" if notes else self.model
 
 
 def families(found: Iterable[Trial]) -> list[Family]:
-    """The families in folds of comparable runs."""
-
-    def key(trial: Trial) -> tuple[str, str, str]:
-        record = trial.record
-        return record.key.model, str(_shared(record.changed)), record.model_fingerprint
-
+    """The families in folds that may be compared."""
     made = []
-    for (model, _, _), group in groupby(sorted(found, key=key), key=key):
-        trials = list(group)
+    for network in by_network(found):
+        places: dict[tuple[int, int], list[Trial]] = {}
+        for trial in sorted(network.trials, key=lambda trial: trial.record.key.fold):
+            if (name := _name(trial)) in VARIANTS:
+                places.setdefault((VARIANTS.index(name), depth_of(trial)), []).append(trial)
+        indices = [index for index, _ in places]
         points = {
-            name: _point(t for t in trials if _name(t) == name) for name in VARIANTS if any(_name(t) == name for t in trials)
+            VARIANTS[index] + f" ({depth} layers)" * (indices.count(index) > 1): Point(tuple(places[index, depth]))
+            for index, depth in sorted(places)
         }
-        made.append(Family(model, _shared(trials[0].record.changed), _variants(points)))
-    order = list(FAMILIES)
-    return sorted(made, key=lambda family: order.index(family.model))
+        made.append(Family(network.model, network.label, _variants(points)))
+    return sorted(made, key=lambda family: list(FAMILIES).index(family.model))
 
 
 def _variants(points: dict[str, Point]) -> tuple[Variant, ...]:
@@ -125,15 +122,6 @@ def _variants(points: dict[str, Point]) -> tuple[Variant, ...]:
     return tuple(Variant(name, point, told.get(name)) for name, point in points.items())
 
 
-def _shared(changes: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in changes.items() if name not in SWITCHES}
-
-
 def _name(trial: Trial) -> str:
     turned = [text for setting, text in SWITCHES.items() if setting in trial.record.changed]
     return " ".join(f"+ {text}" for text in turned) or "plain"
-
-
-def _point(trials: Iterable[Trial]) -> Point:
-    by_fold = sorted(trials, key=lambda trial: trial.record.key.fold)
-    return Point(tuple(by_fold))

@@ -33,7 +33,8 @@ RULE = (
     f"A model's best depth has its lowest mean MAE over folds. A deeper one holds if its MAE is at most {MARGIN:.0%} "
     "above that. It deteriorates if it is more and the corrected resampled t-test on the common folds (Nadeau & Bengio 2003), "
     f"after Holm's correction for all depths of the model, has p < {ALPHA:g}; it diverges if a fold did. More than that "
-    "without significance is undecided: more folds would tell. Scales to L: every depth from the best to L holds. A model "
+    "without significance is undecided: more folds would tell. Not measured: a fold has no score for another reason. "
+    "Scales to L: every depth from the best to L holds. A model "
     f"whose best R² is below {LEARNS:g} does not learn, and its depths are not judged. The best depth was chosen by the same "
     "folds, which makes the others look worse by a little."
 )
@@ -43,7 +44,8 @@ CAUSES = (
     f"distance of all atoms is below {SMOOTHS:g}, or the relative Dirichlet energy below {SMOOTHS:.0%} of the best depth's. "
     f"Optimisation: the features are fine, and the training error is more than {MARGIN:.0%} above that at the best depth as "
     f"well; with vanishing gradients where a layer of the fresh network has less than {VANISHES:g} of the largest gradient "
-    "norm of a layer. Over-fitting: the features are fine and the training error is not higher."
+    "norm of a layer. Over-fitting: the features are fine and the training error is not higher. What the best depth shows as "
+    "well is no cause."
 )
 
 
@@ -53,7 +55,7 @@ def entries(spec: ModelSpec, settings: GraphSettings, layers: Sequence[int]) -> 
     return [changed(spec, settings, n_layers=depth, **skip) for skip in skips for depth in dict.fromkeys(layers or DEPTHS)]
 
 
-DEPTH = Study("depth", "How deep can a model be, and why does it break?", entries, LAYERS)
+DEPTH = Study("depth", "How deep can a model be, and why does it break?", entries, LAYERS, varies=("n_layers",))
 
 
 Judged = Literal["holds", "deteriorates", "undecided", "diverges", "not measured"]
@@ -117,7 +119,7 @@ class Verdict:
 
 def judge(curve: Curve) -> Verdict:
     """The verdict by RULE, and by CAUSES why."""
-    scored = [point for point in curve.points if point.maes and not point.diverged]
+    scored = [point for point in curve.points if point.scored]
     if not scored:
         return Verdict(None, False, None, None)
     best = min(scored, key=lambda point: (point.mae, point.layers))
@@ -154,7 +156,9 @@ def _comparison(point: Point, best: Point, test: FoldTest | None, p_holm: float)
     relative = test.difference / scale
     interval = (test.interval[0] / scale, test.interval[1] / scale) if test.interval else None
     judged: Judged = "holds" if relative <= MARGIN else "deteriorates" if p_holm < ALPHA else "undecided"
-    return Comparison(point.layers, "diverges" if point.diverged else judged, relative, interval, p_holm)
+    if not point.scored:
+        judged = "diverges" if point.diverged else "not measured"
+    return Comparison(point.layers, judged, relative, interval, p_holm)
 
 
 @dataclass(frozen=True)
@@ -195,15 +199,26 @@ def causes(broken: Point, best: Point) -> tuple[str, ...]:
     if not broken.reports:
         return ()
     found = []
-    if max(seen.growth_initial or 0, seen.growth_trained or 0) > EXPLODES:
+    if _explodes(seen) and not _explodes(good):
         found.append("exploding features")
-    alike = seen.distance is not None and seen.distance < SMOOTHS
-    flat = good.relative_energy and seen.relative_energy is not None and seen.relative_energy < SMOOTHS * good.relative_energy
-    if alike or flat:
+    if (_alike(seen) and not _alike(good)) or _flat(seen, good):
         found.append("over-smoothing")
     if found:
         return tuple(found)
     vanishing = seen.gradient_ratio is not None and seen.gradient_ratio < VANISHES
-    if broken.complete and broken.training_mae <= (1 + MARGIN) * best.training_mae:
+    if broken.scored and broken.training_mae <= (1 + MARGIN) * best.training_mae:
         return ("over-fitting",)
     return ("optimisation with vanishing gradients" if vanishing else "optimisation",)
+
+
+def _explodes(one: Symptoms) -> bool:
+    return max(one.growth_initial or 0, one.growth_trained or 0) > EXPLODES
+
+
+def _alike(one: Symptoms) -> bool:
+    return one.distance is not None and one.distance < SMOOTHS
+
+
+def _flat(one: Symptoms, good: Symptoms) -> bool:
+    known = one.relative_energy is not None and good.relative_energy
+    return bool(known) and (one.relative_energy or 0.0) < SMOOTHS * (good.relative_energy or 0.0)

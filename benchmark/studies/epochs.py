@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
@@ -16,6 +16,7 @@ from benchmark.folds import Fold
 from benchmark.job import Job, Observer, Outcome
 from benchmark.records import Sha256, Strict
 from benchmark.statistics import ALPHA, FoldTest, holm
+from benchmark.studies.contests import by_network
 from benchmark.studies.points import Point, difference
 from benchmark.studies.study import Entry, Study, Trial
 from benchmark.tasks import TaskData
@@ -24,6 +25,9 @@ from models.training import Recipe
 
 SHARES = (0.25, 0.5, 1.0)
 """Of the profile's epochs; each is trained on its own, as a schedule of the learning rate that is cut short is another."""
+
+VARIED = ("epochs",)
+"""Settings that differ within a contest."""
 
 STAGNATES = 0.02
 """An epoch has stagnated if the best validation error so far is at most this much above the best of all."""
@@ -98,15 +102,8 @@ class Budgets:
     """A model over budgets, smallest first."""
 
     model: str
-    changes: dict[str, Any]
-    """Settings that differ from the profile's, without the epochs."""
+    label: str
     points: tuple[Point, ...]
-
-    @property
-    def label(self) -> str:
-        """The model and what was changed."""
-        notes = ", ".join(f"{name}={value}" for name, value in self.changes.items())
-        return f"{self.model} ({notes})" if notes else self.model
 
     @cached_property
     def history(self) -> np.ndarray:
@@ -130,21 +127,16 @@ def epochs_of(point: Point) -> int:
 
 
 def budgets(found: Iterable[Trial]) -> list[Budgets]:
-    """The models in folds of comparable runs, lowest error with the largest budget first."""
-
-    def key(trial: Trial) -> tuple[str, str, str]:
-        record = trial.record
-        changes = {name: value for name, value in record.changed.items() if name != "epochs"}
-        return record.key.model, str(changes), record.model_fingerprint
+    """The models in folds that may be compared, lowest error with the largest budget first."""
 
     def number(trial: Trial) -> int:
         return int(trial.record.key.settings["epochs"])
 
     made = []
-    for (model, _, _), group in groupby(sorted(found, key=key), key=key):
-        trials = sorted(group, key=lambda trial: (number(trial), trial.record.key.fold))
-        changes = {name: value for name, value in trials[0].record.changed.items() if name != "epochs"}
-        made.append(Budgets(model, changes, tuple(Point(tuple(folds)) for _, folds in groupby(trials, key=number))))
+    for network in by_network(found):
+        trials = sorted(network.trials, key=lambda trial: (number(trial), trial.record.key.fold))
+        points = tuple(Point(tuple(folds)) for _, folds in groupby(trials, key=number))
+        made.append(Budgets(network.model, network.label, points))
     return sorted(made, key=lambda one: (one.points[-1].mae, one.label))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmark.folds import Fold
 from benchmark.job import Job, Observer, Outcome, prepared
 from benchmark.records import Sha256, Strict
+from benchmark.studies.contests import by_network
 from benchmark.studies.points import Point
 from benchmark.studies.study import Entry, Study, Trial, changed
 from benchmark.tasks import TaskData
@@ -27,6 +27,9 @@ from models.contract import ModelSpec
 from models.graph_model import GraphModel
 from models.layer_features import features_by_layer
 from models.message_passing import readout_mean
+
+VARIED = ("n_layers",)
+"""Settings that differ within a contest of networks."""
 
 NEIGHBORS = 5
 QUANTILES = 4
@@ -143,14 +146,8 @@ class Space:
     """A model with its settings, and what was seen of its folds."""
 
     model: str
-    changes: dict[str, Any]
+    label: str
     point: Point
-
-    @property
-    def label(self) -> str:
-        """The model and what was changed."""
-        notes = ", ".join(f"{name}={value}" for name, value in self.changes.items())
-        return f"{self.model} ({notes})" if notes else self.model
 
     @property
     def seen(self) -> tuple[Latent, ...]:
@@ -164,14 +161,9 @@ class Space:
 
 
 def spaces(found: Iterable[Trial]) -> list[Space]:
-    """The models in folds of comparable runs, lowest error of the nearest neighbours first."""
-
-    def key(trial: Trial) -> tuple[str, str, str]:
-        record = trial.record
-        return record.key.model, str(record.changed), record.model_fingerprint
-
+    """The networks in folds that may be compared, lowest error of the nearest neighbours first."""
     made = []
-    for (model, _, _), group in groupby(sorted(found, key=key), key=key):
-        trials = sorted(group, key=lambda trial: trial.record.key.fold)
-        made.append(Space(model, dict(trials[0].record.changed), Point(tuple(trials))))
+    for network in by_network(found, VARIED):
+        trials = sorted(network.trials, key=lambda trial: trial.record.key.fold)
+        made.append(Space(network.model, network.label, Point(tuple(trials))))
     return sorted(made, key=lambda space: (np.inf if (mae := space.mean("knn_mae")) is None else mae, space.label))

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
 from benchmark.records import Record
 from benchmark.statistics import ALPHA, corrected_t_test, holm
+from benchmark.studies.contests import by_network
 from benchmark.studies.points import Point, difference
 from benchmark.studies.study import Entry, Study, Trial
 from models.contract import ModelSpec, Settings
@@ -19,8 +19,8 @@ from models.contract import ModelSpec, Settings
 DIVISORS = (16, 8, 4, 2, 1)
 """One in so many of a fold's training crystals; the fewer are among the more, validation and test stay the same."""
 
-WANTED = (0.9, 0.75, 0.5)
-"""Shares of the error with all training crystals, for which the crystals needed are forecast."""
+WANTED = (1.0, 0.75, 0.5)
+"""Shares of the lowest error with all training crystals: the errors for which each model's crystals are forecast."""
 
 FURTHEST = 100
 """Times the training crystals there are: what lies beyond is not forecast."""
@@ -30,9 +30,9 @@ LEAST = 3
 
 RULE = (
     "A power law MAE = a · n^(−b) is fitted by least squares of the logarithms, fold by fold; b is the mean over folds, its "
-    "95 % interval that of the corrected resampled t-test of b against 0 (Nadeau & Bengio 2003). The crystals needed for a "
-    "share s of the error with all of them are n · s^(−1/b), with the interval that b's ends give; where b is not above 0 no "
-    f"number of them is enough, and beyond {FURTHEST} times those at hand none is named. A forecast beyond the data holds only "
+    "95 % interval that of the corrected resampled t-test of b against 0 (Nadeau & Bengio 2003). The crystals needed for s "
+    "times a model's error with all n of them are n · s^(−1/b), with the interval that b's ends give; where b is not above 0 "
+    f"no number is enough, and beyond {FURTHEST} times those at hand none is named. A forecast beyond the data holds only "
     "as long as the power law does, and that is not known. All sizes are trained for the same number of epochs, so fewer "
     "crystals are also fewer steps: with a small budget a curve is steep for that reason as well. Cannot be told from the "
     f"lowest error: corrected resampled t-test on the common folds, p after Holm's correction not below {ALPHA:g}."
@@ -66,14 +66,8 @@ class LearningCurve:
     """A model over sizes, smallest first."""
 
     model: str
-    changes: dict[str, Any]
+    label: str
     sizes: tuple[Point, ...]
-
-    @property
-    def label(self) -> str:
-        """The model and what was changed from the profile's settings."""
-        notes = ", ".join(f"{name}={value}" for name, value in self.changes.items())
-        return f"{self.model} ({notes})" if notes else self.model
 
     @cached_property
     def law(self) -> PowerLaw | None:
@@ -96,18 +90,13 @@ class LearningCurve:
 
 
 def learning_curves(found: Iterable[Trial]) -> list[LearningCurve]:
-    """The curves in folds of comparable runs, lowest error with all crystals first."""
-
-    def key(trial: Trial) -> tuple[str, str, str]:
-        record = trial.record
-        return record.key.model, str(record.changed), record.model_fingerprint
-
+    """The curves in folds that may be compared, lowest error with all crystals first of those that have all scores."""
     made = []
-    for (model, _, _), group in groupby(sorted(found, key=key), key=key):
-        trials = sorted(group, key=lambda trial: (-divisor_of(trial.record), trial.record.key.fold))
+    for network in by_network(found):
+        trials = sorted(network.trials, key=lambda trial: (-divisor_of(trial.record), trial.record.key.fold))
         sizes = [Point(tuple(folds)) for _, folds in groupby(trials, key=lambda trial: divisor_of(trial.record))]
-        made.append(LearningCurve(model, dict(trials[0].record.changed), tuple(sizes)))
-    return sorted(made, key=lambda curve: (curve.sizes[-1].mae, curve.label))
+        made.append(LearningCurve(network.model, network.label, tuple(sizes)))
+    return sorted(made, key=lambda curve: (not curve.sizes[-1].scored, curve.sizes[-1].mae, curve.label))
 
 
 def level_with_the_first(made: Sequence[LearningCurve]) -> list[LearningCurve]:

@@ -53,6 +53,11 @@ class Point:
         return tuple(record for record in self.records if record.status == "complete")
 
     @property
+    def scored(self) -> bool:
+        """Whether every fold has a score."""
+        return len(self.maes) == len(self.trials)
+
+    @property
     def mae(self) -> float:
         """Mean over folds; infinite without any."""
         return float(np.mean(list(self.maes.values()))) if self.maes else float("inf")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from typing import Any
 
 from benchmark.statistics import ALPHA
+from benchmark.studies.contests import by_network
 from benchmark.studies.depth import Comparison, compare
 from benchmark.studies.points import Point
 from benchmark.studies.study import Entry, Study, Trial, changed
@@ -89,7 +89,7 @@ class Row:
     @property
     def scored(self) -> bool:
         """Whether every fold has a score."""
-        return len(self.point.maes) == len(self.point.trials)
+        return self.point.scored
 
 
 @dataclass(frozen=True)
@@ -97,16 +97,9 @@ class Model:
     """A model's centre and the rows around it, in the order of FACTORS and of their values."""
 
     model: str
-    changes: dict[str, Any]
-    """Settings that differ from the profile's in all of them."""
+    label: str
     centre: Repeated
     rows: tuple[Row, ...]
-
-    @property
-    def label(self) -> str:
-        """The model and what was changed in all of them."""
-        notes = ", ".join(f"{name}={value}" for name, value in self.changes.items())
-        return f"{self.model} ({notes})" if notes else self.model
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -140,18 +133,12 @@ class Model:
 
 def models(found: Iterable[Trial]) -> list[Model]:
     """The models in folds that may be compared, lowest error of the centre first."""
-
-    def key(trial: Trial) -> tuple[str, str, str]:
-        record = trial.record
-        return record.key.model, str(_shared(record.changed)), record.model_fingerprint
-
     made = []
-    for _, group in groupby(sorted(found, key=key), key=key):
-        points = _points(group)
+    for network in by_network(found):
+        points = _points(network.trials)
         # Without a centre are what is left of an older source, where a newer one has begun to replace it.
         if centre := points.pop((), None):
-            first = centre.records[0]
-            made.append(Model(first.key.model, _shared(first.changed), centre, _rows(points, centre)))
+            made.append(Model(network.model, network.label, centre, _rows(points, centre)))
     return sorted(made, key=lambda model: (model.centre.mae, model.label))
 
 
@@ -175,10 +162,6 @@ def _rows(points: dict[tuple[tuple[str, Any], ...], Repeated], centre: Repeated)
     tested = compare([centre, *alone.values()], centre) if centre.maes else [None] * len(alone)
     rows = [Row(*named, point, test) for (named, point), test in zip(alone.items(), tested, strict=True)]
     return tuple(sorted(rows, key=_place))
-
-
-def _shared(changes: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in changes.items() if name not in FACTORS}
 
 
 def _place(row: Row) -> tuple[int, float]:

@@ -144,8 +144,3 @@ def _seen(store: Store, record: Record, name: str, kind: type[Seen], on_invalid:
 def changed(spec: ModelSpec, settings: GraphSettings, **values: object) -> Entry:
     """The model with some settings of its own changed."""
     return Entry(spec, replace(settings, **values))  # type: ignore[arg-type]
-
-
-def shared_changes(changes: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The settings that were changed in all of them, to the same value."""
-    return {name: value for name, value in changes[0].items() if all(other.get(name) == value for other in changes)}

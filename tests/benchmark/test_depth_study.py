@@ -5,6 +5,7 @@ import re
 import shutil
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 
@@ -13,11 +14,12 @@ from benchmark.job import Job, execute, load_task
 from benchmark.plan import Request
 from benchmark.records import Metrics, Record, Scores
 from benchmark.render.depth import json_rows, page_text, parameters, write_pages
-from benchmark.render.depth_conclusions import published_lines
+from benchmark.render.depth_conclusions import conclusions, published_lines
 from benchmark.render.plotly_script import plotly_name
-from benchmark.render.study_tables import by_contest, by_task
+from benchmark.render.study_tables import by_task, opening
 from benchmark.store import Store
-from benchmark.studies.curves import Curve, curves
+from benchmark.studies.contests import by_contest
+from benchmark.studies.curves import VARIED, Curve, curves
 from benchmark.studies.depth import DEPTH, judge
 from benchmark.studies.layers import LAYERS, LayerReport, LayerState, fresh
 from benchmark.studies.published import DEEPER_GATGNN, FINDINGS
@@ -182,7 +184,8 @@ def test_what_was_published_is_compared_line_by_line():
 
 
 def test_the_page_opens_with_three_sentences_and_every_failure_is_a_row(tmp_path):
-    found = curve((4, 0.1), (10, 0.3), model="schnet", fresh={"last": 1e5}) + curve((4, 0.2), (10, 0.19), model="deeper-gatgnn")
+    found = curve((4, 0.1), model="schnet") + curve((10, 0.3), model="schnet", fresh={"last": 1e5})
+    found += curve((4, 0.2), (10, 0.19), model="deeper-gatgnn")
     found += [trial(30, fold, 0, status="diverged", model="schnet") for fold in range(2)]
     page, *files = write_pages(found, tmp_path / "reports")
     assert page == tmp_path / "reports" / "depth" / "set" / "target.md"
@@ -204,7 +207,7 @@ def test_contests_are_not_mixed():
         Trial(t.record.model_copy(update={"key": t.record.key.model_copy(update={"seed": 1})}), t.scores, t.seen)
         for t in curve((4, 0.1))
     ]
-    assert [title for title, _ in by_contest(curve((4, 0.1), (6, 0.1)) + other, curves)] == [
+    assert [contest.title for contest in by_contest(curve((4, 0.1), (6, 0.1)) + other, curves, VARIED)] == [
         "quick, kfold(5), seed 0, data 00000000", "quick, kfold(5), seed 1, data 00000000",
     ]  # fmt: skip
 
@@ -214,12 +217,78 @@ def test_each_budget_is_a_contest_with_its_own_conclusion_command_and_figures(tm
     page, *files = write_pages(curve((4, 0.1), (6, 0.2), (8, 0.1), model="schnet") + long, tmp_path)
     opening, second, *_ = page.read_text().split("\n\n")[1:]
     assert "schnet" in opening and "cgcnn" not in opening
-    assert "(quick, epochs=9, " in second and "is cgcnn's at 4 layers" in second
+    assert second.startswith("**quick, kfold(5), seed 0, data 00000000, with epochs=9**: ")
+    assert "is cgcnn's at 4 layers" in second
     text = page.read_text()
     assert "data 00000000, with epochs=9" in text and "| cgcnn " in text
     assert "--model cgcnn --model schnet --profile quick --layers 4,8 --set epochs=9" in text
-    assert {"mae.png", "mae_2.png", "parameters.png"} <= {f.name for f in files}
-    assert "parameters_2.png" not in {f.name for f in files}
+    assert {"mae.png", "mae_2.png", "parameters.png", "parameters_2.png"} <= {f.name for f in files}
+    rows = pd.read_csv(page.with_suffix("") / "table.csv")
+    assert set(rows["contest"]) == {
+        "quick, kfold(5), seed 0, data 00000000",
+        "quick, kfold(5), seed 0, data 00000000, with epochs=9",
+    }
+
+
+def test_a_value_that_one_profile_has_already_is_compared_with_those_set_to_it():
+    found = curve((4, 0.1), model="schnet", epochs=9)
+    own = [
+        Trial(t.record.model_copy(update={"changed": {"n_layers": 4}}), t.scores, t.seen)
+        for t in curve((4, 0.2), model="cgcnn", epochs=9)
+    ]
+    (contest,) = by_contest(found + own, curves, VARIED)
+    assert [one.model for one in contest.made] == ["cgcnn", "schnet"] and contest.changes == {"epochs": 9}
+    alone, together = sorted(by_contest(found + own + curve((4, 0.3), model="mpnn"), curves, VARIED), key=lambda c: c.title)
+    assert [one.model for one in alone.made] == ["cgcnn", "mpnn"] and alone.changes == {}
+    assert [one.model for one in together.made] == ["cgcnn", "schnet"]
+
+
+def test_a_depth_without_all_its_scores_is_neither_best_nor_held():
+    lucky = [trial(30, 2, 0.08), *(trial(30, fold, 0, status="out-of-memory") for fold in (0, 1, 3, 4))]
+    verdict = judge(only(curve((4, 0.1), (20, 0.1)) + lucky))
+    assert (verdict.best, verdict.scales_to, str(verdict)) == (4, 20, "scales to 20; not measured at 30")
+    (line,) = opening_of(curve((4, 0.1), (20, 0.1)) + lucky)
+    assert "cgcnn (from 30 on) could not be measured deeper" in line and "with 30 a fold has no score" in line
+
+
+def test_one_fold_that_diverges_is_no_over_fitting():
+    broken = [*curve((30, 0.1), folds=4), trial(30, 4, 0, status="diverged")]
+    assert judge(only(curve((4, 0.1)) + broken)).causes == ("optimisation",)
+
+
+def test_what_the_best_depth_shows_as_well_is_no_cause():
+    alike = dict(trained={"distance": 0.004}, fresh={"last": 1e5})
+    assert judge(only(curve((4, 0.1), (20, 0.3), **alike))).causes == ("optimisation",)
+
+
+@pytest.mark.parametrize(
+    ("points", "told"),
+    [
+        (((4, 0.2), (10, 0.1)), "Of no network that learns a depth beyond its best one was tried"),
+        (((4, 0.1),), "cgcnn was tried at one depth only"),
+    ],
+)
+def test_nothing_is_said_of_depths_that_were_not_tried(points, told):
+    (line,) = opening_of(curve(*points))
+    assert told in line and "no test is possible" not in line
+
+
+@pytest.mark.parametrize(
+    ("points", "model", "told"),
+    [
+        (((4, 0.1), (30, 0.1), (50, 0.3)), "deeper-gatgnn", "(agrees)"),
+        (((4, 0.1), (20, 0.1), (30, 0.1), (50, 0.3)), "schnet", "(disagrees: it holds at 20 layers)"),
+        (((4, 0.1), (20, 0.3)), "deeper-gatgnn", "(disagrees)"),
+    ],
+)
+def test_depths_beyond_the_published_ones_do_not_decide_the_agreement(points, model, told):
+    found = only(curve(*points, model=model))
+    assert told in next(published_lines("set/target", [(found, judge(found))]))
+
+
+def opening_of(found: list[Trial]) -> list[str]:
+    """The paragraphs that a page opens with."""
+    return opening(by_contest(found, curves, VARIED), lambda made: conclusions("set/target", [(c, judge(c)) for c in made]))
 
 
 def test_a_fold_that_diverges_shows_its_fresh_layers_and_is_settled(small_folder, tmp_path):
@@ -261,7 +330,7 @@ def told(store: Store) -> tuple[list[dict[str, Any]], str]:
     """The report's numbers and its page, without times."""
     found = list(trials(DEPTH, store, LayerReport, pytest.fail))
     ((task, group),) = by_task(found)
-    opening = page_text(task, by_contest(group, curves), "target").split("\n\n")[0]
+    opening = page_text(task, by_contest(group, curves, VARIED), "target").split("\n\n")[0]
     return numbers(json_rows(found)), re.sub(r", in [\d.]+ times the training time of \d+ layers?", "", opening)
 
 
@@ -275,8 +344,7 @@ def one_thread():
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_study_that_is_killed_and_resumed_gives_the_same_report(benchmark_command, small_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("benchmark.machine.cores", lambda: 1)
+def test_a_study_that_is_killed_and_resumed_or_has_two_workers_gives_the_same_report(benchmark_command, small_folder, tmp_path):
     store = Store(tmp_path / "runs" / "studies" / "depth")
     request = Request(tasks=[str(small_folder)], models=["cgcnn"], profile="smoke", folds=2)
     plan = plan_study(DEPTH, request, [1, 2], store)
@@ -295,6 +363,9 @@ def test_a_study_that_is_killed_and_resumed_gives_the_same_report(benchmark_comm
     assert done.returncode == 0, done.stderr
     assert numbers(json.loads(done.stdout)) == json.loads(json.dumps(rows))
     assert told(store) == (rows, opening)
+    two = benchmark_command(*arguments, "--profile", "smoke", "--json", "--device", "cpu", "--workers", "2", "--out", "two")
+    assert two.returncode == 0, two.stderr
+    assert numbers(json.loads(two.stdout)) == json.loads(json.dumps(rows))
     report = tmp_path / "reports" / "depth" / "mine" / "target"
     assert opening[:40] in report.with_suffix(".md").read_text()
     assert len((report / "table.csv").read_text().splitlines()) == 1 + 2 * 2 * (2 + 3)

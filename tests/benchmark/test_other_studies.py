@@ -56,7 +56,7 @@ def test_every_switch_of_every_family_is_turned_once():
         spec = get(model)
         made = ABLATION.entries(spec, spec.settings("standard"), [])
         assert len(made) == n
-    settings = [e.settings for e in ABLATION.entries(get("gatgnn-mdl"), get("gatgnn-mdl").settings("standard"), [15, 10])]
+    settings = [e.settings for e in ABLATION.entries(get("gatgnn-mdl"), get("gatgnn-mdl").settings("standard"), [15])]
     assert [(s.norm, s.skip, s.n_layers) for s in settings] == [
         ("batch", "none", 5), ("group", "none", 5), ("batch", "single", 5), ("group", "single", 5), ("group", "single", 15),
     ]  # fmt: skip
@@ -87,6 +87,34 @@ def test_a_model_without_switches_is_refused(small_folder, tmp_path):
     request = Request(tasks=[str(small_folder)], models=["cgcnn"], profile="smoke", folds=2)
     with pytest.raises(InputError, match="cgcnn has nothing to take away; choose among gatgnn-mdl"):
         plan_study(ABLATION, request, [], Store(tmp_path))
+    request = replace(request, models=["schnet"])
+    with pytest.raises(InputError, match="one deep variant; name one depth"):
+        plan_study(ABLATION, request, [10, 20], Store(tmp_path))
+    with pytest.raises(InputError, match="--set n_layers: the ablation study varies it"):
+        plan_study(ABLATION, replace(request, settings={"n_layers": "5"}), [], Store(tmp_path))
+
+
+def test_two_deep_variants_of_one_store_stay_apart(tmp_path):
+    deeper = [
+        Trial(
+            t.record.model_copy(
+                update={
+                    "key": t.record.key.model_copy(update={"settings": {**t.record.key.settings, "n_layers": 30}}),
+                    "changed": {**t.record.changed, "n_layers": 30},
+                }
+            ),
+            t.scores,
+            None,
+        )
+        for t in variants({"+ DGN + skip + deep": 0.3})
+    ]
+    found = variants({"plain": 0.1, "+ DGN + skip + deep": 0.2}) + deeper
+    (family,) = families(found)
+    assert [variant.name for variant in family.variants] == [
+        "plain", "+ DGN + skip + deep (20 layers)", "+ DGN + skip + deep (30 layers)",
+    ]  # fmt: skip
+    assert [len(variant.point.trials) for variant in family.variants] == [5, 5, 5]
+    ablation_pages.write_pages(found, tmp_path)
 
 
 # -- learning curves --------------------------------------------------------------------------------
@@ -212,7 +240,7 @@ def test_a_ranking_that_turns_with_the_budget_is_told(tmp_path):
     assert tests["cgcnn", 5][1] < 0.05 and tests["schnet", 5][1] == 1
     text = epochs_pages.write_pages(found, tmp_path)[0].read_text()
     opening = text.split("\n\n")[1]
-    assert "Best by the number of epochs: schnet at 5, cgcnn at 20; Kendall's τ with the last ranking is -1.00" in opening
+    assert "where two or more have it: schnet at 5, cgcnn at 20; Kendall's τ with the last ranking is -1.00" in opening
     assert "significantly lower error than a smaller one for cgcnn; for 1 more" in opening
     json.dumps(epochs_pages.json_rows(found))
 
