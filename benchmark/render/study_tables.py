@@ -33,6 +33,9 @@ MEASURED = (
 LAYER_COLUMNS = ("growth, fresh", "growth, trained", "E, last", "MAD, last", "rank, last", "gradients, fresh")
 COST_COLUMNS = ("training time / fold", "seconds an epoch", "peak memory", "folds", "status")
 
+WAITED = 1.25
+"""Wall time over processor time from which on a fold is said to have waited; one with a core of its own has 1.0."""
+
 Group = TypeVar("Group")
 
 
@@ -80,9 +83,18 @@ def provenance(records: Sequence[Record], command: str) -> str:
         f"{crystals(first)} crystals; targets in {key.unit}; dataset sha256 `{key.dataset_hash}`",
         f"profile `{key.profile}`, {budget(records)}, {key.protocol}, seed {seeds}; all settings are in the records",
         f"machine: {escape(' or '.join(machines))}; versions: {escape(versions)}; commit {escape(commits(records))}",
+        *_waited(records),
         f"again: `{command}`",
     ]
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _waited(records: Sequence[Record]) -> list[str]:
+    """A line on folds whose processor was shared with something else for a good part of their training."""
+    timed = [r.times.training for r in records if r.times and r.machine.device == "cpu"]
+    waited = sum(time.wall_s > max(1.0, WAITED * time.device_s) for time in timed)
+    told = f"training times of {waited} of {len(timed)} folds are too long: other work took more than a fifth of their time"
+    return [told] if waited else []
 
 
 def command_of(study: str, key: JobKey, models: Iterable[str], layers: Sequence[int], shared: dict[str, Any]) -> str:

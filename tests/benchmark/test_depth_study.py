@@ -12,7 +12,7 @@ import torch
 from benchmark.folds import Protocol
 from benchmark.job import Job, execute, load_task
 from benchmark.plan import Request
-from benchmark.records import Metrics, Record, Scores
+from benchmark.records import Duration, Metrics, Record, Scores
 from benchmark.render.depth import json_rows, page_text, parameters, write_pages
 from benchmark.render.depth_conclusions import conclusions, published_lines
 from benchmark.render.plotly_script import plotly_name
@@ -284,6 +284,15 @@ def test_nothing_is_said_of_depths_that_were_not_tried(points, told):
 def test_depths_beyond_the_published_ones_do_not_decide_the_agreement(points, model, told):
     found = only(curve(*points, model=model))
     assert told in next(published_lines("set/target", [(found, judge(found))]))
+
+
+def test_folds_that_waited_for_their_processor_are_counted(tmp_path):
+    found = curve((4, 0.1), (6, 0.1))
+    assert "too long" not in write_pages(found, tmp_path)[0].read_text()
+    times = found[0].record.times
+    waited = times.model_copy(update={"training": Duration(wall_s=13.0, device_s=10.0)})
+    found[0] = Trial(found[0].record.model_copy(update={"times": waited}), found[0].scores, found[0].seen)
+    assert "training times of 1 of 10 folds are too long: other work" in write_pages(found, tmp_path)[0].read_text()
 
 
 def opening_of(found: list[Trial]) -> list[str]:
