@@ -11,6 +11,7 @@ from torch import Tensor
 from benchmark.xgnn.policy import Action, Policy, PolicySettings
 from benchmark.xgnn.small import Rules, SmallGraphs
 from datasets.errors import InputError
+from models.message_passing import backend
 
 Score = Callable[[SmallGraphs], Tensor]
 """(G,) float64 probability of the class to explain; no gradient goes through it."""
@@ -57,6 +58,8 @@ class Episode:
     loss: Tensor
 
 
+# A DGL graph of a handful of atoms takes longer to make than to sum over.
+@backend("torch")
 def grow(policy: Policy, score: Score, settings: SearchSettings, generator: torch.Generator) -> Episode:
     """Grow graphs step by step and weigh the log-likelihood of each step by its reward over the baseline."""
     limits = policy.rules.limits
