@@ -108,7 +108,8 @@ def families(found: Iterable[Trial]) -> list[Family]:
             VARIANTS[index] + f" ({depth} layers)" * (indices.count(index) > 1): Point(tuple(places[index, depth]))
             for index, depth in sorted(places)
         }
-        made.append(Family(network.model, network.label, _variants(points)))
+        if points:
+            made.append(Family(network.model, network.label, _variants(points)))
     return sorted(made, key=lambda family: list(FAMILIES).index(family.model))
 
 
