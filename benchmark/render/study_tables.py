@@ -133,9 +133,10 @@ def mae_cell(point: Point) -> str:
 
 
 def relative(value: float, interval: tuple[float, float] | None) -> str:
-    """A change in percent, with its interval; from ten times on the factor alone."""
+    """A change in percent, with its interval; from ten times on as a factor."""
     if value >= 9:
-        return f"× {1 + value:,.4g}"
+        ends = f" ({1 + interval[0]:,.3g} to {1 + interval[1]:,.3g})" if interval else ""
+        return f"× {1 + value:,.3g}{ends}"
     told = f"{value:+.1%}"
     return f"{told} ({interval[0]:+.1%} to {interval[1]:+.1%})" if interval else told
 

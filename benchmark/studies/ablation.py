@@ -32,7 +32,8 @@ SWITCHES = {"norm": "DGN", "skip": "skip", "n_layers": "deep"}
 RULE = (
     "DGN: differentiable group normalisation for batch normalisation. Skip: the connection of the Deeper network for that of "
     "the plain one (GATGNN and MPNN have none, the others one). Every variant against the plain network: corrected resampled "
-    "t-test on the common folds (Nadeau & Bengio 2003), p after Holm's correction for the variants of the family; below "
+    "t-test of the logarithms of the MAE on the common folds (Nadeau & Bengio 2003), told as the geometric mean of the ratio, "
+    "p after Holm's correction for the variants of the family; below "
     f"{ALPHA:g} is called better or worse, all else no different. All other settings are the plain network's."
 )
 

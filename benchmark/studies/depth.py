@@ -11,7 +11,7 @@ import numpy as np
 from benchmark.statistics import ALPHA, FoldTest, holm
 from benchmark.studies.curves import Curve
 from benchmark.studies.layers import LAYERS, MEASURES
-from benchmark.studies.points import Point, difference
+from benchmark.studies.points import Point, ratio
 from benchmark.studies.study import Entry, Study, changed
 from models.contract import ModelSpec
 from models.graph_model import GraphSettings
@@ -31,7 +31,8 @@ VANISHES = 1e-4
 
 RULE = (
     f"A model's best depth has its lowest mean MAE over folds. A deeper one holds if its MAE is at most {MARGIN:.0%} "
-    "above that. It deteriorates if it is more and the corrected resampled t-test on the common folds (Nadeau & Bengio 2003), "
+    "above that, by the geometric mean over folds of the ratio. It deteriorates if it is more and the corrected resampled "
+    "t-test of the logarithms on the common folds (Nadeau & Bengio 2003), "
     f"after Holm's correction for all depths of the model, has p < {ALPHA:g}; it diverges if a fold did. More than that "
     "without significance is undecided: more folds would tell. Not measured: a fold has no score for another reason. "
     "Scales to L: every depth from the best to L holds. A model "
@@ -68,7 +69,7 @@ class Comparison:
     layers: int
     judged: Judged
     relative: float | None = None
-    """(MAE − best) / best."""
+    """MAE / best − 1, the geometric mean over folds."""
     interval: tuple[float, float] | None = None
     """Of the relative difference, 95 %."""
     p_holm: float | None = None
@@ -140,7 +141,7 @@ def judge(curve: Curve) -> Verdict:
 def compare(points: Sequence[Point], best: Point) -> tuple[Comparison, ...]:
     """Every other depth against the best one."""
     others = [point for point in points if point is not best]
-    tests = [difference(point, best) for point in others]
+    tests = [ratio(point, best) for point in others]
     numbers = [i for i, test in enumerate(tests) if test]
     corrected = dict(zip(numbers, holm(np.array([tests[i].p for i in numbers])), strict=True))  # type: ignore[union-attr]
     return tuple(
@@ -152,9 +153,8 @@ def compare(points: Sequence[Point], best: Point) -> tuple[Comparison, ...]:
 def _comparison(point: Point, best: Point, test: FoldTest | None, p_holm: float) -> Comparison:
     if test is None:
         return Comparison(point.layers, "diverges" if point.diverged else "not measured")
-    scale = float(np.mean([best.maes[fold] for fold in point.maes.keys() & best.maes.keys()]))
-    relative = test.difference / scale
-    interval = (test.interval[0] / scale, test.interval[1] / scale) if test.interval else None
+    relative, *ends = (float(np.expm1(min(log, 100.0))) for log in (test.difference, *(test.interval or ())))
+    interval = (ends[0], ends[1]) if ends else None
     judged: Judged = "holds" if relative <= MARGIN else "deteriorates" if p_holm < ALPHA else "undecided"
     if not point.scored:
         judged = "diverges" if point.diverged else "not measured"

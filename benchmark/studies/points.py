@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -98,11 +98,20 @@ class Point:
 
 def difference(point: Point, other: Point) -> FoldTest | None:
     """The corrected resampled t-test of the MAE of `point` minus that of `other` on their common folds; None without any."""
+    return _tested(point, other, np.asarray)
+
+
+def ratio(point: Point, other: Point) -> FoldTest | None:
+    """Likewise of the logarithms of the MAE: that of a network that breaks spreads as far as it is large."""
+    return _tested(point, other, lambda maes: np.log(np.maximum(maes, np.finfo(float).tiny)))
+
+
+def _tested(point: Point, other: Point, scale: Callable[[Sequence[float]], np.ndarray]) -> FoldTest | None:
     common = sorted(point.maes.keys() & other.maes.keys())
     if not common:
         return None
     split = other.complete[0].split
-    first, second = (np.array([p.maes[fold] for fold in common]) for p in (point, other))
+    first, second = (scale([p.maes[fold] for fold in common]) for p in (point, other))
     return corrected_t_test(first, second, split.n_test / split.n_train)
 
 

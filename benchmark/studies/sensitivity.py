@@ -33,7 +33,8 @@ RULE = (
     "into folds anew (a published split stays what it is, and the test is then one of seeds), and all rows train on the same "
     "folds from the same initial weights, as far as they have the same "
     "parameters. MAE: mean ± standard deviation over folds of all seeds. Every row against the centre: corrected resampled "
-    "t-test on the common folds (Nadeau & Bengio 2003), p after Holm's correction for the rows of the model; below "
+    "t-test of the logarithms of the MAE on the common folds (Nadeau & Bengio 2003), told as the geometric mean of the ratio, "
+    "p after Holm's correction for the rows of the model; below "
     f"{ALPHA:g} is called better or worse, all else no different. A row of which a fold diverged is judged by that alone."
 )
 

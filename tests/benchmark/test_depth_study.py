@@ -5,6 +5,7 @@ import re
 import shutil
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -79,7 +80,7 @@ def test_a_flat_curve_scales_to_its_deepest():
     assert (verdict.best, verdict.scales_to, verdict.breaks_at, str(verdict)) == (10, 30, None, "scales to 30")
     assert verdict.deepest.relative == pytest.approx(0.04)
     low, high = verdict.deepest.interval
-    assert low <= 0.04 <= high
+    assert low - 1e-12 <= 0.04 <= high + 1e-12
 
 
 def test_a_large_significant_loss_deteriorates_and_a_large_uncertain_one_is_undecided():
@@ -91,6 +92,14 @@ def test_a_large_significant_loss_deteriorates_and_a_large_uncertain_one_is_unde
     assert unsure.comparisons[0].p_holm > 0.05
     one_fold = judge(only(curve((4, 0.1), (20, 0.3), folds=1)))
     assert str(one_fold) == "scales to 4; undecided at 20"
+
+
+def test_a_loss_that_spreads_over_orders_of_magnitude_deteriorates():
+    broken = [trial(20, fold, mae) for fold, mae in enumerate((30.0, 1e3, 70.0, 4e4, 100.0))]
+    verdict = judge(only(curve((4, 0.1)) + broken))
+    assert str(verdict) == "scales to 4; deteriorates at 20"
+    ratios = np.array([30.0, 1e3, 70.0, 4e4, 100.0]) / (0.1 * (1 + np.array(NOISE)))
+    assert verdict.comparisons[0].relative == pytest.approx(np.exp(np.log(ratios).mean()) - 1)
 
 
 def test_holm_corrects_for_every_other_depth():

@@ -98,11 +98,11 @@ def test_rows_are_judged_against_the_centre_over_all_seeds():
     assert [row.value for row in model.of("dropout")] == [0.0, 0.1, 0.5]
     assert len(model.centre.maes) == 15 and model.centre.mae_std == pytest.approx(np.std([*model.centre.maes.values()], ddof=1))
     (half,) = [row for row in model.rows if row.value == 0.5]
-    common = [half.point.maes[fold] - model.centre.maes[fold] for fold in model.centre.maes]
-    assert half.comparison.relative == pytest.approx(np.mean(common) / model.centre.mae)
+    common = [np.log(half.point.maes[fold] / model.centre.maes[fold]) for fold in model.centre.maes]
+    assert half.comparison.relative == pytest.approx(np.exp(np.mean(common)) - 1)
     # 1/15 + n_test / n_train of the records, 4/10.
-    width = half.comparison.interval[1] - half.comparison.relative
-    assert width * model.centre.mae == pytest.approx(2.144787 * np.sqrt((1 / 15 + 0.4) * np.var(common, ddof=1)), rel=1e-5)
+    width = np.log((1 + half.comparison.interval[1]) / (1 + half.comparison.relative))
+    assert width == pytest.approx(2.144787 * np.sqrt((1 / 15 + 0.4) * np.var(common, ddof=1)), rel=1e-5)
 
 
 def test_the_page_opens_with_what_matters_what_is_best_and_what_does_nothing(tmp_path):
