@@ -74,7 +74,7 @@ def page_text(task: str, contests: Sequence[Contest[Curve]], folder: str) -> str
     for place, contest in enumerate(contests):
         judged = [(curve, judge(curve)) for curve in contest.made]
         records = [record for curve in contest.made for point in curve.points for record in point.records]
-        parts += [f"## {escape(contest.title)}", provenance(records, command(contest)), _verdicts(judged)]
+        parts += [f"## {escape(contest.title)}", provenance(records, *commands(contest)), _verdicts(judged)]
         parts += shown(numbered(figures(task, contest.made), place), folder)
         parts += ["### Beside what was published", "\n".join(f"- {line}" for line in published_lines(task, judged))]
         named = [((curve.label, str(point.layers)), point) for curve in contest.made for point in curve.points]
@@ -84,12 +84,13 @@ def page_text(task: str, contests: Sequence[Contest[Curve]], folder: str) -> str
     return "\n\n".join([*parts, "## Rules", RULE, CAUSES, PARAMETERS])
 
 
-def command(contest: Contest[Curve]) -> str:
-    """The command that makes these records; the study itself adds the single skip to a doubled one."""
-    depths = [point.layers for curve in contest.made for point in curve.points]
-    double = {"skip": "double"} if any(curve.changes == {"skip": "double"} for curve in contest.made) else {}
-    models = [curve.model for curve in contest.made]
-    return command_of("depth", contest.made[0].first.key, models, depths, contest.changes | double)
+def commands(contest: Contest[Curve]) -> Iterator[str]:
+    """The commands that make these records, one for all models with the same depths; the study adds single skips by itself."""
+    by_depths: dict[tuple[int, ...], list[str]] = {}
+    for curve in contest.made:
+        by_depths.setdefault(tuple(point.layers for point in curve.points), []).append(curve.model)
+    for depths, models in by_depths.items():
+        yield command_of("depth", contest.made[0].first.key, models, depths, contest.changes)
 
 
 def _verdicts(judged: Sequence[tuple[Curve, Verdict]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmark.render.study_tables import budget, mae_cell, relative
+from benchmark.render.study_tables import budget, mae_cell, relative, waited
 from benchmark.render.text import count, escape, joined
 from benchmark.studies.curves import Curve
 from benchmark.studies.depth import Verdict
@@ -65,7 +65,9 @@ def _best(judged: Sequence[tuple[Curve, Verdict]]) -> str:
     elif deepest and deepest.relative is not None:
         last, start = curve.points[-1], curve.points[0]
         sentence += f"; with {deepest.layers} it changes by {relative(deepest.relative, deepest.interval)}"
-        if start.seconds and last.seconds and last is not start:
+        folds = [*start.records, *last.records]
+        quiet = not waited(folds) and len({record.machine for record in folds}) == 1
+        if start.seconds and last.seconds and last is not start and quiet:
             sentence += f", in {last.seconds / start.seconds:.1f} times the training time of {start.layers} layers"
     elif verdict.deepest is None:
         sentence += ", the deepest that it was given"
@@ -85,12 +87,12 @@ def _reasons(judged: Sequence[tuple[Curve, Verdict]]) -> str:
     deepest = [v.deepest for _, v in judged if v.learns and v.deepest]
     if not deepest:
         return "Of no network that learns a depth beyond its best one was tried: how far they scale stays open."
-    widths = [(c.interval[1] - c.interval[0]) / 2 for c in deepest if c.interval]
-    if not widths:
+    ends = [c.interval[1] for c in deepest if c.interval]
+    if not ends:
         return "With these folds no depth can be told from another: no test is possible."
     return (
-        f"No network that learns breaks by the rule below; the deepest is known against the best depth to ± {max(widths):.0%} "
-        "or better, so smaller losses would not be seen."
+        "No network that learns breaks by the rule below; at the deepest a loss against the best depth of up to "
+        f"{relative(max(ends), None)} is not excluded."
     )
 
 

@@ -20,7 +20,7 @@ from benchmark.render.study_tables import (
 from benchmark.render.text import escape, joined
 from benchmark.statistics import ALPHA
 from benchmark.studies.contests import Contest, by_contest
-from benchmark.studies.epochs import RULE, VARIED, Budgets, History, agreement, budgets, epochs_of, gains
+from benchmark.studies.epochs import RULE, STAGNATES, VARIED, Budgets, History, agreement, budgets, epochs_of, gains
 from benchmark.studies.study import Trial
 
 TITLE = "# Epochs: "
@@ -61,8 +61,9 @@ def conclusions(task: str, made: Sequence[Budgets]) -> Iterator[str]:
     known = [one for one in made if one.stagnates_at]
     going = [one.label for one in known if (one.stagnates_at or 0) > 0.9 * epochs_of(one.points[-1])]
     settled = [f"{one.label} (epoch {one.stagnates_at})" for one in known if one.label not in going]
-    told = [f"{joined(settled)} stagnated"] if settled else []
-    told += [f"{joined(going)} went on to improve to the end"] if going else []
+    near = f"came within {STAGNATES:.0%} of the best"
+    told = [f"{joined(settled)} {near} before the last tenth of the epochs"] if settled else []
+    told += [f"{joined(going)} {near} only in the last tenth"] if going else []
     yield escape(f"On {task}, {' and '.join(told) or 'no model was trained to its end'}.")
     numbers = sorted({epochs_of(point) for one in made for point in one.points})
     taus = [(n, agreement(made, n)) for n in numbers[:-1]]

@@ -84,7 +84,7 @@ def conclusions(task: str, made: Sequence[Space]) -> Iterator[str]:
     told = (
         f"form clusters (silhouette of {CLUSTERED:g} or more) in {joined(clustered)}"
         if clustered
-        else "form clusters in no space"
+        else f"form clusters in no space (no silhouette of {CLUSTERED:g} or more)"
     )
     yield escape(f"The quarters of the targets {told}.")
     believed = [space.label for space in known if (space.mean("trustworthiness_tsne") or 0) >= TRUSTED]

@@ -12,6 +12,7 @@ from benchmark.render.text import escape, joined, seconds
 from benchmark.studies.contests import Contest, by_contest
 from benchmark.studies.learning_curve import (
     FURTHEST,
+    MISFIT,
     RULE,
     WANTED,
     LearningCurve,
@@ -93,8 +94,11 @@ def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
     )
     yield f"The error falls fastest for {escape(steep.label)}, as n to the minus {_exponent(law)}{undecided}."
     best, law = fitted[0]
-    n = best.sizes[-1].n_train
-    half = _needed(law, n, 0.5)
+    if law.misfit > MISFIT:
+        away = f"{law.misfit:.0%} away from it"
+        yield f"The errors of {escape(best.label)} follow no power law ({away}): nothing is forecast of it."
+        return
+    half = _needed(law, best.sizes[-1].n_train, 0.5)
     yield f"Half the error of {escape(best.label)} would take {half} training crystals, if the power law goes on."
 
 
@@ -120,11 +124,14 @@ def laws_table(made: Sequence[LearningCurve]) -> str:
         last = curve.sizes[-1]
         time = seconds(last.seconds) if last.seconds is not None else ""
         shares = [share * lowest / last.mae for share in WANTED] if last.maes else []
-        needed = [_needed(curve.law, last.n_train, share) for share in shares] if curve.law else []
-        rows.append([curve.label, _exponent(curve.law) if curve.law else "", time, *(needed or [""] * len(WANTED))])
+        fits = curve.law and curve.law.misfit <= MISFIT
+        needed = [_needed(curve.law, last.n_train, share) for share in shares] if curve.law and fits else []
+        told = [_exponent(curve.law), f"{curve.law.misfit:.0%}"] if curve.law else ["", ""]
+        rows.append([curve.label, *told, time, *(needed or [""] * len(WANTED))])
     header = [
         "model",
         "exponent b (95 %)",
+        "largest misfit",
         "training time / fold, all crystals",
         *(f"crystals for MAE {share * lowest:.3g}" for share in WANTED),
     ]

@@ -70,8 +70,8 @@ def layers_table(named: Sequence[tuple[Sequence[str], Point]], header: Sequence[
     return "\n\n".join([*parts, *([f"Not seen in some folds: {escape('; '.join(missed))}."] if missed else [])])
 
 
-def provenance(records: Sequence[Record], command: str) -> str:
-    """Crystals, budget, machine and versions of the folds of one contest, and the command that makes them."""
+def provenance(records: Sequence[Record], *commands: str) -> str:
+    """Crystals, budget, machine and versions of the folds of one contest, and the commands that make them."""
     first, key = records[0], records[0].key
     machines = dict.fromkeys(
         f"{m.processor}, {m.cores} cores, {m.workers} worker(s) × {m.threads} thread(s), device {m.device}"
@@ -83,18 +83,22 @@ def provenance(records: Sequence[Record], command: str) -> str:
         f"{crystals(first)} crystals; targets in {key.unit}; dataset sha256 `{key.dataset_hash}`",
         f"profile `{key.profile}`, {budget(records)}, {key.protocol}, seed {seeds}; all settings are in the records",
         f"machine: {escape(' or '.join(machines))}; versions: {escape(versions)}; commit {escape(commits(records))}",
-        *_waited(records),
-        f"again: `{command}`",
+        *_waiting(records),
+        *(f"again: `{command}`" for command in commands),
     ]
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _waited(records: Sequence[Record]) -> list[str]:
-    """A line on folds whose processor was shared with something else for a good part of their training."""
-    timed = [r.times.training for r in records if r.times and r.machine.device == "cpu"]
-    waited = sum(time.wall_s > max(1.0, WAITED * time.device_s) for time in timed)
-    told = f"training times of {waited} of {len(timed)} folds are too long: other work took more than a fifth of their time"
-    return [told] if waited else []
+def waited(records: Sequence[Record]) -> int:
+    """How many folds shared their processor with something else for a good part of their training."""
+    timed = [record.times.training for record in records if record.times and record.machine.device == "cpu"]
+    return sum(time.wall_s > max(1.0, WAITED * time.device_s) for time in timed)
+
+
+def _waiting(records: Sequence[Record]) -> list[str]:
+    n = waited(records)
+    told = f"training times of {n} of {len(records)} folds are too long: other work took more than a fifth of their time"
+    return [told] if n else []
 
 
 def command_of(study: str, key: JobKey, models: Iterable[str], layers: Sequence[int], shared: dict[str, Any]) -> str:
@@ -134,18 +138,18 @@ def mae_cell(point: Point) -> str:
 
 def relative(value: float, interval: tuple[float, float] | None) -> str:
     """A change in percent, with its interval; from ten times on as a factor."""
-    if value >= 9:
-        ends = f" ({1 + interval[0]:,.3g} to {1 + interval[1]:,.3g})" if interval else ""
-        return f"× {1 + value:,.3g}{ends}"
-    told = f"{value:+.1%}"
-    return f"{told} ({interval[0]:+.1%} to {interval[1]:+.1%})" if interval else told
+    return _change(value) + (f" ({_change(interval[0])} to {_change(interval[1])})" if interval else "")
+
+
+def _change(value: float) -> str:
+    return f"{value:+.1%}" if value < 9 else f"× {1 + value:,.3g}"
 
 
 def comparison_cells(comparison: Comparison | None) -> list[str]:
     """The relative change with its interval, and p after Holm's correction; empty without a test."""
     if comparison is None or comparison.relative is None:
         return ["", ""]
-    p = "" if comparison.p_holm is None else f"{comparison.p_holm:.2g}"
+    p = "" if comparison.p_holm is None else f"{comparison.p_holm:.3g}"
     return [relative(comparison.relative, comparison.interval), p]
 
 

@@ -34,7 +34,8 @@ RULE = (
     "the plain one (GATGNN and MPNN have none, the others one). Every variant against the plain network: corrected resampled "
     "t-test of the logarithms of the MAE on the common folds (Nadeau & Bengio 2003), told as the geometric mean of the ratio, "
     "p after Holm's correction for the variants of the family; below "
-    f"{ALPHA:g} is called better or worse, all else no different. All other settings are the plain network's."
+    f"{ALPHA:g} is called better or worse, all else no different; "
+    "intervals are of each comparison alone. All other settings are the plain network's."
 )
 
 PUBLISHED = {

@@ -37,16 +37,17 @@ RULE = (
     "without significance is undecided: more folds would tell. Not measured: a fold has no score for another reason. "
     "Scales to L: every depth from the best to L holds. A model "
     f"whose best R² is below {LEARNS:g} does not learn, and its depths are not judged. The best depth was chosen by the same "
-    "folds, which makes the others look worse by a little."
+    "folds, which makes the others look worse by a little. Intervals are of each comparison alone, p is corrected for all."
 )
 CAUSES = (
-    f"Exploding features: the mean norm grows more than {EXPLODES:g}-fold from what the first layer receives to what the last "
-    "gives (fresh or trained), or is not finite. Over-smoothing: behind the last layer, after training, the mean average "
+    "Exploding features: from what the first layer receives to what the last gives, fresh or trained, the mean norm grows more "
+    f"than {EXPLODES:g} times as much as at the best depth (there at least 1), or is not finite. "
+    "Over-smoothing: behind the last layer, after training, the mean average "
     f"distance of all atoms is below {SMOOTHS:g}, or the relative Dirichlet energy below {SMOOTHS:.0%} of the best depth's. "
     f"Optimisation: the features are fine, and the training error is more than {MARGIN:.0%} above that at the best depth as "
     f"well; with vanishing gradients where a layer of the fresh network has less than {VANISHES:g} of the largest gradient "
-    "norm of a layer. Over-fitting: the features are fine and the training error is not higher. What the best depth shows as "
-    "well is no cause."
+    "norm of a layer. Over-fitting: the features are fine and the training error is not higher. What "
+    "passes a threshold at the best depth as well is no cause."
 )
 
 
@@ -199,20 +200,24 @@ def causes(broken: Point, best: Point) -> tuple[str, ...]:
     if not broken.reports:
         return ()
     found = []
-    if _explodes(seen) and not _explodes(good):
+    if _grown(seen) > EXPLODES * max(1.0, _grown(good)):
         found.append("exploding features")
     if (_alike(seen) and not _alike(good)) or _flat(seen, good):
         found.append("over-smoothing")
     if found:
         return tuple(found)
-    vanishing = seen.gradient_ratio is not None and seen.gradient_ratio < VANISHES
+    vanishing = _vanishes(seen) and not _vanishes(good)
     if broken.scored and broken.training_mae <= (1 + MARGIN) * best.training_mae:
         return ("over-fitting",)
     return ("optimisation with vanishing gradients" if vanishing else "optimisation",)
 
 
-def _explodes(one: Symptoms) -> bool:
-    return max(one.growth_initial or 0, one.growth_trained or 0) > EXPLODES
+def _grown(one: Symptoms) -> float:
+    return max(one.growth_initial or 0.0, one.growth_trained or 0.0)
+
+
+def _vanishes(one: Symptoms) -> bool:
+    return one.gradient_ratio is not None and one.gradient_ratio < VANISHES
 
 
 def _alike(one: Symptoms) -> bool:

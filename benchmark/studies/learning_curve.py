@@ -25,6 +25,9 @@ WANTED = (1.0, 0.75, 0.5)
 FURTHEST = 100
 """Times the training crystals there are: what lies beyond is not forecast."""
 
+MISFIT = 0.10
+"""Largest relative distance of a size's MAE from the power law with which one is used to forecast."""
+
 LEAST = 3
 """Sizes that a fold must have before a power law is fitted."""
 
@@ -32,7 +35,8 @@ RULE = (
     "A power law MAE = a · n^(−b) is fitted by least squares of the logarithms, fold by fold; b is the mean over folds, its "
     "95 % interval that of the corrected resampled t-test of b against 0 (Nadeau & Bengio 2003). The crystals needed for s "
     "times a model's error with all n of them are n · s^(−1/b), with the interval that b's ends give; where b is not above 0 "
-    f"no number is enough, and beyond {FURTHEST} times those at hand none is named. A forecast beyond the data holds only "
+    f"no number is enough, and beyond {FURTHEST} times those at hand none is named. Nothing is forecast by a "
+    f"law from which the mean MAE of some size is more than {MISFIT:.0%} away. A forecast beyond the data holds only "
     "as long as the power law does, and that is not known. All sizes are trained for the same number of epochs, so fewer "
     "crystals are also fewer steps: with a small budget a curve is steep for that reason as well. Cannot be told from the "
     f"lowest error: corrected resampled t-test on the common folds, p after Holm's correction not below {ALPHA:g}."
@@ -54,11 +58,19 @@ class PowerLaw:
     a: float
     b: float
     interval: tuple[float, float] | None
+    misfit: float
+    """Largest relative distance of the mean MAE of a size from the law."""
 
     def needed(self, n: int, share: float) -> tuple[float | None, float | None, float | None]:
         """Crystals for `share` of the MAE that n have, and the ends of the interval; None: no number of them, or not known."""
         low, high = self.interval or (0.0, 0.0)
-        return tuple(n * share ** (-1 / b) if b > 0 else None for b in (self.b, high, low))  # type: ignore[return-value]
+        return tuple(_crystals(n, share, b) for b in (self.b, high, low))  # type: ignore[return-value]
+
+
+def _crystals(n: int, share: float, b: float) -> float | None:
+    if b <= 0:
+        return None
+    return n * float(np.exp(min(-np.log(share) / b, 100.0)))
 
 
 @dataclass(frozen=True)
@@ -83,7 +95,9 @@ class LearningCurve:
         slopes, offsets = np.array(fits).T
         split = self.sizes[-1].records[0].split
         test = corrected_t_test(-slopes, np.zeros(len(slopes)), split.n_test / split.n_train)
-        return PowerLaw(float(np.exp(offsets.mean())), float(-slopes.mean()), test.interval)
+        a, b = float(np.exp(offsets.mean())), float(-slopes.mean())
+        misfit = max(abs(size.mae / (a * size.n_train**-b) - 1) for size in self.sizes if size.maes)
+        return PowerLaw(a, b, test.interval, misfit)
 
     def _of_fold(self, fold: int) -> list[Trial]:
         return [trial for size in self.sizes for trial in size.trials if trial.record.key.fold == fold]

@@ -35,7 +35,8 @@ RULE = (
     "parameters. MAE: mean ± standard deviation over folds of all seeds. Every row against the centre: corrected resampled "
     "t-test of the logarithms of the MAE on the common folds (Nadeau & Bengio 2003), told as the geometric mean of the ratio, "
     "p after Holm's correction for the rows of the model; below "
-    f"{ALPHA:g} is called better or worse, all else no different. A row of which a fold diverged is judged by that alone."
+    f"{ALPHA:g} is called better or worse, all else no different; "
+    "intervals are of each comparison alone. A row of which a fold diverged is judged by that alone."
 )
 
 PUBLISHED_MODEL, PUBLISHED_TASK, PUBLISHED_LAYERS = "deeper-gatgnn", "fung/pt/total_energy", 10

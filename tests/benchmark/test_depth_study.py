@@ -230,7 +230,8 @@ def test_each_budget_is_a_contest_with_its_own_conclusion_command_and_figures(tm
     assert "is cgcnn's at 4 layers" in second
     text = page.read_text()
     assert "data 00000000, with epochs=9" in text and "| cgcnn " in text
-    assert "--model cgcnn --model schnet --profile quick --layers 4,8 --set epochs=9" in text
+    assert "--model cgcnn --profile quick --layers 4,8 --set epochs=9" in text
+    assert "--model schnet --profile quick --layers 4 --set epochs=9" in text
     assert {"mae.png", "mae_2.png", "parameters.png", "parameters_2.png"} <= {f.name for f in files}
     rows = pd.read_csv(page.with_suffix("") / "table.csv")
     assert set(rows["contest"]) == {
@@ -263,6 +264,11 @@ def test_a_depth_without_all_its_scores_is_neither_best_nor_held():
 def test_one_fold_that_diverges_is_no_over_fitting():
     broken = [*curve((30, 0.1), folds=4), trial(30, 4, 0, status="diverged")]
     assert judge(only(curve((4, 0.1)) + broken)).causes == ("optimisation",)
+
+
+def test_growth_counts_against_that_of_the_best_depth():
+    found = curve((4, 0.1), fresh={"last": 3e3}) + curve((20, 0.3), fresh={"last": 4e9})
+    assert judge(only(found)).causes == ("exploding features",)
 
 
 def test_what_the_best_depth_shows_as_well_is_no_cause():

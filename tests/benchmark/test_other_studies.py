@@ -165,8 +165,22 @@ def test_a_power_law_is_found_and_told_how_many_crystals_it_takes():
     assert curve.law.b == pytest.approx(0.5)
     assert curve.law.a == pytest.approx(2.0, rel=0.01)
     assert curve.law.needed(1600, 0.5)[0] == pytest.approx(6400)
-    assert PowerLaw(1.0, -0.1, None).needed(100, 0.5) == (None, None, None)
-    assert PowerLaw(1.0, 0.5, (-0.1, 1.0)).needed(100, 0.5) == (pytest.approx(400), pytest.approx(200), None)
+    assert PowerLaw(1.0, -0.1, None, 0.0).needed(100, 0.5) == (None, None, None)
+    assert PowerLaw(1.0, 0.5, (-0.1, 1.0), 0.0).needed(100, 0.5) == (pytest.approx(400), pytest.approx(200), None)
+    assert curve.law.misfit < 0.02
+    flat = PowerLaw(1.0, 0.01, (0.0001, 0.02), 0.0).needed(700, 0.5)
+    assert np.isfinite(flat).all() and flat[2] > 1e30
+
+
+def test_errors_that_follow_no_power_law_forecast_nothing(tmp_path):
+    bent = [t for t in sized(2.0, 0.5) if t.record.split.n_train != 1600]
+    bent += [
+        Trial(t.record, Scores(mae=0.02, rmse=0.02, r2=0.5), None) for t in sized(2.0, 0.5) if t.record.split.n_train == 1600
+    ]
+    text = learning_pages.write_pages(bent, tmp_path)[0].read_text()
+    assert "The errors of cgcnn follow no power law" in text.split("\n\n")[1]
+    (row,) = [line for line in text.splitlines() if line.startswith("| cgcnn ") and "(" in line and "±" not in line]
+    assert row.split("|")[-2].strip() == ""
 
 
 def test_the_learning_page_orders_the_models_and_forecasts(tmp_path):
