@@ -51,6 +51,9 @@ def study(
     resume: Annotated[
         bool, typer.Option("--resume", help="Only go on with what a stop left: an error where no finished fold is kept.")
     ] = False,
+    render_only: Annotated[
+        bool, typer.Option("--render-only", help="Train nothing: render the report of the folds that are kept.")
+    ] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,6 +64,7 @@ def study(
     from benchmark.store import Store
     from benchmark.studies import registry
     from benchmark.studies.study import plan_study
+    from benchmark.tasks import find_tasks
 
     if name not in registry.STUDIES:
         raise unknown_name("study", name, registry.STUDIES)
@@ -82,6 +86,9 @@ def study(
     if not request.tasks:
         raise InputError("nothing to study: name tasks with --task, or a folder with --dataset")
     store = Store(out / "studies" / name)
+    if render_only:
+        _render(chosen, store, {task.name for text in request.tasks for task in find_tasks(text)}, reports, as_json)
+        return
     plan = plan_study(chosen.study, request, depths, store)
     if resume and plan.jobs and not plan.done:
         raise InputError(
@@ -108,22 +115,13 @@ def _depths(text: str | None) -> list[int]:
 
 
 def _carry_out(chosen: Any, plan: Any, store: Any, reports: Path, as_json: bool) -> None:
-    from benchmark.display import console, live
+    from benchmark.display import live
     from benchmark.run import run_jobs
-    from benchmark.studies.study import SETTLED, trials
-
-    def left_out(error: InputError) -> None:
-        console.print(f"left out of the report: {error}", markup=False, soft_wrap=True)
+    from benchmark.studies.study import SETTLED
 
     with live(plan, quiet=as_json) as display:
         records = run_jobs(plan.todo, store, display.on_progress, display.on_record, chosen.study.observer)
-    tasks = {job.task.name for job in plan.jobs}
-    found = [t for t in trials(chosen.study, store, chosen.seen, left_out) if t.record.key.task in tasks]
-    written = chosen.write_pages(found, reports)
-    if as_json:
-        print(json.dumps(chosen.json_rows(found), indent=1))
-    else:
-        print("\n".join(f"report: {path}" for path in written if path.suffix == ".md"))
+    _render(chosen, store, {job.task.name for job in plan.jobs}, reports, as_json)
     failed = [record for record in records if record.status not in SETTLED]
     if failed:
         first = failed[0]
@@ -131,3 +129,20 @@ def _carry_out(chosen: Any, plan: Any, store: Any, reports: Path, as_json: bool)
             f"{len(failed)} of {len(plan.jobs)} folds failed, the first: {first.key.task} {first.key.model} "
             f"{first.changed}, fold {first.key.fold}: {first.reason}"
         )
+
+
+def _render(chosen: Any, store: Any, tasks: set[str], reports: Path, as_json: bool) -> None:
+    from benchmark.display import console
+    from benchmark.studies.study import trials
+
+    def left_out(error: InputError) -> None:
+        console.print(f"left out of the report: {error}", markup=False, soft_wrap=True)
+
+    found = [t for t in trials(chosen.study, store, chosen.seen, left_out) if t.record.key.task in tasks]
+    if not found:
+        raise InputError(f"nothing to render: {store.root} has no fold of {', '.join(sorted(tasks))}; check --out")
+    written = chosen.write_pages(found, reports)
+    if as_json:
+        print(json.dumps(chosen.json_rows(found), indent=1))
+    else:
+        print("\n".join(f"report: {path}" for path in written if path.suffix == ".md"))

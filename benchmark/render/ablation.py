@@ -60,7 +60,7 @@ def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
 
 def page_text(task: str, contests: Sequence[Contest[Family]], folder: str) -> str:
     """The page below its title."""
-    parts = opening(contests, lambda made: conclusions(task, made))
+    parts = opening(contests, [conclusions(task, contest.made) for contest in contests])
     for place, contest in enumerate(contests):
         made = contest.made
         records = [record for family in made for variant in family.variants for record in variant.point.records]
@@ -85,11 +85,10 @@ def conclusions(task: str, made: Sequence[Family]) -> Iterator[str]:
         for family in made:
             for variant in family.variants:
                 if variant.name == name and variant.judged:
-                    by_judgement.setdefault(variant.judged, []).append(family.model)
+                    verb = variant.judged if variant.judged == "diverges" else f"is {variant.judged}"
+                    by_judgement.setdefault(verb, []).append(family.model)
         if by_judgement:
-            told.append(
-                f"{name[2:]} is {', '.join(f'{judged} in {joined(models)}' for judged, models in by_judgement.items())}"
-            )
+            told.append(f"{name[2:]} {', '.join(f'{verb} in {joined(models)}' for verb, models in by_judgement.items())}")
     yield f"On {task}, against the plain networks: {'; '.join(told) or 'nothing could be compared'}."
     scored = [(variant.point.mae, family, variant) for family in made for variant in family.variants if variant.point.scored]
     if not scored:
@@ -102,7 +101,10 @@ def conclusions(task: str, made: Sequence[Family]) -> Iterator[str]:
         (variant.comparison.relative, family, variant)
         for family in made
         for variant in family.variants
-        if variant.comparison and variant.comparison.relative is not None and "deep" not in variant.name
+        if variant.point.scored
+        and variant.comparison
+        and variant.comparison.relative is not None
+        and "deep" not in variant.name
     ]
     if not changes:
         yield "No part could be compared with the network without it."

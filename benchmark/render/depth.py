@@ -23,7 +23,6 @@ from benchmark.render.study_tables import (
     own_parameters,
     point_row,
     provenance,
-    relative,
     table,
     training_cell,
 )
@@ -70,9 +69,9 @@ def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
 
 def page_text(task: str, contests: Sequence[Contest[Curve]], folder: str) -> str:
     """The page below its title."""
-    parts = opening(contests, lambda made: conclusions(task, [(curve, judge(curve)) for curve in made]))
-    for place, contest in enumerate(contests):
-        judged = [(curve, judge(curve)) for curve in contest.made]
+    verdicts = [[(curve, judge(curve)) for curve in contest.made] for contest in contests]
+    parts = opening(contests, [conclusions(task, judged) for judged in verdicts])
+    for place, (contest, judged) in enumerate(zip(contests, verdicts, strict=True)):
         records = [record for curve in contest.made for point in curve.points for record in point.records]
         parts += [f"## {escape(contest.title)}", provenance(records, *commands(contest)), _verdicts(judged)]
         parts += shown(numbered(figures(task, contest.made), place), folder)
@@ -86,11 +85,15 @@ def page_text(task: str, contests: Sequence[Contest[Curve]], folder: str) -> str
 
 def commands(contest: Contest[Curve]) -> Iterator[str]:
     """The commands that make these records, one for all models with the same depths; the study adds single skips by itself."""
-    by_depths: dict[tuple[int, ...], list[str]] = {}
+    asked: dict[tuple[tuple[int, ...], str], list[Curve]] = {}
+    unchanged = {curve.model for curve in contest.made if not curve.changes}
     for curve in contest.made:
-        by_depths.setdefault(tuple(point.layers for point in curve.points), []).append(curve.model)
-    for depths, models in by_depths.items():
-        yield command_of("depth", contest.made[0].first.key, models, depths, contest.changes)
+        skip = curve.changes.get("skip", "")
+        depths = tuple(point.layers for point in curve.points)
+        asked.setdefault((depths, "" if skip == "single" and curve.model in unchanged else skip), []).append(curve)
+    for (depths, skip), made in asked.items():
+        changes = contest.changes | ({"skip": skip} if skip else {})
+        yield command_of("depth", made[0].first.key, [curve.model for curve in made], depths, changes)
 
 
 def _verdicts(judged: Sequence[tuple[Curve, Verdict]]) -> str:
@@ -98,8 +101,7 @@ def _verdicts(judged: Sequence[tuple[Curve, Verdict]]) -> str:
     rows = []
     for curve, verdict in sorted(judged, key=lambda pair: min(point.mae for point in pair[0].points)):
         best = next((point for point in curve.points if point.layers == verdict.best), None)
-        deepest = verdict.deepest
-        told = relative(deepest.relative, deepest.interval) if deepest and deepest.relative is not None else ""
+        told, _ = comparison_cells(verdict.deepest)
         cause = " and ".join(verdict.causes)
         rows.append([curve.label, str(verdict.best or ""), mae_cell(best) if best else "", str(verdict), told, cause])
     return table(header, rows)

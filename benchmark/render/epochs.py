@@ -16,6 +16,7 @@ from benchmark.render.study_tables import (
     opening,
     provenance,
     table,
+    training_cell,
 )
 from benchmark.render.text import escape, joined
 from benchmark.statistics import ALPHA
@@ -43,7 +44,7 @@ def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
 
 def page_text(task: str, contests: Sequence[Contest[Budgets]], folder: str) -> str:
     """The page below its title."""
-    parts = opening(contests, lambda made: conclusions(task, made))
+    parts = opening(contests, [conclusions(task, contest.made) for contest in contests])
     for place, contest in enumerate(contests):
         made = contest.made
         records = [record for one in made for point in one.points for record in point.records]
@@ -114,9 +115,8 @@ def every_budget(made: Sequence[Budgets]) -> str:
         for point in one.points:
             test, p = tests.get((one.label, epochs_of(point)), (None, None))
             told = f"{test.difference:+.3g}" if test else ""
-            training = f"{point.training_mae:.4g}" if point.complete else ""
             p_value = "" if p is None else f"{p:.2g}"
-            rows.append([one.label, str(epochs_of(point)), mae_cell(point), training, told, p_value, *costs(point)])
+            rows.append([one.label, str(epochs_of(point)), mae_cell(point), training_cell(point), told, p_value, *costs(point)])
     return table(["model", "epochs", "MAE", "training MAE", "above the largest budget", "p (Holm)", *COST_COLUMNS], rows)
 
 

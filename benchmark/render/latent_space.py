@@ -52,7 +52,7 @@ def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
 
 def page_text(task: str, contests: Sequence[Contest[Space]], folder: str) -> str:
     """The page below its title."""
-    parts = opening(contests, lambda made: conclusions(task, made))
+    parts = opening(contests, [conclusions(task, contest.made) for contest in contests])
     for place, contest in enumerate(contests):
         made = contest.made
         records = [record for space in made for record in space.point.records]

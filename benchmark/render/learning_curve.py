@@ -55,7 +55,7 @@ def contests_of(found: Sequence[Trial]) -> list[Contest[LearningCurve]]:
 
 def page_text(task: str, contests: Sequence[Contest[LearningCurve]], folder: str) -> str:
     """The page below its title."""
-    parts = opening(contests, lambda made: conclusions(task, made))
+    parts = opening(contests, [conclusions(task, contest.made) for contest in contests])
     for place, contest in enumerate(contests):
         made = contest.made
         # Largest first: what is said of all of them is read from the first.

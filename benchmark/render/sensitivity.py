@@ -73,7 +73,7 @@ def _contests(group: Iterable[Trial]) -> list[Contest[Model]]:
 
 def page_text(task: str, contests: Sequence[Contest[Model]], folder: str) -> str:
     """The page below its title."""
-    parts = opening(contests, lambda made: conclusions(task, made))
+    parts = opening(contests, [conclusions(task, contest.made) for contest in contests])
     for place, contest in enumerate(contests):
         made = contest.made
         records = [record for model in made for record in model.centre.records]
@@ -127,7 +127,7 @@ def _most(model: Model) -> str:
 def _best(model: Model) -> str:
     """Which row of a model is best and whether that is more than chance, in words; empty without a score."""
     rows = [Row("", None, model.centre, None), *model.rows]
-    scored = [row for row in rows if row.scored and row.point.maes]
+    scored = [row for row in rows if row.point.scored and row.point.maes]
     if not scored:
         return ""
     best = min(scored, key=lambda row: row.point.mae)
@@ -161,7 +161,7 @@ def published(task: str, made: Sequence[Model]) -> Iterator[str]:
 def _agreement(model: Model, factor: str) -> str:
     """Whether the value that was published as best is best here; the best one was chosen, so Bonferroni corrects for that."""
     wanted, spread = PUBLISHED_BEST[factor], model.spread(factor)
-    theirs = next((row for row in model.of(factor) if row.value == wanted and row.scored), None)
+    theirs = next((row for row in model.of(factor) if row.value == wanted and row.point.scored), None)
     if spread is None or theirs is None:
         return "not measured"
     best = spread[0]

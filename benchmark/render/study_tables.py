@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from tabulate import tabulate
@@ -36,8 +36,6 @@ COST_COLUMNS = ("training time / fold", "seconds an epoch", "peak memory", "fold
 WAITED = 1.25
 """Wall time over processor time from which on a fold is said to have waited; one with a core of its own has 1.0."""
 
-Group = TypeVar("Group")
-
 
 def by_task(found: Iterable[Trial]) -> list[tuple[str, list[Trial]]]:
     """Trials grouped by task."""
@@ -48,10 +46,10 @@ def by_task(found: Iterable[Trial]) -> list[tuple[str, list[Trial]]]:
     return [(name, list(group)) for name, group in groupby(sorted(found, key=task), key=task)]
 
 
-def opening(contests: Sequence[Contest[Group]], told: Callable[[list[Group]], Iterable[str]]) -> list[str]:
-    """What to conclude from each contest, a paragraph each; each with its name where there are several."""
-    named = [(f"**{escape(contest.title)}**: " if len(contests) > 1 else "", contest) for contest in contests]
-    return [name + " ".join(told(contest.made)) for name, contest in named]
+def opening(contests: Sequence[Contest[Any]], told: Sequence[Iterable[str]]) -> list[str]:
+    """What to conclude from each contest, its sentences as a paragraph; each with its name where there are several."""
+    names = [f"**{escape(contest.title)}**: " if len(contests) > 1 else "" for contest in contests]
+    return [name + " ".join(sentences) for name, sentences in zip(names, told, strict=True)]
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

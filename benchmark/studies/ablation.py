@@ -35,7 +35,8 @@ RULE = (
     "t-test of the logarithms of the MAE on the common folds (Nadeau & Bengio 2003), told as the geometric mean of the ratio, "
     "p after Holm's correction for the variants of the family; below "
     f"{ALPHA:g} is called better or worse, all else no different; "
-    "intervals are of each comparison alone. All other settings are the plain network's."
+    "intervals are of each comparison alone. A variant of which a fold diverged is judged by that alone. All other settings "
+    "are the plain network's."
 )
 
 PUBLISHED = {
@@ -84,7 +85,7 @@ class Variant:
 
     @property
     def judged(self) -> str:
-        """ "better", "worse", "no different" or, without a test, nothing."""
+        """ "diverges", "better", "worse", "no different" or, without a test, nothing."""
         return self.comparison.direction if self.comparison else ""
 
 

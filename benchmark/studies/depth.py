@@ -77,7 +77,9 @@ class Comparison:
 
     @property
     def direction(self) -> str:
-        """ "better", "worse" or "no different" by the test; empty without one."""
+        """ "diverges", or "better", "worse" or "no different" by the test; empty without one."""
+        if self.judged == "diverges":
+            return self.judged
         if self.relative is None or self.p_holm is None:
             return ""
         return "no different" if self.p_holm >= ALPHA else "better" if self.relative < 0 else "worse"
@@ -104,7 +106,7 @@ class Verdict:
 
     def __str__(self) -> str:
         if self.best is None:
-            return "no depth has a score in every fold tried"
+            return "no depth has a score in every fold"
         if not self.learns:
             return f"does not learn (R² < {LEARNS:g} at its best depth)"
         deeper = [c for c in self.comparisons if c.layers > self.best]

@@ -142,12 +142,13 @@ def budgets(found: Iterable[Trial]) -> list[Budgets]:
 
 
 def agreement(made: Sequence[Budgets], epochs: int) -> float | None:
-    """Kendall's τ of the ranking at a budget with that at the largest; None with fewer than two models that have both."""
+    """Kendall's τ of the ranking at a budget with that at the largest of all; None with fewer than two models of both."""
+    largest = max(epochs_of(one.points[-1]) for one in made)
     pairs = [
         (point.mae, one.points[-1].mae)
         for one in made
         for point in one.points
-        if epochs_of(point) == epochs and point.maes and one.points[-1].maes
+        if epochs_of(point) == epochs and point.scored and epochs_of(one.points[-1]) == largest and one.points[-1].scored
     ]
     tau = kendalltau(*zip(*pairs, strict=True)).statistic if len(pairs) > 1 else np.nan
     return float(tau) if np.isfinite(tau) else None

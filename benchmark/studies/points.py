@@ -53,9 +53,14 @@ class Point:
         return tuple(record for record in self.records if record.status == "complete")
 
     @property
+    def wanted(self) -> int:
+        """How many folds the protocol has; of independent shuffles, how many were run."""
+        return self.records[0].key.n_folds or len(self.trials)
+
+    @property
     def scored(self) -> bool:
-        """Whether every fold has a score."""
-        return len(self.maes) == len(self.trials)
+        """Whether every fold wanted has a score."""
+        return len(self.maes) == self.wanted
 
     @property
     def mae(self) -> float:

@@ -72,6 +72,12 @@ class Repeated(Point):
         keyed = ((trial.record.key, trial.scores) for trial in self.trials)
         return {10_000 * key.seed + key.fold: scores.mae for key, scores in keyed if scores}
 
+    @property
+    def wanted(self) -> int:
+        """How many folds all seeds have together; of independent shuffles, how many were run."""
+        seeds = {record.key.seed for record in self.records}
+        return (self.records[0].key.n_folds or 0) * max(SEEDS, len(seeds)) or len(self.trials)
+
 
 @dataclass(frozen=True)
 class Row:
@@ -87,11 +93,6 @@ class Row:
     def judged(self) -> str:
         """ "diverges", "better", "worse", "no different" or, without a test, nothing."""
         return "diverges" if self.point.diverged else self.comparison.direction if self.comparison else ""
-
-    @property
-    def scored(self) -> bool:
-        """Whether every fold has a score."""
-        return self.point.scored
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Model:
 
     def spread(self, factor: str) -> tuple[Row, Row] | None:
         """The rows of lowest and of highest MAE; None with fewer than two of them that have all scores."""
-        scored = [row for row in self.of(factor) if row.scored]
+        scored = [row for row in self.of(factor) if row.point.scored]
         return (min(scored, key=_mae), max(scored, key=_mae)) if len(scored) > 1 else None
 
     def is_flat(self, factor: str) -> bool:

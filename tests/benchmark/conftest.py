@@ -61,7 +61,9 @@ def command(arguments) -> list[str]:
 
 
 def environment(**changes: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **changes}
+    # A pytest started by a test is no worker of the one that runs the test.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    return {**own, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **changes}
 
 
 def every_run(store: Store, on_invalid: OnInvalid = refuse) -> list[ScoredRun]:

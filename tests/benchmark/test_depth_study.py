@@ -14,7 +14,7 @@ from benchmark.folds import Protocol
 from benchmark.job import Job, execute, load_task
 from benchmark.plan import Request
 from benchmark.records import Duration, Metrics, Record, Scores
-from benchmark.render.depth import json_rows, page_text, parameters, write_pages
+from benchmark.render.depth import commands, json_rows, page_text, parameters, write_pages
 from benchmark.render.depth_conclusions import conclusions, published_lines
 from benchmark.render.plotly_script import plotly_name
 from benchmark.render.study_tables import by_task, opening
@@ -45,12 +45,13 @@ def states(layers: int, last: float | None = 1.0, **values: float | None) -> tup
 
 def trial(
     layers: int, fold: int, mae: float, status: str = "complete", training: float | None = None, r2: float = 0.9,
-    model: str = "cgcnn", fresh: dict[str, Any] | None = None, trained: dict[str, Any] | None = None, **changes: Any,
+    model: str = "cgcnn", fresh: dict[str, Any] | None = None, trained: dict[str, Any] | None = None,
+    protocol: str = "kfold(5)", **changes: Any,
 ) -> Trial:  # fmt: skip
     record, _ = make(fold, model)
     settings = {"epochs": 3, "n_layers": layers, **changes}
     fields: dict[str, Any] = {
-        "key": record.key.model_copy(update={"settings": settings}),
+        "key": record.key.model_copy(update={"settings": settings, "protocol": protocol}),
         "changed": {"n_layers": layers, **changes},
     }
     test, train = (Scores(mae=value, rmse=value, r2=r2) for value in (mae, mae if training is None else training))
@@ -90,7 +91,7 @@ def test_a_large_significant_loss_deteriorates_and_a_large_uncertain_one_is_unde
     unsure = judge(only(curve((4, 0.1)) + spread))
     assert (unsure.scales_to, unsure.breaks_at, str(unsure)) == (4, None, "scales to 4; undecided at 20")
     assert unsure.comparisons[0].p_holm > 0.05
-    one_fold = judge(only(curve((4, 0.1), (20, 0.3), folds=1)))
+    one_fold = judge(only(curve((4, 0.1), (20, 0.3), folds=1, protocol="published split")))
     assert str(one_fold) == "scales to 4; undecided at 20"
 
 
@@ -240,6 +241,16 @@ def test_each_budget_is_a_contest_with_its_own_conclusion_command_and_figures(tm
     }
 
 
+def test_a_skip_that_was_asked_for_stands_in_the_command_and_one_that_the_study_adds_does_not():
+    skips = [curve((4, 0.1), model=name, **skip) for name, skip in (
+        ("deeper-cgcnn", {}), ("deeper-cgcnn", {"skip": "single"}), ("schnet", {}), ("cgcnn-mdl", {"skip": "double"}),
+    )]  # fmt: skip
+    (contest,) = by_contest([t for found in skips for t in found], curves, VARIED)
+    asked, own = commands(contest)
+    assert "--model cgcnn-mdl --profile quick --layers 4 --set skip=double --folds 5" in asked
+    assert "--model deeper-cgcnn --model schnet --profile quick --layers 4 --folds 5" in own
+
+
 def test_a_value_that_one_profile_has_already_is_compared_with_those_set_to_it():
     found = curve((4, 0.1), model="schnet", epochs=9)
     own = [
@@ -259,6 +270,8 @@ def test_a_depth_without_all_its_scores_is_neither_best_nor_held():
     assert (verdict.best, verdict.scales_to, str(verdict)) == (4, 20, "scales to 20; not measured at 30")
     (line,) = opening_of(curve((4, 0.1), (20, 0.1)) + lucky)
     assert "cgcnn (from 30 on) could not be measured deeper" in line and "with 30 a fold has no score" in line
+    stopped = judge(only(curve((4, 0.1), (20, 0.1)) + curve((30, 0.05), folds=2)))
+    assert (stopped.best, str(stopped)) == (4, "scales to 20; not measured at 30")
 
 
 def test_one_fold_that_diverges_is_no_over_fitting():
@@ -312,7 +325,8 @@ def test_folds_that_waited_for_their_processor_are_counted(tmp_path):
 
 def opening_of(found: list[Trial]) -> list[str]:
     """The paragraphs that a page opens with."""
-    return opening(by_contest(found, curves, VARIED), lambda made: conclusions("set/target", [(c, judge(c)) for c in made]))
+    contests = by_contest(found, curves, VARIED)
+    return opening(contests, [conclusions("set/target", [(c, judge(c)) for c in contest.made]) for contest in contests])
 
 
 def test_a_fold_that_diverges_shows_its_fresh_layers_and_is_settled(small_folder, tmp_path):
@@ -393,6 +407,10 @@ def test_a_study_that_is_killed_and_resumed_or_has_two_workers_gives_the_same_re
     report = tmp_path / "reports" / "depth" / "mine" / "target"
     assert opening[:40] in report.with_suffix(".md").read_text()
     assert len((report / "table.csv").read_text().splitlines()) == 1 + 2 * 2 * (2 + 3)
+    page = report.with_suffix(".md").read_bytes()
+    again = ("study", "depth", "--dataset", small_folder, "--render-only", "--out", "two")
+    assert benchmark_command(*again).returncode == 0
+    assert report.with_suffix(".md").read_bytes() == page
 
 
 @pytest.mark.parametrize(
@@ -400,6 +418,7 @@ def test_a_study_that_is_killed_and_resumed_or_has_two_workers_gives_the_same_re
     [
         (("dept", "--task", "emt/alloys"), "unknown study 'dept'; did you mean depth"),
         (("depth",), "nothing to study: name tasks with --task"),
+        (("depth", "--task", "emt/surfaces", "--render-only"), "has no fold of emt/surfaces/adsorption_energy; check --out"),
         (("depth", "--task", "emt/alloys", "--layers", "4,x"), "write whole numbers separated by commas"),
         (("depth", "--task", "emt/alloys", "--layers", "0"), "at least 1 layer"),
         (

@@ -25,7 +25,7 @@ from benchmark.tasks import find_tasks
 from datasets.errors import InputError
 from models.registry import get
 from tests.benchmark.test_depth_study import NOISE, trial
-from tests.benchmark.test_store import make
+from tests.benchmark.test_store import failed, make
 
 IDS = np.array([f"c{n}" for n in range(200)])
 
@@ -70,6 +70,20 @@ def test_a_variant_is_judged_against_the_plain_network():
         ("plain", ""), ("+ DGN", "better"), ("+ skip", "no different"), ("+ DGN + skip", "worse"),
     ]  # fmt: skip
     assert family.variants[1].comparison.relative == pytest.approx(-0.2)
+
+
+def test_a_variant_of_which_a_fold_diverged_is_judged_by_that_and_gains_nothing(tmp_path):
+    found = variants({"plain": 0.1, "+ DGN": 0.05, "+ skip": 0.101})
+    last = found[9]
+    assert last.record.changed == {"norm": "group"} and last.record.key.fold == 4
+    key = last.record.key
+    found[9] = Trial(failed(4, model="gatgnn-mdl", status="diverged", key=key, changed=last.record.changed), None, last.seen)
+    (family,) = families(found)
+    assert [v.judged for v in family.variants] == ["", "diverges", "no different"]
+    text = ablation_pages.write_pages(found, tmp_path)[0].read_text()
+    opening = text.split("\n\n")[1]
+    assert "DGN is diverges" not in opening and "DGN diverges in gatgnn-mdl" in opening
+    assert "gatgnn-mdl loses least, with skip" in opening
 
 
 def test_the_ablation_page_says_what_each_part_does(tmp_path):
@@ -257,6 +271,15 @@ def test_a_ranking_that_turns_with_the_budget_is_told(tmp_path):
     assert "where two or more have it: schnet at 5, cgcnn at 20; Kendall's τ with the last ranking is -1.00" in opening
     assert "significantly lower error than a smaller one for cgcnn; for 1 more" in opening
     json.dumps(epochs_pages.json_rows(found))
+
+
+def test_rankings_are_compared_with_that_of_the_largest_budget_of_all():
+    long = budgeted("cgcnn", {5: 0.2, 20: 0.1}, 1.0) + budgeted("schnet", {5: 0.3, 20: 0.15}, 1.0)
+    stopped = budgeted("mpnn", {5: 0.1}, 1.0)
+    assert agreement(budgets(long + stopped), 5) == pytest.approx(1)
+    # A model of which only two of five folds have been run yet is not ranked.
+    begun = budgeted("mpnn", {5: 0.1}, 1.0) + budgeted("mpnn", {20: 0.9}, 1.0)[:2]
+    assert agreement(budgets(long + begun), 5) == pytest.approx(1)
 
 
 def test_budgets_are_shares_of_the_profile():
