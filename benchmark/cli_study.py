@@ -52,7 +52,11 @@ def study(
         bool, typer.Option("--resume", help="Only go on with what a stop left: an error where no finished fold is kept.")
     ] = False,
     render_only: Annotated[
-        bool, typer.Option("--render-only", help="Train nothing: render the report of the folds that are kept.")
+        bool,
+        typer.Option(
+            "--render-only",
+            help="Train nothing: render the report of all kept folds of the tasks. What says how to train has no meaning then.",
+        ),
     ] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -64,12 +68,16 @@ def study(
     from benchmark.store import Store
     from benchmark.studies import registry
     from benchmark.studies.study import plan_study
-    from benchmark.tasks import find_tasks
 
     if name not in registry.STUDIES:
         raise unknown_name("study", name, registry.STUDIES)
-    chosen, device = registry.STUDIES[name], choose_device(device)
-    depths = _depths(layers)
+    chosen, store = registry.STUDIES[name], Store(out / "studies" / name)
+    if render_only:
+        if dry_run or resume:
+            raise InputError(f"--render-only trains nothing; leave out {'--dry-run' if dry_run else '--resume'}")
+        _render_kept(chosen, store, [*(task or []), *map(str, dataset or [])], reports, as_json)
+        return
+    device, depths = choose_device(device), _depths(layers)
     workers = workers or (default_workers() if device == "cpu" else 1)
     request = Request(
         tasks=[*(task or []), *(str(path.resolve()) for path in dataset or [])],
@@ -85,10 +93,6 @@ def study(
     )
     if not request.tasks:
         raise InputError("nothing to study: name tasks with --task, or a folder with --dataset")
-    store = Store(out / "studies" / name)
-    if render_only:
-        _render(chosen, store, {task.name for text in request.tasks for task in find_tasks(text)}, reports, as_json)
-        return
     plan = plan_study(chosen.study, request, depths, store)
     if resume and plan.jobs and not plan.done:
         raise InputError(
@@ -131,6 +135,16 @@ def _carry_out(chosen: Any, plan: Any, store: Any, reports: Path, as_json: bool)
         )
 
 
+def _render_kept(chosen: Any, store: Any, named: list[str], reports: Path, as_json: bool) -> None:
+    """The report of what a store has of the tasks."""
+    from benchmark.tasks import find_tasks
+
+    tasks = {task.name for text in named for task in find_tasks(text)}
+    if not tasks & {name for name, _ in store.tasks()}:
+        raise InputError(f"nothing to render: {store.root} has no fold of {', '.join(sorted(tasks)) or 'any task named'}")
+    _render(chosen, store, tasks, reports, as_json)
+
+
 def _render(chosen: Any, store: Any, tasks: set[str], reports: Path, as_json: bool) -> None:
     from benchmark.display import console
     from benchmark.studies.study import trials
@@ -139,8 +153,6 @@ def _render(chosen: Any, store: Any, tasks: set[str], reports: Path, as_json: bo
         console.print(f"left out of the report: {error}", markup=False, soft_wrap=True)
 
     found = [t for t in trials(chosen.study, store, chosen.seen, left_out) if t.record.key.task in tasks]
-    if not found:
-        raise InputError(f"nothing to render: {store.root} has no fold of {', '.join(sorted(tasks))}; check --out")
     written = chosen.write_pages(found, reports)
     if as_json:
         print(json.dumps(chosen.json_rows(found), indent=1))

@@ -20,6 +20,12 @@ PERIODIC, SHEET, OPEN = (True, True, True), (True, True, False), (False, False, 
 FCC = np.array([[0.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """None, which leaves it to xdist; no workers for the regression gate, whose one check trains on all cores."""
+    return 0 if config.option.markexpr == "regression" else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The session's own cache directory: no test reads or writes the user's."""

@@ -1,7 +1,6 @@
 """The examples of CONTRIBUTING.md work as they stand there: a model and a dataset, each one file, each with its row."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -9,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.benchmark.conftest import environment
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -31,9 +32,7 @@ def tree(tmp_path_factory) -> Path:
 
 def run(tree: Path, *arguments: object) -> str:
     command = [sys.executable, "-m", *map(str, arguments)]
-    done = subprocess.run(
-        command, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)}, capture_output=True, text=True, timeout=300
-    )
+    done = subprocess.run(command, cwd=tree, env=environment(PYTHONPATH=str(tree)), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -48,5 +47,5 @@ def test_the_model_trains_on_the_dataset_and_gets_its_row(tree, tmp_path):
 
 def test_the_examples_keep_every_promise_of_their_contracts(tree):
     suites = ("tests/models/test_contract.py", "tests/datasets/test_contract.py")
-    found = run(tree, "pytest", "-p", "no:cacheprovider", *suites, "-k", "filters or madelung")
+    found = run(tree, "pytest", "-n0", "-p", "no:cacheprovider", *suites, "-k", "filters or madelung")
     assert re.search(r"^\d\d passed, 6 skipped", found, re.MULTILINE), found

@@ -86,11 +86,11 @@ def page_text(task: str, contests: Sequence[Contest[Curve]], folder: str) -> str
 def commands(contest: Contest[Curve]) -> Iterator[str]:
     """The commands that make these records, one for all models with the same depths; the study adds single skips by itself."""
     asked: dict[tuple[tuple[int, ...], str], list[Curve]] = {}
-    unchanged = {curve.model for curve in contest.made if not curve.changes}
-    for curve in contest.made:
-        skip = curve.changes.get("skip", "")
+    skips = [(curve, curve.changes.get("skip", ""), curve.first.key.settings.get("skip")) for curve in contest.made]
+    doubled = {curve.model: change for curve, change, skip in skips if skip == "double"}
+    for curve, change, skip in skips:
         depths = tuple(point.layers for point in curve.points)
-        asked.setdefault((depths, "" if skip == "single" and curve.model in unchanged else skip), []).append(curve)
+        asked.setdefault((depths, doubled.get(curve.model, change) if skip == "single" else change), []).append(curve)
     for (depths, skip), made in asked.items():
         changes = contest.changes | ({"skip": skip} if skip else {})
         yield command_of("depth", made[0].first.key, [curve.model for curve in made], depths, changes)

@@ -54,7 +54,7 @@ def _best(judged: Sequence[tuple[Curve, Verdict]]) -> str:
         if point.layers == verdict.best
     ]
     if not scored:
-        return "No model has a score at any depth."
+        return "No depth has a score in every fold."
     _, curve, point, verdict = min(scored, key=lambda row: row[0])
     sentence = (
         f"The lowest MAE, {mae_cell(point)} {point.complete[0].key.unit}, is {escape(curve.label)}'s at {point.layers} layers"
@@ -82,6 +82,8 @@ def _reasons(judged: Sequence[tuple[Curve, Verdict]]) -> str:
             named.setdefault(" and ".join(verdict.causes) or "nothing that was looked at", []).append(curve.label)
         told = "; ".join(f"{cause} in {escape(joined(labels))}" for cause, labels in named.items())
         return f"Where depth breaks a network, the rule below blames {told}."
+    if all(verdict.best is None for _, verdict in judged):
+        return "So no depth is judged."
     if not any(verdict.learns for _, verdict in judged):
         return "As nothing was learnt with this budget, depth is not judged."
     deepest = [v.deepest for _, v in judged if v.learns and v.deepest]

@@ -21,7 +21,18 @@ from benchmark.render.study_tables import (
 from benchmark.render.text import escape, joined
 from benchmark.statistics import ALPHA
 from benchmark.studies.contests import Contest, by_contest
-from benchmark.studies.epochs import RULE, STAGNATES, VARIED, Budgets, History, agreement, budgets, epochs_of, gains
+from benchmark.studies.epochs import (
+    RULE,
+    STAGNATES,
+    VARIED,
+    Budgets,
+    History,
+    agreement,
+    budgets,
+    epochs_of,
+    gains,
+    largest_shared,
+)
 from benchmark.studies.study import Trial
 
 TITLE = "# Epochs: "
@@ -67,7 +78,7 @@ def conclusions(task: str, made: Sequence[Budgets]) -> Iterator[str]:
     told += [f"{joined(going)} {near} only in the last tenth"] if going else []
     yield escape(f"On {task}, {' and '.join(told) or 'no model was trained to its end'}.")
     numbers = sorted({epochs_of(point) for one in made for point in one.points})
-    taus = [(n, agreement(made, n)) for n in numbers[:-1]]
+    taus = [(n, agreement(made, n)) for n in numbers if n != largest_shared(made)]
     ordered = [f"{tau:.2f} at {n} epochs" for n, tau in taus if tau is not None]
     best = {n: winner for n in numbers if (winner := _best(made, n))}
     winners = ", ".join(f"{winner} at {n}" for n, winner in best.items())
@@ -92,16 +103,12 @@ def _best(made: Sequence[Budgets], epochs: int) -> str | None:
 def rankings(made: Sequence[Budgets]) -> str:
     """A row a model, a column a budget: MAE and rank."""
     numbers = sorted({epochs_of(point) for one in made for point in one.points})
-    ranked = {n: sorted(p.mae for one in made for p in one.points if epochs_of(p) == n and p.maes) for n in numbers}
+    ranked = {n: sorted(p.mae for one in made for p in one.points if epochs_of(p) == n and p.scored) for n in numbers}
     rows = []
     for one in made:
         by_number = {epochs_of(point): point for point in one.points}
-        cells = [
-            f"{mae_cell(by_number[n])} ({ranked[n].index(by_number[n].mae) + 1})"
-            if n in by_number and by_number[n].maes
-            else ""
-            for n in numbers
-        ]
+        ranks = {n: f" ({ranked[n].index(point.mae) + 1})" for n, point in by_number.items() if point.scored}
+        cells = [mae_cell(by_number[n]) + ranks.get(n, "") if n in by_number else "" for n in numbers]
         rows.append([one.label, *cells, str(one.stagnates_at or "")])
     taus = [agreement(made, n) for n in numbers]
     rows.append(["Kendall's τ with the last", *("" if tau is None else f"{tau:.2f}" for tau in taus), ""])

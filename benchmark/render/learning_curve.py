@@ -72,11 +72,11 @@ def page_text(task: str, contests: Sequence[Contest[LearningCurve]], folder: str
 
 def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
     """Three sentences from the numbers."""
-    scored = [curve for curve in made if curve.sizes[-1].maes]
+    scored = [curve for curve in made if curve.complete]
     fitted = [(curve, curve.law) for curve in scored if curve.law]
     unit = made[0].sizes[-1].records[0].key.unit
     if not scored:
-        yield f"No model has a score on {task}."
+        yield f"No model has a score of every fold with all training crystals of {task}."
     else:
         best, n = scored[0], scored[0].sizes[-1].n_train
         mae = mae_cell(best.sizes[-1])
@@ -123,7 +123,7 @@ def laws_table(made: Sequence[LearningCurve]) -> str:
     for curve in made:
         last = curve.sizes[-1]
         time = seconds(last.seconds) if last.seconds is not None else ""
-        shares = [share * lowest / last.mae for share in WANTED] if last.maes else []
+        shares = [share * lowest / last.mae for share in WANTED] if curve.complete else []
         fits = curve.law and curve.law.misfit <= MISFIT
         needed = [_needed(curve.law, last.n_train, share) for share in shares] if curve.law and fits else []
         told = [_exponent(curve.law), f"{curve.law.misfit:.0%}"] if curve.law else ["", ""]

@@ -127,7 +127,7 @@ def _most(model: Model) -> str:
 def _best(model: Model) -> str:
     """Which row of a model is best and whether that is more than chance, in words; empty without a score."""
     rows = [Row("", None, model.centre, None), *model.rows]
-    scored = [row for row in rows if row.point.scored and row.point.maes]
+    scored = [row for row in rows if row.point.scored]
     if not scored:
         return ""
     best = min(scored, key=lambda row: row.point.mae)

@@ -120,8 +120,9 @@ def costs(point: Point) -> list[str]:
     bad = {record.status: record for record in reversed(point.records) if record.status != "complete"}
     counts = Counter(record.status for record in point.records)
     told = [f"{status} in {counts[status]} of {len(point.records)}: {one.reason}" for status, one in sorted(bad.items())]
+    status = "; ".join(told) or ("complete" if point.scored else f"{len(done)} of {point.wanted} folds run")
     times = [seconds(point.seconds) if point.seconds is not None else "", seconds(float(np.mean(epoch))) if epoch else ""]
-    return [*times, f"{peak / 2**20:,.0f} MB" if peak else "", f"{len(done)}", "; ".join(told) or "complete"]
+    return [*times, f"{peak / 2**20:,.0f} MB" if peak else "", f"{len(done)}", status]
 
 
 def own_parameters(point: Point) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmark.statistics import ALPHA
 from benchmark.studies.contests import by_network
 from benchmark.studies.curves import depth_of
-from benchmark.studies.depth import Comparison, compare
+from benchmark.studies.depth import Comparison, compare, told
 from benchmark.studies.layers import LAYERS
 from benchmark.studies.points import Point
 from benchmark.studies.study import Entry, Study, Trial, changed
@@ -81,12 +81,12 @@ class Variant:
     name: str
     point: Point
     comparison: Comparison | None
-    """With the plain network; None for that itself, and where it has no score."""
+    """With the plain network; None for that itself, and where it lacks a score."""
 
     @property
     def judged(self) -> str:
         """ "diverges", "better", "worse", "no different" or, without a test, nothing."""
-        return self.comparison.direction if self.comparison else ""
+        return told(self.point, self.comparison)
 
 
 @dataclass(frozen=True)
@@ -119,11 +119,11 @@ def families(found: Iterable[Trial]) -> list[Family]:
 def _variants(points: dict[str, Point]) -> tuple[Variant, ...]:
     plain = points.get("plain")
     others = {name: point for name, point in points.items() if point is not plain}
-    if plain is None or not plain.maes:
+    if plain is None or not plain.scored:
         return tuple(Variant(name, point, None) for name, point in points.items())
     tested = compare([plain, *others.values()], plain)
-    told = dict(zip(others, tested, strict=True))
-    return tuple(Variant(name, point, told.get(name)) for name, point in points.items())
+    comparisons = dict(zip(others, tested, strict=True))
+    return tuple(Variant(name, point, comparisons.get(name)) for name, point in points.items())
 
 
 def _name(trial: Trial) -> str:

@@ -77,10 +77,8 @@ class Comparison:
 
     @property
     def direction(self) -> str:
-        """ "diverges", or "better", "worse" or "no different" by the test; empty without one."""
-        if self.judged == "diverges":
-            return self.judged
-        if self.relative is None or self.p_holm is None:
+        """ "better", "worse" or "no different" by the test; empty without one, or where a fold has no score."""
+        if self.relative is None or self.p_holm is None or self.interval is None or self.judged in ("not measured", "diverges"):
             return ""
         return "no different" if self.p_holm >= ALPHA else "better" if self.relative < 0 else "worse"
 
@@ -162,6 +160,11 @@ def _comparison(point: Point, best: Point, test: FoldTest | None, p_holm: float)
     if not point.scored:
         judged = "diverges" if point.diverged else "not measured"
     return Comparison(point.layers, judged, relative, interval, p_holm)
+
+
+def told(point: Point, comparison: Comparison | None) -> str:
+    """ "diverges" where a fold did, whatever the others say, else the direction of its comparison."""
+    return "diverges" if point.diverged else comparison.direction if comparison else ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -37,8 +38,9 @@ RULE = (
     f"at which its best validation MAE so far, mean over folds, is at most {STAGNATES:.0%} above that of all epochs of the "
     "largest budget; in the last tenth of the epochs means that it might go on. As the learning rate falls to the end, a model "
     "that stagnates is at the end of its schedule, not of what it could learn with another. Rankings by test MAE are compared "
-    "by Kendall's τ, 1 for the same order. For each model, the test error of a smaller budget is compared with that of the "
-    "largest by the corrected resampled t-test (Nadeau & Bengio 2003), with Holm's correction for all of them; significant is "
+    "by Kendall's τ, 1 for the same order, with that at the largest budget of which two or more models have every score. For "
+    "each model, the test error of a smaller budget is compared with that of the largest by the corrected resampled t-test "
+    "(Nadeau & Bengio 2003), with Holm's correction for all of them; significant is "
     f"p below {ALPHA:g}. That two orders differ does not say that any two models do."
 )
 
@@ -138,18 +140,20 @@ def budgets(found: Iterable[Trial]) -> list[Budgets]:
         trials = sorted(network.trials, key=lambda trial: (number(trial), trial.record.key.fold))
         points = tuple(Point(tuple(folds)) for _, folds in groupby(trials, key=number))
         made.append(Budgets(network.model, network.label, points))
-    return sorted(made, key=lambda one: (one.points[-1].mae, one.label))
+    return sorted(made, key=lambda one: (not one.points[-1].scored, one.points[-1].mae, one.label))
+
+
+def largest_shared(made: Sequence[Budgets]) -> int | None:
+    """The largest budget of which two or more models have all scores; None without any."""
+    counts = Counter(epochs_of(point) for one in made for point in one.points if point.scored)
+    return max((epochs for epochs, n in counts.items() if n > 1), default=None)
 
 
 def agreement(made: Sequence[Budgets], epochs: int) -> float | None:
-    """Kendall's τ of the ranking at a budget with that at the largest of all; None with fewer than two models of both."""
-    largest = max(epochs_of(one.points[-1]) for one in made)
-    pairs = [
-        (point.mae, one.points[-1].mae)
-        for one in made
-        for point in one.points
-        if epochs_of(point) == epochs and point.scored and epochs_of(one.points[-1]) == largest and one.points[-1].scored
-    ]
+    """Kendall's τ of the ranking at a budget with that at the largest shared one; None with fewer than two models of both."""
+    maes = [{epochs_of(point): point.mae for point in one.points if point.scored} for one in made]
+    last = largest_shared(made)
+    pairs = [(found[epochs], found[last]) for found in maes if last in found and epochs in found]
     tau = kendalltau(*zip(*pairs, strict=True)).statistic if len(pairs) > 1 else np.nan
     return float(tau) if np.isfinite(tau) else None
 

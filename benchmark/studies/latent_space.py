@@ -161,9 +161,14 @@ class Space:
 
 
 def spaces(found: Iterable[Trial]) -> list[Space]:
-    """The networks in folds that may be compared, lowest error of the nearest neighbours first."""
+    """The networks in folds that may be compared, lowest error of the nearest neighbours first of those with all scores."""
     made = []
     for network in by_network(found, VARIED):
         trials = sorted(network.trials, key=lambda trial: trial.record.key.fold)
         made.append(Space(network.model, network.label, Point(tuple(trials))))
-    return sorted(made, key=lambda space: (np.inf if (mae := space.mean("knn_mae")) is None else mae, space.label))
+
+    def place(space: Space) -> tuple[bool, float, str]:
+        mae = space.mean("knn_mae")
+        return not space.point.scored, np.inf if mae is None else mae, space.label
+
+    return sorted(made, key=place)

@@ -99,6 +99,11 @@ class LearningCurve:
         misfit = max(abs(size.mae / (a * size.n_train**-b) - 1) for size in self.sizes if size.maes)
         return PowerLaw(a, b, test.interval, misfit)
 
+    @property
+    def complete(self) -> bool:
+        """Whether every fold with all crystals has a score."""
+        return self.sizes[-1].scored and divisor_of(self.sizes[-1].records[0]) == 1
+
     def _of_fold(self, fold: int) -> list[Trial]:
         return [trial for size in self.sizes for trial in size.trials if trial.record.key.fold == fold]
 
@@ -110,7 +115,7 @@ def learning_curves(found: Iterable[Trial]) -> list[LearningCurve]:
         trials = sorted(network.trials, key=lambda trial: (-divisor_of(trial.record), trial.record.key.fold))
         sizes = [Point(tuple(folds)) for _, folds in groupby(trials, key=lambda trial: divisor_of(trial.record))]
         made.append(LearningCurve(network.model, network.label, tuple(sizes)))
-    return sorted(made, key=lambda curve: (not curve.sizes[-1].scored, curve.sizes[-1].mae, curve.label))
+    return sorted(made, key=lambda curve: (not curve.complete, curve.sizes[-1].mae, curve.label))
 
 
 def level_with_the_first(made: Sequence[LearningCurve]) -> list[LearningCurve]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmark.statistics import ALPHA
 from benchmark.studies.contests import by_network
-from benchmark.studies.depth import Comparison, compare
+from benchmark.studies.depth import Comparison, compare, told
 from benchmark.studies.points import Point
 from benchmark.studies.study import Entry, Study, Trial, changed
 from models.contract import ModelSpec
@@ -75,8 +75,8 @@ class Repeated(Point):
     @property
     def wanted(self) -> int:
         """How many folds all seeds have together; of independent shuffles, how many were run."""
-        seeds = {record.key.seed for record in self.records}
-        return (self.records[0].key.n_folds or 0) * max(SEEDS, len(seeds)) or len(self.trials)
+        n, seeds = self.records[0].key.n_folds, {record.key.seed for record in self.records}
+        return n * max(SEEDS, len(seeds)) if n else len(self.trials)
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,12 @@ class Row:
     value: Any
     point: Repeated
     comparison: Comparison | None
-    """With the centre; None for the centre itself, and where it has no score."""
+    """With the centre; None for the centre itself, and where it lacks a score."""
 
     @property
     def judged(self) -> str:
         """ "diverges", "better", "worse", "no different" or, without a test, nothing."""
-        return "diverges" if self.point.diverged else self.comparison.direction if self.comparison else ""
+        return told(self.point, self.comparison)
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _points(trials: Iterable[Trial]) -> dict[tuple[tuple[str, Any], ...], Repeat
 
 def _rows(points: dict[tuple[tuple[str, Any], ...], Repeated], centre: Repeated) -> tuple[Row, ...]:
     alone = {changes[0]: point for changes, point in points.items() if len(changes) == 1}
-    tested = compare([centre, *alone.values()], centre) if centre.maes else [None] * len(alone)
+    tested = compare([centre, *alone.values()], centre) if centre.scored else [None] * len(alone)
     rows = [Row(*named, point, test) for (named, point), test in zip(alone.items(), tested, strict=True)]
     return tuple(sorted(rows, key=_place))
 

@@ -242,13 +242,18 @@ def test_each_budget_is_a_contest_with_its_own_conclusion_command_and_figures(tm
 
 
 def test_a_skip_that_was_asked_for_stands_in_the_command_and_one_that_the_study_adds_does_not():
-    skips = [curve((4, 0.1), model=name, **skip) for name, skip in (
-        ("deeper-cgcnn", {}), ("deeper-cgcnn", {"skip": "single"}), ("schnet", {}), ("cgcnn-mdl", {"skip": "double"}),
-    )]  # fmt: skip
-    (contest,) = by_contest([t for found in skips for t in found], curves, VARIED)
-    asked, own = commands(contest)
-    assert "--model cgcnn-mdl --profile quick --layers 4 --set skip=double --folds 5" in asked
-    assert "--model deeper-cgcnn --model schnet --profile quick --layers 4 --folds 5" in own
+    own = curve((4, 0.1), model="deeper-cgcnn", skip="double")
+    for t in own:
+        t.record.changed.pop("skip")
+    skips = (("deeper-cgcnn", "single"), ("cgcnn-mdl", "double"), ("cgcnn-mdl", "single"), ("gatgnn-mdl", "single"))
+    others = [t for name, skip in skips for t in curve((4, 0.1), model=name, skip=skip)]
+    (contest,) = by_contest([*own, *others, *curve((4, 0.1), model="gatgnn-mdl")], curves, VARIED)
+    told = [command.partition("depth --dataset path/to/set ")[2].partition(" --folds")[0] for command in commands(contest)]
+    assert sorted(told) == [
+        "--model cgcnn-mdl --profile quick --layers 4 --set skip=double",
+        "--model deeper-cgcnn --model gatgnn-mdl --profile quick --layers 4",
+        "--model gatgnn-mdl --profile quick --layers 4 --set skip=single",
+    ]
 
 
 def test_a_value_that_one_profile_has_already_is_compared_with_those_set_to_it():
@@ -272,6 +277,13 @@ def test_a_depth_without_all_its_scores_is_neither_best_nor_held():
     assert "cgcnn (from 30 on) could not be measured deeper" in line and "with 30 a fold has no score" in line
     stopped = judge(only(curve((4, 0.1), (20, 0.1)) + curve((30, 0.05), folds=2)))
     assert (stopped.best, str(stopped)) == (4, "scales to 20; not measured at 30")
+
+
+def test_a_study_that_was_stopped_early_judges_nothing_and_says_what_it_has(tmp_path):
+    page, *_ = write_pages(curve((4, 0.1), folds=2), tmp_path)
+    text = page.read_text()
+    assert "No depth has a score in every fold. So no depth is judged." in text.split("\n\n")[1]
+    assert "| 2 of 5 folds run |" in re.sub(r" +", " ", text)
 
 
 def test_one_fold_that_diverges_is_no_over_fitting():
@@ -408,6 +420,7 @@ def test_a_study_that_is_killed_and_resumed_or_has_two_workers_gives_the_same_re
     assert opening[:40] in report.with_suffix(".md").read_text()
     assert len((report / "table.csv").read_text().splitlines()) == 1 + 2 * 2 * (2 + 3)
     page = report.with_suffix(".md").read_bytes()
+    report.with_suffix(".md").unlink()
     again = ("study", "depth", "--dataset", small_folder, "--render-only", "--out", "two")
     assert benchmark_command(*again).returncode == 0
     assert report.with_suffix(".md").read_bytes() == page
@@ -418,7 +431,9 @@ def test_a_study_that_is_killed_and_resumed_or_has_two_workers_gives_the_same_re
     [
         (("dept", "--task", "emt/alloys"), "unknown study 'dept'; did you mean depth"),
         (("depth",), "nothing to study: name tasks with --task"),
-        (("depth", "--task", "emt/surfaces", "--render-only"), "has no fold of emt/surfaces/adsorption_energy; check --out"),
+        (("depth", "--task", "emt/surfaces", "--render-only"), "has no fold of emt/surfaces/adsorption_energy"),
+        (("depth", "--render-only"), "has no fold of any task named"),
+        (("depth", "--task", "emt/surfaces", "--render-only", "--dry-run"), "trains nothing; leave out --dry-run"),
         (("depth", "--task", "emt/alloys", "--layers", "4,x"), "write whole numbers separated by commas"),
         (("depth", "--task", "emt/alloys", "--layers", "0"), "at least 1 layer"),
         (

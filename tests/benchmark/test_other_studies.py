@@ -84,6 +84,15 @@ def test_a_variant_of_which_a_fold_diverged_is_judged_by_that_and_gains_nothing(
     opening = text.split("\n\n")[1]
     assert "DGN is diverges" not in opening and "DGN diverges in gatgnn-mdl" in opening
     assert "gatgnn-mdl loses least, with skip" in opening
+    # Of DGN alone four low errors are left: that is no place in an order.
+    assert "gatgnn-mdl has not a score of every fold in all five" in text
+
+
+def test_nothing_is_judged_by_a_variant_or_a_plain_network_that_lacks_folds():
+    (family,) = families(variants({"plain": 0.1, "+ skip": 0.101}) + variants({"+ DGN": 0.05})[:2])
+    assert [(v.name, v.judged) for v in family.variants] == [("plain", ""), ("+ DGN", ""), ("+ skip", "no different")]
+    (family,) = families(variants({"plain": 0.1})[:4] + variants({"+ DGN": 0.05}))
+    assert [v.comparison for v in family.variants] == [None, None]
 
 
 def test_the_ablation_page_says_what_each_part_does(tmp_path):
@@ -210,6 +219,12 @@ def test_the_learning_page_orders_the_models_and_forecasts(tmp_path):
     json.dumps(learning_pages.json_rows(found))
 
 
+def test_a_curve_that_was_stopped_before_all_crystals_is_not_ranked_with_the_others(tmp_path):
+    stopped = [t for t in sized(0.02, 0.1, "schnet") if t.record.split.n_train < 1600]
+    text = learning_pages.write_pages(sized(2.0, 0.5) + stopped, tmp_path)[0].read_text()
+    assert text.split("\n\n")[1].startswith("With all 1,600 training crystals of set/target cgcnn has the lowest MAE")
+
+
 def test_a_learning_curve_is_planned_run_and_settled(benchmark_command, small_folder, tmp_path):
     store = Store(tmp_path / "runs" / "studies" / "learning-curve")
     request = Request(tasks=[str(small_folder)], models=["dummy"], profile="smoke", folds=2)
@@ -280,6 +295,18 @@ def test_rankings_are_compared_with_that_of_the_largest_budget_of_all():
     # A model of which only two of five folds have been run yet is not ranked.
     begun = budgeted("mpnn", {5: 0.1}, 1.0) + budgeted("mpnn", {20: 0.9}, 1.0)[:2]
     assert agreement(budgets(long + begun), 5) == pytest.approx(1)
+    assert [one.model for one in budgets(long + budgeted("mpnn", {20: 0.01}, 1.0)[:2])] == ["cgcnn", "schnet", "mpnn"]
+    # One model alone was trained for longer: the others' rankings are compared all the same.
+    alone = budgets(long + budgeted("mpnn", {40: 0.1}, 1.0))
+    assert [agreement(alone, n) for n in (5, 20, 40)] == [pytest.approx(1), pytest.approx(1), None]
+
+
+def test_a_model_without_every_fold_has_no_rank(tmp_path):
+    found = budgeted("cgcnn", {5: 0.2, 20: 0.1}, 1.0) + budgeted("schnet", {5: 0.3, 20: 0.15}, 1.0)
+    text = epochs_pages.write_pages(found + budgeted("mpnn", {20: 0.01}, 1.0)[:2], tmp_path)[0].read_text()
+    table = text.split("### Rankings")[1].split("### Every budget")[0]
+    ranked = {line.split("|")[1].strip(): line for line in table.splitlines() if "±" in line}
+    assert ["(1)" in ranked["cgcnn"], "(2)" in ranked["schnet"], "(" in ranked["mpnn"]] == [True, True, False]
 
 
 def test_budgets_are_shares_of_the_profile():

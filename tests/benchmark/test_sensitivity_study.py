@@ -145,7 +145,7 @@ def test_a_value_that_diverges_is_a_row_and_never_the_best(tmp_path):
 def test_a_value_of_which_seeds_are_missing_is_never_the_best(tmp_path):
     begun = [t for t in folds(0.05, learning_rate=0.01) if t.record.key.seed == 0]
     (model,) = models([*folds(0.1), *folds(0.11, k=8), *begun])
-    assert [row.point.scored for row in model.rows] == [False, True]
+    assert {row.factor: row.point.scored for row in model.rows} == {"learning_rate": False, "k": True}
     text = write_pages([*folds(0.1), *folds(0.11, k=8), *begun], tmp_path)[0].read_text()
     assert "of the centre itself" in text.split("\n\n")[1]
 
