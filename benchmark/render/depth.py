@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -99,8 +100,8 @@ def commands(contest: Contest[Curve]) -> Iterator[str]:
 def _verdicts(judged: Sequence[tuple[Curve, Verdict]]) -> str:
     header = ["model", "best depth", "its MAE", "verdict", "deepest against best (95 %)", "cause"]
     rows = []
-    for curve, verdict in sorted(judged, key=lambda pair: min(point.mae for point in pair[0].points)):
-        best = next((point for point in curve.points if point.layers == verdict.best), None)
+    named = [(curve, verdict, next((p for p in curve.points if p.layers == verdict.best), None)) for curve, verdict in judged]
+    for curve, verdict, best in sorted(named, key=lambda row: row[2].mae if row[2] else math.inf):
         told, _ = comparison_cells(verdict.deepest)
         cause = " and ".join(verdict.causes)
         rows.append([curve.label, str(verdict.best or ""), mae_cell(best) if best else "", str(verdict), told, cause])
