@@ -72,15 +72,16 @@ def study(
     if name not in registry.STUDIES:
         raise unknown_name("study", name, registry.STUDIES)
     chosen, store = registry.STUDIES[name], Store(out / "studies" / name)
+    named = [*(task or []), *(str(path.resolve()) for path in dataset or [])]
     if render_only:
         if dry_run or resume:
             raise InputError(f"--render-only trains nothing; leave out {'--dry-run' if dry_run else '--resume'}")
-        _render_kept(chosen, store, [*(task or []), *map(str, dataset or [])], reports, as_json)
+        _render_kept(chosen, store, named, reports, as_json)
         return
     device, depths = choose_device(device), _depths(layers)
     workers = workers or (default_workers() if device == "cpu" else 1)
     request = Request(
-        tasks=[*(task or []), *(str(path.resolve()) for path in dataset or [])],
+        tasks=named,
         models=model or [],
         settings=parse_settings(setting or []),
         profile=profile,
@@ -136,16 +137,16 @@ def _carry_out(chosen: Any, plan: Any, store: Any, reports: Path, as_json: bool)
 
 
 def _render_kept(chosen: Any, store: Any, named: list[str], reports: Path, as_json: bool) -> None:
-    """The report of what a store has of the tasks."""
+    """The report without training; InputError where there is nothing to report."""
     from benchmark.tasks import find_tasks
 
     tasks = {task.name for text in named for task in find_tasks(text)}
-    if not tasks & {name for name, _ in store.tasks()}:
+    if not _render(chosen, store, tasks, reports, as_json):
         raise InputError(f"nothing to render: {store.root} has no fold of {', '.join(sorted(tasks)) or 'any task named'}")
-    _render(chosen, store, tasks, reports, as_json)
 
 
-def _render(chosen: Any, store: Any, tasks: set[str], reports: Path, as_json: bool) -> None:
+def _render(chosen: Any, store: Any, tasks: set[str], reports: Path, as_json: bool) -> int:
+    """Write the report of what a store has of the tasks; returns how many folds that are."""
     from benchmark.display import console
     from benchmark.studies.study import trials
 
@@ -157,4 +158,7 @@ def _render(chosen: Any, store: Any, tasks: set[str], reports: Path, as_json: bo
     if as_json:
         print(json.dumps(chosen.json_rows(found), indent=1))
     else:
-        print("\n".join(f"report: {path}" for path in written if path.suffix == ".md"))
+        for path in written:
+            if path.suffix == ".md":
+                print(f"report: {path}")
+    return len(found)

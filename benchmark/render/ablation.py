@@ -144,7 +144,7 @@ def figures(made: Sequence[Family]) -> list[Figure]:
     lines, absolute = [], []
     for family in made:
         scored = [variant for variant in family.variants if variant.point.maes]
-        plain = next((variant.point.mae for variant in scored if variant.name == "plain"), None)
+        plain = next((variant.point.mae for variant in scored if variant.name == "plain" and variant.point.scored), None)
         names, maes = [variant.name for variant in scored], [variant.point.mae for variant in scored]
         spread = [variant.point.mae_std or 0.0 for variant in scored]
         absolute.append(Line(family.label, names, maes, spread))

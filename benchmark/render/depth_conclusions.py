@@ -86,9 +86,9 @@ def _reasons(judged: Sequence[tuple[Curve, Verdict]]) -> str:
         return "So no depth is judged."
     if not any(verdict.learns for _, verdict in judged):
         return "As nothing was learnt with this budget, depth is not judged."
-    deepest = [v.deepest for _, v in judged if v.learns and v.deepest]
+    deepest = [v.deepest for _, v in judged if v.learns and v.deepest and v.deepest.judged != "not measured"]
     if not deepest:
-        return "Of no network that learns a depth beyond its best one was tried: how far they scale stays open."
+        return "Of no network that learns a depth beyond its best one was tried in every fold: how far they scale stays open."
     ends = [c.interval[1] for c in deepest if c.interval]
     if not ends:
         return "With these folds no depth can be told from another: no test is possible."

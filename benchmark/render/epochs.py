@@ -110,8 +110,8 @@ def rankings(made: Sequence[Budgets]) -> str:
         ranks = {n: f" ({ranked[n].index(point.mae) + 1})" for n, point in by_number.items() if point.scored}
         cells = [mae_cell(by_number[n]) + ranks.get(n, "") if n in by_number else "" for n in numbers]
         rows.append([one.label, *cells, str(one.stagnates_at or "")])
-    taus = [agreement(made, n) for n in numbers]
-    rows.append(["Kendall's τ with the last", *("" if tau is None else f"{tau:.2f}" for tau in taus), ""])
+    cells = ["" if (tau := agreement(made, n)) is None else f"{tau:.2f}" for n in numbers]
+    rows.append([f"Kendall's τ with that at {largest_shared(made) or 'none'}", *cells, ""])
     return table(["model: MAE (rank) after", *(f"{n} epochs" for n in numbers), "stagnates at epoch"], rows)
 
 

@@ -67,9 +67,9 @@ def page_text(task: str, contests: Sequence[Contest[Space]], folder: str) -> str
 
 def conclusions(task: str, made: Sequence[Space]) -> Iterator[str]:
     """Three sentences from the numbers."""
-    known = [space for space in made if space.seen]
+    known = [space for space in made if space.seen and space.point.scored]
     if not known:
-        yield f"No network on {task} has a latent space that was seen."
+        yield f"No network on {task} has a latent space that was seen in every fold."
         yield "Nothing can be said of its clusters."
         yield "No map can be believed."
         return

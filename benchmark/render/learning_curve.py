@@ -77,12 +77,14 @@ def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
     unit = made[0].sizes[-1].records[0].key.unit
     if not scored:
         yield f"No model has a score of every fold with all training crystals of {task}."
-    else:
-        best, n = scored[0], scored[0].sizes[-1].n_train
-        mae = mae_cell(best.sizes[-1])
-        tied = [curve.label for curve in level_with_the_first(scored)]
-        doubt = f", from which {escape(joined(tied))} cannot be told" if tied else ""
-        yield f"With all {n:,} training crystals of {task} {escape(best.label)} has the lowest MAE, {mae} {unit}{doubt}."
+        yield "So no model is the best one."
+        yield "Nothing is forecast."
+        return
+    best, n = scored[0], scored[0].sizes[-1].n_train
+    mae = mae_cell(best.sizes[-1])
+    tied = [curve.label for curve in level_with_the_first(scored)]
+    doubt = f", from which {escape(joined(tied))} cannot be told" if tied else ""
+    yield f"With all {n:,} training crystals of {task} {escape(best.label)} has the lowest MAE, {mae} {unit}{doubt}."
     if not fitted:
         yield "No power law could be fitted: fewer than three sizes have a score."
         yield "Nothing can be forecast."
@@ -113,7 +115,8 @@ def errors_table(made: Sequence[LearningCurve]) -> str:
 
 
 def _cell(size: Point) -> str:
-    return mae_cell(size) or size.records[0].status
+    found = "" if size.scored else f" ({len(size.maes)} of {size.wanted} folds)"
+    return mae_cell(size) + found if size.maes else size.records[0].status
 
 
 def laws_table(made: Sequence[LearningCurve]) -> str:
@@ -128,13 +131,8 @@ def laws_table(made: Sequence[LearningCurve]) -> str:
         needed = [_needed(curve.law, last.n_train, share) for share in shares] if curve.law and fits else []
         told = [_exponent(curve.law), f"{curve.law.misfit:.0%}"] if curve.law else ["", ""]
         rows.append([curve.label, *told, time, *(needed or [""] * len(WANTED))])
-    header = [
-        "model",
-        "exponent b (95 %)",
-        "largest misfit",
-        "training time / fold, all crystals",
-        *(f"crystals for MAE {share * lowest:.3g}" for share in WANTED),
-    ]
+    wanted = [f"crystals for MAE {share * lowest:.3g}" if made[0].complete else f"{share:g} × the lowest" for share in WANTED]
+    header = ["model", "exponent b (95 %)", "largest misfit", "training time / fold, all crystals", *wanted]
     return table(header, rows)
 
 

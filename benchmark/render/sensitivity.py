@@ -110,7 +110,7 @@ def conclusions(task: str, made: Sequence[Model]) -> Iterator[str]:
 
 def _most(model: Model) -> str:
     """Which factor of a model has the widest range, in words; empty without any."""
-    ranges = {factor: pair for factor in model.varied if (pair := model.spread(factor)) and model.centre.maes}
+    ranges = {factor: pair for factor in model.varied if (pair := model.spread(factor)) and model.centre.scored}
     if not ranges:
         return ""
     factor, (low, high) = max(ranges.items(), key=lambda item: item[1][1].point.mae - item[1][0].point.mae)

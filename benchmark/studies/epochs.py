@@ -119,8 +119,8 @@ class Budgets:
 
     @property
     def stagnates_at(self) -> int | None:
-        """The epoch, from 1, by RULE; None where nothing is known."""
-        best = np.fmin.accumulate(self.history[:, 1]) if len(self.history) else np.empty(0)
+        """The epoch, from 1, by RULE; None where nothing is known, or a fold is missing."""
+        best = np.fmin.accumulate(self.history[:, 1]) if len(self.history) and self.points[-1].scored else np.empty(0)
         return int(np.argmax(best <= (1 + STAGNATES) * best[-1])) + 1 if len(best) and np.isfinite(best[-1]) else None
 
 
@@ -164,7 +164,7 @@ def gains(made: Sequence[Budgets]) -> dict[tuple[str, int], tuple[FoldTest, floa
     for one in made:
         last = one.points[-1]
         for point in one.points[:-1]:
-            if test := difference(point, last):
+            if point.scored and last.scored and (test := difference(point, last)):
                 tests[one.label, epochs_of(point)] = test
     corrected = holm(np.array([test.p for test in tests.values()]))
     return {key: (test, float(p)) for (key, test), p in zip(tests.items(), corrected, strict=True)}

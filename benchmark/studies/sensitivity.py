@@ -142,7 +142,7 @@ def models(found: Iterable[Trial]) -> list[Model]:
         # Without a centre are what is left of an older source, where a newer one has begun to replace it.
         if centre := points.pop((), None):
             made.append(Model(network.model, network.label, centre, _rows(points, centre)))
-    return sorted(made, key=lambda model: (model.centre.mae, model.label))
+    return sorted(made, key=lambda model: (not model.centre.scored, model.centre.mae, model.label))
 
 
 def against(row: Row, other: Row) -> Comparison:

@@ -284,6 +284,8 @@ def test_a_study_that_was_stopped_early_judges_nothing_and_says_what_it_has(tmp_
     text = page.read_text()
     assert "No depth has a score in every fold. So no depth is judged." in text.split("\n\n")[1]
     assert "| 2 of 5 folds run |" in re.sub(r" +", " ", text)
+    (line,) = opening_of(curve((4, 0.1)) + curve((30, 0.3), folds=2))
+    assert "is not excluded" not in line and "how far they scale stays open" in line
 
 
 def test_one_fold_that_diverges_is_no_over_fitting():

@@ -223,6 +223,10 @@ def test_a_curve_that_was_stopped_before_all_crystals_is_not_ranked_with_the_oth
     stopped = [t for t in sized(0.02, 0.1, "schnet") if t.record.split.n_train < 1600]
     text = learning_pages.write_pages(sized(2.0, 0.5) + stopped, tmp_path)[0].read_text()
     assert text.split("\n\n")[1].startswith("With all 1,600 training crystals of set/target cgcnn has the lowest MAE")
+    begun = [t for t in stopped if t.record.split.n_train < 800 or t.record.key.fold < 2]
+    text = learning_pages.write_pages(begun, tmp_path)[0].read_text()
+    assert text.split("\n\n")[1].endswith("So no model is the best one. Nothing is forecast.")
+    assert "(2 of 5 folds)" in text and "crystals for MAE" not in text
 
 
 def test_a_learning_curve_is_planned_run_and_settled(benchmark_command, small_folder, tmp_path):
@@ -307,6 +311,14 @@ def test_a_model_without_every_fold_has_no_rank(tmp_path):
     table = text.split("### Rankings")[1].split("### Every budget")[0]
     ranked = {line.split("|")[1].strip(): line for line in table.splitlines() if "±" in line}
     assert ["(1)" in ranked["cgcnn"], "(2)" in ranked["schnet"], "(" in ranked["mpnn"]] == [True, True, False]
+
+
+def test_a_budget_that_lacks_folds_is_not_compared(tmp_path):
+    begun = budgeted("mpnn", {5: 0.2}, 1.0) + budgeted("mpnn", {20: 0.1}, 1.0)[:3]
+    found = budgeted("cgcnn", {5: 0.2, 20: 0.15}, 1.0) + begun
+    assert list(gains(budgets(found))) == [("cgcnn", 5)]
+    opening = epochs_pages.write_pages(found, tmp_path)[0].read_text().split("\n\n")[1]
+    assert "cgcnn (epoch 4)" in opening and "mpnn" not in opening.split(". ")[0] and "one for cgcnn; for 0 more" in opening
 
 
 def test_budgets_are_shares_of_the_profile():
