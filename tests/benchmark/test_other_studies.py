@@ -375,8 +375,12 @@ def test_the_latent_space_of_a_fold_is_kept_and_its_page_made(small_folder, tmp_
     (found,) = trials(LATENT, store, Latent, pytest.fail)
     assert found.record == record and found.seen.reason is None
     assert len(found.seen.crystals) == 15 and found.seen.width == 16
-    page, *files = latent_pages.write_pages([found], tmp_path / "reports")
+    page, *_ = latent_pages.write_pages([found], tmp_path / "reports")
+    assert "No network on mine/target has a latent space that was seen in every fold." in page.read_text()
+    execute(replace(job, fold=1), store, observer=LATENT.observer)
+    both = list(trials(LATENT, store, Latent, pytest.fail))
+    page, *files = latent_pages.write_pages(both, tmp_path / "reports")
     opening = page.read_text().split("\n\n")[1]
     assert "nearest" in opening and opening.count(". ") == 2
     assert {f.name for f in files} >= {"latent.png", "figures.html", "table.csv"}
-    json.dumps(latent_pages.json_rows([found]))
+    json.dumps(latent_pages.json_rows(both))
