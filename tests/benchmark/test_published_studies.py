@@ -9,7 +9,10 @@ from benchmark.studies.registry import STUDIES
 from benchmark.studies.study import trials
 
 REPORTS = Path(__file__).parents[2] / "reports"
-KEPT = {"depth": {"fung/2d/work_function", "fung/pt/total_energy"}}
+KEPT = {
+    "depth": {"fung/2d/work_function", "fung/pt/total_energy"},
+    "sensitivity": {"emt/surfaces/adsorption_energy"},
+}
 """Study → the tasks whose records lie in `reports/studies`."""
 
 
