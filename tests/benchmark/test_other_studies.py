@@ -292,7 +292,7 @@ def test_a_ranking_that_turns_with_the_budget_is_told(tmp_path):
     json.dumps(epochs_pages.json_rows(found))
 
 
-def test_rankings_are_compared_with_that_of_the_largest_budget_of_all():
+def test_rankings_are_compared_with_that_of_the_largest_budget_that_two_models_have():
     long = budgeted("cgcnn", {5: 0.2, 20: 0.1}, 1.0) + budgeted("schnet", {5: 0.3, 20: 0.15}, 1.0)
     stopped = budgeted("mpnn", {5: 0.1}, 1.0)
     assert agreement(budgets(long + stopped), 5) == pytest.approx(1)
