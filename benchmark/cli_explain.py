@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import statistics
 import sys
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import joblib
 import typer
-from tabulate import tabulate
 
 from benchmark.cli_options import JsonOption, TasksOption, sole_writer
 from datasets.errors import InputError
+
+BUSY = "another run is writing to {}; wait for it or choose another directory with --out"
 
 EXAMPLE = "Example: python -m benchmark explain --task cgcnn/band_gap --labels group --seed 0 --seed 1"
 
@@ -22,7 +22,10 @@ EXAMPLE = "Example: python -m benchmark explain --task cgcnn/band_gap --labels g
 def explain(
     task: TasksOption = None,
     model: Annotated[str, typer.Option(help="The graph network to explain.")] = "cgcnn",
-    labels: Annotated[str, typer.Option(help="What is known of an atom: group (18) or period (7).")] = "group",
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(help="What is known of an atom: group (18) or period (7); may be repeated. Default: group."),
+    ] = None,
     per_class: Annotated[int, typer.Option(min=1, help="Explanations of each class.")] = 150,
     min_probability: Annotated[float, typer.Option(help="The classifier's, of an explanation; above 0.5.")] = 0.8,
     seed: Annotated[
@@ -40,6 +43,9 @@ def explain(
     cross_check: Annotated[
         bool, typer.Option("--cross-check", help="Also ask other explainers what full regressors look at, and compare.")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes, each with a question or a synthetic set. Default: one a core.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Where records go.")] = Path("runs"),
     page: Annotated[Path | None, typer.Option(help="Write a page with figures, TASK.md, into this directory.")] = None,
     ground_truth: Annotated[
@@ -54,17 +60,21 @@ def explain(
     """
     if (ground_truth is None) == (not task):
         raise InputError("name what to explain with --task, or give --ground-truth N")
+    workers = workers or joblib.cpu_count()
     if ground_truth:
-        _ground_truth(ground_truth, as_json)
+        _ground_truth(ground_truth, out, page, workers, as_json)
         return
     if not 0.5 < min_probability < 1:
         raise InputError(f"--min-probability {min_probability:g}: it must lie between 0.5 and 1")
     if out.resolve() == Path("leaderboards").resolve():
         raise InputError(f"--out {out} holds the published records; choose another directory")
-    requests = _requests(task or [], model, labels, per_class, min_probability, seed or [0], profile, regressor, cross_check)
+    kinds = list(dict.fromkeys(labels or ["group"]))
+    requests = _requests(
+        task or [], model, kinds, per_class, min_probability, seed or [0], profile, regressor, cross_check, workers
+    )
     if page:
         _require_own_pages(requests, page)
-    answers = _answers(requests, out, as_json)
+    answers = _answers(requests, out, workers, as_json)
     pages = _pages(answers, out, page, profile) if page else []
     if as_json:
         print(json.dumps([answer.model_dump(mode="json") for answer in answers], indent=1))
@@ -75,11 +85,9 @@ def explain(
 
 
 def _requests(
-    tasks: list[str], model: str, labels: str, per_class: int, min_probability: float, seeds: list[int], profile: str,
-    regressor: Path | None, cross_check: bool,
+    tasks: Sequence[str], model: str, labels: Sequence[str], per_class: int, min_probability: float, seeds: Sequence[int],
+    profile: str, regressor: Path | None, cross_check: bool, workers: int,
 ) -> list[Any]:  # fmt: skip
-    from dataclasses import replace
-
     from benchmark.tasks import find_tasks
     from benchmark.xgnn.labels import label_kind
     from benchmark.xgnn.regressors import by_seed
@@ -87,31 +95,40 @@ def _requests(
     from benchmark.xgnn.run import CHECKS, Request, settings_of
 
     found = list(dict.fromkeys(one for text in tasks for one in find_tasks(text)))
-    base = Request(
-        found[0], model, label_kind(labels), 0, min_probability, Budget(per_class), **settings_of(profile),
-        check=CHECKS[profile] if cross_check else None,
-    )  # fmt: skip
+    kinds, settings = [label_kind(text) for text in labels], settings_of(profile)
     given = by_seed(regressor, dict.fromkeys(seeds))
-    return [replace(base, task=one, seed=seed, regressor=file) for one in found for seed, file in given.items()]
+    asked = [(one, kind, seed, file) for one in found for kind in kinds for seed, file in given.items()]
+    return [
+        Request(
+            one, model, kind, seed, min_probability, Budget(per_class), **settings, regressor=file,
+            check=CHECKS[profile] if cross_check else None, workers=min(workers, len(asked)),
+        )
+        for one, kind, seed, file in asked
+    ]  # fmt: skip
 
 
-def _answers(requests: list[Any], out: Path, as_json: bool) -> list[Any]:
+def _answers(requests: Sequence[Any], out: Path, workers: int, as_json: bool) -> list[Any]:
     from benchmark.store import Store
     from benchmark.xgnn.run import explain as answer
     from benchmark.xgnn.run import require_regressor
     from benchmark.xgnn.store import ExplanationStore
+    from datasets.parallel import on_every_core
 
     for request in requests:  # all of them before the first search, which takes long
         require_regressor(request)
     Store(out).require_writable()
-    with sole_writer(out, f"another run is writing to {out}; wait for it or choose another directory with --out"):
-        return [answer(request, ExplanationStore(out), _news(request, as_json)) for request in requests]
+    with sole_writer(out, BUSY.format(out)):
+        return on_every_core(
+            lambda request: answer(request, ExplanationStore(out), _news(request, as_json)),
+            requests,
+            min(workers, len(requests)),
+        )
 
 
 def _news(request: Any, quiet: bool) -> Callable[[str], None]:
     def show(line: str) -> None:
         if not quiet:
-            print(f"{request.task.name} {request.model} seed {request.seed}: {line}", file=sys.stderr)
+            print(f"{request.task.name} {request.model} by {request.labels} seed {request.seed}: {line}", file=sys.stderr)
 
     return show
 
@@ -128,15 +145,15 @@ def _pages(answers: list[Any], out: Path, root: Path, profile: str) -> list[Path
     from benchmark.render.explanations import write_page
     from benchmark.xgnn.store import ExplanationStore
 
-    shown = Path("path/to") / root.name if root.is_absolute() else root
     pages = []
     for name, group in _by_task(answers).items():
         question = group[0].question
-        seeds = " ".join(f"--seed {answer.question.seed}" for answer in group)
+        labels = " ".join(f"--labels {kind}" for kind in dict.fromkeys(answer.question.labels for answer in group))
+        seeds = " ".join(f"--seed {seed}" for seed in dict.fromkeys(answer.question.seed for answer in group))
         command = (
-            f"python -m benchmark explain --task {name} --model {question.model} --labels {question.labels} "
+            f"python -m benchmark explain --task {name} --model {question.model} {labels} "
             f"--per-class {group[0].per_class} --min-probability {question.min_probability:g} --profile {profile} {seeds} "
-            f"{'--cross-check ' * bool(group[0].cross_checks)}--page {shown.as_posix()}"
+            f"{'--cross-check ' * bool(group[0].cross_checks)}--page {_shown(root)}"
         )
         pages.append(write_page(ExplanationStore(out), name, root, command)[0])
     return pages
@@ -162,32 +179,32 @@ def _print(answers: list[Any], out: Path) -> None:
                 print(f"\n{name}: {summary(contest)}")
 
 
-def _ground_truth(seeds: int, as_json: bool) -> None:
+def _ground_truth(seeds: int, out: Path, page: Path | None, workers: int, as_json: bool) -> None:
+    from benchmark.render.ground_truth import require_own_page, text, write_page
+    from benchmark.store import Store
     from benchmark.xgnn.ground_truth import trials
-    from benchmark.xgnn.synthetic import PLANTED
+    from benchmark.xgnn.store import ExplanationStore
 
-    found = []
-    for one in trials(seeds):
-        found.append(one)
+    def news(one: Any) -> None:
         if not as_json:
-            rank = "" if one.planted == "shuffled" else f", planted motif at rank {one.rank}"
+            rank = "" if one.rank is None else f", planted motif at rank {one.rank}"
             line = f"{one.planted} seed {one.seed}: AUC {one.auc:.3f}, {one.found} explanations{rank}"
             print(f"{line}, {one.significant} of {one.tests} tests significant, {one.seconds:.0f} s", file=sys.stderr)
+
+    if page:
+        require_own_page(page)
+    Store(out).require_writable()
+    with sole_writer(out, BUSY.format(out)):
+        found = trials(seeds, ExplanationStore(out), workers, news)
+    written = page and write_page(found, page, f"python -m benchmark explain --ground-truth {seeds} --page {_shown(page)}")
     if as_json:
-        planted_tests = [one.planted_test and one.planted_test.model_dump() for one in found]
-        rows_of = [{**asdict(one), "planted_test": test} for one, test in zip(found, planted_tests, strict=True)]
-        print(json.dumps(rows_of, indent=1))
+        print(json.dumps([one.model_dump(mode="json") for one in found], indent=1))
         return
-    rows = []
-    for planted in PLANTED:
-        group = [one for one in found if one.planted == planted]
-        first = "" if planted == "shuffled" else f"{sum(one.rank == 1 for one in group)} of {len(group)}"
-        anything = sum(one.significant > 0 for one in group)
-        tests, significant = sum(one.tests for one in group), sum(one.significant for one in group)
-        auc, seconds = (statistics.mean(getattr(one, name) for one in group) for name in ("auc", "seconds"))
-        rows.append([
-            planted, f"{auc:.3f}", str(sum(one.found for one in group)), first, f"{anything} of {len(group)}",
-            f"{significant} of {tests}", f"{seconds:.0f} s",
-        ])  # fmt: skip
-    header = ("planted", "AUC", "explanations", "found first", "sets with a significant test", "significant tests", "a set")
-    print(tabulate(rows, header, disable_numparse=True))
+    print(text(found))
+    if written:
+        print(f"\npage: {written}")
+
+
+def _shown(root: Path) -> str:
+    """A directory as a command that anyone may run again names it."""
+    return (Path("path/to") / root.name if root.is_absolute() else root).as_posix()

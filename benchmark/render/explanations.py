@@ -15,7 +15,7 @@ from benchmark.render.cross_checks import Table
 from benchmark.render.explanations_figures import figures
 from benchmark.render.explanations_web import web_page
 from benchmark.render.plotly_script import write_plotly
-from benchmark.render.text import chance, escape, interval
+from benchmark.render.text import chance, escape, interval, origins
 from benchmark.statistics import ALPHA
 from benchmark.store import write_atomically
 from benchmark.xgnn.contests import Contest, contests
@@ -105,6 +105,7 @@ def page_text(task: str, found: Sequence[Contest], command: str) -> str:
             cells = [[escape(cell) for cell in row] for row in rows]
             parts.append(tabulate(cells, header, tablefmt="github", disable_numparse=True))
         parts += [f"![{title}]({folder}/{quote(figure_name(contest))}-{name}.png)" for name, title in FIGURES.items()]
+        parts.append(origins(answer.classifier for answer in contest.answers))
     return "\n\n".join(parts) + "\n"
 
 
@@ -265,7 +266,8 @@ def _verdicts(contest: Contest) -> Table:
     rows = []
     for number, verdict in enumerate(contest.first.verdicts):
         cells = [_verdict_cell(answer.verdicts[number]) for answer in contest.answers]
-        rows.append([verdict.finding, *cells, "yes" if reproduced(contest, number) else "no"])
+        held = sum(_holds(answer.verdicts[number]) for answer in contest.answers)
+        rows.append([verdict.finding, *cells, "yes" if reproduced(contest, number) else f"no: {held} of {len(cells)}"])
     return header, rows
 
 

@@ -13,7 +13,7 @@ from tabulate import tabulate
 
 from benchmark.records import JobKey, Record, kfolds
 from benchmark.render.task_page import commits, crystals
-from benchmark.render.text import count, escape, joined, plus_minus, seconds
+from benchmark.render.text import count, escape, joined, machine, plus_minus, seconds
 from benchmark.studies.contests import Contest
 from benchmark.studies.depth import Comparison, symptoms
 from benchmark.studies.layers import CRYSTALS
@@ -71,10 +71,7 @@ def layers_table(named: Sequence[tuple[Sequence[str], Point]], header: Sequence[
 def provenance(records: Sequence[Record], *commands: str) -> str:
     """Crystals, budget, machine and versions of the folds of one contest, and the commands that make them."""
     first, key = records[0], records[0].key
-    machines = dict.fromkeys(
-        f"{m.processor}, {m.cores} cores, {m.workers} worker(s) × {m.threads} thread(s), device {m.device}"
-        for m in (record.machine for record in records)
-    )
+    machines = dict.fromkeys(machine(record.machine) for record in records)
     versions = ", ".join(f"{name} {version}" for name, version in first.versions.items())
     seeds = joined([str(seed) for seed in sorted({record.key.seed for record in records})])
     lines = [

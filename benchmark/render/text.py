@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Protocol
 from urllib.parse import quote
 
 from tabulate import tabulate
 
+from benchmark.records import Machine
+
 ENTITIES = str.maketrans(
     {sign: f"&#{ord(sign)};" for sign in "|[]`*"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "}
 )
+
+
+class Made(Protocol):
+    """A record that says where it was made, and with what."""
+
+    @property
+    def machine(self) -> Machine:
+        """Where."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Of packages."""
+
+    @property
+    def git_commit(self) -> str | None:
+        """Of the source."""
 
 
 def escape(text: str) -> str:
@@ -42,6 +61,23 @@ def listed(names: Sequence[str], most: int = 6) -> str:
 def count(number: int, what: str) -> str:
     """A number of things, `what` in the singular."""
     return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def machine(where: Machine) -> str:
+    """What something was computed on."""
+    return (
+        f"{where.processor}, {where.cores} cores, {where.workers} worker(s) × {where.threads} thread(s), device {where.device}"
+    )
+
+
+def origins(made: Iterable[Made]) -> str:
+    """A markdown list of the machines, versions and commits that records were made with, each once."""
+    lines = {
+        f"machine: {machine(one.machine)}; versions: {', '.join(f'{name} {v}' for name, v in one.versions.items())}; "
+        f"commit {one.git_commit or 'unknown'}"
+        for one in made
+    }
+    return "\n".join(f"- {escape(line)}" for line in sorted(lines))
 
 
 def plus_minus(mean: float, std: float | None) -> str:

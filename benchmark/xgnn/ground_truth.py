@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from pydantic import Field
 
+from benchmark import machine
+from benchmark.records import Machine, Strict, Text
 from benchmark.statistics import ALPHA
 from benchmark.xgnn.analysis import class_result, top
 from benchmark.xgnn.classifier import Classifier, ClassifierSettings, weights_hash
@@ -17,45 +21,53 @@ from benchmark.xgnn.records import CLASSES, ClassName, ClassResult, Enrichment
 from benchmark.xgnn.rounds import Budget, Target, search_rounds
 from benchmark.xgnn.search import SearchSettings
 from benchmark.xgnn.small import Limits, Rules
+from benchmark.xgnn.store import ExplanationStore, read
 from benchmark.xgnn.synthetic import PLANTED, Planted, PlantedSet, plant
+from benchmark.xgnn.threads import one_thread
+from datasets.parallel import on_every_core
 
 
 @dataclass(frozen=True)
 class TrialSettings:
-    """Of one synthetic set: smaller than a real question, as ten seeds of four sets are tried."""
+    """Of one synthetic set: fewer graphs and explanations than of a real question, as ten seeds of four sets are tried."""
 
     n_graphs: int = 3000
     model: str = "cgcnn"
     classifier: ClassifierSettings = field(default_factory=lambda: ClassifierSettings(epochs=10))
     limits: Limits = field(default_factory=Limits)
-    search: SearchSettings = field(default_factory=lambda: SearchSettings(rollouts=4, warm_up=12, updates=30, per_round=6))
-    budget: Budget = field(default_factory=lambda: Budget(per_class=48, max_rounds=10, patience=3))
+    search: SearchSettings = field(default_factory=SearchSettings)
+    budget: Budget = field(default_factory=lambda: Budget(per_class=60, max_rounds=12, patience=3))
     min_probability: float = 0.8
 
 
-@dataclass(frozen=True)
-class Trial:
-    """What one synthetic set showed.
-
-    rank: of the planted motif among those of its kind, enriched in the explanations of high against random graphs; None where
-        it was not tested.
-    significant: tests, against random graphs and against the training graphs, with p below 5 % after Holm's correction; of
-        the class high, where shuffled of both.
-    """
+class Trial(Strict):
+    """What one synthetic set showed."""
 
     planted: Planted
     seed: int
+    settings: dict[str, Any]
     auc: float
+    """Of the classifier, on test graphs."""
     found: int
+    """Explanations; of the class high, where shuffled of both."""
     rank: int | None
+    """Of the planted motif among those of its kind, enriched in the explanations of high against random graphs; None where it
+    was not tested."""
     planted_test: Enrichment | None
+    untested: bool
+    """Whether the classifier may be no better than chance, and nothing was tested."""
     significant: int
+    """Tests, against random graphs and against the training graphs, with p below 5 % after Holm's correction."""
     tests: int
     seconds: float
+    machine: Machine
+    versions: Annotated[dict[Text, Text], Field(max_length=100)]
+    git_commit: Text | None
 
 
-def trial(planted: Planted, seed: int, settings: TrialSettings = TrialSettings()) -> Trial:
-    """Plant, train, search, test."""
+@one_thread()
+def trial(planted: Planted, seed: int, settings: TrialSettings = TrialSettings(), workers: int = 1) -> Trial:
+    """Plant, train, search, test; `workers` sets are tried side by side."""
     started = time.perf_counter()
     data = plant(planted, settings.n_graphs, seed)
     train, validation, test = _parts(len(data.high))
@@ -68,15 +80,17 @@ def trial(planted: Planted, seed: int, settings: TrialSettings = TrialSettings()
     rules = Rules.of(training, settings.limits)
     target = Target(classifier, weights_hash(classifier.to_bytes()), 0.5, settings.min_probability)
     found: dict[ClassName, ClassResult] = {}
-    tests: list[Enrichment] = []
     for name in CLASSES if planted == "shuffled" else CLASSES[1:]:
         rounds = list(search_rounds(target, name, rules, settings.search, settings.budget, seed))
         found[name] = class_result(target, name, rules, training, rounds, settings.budget, seed, untested)
-        tests += found[name].enrichments
+    tests = [one for result in found.values() for one in result.enrichments]
     rank, planted_test = _rank(found["high"].enrichments, data)
     return Trial(
-        planted, seed, found_quality.auc, sum(one.found for one in found.values()), rank, planted_test,
-        sum(one.p_holm < ALPHA for one in tests), len(tests), time.perf_counter() - started,
+        planted=planted, seed=seed, settings=asdict(settings), auc=found_quality.auc,
+        found=sum(one.found for one in found.values()), rank=rank, planted_test=planted_test, untested=untested is not None,
+        significant=sum(one.p_holm < ALPHA for one in tests), tests=len(tests), seconds=time.perf_counter() - started,
+        machine=machine.machine("cpu", torch.get_num_threads(), workers), versions=machine.versions(),
+        git_commit=machine.git_commit(),
     )  # fmt: skip
 
 
@@ -94,8 +108,25 @@ def _rank(tests: Sequence[Enrichment], data: PlantedSet) -> tuple[int | None, En
     return None, None
 
 
-def trials(seeds: int, settings: TrialSettings = TrialSettings()) -> Iterator[Trial]:
-    """Every planted motif, and shuffled classes, with each seed."""
-    for planted in PLANTED:
-        for seed in range(seeds):
-            yield trial(planted, seed, settings)
+def trials(
+    seeds: int, store: ExplanationStore, workers: int, news: Callable[[Trial], None], settings: TrialSettings = TrialSettings()
+) -> list[Trial]:
+    """Every planted motif, and shuffled classes, with each seed; those in the store, of the same settings, are not tried again.
+
+    Raises:
+        InputError: a kept trial is invalid.
+        BenchmarkError: one cannot be written.
+    """
+
+    def kept(planted: Planted, seed: int) -> Trial:
+        path = store.trial_path(planted, seed)
+        known = read(path, Trial) if path.is_file() else None
+        if known and known.settings == asdict(settings):
+            return known
+        one = trial(planted, seed, settings, workers)
+        store.write(path, one)
+        news(one)
+        return one
+
+    every = [(planted, seed) for planted in PLANTED for seed in range(seeds)]
+    return on_every_core(lambda one: kept(*one), every, workers)

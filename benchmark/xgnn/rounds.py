@@ -22,7 +22,7 @@ class Budget:
     """How many explanations of a class are wanted, and when the search for them ends without them."""
 
     per_class: int = 150
-    max_rounds: int = 40
+    max_rounds: int = 25
     patience: int = 5
     """Rounds in a row that find nothing new."""
 

@@ -23,11 +23,12 @@ from benchmark.xgnn.graphs import RULE, LabelGraphs, graphs_of
 from benchmark.xgnn.labels import LabelKind
 from benchmark.xgnn.quality import agreement, no_better_than_chance, quality
 from benchmark.xgnn.records import CLASSES, Agreement, ClassifierRecord, ClassName, Explained, Explainer, Question, Round
-from benchmark.xgnn.regressors import News, RegressorSettings, Subject, name_of, require_said, sha256
+from benchmark.xgnn.regressors import News, RegressorSettings, Subject, name_of, regressor_for, require_said, sha256
 from benchmark.xgnn.rounds import Budget, Target, search_rounds
 from benchmark.xgnn.search import SearchSettings
 from benchmark.xgnn.small import Limits, Rules
 from benchmark.xgnn.store import ExplanationStore
+from benchmark.xgnn.threads import one_thread
 from datasets.errors import InputError, unknown_name
 from datasets.neighbors import find_neighbors
 from models import registry
@@ -65,6 +66,8 @@ class Request:
     regressor: Path | None = None
     check: CheckSettings | None = None
     """How other explainers are asked; None does not ask them, and reports what they said before."""
+    workers: int = 1
+    """Questions that are answered side by side, for the record."""
 
     def question(self, dataset_hash: str) -> Question:
         """What decides the graphs."""
@@ -84,6 +87,7 @@ def settings_of(profile: str) -> dict[str, Any]:
     return PROFILES[profile]
 
 
+@one_thread()
 def explain(request: Request, store: ExplanationStore, news: News = lambda line: None) -> Explained:
     """The answer, also kept in the store.
 
@@ -102,14 +106,17 @@ def explain(request: Request, store: ExplanationStore, news: News = lambda line:
     if not high[fold.train].any():
         raise InputError(f"{request.task.name}: no training crystal is above the median, {threshold:g}; there is no class high")
     graphs = graphs_of(data.crystals, request.labels)
-    record, classifier = _classifier(request, question, store, data, fold, graphs, threshold, news)
+    subject, regressor = Subject(question, data, fold, threshold), request.regressor
+    if request.check and regressor is None:
+        regressor = regressor_for(subject, request.model, request.check.regressor, None, store, news).path
+    record, classifier = _classifier(request, question, store, data, fold, graphs, threshold, regressor, news)
     training = graphs.take(fold.train)
     rules = Rules.of(training, request.limits)
     target = Target(classifier, record.weights_sha256, threshold, request.min_probability)
     rounds = {name: _rounds(request, question, store, target, rules, name, news) for name in CLASSES}
     said = [other for name in get_args(Explainer) if (other := store.other(question, name))]
     if request.check:
-        said = others(Subject(question, data, fold, threshold), request.check, request.regressor, store, news)
+        said = others(subject, request.check, request.regressor, store, news)
     started = time.perf_counter()
     untested = no_better_than_chance(record.quality.auc, record.quality.auc_interval)
     results = {
@@ -149,11 +156,11 @@ def require_regressor(request: Request) -> None:
 
 def _classifier(
     request: Request, question: Question, store: ExplanationStore, data: TaskData, fold: Fold, graphs: LabelGraphs,
-    threshold: float, news: News,
+    threshold: float, regressor: Path | None, news: News,
 ) -> tuple[ClassifierRecord, Classifier]:  # fmt: skip
     """The one in the store, or a fresh one, trained and stored; the agreement with a regressor is computed where it is new."""
     known = store.classifier(question)
-    if known and (request.regressor is None or _same_regressor(known[0], request.regressor)):
+    if known and (regressor is None or _same_regressor(known[0], regressor)):
         return known[0], Classifier.from_bytes(known[1], request.model, graphs.n_labels)
     high, seconds = data.targets > threshold, known[0].fit_s if known else 0.0
     if known:
@@ -170,8 +177,8 @@ def _classifier(
     probabilities = classifier.predict(graphs, fold.test)
     weights = classifier.to_bytes()
     agrees = None
-    if request.regressor:
-        agrees = _agreement(request.regressor, data, fold, threshold, probabilities > 0.5)
+    if regressor:
+        agrees = _agreement(regressor, data, fold, threshold, probabilities > 0.5)
     record = ClassifierRecord(
         question=question,
         threshold=threshold,
@@ -184,7 +191,7 @@ def _classifier(
         graphs_s=find_neighbors(data.crystals, RULE, allow_isolated=True).seconds,
         fit_s=seconds,
         weights_sha256=weights_hash(weights),
-        machine=machine.machine("cpu", torch.get_num_threads(), 1),
+        machine=machine.machine("cpu", torch.get_num_threads(), request.workers),
         versions=machine.versions(),
         git_commit=machine.git_commit(),
     )

@@ -22,29 +22,34 @@ class SearchSettings:
     """How graphs are searched for.
 
     The reward of a step is `step_reward` + (p - ½) + `rollout_weight` × the mean of (p - ½) over `rollouts` completions of
-    the graph by the policy, p the classifier's probability.
+    the graph by the policy, p the classifier's probability, or `floor` where that is higher.
 
+    floor: of probabilities. Published is 0. With ½, how surely a graph is of the other class says nothing of this one: a
+        policy that seeks 0.2 for 0.1 never meets a rare motif.
     graphs: grown side by side in an update; the mean reward of the others at the same step is the baseline of each.
-    undo: whether a step with a negative reward is undone (but still learnt from), as published. By default it is not: a planted
-        triangle is reached only through graphs that are not yet of its class.
+    undo: whether a step with a negative reward is undone (but still learnt from), as published; with `floor` ½ none is. By
+        default it is not: a planted triangle is reached only through graphs that are not yet of its class.
     warm_up: updates before graphs are accepted.
     updates: of a round, at most.
     per_round: graphs accepted in a round, at most: many policies, not the favourites of one.
     """
 
-    graphs: int = 24
-    rollouts: int = 5
+    graphs: int = 96
+    rollouts: int = 4
     rollout_weight: float = 2.0
     step_reward: float = 0.1
+    floor: float = 0.5
     undo: bool = False
     warm_up: int = 10
-    updates: int = 20
+    updates: int = 50
     per_round: int = 10
-    learning_rate: float = 0.01
-    entropy_weight: float = 0.02
+    learning_rate: float = 0.02
+    entropy_weight: float = 0.05
     policy: PolicySettings = field(default_factory=PolicySettings)
 
     def __post_init__(self) -> None:
+        if not 0 <= self.floor <= 0.5:
+            raise InputError(f"impossible floor {self.floor:g} of probabilities: 0, as published, to 0.5")
         if self.graphs < 2 or self.rollouts < 1 or self.updates <= self.warm_up or self.warm_up < 0 or self.per_round < 1:
             raise InputError(f"impossible search {self}: 2 graphs, 1 rollout, more updates than those of the warm-up")
 
@@ -87,11 +92,11 @@ def step_rewards(
     generator: torch.Generator,
 ) -> Tensor:  # fmt: skip
     """(G,) rewards of the steps that led to `graphs`; those at `growing` may take `left` more, the others are ended."""
-    now = score(graphs)
+    now = score(graphs).clamp(min=settings.floor)
     later = now.clone()
     if len(growing) and left > 0:
         ends = complete(policy, graphs.take(growing).repeat(settings.rollouts), left, generator)
-        later[growing] = score(ends).view(-1, settings.rollouts).mean(dim=1)
+        later[growing] = score(ends).clamp(min=settings.floor).view(-1, settings.rollouts).mean(dim=1)
     return settings.step_reward + (now - 0.5) + settings.rollout_weight * (later - 0.5)
 
 

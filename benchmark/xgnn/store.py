@@ -46,6 +46,10 @@ class ExplanationStore:
         """Of the answer."""
         return self.folder(question) / "explained.json"
 
+    def trial_path(self, planted: str, seed: int) -> Path:
+        """Of what a synthetic set showed."""
+        return self.root / "ground-truth" / f"{planted}-{seed}.json"
+
     def regressor_path(self, question: Question, model: str) -> Path:
         """Of a full regressor that was trained to be looked at by other explainers."""
         return self.folder(question) / f"regressor-{model}.safetensors"

@@ -228,3 +228,12 @@ def test_threads_are_divided_between_workers(small_folder, tmp_path):
     assert threading.active_count() >= 1
     job = make_jobs(small_folder)[0]
     assert (job.threads, job.workers) == (1, 1)
+
+
+def test_a_machine_without_dgl_trains(small_folder, tmp_path):
+    (tmp_path / "dgl.py").write_text("raise ModuleNotFoundError('no DGL here')")
+    arguments = ("run", "--dataset", small_folder, "--model", "cgcnn", "--profile", "smoke", "--out", tmp_path / "runs")
+    paths = os.pathsep.join([str(tmp_path), environment()["PYTHONPATH"]])
+    done = subprocess.run(command(arguments), env=environment(PYTHONPATH=paths), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "runs").rglob("fold-*.json"))) == 5

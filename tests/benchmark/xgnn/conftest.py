@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from benchmark.xgnn.small import Limits, Rules, SmallGraphs
+from benchmark.xgnn.threads import one_thread
 
 
 def free_rules(n_labels: int = 4, **limits: int) -> Rules:
@@ -50,12 +51,10 @@ def require_valid(graphs: SmallGraphs, rules: Rules) -> None:
 
 
 @pytest.fixture(scope="package", autouse=True)
-def one_thread() -> Iterator[None]:
+def quick() -> Iterator[None]:
     """Tensors are so small here that a second thread only waits."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+    with one_thread():
+        yield
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from benchmark.xgnn.policy import GraphConvolution, Policy, PolicySettings
 from benchmark.xgnn.random_graphs import random_graphs
-from benchmark.xgnn.search import SearchSettings, complete, grow, surrogate, train_policy
+from benchmark.xgnn.search import SearchSettings, complete, grow, step_rewards, surrogate, train_policy
 from benchmark.xgnn.small import Limits, Rules, SmallGraphs
 from datasets.errors import InputError
 from tests.benchmark.xgnn.conftest import free_rules, require_valid, small
@@ -199,8 +199,23 @@ def test_a_seed_decides_everything():
 
 def test_a_step_with_a_negative_reward_is_undone_where_that_is_asked_for(generator):
     policy = Policy(free_rules(), PolicySettings())
-    nothing, undoing = (lambda graphs: torch.zeros(len(graphs)).double()), replace(TINY, undo=True)
+    nothing, undoing = (lambda graphs: torch.zeros(len(graphs)).double()), replace(TINY, undo=True, floor=0.0)
     assert (grow(policy, nothing, undoing, generator).graphs.n_atoms == 1).all()
     assert (grow(policy, nothing, TINY, generator).graphs.n_atoms >= 2).all()
     welcome = grow(policy, lambda graphs: torch.ones(len(graphs)).double(), undoing, generator)
     assert (welcome.graphs.n_atoms >= 2).all() and np.isfinite(welcome.loss.item())
+
+
+def test_a_reward_counts_the_graph_its_completions_and_no_probability_below_the_floor(generator):
+    policy, graphs = Policy(free_rules(), PolicySettings()), small([0, 1], [(0, 1)])
+    p = torch.tensor([0.2])
+
+    def rewards(settings: SearchSettings, *growing: int) -> float:
+        rows = torch.tensor(growing, dtype=torch.long)
+        return step_rewards(policy, lambda many: p.expand(len(many)).double(), graphs, rows, 3, settings, generator).item()
+
+    as_published = SearchSettings(step_reward=0.1, rollout_weight=2.0, floor=0.0)
+    assert rewards(as_published, 0) == rewards(as_published) == pytest.approx(0.1 + 3 * (0.2 - 0.5))
+    assert rewards(SearchSettings(step_reward=0.1, rollout_weight=2.0), 0) == pytest.approx(0.1)
+    p[0] = 0.9
+    assert rewards(SearchSettings(step_reward=0.1, rollout_weight=2.0), 0) == pytest.approx(0.1 + 3 * 0.4)

@@ -117,4 +117,6 @@ def test_with_two_seeds_each_is_checked_by_its_own_regressor(benchmark_command, 
     answers = [Explained.model_validate(one) for one in json.loads(done.stdout)]
     sources = [{check.other.source for check in answer.cross_checks} for answer in answers]
     assert sources == [{"fitted to 20 crystals"}, {"given: fold-00.safetensors"}]
-    assert [answer.classifier.agreement is None for answer in answers] == [True, False]
+    agreements = [answer.classifier.agreement for answer in answers]
+    looked_at = [{check.other.regressor_sha256 for check in answer.cross_checks} for answer in answers]
+    assert [{one.regressor_sha256} for one in agreements if one] == looked_at, "with what the others look into"
