@@ -8,11 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import joblib
 import typer
 
 from benchmark.cli_options import JsonOption, TasksOption, sole_writer
-from datasets.errors import InputError
+from datasets.errors import BenchmarkError, InputError
 
 BUSY = "another run is writing to {}; wait for it or choose another directory with --out"
 
@@ -44,7 +43,8 @@ def explain(
         bool, typer.Option("--cross-check", help="Also ask other explainers what full regressors look at, and compare.")
     ] = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes, each with a question or a synthetic set. Default: one a core.")
+        int | None,
+        typer.Option(min=1, help="Processes, each with a question or a synthetic set. Default: one a core, at most 4."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Where records go.")] = Path("runs"),
     page: Annotated[Path | None, typer.Option(help="Write a page with figures, TASK.md, into this directory.")] = None,
@@ -60,34 +60,39 @@ def explain(
     """
     if (ground_truth is None) == (not task):
         raise InputError("name what to explain with --task, or give --ground-truth N")
-    workers = workers or joblib.cpu_count()
+    if out.resolve() == Path("leaderboards").resolve():
+        raise InputError(f"--out {out} holds the published records; choose another directory")
     if ground_truth:
+        if labels or seed or regressor or cross_check:
+            raise InputError("--ground-truth takes --workers, --out, --page and --json alone")
         _ground_truth(ground_truth, out, page, workers, as_json)
         return
     if not 0.5 < min_probability < 1:
         raise InputError(f"--min-probability {min_probability:g}: it must lie between 0.5 and 1")
-    if out.resolve() == Path("leaderboards").resolve():
-        raise InputError(f"--out {out} holds the published records; choose another directory")
     kinds = list(dict.fromkeys(labels or ["group"]))
     requests = _requests(
         task or [], model, kinds, per_class, min_probability, seed or [0], profile, regressor, cross_check, workers
     )
     if page:
         _require_own_pages(requests, page)
-    answers = _answers(requests, out, workers, as_json)
+    answers, failed = _answers(requests, out, as_json)
     pages = _pages(answers, out, page, profile) if page else []
     if as_json:
         print(json.dumps([answer.model_dump(mode="json") for answer in answers], indent=1))
-        return
-    _print(answers, out)
-    for path in pages:
-        print(f"\npage: {path}")
+    else:
+        _print(answers, out)
+        for path in pages:
+            print(f"\npage: {path}")
+    if failed:
+        more = f"; {len(failed) - 1} more without an answer" if len(failed) > 1 else ""
+        raise type(failed[0])(f"{failed[0]}{more}")
 
 
 def _requests(
     tasks: Sequence[str], model: str, labels: Sequence[str], per_class: int, min_probability: float, seeds: Sequence[int],
-    profile: str, regressor: Path | None, cross_check: bool, workers: int,
+    profile: str, regressor: Path | None, cross_check: bool, workers: int | None,
 ) -> list[Any]:  # fmt: skip
+    from benchmark.machine import default_workers
     from benchmark.tasks import find_tasks
     from benchmark.xgnn.labels import label_kind
     from benchmark.xgnn.regressors import by_seed
@@ -101,34 +106,45 @@ def _requests(
     return [
         Request(
             one, model, kind, seed, min_probability, Budget(per_class), **settings, regressor=file,
-            check=CHECKS[profile] if cross_check else None, workers=min(workers, len(asked)),
+            check=CHECKS[profile] if cross_check else None, workers=min(workers or default_workers(), len(asked)),
         )
         for one, kind, seed, file in asked
     ]  # fmt: skip
 
 
-def _answers(requests: Sequence[Any], out: Path, workers: int, as_json: bool) -> list[Any]:
+def _answers(requests: Sequence[Any], out: Path, as_json: bool) -> tuple[list[Any], list[BenchmarkError]]:
+    """The answers, and what went wrong with the other questions."""
     from benchmark.store import Store
     from benchmark.xgnn.run import explain as answer
-    from benchmark.xgnn.run import require_regressor
+    from benchmark.xgnn.run import prepare, require_answerable
     from benchmark.xgnn.store import ExplanationStore
-    from datasets.parallel import on_every_core
+    from datasets.parallel import side_by_side
+
+    def answered(request: Any) -> Any:
+        try:
+            return answer(request, ExplanationStore(out), _news(request, as_json))
+        except BenchmarkError as error:
+            return type(error)(f"{_name(request)}: {error}") if len(requests) > 1 else error
 
     for request in requests:  # all of them before the first search, which takes long
-        require_regressor(request)
+        require_answerable(request)
     Store(out).require_writable()
     with sole_writer(out, BUSY.format(out)):
-        return on_every_core(
-            lambda request: answer(request, ExplanationStore(out), _news(request, as_json)),
-            requests,
-            min(workers, len(requests)),
-        )
+        if len(requests) > 1:
+            prepare(requests)
+        found = side_by_side(answered, requests, requests[0].workers)
+    failed = [one for one in found if isinstance(one, BenchmarkError)]
+    return [one for one in found if not isinstance(one, BenchmarkError)], failed
+
+
+def _name(request: Any) -> str:
+    return f"{request.task.name} {request.model} by {request.labels} seed {request.seed}"
 
 
 def _news(request: Any, quiet: bool) -> Callable[[str], None]:
     def show(line: str) -> None:
         if not quiet:
-            print(f"{request.task.name} {request.model} by {request.labels} seed {request.seed}: {line}", file=sys.stderr)
+            print(f"{_name(request)}: {line}", file=sys.stderr)
 
     return show
 
@@ -147,16 +163,21 @@ def _pages(answers: list[Any], out: Path, root: Path, profile: str) -> list[Path
 
     pages = []
     for name, group in _by_task(answers).items():
-        question = group[0].question
+        question, checked = group[0].question, [answer for answer in group if answer.cross_checks]
         labels = " ".join(f"--labels {kind}" for kind in dict.fromkeys(answer.question.labels for answer in group))
-        seeds = " ".join(f"--seed {seed}" for seed in dict.fromkeys(answer.question.seed for answer in group))
-        command = (
+        base = (
             f"python -m benchmark explain --task {name} --model {question.model} {labels} "
-            f"--per-class {group[0].per_class} --min-probability {question.min_probability:g} --profile {profile} {seeds} "
-            f"{'--cross-check ' * bool(group[0].cross_checks)}--page {_shown(root)}"
+            f"--per-class {group[0].per_class} --min-probability {question.min_probability:g} --profile {profile}"
         )
+        command = f"{base} {_seeds(group)} {'--cross-check ' * (checked == group)}--page {_shown(root)}"
+        if checked and checked != group:
+            command = f"{base} {_seeds(checked)} --cross-check; {command}"
         pages.append(write_page(ExplanationStore(out), name, root, command)[0])
     return pages
+
+
+def _seeds(answers: Sequence[Any]) -> str:
+    return " ".join(f"--seed {seed}" for seed in dict.fromkeys(answer.question.seed for answer in answers))
 
 
 def _by_task(answers: list[Any]) -> dict[str, list[Any]]:
@@ -179,7 +200,8 @@ def _print(answers: list[Any], out: Path) -> None:
                 print(f"\n{name}: {summary(contest)}")
 
 
-def _ground_truth(seeds: int, out: Path, page: Path | None, workers: int, as_json: bool) -> None:
+def _ground_truth(seeds: int, out: Path, page: Path | None, workers: int | None, as_json: bool) -> None:
+    from benchmark.machine import default_workers
     from benchmark.render.ground_truth import require_own_page, text, write_page
     from benchmark.store import Store
     from benchmark.xgnn.ground_truth import trials
@@ -195,7 +217,7 @@ def _ground_truth(seeds: int, out: Path, page: Path | None, workers: int, as_jso
         require_own_page(page)
     Store(out).require_writable()
     with sole_writer(out, BUSY.format(out)):
-        found = trials(seeds, ExplanationStore(out), workers, news)
+        found = trials(seeds, ExplanationStore(out), workers or default_workers(), news)
     written = page and write_page(found, page, f"python -m benchmark explain --ground-truth {seeds} --page {_shown(page)}")
     if as_json:
         print(json.dumps([one.model_dump(mode="json") for one in found], indent=1))

@@ -1,4 +1,4 @@
-"""Work in other processes: the same on many inputs on every core, or one piece beside this process."""
+"""Work in other processes: many short pieces on every core, a few long ones side by side, or one beside this process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from concurrent.futures import BrokenExecutor
 from typing import TypeVar
 
 import joblib
-from joblib.externals.loky import get_reusable_executor  # unlike spawn, needs no guard in the user's script
+from joblib.externals.loky import ProcessPoolExecutor, get_reusable_executor  # unlike spawn, need no guard in a script
+
+from datasets.errors import BenchmarkError
 
 SWITCH_S = 2e-4
 """Longest wait of the thread that receives results for this process's own work; Python's 5 ms would hold the senders up."""
@@ -58,3 +60,24 @@ def on_every_core(work: Callable[[T], R], inputs: Sequence[T], processes: int | 
         for future in futures:
             future.cancel()
     return theirs + own[::-1]
+
+
+def side_by_side(work: Callable[[T], R], inputs: Sequence[T], processes: int) -> list[R]:
+    """`work` of each input, in order, at most `processes` at a time, each with one core; for pieces that take minutes.
+
+    Each process takes the next piece when it is done with one. A stop and an error end all of them before this returns.
+
+    Raises:
+        What `work` raises; BenchmarkError: a process was killed.
+    """
+    processes = min(processes, len(inputs))
+    if processes < 2:
+        return [work(one) for one in inputs]
+    # What the work itself would do on every core it does alone.
+    pool = ProcessPoolExecutor(processes, env={"LOKY_MAX_CPU_COUNT": "1"})
+    try:
+        return [future.result() for future in [pool.submit(work, one) for one in inputs]]
+    except BrokenExecutor:
+        raise BenchmarkError("a process was killed, for memory for example; try again with fewer --workers") from None
+    finally:
+        pool.shutdown(kill_workers=True)

@@ -15,7 +15,7 @@ from benchmark.render.cross_checks import Table
 from benchmark.render.explanations_figures import figures
 from benchmark.render.explanations_web import web_page
 from benchmark.render.plotly_script import write_plotly
-from benchmark.render.text import chance, escape, interval, origins
+from benchmark.render.text import chance, count, escape, interval, origins
 from benchmark.statistics import ALPHA
 from benchmark.store import write_atomically
 from benchmark.xgnn.contests import Contest, contests
@@ -35,15 +35,19 @@ EASY = 0.5
 
 AGAINST: tuple[Against, ...] = ("random graphs", "training crystals")
 
-RULES = f"""A class is explained by graphs that a policy grows bond by bond and that the classifier takes for that class (XGNN:
-Yuan et al., KDD 2020). The classifier sees labels and which atoms are neighbours, nothing else: each atom receives from its 4
-nearest other atoms within 5 Å. Low is a target of at most the median of the training crystals. {F_BLOCK.capitalize()}.
+RULES = f"""A class is explained by graphs that a policy grows bond by bond and that the classifier takes for that class
+(XGNN: Yuan et al., KDD 2020). The classifier sees labels and which atoms are neighbours, nothing else: each atom receives
+from its 4 nearest other atoms within 5 Å. Low is a target of at most the median of the training crystals.
+{F_BLOCK.capitalize()}.
 
 Log-odds are of explanations that hold the motif, against random valid graphs with as many atoms and bonds; or of atoms with
-the label and bonds with the pair, against those of the training crystals. Graphs of one round come from one policy and may
-be alike: counts are divided by their design effect (Rao & Scott 1992), and the t-test has as many clusters as there are rounds
-with an explanation. p is Holm's, for all motifs of a class against the same. A test says what this classifier takes for a
-class, given a search that begins with labels as frequent as in the training crystals; not what nature does."""
+the label and bonds with the pair, against those of the training crystals. Graphs of one round come from one policy and may be
+alike: counts are divided by their design effect (Rao & Scott 1992), and the t-test has as many clusters as there are rounds
+with an explanation. p is Holm's, for all motifs of a class against the same. A published finding is tested likewise, on the
+atoms or bonds of the explanations of its class against those of the other class: it is reproduced where, with every seed, the
+95 % interval of the log-odds lies above 0. "High: periods 1–3" and "low: periods 4–7" are then one statement. A test says
+what this classifier takes for a class, given a search that begins with labels as frequent as in the training crystals; not
+what nature does."""
 
 
 def write_page(store: ExplanationStore, task: str, root: Path, command: str) -> list[Path]:
@@ -83,7 +87,7 @@ def require_own_page(root: Path, task: str) -> None:
 
 def figure_name(contest: Contest) -> str:
     """What the names of a contest's figures begin with."""
-    return f"{contest.first.question.model}-{contest.first.question.contest}"
+    return f"{contest.first.question.model}-{contest.first.question.contest}-{contest.first.per_class}"
 
 
 def page_text(task: str, found: Sequence[Contest], command: str) -> str:
@@ -141,37 +145,56 @@ def conclusions(contest: Contest) -> Iterator[str]:
     for name in CLASSES:
         yield from _class_conclusions(contest, name)
     if len(contest.answers) > 1:
-        values = [value for name in CLASSES for value in rank_correlations([a.of(name) for a in contest.answers]) if value]
+        values = [
+            value for name in CLASSES for value in rank_correlations([a.of(name) for a in contest.answers]) if value is not None
+        ]
         if values:
-            yield f"Two seeds rank enrichments alike: mean rank correlation {sum(values) / len(values):.2f}."
+            yield (
+                f"Rank correlation of the enrichments of two seeds, both classes: mean {sum(values) / len(values):.2f}, "
+                f"{min(values):.2f} to {max(values):.2f}."
+            )
     numbers = range(len(contest.first.verdicts))
+    every = " with every seed" if len(contest.answers) > 1 else ""
     if numbers:
         tested = sum(all(answer.verdicts[number].interval is not None for answer in contest.answers) for number in numbers)
         held = sum(reproduced(contest, number) for number in numbers)
-        yield f"Of {len(numbers)} published findings on this target, {tested} are tested and {held} reproduced with every seed."
+        yield (
+            f"Of {count(len(numbers), 'published finding')} on this target, {tested} could be tested{every}, and {held} "
+            f"{'is' if held == 1 else 'are'} reproduced{every}, each as one class against the other."
+        )
     yield from cross_checks.conclusions(contest)
 
 
 def _class_conclusions(contest: Contest, name: ClassName) -> Iterator[str]:
     results = [answer.of(name) for answer in contest.answers]
+    said: dict[str, list[str]] = {}
     for answer, result in zip(contest.answers, results, strict=True):
-        which = f"{name}, seed {answer.question.seed}" if len(results) > 1 else name
-        if result.stopped:
-            yield f"{which}: the search stopped: {result.stopped}."
-        if result.untested:
-            yield f"{which}: nothing was tested: {result.untested}."
+        lines = [f"the search stopped: {result.stopped}."] if result.stopped else []
+        lines += [f"nothing was tested: {result.untested}."] if result.untested else []
+        for line in lines:
+            said.setdefault(line, []).append(str(answer.question.seed))
+    for line, seeds in said.items():
+        which = f"{name}, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}" if len(results) > 1 else name
+        yield f"{which}: {line}"
     easy = [result.random_reached for result in results if result.random_reached and result.random_reached >= EASY]
     if easy:
-        yield f"{name}: {max(easy):.0%} of random graphs of the same sizes reach the probability too: it takes no motif."
-    seeds = " with every seed" if len(results) > 1 else ""
+        span = f"{min(easy):.0%} to {max(easy):.0%}" if len(easy) > 1 else f"{easy[0]:.0%}"
+        yield (
+            f"{name}: {span} of random graphs of the same sizes reach the probability too: most graphs are taken for {name}, "
+            "and an enrichment says little."
+        )
+    results = [result for result in results if result.enrichments]
+    every = " with every seed" if len(results) > 1 else ""
+    if 0 < len(results) < len(contest.answers):
+        every = f" with {'each of the ' * (len(results) > 1)}{count(len(results), 'seed')} tested"
     for sign, word in ((1, "more"), (-1, "less")):
         alike = [significant(result.enrichments, sign) for result in results]
-        motifs = [one for one in alike[0] if all(one in other for other in alike[1:])]
+        motifs = [one for one in alike[0] if all(one in other for other in alike[1:])] if alike else []
         if motifs:
             more = f" and {len(motifs) - SHOWN} others" if len(motifs) > SHOWN else ""
-            yield f"{name} has {word} of {', '.join(motifs[:SHOWN])}{more} than random graphs{seeds}."
-        elif sign > 0 and all(result.enrichments for result in results):
-            yield f"{name}: no motif is significantly more frequent than in random graphs{seeds}."
+            yield f"{name} has {word} of {', '.join(motifs[:SHOWN])}{more} than random graphs{every}."
+        elif sign > 0 and results:
+            yield f"{name}: no motif is significantly more frequent than in random graphs{every}."
 
 
 def significant(found: Sequence[Enrichment], sign: int) -> list[str]:
@@ -227,7 +250,7 @@ def _classifiers(contest: Contest) -> Table:
         rows.append([
             str(record.question.seed), f"{record.threshold:.4g} {record.question.unit}", f"{record.n_fitted:,}", f"{q.n:,}",
             f"{q.accuracy:.3f}", f"{q.auc:.3f}", interval(*q.auc_interval), f"{q.calibration_error:.3f}",
-            f"{agrees.share:.3f}{kappa}" if agrees else "", f"{record.fit_s:.0f} s",
+            f"{agrees.share:.3f}{kappa}, {agrees.regressor}" if agrees else "", f"{record.fit_s:.0f} s",
         ])  # fmt: skip
     return header, rows
 
@@ -266,9 +289,17 @@ def _verdicts(contest: Contest) -> Table:
     rows = []
     for number, verdict in enumerate(contest.first.verdicts):
         cells = [_verdict_cell(answer.verdicts[number]) for answer in contest.answers]
-        held = sum(_holds(answer.verdicts[number]) for answer in contest.answers)
-        rows.append([verdict.finding, *cells, "yes" if reproduced(contest, number) else f"no: {held} of {len(cells)}"])
+        rows.append([verdict.finding, *cells, _reproduced(contest, number)])
     return header, rows
+
+
+def _reproduced(contest: Contest, number: int) -> str:
+    tested = [answer.verdicts[number] for answer in contest.answers if answer.verdicts[number].interval is not None]
+    if not tested:
+        return "not tested"
+    if reproduced(contest, number):
+        return "yes"
+    return f"with {sum(map(_holds, tested))} of {count(len(tested), 'seed')} tested"
 
 
 def _verdict_cell(verdict: Verdict) -> str:

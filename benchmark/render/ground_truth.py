@@ -8,10 +8,9 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmark.render.text import count, interval, origins, table
+from benchmark.render.text import chance, count, interval, origins, table
 from benchmark.store import write_atomically
-from benchmark.xgnn.ground_truth import Trial
-from benchmark.xgnn.synthetic import PLANTED
+from benchmark.xgnn.ground_truth import KINDS, Trial
 from datasets.errors import InputError
 
 TITLE = "# Does XGNN find what was planted?"
@@ -20,10 +19,12 @@ NAME = "ground-truth.md"
 
 RULES = """Each set is of random graphs of seven labels whose class is decided by a planted motif and nothing else: a label, a
 bonded pair, or a closed triangle (low has its atoms and bonds too, but open). The classifier, the search and the tests are
-those of a real question, of fewer graphs. A motif is found first where it has the highest lower end of the 95 % interval of
-the log-odds against random graphs, of all motifs of its kind. Other tests that are significant are of motifs that come with
-it: its labels, its pairs. Shuffled: the classes are dealt out anew, so that whatever is significant is a false positive; a
-classifier whose AUC may be 1/2 is not tested at all, which is what keeps these false positives out."""
+those of a real question, of fewer graphs. A motif is found first where it is significantly enriched against random graphs and
+has the highest lower end of the 95 % interval of the log-odds, of all motifs of its kind. Other tests that are significant
+are of motifs that come with it: its labels, its pairs. Shuffled: the classes are dealt out anew, so that whatever is
+significant is a false positive; a classifier whose AUC may be 1/2 is not tested at all, which is what keeps these false
+positives out. Chance: no classifier, but a probability drawn for each graph, and no such gate: what is significant then is a
+false positive of the tests themselves."""
 
 
 def require_own_page(root: Path) -> None:
@@ -56,7 +57,7 @@ def text(found: Sequence[Trial]) -> str:
 def conclusions(found: Sequence[Trial]) -> list[str]:
     """A sentence for each kind of set."""
     lines = []
-    for planted in PLANTED:
+    for planted in KINDS:
         group = [one for one in found if one.planted == planted]
         if planted == "shuffled":
             false, gated = sum(one.significant > 0 for one in group), sum(one.untested for one in group)
@@ -64,8 +65,14 @@ def conclusions(found: Sequence[Trial]) -> list[str]:
                 f"Shuffled classes: {false} of {count(len(group), 'set')} with anything significant; in {gated} the classifier "
                 "may be no better than chance, and nothing was tested."
             )
+        elif planted == "chance":
+            false, tests = sum(one.significant for one in group), sum(one.tests for one in group)
+            lines.append(
+                f"Probabilities drawn by chance, whatever the graph: {sum(one.significant > 0 for one in group)} of "
+                f"{count(len(group), 'set')} with anything significant, {false} of {count(tests, 'test')}."
+            )
         else:
-            first = sum(one.rank == 1 for one in group)
+            first = sum(one.first for one in group)
             lines.append(f"A planted {planted} is found first with {first} of {count(len(group), 'seed')}.")
     return lines
 
@@ -73,9 +80,9 @@ def conclusions(found: Sequence[Trial]) -> list[str]:
 def summary(found: Sequence[Trial]) -> tuple[Sequence[str], list[list[str]]]:
     """A row for each kind of set."""
     rows = []
-    for planted in PLANTED:
+    for planted in KINDS:
         group = [one for one in found if one.planted == planted]
-        first = "" if planted == "shuffled" else f"{sum(one.rank == 1 for one in group)} of {len(group)}"
+        first = "" if planted in ("shuffled", "chance") else f"{sum(one.first for one in group)} of {len(group)}"
         significant, tests = sum(one.significant for one in group), sum(one.tests for one in group)
         auc, seconds = (statistics.mean(getattr(one, name) for one in group) for name in ("auc", "seconds"))
         rows.append([
@@ -88,12 +95,21 @@ def summary(found: Sequence[Trial]) -> tuple[Sequence[str], list[list[str]]]:
 
 def sets(found: Sequence[Trial]) -> tuple[Sequence[str], list[list[str]]]:
     """A row for each set."""
-    rows = []
-    for one in found:
+    rows, order = [], list(KINDS)
+    for one in sorted(found, key=lambda one: (order.index(one.planted), one.seed)):
         test = one.planted_test
-        odds = f"{test.log_odds:+.2f} ({interval(*test.interval)})" if test else ""
+        odds = f"{test.log_odds:+.2f} ({interval(*test.interval)}), p {chance(test.p_holm)}" if test else ""
         tested = "not tested" if one.untested else f"{one.significant} of {one.tests}"
         rank = "" if one.rank is None else str(one.rank)
         rows.append([one.planted, str(one.seed), f"{one.auc:.3f}", str(one.found), rank, odds, tested, f"{one.seconds:.0f} s"])
-    header = ("planted", "seed", "AUC", "explanations", "rank", "log-odds of the motif (95 %)", "significant tests", "time")
+    header = (
+        "planted",
+        "seed",
+        "AUC",
+        "explanations",
+        "rank",
+        "log-odds of the motif (95 %), p (Holm)",
+        "significant tests",
+        "time",
+    )
     return header, rows

@@ -48,7 +48,7 @@ def class_result(
     """
     kept = budget.kept(rounds)
     if untested is None and len(kept) < FEWEST_CLUSTERS:
-        untested = f"explanations come from {len(kept)} rounds, and {FEWEST_CLUSTERS} are needed, as those of one may be alike"
+        untested = f"explanations come from {len(kept)} rounds, and {FEWEST_CLUSTERS} are needed, as graphs of one may be alike"
     enrichments: tuple[Enrichment, ...] = ()
     random_probability = random_reached = None
     if kept:

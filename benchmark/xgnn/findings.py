@@ -28,7 +28,7 @@ class Finding:
     others: tuple[int, int] | None = None
 
     def __str__(self) -> str:
-        what = f"{self.kind}s {_span(self.labels)}"
+        what = f"{self.kind}{'s' * (self.labels[0] < self.labels[1])} {_span(self.labels)}"
         if self.others:
             what = f"bonds between {what} and {_span(self.others)}"
         return f"{self.class_name}: {what}"
@@ -62,14 +62,16 @@ FINDINGS = (
 )
 
 
-def verdicts(target: str, kind: LabelKind, rounds: dict[ClassName, list[tuple[Explanation, ...]]]) -> tuple[Verdict, ...]:
-    """Each published finding on the target, tested on the explanations of one class against those of the other."""
+def verdicts(
+    target: str, kind: LabelKind, rounds: dict[ClassName, list[tuple[Explanation, ...]]], tested: bool = True
+) -> tuple[Verdict, ...]:
+    """Each published finding on the target, tested on the explanations of one class against those of the other, if at all."""
     found = []
     for finding in FINDINGS:
         if (finding.target, finding.kind) != (target, kind):
             continue
         own, other = (_clustered(finding, rounds[name]) for name in _own_first(finding.class_name))
-        outcome = compare(own, other)
+        outcome = compare(own, other) if tested else None
         if outcome is None:
             found.append(Verdict(finding=str(finding), log_odds=None, interval=None, p=None))
         else:

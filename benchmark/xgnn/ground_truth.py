@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from pydantic import Field
+from torch import Tensor
 
 from benchmark import machine
-from benchmark.records import Machine, Strict, Text
+from benchmark.fingerprint import fingerprint
+from benchmark.records import Machine, Sha256, Strict, Text
 from benchmark.statistics import ALPHA
 from benchmark.xgnn.analysis import class_result, top
 from benchmark.xgnn.classifier import Classifier, ClassifierSettings, weights_hash
@@ -24,7 +28,14 @@ from benchmark.xgnn.small import Limits, Rules
 from benchmark.xgnn.store import ExplanationStore, read
 from benchmark.xgnn.synthetic import PLANTED, Planted, PlantedSet, plant
 from benchmark.xgnn.threads import one_thread
-from datasets.parallel import on_every_core
+from datasets.parallel import side_by_side
+from models import registry
+from models.batch import GraphBatch
+
+Kind = Planted | Literal["chance"]
+
+KINDS: tuple[Kind, ...] = (*PLANTED, "chance")
+"""What is tried; "chance": probabilities are drawn, whatever the graph, which no gate before the tests keeps out."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +54,15 @@ class TrialSettings:
 class Trial(Strict):
     """What one synthetic set showed."""
 
-    planted: Planted
+    planted: Kind
     seed: int
     settings: dict[str, Any]
+    source_sha256: Sha256
+    """Of the classifier's network and of this package."""
     auc: float
     """Of the classifier, on test graphs."""
     found: int
-    """Explanations; of the class high, where shuffled of both."""
+    """Explanations; of the class high, where nothing is planted of both."""
     rank: int | None
     """Of the planted motif among those of its kind, enriched in the explanations of high against random graphs; None where it
     was not tested."""
@@ -64,34 +77,61 @@ class Trial(Strict):
     versions: Annotated[dict[Text, Text], Field(max_length=100)]
     git_commit: Text | None
 
+    @property
+    def first(self) -> bool:
+        """Whether the planted motif is the most surely enriched of its kind, and significantly so."""
+        test = self.planted_test
+        return self.rank == 1 and test is not None and test.log_odds > 0 and test.p_holm < ALPHA
+
+
+class Chance(Classifier):
+    """Says anything, by chance."""
+
+    def fit(self, *arguments: Any, **more: Any) -> None:
+        """Learns nothing."""
+
+    def probability(self, batch: GraphBatch) -> Tensor:
+        """(B,) alike between 0 and 1."""
+        return torch.rand(len(batch.n_atoms), dtype=torch.double)
+
 
 @one_thread()
-def trial(planted: Planted, seed: int, settings: TrialSettings = TrialSettings(), workers: int = 1) -> Trial:
+def trial(planted: Kind, seed: int, settings: TrialSettings = TrialSettings(), workers: int = 1) -> Trial:
     """Plant, train, search, test; `workers` sets are tried side by side."""
     started = time.perf_counter()
-    data = plant(planted, settings.n_graphs, seed)
+    data = plant("shuffled" if planted == "chance" else planted, settings.n_graphs, seed)
     train, validation, test = _parts(len(data.high))
     torch.manual_seed(seed)
-    classifier = Classifier(settings.model, data.graphs.n_labels)
+    classifier = (Chance if planted == "chance" else Classifier)(settings.model, data.graphs.n_labels)
     classifier.fit(data.graphs, data.high, train, validation, settings.classifier, seed)
     found_quality = quality(data.high[test], classifier.predict(data.graphs, test))
-    untested = no_better_than_chance(found_quality.auc, found_quality.auc_interval)
+    untested = None
+    if planted != "chance":
+        untested = no_better_than_chance(found_quality.auc, found_quality.auc_interval)
     training = data.graphs.take(train)
     rules = Rules.of(training, settings.limits)
     target = Target(classifier, weights_hash(classifier.to_bytes()), 0.5, settings.min_probability)
     found: dict[ClassName, ClassResult] = {}
-    for name in CLASSES if planted == "shuffled" else CLASSES[1:]:
+    for name in CLASSES if planted in ("shuffled", "chance") else CLASSES[1:]:
         rounds = list(search_rounds(target, name, rules, settings.search, settings.budget, seed))
         found[name] = class_result(target, name, rules, training, rounds, settings.budget, seed, untested)
     tests = [one for result in found.values() for one in result.enrichments]
     rank, planted_test = _rank(found["high"].enrichments, data)
     return Trial(
-        planted=planted, seed=seed, settings=asdict(settings), auc=found_quality.auc,
+        planted=planted, seed=seed, settings=asdict(settings), source_sha256=source(settings.model), auc=found_quality.auc,
         found=sum(one.found for one in found.values()), rank=rank, planted_test=planted_test, untested=untested is not None,
         significant=sum(one.p_holm < ALPHA for one in tests), tests=len(tests), seconds=time.perf_counter() - started,
         machine=machine.machine("cpu", torch.get_num_threads(), workers), versions=machine.versions(),
         git_commit=machine.git_commit(),
     )  # fmt: skip
+
+
+def source(model: str) -> str:
+    """sha256 of the code that a trial depends on."""
+    digest = hashlib.sha256(fingerprint(registry.get(model).model).encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _parts(n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -111,22 +151,23 @@ def _rank(tests: Sequence[Enrichment], data: PlantedSet) -> tuple[int | None, En
 def trials(
     seeds: int, store: ExplanationStore, workers: int, news: Callable[[Trial], None], settings: TrialSettings = TrialSettings()
 ) -> list[Trial]:
-    """Every planted motif, and shuffled classes, with each seed; those in the store, of the same settings, are not tried again.
+    """Every planted motif, and shuffled classes, with each seed; those in the store, of the same source, are not tried again.
 
     Raises:
         InputError: a kept trial is invalid.
         BenchmarkError: one cannot be written.
     """
 
-    def kept(planted: Planted, seed: int) -> Trial:
+    def kept(planted: Kind, seed: int) -> Trial:
         path = store.trial_path(planted, seed)
         known = read(path, Trial) if path.is_file() else None
-        if known and known.settings == asdict(settings):
+        if known and (known.settings, known.source_sha256) == (asdict(settings), source(settings.model)):
             return known
         one = trial(planted, seed, settings, workers)
         store.write(path, one)
         news(one)
         return one
 
-    every = [(planted, seed) for planted in PLANTED for seed in range(seeds)]
-    return on_every_core(lambda one: kept(*one), every, workers)
+    every = [(planted, seed) for planted in KINDS for seed in range(seeds)]
+    workers = min(workers, len(every))
+    return side_by_side(lambda one: kept(*one), every, workers)

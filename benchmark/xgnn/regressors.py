@@ -122,6 +122,11 @@ def _command(subject: Subject, model: str, runs: Store) -> str:
     ])  # fmt: skip
 
 
+def given_regressor(given: Path) -> Regressor:
+    """A file as a regressor to compare with. Raises InputError where it is no checkpoint."""
+    return Regressor(said_by(given)["model"], given, f"given: {one_line(given.name)}")
+
+
 def said_by(given: Path) -> dict[str, str]:
     """What a checkpoint says that it is, with the registered name of its "model" as `name_of` tells it.
 

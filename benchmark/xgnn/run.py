@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -23,7 +24,16 @@ from benchmark.xgnn.graphs import RULE, LabelGraphs, graphs_of
 from benchmark.xgnn.labels import LabelKind
 from benchmark.xgnn.quality import agreement, no_better_than_chance, quality
 from benchmark.xgnn.records import CLASSES, Agreement, ClassifierRecord, ClassName, Explained, Explainer, Question, Round
-from benchmark.xgnn.regressors import News, RegressorSettings, Subject, name_of, regressor_for, require_said, sha256
+from benchmark.xgnn.regressors import (
+    News,
+    Regressor,
+    RegressorSettings,
+    Subject,
+    given_regressor,
+    regressor_for,
+    require_said,
+    sha256,
+)
 from benchmark.xgnn.rounds import Budget, Target, search_rounds
 from benchmark.xgnn.search import SearchSettings
 from benchmark.xgnn.small import Limits, Rules
@@ -33,6 +43,7 @@ from datasets.errors import InputError, unknown_name
 from datasets.neighbors import find_neighbors
 from models import registry
 from models.checkpoints import load_checkpoint
+from models.message_passing import backend
 
 PROTOCOL = Protocol()
 """Fold 0 of it divides the crystals: the division that `run` has by default, so that its regressors can be compared."""
@@ -96,8 +107,7 @@ def explain(request: Request, store: ExplanationStore, news: News = lambda line:
             regressor is of another target, division or, where other explainers are asked, model.
         BenchmarkError: something cannot be written.
     """
-    Classifier(request.model, 1)  # refuses a model without graphs before anything is computed
-    require_regressor(request)
+    require_answerable(request)
     data = load_task(request.task)
     question = request.question(data.dataset_hash)
     fold = data.fold(PROTOCOL, 0, request.seed)
@@ -106,9 +116,10 @@ def explain(request: Request, store: ExplanationStore, news: News = lambda line:
     if not high[fold.train].any():
         raise InputError(f"{request.task.name}: no training crystal is above the median, {threshold:g}; there is no class high")
     graphs = graphs_of(data.crystals, request.labels)
-    subject, regressor = Subject(question, data, fold, threshold), request.regressor
+    subject = Subject(question, data, fold, threshold)
+    regressor = given_regressor(request.regressor) if request.regressor else None
     if request.check and regressor is None:
-        regressor = regressor_for(subject, request.model, request.check.regressor, None, store, news).path
+        regressor = regressor_for(subject, request.model, request.check.regressor, None, store, news)
     record, classifier = _classifier(request, question, store, data, fold, graphs, threshold, regressor, news)
     training = graphs.take(fold.train)
     rules = Rules.of(training, request.limits)
@@ -130,7 +141,7 @@ def explain(request: Request, store: ExplanationStore, news: News = lambda line:
         low=results["low"],
         high=results["high"],
         training_labels=tuple(training.label_counts().sum(axis=0).tolist()),
-        verdicts=verdicts(request.task.target, request.labels, kept),
+        verdicts=verdicts(request.task.target, request.labels, kept, tested=untested is None),
         analysis_s=time.perf_counter() - started,
         cross_checks=cross_checks(said, results, request.seed),
     )
@@ -138,8 +149,26 @@ def explain(request: Request, store: ExplanationStore, news: News = lambda line:
     return answer
 
 
-def require_regressor(request: Request) -> None:
-    """Raise InputError where the given regressor is not of the target, the division or the model that are explained."""
+def prepare(requests: Sequence[Request]) -> None:
+    """Load each task and find its neighbours once, on every core, so that each question finds them in the cache.
+
+    Raises:
+        InputError: a task cannot be loaded.
+    """
+    for task in {request.task.name: request.task for request in requests}.values():
+        find_neighbors(load_task(task).crystals, RULE, allow_isolated=True)
+
+
+def require_answerable(request: Request) -> None:
+    """Raise InputError, before anything is computed, where the request cannot be answered.
+
+    So it is where the model has no graphs, the given regressor is not of the target, the division or the model that are
+    explained, or other explainers are asked for on a machine without DGL.
+    """
+    Classifier(request.model, 1)
+    if request.check:
+        with backend("dgl"):
+            pass
     if request.regressor is None:
         return
     wanted = {
@@ -156,29 +185,28 @@ def require_regressor(request: Request) -> None:
 
 def _classifier(
     request: Request, question: Question, store: ExplanationStore, data: TaskData, fold: Fold, graphs: LabelGraphs,
-    threshold: float, regressor: Path | None, news: News,
+    threshold: float, regressor: Regressor | None, news: News,
 ) -> tuple[ClassifierRecord, Classifier]:  # fmt: skip
     """The one in the store, or a fresh one, trained and stored; the agreement with a regressor is computed where it is new."""
     known = store.classifier(question)
-    if known and (regressor is None or _same_regressor(known[0], regressor)):
-        return known[0], Classifier.from_bytes(known[1], request.model, graphs.n_labels)
-    high, seconds = data.targets > threshold, known[0].fit_s if known else 0.0
     if known:
-        classifier = Classifier.from_bytes(known[1], request.model, graphs.n_labels)
-    else:
-        torch.manual_seed(request.seed)
-        classifier = Classifier(request.model, graphs.n_labels)
-        started = time.perf_counter()
-        classifier.fit(
-            graphs, high, fold.train, fold.validation, request.classifier, request.seed,
-            lambda number, loss: news(f"classifier: epoch {number}/{request.classifier.epochs}, validation loss {loss:.4f}"),
-        )  # fmt: skip
-        seconds = time.perf_counter() - started
+        record, classifier = known[0], Classifier.from_bytes(known[1], request.model, graphs.n_labels)
+        if regressor and not (record.agreement and record.agreement.regressor_sha256 == sha256(regressor.path)):
+            agrees = _agreement(regressor, data, fold, threshold, classifier.predict(graphs, fold.test) > 0.5)
+            record = record.model_copy(update={"agreement": agrees})
+            store.write(store.classifier_path(question), record)
+        return record, classifier
+    high = data.targets > threshold
+    torch.manual_seed(request.seed)
+    classifier = Classifier(request.model, graphs.n_labels)
+    started = time.perf_counter()
+    classifier.fit(
+        graphs, high, fold.train, fold.validation, request.classifier, request.seed,
+        lambda number, loss: news(f"classifier: epoch {number}/{request.classifier.epochs}, validation loss {loss:.4f}"),
+    )  # fmt: skip
+    seconds = time.perf_counter() - started
     probabilities = classifier.predict(graphs, fold.test)
     weights = classifier.to_bytes()
-    agrees = None
-    if regressor:
-        agrees = _agreement(regressor, data, fold, threshold, probabilities > 0.5)
     record = ClassifierRecord(
         question=question,
         threshold=threshold,
@@ -187,7 +215,7 @@ def _classifier(
         train_sha256=ids_hash(data.crystals.ids[fold.train]),
         test_sha256=ids_hash(data.crystals.ids[fold.test]),
         quality=quality(high[fold.test], probabilities),
-        agreement=agrees,
+        agreement=_agreement(regressor, data, fold, threshold, probabilities > 0.5) if regressor else None,
         graphs_s=find_neighbors(data.crystals, RULE, allow_isolated=True).seconds,
         fit_s=seconds,
         weights_sha256=weights_hash(weights),
@@ -200,17 +228,13 @@ def _classifier(
     return record, classifier
 
 
-def _same_regressor(record: ClassifierRecord, path: Path) -> bool:
-    return record.agreement is not None and record.agreement.regressor_sha256 == sha256(path)
-
-
-def _agreement(path: Path, data: TaskData, fold: Fold, threshold: float, classifier_high: np.ndarray) -> Agreement:
+def _agreement(known: Regressor, data: TaskData, fold: Fold, threshold: float, classifier_high: np.ndarray) -> Agreement:
     """With a fitted regressor of the same target, on the test crystals."""
-    regressor = load_checkpoint(path)
+    regressor = load_checkpoint(known.path)
     crystals = data.crystals.take(fold.test)
     values = regressor.predict(regressor.prepare(crystals), np.arange(len(crystals)))
     found = agreement(classifier_high, values > threshold)
-    return Agreement(**asdict(found), regressor=name_of(regressor), regressor_sha256=sha256(path))
+    return Agreement(**asdict(found), regressor=f"{known.model} ({known.source})", regressor_sha256=sha256(known.path))
 
 
 def _rounds(

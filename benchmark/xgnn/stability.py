@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -16,7 +17,7 @@ FEWEST = 5
 def rank_correlations(results: Sequence[ClassResult]) -> list[float | None]:
     """Spearman's, of each two results of a class: of the log-odds of labels and pairs against random graphs.
 
-    None where they have fewer than `FEWEST` tests in common.
+    None where they have fewer than `FEWEST` tests in common, or where all of one are alike.
     """
     odds = [
         {(e.kind, e.labels): e.log_odds for e in r.enrichments if e.against == "random graphs" and e.kind != "triangle"}
@@ -26,5 +27,6 @@ def rank_correlations(results: Sequence[ClassResult]) -> list[float | None]:
     for first, second in combinations(odds, 2):
         common = sorted(first.keys() & second.keys())
         enough = len(common) >= FEWEST
-        found.append(float(spearmanr([first[m] for m in common], [second[m] for m in common])[0]) if enough else None)
+        value = float(spearmanr([first[m] for m in common], [second[m] for m in common])[0]) if enough else math.nan
+        found.append(None if math.isnan(value) else value)
     return found

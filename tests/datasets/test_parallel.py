@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from functools import partial
 
 import joblib
 import pytest
 
-from datasets.parallel import in_another_process, on_every_core
+from datasets.errors import BenchmarkError
+from datasets.parallel import in_another_process, on_every_core, side_by_side
 
 
 def square_and_process(x: int) -> tuple[int, int]:
@@ -64,3 +66,39 @@ def test_work_is_done_in_another_process_with_its_error(monkeypatch):
     assert square == 9 and process != os.getpid()
     with pytest.raises(ZeroDivisionError):
         in_another_process(partial(reciprocal, 0))
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_long_pieces_come_in_order_and_are_handed_out_one_by_one(processes):
+    waits = [0.6, 0.0, 0.0, 0.0]
+
+    def work(number: int) -> tuple[int, int, int]:
+        time.sleep(waits[number])
+        return number, os.getpid(), joblib.cpu_count()
+
+    found = side_by_side(work, range(4), processes)
+    assert [number for number, _, _ in found] == [0, 1, 2, 3]
+    first, *others = [process for _, process, _ in found]
+    if processes == 1:
+        assert {first, *others} == {os.getpid()}
+    else:
+        assert first not in others and os.getpid() not in (first, *others), "what is free takes the next"
+        assert {cores for _, _, cores in found} == {1}, "work within work is not spread again"
+
+
+def test_an_error_ends_the_pieces_beside_it(tmp_path):
+    def work(number: int) -> None:
+        if number == 0:
+            raise ValueError("bad")
+        time.sleep(1.5)
+        (tmp_path / str(number)).touch()
+
+    with pytest.raises(ValueError, match="bad"):
+        side_by_side(work, range(4), 2)
+    time.sleep(2)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_killed_process_is_one_line():
+    with pytest.raises(BenchmarkError, match="fewer --workers"):
+        side_by_side(lambda number: os.kill(os.getpid(), signal.SIGKILL), range(2), 2)

@@ -52,11 +52,11 @@ def test_what_every_explanation_has_and_few_random_graphs_is_significant_after_c
 
 
 def test_graphs_that_are_alike_within_a_round_count_for_less():
-    alike = Clustered(np.array([[10], [0], [10], [0]]), np.full(4, 10))
-    apart = Clustered(np.array([[5], [5], [5], [5]]), np.full(4, 10))
-    assert apart.effective()[1].tolist() == [40.0]
-    # The variance between clusters is k / (k - 1) · Σ(x - p m)² / (Σm)² = 4/3 · 100 / 1600, of independent draws p q / n.
-    assert alike.effective()[1][0] == pytest.approx(40 / ((4 / 3 * 100 / 1600) / (0.25 / 40)))
+    alike = Clustered(np.array([[10], [0], [10], [0], [5]]), np.full(5, 10))
+    apart = Clustered(np.full((5, 1), 5), np.full(5, 10))
+    assert apart.effective()[1].tolist() == [50.0]
+    # The variance between clusters is k / (k - 1) · Σ(x - p m)² / (Σm)² = 5/4 · 100 / 2500, of independent draws p q / n.
+    assert alike.effective()[1][0] == pytest.approx(50 / ((5 / 4 * 100 / 2500) / (0.25 / 50)))
     other = singles(100, 1000)
     first, second = compare(alike, other), compare(apart, other)
     assert first is not None and second is not None
@@ -64,7 +64,7 @@ def test_graphs_that_are_alike_within_a_round_count_for_less():
 
 
 def test_too_few_clusters_are_not_tested():
-    assert compare(Clustered(np.array([[3], [4]]), np.array([5, 5])), singles(1, 50)) is None
+    assert compare(Clustered(np.full((4, 1), 4), np.full(4, 5)), singles(1, 50)) is None
 
 
 def test_rare_motifs_are_not_tested():
@@ -98,8 +98,8 @@ def test_the_most_surely_enriched_motif_is_at_the_top():
 def result(odds: dict[int, float]) -> ClassResult:
     tests = enrichments(
         [("label", (label,)) for label in odds],
-        Clustered(np.array([list(odds.values())] * 3).astype(int), np.full(3, 100)),
-        Clustered(np.full((3, len(odds)), 50), np.full(3, 100)),
+        Clustered(np.array([list(odds.values())] * 5).astype(int), np.full(5, 100)),
+        Clustered(np.full((5, len(odds)), 50), np.full(5, 100)),
         "random graphs",
     )
     return ClassResult(
@@ -123,11 +123,12 @@ def test_a_finding_is_tested_on_one_class_against_the_other():
         return Explanation(labels=labels, bonds=bonds, probability=0.9, update=1, hash="")
 
     oxide, metal = explanation((16, 16, 1)), explanation((4, 5, 16))
-    rounds = {"high": [(oxide,) * 5] * 4, "low": [(metal,) * 5] * 4}
+    rounds = {"high": [(oxide,) * 5] * 5, "low": [(metal,) * 5] * 5}
     found = {verdict.finding: verdict for verdict in verdicts("band_gap", "group", rounds)}
     assert list(found) == ["high: groups 15–18", "high: bonds between groups 15–18 and 15–18", "low: groups 3–12"]
     assert all(verdict.interval is not None and verdict.interval[0] > 0 for verdict in found.values())
     assert [v.log_odds for v in verdicts("band_gap", "group", {"high": [], "low": []})] == [None] * 3
+    assert [v.log_odds for v in verdicts("band_gap", "group", rounds, tested=False)] == [None] * 3
     assert FINDINGS[1].count(oxide) == (1, 2) and FINDINGS[0].count(oxide) == (2, 3)
     assert FINDINGS[7].count(oxide) == (1, 2)  # a bond between groups 1–4 and 16–17, in either order
 

@@ -130,7 +130,7 @@ def test_agreement_with_a_regressor(answered, small_folder, tmp_path):
     assert json.loads(answered("--json").stdout)[0]["classifier"]["agreement"] is None
     (answer,) = json.loads(answered("--json", "--regressor", "fitted.safetensors").stdout)
     agrees = answer["classifier"]["agreement"]
-    assert agrees["n"] == 6 and 0 <= agrees["share"] <= 1 and agrees["regressor"] == "cgcnn"
+    assert agrees["n"] == 6 and 0 <= agrees["share"] <= 1 and agrees["regressor"] == "cgcnn (given: fitted.safetensors)"
     (again,) = json.loads(answered("--json").stdout)
     assert again["classifier"] == answer["classifier"], "what is known is kept"
 

@@ -5,20 +5,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmark.render import ground_truth
 from benchmark.xgnn.classifier import ClassifierSettings
-from benchmark.xgnn.ground_truth import TrialSettings, trial
+from benchmark.xgnn.ground_truth import KINDS, Trial, TrialSettings, trial, trials
 from benchmark.xgnn.motifs import motifs
 from benchmark.xgnn.rounds import Budget
 from benchmark.xgnn.search import SearchSettings
 from benchmark.xgnn.small import Limits
+from benchmark.xgnn.store import ExplanationStore
 from benchmark.xgnn.synthetic import N_LABELS, PLANTED, plant
+from datasets.errors import InputError
 
 REDUCED = TrialSettings(
     n_graphs=600,
     classifier=ClassifierSettings(epochs=8),
     limits=Limits(max_atoms=4, max_bonds=4),
     search=SearchSettings(graphs=12, rollouts=2, warm_up=6, updates=10, per_round=5),
-    budget=Budget(per_class=20, max_rounds=5, patience=2),
+    budget=Budget(per_class=25, max_rounds=6, patience=2),
 )
 
 
@@ -52,3 +55,27 @@ def test_a_planted_pair_is_found_first():
 def test_nothing_is_found_in_shuffled_classes():
     found = trial("shuffled", 0, replace(REDUCED, budget=Budget(per_class=10, max_rounds=2, patience=1)))
     assert found.auc < 0.65 and found.significant == 0
+
+
+def test_trials_are_kept_and_the_page_is_of_all_of_them(tmp_path):
+    shallow = replace(
+        REDUCED, n_graphs=60, classifier=ClassifierSettings(epochs=1), budget=Budget(per_class=5, max_rounds=1, patience=1)
+    )
+    store, told = ExplanationStore(tmp_path), list[Trial]()
+    found = trials(1, store, 1, told.append, shallow)
+    assert [one.planted for one in found] == list(KINDS) and told == found
+    assert trials(1, store, 1, told.append, shallow) == found and len(told) == len(found), "none is tried again"
+    store.write(store.trial_path("pair", 0), found[1].model_copy(update={"source_sha256": "0" * 64}))
+    assert trials(1, store, 1, told.append, shallow)[1].source_sha256 == found[1].source_sha256 and len(told) == len(found) + 1
+    page = ground_truth.write_page(found, tmp_path, "the command")
+    text = page.read_text()
+    assert text.startswith(ground_truth.TITLE) and "Again: `the command`" in text and f"commit {found[0].git_commit}" in text
+    assert "A planted triangle is found first with 0 of 1 seed." in text
+    page.write_text("my own")
+    with pytest.raises(InputError, match="would be replaced"):
+        ground_truth.write_page(found, tmp_path, "the command")
+
+
+def test_where_probabilities_are_drawn_by_chance_hardly_anything_is_significant():
+    found = trial("chance", 0, replace(REDUCED, budget=Budget(per_class=40, max_rounds=10)))
+    assert not found.untested and found.tests > 50 and found.significant <= 1
