@@ -42,10 +42,10 @@ class Board:
 
     @cached_property
     def leagues(self) -> tuple[League, ...]:
-        """Contests of one profile, protocol and seed together; those with most tasks first."""
+        """Contests of one profile, protocol and seed together; those with most rows first."""
         ordered = sorted(self.contests, key=lambda contest: contest.league)
         groups = [tuple(group) for _, group in groupby(ordered, key=lambda contest: contest.league)]
-        return tuple(map(league, sorted(groups, key=lambda group: -len(group))))
+        return tuple(map(league, sorted(groups, key=lambda group: -sum(len(contest.rows) for contest in group))))
 
 
 def read_board(

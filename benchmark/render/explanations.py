@@ -191,7 +191,7 @@ def _class_conclusions(contest: Contest, name: ClassName) -> Iterator[str]:
         alike = [significant(result.enrichments, sign) for result in results]
         motifs = [one for one in alike[0] if all(one in other for other in alike[1:])] if alike else []
         if motifs:
-            more = f" and {len(motifs) - SHOWN} others" if len(motifs) > SHOWN else ""
+            more = f" and {count(len(motifs) - SHOWN, 'other')}" if len(motifs) > SHOWN else ""
             yield f"{name} has {word} of {', '.join(motifs[:SHOWN])}{more} than random graphs{every}."
         elif sign > 0 and results:
             yield f"{name}: no motif is significantly more frequent than in random graphs{every}."

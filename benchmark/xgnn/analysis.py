@@ -48,7 +48,7 @@ def class_result(
     """
     kept = budget.kept(rounds)
     if untested is None and len(kept) < FEWEST_CLUSTERS:
-        untested = f"explanations come from {len(kept)} rounds, and {FEWEST_CLUSTERS} are needed, as graphs of one may be alike"
+        untested = f"fewer than {FEWEST_CLUSTERS} rounds found any ({len(kept)}), and graphs of one round may be alike"
     enrichments: tuple[Enrichment, ...] = ()
     random_probability = random_reached = None
     if kept:
