@@ -124,7 +124,8 @@ def _answers(requests: Sequence[Any], out: Path, as_json: bool) -> tuple[list[An
         try:
             return answer(request, ExplanationStore(out), _news(request, as_json))
         except BenchmarkError as error:
-            return type(error)(f"{_name(request)}: {error}") if len(requests) > 1 else error
+            which = f"{_name(request)}: " if len(requests) > 1 else ""
+            return (InputError if error.exit_code == InputError.exit_code else BenchmarkError)(f"{which}{error}")
 
     for request in requests:  # all of them before the first search, which takes long
         require_answerable(request)

@@ -72,6 +72,18 @@ def test_a_question_is_answered_kept_and_not_asked_twice(explained, tmp_path):
     assert "high" in again.stdout and "AUC" in again.stdout
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_costs_its_own_question_alone(benchmark_command, small_folder, tmp_path, workers):
+    flat = shutil.copytree(small_folder, tmp_path / "flat")
+    table = flat / "id_prop.csv"
+    table.write_text("".join(f"{line.split(',')[0]},1.0\n" for line in table.read_text().splitlines()))
+    done = benchmark_command("explain", "--task", flat, "--task", small_folder, *SMOKE, "--workers", workers, "--page", "pages")
+    assert done.returncode == 2
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("error: flat/target cgcnn by group seed 0: ") and "no training crystal is above" in said
+    assert "mine/target: cgcnn by group" in done.stdout and (tmp_path / "pages" / "mine" / "target.md").is_file()
+
+
 def test_a_stopped_search_goes_on_and_finds_the_same(answered, tmp_path):
     rounds = sorted((tmp_path / "runs").rglob("*-0*.json"))
     before = {path: read(path, Round) for path in rounds}
@@ -140,6 +152,8 @@ def test_agreement_with_a_regressor(answered, small_folder, tmp_path):
     [
         ((), "name what to explain"),
         (("--task", "emt/alloys", "--ground-truth", 1), "name what to explain"),
+        (("--ground-truth", 1, "--labels", "group"), "--ground-truth takes"),
+        (("--ground-truth", 1, "--out", "leaderboards"), "choose another directory"),
         (("--task", "emt/alloys", "--labels", "colour"), "choose group or period"),
         (("--task", "emt/alloys", "--min-probability", 0.4), "between 0.5 and 1"),
         (("--task", "emt/alloys", "--profile", "large"), "unknown profile"),
