@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from typing import TypeVar
 
 import joblib
@@ -75,8 +75,16 @@ def side_by_side(work: Callable[[T], R], inputs: Sequence[T], processes: int) ->
         return [work(one) for one in inputs]
     # What the work itself would do on every core it does alone.
     pool = ProcessPoolExecutor(processes, env={"LOKY_MAX_CPU_COUNT": "1"})
+    found: dict[int, R] = {}
+    running: dict[Future[R], int] = {}
     try:
-        return [future.result() for future in [pool.submit(work, one) for one in inputs]]
+        # No more are handed over than run, as loky stumbles over those that wait when it is to end.
+        for number, one in enumerate(inputs):
+            running[pool.submit(work, one)] = number
+            while len(running) == processes or (running and number == len(inputs) - 1):
+                for done in wait(running, return_when=FIRST_COMPLETED).done:
+                    found[running.pop(done)] = done.result()
+        return [found[number] for number in range(len(inputs))]
     except BrokenExecutor:
         raise BenchmarkError("a process was killed, for memory for example; try again with fewer --workers") from None
     finally:
