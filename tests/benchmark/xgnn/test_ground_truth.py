@@ -70,7 +70,7 @@ def test_trials_are_kept_and_the_page_is_of_all_of_them(tmp_path):
     page = ground_truth.write_page(found, tmp_path, "the command")
     text = page.read_text()
     assert text.startswith(ground_truth.TITLE) and "Again: `the command`" in text and f"commit {found[0].git_commit}" in text
-    assert "A planted triangle is found first with 0 of 1 seed." in text
+    assert "A planted triangle is found first with 0 of 1 seed, and with 0" in text
     page.write_text("my own")
     with pytest.raises(InputError, match="would be replaced"):
         ground_truth.write_page(found, tmp_path, "the command")
