@@ -63,7 +63,8 @@ def explain(
     if out.resolve() == Path("leaderboards").resolve():
         raise InputError(f"--out {out} holds the published records; choose another directory")
     if ground_truth:
-        if labels or seed or regressor or cross_check:
+        others = model, per_class, min_probability, profile
+        if labels or seed or regressor or cross_check or others != ("cgcnn", 150, 0.8, "standard"):
             raise InputError("--ground-truth takes --workers, --out, --page and --json alone")
         _ground_truth(ground_truth, out, page, workers, as_json)
         return
@@ -165,20 +166,25 @@ def _pages(answers: list[Any], out: Path, root: Path, profile: str) -> list[Path
     pages = []
     for name, group in _by_task(answers).items():
         question, checked = group[0].question, [answer for answer in group if answer.cross_checks]
-        labels = " ".join(f"--labels {kind}" for kind in dict.fromkeys(answer.question.labels for answer in group))
         base = (
-            f"python -m benchmark explain --task {name} --model {question.model} {labels} "
-            f"--per-class {group[0].per_class} --min-probability {question.min_probability:g} --profile {profile}"
+            f"python -m benchmark explain --task {name} --model {question.model} --per-class {group[0].per_class} "
+            f"--min-probability {question.min_probability:g} --profile {profile}{_unless_default(out)}"
         )
-        command = f"{base} {_seeds(group)} {'--cross-check ' * (checked == group)}--page {_shown(root)}"
+        command = f"{base} {_asked(group)} {'--cross-check ' * (checked == group)}--page {_shown(root)}"
         if checked and checked != group:
-            command = f"{base} {_seeds(checked)} --cross-check; {command}"
+            command = f"{base} {_asked(checked)} --cross-check; {command}"
         pages.append(write_page(ExplanationStore(out), name, root, command)[0])
     return pages
 
 
-def _seeds(answers: Sequence[Any]) -> str:
-    return " ".join(f"--seed {seed}" for seed in dict.fromkeys(answer.question.seed for answer in answers))
+def _asked(answers: Sequence[Any]) -> str:
+    """Labels and seeds."""
+    labels = dict.fromkeys(f"--labels {answer.question.labels}" for answer in answers)
+    return " ".join([*labels, *dict.fromkeys(f"--seed {answer.question.seed}" for answer in answers)])
+
+
+def _unless_default(out: Path) -> str:
+    return "" if out == Path("runs") else f" --out {_shown(out)}"
 
 
 def _by_task(answers: list[Any]) -> dict[str, list[Any]]:
@@ -219,7 +225,9 @@ def _ground_truth(seeds: int, out: Path, page: Path | None, workers: int | None,
     Store(out).require_writable()
     with sole_writer(out, BUSY.format(out)):
         found = trials(seeds, ExplanationStore(out), workers or default_workers(), news)
-    written = page and write_page(found, page, f"python -m benchmark explain --ground-truth {seeds} --page {_shown(page)}")
+    written = page and write_page(
+        found, page, f"python -m benchmark explain --ground-truth {seeds}{_unless_default(out)} --page {_shown(page)}"
+    )
     if as_json:
         print(json.dumps([one.model_dump(mode="json") for one in found], indent=1))
         return

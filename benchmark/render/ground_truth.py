@@ -62,9 +62,10 @@ def conclusions(found: Sequence[Trial]) -> list[str]:
         group = [one for one in found if one.planted == planted]
         if planted == "shuffled":
             false, gated = sum(one.significant > 0 for one in group), sum(one.untested for one in group)
+            without = sum(not one.untested and not one.tests for one in group)
             lines.append(
-                f"Shuffled classes: {false} of {count(len(group), 'set')} with anything significant; in {gated} the classifier "
-                "may be no better than chance, and nothing was tested."
+                f"Shuffled classes: {false} of {count(len(group), 'set')} with anything significant; in {gated} nothing was "
+                f"tested, as the classifier may be no better than chance, in {without} as too few graphs were found."
             )
         elif planted == "chance":
             false, tests = sum(one.significant for one in group), sum(one.tests for one in group)

@@ -48,7 +48,10 @@ def class_result(
     """
     kept = budget.kept(rounds)
     if untested is None and len(kept) < FEWEST_CLUSTERS:
-        untested = f"fewer than {FEWEST_CLUSTERS} rounds found any ({len(kept)}), and graphs of one round may be alike"
+        untested = (
+            f"graphs of one round may be alike, and they are of {len(kept)} rounds, where {FEWEST_CLUSTERS} are needed"
+            f"{'; ask for more with --per-class' if len(kept) and not budget.stopped(rounds) else ''}"
+        )
     enrichments: tuple[Enrichment, ...] = ()
     random_probability = random_reached = None
     if kept:

@@ -14,7 +14,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from benchmark import machine
+from benchmark import machine, statistics
 from benchmark.fingerprint import fingerprint
 from benchmark.records import Machine, Sha256, Strict, Text
 from benchmark.statistics import ALPHA
@@ -61,7 +61,7 @@ class Trial(Strict):
     seed: int
     settings: dict[str, Any]
     source_sha256: Sha256
-    """Of the classifier's network and of this package."""
+    """Of the classifier's network, of this package and of `benchmark.statistics`."""
     auc: float
     """Of the classifier, on test graphs."""
     found: int
@@ -136,7 +136,7 @@ def trial(planted: Kind, seed: int, settings: TrialSettings = TrialSettings(), w
 def source(model: str) -> str:
     """sha256 of the code that a trial depends on."""
     digest = hashlib.sha256(fingerprint(registry.get(model).model).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(statistics.__file__)):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -39,7 +40,7 @@ from benchmark.xgnn.search import SearchSettings
 from benchmark.xgnn.small import Limits, Rules
 from benchmark.xgnn.store import ExplanationStore
 from benchmark.xgnn.threads import one_thread
-from datasets.errors import InputError, unknown_name
+from datasets.errors import BenchmarkError, InputError, unknown_name
 from datasets.neighbors import find_neighbors
 from models import registry
 from models.checkpoints import load_checkpoint
@@ -152,11 +153,11 @@ def explain(request: Request, store: ExplanationStore, news: News = lambda line:
 def prepare(requests: Sequence[Request]) -> None:
     """Load each task and find its neighbours once, on every core, so that each question finds them in the cache.
 
-    Raises:
-        InputError: a task cannot be loaded.
+    One that cannot be loaded is left to its questions, which say so.
     """
     for task in {request.task.name: request.task for request in requests}.values():
-        find_neighbors(load_task(task).crystals, RULE, allow_isolated=True)
+        with suppress(BenchmarkError):
+            find_neighbors(load_task(task).crystals, RULE, allow_isolated=True)
 
 
 def require_answerable(request: Request) -> None:

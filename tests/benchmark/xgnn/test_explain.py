@@ -121,7 +121,7 @@ def test_the_page_is_rendered_from_records(explained, tmp_path):
     text = page.read_text()
     assert text.startswith(f"{TITLE}mine/target") and "cgcnn by period, seeds 0, 1" in text
     assert "group 3 and periods 6 and 7" in text
-    assert "--min-probability 0.51 --profile smoke --seed 0 --seed 1 --page reports/xgnn`" in text
+    assert "--min-probability 0.51 --profile smoke --labels period --seed 0 --seed 1 --page reports/xgnn`" in text
     for figure in ("labels", "pairs", "graphs"):
         assert list(page.with_suffix("").glob(f"*-{figure}.png"))
     (contest,) = contests(ExplanationStore(tmp_path / "runs"), "mine/target")
