@@ -15,7 +15,7 @@ from benchmark.render.cross_checks import Table
 from benchmark.render.explanations_figures import figures
 from benchmark.render.explanations_web import web_page
 from benchmark.render.plotly_script import write_plotly
-from benchmark.render.text import chance, count, escape, interval, origins
+from benchmark.render.text import chance, count, escape, interval, origins, require_own
 from benchmark.statistics import ALPHA
 from benchmark.store import write_atomically
 from benchmark.xgnn.contests import Contest, contests
@@ -81,8 +81,7 @@ def write_page(store: ExplanationStore, task: str, root: Path, command: str) -> 
 def require_own_page(root: Path, task: str) -> None:
     """Raise InputError where a person's own page would be replaced."""
     page = root / f"{task}.md"
-    if page.is_file() and not page.read_text(errors="replace").startswith(TITLE):
-        raise InputError(f"{page} is no report of explanations and would be replaced; choose another directory with --page")
+    require_own(page, TITLE, "no report of explanations", "directory with --page")
 
 
 def figure_name(contest: Contest) -> str:

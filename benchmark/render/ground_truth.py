@@ -8,10 +8,9 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from benchmark.render.text import chance, count, interval, origins, table
+from benchmark.render.text import chance, count, interval, origins, require_own, table
 from benchmark.store import write_atomically
 from benchmark.xgnn.ground_truth import CONTROLS, KINDS, Trial
-from datasets.errors import InputError
 
 TITLE = "# Does XGNN find what was planted?"
 
@@ -31,8 +30,7 @@ themselves."""
 def require_own_page(root: Path) -> None:
     """Raise InputError where a person's own page would be replaced."""
     page = root / NAME
-    if page.is_file() and not page.read_text(errors="replace").startswith(TITLE):
-        raise InputError(f"{page} is no report of planted motifs and would be replaced; choose another directory with --page")
+    require_own(page, TITLE, "no report of planted motifs", "directory with --page")
 
 
 def write_page(found: Sequence[Trial], root: Path, command: str) -> Path:

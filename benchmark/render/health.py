@@ -12,12 +12,11 @@ from tabulate import tabulate
 from benchmark.health import DatasetHealth
 from benchmark.leakage import Leakage
 from benchmark.render.health_figures import figures
-from benchmark.render.text import escape
+from benchmark.render.text import escape, require_own
 from benchmark.store import write_atomically
 from datasets.crystals import Crystals
 from datasets.description import EXAMPLES, OUTLIER_RULE, TargetSummary
 from datasets.duplicates import RULE
-from datasets.errors import InputError
 from datasets.health import TOO_CLOSE
 from datasets.registry import registered
 
@@ -56,8 +55,7 @@ def write_page(health: DatasetHealth, crystals: Crystals, root: Path, command: s
         InputError: a page that is no health report stands in the way.
     """
     page, folder = root / f"{health.name}.md", root / health.name
-    if page.is_file() and not page.read_text(errors="replace").startswith(TITLE):
-        raise InputError(f"{page} is no health report and would be replaced; choose another directory with --page")
+    require_own(page, TITLE, "no health report", "directory with --page")
     folder.mkdir(parents=True, exist_ok=True)
     images = {folder / f"{name}.png": image for name, image in figures(health, crystals).items()}
     for path, image in images.items():

@@ -10,6 +10,7 @@ from benchmark.model_cards import ModelCard, card_path, read_card
 from benchmark.render.index import TITLE, index_page
 from benchmark.render.model_page import model_pages
 from benchmark.render.task_page import page_of, task_page
+from benchmark.render.text import require_own
 from benchmark.scores import OnInvalid, refuse
 from benchmark.store import write_atomically
 from datasets.errors import InputError
@@ -53,5 +54,4 @@ def _cards(board: Board, root: Path, on_invalid: OnInvalid) -> dict[str, ModelCa
 def require_own_page(root: Path) -> None:
     """Raise InputError where a person's own README.md would be replaced."""
     page = root / "README.md"
-    if page.is_file() and not page.read_text(errors="replace").startswith(TITLE):
-        raise InputError(f"{page} is not a leaderboard and would be replaced; choose another directory")
+    require_own(page, TITLE, "not a leaderboard", "directory")

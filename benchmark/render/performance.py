@@ -14,7 +14,7 @@ from tabulate import tabulate
 from benchmark.performance import Exponent, Extra, Measurement, Performance, Row, Scaling
 from benchmark.regressions import Comparison
 from benchmark.render.health_figures import png
-from benchmark.render.text import escape
+from benchmark.render.text import escape, require_own
 from benchmark.store import write_atomically
 from datasets.errors import InputError
 
@@ -47,8 +47,7 @@ def write_page(performance: Performance, page: Path) -> list[Path]:
     """
     if page.suffix != ".md" or page.is_dir():
         raise InputError(f"--out {page}: name a page, such as reports/performance.md")
-    if page.is_file() and not page.read_text(errors="replace").startswith(TITLE):
-        raise InputError(f"{page} is no performance report and would be replaced; choose another file with --out")
+    require_own(page, TITLE, "no performance report", "file with --out")
     notes_page = page.with_name(f"{page.stem}_notes.md")
     try:
         notes = notes_page.read_text(encoding="utf-8").strip() if notes_page.is_file() else ""

@@ -23,10 +23,9 @@ from plotly.subplots import make_subplots
 from benchmark.render.health_figures import png
 from benchmark.render.plotly_script import write_plotly
 from benchmark.render.study_tables import by_task
-from benchmark.render.text import escape
+from benchmark.render.text import escape, require_own
 from benchmark.store import write_atomically
 from benchmark.studies.study import Trial
-from datasets.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -139,8 +138,7 @@ def write_study_page(page: Path, reports: Path, title: str, text: str, figures: 
         InputError: something else stands in the way of the page.
     """
     known = title.split(":")[0]
-    if page.is_file() and not page.read_text(errors="replace").startswith(known):
-        raise InputError(f"{page} is not such a report and would be replaced; choose another directory with --reports")
+    require_own(page, known, "not such a report", "directory with --reports")
     folder = page.with_suffix("")
     folder.mkdir(parents=True, exist_ok=True)
     library = write_plotly(reports)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
 
 from tabulate import tabulate
 
 from benchmark.records import Machine
+from datasets.errors import InputError
 
 ENTITIES = str.maketrans(
     {sign: f"&#{ord(sign)};" for sign in "|[]`*"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "}
@@ -35,6 +37,19 @@ class Made(Protocol):
 def escape(text: str) -> str:
     """Text from a record, harmless in markdown and inside its tables."""
     return text.translate(ENTITIES)
+
+
+def require_own(page: Path, title: str, what: str, choose: str) -> None:
+    """Raise InputError where a page that does not begin with the title, a person's own, would be replaced.
+
+    Args:
+        page: to be written.
+        title: what every page of ours begins with.
+        what: another page is not, for the message.
+        choose: another one of these instead, likewise.
+    """
+    if page.is_file() and not page.read_text(errors="replace").startswith(title):
+        raise InputError(f"{page} is {what} and would be replaced; choose another {choose}")
 
 
 def link(label: str, path: str) -> str:
