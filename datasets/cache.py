@@ -17,7 +17,7 @@ import numpy as np
 from filelock import FileLock
 from safetensors.numpy import save_file
 
-from datasets.registry import cache_dir
+from datasets.paths import cache_dir
 
 DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "I8": "i1", "U8": "u1", "BOOL": "?"}
 

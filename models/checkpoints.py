@@ -68,13 +68,13 @@ def _line(error: Exception) -> str:
 
 
 def _read_cgcnn(path: Path, device: str) -> Model[Any, Any]:
-    from models.cgcnn import read_upstream
+    from models.zoo.cgcnn import read_upstream
 
     return read_upstream(path, device)
 
 
 def _read_megnet(path: Path, device: str) -> Model[Any, Any]:
-    from models.megnet import read_upstream
+    from models.zoo.megnet import read_upstream
 
     return read_upstream(path, device)
 

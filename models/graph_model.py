@@ -16,9 +16,9 @@ from datasets.crystals import Crystals
 from datasets.elements import require_features
 from datasets.neighbor_search import Rule
 from datasets.neighbors import find_neighbors
-from models.atom_features import AtomFeatureName, element_table
-from models.batch import GraphTable
 from models.contract import Fitted, Model, OnEpoch, require
+from models.graph.atom_features import AtomFeatureName, element_table
+from models.graph.batch import GraphTable
 from models.training import Recipe, ScaledNetwork, predict_rows, train_network
 
 

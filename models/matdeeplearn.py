@@ -14,11 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from datasets.neighbor_search import MinimumImage, Nearest, Rule
-from models.atom_features import AtomFeatureName, AtomFeatures
-from models.batch import GraphBatch, GraphTable
 from models.contract import ModelSpec, require
+from models.graph.atom_features import AtomFeatureName, AtomFeatures
+from models.graph.batch import GraphBatch, GraphTable
+from models.graph.layers import BatchNorm, GaussianExpansion, GroupNorm, Perceptron
 from models.graph_model import GraphModel, NearestSettings
-from models.layers import BatchNorm, GaussianExpansion, GroupNorm, Perceptron
 from models.training import QUICK, Recipe
 
 FUNG = "Fung et al., npj Comput. Mater. 7, 84 (2021)"

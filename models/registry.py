@@ -1,4 +1,4 @@
-"""Name → model. Every module of this package that defines `MODELS` is found by importing the folder."""
+"""Name → model: every module of `models/zoo` that defines `MODELS`."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ import pkgutil
 from collections.abc import Mapping
 from functools import cache
 
-import models
 from datasets.errors import unknown_name
+from models import zoo
 from models.contract import ModelSpec
-
-MAY_BE_MISSING = "dgl_backend"
-"""The module that imports DGL: a machine without it still has every model."""
 
 
 @cache
 def registered() -> Mapping[str, ModelSpec]:
     """Every model of the package by name, in alphabetical order."""
-    names = [m.name for m in pkgutil.iter_modules(models.__path__) if m.name != MAY_BE_MISSING]
-    modules = [importlib.import_module(f"models.{name}") for name in names]
+    modules = [importlib.import_module(f"{zoo.__name__}.{m.name}") for m in pkgutil.iter_modules(zoo.__path__)]
     found = [spec for module in modules for spec in getattr(module, "MODELS", ())]
     return {spec.name: spec for spec in sorted(found, key=lambda spec: spec.name)}
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def tree(tmp_path_factory) -> Path:
     """A copy of the project with the examples saved as the files that CONTRIBUTING.md names."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
-    names = re.findall(r"save it as `((?:models|datasets)/\w+\.py)`", text)
+    names = re.findall(r"save it as `((?:models/zoo|datasets/sets)/\w+\.py)`", text)
     examples = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     copy = tmp_path_factory.mktemp("tree")
     for package in ("benchmark", "datasets", "models", "tests"):
@@ -46,6 +46,6 @@ def test_the_model_trains_on_the_dataset_and_gets_its_row(tree, tmp_path):
 
 
 def test_the_examples_keep_every_promise_of_their_contracts(tree):
-    suites = ("tests/models/test_contract.py", "tests/datasets/test_contract.py")
+    suites = ("tests/models/zoo/test_contract.py", "tests/datasets/sets/test_contract.py")
     found = run(tree, "pytest", "-n0", "-p", "no:cacheprovider", *suites, "-k", "filters or madelung")
     assert re.search(r"^\d\d passed, 6 skipped", found, re.MULTILINE), found

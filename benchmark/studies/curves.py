@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from benchmark.records import Record
-from benchmark.studies.contests import by_network
+from benchmark.results.records import Record
+from benchmark.studies.comparison_groups import by_network
 from benchmark.studies.points import Point
 from benchmark.studies.study import Trial
 

@@ -10,14 +10,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from benchmark.folds import Fold
-from benchmark.job import Job, Observer, Outcome, prepared
-from benchmark.records import Sha256, Strict
-from benchmark.tasks import TaskData
+from benchmark.harness.job import Job, Observer, Outcome, prepared
+from benchmark.results.records import Sha256, Strict
+from benchmark.tasks.folds import Fold
+from benchmark.tasks.tasks import TaskData
 from models import registry
-from models.batch import GraphTable
-from models.graph_model import GraphModel
-from models.layer_features import (
+from models.graph.batch import GraphTable
+from models.graph.layer_features import (
     dirichlet_energy,
     effective_rank,
     features_by_layer,
@@ -27,6 +26,7 @@ from models.layer_features import (
     neighbor_distance,
     relative_energy,
 )
+from models.graph_model import GraphModel
 from models.training import LOSSES, ScaledNetwork
 
 CRYSTALS = 64
@@ -103,7 +103,7 @@ def layer_states(
     """n_layers + 1 states of the crystals at `rows`, in the mode that the network is in; their loss gives the gradients.
 
     Raises:
-        ValueError: the network's layers cannot be told (`models.layer_features.layer_lists`).
+        ValueError: the network's layers cannot be told (`models.graph.layer_features.layer_lists`).
     """
     batch = inputs.cut(torch.from_numpy(np.array(rows, dtype=np.int64)))
     features = features_by_layer(network.network, settings.n_layers, batch)

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from benchmark.records import Record
-from benchmark.statistics import FoldTest, corrected_t_test
+from benchmark.results.records import Record
+from benchmark.statistics.comparisons import FoldTest, corrected_t_test
 from benchmark.studies.layers import MEASURES, LayerReport
 from benchmark.studies.study import Trial
 

@@ -9,19 +9,19 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from benchmark.render import ablation as ablation_pages
-from benchmark.render import depth as depth_pages
-from benchmark.render import epochs as epochs_pages
-from benchmark.render import latent_space as latent_pages
-from benchmark.render import learning_curve as learning_pages
-from benchmark.render import sensitivity as sensitivity_pages
-from benchmark.studies.ablation import ABLATION
-from benchmark.studies.depth import DEPTH
-from benchmark.studies.epochs import EPOCHS, History
-from benchmark.studies.latent_space import LATENT, Latent
+from benchmark.studies.ablation import page as ablation_pages
+from benchmark.studies.ablation.study import ABLATION
+from benchmark.studies.depth import page as depth_pages
+from benchmark.studies.depth.study import DEPTH
+from benchmark.studies.epochs import page as epochs_pages
+from benchmark.studies.epochs.study import EPOCHS, History
+from benchmark.studies.latent_space import page as latent_pages
+from benchmark.studies.latent_space.study import LATENT, Latent
 from benchmark.studies.layers import LayerReport
-from benchmark.studies.learning_curve import LEARNING_CURVE
-from benchmark.studies.sensitivity import SENSITIVITY
+from benchmark.studies.learning_curve import page as learning_pages
+from benchmark.studies.learning_curve.study import LEARNING_CURVE
+from benchmark.studies.sensitivity import page as sensitivity_pages
+from benchmark.studies.sensitivity.study import SENSITIVITY
 from benchmark.studies.study import Study, Trial
 
 

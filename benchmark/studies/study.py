@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from benchmark.job import Job, Observer
-from benchmark.plan import Entry, IsDone, Plan, Request, plan_entries
-from benchmark.records import Record, Scores, Split
-from benchmark.scores import scored_tasks
-from benchmark.store import Store
-from benchmark.tasks import TaskData
+from benchmark.harness.job import Job, Observer
+from benchmark.harness.plan import Entry, IsDone, Plan, Request, plan_entries
+from benchmark.results.records import Record, Scores, Split
+from benchmark.results.scores import scored_tasks
+from benchmark.results.store import Store
+from benchmark.tasks.tasks import TaskData
 from datasets.errors import InputError
 from models import registry
 from models.contract import ModelSpec

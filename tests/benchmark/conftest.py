@@ -10,9 +10,9 @@ import pytest
 from ase.build import bulk
 from ase.io import write
 
-from benchmark.cli import main
-from benchmark.scores import OnInvalid, ScoredRun, refuse, scored_tasks
-from benchmark.store import Store
+from benchmark.cli.main import main
+from benchmark.results.scores import OnInvalid, ScoredRun, refuse, scored_tasks
+from benchmark.results.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
 METALS = ("Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt")

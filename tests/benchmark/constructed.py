@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from benchmark.folds import ids_hash
-from benchmark.metrics import score
-from benchmark.records import Metrics, Split
-from benchmark.store import Store, predictions_bytes
-from tests.benchmark.test_store import make
+from benchmark.results.records import Metrics, Split
+from benchmark.results.store import Store, predictions_bytes
+from benchmark.tasks.folds import ids_hash
+from benchmark.tasks.metrics import score
+from tests.benchmark.results.test_store import make
 
 PER_FOLD = 8
 

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.folds import ids_hash
-from benchmark.metrics import score
-from benchmark.records import Duration, Memory, Metrics, Times
-from benchmark.render.web import write_site
-from benchmark.store import Store, predictions_bytes
-from tests.benchmark.test_store import failed, make
+from benchmark.leaderboard.web.write import write_site
+from benchmark.results.records import Duration, Memory, Metrics, Times
+from benchmark.results.store import Store, predictions_bytes
+from benchmark.tasks.folds import ids_hash
+from benchmark.tasks.metrics import score
+from tests.benchmark.results.test_store import failed, make
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 MODELS = ("cgcnn", "megnet", "schnet", "mpnn", "dummy")
@@ -63,7 +63,7 @@ def known_sources() -> dict[str, str]:
 @pytest.fixture(autouse=True)
 def few_sources(monkeypatch):
     """Also for boards that a test writes."""
-    monkeypatch.setattr("benchmark.board.current_fingerprints", known_sources)
+    monkeypatch.setattr("benchmark.leaderboard.board.current_fingerprints", known_sources)
 
 
 @pytest.fixture(scope="session")
@@ -87,8 +87,8 @@ def site(tmp_path_factory) -> Path:
         }
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmark.board.current_fingerprints", known_sources)
-        patch.setattr("benchmark.compositions.read", lambda root, dataset_hash: compositions)
+        patch.setattr("benchmark.leaderboard.board.current_fingerprints", known_sources)
+        patch.setattr("benchmark.results.compositions.read", lambda root, dataset_hash: compositions)
         write_site(store, root / "site")
     return root / "site"
 

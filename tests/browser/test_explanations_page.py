@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.render.explanations import write_page
-from benchmark.xgnn.store import ExplanationStore
-from tests.benchmark.xgnn.constructed import TASK, write_answer
+from benchmark.explain.pages.markdown import write_page
+from benchmark.explain.store import ExplanationStore
+from tests.benchmark.explain.constructed import TASK, write_answer
 
 
 @pytest.fixture(scope="module")

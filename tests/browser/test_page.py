@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from benchmark.render.web import write_site
-from benchmark.store import Store
-from tests.benchmark.test_store import failed
+from benchmark.leaderboard.web.write import write_site
+from benchmark.results.store import Store
+from tests.benchmark.results.test_store import failed
 from tests.browser.conftest import EVIL, MODELS, TASKS, write_fold
 
 VIEWS = ("overview", "task", "cost", "model", "compare")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from datasets.cache import cached
-from datasets.registry import cache_dir
+from datasets.paths import cache_dir
 
 KEY = {"structures": "abc", "rule": "Nearest(12)"}
 

@@ -11,9 +11,10 @@ import pytest
 from datasets import imported, registry
 from datasets.crystals import Crystals
 from datasets.errors import InputError
-from datasets.folder import open_folder
-from datasets.imported import folder, import_table
-from datasets.tables import Request
+from datasets.imported import folder
+from datasets.importing import import_table
+from datasets.readers.folder import open_folder
+from datasets.readers.tables import Request
 from tests.benchmark.conftest import write_folder
 from tests.conftest import alloy, slab
 

@@ -10,8 +10,8 @@ from safetensors.numpy import save_file
 
 from datasets.errors import InputError
 from models.checkpoints import find_checkpoints, load_checkpoint
-from models.dummy import Dummy
 from models.registry import get
+from models.zoo.dummy import Dummy
 
 
 def refused(path: Path) -> str:

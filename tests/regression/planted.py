@@ -29,23 +29,24 @@ class Mistake:
     models: tuple[str, ...] = ("cgcnn",)
 
 
+CGCNN = "models/zoo/cgcnn.py"
 MISTAKES = (
-    Mistake("CGCNN's convolution ends in sigmoid", "models/cgcnn.py", "F.softplus(v + self.bn2", "torch.sigmoid(v + self.bn2"),
-    Mistake("CGCNN's gate is a step", "models/cgcnn.py", "torch.sigmoid(gate) *", "(gate > 0).to(gate.dtype) *"),
+    Mistake("CGCNN's convolution ends in sigmoid", CGCNN, "F.softplus(v + self.bn2", "torch.sigmoid(v + self.bn2"),
+    Mistake("CGCNN's gate is a step", CGCNN, "torch.sigmoid(gate) *", "(gate > 0).to(gate.dtype) *"),
     Mistake(
         "CGCNN hears half of its edges",
-        "models/cgcnn.py",
+        CGCNN,
         "F.softplus(core))))",
         "F.softplus(core) * (batch.src < batch.dst)[:, None])))",
     ),
     Mistake(
         "test and validation part shifted by one crystal",
-        "benchmark/folds.py",
+        "benchmark/tasks/folds.py",
         "    return train, validation, test\n",
         "    return train, np.append(validation[1:], test[:1]), np.append(test[1:], validation[:1])\n",
     ),
-    Mistake("the fold of the next number", "benchmark/folds.py", "list(folds)[number]", "list(folds)[number - 1]"),
-    Mistake("one more parameter", "models/cgcnn.py", "BatchNorm(width)", "BatchNorm(width); self.spare = nn.Linear(1, 1)"),
+    Mistake("the fold of the next number", "benchmark/tasks/folds.py", "list(folds)[number]", "list(folds)[number - 1]"),
+    Mistake("one more parameter", CGCNN, "BatchNorm(width)", "BatchNorm(width); self.spare = nn.Linear(1, 1)"),
 )  # fmt: skip
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.baseline import read_baseline
-from benchmark.canary import run_canary
-from benchmark.check import Report, check
+from benchmark.regression.baseline import read_baseline
+from benchmark.regression.canary import run_canary
+from benchmark.regression.check import Report, check
 from models.registry import registered
 from tests.benchmark.conftest import ROOT
 

@@ -13,4 +13,4 @@ def test_the_places_of_the_planted_mistakes_are_still_there(mistake, tmp_path):
 
 def test_a_place_that_is_gone_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="no longer there"):
-        copy_of_the_code(tmp_path, Mistake("x", "models/cgcnn.py", "not in the file", ""))
+        copy_of_the_code(tmp_path, Mistake("x", "models/zoo/cgcnn.py", "not in the file", ""))

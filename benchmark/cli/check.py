@@ -1,0 +1,152 @@
+"""`python -m benchmark check`: did a model, the folds or the speed get worse than what was accepted?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmark.cli.options import JsonOption
+from datasets.errors import BenchmarkError, InputError
+
+CHECK_EXAMPLE = 'Example: python -m benchmark check --model cgcnn --fail-if "time:15%,memory:10%"'
+
+PUBLISHED = Path("leaderboards")
+BASELINE = "canary.json"
+
+
+def check(
+    model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated. Default: all.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Many seeds only of models whose source and numbers changed.")] = False,
+    accept: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Make what the code gives now the baseline, for this reason.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="name=value, with --accept and one --model: what the canary changes of its quick profile."),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(min=2, help="With --accept: at most so many trainings of a model; too few find larger losses only."),
+    ] = None,
+    fail_if: Annotated[
+        str | None,
+        typer.Option(
+            "--fail-if",
+            help="By how much time or memory may grow, as time:15%,memory:10%. With --benchmarks: median, min, mean or "
+            "peak_bytes; default median:10%.",
+        ),
+    ] = None,
+    benchmarks: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="OLD.json NEW.json", help="Instead: compare two files that `tox -e benchmarks` wrote."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train every model briefly and compare data, folds, parameters and errors with the accepted ones; exit 1 where worse."""
+    asked = [name for name, given in (("--model", model), ("--quick", quick), ("--accept", accept is not None)) if given]
+    if benchmarks is not None and asked:
+        raise InputError(f"--benchmarks compares two files and trains nothing: leave out {' and '.join(asked)}")
+    if accept is not None and (quick or fail_if is not None):
+        raise InputError("--accept makes a baseline and compares nothing: leave out --quick and --fail-if")
+    if setting and (accept is None or len(model or []) != 1):
+        raise InputError("--set changes what the canary trains: it needs --accept and a single --model")
+    if seeds and accept is None:
+        raise InputError("--seeds bounds what a baseline trains: it needs --accept")
+    if benchmarks is not None:
+        _compare_benchmarks(benchmarks, "median:10%" if fail_if is None else fail_if, as_json)
+    elif accept is not None:
+        _accept(accept, model or [], setting, seeds, as_json)
+    else:
+        _check(model or [], quick, fail_if, as_json)
+
+
+def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -> None:
+    from benchmark.regression.baseline import read_baseline
+    from benchmark.regression.check import COSTS, check, stale_records
+    from benchmark.regression.page import report_table
+    from benchmark.results.store import Store
+    from benchmark.speed.comparison import parse_thresholds
+
+    thresholds = parse_thresholds(fail_if, COSTS) if fail_if is not None else ()
+    baseline = read_baseline(PUBLISHED / BASELINE)
+    stale = stale_records(Store(PUBLISHED))
+    with _trainer(as_json) as train:
+        report = check(baseline, models, quick, thresholds, train)
+    if as_json:
+        rows = [{**asdict(row), "fails": row.fails} for row in report.rows]
+        print(json.dumps({"rows": rows, "notes": report.notes, "stale": stale}, indent=1))
+    else:
+        print(report_table(report, stale))
+    if report.failures:
+        first = report.failures[0]
+        moved = "" if first.change is None else f" {first.change:+.1%}"
+        raise BenchmarkError(
+            f"{len(report.failures)} of {len(report.rows)} comparisons failed, the first: {first.subject}, {first.what}"
+            f"{moved}: {first.verdict}{f' ({first.note})' if first.note else ''}"
+        )
+
+
+def _accept(reason: str, models: list[str], settings: list[str] | None, seeds: int | None, as_json: bool) -> None:
+    from benchmark.harness.plan import parse_settings
+    from benchmark.regression.baseline import read_baseline, write_baseline
+    from benchmark.regression.loss_test import MOST_SEEDS
+    from benchmark.regression.page import baseline_rows, baseline_table
+    from benchmark.regression.update import accept
+
+    path = PUBLISHED / BASELINE
+    before = read_baseline(path) if path.exists() else None
+    with _trainer(as_json) as train:
+        changes = parse_settings(settings) if settings else None
+        baseline = accept(reason, models, changes, before, train, seeds or MOST_SEEDS)
+    write_baseline(path, baseline)
+    if as_json:
+        print(json.dumps(baseline_rows(baseline), indent=1))
+    else:
+        print(f"{baseline_table(baseline)}\n\naccepted: {path}")
+
+
+@contextmanager
+def _trainer(quiet: bool) -> Iterator[Any]:
+    """What trains the canary's jobs, with a bar on a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from benchmark.regression.canary import run_canary
+
+    shown = Console(stderr=True, quiet=quiet)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
+
+        def train(jobs: Any) -> Any:
+            bar = progress.add_task("short trainings", total=len(jobs))
+            return run_canary(jobs, lambda: progress.advance(bar))
+
+        yield train
+
+
+def _compare_benchmarks(files: tuple[Path, Path], fail_if: str, as_json: bool) -> None:
+    from benchmark.speed.comparison import compare, parse_thresholds
+    from benchmark.speed.measurements import read_session
+    from benchmark.speed.page import comparison_table
+
+    thresholds = parse_thresholds(fail_if)
+    old, new = map(read_session, files)
+    comparison = compare(old, new, thresholds)
+    if as_json:
+        changes = [{**asdict(change), "change": change.change} for change in comparison.changes]
+        print(json.dumps({**asdict(comparison), "changes": changes}, indent=1))
+    else:
+        print(comparison_table(comparison))
+    crossed = [change for change in comparison.changes if change.crossed]
+    if crossed:
+        first = crossed[0]
+        raise BenchmarkError(
+            f"{len(crossed)} of {len(comparison.changes)} grew too much, the first: {first.benchmark}, "
+            f"{first.statistic} {first.change:+.1%}"
+        )

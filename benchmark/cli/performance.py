@@ -1,0 +1,44 @@
+"""`python -m benchmark performance …`: what was measured as a page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.cli.options import JsonOption
+
+PERFORMANCE_EXAMPLE = "Example: python -m benchmark performance .benchmarks/performance.json"
+
+
+def performance(
+    files: Annotated[list[Path], typer.Argument(help="What `tox -e benchmarks` wrote; a later file overrides.")],
+    out: Annotated[Path, typer.Option(help="The page; its figure goes into a folder beside it.")] = Path(
+        "reports/performance.md"
+    ),
+    as_json: JsonOption = False,
+) -> None:
+    """Render the measured speeds, ratios, floors and exponents; the text in <page>_notes.md becomes the last part."""
+    from benchmark.speed.measurements import Performance, read_session
+    from benchmark.speed.page import write_page
+
+    measured = Performance(tuple(map(read_session, files)))
+    paths = write_page(measured, out)
+    if as_json:
+        rows = [row for groups in measured.topics.values() for rows in groups.values() for row in rows]
+        speeds = [
+            {"benchmark": row.ours.fullname, "group": row.ours.group, "median_s": row.ours.stats.median, "ratio": row.ratio,
+             "target_met": row.met, "floor_s": row.floor, "floor_fraction": row.floor_fraction}
+            for row in rows
+        ]  # fmt: skip
+        scalings = [
+            {"group": s.group, "crystals": s.crystals.tolist(), "time": asdict(s.time_exponent),
+             "memory": s.memory_exponent and asdict(s.memory_exponent)}
+            for s in measured.scalings
+        ]  # fmt: skip
+        print(json.dumps({"ceilings": asdict(measured.ceilings), "speeds": speeds, "exponents": scalings}, indent=1))
+    else:
+        print("\n".join(map(str, paths)))

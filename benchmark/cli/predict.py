@@ -1,0 +1,59 @@
+"""`python -m benchmark predict …`: what fitted models say about new crystals."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tabulate import tabulate
+
+from benchmark.cli.options import JsonOption
+from datasets.errors import BenchmarkError
+
+EXAMPLE = "Example: python -m benchmark predict --checkpoint fold-00.safetensors crystal.cif"
+
+
+def predict(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Structure files of any format, and folders of them; no CSV needed.")
+    ],
+    checkpoint: Annotated[
+        list[Path],
+        typer.Option(
+            help="A fitted model: *.safetensors of `run --save-checkpoints`, *.pth.tar of the original CGCNN, *.npz or *.hdf5 "
+            "of MEGNet; or a directory of *.safetensors, a run's folds. May be repeated: the mean and the spread are given."
+        ),
+    ],
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Also write the table here.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Predict crystals with checkpoints; several predict as an ensemble, with their standard deviation as spread."""
+    from benchmark.harness.machine import choose_device
+    from benchmark.harness.predict import find_structures, predict_files, require_file, unit_of, write_csv
+    from models.checkpoints import find_checkpoints, load_checkpoint
+
+    if csv:
+        require_file(csv)
+    device = choose_device(device)
+    files, structures = find_checkpoints(checkpoint), find_structures(paths)
+    models = [load_checkpoint(file, device) for file in files]
+    found = predict_files(models, unit_of(models, files), structures)
+    rows = found.rows()
+    for line in found.left_out:
+        print(f"left out: {line}", file=sys.stderr)
+    if not rows:
+        raise BenchmarkError("nothing is left to predict")
+    if csv:
+        write_csv(csv, rows)
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    else:
+        table = [[f"{v:.6g}" if isinstance(v, float) else v for v in row.values()] for row in rows]
+        align = ["right" if isinstance(v, float) else "left" for v in rows[0].values()]
+        print(tabulate(table, list(rows[0]), disable_numparse=True, colalign=align))
+    if found.left_out:
+        raise BenchmarkError(f"{len(found.left_out)} of {len(structures)} files left out")

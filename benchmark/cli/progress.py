@@ -1,0 +1,86 @@
+"""What a person sees while jobs run: live bars on a terminal, one line a fold elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from benchmark.harness import run
+from benchmark.harness.job import Job
+from benchmark.harness.plan import Plan
+from benchmark.results.records import Record
+
+console = Console(stderr=True, highlight=False)
+
+
+def job_name(job: Job) -> str:
+    """`task model fold 2/5`."""
+    return f"{job.task.name} {job.model} fold {job.fold + 1}/{job.protocol.n_folds}"
+
+
+@dataclass
+class Display:
+    """Takes the harness's news and shows them."""
+
+    progress: Progress
+    total: TaskID
+    bars: dict[Job, TaskID] = field(default_factory=dict)
+    finished: set[Job] = field(default_factory=set)
+
+    def on_progress(self, news: run.Progress) -> None:
+        """Move the bar of a job: epoch, validation MAE, time left."""
+        if news.job in self.finished:
+            return
+        if news.job not in self.bars:
+            self.bars[news.job] = self.progress.add_task(job_name(news.job), total=None, detail="")
+        if news.epoch:
+            detail = f"MAE {news.epoch.validation_mae:.4g} {news.job.task.unit}"
+            self.progress.update(self.bars[news.job], total=news.epoch.of, completed=news.epoch.number, detail=detail)
+
+    def on_record(self, job: Job, record: Record) -> None:
+        """Take the job's bar away and leave one line."""
+        if job in self.bars:
+            self.progress.remove_task(self.bars.pop(job))
+        self.finished.add(job)
+        self.progress.advance(self.total)
+        if record.metrics and record.times:
+            outcome = f"test MAE {record.metrics.test.mae:.4g} {record.key.unit} in {record.times.training.wall_s:.1f} s"
+        else:
+            outcome = f"{record.status}: {record.reason}"
+        self.progress.console.print(f"{job_name(job)}: {outcome}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def live(plan: Plan, quiet: bool) -> Iterator[Display]:
+    """A display for the jobs of a plan; `quiet` shows nothing."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[detail]}", markup=False),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    shown = Console(stderr=True, highlight=False, quiet=quiet)
+    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
+        total = progress.add_task("folds", total=len(plan.jobs), completed=len(plan.done), detail="")
+        yield Display(progress, total)
+
+
+@contextmanager
+def fetching(name: str) -> Iterator[Callable[[int, int | None, str], None]]:
+    """A bar on a terminal for a download; nothing elsewhere, where lines without end would help nobody."""
+    text = TextColumn("{task.description}", markup=False)
+    columns = (text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        bar = progress.add_task(name, total=None)
+
+        def show(done: int, of: int | None, what: str) -> None:
+            progress.update(bar, description=f"{name} {what}", completed=done, total=of)
+
+        yield show

@@ -1,0 +1,164 @@
+"""`python -m benchmark study NAME …`: many ordinary jobs that answer one question, and the report on them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmark.cli.options import (
+    DeviceOption,
+    DryRunOption,
+    FoldersOption,
+    JsonOption,
+    SeedOption,
+    TasksOption,
+    WorkersOption,
+    sole_writer,
+)
+from datasets.errors import BenchmarkError, InputError, unknown_name
+
+STUDY_EXAMPLE = "Example: python -m benchmark study depth --task emt/alloys --model deeper-gatgnn --layers 4,10,20 --folds 3"
+
+
+def study(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="depth (how deep, and why does it break?), ablation, sensitivity, learning-curve, epochs, latent-space."
+        ),
+    ],
+    task: TasksOption = None,
+    dataset: FoldersOption = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model; may be repeated. Default: all that the study is about.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value: change a setting of every model, for example epochs=20.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="The budget: smoke (seconds), quick, standard, paper (as published).")] = "quick",
+    layers: Annotated[
+        str | None, typer.Option(help="Depths, separated by commas. Default: 4,6,8,10,15,20,25,30 for depth, 20 for ablation.")
+    ] = None,
+    folds: Annotated[int | None, typer.Option(min=1, help="How many folds. Default: 5.")] = None,
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    workers: WorkersOption = None,
+    out: Annotated[Path, typer.Option(help="Records go to studies/NAME in this directory.")] = Path("runs"),
+    reports: Annotated[Path, typer.Option(help="The report goes to NAME/<task>.md in this directory.")] = Path("reports"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Only go on with what a stop left: an error where no finished fold is kept.")
+    ] = False,
+    render_only: Annotated[
+        bool,
+        typer.Option(
+            "--render-only",
+            help="Train nothing: render the report of all kept folds of the tasks. What says how to train has no meaning then.",
+        ),
+    ] = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a study fold by fold and render its report; run again to go on after a stop."""
+    from benchmark.cli.main import show_plan
+    from benchmark.harness.machine import choose_device, default_workers
+    from benchmark.harness.plan import Request, parse_settings
+    from benchmark.results.store import Store
+    from benchmark.studies import registry
+    from benchmark.studies.study import plan_study
+
+    if name not in registry.STUDIES:
+        raise unknown_name("study", name, registry.STUDIES)
+    chosen, store = registry.STUDIES[name], Store(out / "studies" / name)
+    named = [*(task or []), *(str(path.resolve()) for path in dataset or [])]
+    if render_only:
+        if dry_run or resume:
+            raise InputError(f"--render-only trains nothing; leave out {'--dry-run' if dry_run else '--resume'}")
+        _render_kept(chosen, store, named, reports, as_json)
+        return
+    device, depths = choose_device(device), _depths(layers)
+    workers = workers or (default_workers() if device == "cpu" else 1)
+    request = Request(
+        tasks=named,
+        models=model or [],
+        settings=parse_settings(setting or []),
+        profile=profile,
+        folds=folds,
+        seed=seed,
+        device=device,
+        workers=workers,
+        # One each, whatever the workers: sums are rounded by how many threads share them, and curves would mix both.
+        threads=1,
+    )
+    if not request.tasks:
+        raise InputError("nothing to study: name tasks with --task, or a folder with --dataset")
+    plan = plan_study(chosen.study, request, depths, store)
+    if resume and plan.jobs and not plan.done:
+        raise InputError(
+            f"nothing to resume: {store.root} has no finished fold of this study and source; check --out, or leave --resume out"
+        )
+    if not dry_run:
+        store.require_writable()
+    show_plan(plan, request, store, as_json and dry_run)
+    if dry_run:
+        return
+    with sole_writer(store.root, f"another study is writing to {store.root}; wait for it or choose another --out"):
+        _carry_out(chosen, plan, store, reports, as_json)
+
+
+def _depths(text: str | None) -> list[int]:
+    """The numbers of `--layers`."""
+    try:
+        depths = sorted({int(part) for part in (text or "").replace(" ", ",").split(",") if part})
+    except ValueError:
+        raise InputError(f"--layers {text}: write whole numbers separated by commas, for example 4,10,20") from None
+    if any(depth < 1 for depth in depths):
+        raise InputError(f"--layers {text}: a network has at least 1 layer")
+    return depths
+
+
+def _carry_out(chosen: Any, plan: Any, store: Any, reports: Path, as_json: bool) -> None:
+    from benchmark.cli.progress import live
+    from benchmark.harness.run import run_jobs
+    from benchmark.studies.study import SETTLED
+
+    with live(plan, quiet=as_json) as display:
+        records = run_jobs(plan.todo, store, display.on_progress, display.on_record, chosen.study.observer)
+    _render(chosen, store, {job.task.name for job in plan.jobs}, reports, as_json)
+    failed = [record for record in records if record.status not in SETTLED]
+    if failed:
+        first = failed[0]
+        raise BenchmarkError(
+            f"{len(failed)} of {len(plan.jobs)} folds failed, the first: {first.key.task} {first.key.model} "
+            f"{first.changed}, fold {first.key.fold}: {first.reason}"
+        )
+
+
+def _render_kept(chosen: Any, store: Any, named: list[str], reports: Path, as_json: bool) -> None:
+    """The report without training; InputError where there is nothing to report."""
+    from benchmark.tasks.tasks import find_tasks
+
+    tasks = {task.name for text in named for task in find_tasks(text)}
+    if not _render(chosen, store, tasks, reports, as_json):
+        raise InputError(f"nothing to render: {store.root} has no fold of {', '.join(sorted(tasks)) or 'any task named'}")
+
+
+def _render(chosen: Any, store: Any, tasks: set[str], reports: Path, as_json: bool) -> int:
+    """Write the report of what a store has of the tasks; returns how many folds that are."""
+    from benchmark.cli.progress import console
+    from benchmark.studies.study import trials
+
+    def left_out(error: InputError) -> None:
+        console.print(f"left out of the report: {error}", markup=False, soft_wrap=True)
+
+    found = [t for t in trials(chosen.study, store, chosen.seen, left_out) if t.record.key.task in tasks]
+    written = chosen.write_pages(found, reports)
+    if as_json:
+        print(json.dumps(chosen.json_rows(found), indent=1))
+    else:
+        for path in written:
+            if path.suffix == ".md":
+                print(f"report: {path}")
+    return len(found)

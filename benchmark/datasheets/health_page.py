@@ -1,0 +1,258 @@
+"""The health of a dataset as text: a summary for the terminal, and a markdown page with figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from tabulate import tabulate
+
+from benchmark.datasheets.health import DatasetHealth
+from benchmark.datasheets.health_figures import figures
+from benchmark.rendering.text import escape, require_own
+from benchmark.results.store import write_atomically
+from benchmark.tasks.leakage import Leakage
+from datasets.crystals import Crystals
+from datasets.description import EXAMPLES, OUTLIER_RULE, TargetSummary
+from datasets.duplicates import RULE
+from datasets.health import TOO_CLOSE
+from datasets.registry import registered
+
+TITLE = "# Health of "
+
+COMMON_ZEROS = 0.1
+"""Share of zeros from which on they are worth a sentence."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, a paragraph before the tables (headers, rows), one after them, and the figure that goes with it."""
+
+    heading: str
+    before: str = ""
+    tables: tuple[tuple[Sequence[str], Sequence[Sequence[str]]], ...] = ()
+    after: str = ""
+    figure: str | None = None
+
+
+def summary(health: DatasetHealth) -> str:
+    """What was found and its tables, for the terminal; the elements only where they have no features."""
+    parts = [f"{health.name}: {size(health)}, content sha256 {health.content_hash}"]
+    parts += ["\n".join(f"- {line}" for line in findings(health))]
+    for section in sections(health)[:-1]:
+        tables = [tabulate(rows, header, disable_numparse=True) for header, rows in section.tables]
+        parts.append("\n\n".join([section.heading, *(tables or [section.after])]))
+    parts.append(f"rules: {RULE}\n\n{OUTLIER_RULE}")
+    return "\n\n".join(parts)
+
+
+def write_page(health: DatasetHealth, crystals: Crystals, root: Path, command: str) -> list[Path]:
+    """Write `root/<name>.md` and its figures `root/<name>/*.png`, each atomically; returns their paths, the page first.
+
+    Raises:
+        InputError: a page that is no health report stands in the way.
+    """
+    page, folder = root / f"{health.name}.md", root / health.name
+    require_own(page, TITLE, "no health report", "directory with --page")
+    folder.mkdir(parents=True, exist_ok=True)
+    images = {folder / f"{name}.png": image for name, image in figures(health, crystals).items()}
+    for path, image in images.items():
+        write_atomically(path, image)
+    write_atomically(page, page_text(health, command).encode())
+    return [page, *images]
+
+
+def page_text(health: DatasetHealth, command: str) -> str:
+    """The markdown page."""
+    parts = [
+        f"{TITLE}{escape(health.name)}",
+        f"{escape(health.description)}.\n\n{size(health)}; content sha256 `{health.content_hash}`; again: `{command}`",
+        "\n".join(["## What was found\n", *(f"- {escape(line)}" for line in findings(health))]),
+    ]
+    for section in sections(health):
+        parts.append(f"## {section.heading}")
+        parts += [escape(section.before)] if section.before else []
+        for header, rows in section.tables:
+            cells = [[escape(cell) for cell in row] for row in rows]
+            parts.append(tabulate(cells, header, tablefmt="github", disable_numparse=True))
+        parts += [escape(section.after)] if section.after else []
+        if section.figure:
+            folder = quote(health.name.split("/")[-1])
+            parts.append(f"![{section.heading}]({folder}/{section.figure}.png)")
+    return "\n\n".join(parts) + "\n"
+
+
+def size(health: DatasetHealth) -> str:
+    """How much there is."""
+    parts = ((health.crystals, "crystal"), (health.atoms, "atom"), (len(health.elements), "element"))
+    return ", ".join(count(n, what) for n, what in parts)
+
+
+def again(source: str, health: DatasetHealth, rule: str | None, root: Path) -> str:
+    """The command that makes the page, without a path of this machine."""
+    name = source if source in registered() else f"path/to/{health.name}"
+    root = Path("path/to") / root.name if root.is_absolute() else root
+    return f"python -m benchmark datasets health {name}{f' --rule {rule}' if rule else ''} --page {root.as_posix()}"
+
+
+# -- what was found ---------------------------------------------------------------------------------
+
+
+def findings(health: DatasetHealth) -> Iterator[str]:
+    """One sentence for each thing to know, the gravest first."""
+    yield from _duplicate_findings(health)
+    for target in health.targets:
+        yield from _target_findings(target)
+    for element in health.elements:
+        if not element.has_features:
+            yield f"{element.symbol} ({count(element.crystals, 'crystal')}) is an element without features."
+    for graph in health.graphs:
+        odd = {
+            "without a neighbour": graph.isolated_atoms,
+            "with fewer neighbours than k": graph.atoms_with_fewer_than_k,
+            "whose k-th neighbour is tied with the next": graph.truncated_ties,
+        }
+        found = [f"{count(f.count, 'atom')} {what} (in {count(f.crystals, 'crystal')})" for what, f in odd.items() if f.count]
+        yield f"Under {graph.rule}: {'; '.join(found) or 'every atom has its neighbours'}."
+    close = max((graph.atoms_too_close for graph in health.graphs), key=lambda finding: finding.crystals)
+    if close.crystals:
+        yield f"Atoms are nearer than {TOO_CLOSE:g} Å in {count(close.crystals, 'crystal')}: {', '.join(close.examples)}."
+
+
+def _duplicate_findings(health: DatasetHealth) -> Iterator[str]:
+    found = health.duplicates
+    if found.groups:
+        yield (
+            f"{found.crystals:,} crystals ({found.crystals / health.crystals:.1%}) have a duplicate: "
+            f"{count(found.groups, 'group')} of equal structures, the largest of {found.largest}."
+        )
+    else:
+        yield "No two crystals are duplicates."
+    for spread in found.spreads:
+        unit = "" if spread.unit == "1" else f" {spread.unit}"
+        yield f"Equal structures differ by up to {number(spread.max)}{unit} in {spread.target}."
+    if found.not_compared:
+        yield f"Not compared: {count(found.not_compared, 'crystal')} periodic along one direction."
+    for row in health.leakage:
+        if row.folds:
+            yield f"{row.task}, {row.protocol}: {row.share:.1%} of the test crystals have a duplicate in train or validation."
+
+
+def _target_findings(target: TargetSummary) -> Iterator[str]:
+    if target.outliers:
+        worst = ", ".join(f"{name} ({number(value)})" for name, value in target.outlier_examples[:4])
+        more = " …" if target.outliers > 4 else ""
+        yield f"{target.target}: {count(target.outliers, 'outlier')}: {worst}{more}."
+    if target.missing:
+        yield f"{target.target}: no value for {count(target.missing, 'crystal')}."
+    if target.zeros >= COMMON_ZEROS:
+        yield f"{target.target}: {target.zeros:.1%} of the values are zero."
+
+
+# -- tables -----------------------------------------------------------------------------------------
+
+
+def sections(health: DatasetHealth) -> list[Section]:
+    """In the order of the page; the elements last."""
+    return [
+        _targets(health), _outliers(health), _duplicates(health), _leakage(health), _graphs(health), _cells(health),
+        _elements(health),
+    ]  # fmt: skip
+
+
+def _targets(health: DatasetHealth) -> Section:
+    header = ["target", "unit", "values", "missing", "mean", "std", "min", "25 %", "median", "75 %", "max", "zeros", "outliers"]
+    rows = []
+    for t in health.targets:
+        spread = [t.min, *(t.quartiles or (None,) * 3), t.max]
+        values = [number(value) for value in (t.mean, t.std, *spread)]
+        rows.append([t.target, t.unit, f"{t.count:,}", f"{t.missing:,}", *values, f"{t.zeros:.1%}", f"{t.outliers:,}"])
+    return Section("Targets", tables=((header, rows),), figure="targets")
+
+
+def _outliers(health: DatasetHealth) -> Section:
+    rows = [[t.target, name, f"{number(value)} {t.unit}"] for t in health.targets for name, value in t.outlier_examples]
+    tables = ((("target", "crystal", "value"), rows),) if rows else ()
+    before = f"{OUTLIER_RULE} The first {EXAMPLES} of each target, the farthest from the median first."
+    return Section("Outliers", before, tables, "" if rows else "There are none.")
+
+
+def _duplicates(health: DatasetHealth) -> Section:
+    found = health.duplicates
+    groups = [[str(i + 1), ", ".join(ids)] for i, ids in enumerate(found.examples)]
+    spreads = []
+    for s in found.spreads:
+        widest = ", ".join(f"{name} ({number(value)})" for name, value in s.widest)
+        spreads.append([s.target, s.unit, f"{s.groups:,}", number(s.median), number(s.max), widest])
+    tables: list[tuple[Sequence[str], Sequence[Sequence[str]]]] = []
+    if groups:
+        tables.append((("", f"the {len(groups)} largest of {found.groups:,} groups, at most {EXAMPLES} ids of each"), groups))
+    if spreads:
+        header = ("target", "unit", "groups", "median spread", "largest spread", "the group that differs most")
+        tables.append((header, spreads))
+    after = f"{found.compared:,} pairs agreed in formula, size and neighbour distances and were compared in full."
+    return Section("Duplicates", RULE, tuple(tables), after)
+
+
+def _leakage(health: DatasetHealth) -> Section:
+    before = (
+        "Test crystals whose structure has a duplicate in the training or validation part of the same fold. "
+        "`run --group-duplicates` keeps duplicates in one part."
+    )
+    header = ("task", "protocol", "seed", "leaked of tested, fold by fold", "share of all tested")
+    rows = [[r.task, r.protocol, str(r.seed), _folds(r), f"{r.share:.2%}" if r.folds else ""] for r in health.leakage]
+    return Section("Leakage between folds", before, ((header, rows),) if rows else ())
+
+
+def _folds(row: Leakage) -> str:
+    return row.reason or ", ".join(f"{fold.leaked:,} of {fold.test:,}" for fold in row.folds)
+
+
+def _graphs(health: DatasetHealth) -> Section:
+    header = ("rule", "edges", "shortest, Å", "isolated", "fewer than k", "tied at k", "too close")
+    rows, examples = [], []
+    for g in health.graphs:
+        odd = {
+            "isolated": g.isolated_atoms, "fewer than k": g.atoms_with_fewer_than_k, "tied at k": g.truncated_ties,
+            f"nearer than {TOO_CLOSE:g} Å": g.atoms_too_close,
+        }  # fmt: skip
+        cells = [f"{f.count:,} in {f.crystals:,}" if f.count else "0" for f in odd.values()]
+        rows.append([g.rule, f"{g.edges:,}", f"{g.shortest_distance:.3f}" if g.shortest_distance else "", *cells])
+        examples += [[g.rule, what, ", ".join(f.examples)] for what, f in odd.items() if f.count]
+    before = (
+        "Atoms (edges, for those too close) and the crystals that they are in, under the graph rules of the published models. "
+        f"Tied: the k-th neighbour is as far as the next; too close: nearer than {TOO_CLOSE:g} Å."
+    )
+    tables = ((header, rows), (("rule", "finding", "the first crystals"), examples)) if examples else ((header, rows),)
+    return Section("Graphs", before, tables)
+
+
+def _cells(health: DatasetHealth) -> Section:
+    cells = health.cells
+    row = [f"{cells.min:,}", f"{cells.median:g}", f"{cells.mean:.1f}", f"{cells.max:,}"]
+    kinds = "; ".join(f"{count(n, 'crystal')} {kind}" for kind, n in cells.periodicity.items())
+    return Section("Atoms a cell", tables=((("min", "median", "mean", "max"), [row]),), after=f"{kinds}.", figure="atoms")
+
+
+def _elements(health: DatasetHealth) -> Section:
+    rare = sorted(health.elements, key=lambda e: (e.crystals, e.symbol))[:EXAMPLES]
+    common = sorted(health.elements, key=lambda e: (-e.crystals, e.symbol))[:EXAMPLES]
+    tables = tuple(
+        ((what, "crystals", "atoms"), [[e.symbol, f"{e.crystals:,}", f"{e.atoms:,}"] for e in chosen])
+        for what, chosen in (("most frequent", common), ("rarest", rare))
+    )
+    unknown = [e.symbol for e in health.elements if not e.has_features]
+    after = f"Without features: {', '.join(unknown)}." if unknown else "Every element has features."
+    return Section("Elements", tables=tables if len(health.elements) > EXAMPLES else tables[:1], after=after, figure="elements")
+
+
+def number(value: float | None) -> str:
+    """Five significant digits; empty where there is no value."""
+    return "" if value is None else f"{value + 0.0:.5g}"
+
+
+def count(n: int, what: str) -> str:
+    """A number of things, one of them or more."""
+    return f"{n:,} {what}{'s' * (n != 1)}"

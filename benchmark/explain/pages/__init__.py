@@ -1,0 +1,1 @@
+"""Pages of explanations, from records alone. Needs no torch."""

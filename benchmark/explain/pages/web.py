@@ -1,0 +1,207 @@
+"""Explanations as a web page: figures to point at, graphs and motifs drawn; from records alone, and without a network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Any
+
+import networkx as nx
+import plotly.graph_objects as go
+from matplotlib.colors import to_hex, to_rgb
+
+from benchmark.explain.experiments import Contest
+from benchmark.explain.node_types import LabelKind
+from benchmark.explain.pages.figures import COLORS, best, color, every_explanation, label_shares, pair_shares
+from benchmark.explain.records import CLASSES, ClassName, Enrichment, Explanation, MotifKind
+from benchmark.rendering.plotly_script import in_page
+from benchmark.rendering.text import chance, interval
+from benchmark.statistics.comparisons import ALPHA
+
+MOTIFS: dict[MotifKind, list[tuple[int, int]]] = {"label": [], "pair": [(0, 1)], "triangle": [(0, 1), (1, 2), (0, 2)]}
+"""Bonds of a motif of each kind."""
+
+DRAWN = 6
+"""Motifs of a class."""
+
+STYLE = """:root{color-scheme:light}
+body{margin:0 auto;max-width:1180px;padding:0 1rem 2rem;color:#1d2126;font:16px/1.5 system-ui,"Segoe UI",Roboto,sans-serif}
+h1{font-size:1.4rem;line-height:1.25;overflow-wrap:anywhere}
+h2{font-size:1.15rem;margin:2.2rem 0 .6rem;border-top:1px solid #d8dce2;padding-top:1rem}
+h3{font-size:1rem;margin:1.4rem 0 .3rem}
+p,li{max-width:80ch;overflow-wrap:anywhere}
+.note,figcaption{color:#59616b;font-size:.85rem}
+.beside{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:0 1.5rem}
+.beside>div{min-width:0}
+.labels{height:20rem}
+.pairs{height:26rem}
+.graphs{display:grid;grid-template-columns:repeat(auto-fill,minmax(6.6rem,1fr));gap:.6rem}
+.graphs figure{margin:0}
+.graphs .weak svg{opacity:.6}
+.graphs svg{display:block;width:100%;height:auto;background:#f5f6f8;border-radius:4px}
+figcaption{text-align:center;font-size:.8rem;line-height:1.35;padding-top:.2rem}
+@media(min-width:800px){.graphs{grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr))}.pairs{height:31rem}}
+"""
+
+SCRIPT = """for (const block of document.querySelectorAll("script.figure")) {
+  const figure = JSON.parse(block.textContent);
+  Plotly.newPlot(block.previousElementSibling, figure.data, figure.layout, {responsive: true, displaylogo: false});
+}
+"""
+
+
+def web_page(title: str, found: Sequence[Contest], lines: Sequence[Sequence[str]], markdown: str, library: str) -> str:
+    """One page of all contests of a task.
+
+    Args:
+        title: of the page.
+        found: the contests.
+        lines: what was found, of each contest.
+        markdown: where the same is as text, for a link.
+        library: where the plotting library is.
+    """
+    body = "".join(_contest(contest, own) for contest, own in zip(found, lines, strict=True))
+    hashed = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; script-src 'self' 'sha256-{hashed}'; style-src 'unsafe-inline'; img-src 'self' data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" '
+        f'content="{policy}">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<title>{escape(title)}</title>\n<link rel="icon" href="data:,">\n<style>{STYLE}</style>\n'
+        f'<script src="{escape(library)}"></script></head>\n<body><h1>{escape(title)}</h1>\n'
+        f'<p class="note">Rendered from records alone. Tables, tests and how to read them: '
+        f'<a href="{escape(markdown)}">the report as text</a>. Atoms are numbered and coloured by their label.</p>\n'
+        f"<noscript><p>The figures need JavaScript; the report as text has them as images.</p></noscript>\n"
+        f"{body}\n<script>{SCRIPT}</script></body></html>\n"
+    )
+
+
+def _contest(contest: Contest, lines: Sequence[str]) -> str:
+    kind = contest.first.question.labels
+    every = every_explanation(contest.explanations)
+    parts = [f"<h2>{escape(contest.title)}</h2>", "<ul>", *(f"<li>{escape(line)}</li>" for line in lines), "</ul>"]
+    parts += [f"<h3>Atoms of each {kind}</h3>", _plot(_labels(contest), "labels", f"share of the atoms of each {kind}")]
+    parts += [f"<h3>Bonds between two {kind}s</h3>", '<div class="beside">']
+    maps = {name: pair_shares(every[name], contest.first.n_labels) for name in CLASSES}
+    highest = max(1e-9, *(float(values.max()) for values in maps.values()))
+    for name in CLASSES:
+        heat = _pairs(maps[name].tolist(), highest, name, kind)
+        parts.append(f"<div>{_plot(heat, 'pairs', f'share of the bonds between each two {kind}s, {name}')}</div>")
+    parts.append("</div>")
+    for name in CLASSES:
+        parts += _drawings(f"Surest explanations of {name}", (_explanation(one, kind) for one in best(every[name])))
+        parts += _drawings(
+            f"Motifs likelier in {name} than in random graphs, the surest first; pale: not significant "
+            f"(seed {contest.first.question.seed})",
+            (_motif(one, kind) for one in top_motifs(contest.first.of(name).enrichments)),
+        )
+    return "\n".join(parts)
+
+
+def top_motifs(found: Sequence[Enrichment]) -> list[Enrichment]:
+    """The motifs that are more frequent than in random graphs, the surest first, at most `DRAWN`."""
+    more = [e for e in found if e.against == "random graphs" and e.log_odds > 0]
+    return sorted(more, key=lambda e: (e.p, -e.log_odds))[:DRAWN]
+
+
+def _plot(figure: go.Figure, kind: str, name: str) -> str:
+    block = f'<script type="application/json" class="figure">{in_page(figure.to_json())}</script>'
+    return f'<div class="{kind}" role="img" aria-label="{escape(name)}"></div>{block}'
+
+
+def _labels(contest: Contest) -> go.Figure:
+    answer, every = contest.first, every_explanation(contest.explanations)
+    numbers = list(range(1, answer.n_labels + 1))
+    figure = go.Figure()
+    for name in CLASSES:
+        figure.add_bar(
+            x=numbers, y=label_shares(every[name], answer.n_labels).tolist(), name=name, marker_color=COLORS[name],
+            hovertemplate=f"{answer.question.labels} %{{x}}<br>%{{y:.1%}} of the atoms<extra>{name}</extra>",
+        )  # fmt: skip
+    total = sum(answer.training_labels)
+    figure.add_scatter(
+        x=numbers, y=[n / total for n in answer.training_labels], name="training crystals", mode="markers",
+        marker={"symbol": "line-ew", "size": 10, "line": {"width": 2, "color": "black"}},
+        hovertemplate=f"{answer.question.labels} %{{x}}<br>%{{y:.1%}} of the atoms<extra>training crystals</extra>",
+    )  # fmt: skip
+    figure.update_xaxes(_axis(answer.question.labels, answer.n_labels))
+    figure.update_yaxes(title_text="share of the atoms", tickformat=".0%")
+    return _laid_out(figure, {"legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}})
+
+
+def _pairs(shares: list[list[float]], highest: float, name: ClassName, kind: LabelKind) -> go.Figure:
+    numbers = list(range(1, len(shares) + 1))
+    figure = go.Figure()
+    figure.add_heatmap(
+        x=numbers, y=numbers, z=shares, zmin=0, zmax=highest, colorscale="YlGnBu",
+        colorbar={"tickformat": ".0%", "thickness": 10, "orientation": "h", "y": -0.16, "yanchor": "top"},
+        hovertemplate=f"{kind}s %{{x}} and %{{y}}<br>%{{z:.1%}} of the bonds<extra>{name}</extra>",
+    )  # fmt: skip
+    figure.update_xaxes(_axis(kind, len(shares)))
+    figure.update_yaxes(_axis(kind, len(shares)))
+    return _laid_out(figure, {"title": {"text": name, "x": 0.5, "y": 0.98}})
+
+
+def _axis(kind: LabelKind, n: int) -> dict[str, Any]:
+    """Of labels: each is told, in letters that a phone has room for."""
+    return {"title": {"text": kind}, "dtick": 1, "tickangle": 0, "tickfont": {"size": 9}, "range": [0.4, n + 0.6]}
+
+
+def _laid_out(figure: go.Figure, layout: dict[str, Any]) -> go.Figure:
+    margin = {"l": 45, "r": 10, "t": 40, "b": 40}
+    return figure.update_layout(template="simple_white", margin=margin, font={"size": 11}, **layout)
+
+
+# -- drawings ---------------------------------------------------------------------------------------
+
+
+def _drawings(title: str, drawn: Iterator[str]) -> list[str]:
+    found = list(drawn)
+    return [f"<h3>{escape(title)}</h3>", '<div class="graphs">', *found, "</div>"] if found else []
+
+
+def _explanation(one: Explanation, kind: LabelKind) -> str:
+    return _figure(one.labels, one.bonds, kind, f"probability {one.probability:.3f}")
+
+
+def _motif(one: Enrichment, kind: LabelKind) -> str:
+    said = f"log-odds {one.log_odds:+.2f}\n({interval(*one.interval)})\np (Holm) {chance(one.p_holm)}"
+    return _figure(one.labels, MOTIFS[one.kind], kind, said, "" if one.p_holm < ALPHA else "weak")
+
+
+def _figure(labels: Sequence[int], bonds: Sequence[tuple[int, int]], kind: LabelKind, caption: str, look: str = "") -> str:
+    lines = "<br>".join(map(escape, caption.splitlines()))
+    return f'<figure class="{look}">{drawing(labels, bonds, kind)}<figcaption>{lines}</figcaption></figure>'
+
+
+def drawing(labels: Sequence[int], bonds: Sequence[tuple[int, int]], kind: LabelKind) -> str:
+    """A graph as SVG, atoms in the colours of the other figures."""
+    graph = nx.Graph()
+    graph.add_nodes_from(range(len(labels)))
+    graph.add_edges_from(bonds)
+    places = nx.kamada_kawai_layout(graph) if len(labels) > 1 else {0: (0.0, 0.0)}
+    at = {atom: (60 + 42 * float(x), 60 + 42 * float(y)) for atom, (x, y) in places.items()}
+    bonded = ", ".join(f"{labels[i]}–{labels[j]}" for i, j in bonds) or "none"
+    name = f"{kind}s {', '.join(map(str, labels))}; bonds {bonded}"
+    parts = [f'<svg viewBox="0 0 120 120" role="img" aria-label="{escape(name)}"><title>{escape(name)}</title>']
+    for i, j in bonds:
+        ends = 'x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"'.format(*at[i], *at[j])
+        parts.append(f'<line {ends} stroke="#777777" stroke-width="1.5"/>')
+    for atom, label in enumerate(labels):
+        x, y = at[atom]
+        shade = to_hex(color(label, kind))
+        parts.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="10" fill="{shade}"/><text x="{x:.1f}" y="{y + 4:.1f}" font-size="11" '
+            f'text-anchor="middle" fill="{_ink(shade)}">{label}</text>'
+        )
+    return "".join([*parts, "</svg>"])
+
+
+def _ink(shade: str) -> str:
+    """Black or white, whichever is read more easily on the shade (WCAG's relative luminance)."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(shade)]
+    return "#000000" if 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.179 else "#ffffff"

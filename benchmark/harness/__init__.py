@@ -1,0 +1,1 @@
+"""From a job to a record: planning, training, measuring, predicting."""

@@ -1,0 +1,257 @@
+"""One job: one fold of one model on one task, from crystals to a record on disk. Runs in any process."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel
+
+from benchmark.harness import machine
+from benchmark.harness.fingerprint import fingerprint
+from benchmark.results.records import GraphHealth, JobKey, Memory, Metrics, Record, Status, Times, one_line
+from benchmark.results.store import Store, predictions_bytes, write_atomically
+from benchmark.tasks.folds import Fold, Protocol
+from benchmark.tasks.metrics import score
+from benchmark.tasks.tasks import Task, TaskData, split_of
+from datasets.crystals import Crystals
+from datasets.errors import BenchmarkError
+from datasets.health import graph_health
+from datasets.neighbor_search import Rule
+from models import registry
+from models.contract import Epoch, Model, OnEpoch, Settings, TrainingDiverged
+from models.graph_model import GraphModel
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything a fold needs; nothing but plain values, so that any process or machine can carry it out."""
+
+    task: Task
+    model: str
+    settings: Settings
+    profile: str
+    protocol: Protocol
+    fold: int
+    seed: int
+    device: str = "cpu"
+    threads: int = 1
+    workers: int = 1
+    save_checkpoints: bool = False
+
+    def key(self, dataset_hash: str) -> JobKey:
+        """What decides the result."""
+        return JobKey(
+            task=self.task.name,
+            dataset=self.task.dataset,
+            target=self.task.target,
+            unit=self.task.unit,
+            dataset_hash=dataset_hash,
+            model=self.model,
+            settings=self.settings.as_dict(),
+            profile=self.profile,
+            protocol=str(self.protocol),
+            fold=self.fold,
+            seed=self.seed,
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model's source."""
+        return fingerprint(registry.get(self.model).model)
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a fold that went to its end produced."""
+
+    model: Model[Any, Any]
+    """Fitted."""
+    history: tuple[Epoch, ...]
+    parameters: int
+    checkpoint: bytes
+    health: GraphHealth | None
+    best_epoch: int
+    metrics: Metrics
+    times: Times
+    predictions: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Observer:
+    """What a study looks at when a fold has ended; the answer lies beside the record, `<name>-<fold>.json`.
+
+    `look` gets None for a fold without an outcome. It is neither timed nor counted in the record's memory, and a function of
+    a module, so that any process finds it.
+    """
+
+    name: str
+    look: Callable[[Job, TaskData, Fold, Outcome | None], BaseModel]
+
+
+def execute(job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None, observer: Observer | None = None) -> Record:
+    """Run a job and write its record; a failure of the model becomes a record with its reason.
+
+    What an observer sees is written first, so that a record has it.
+
+    Raises:
+        InputError: the task cannot be loaded or divided.
+        BenchmarkError: the record cannot be written.
+    """
+    data = load_task(job.task)
+    fold = data.fold(job.protocol, job.fold, job.seed)
+    started = datetime.now(timezone.utc)
+    machine.reset_peak_memory(job.device)
+    outcome: Outcome | None = None
+    status: Status = "complete"
+    reason: str | None = None
+    try:
+        outcome = _run(job, data, fold, on_epoch)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise BenchmarkError("the disk is full; free some space and run the same command again to go on") from None
+        status, reason = classify(error)
+    record = make_record(job, data, fold, status, started, reason, outcome)
+    if observer:
+        _observe(observer, job, store, record.key, data, fold, outcome)
+    checkpoint = outcome.checkpoint if outcome and job.save_checkpoints else None
+    store.write(record, outcome.predictions if outcome else None, checkpoint)
+    return record
+
+
+def _observe(
+    observer: Observer, job: Job, store: Store, key: JobKey, data: TaskData, fold: Fold, outcome: Outcome | None
+) -> None:
+    path = store.beside(key, observer.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (observer.look(job, data, fold, outcome).model_dump_json(indent=1) + "\n").encode())
+
+
+def classify(error: BaseException) -> tuple[Status, str]:
+    """The status and the one-line reason that a failure gets in its record."""
+    text = one_line(str(error))[:300] or type(error).__name__
+    memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    if memory or "allocate memory" in text:
+        return "out-of-memory", text
+    if isinstance(error, TrainingDiverged):
+        return "diverged", text
+    return "failed", text if isinstance(error, BenchmarkError) else f"{type(error).__name__}: {text}"
+
+
+@lru_cache(maxsize=1)
+def load_task(task: Task) -> TaskData:
+    """The task's crystals, kept while one worker runs its folds."""
+    return task.load()
+
+
+@lru_cache(maxsize=1)
+def prepared(task: Task, model: str, settings: Settings, device: str) -> tuple[Any, float, GraphHealth | None]:
+    """What `prepare` makes of the task's crystals, the seconds it took, and the graphs' health; kept for the next fold."""
+    built = registry.get(model).model(settings, device)
+    crystals = load_task(task).crystals
+    inputs = built.prepare(crystals)
+    health = _health(crystals, built.rule(settings)) if isinstance(built, GraphModel) else None
+    return inputs, built.preparation_seconds(inputs), health
+
+
+def _health(crystals: Crystals, rule: Rule) -> GraphHealth:
+    report = graph_health(crystals, rule)
+    return GraphHealth(
+        atoms=report.atoms,
+        edges=report.edges,
+        isolated_atoms=report.isolated_atoms.count,
+        atoms_with_fewer_than_k=report.atoms_with_fewer_than_k.count,
+        truncated_ties=report.truncated_ties.count,
+    )
+
+
+def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
+    model: Model[Any, Any] = registry.get(job.model).model(job.settings, job.device)
+    inputs, graph_seconds, health = prepared(job.task, job.model, job.settings, job.device)
+    with machine.clock(job.device) as training:
+        fitted = model.fit(inputs, data.targets, fold.train, fold.validation, job.seed + job.fold, on_epoch)
+    with machine.clock(job.device) as inference:
+        test = _finite(model.predict(inputs, fold.test))
+    known = {"train": fold.train, "validation": fold.validation}
+    scores = {part: score(data.targets[rows], _finite(model.predict(inputs, rows))) for part, rows in known.items()}
+    model.about = {name: str(value) for name, value in job.key(data.dataset_hash) if name != "settings"}
+    parameters = model.n_parameters
+    assert parameters is not None, "a fitted model knows its size"
+    return Outcome(
+        model=model,
+        history=fitted.history,
+        parameters=parameters,
+        checkpoint=checkpoint_bytes(model),
+        health=health,
+        best_epoch=fitted.best_epoch,
+        metrics=Metrics(test=score(data.targets[fold.test], test), **scores),
+        times=Times(graphs_wall_s=graph_seconds, training=training.duration, inference=inference.duration),
+        predictions=pd.DataFrame(
+            {
+                "id": data.crystals.ids[fold.test].astype(str),
+                "fold": job.fold,
+                "target": data.targets[fold.test],
+                "prediction": test,
+            }
+        ),
+    )
+
+
+def _finite(predictions: np.ndarray) -> np.ndarray:
+    if not np.isfinite(predictions).all():
+        raise TrainingDiverged(f"{(~np.isfinite(predictions)).sum()} of {len(predictions)} predictions are not finite")
+    return predictions
+
+
+def checkpoint_bytes(model: Model[Any, Any]) -> bytes:
+    """What `save` writes: the weights of the best epoch."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.safetensors"
+        model.save(path)
+        return path.read_bytes()
+
+
+def make_record(
+    job: Job, data: TaskData, fold: Fold, status: Status, started: datetime, reason: str | None, outcome: Outcome | None
+) -> Record:
+    """The record of a fold that ended, well (`outcome`) or not (`reason`)."""
+    spec = registry.get(job.model)
+    standard = spec.named_settings[job.profile].as_dict()
+    device_bytes = None
+    if job.device != "cpu":
+        import torch
+
+        device_bytes = torch.cuda.max_memory_allocated(job.device)
+    return Record(
+        key=job.key(data.dataset_hash),
+        status=status,
+        reason=reason,
+        model_fingerprint=job.fingerprint,
+        changed={name: value for name, value in job.settings.as_dict().items() if standard[name] != value},
+        graph_rule=spec.graph_rule(job.settings),
+        graph_health=outcome.health if outcome else None,
+        paper=spec.paper,
+        split=split_of(data, fold),
+        parameters=outcome.parameters if outcome else None,
+        checkpoint_bytes=len(outcome.checkpoint) if outcome else None,
+        epochs_run=len(outcome.history) if outcome else None,
+        best_epoch=outcome.best_epoch if outcome else None,
+        metrics=outcome.metrics if outcome else None,
+        times=outcome.times if outcome else None,
+        memory=Memory(host_bytes=machine.peak_memory(), device_bytes=device_bytes),
+        machine=machine.machine(job.device, job.threads, job.workers),
+        versions=machine.versions(),
+        git_commit=machine.git_commit(),
+        started_at=started,
+        predictions_sha256=hashlib.sha256(predictions_bytes(outcome.predictions)).hexdigest() if outcome else None,
+        checkpoint_sha256=hashlib.sha256(outcome.checkpoint).hexdigest() if outcome and job.save_checkpoints else None,
+    )

@@ -1,0 +1,187 @@
+"""The list of jobs that a `run` stands for, and which of them are done already."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmark.harness.job import Job
+from benchmark.results.records import Split
+from benchmark.results.store import Store
+from benchmark.tasks.folds import Protocol, ProtocolName
+from benchmark.tasks.tasks import Task, TaskData, find_tasks, split_of, tasks_of
+from datasets import registry as datasets_registry
+from datasets.cards import data_file
+from datasets.elements import require_features
+from datasets.errors import DatasetMissing, InputError, TargetMissing, unknown_name
+from models import registry
+from models.contract import ModelSpec, Settings
+from models.graph_model import GraphModel
+
+DEFAULT_FOLDS = {"kfold": 5, "shuffle": 10, "published": 1}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Jobs to do, jobs found done in the store, and one line for each dataset that is not on this machine."""
+
+    todo: tuple[Job, ...]
+    done: tuple[Job, ...]
+    skipped: tuple[str, ...]
+    checkpoints: tuple[Path, ...] = ()
+    """Where the jobs keep their models, if they do."""
+
+    @property
+    def jobs(self) -> tuple[Job, ...]:
+        """All of them."""
+        return self.done + self.todo
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for; empty tuples stand for all models and, with `everything`, all tasks."""
+
+    tasks: Sequence[str] = ()
+    everything: bool = False
+    models: Sequence[str] = ()
+    settings: Mapping[str, str] | None = None
+    profile: str = "quick"
+    preset: str | None = None
+    protocol: ProtocolName | None = None
+    folds: int | None = None
+    group_duplicates: bool = False
+    seed: int = 0
+    device: str = "cpu"
+    workers: int = 1
+    threads: int = 1
+    save_checkpoints: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model with the settings that it is run with, on one in `train_divisor` training crystals."""
+
+    spec: ModelSpec
+    settings: Settings
+    train_divisor: int = 1
+
+
+IsDone = Callable[[Job, TaskData, Split], bool]
+
+
+def parse_settings(pairs: Sequence[str]) -> dict[str, str]:
+    """What `--set name=value` says. Raises InputError where it is something else."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise InputError(f"--set {pair}: write name=value")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def make_plan(request: Request, store: Store) -> Plan:
+    """Resolve names, load what the tasks need, divide every task, look for finished folds.
+
+    Raises:
+        InputError: an unknown name, an impossible setting, a dataset that cannot be read or divided.
+        DatasetMissing: a dataset asked for by name is not on this machine.
+    """
+    if not request.tasks and not request.everything:
+        raise InputError("nothing to run: name tasks with --task, a folder with --dataset, or use --all")
+    chosen = list(dict.fromkeys(request.models))
+    if request.settings and len(chosen) != 1:
+        raise InputError("--set changes the settings of one model; name it with a single --model")
+    named = request.preset or request.profile
+    specs = [registry.get(name) for name in chosen] or _all_models(request.preset)
+    entries = [Entry(s, (s.preset if request.preset else s.settings)(named, request.settings)) for s in specs]
+
+    def is_done(job: Job, data: TaskData, split: Split) -> bool:
+        return store.finished(job.key(data.dataset_hash), split, job.fingerprint, job.save_checkpoints)
+
+    return plan_entries(request, store, entries, is_done)
+
+
+def plan_entries(request: Request, store: Store, entries: Sequence[Entry], is_done: IsDone) -> Plan:
+    """The jobs of models with their settings, on the tasks, folds and device that the request names.
+
+    Raises:
+        InputError: an unknown task, a dataset that cannot be read or divided.
+        DatasetMissing: a dataset asked for by name is not on this machine.
+    """
+    named = request.preset or request.profile
+    tasks, skipped = _available(request)
+    todo: list[Job] = []
+    done: list[Job] = []
+    folders: dict[Path, None] = {}
+    for task in tasks:
+        protocol = _protocol(request, task)
+        try:
+            data = task.load()
+        except TargetMissing as error:
+            if task.name in request.tasks:
+                raise
+            skipped.append(str(error))
+            continue
+        for entry in entries:
+            _require_elements(data, entry.spec, entry.settings)
+        protocols = {entry.train_divisor: replace(protocol, train_divisor=entry.train_divisor) for entry in entries}
+        splits = {
+            part: [split_of(data, data.fold(p, number, request.seed)) for number in range(p.n_folds)]
+            for part, p in protocols.items()
+        }
+        for entry in entries:
+            for fold, split in enumerate(splits[entry.train_divisor]):
+                job = Job(
+                    task, entry.spec.name, entry.settings, named, protocols[entry.train_divisor], fold, request.seed,
+                    request.device, request.threads, request.workers, request.save_checkpoints,
+                )  # fmt: skip
+                (done if is_done(job, data, split) else todo).append(job)
+                folders |= {store.path(job.key(data.dataset_hash)).parent: None} if job.save_checkpoints else {}
+    return Plan(tuple(todo), tuple(done), tuple(skipped), tuple(folders))
+
+
+def _all_models(preset: str | None) -> list[ModelSpec]:
+    """Every model, or every one that has the preset."""
+    every = list(registry.registered().values())
+    found = [spec for spec in every if preset is None or preset in spec.studies]
+    if not found:
+        raise unknown_name("preset", str(preset), {name for spec in every for name in spec.studies})
+    return found
+
+
+def _available(request: Request) -> tuple[list[Task], list[str]]:
+    """The tasks whose data are here; with --all a missing dataset is left out with its line."""
+    found = [task for text in request.tasks for task in find_tasks(text)]
+    skipped = []
+    for name, dataset in datasets_registry.built_in().items() if request.everything else ():
+        if request.protocol == "published" and dataset.card.split_column is None:
+            skipped.append(f"{name}: it has no published split")
+            continue
+        try:
+            if dataset.card.file:
+                data_file(dataset.card)
+        except DatasetMissing as error:
+            skipped.append(str(error))
+            continue
+        found += tasks_of(name)
+    tasks: dict[str, Task] = {}
+    for task in found:
+        if tasks.setdefault(task.name, task).source != task.source:
+            raise InputError(f"two folders give the task {task.name}; rename one of them")
+    return list(tasks.values()), skipped
+
+
+def _protocol(request: Request, task: Task) -> Protocol:
+    published = datasets_registry.get(task.source).card.split_column is not None and not request.group_duplicates
+    name: ProtocolName = request.protocol or ("published" if published else "kfold")
+    # The published split is one fold, however many the other datasets of the same request get.
+    folds = DEFAULT_FOLDS[name] if request.folds is None or name == "published" else request.folds
+    return Protocol(name, folds, request.group_duplicates)
+
+
+def _require_elements(data: TaskData, spec: ModelSpec, settings: Settings) -> None:
+    """Say before anything runs that a graph network has no features for an element."""
+    if issubclass(spec.model, GraphModel):
+        try:
+            require_features(data.crystals, spec.model.known_elements(settings, data.crystals))
+        except InputError as error:
+            raise InputError(f"{data.task.dataset}: {spec.name}: {error}, or leave the model out with --model") from None

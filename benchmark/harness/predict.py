@@ -1,0 +1,150 @@
+"""From fitted models and structure files to predictions; a file that cannot be used never costs the others theirs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark.results.store import write_atomically
+from datasets.crystals import Crystals
+from datasets.errors import InputError
+from datasets.readers.folder import is_structure
+from datasets.readers.structure_files import SUFFIXES, read_each
+from models.contract import Model
+
+UNKNOWN_UNIT = "as trained"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What was predicted, in the order of the files.
+
+    Attributes:
+        ids: of the n crystals that were predicted.
+        values: (members, n) the models' predictions.
+        unit: of the values; `UNKNOWN_UNIT` where no checkpoint says it.
+        left_out: one line a file that could not be used, which names it and says why.
+    """
+
+    ids: tuple[str, ...]
+    values: np.ndarray
+    unit: str
+    left_out: tuple[str, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Id, prediction (the mean over members), with several members their sample standard deviation, and unit."""
+        rows = []
+        for name, values in zip(self.ids, self.values.T, strict=True):
+            spread = {"spread": float(values.std(ddof=1))} if len(values) > 1 else {}
+            rows.append({"id": name, "prediction": float(values.mean()), **spread, "unit": self.unit})
+        return rows
+
+
+def find_structures(paths: Sequence[Path]) -> list[Path]:
+    """The structure files that `paths` stand for, each once; a folder stands for those directly in it.
+
+    Raises:
+        InputError: there is no such file or folder, or a folder holds no structure file.
+    """
+    found: dict[Path, Path] = {}
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"{path}: no such file or folder")
+        files = sorted(filter(is_structure, path.iterdir())) if path.is_dir() else [path]
+        if not files:
+            raise InputError(
+                f"{path}: no structure files ({', '.join(SUFFIXES)} or POSCAR); name files of other formats one by one"
+            )
+        for file in files:
+            found.setdefault(file.resolve(), file)
+    return list(found.values())
+
+
+def ids_of(paths: Sequence[Path]) -> list[str]:
+    """A unique id a file: its stem, where several share it the file's name, where several share that too the path."""
+    choices = [(path.stem, path.name, str(path), str(path.resolve())) for path in paths]
+    level = [0] * len(paths)
+    while True:
+        ids = [names[i] for names, i in zip(choices, level, strict=True)]
+        count = Counter(ids)
+        shared = [count[name] > 1 and i < 3 for name, i in zip(ids, level, strict=True)]
+        if not any(shared):
+            return ids
+        level = [i + again for i, again in zip(level, shared, strict=True)]
+
+
+def unit_of(models: Sequence[Model[Any, Any]], names: Sequence[object]) -> str:
+    """The unit in which all members of an ensemble predict the same target.
+
+    Raises:
+        InputError: two say that they predict different targets, or in different units.
+    """
+    known: dict[str, object] = {}
+    for what in ("target", "unit"):
+        known = {model.about[what]: name for model, name in zip(models, names, strict=True) if model.about.get(what)}
+        if len(known) > 1:
+            (one, first), (other, second) = list(known.items())[:2]
+            raise InputError(f"checkpoints of different {what}s cannot be averaged: '{one}' in {first}, '{other}' in {second}")
+    return next(iter(known), UNKNOWN_UNIT)
+
+
+def predict_files(models: Sequence[Model[Any, Any]], unit: str, paths: Sequence[Path]) -> Predictions:
+    """Predict the crystal of each file with each model; what cannot be used is left out, with its reason."""
+    ids, cells = ids_of(paths), read_each(paths)
+    left_out = {row: str(cell) for row, cell in enumerate(cells) if isinstance(cell, InputError)}
+    read = [row for row in range(len(paths)) if row not in left_out]
+    crystals = Crystals.from_cells([ids[row] for row in read], [cell for cell in cells if not isinstance(cell, InputError)])
+    values, refused = predict_crystals(models, crystals)
+    left_out |= {read[row]: f"{paths[read[row]]}: {reason}" for row, reason in refused.items()}
+    kept = [row for row in range(len(read)) if row not in refused]
+    lines = tuple(left_out[row] for row in sorted(left_out))
+    return Predictions(tuple(crystals.ids[kept]), values[:, kept], unit, lines)
+
+
+def predict_crystals(models: Sequence[Model[Any, Any]], crystals: Crystals) -> tuple[np.ndarray, dict[int, str]]:
+    """(members, n) predictions, and row → why of the crystals that a member cannot predict, say for an element."""
+    values, refused = np.full((len(models), len(crystals)), np.nan), dict[int, str]()
+    for member, model in enumerate(models):
+        rows = np.array([row for row in range(len(crystals)) if row not in refused], dtype=np.int64)
+        if len(rows) == 0:
+            break
+        values[member, rows], new = _predict_rows(model, crystals, rows)
+        refused |= new
+    return values, refused
+
+
+def _predict_rows(model: Model[Any, Any], crystals: Crystals, rows: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
+    """In one go; where the model refuses a crystal, by halves until it is known which."""
+    try:
+        inputs = model.prepare(crystals.take(rows))
+    except InputError as error:
+        if len(rows) == 1:
+            return np.array([np.nan]), {int(rows[0]): str(error)}
+        (first, why), (second, why_not) = (_predict_rows(model, crystals, half) for half in np.array_split(rows, 2))
+        return np.concatenate([first, second]), why | why_not
+    values = model.predict(inputs, np.arange(len(rows)))
+    return values, {int(row): "its prediction is not finite" for row in rows[~np.isfinite(values)]}
+
+
+def require_file(path: Path) -> None:
+    """Raise InputError now, rather than after the work, where a table cannot be written to `path`."""
+    if path.is_dir():
+        raise InputError(f"{path} is a directory; name the file to write")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: no such directory {path.parent}")
+
+
+def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write `Predictions.rows` with a header, in full precision."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_atomically(path, text.getvalue().encode())

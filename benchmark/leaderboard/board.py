@@ -1,0 +1,125 @@
+"""A board: every contest of a store, and models over tasks; from records alone. Needs no torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from itertools import groupby
+from typing import TypeVar
+
+from benchmark.leaderboard.comparison_groups import BASELINE, RESAMPLES, Contest, Predictions, contests
+from benchmark.results.scores import OnInvalid, refuse, scored_tasks
+from benchmark.results.store import Store
+from benchmark.statistics.across_tasks import Overall, Ranks, critical_differences, mae_table, overall_scores
+from benchmark.statistics.comparisons import TaskErrors
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class League:
+    """Models over the tasks of one profile, protocol and seed."""
+
+    title: str
+    contests: tuple[Contest, ...]
+    models: tuple[str, ...]
+    """Those compared, two or more: ranked, with the profile's own settings, on the same tasks; the baseline is not one."""
+    overall: Overall | None
+    """None without models to compare, or without the baseline."""
+    ranks: Ranks | None
+    """None without models to compare."""
+
+
+@dataclass(frozen=True, eq=False)
+class Board:
+    """Every contest of a store."""
+
+    contests: tuple[Contest, ...]
+
+    @cached_property
+    def leagues(self) -> tuple[League, ...]:
+        """Contests of one profile, protocol and seed together; those with most rows first."""
+        ordered = sorted(self.contests, key=lambda contest: contest.league)
+        groups = [tuple(group) for _, group in groupby(ordered, key=lambda contest: contest.league)]
+        return tuple(map(league, sorted(groups, key=lambda group: -sum(len(contest.rows) for contest in group))))
+
+
+def read_board(
+    store: Store,
+    each: Callable[[Contest, Predictions | None], None] = lambda contest, predictions: None,
+    on_invalid: OnInvalid = refuse,
+) -> Board:
+    """Score every record of the store anew and put the runs into contests.
+
+    Args:
+        store: where the records are.
+        each: called with every contest and the predictions of its ranked rows, which are then forgotten. Meanwhile the next
+            task is ranked and the one after it read: the runs of three tasks are in memory at once.
+        on_invalid: as for `scored_tasks`; called from the threads that read and rank.
+
+    Raises:
+        InputError: an invalid record, by default.
+    """
+    current = current_fingerprints()
+    found = []
+    of_task = (contests(runs, current, on_invalid) for _, runs in _ahead(scored_tasks(store, on_invalid)))
+    for together in _ahead(of_task):
+        for contest, predictions in together:
+            each(contest, predictions)
+            found.append(contest)
+    return Board(tuple(found))
+
+
+def _ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items; the next is made in another thread while one is in use."""
+    with ThreadPoolExecutor(1) as maker:
+        following = maker.submit(next, items, None)
+        while (item := following.result()) is not None:
+            following = maker.submit(next, items, None)
+            yield item
+
+
+def current_fingerprints() -> dict[str, str]:
+    """Of the source of every model here; empty on a machine without torch, where models cannot be imported."""
+    if not all(find_spec(name) for name in ("torch", "dgl")):
+        return {}
+    from benchmark.harness.fingerprint import fingerprint
+    from models.registry import registered
+
+    return {name: fingerprint(spec.model) for name, spec in registered().items()}
+
+
+def league(group: tuple[Contest, ...]) -> League:
+    """Statistics over the tasks of contests that share profile, protocol and seed."""
+    entered: dict[str, tuple[TaskErrors, set[str]]] = {}
+    for contest in group:
+        labels = {row.label for row in contest.rows if row.tier and row.label == row.model} - {BASELINE}
+        known = entered.get(contest.first.key.task)
+        if contest.errors and len(labels) > (len(known[1]) if known else 1):
+            entered[contest.first.key.task] = contest.errors, labels
+    models = sorted(fullest_table([labels for _, labels in entered.values()]))
+    tasks = [errors for errors, labels in entered.values() if labels.issuperset(models)]
+    title = group[0].league
+    if not models:
+        return League(title, group, (), None, None)
+    overall = overall_scores([errors for errors, _ in entered.values()], models, resamples=RESAMPLES)
+    ranks = critical_differences(models, mae_table(tasks, models))
+    return League(title, group, tuple(models), overall if overall.tasks else None, ranks)
+
+
+def fullest_table(ran: Sequence[set[str]]) -> set[str]:
+    """The models of the largest table of models by tasks without a hole; of equally large ones, that of most tasks.
+
+    A model that ran on one task does not shut out the others from theirs, nor does a task on which few ran.
+
+    Args:
+        ran: the models of each task.
+    """
+    count = Counter(model for models in ran for model in models)
+    often = [{model for model, n in count.items() if n >= least} for least in range(1, len(ran) + 1)]
+    tables = [(models, sum(models <= others for others in ran)) for models in (*ran, *often) if len(models) > 1]
+    return max(tables, key=lambda table: (len(table[0]) * table[1], table[1]), default=(set(), 0))[0]

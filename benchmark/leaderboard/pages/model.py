@@ -1,0 +1,130 @@
+"""The page of a model: where it stands on every task and what it costs, with which settings, and from which source."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from benchmark.leaderboard.board import Board
+from benchmark.leaderboard.comparison_groups import Contest, Row
+from benchmark.leaderboard.pages.rows import (
+    contested,
+    in_order,
+    machine,
+    machines,
+    mae,
+    mark,
+    parameters,
+    relative,
+    stale_note,
+    title,
+    unranked,
+)
+from benchmark.leaderboard.pages.task import as_published, page_of
+from benchmark.leaderboard.published_figures import FIGURES
+from benchmark.rendering.text import count, escape, link, seconds, table
+from benchmark.results.model_cards import ModelCard
+
+Standing = tuple[Contest, Row]
+
+
+def model_pages(board: Board, cards: Mapping[str, ModelCard]) -> dict[str, str]:
+    """Path below the root → page, of every model with a record; `cards` of those that are not of this repository."""
+    found: dict[str, list[Standing]] = {}
+    for contest in board.contests:
+        for row in in_order(contest):
+            found.setdefault(row.model, []).append((contest, row))
+    return {f"models/{name}.md": model_page(name, found[name], cards.get(name)) for name in sorted(found)}
+
+
+def model_page(name: str, standings: Sequence[Standing], card: ModelCard | None = None) -> str:
+    """All that the board has of one model."""
+    rows = [row for _, row in standings]
+    where = machines(rows)
+    several = len({row.label for row in rows}) > 1
+    header = ["task", *(["run"] if several else []), "profile, protocol", "tier", "place", "MAE", "unit", "MAE / dummy",
+              "training / fold", "inference / 1,000", "parameters", "machine"]  # fmt: skip
+    body = [_cells(standing, standings, where, several) for standing in standings]
+    parts = [
+        f"# {escape(name)}",
+        f"{escape(rows[0].run.first.paper)}. [All boards](../README.md).",
+        _about(card) if card else "",
+        "Tier and place among the models of the same data, profile, protocol and seed; a tier holds models that cannot be "
+        "told from its best one. Times compare on one machine only.",
+        table(header, body, text=("run", "profile, protocol", "unit")),
+        stale_note(rows, "on the page of the task"),
+        *_published(name, standings),
+        f"## Settings\n\n{_settings(rows)}",
+        f"## Source\n\n{_sources(rows)}",
+        "## Machines\n\n" + "\n".join(f"{number}. {escape(text)}" for number, text in enumerate(where, 1)),
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _about(card: ModelCard) -> str:
+    """Who made a model from elsewhere, and under which terms."""
+    authors = f"By {escape(', '.join(card.authors))}. " if card.authors else ""
+    cite = card.citation.replace("`", "'")
+    return f"{authors}Source: {escape(card.source)}; licence: {escape(card.licence)}.\n\n```\n{cite}\n```"
+
+
+def _cells(standing: Standing, standings: Sequence[Standing], where: Sequence[str], several: bool) -> list[str]:
+    (contest, row), rows = standing, [row for _, row in standings]
+    key, tiers, place = row.run.first.key, contest.tiers, ["", ""]
+    if tiers and row.tier and contested(contest):
+        place = [f"{row.tier} of {tiers.tiers[-1]}", f"{tiers.models.index(row.label) + 1} of {len(tiers.models)}"]
+    return [
+        link(key.task, f"../{page_of(key.task)}") + mark(row, rows),
+        *([escape(row.label)] if several else []),
+        title(contest, [contest for contest, _ in standings]),
+        *place,
+        mae(row) + unranked(row),
+        escape(key.unit),
+        relative(row, contest),
+        seconds(row.costs.training_s) if row.costs else "",
+        seconds(row.costs.inference_s) if row.costs else "",
+        parameters(row),
+        str(where.index(machine(row.run.first)) + 1),
+    ]
+
+
+def _settings(rows: Sequence[Row]) -> str:
+    """A column for each set of settings that the model was run with: profile, what was changed, on how many tasks."""
+    runs: dict[str, list[Row]] = {}
+    for row in rows:
+        runs.setdefault(json.dumps([row.run.first.key.profile, row.run.first.key.settings]), []).append(row)
+    columns = [(_run_name(same), same[0].run.first.key.settings) for same in runs.values()]
+    names = list(dict.fromkeys(name for _, settings in columns for name in settings))
+    body = [[escape(name), *(escape(str(settings.get(name, ""))) for _, settings in columns)] for name in names]
+    return table(["setting", *(escape(title) for title, _ in columns)], body) if names else "The model has none."
+
+
+def _run_name(rows: Sequence[Row]) -> str:
+    first = rows[0].run.first
+    tasks = sorted({row.run.first.key.task for row in rows})
+    changes = "".join(f", {name}={value}" for name, value in first.changed.items())
+    return f"{first.key.profile}{changes}: {tasks[0] if len(tasks) == 1 else count(len(tasks), 'task')}"
+
+
+def _sources(rows: Sequence[Row]) -> str:
+    """Fingerprints of the source that ran, whether each is the present one, and the graphs that it was given."""
+    state = {True: "not the present source", False: "the present source", None: "of a model that is not in this package"}
+    sources: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        first = row.run.first
+        about = f"sha256 {first.model_fingerprint}, {state[row.stale]}"
+        sources.setdefault((about, first.graph_rule), set()).add(first.key.task)
+    lines = [(source, f"graphs: {rule}", f"on {count(len(tasks), 'task')}") for (source, rule), tasks in sources.items()]
+    return "\n".join(f"- {escape('; '.join(line))}" for line in lines)
+
+
+def _published(name: str, standings: Sequence[Standing]) -> list[str]:
+    """What others reported of the model, on the tasks of this page."""
+    tasks = {row.run.first.key.task for _, row in standings}
+    rows = [
+        [link(figure.task, f"../{page_of(figure.task)}"), as_published(figure), figure.source, figure.differs]
+        for figure in FIGURES
+        if figure.model == name and figure.task in tasks
+    ]
+    header = ["task", "MAE", "source", "what differs there"]
+    return [f"## Published figures\n\n{table(header, rows, text=header[2:])}"] if rows else []

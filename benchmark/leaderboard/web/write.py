@@ -1,0 +1,155 @@
+"""The web page of a board: static files that open from disk and from any server, without a network. Needs no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from benchmark.leaderboard.board import Board, read_board
+from benchmark.leaderboard.comparison_groups import Contest, Predictions
+from benchmark.leaderboard.web.details import by_element, contest_details, model_details
+from benchmark.leaderboard.web.index import board_data, contest_name, file_name
+from benchmark.rendering.plotly_script import in_page, plotly_name, write_plotly
+from benchmark.results import compositions
+from benchmark.results.records import JobKey
+from benchmark.results.scores import OnInvalid, refuse
+from benchmark.results.store import Store, write_atomically
+from datasets.errors import InputError
+
+SITE = files("benchmark.leaderboard.web") / "site"
+SCRIPTS = (
+    "numbers.js", "dom.js", "table.js", "plots.js", "details.js", "elements.js",
+    "overview.js", "task.js", "cost.js", "model.js", "compare.js", "page.js",
+)  # fmt: skip
+MARK = '<meta name="generator" content="crystal-benchmark">'
+FOLDERS = ("assets", "details")
+
+
+def write_site(
+    store: Store, root: Path, on_invalid: OnInvalid = refuse, sources: Mapping[str, str] = MappingProxyType({})
+) -> Board:
+    """Read the board of a store and write its web page on the way: `index.html`, `assets/` and `details/` below `root`.
+
+    Details of a contest are written while its predictions are in memory; those of contests that are gone are removed.
+
+    Args:
+        store: where the records are.
+        root: where the page goes.
+        on_invalid: as for `read_board`.
+        sources: dataset → what `datasets.registry.load` takes, of those whose compositions are kept if they are not yet.
+
+    Returns:
+        The board, for other renderings.
+
+    Raises:
+        InputError: an invalid record, by default; files that are not of such a page stand in the way.
+    """
+    require_own_site(root)
+    with _replaced(root / "details") as details:
+
+        def each(contest: Contest, predictions: Predictions | None) -> None:
+            if predictions is not None:
+                known = _compositions(store.root, contest.first.key, sources, on_invalid)
+                write_details(details, contest, predictions, known)
+
+        board = read_board(store, each, on_invalid)
+        # The index first: it is what says that the folders beside it are ours, also after an interruption.
+        write_atomically(root / "index.html", index_html(board).encode())
+        write_assets(root / "assets")
+    return board
+
+
+def _compositions(root: Path, key: JobKey, sources: Mapping[str, str], on_invalid: OnInvalid) -> pd.DataFrame | None:
+    """Those of the dataset of a record, kept first where its source is known."""
+    if key.dataset in sources:
+        compositions.add(root, {key.dataset_hash: sources[key.dataset]})
+    try:
+        return compositions.read(root, key.dataset_hash)
+    except InputError as error:
+        on_invalid(error)
+        return None
+
+
+def require_own_site(root: Path) -> None:
+    """Raise InputError where a person's own index.html, assets or details would be replaced."""
+    index = root / "index.html"
+    ours = index.is_file() and MARK in index.read_text(errors="replace")
+    for path in (index, *(root / name for name in FOLDERS)):
+        if not ours and path.exists():
+            raise InputError(f"{path} is not of a leaderboard and would be replaced; choose another directory")
+
+
+@contextmanager
+def _replaced(folder: Path) -> Iterator[Path]:
+    """A new folder that takes the place of `folder` when all is written."""
+    partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
+    old = folder.with_name(f"{folder.name}.{os.getpid()}.old.partial")
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(partial, folder)
+    finally:
+        for leftover in (partial, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+
+
+def write_details(details: Path, contest: Contest, predictions: Predictions, known: pd.DataFrame | None) -> None:
+    """The scripts that the page loads for a contest and its models, below `details/<contest>/`.
+
+    Args:
+        details: where the folder of the contest goes.
+        contest: with tiers.
+        predictions: of its ranked rows.
+        known: compositions of the dataset, as `by_element` takes them.
+    """
+    name = contest_name(contest)
+    folder = details / name
+    folder.mkdir()
+    elements = by_element(predictions.ids, known)
+    assert contest.tiers is not None
+    _write_payload(folder, name, "contest", contest_details(predictions, contest.tiers, elements))
+    for label, payload in model_details(predictions, elements):
+        _write_payload(folder, name, file_name(label), payload)
+
+
+def _write_payload(folder: Path, contest: str, name: str, payload: dict[str, Any]) -> None:
+    """A script that hands its data to the page: a page from disk may load scripts, but not fetch files."""
+    (folder / f"{name}.js").write_text(f"board.receive({_json(f'{contest}/{name}')}, {_json(payload)});\n")
+
+
+def write_assets(folder: Path) -> None:
+    """Style, scripts and the plotting library; one of another version is removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("board.css", *SCRIPTS):
+        write_atomically(folder / name, (SITE / name).read_bytes())
+    for other in folder.glob("plotly-*.min.js"):
+        if other.name != plotly_name():
+            other.unlink()
+    write_plotly(folder)
+
+
+def index_html(board: Board) -> str:
+    """The page: a shell, and the data of the board in one block."""
+    data = _json(board_data(board) | {"plotly": f"assets/{plotly_name()}"})
+    # Without a version in their addresses, a browser would show new data with old scripts.
+    version = hashlib.sha256(b"".join([data.encode(), *((SITE / name).read_bytes() for name in SCRIPTS)])).hexdigest()[:12]
+    scripts = "\n".join(f'<script src="assets/{name}?v={version}"></script>' for name in SCRIPTS)
+    shell = Template((SITE / "index.html").read_text())
+    return shell.substitute(mark=MARK, data=data, scripts=scripts, version=version)
+
+
+def _json(value: Any) -> str:
+    return in_page(json.dumps(value, separators=(",", ":"), allow_nan=False))

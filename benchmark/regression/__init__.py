@@ -1,0 +1,1 @@
+"""Did a changed model get worse? A baseline of short trainings and the test against it."""

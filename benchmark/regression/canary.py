@@ -1,0 +1,164 @@
+"""The canary: short trainings of every model on small built-in tasks, always the same, that tell whether something changed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.harness.job import Job, split_of
+from benchmark.harness.machine import default_workers, machine
+from benchmark.harness.run import run_jobs
+from benchmark.regression.baseline import TaskBaseline
+from benchmark.results.records import Machine, Record
+from benchmark.results.store import Store
+from benchmark.tasks.folds import Protocol
+from benchmark.tasks.metrics import score
+from benchmark.tasks.tasks import Task, TaskData, find_tasks
+from models.contract import ModelSpec, Settings
+
+TASKS = ("emt/alloys/formation_energy_per_atom",)
+"""What models are trained on: small cells, so that many seeds are cheap, and the quietest of the built-in targets."""
+
+WATCHED_TASKS = (*TASKS, "emt/surfaces/adsorption_energy", "emt/pt_clusters/total_energy")
+"""Whose data and folds are compared."""
+
+PROFILE = "quick"
+"""Whose settings a model is trained with, but for what its baseline changes."""
+
+DIVISION = Protocol("kfold", 2)
+"""Half of the crystals are tested: the error is then known more sharply, and training costs little."""
+
+WATCHED = (Protocol("kfold", 5), Protocol("shuffle", 3), DIVISION)
+"""Divisions whose hashes are compared; nothing is trained on the first two."""
+
+
+@dataclass(frozen=True)
+class CanaryTask(Task):
+    """A task that is divided the same way under every seed: what differs between seeds is the training alone."""
+
+    def load(self) -> TaskData:
+        """The crystals, with the first fold of DIVISION as if it had been published with them."""
+        data = super().load()
+        fold = data.fold(DIVISION, 0, 0)
+        part = np.zeros(len(data.targets), dtype=int)
+        part[fold.validation], part[fold.test] = 1, 2
+        return replace(data, published=part)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One training of a model on a task of the canary; without `mae` it failed, for `reason`."""
+
+    model: str
+    task: str
+    seed: int
+    mae: float | None
+    reason: str | None
+    training_s: float
+    """Processor time."""
+    peak_bytes: int | None
+
+
+Train = Callable[[tuple[Job, ...]], list[Measurement]]
+
+
+def canary_tasks(names: Iterable[str]) -> list[CanaryTask]:
+    """The tasks of these names."""
+    found = [task for name in names for task in find_tasks(name)]
+    return [CanaryTask(task.source, task.dataset, task.target, task.unit) for task in found]
+
+
+def parameters(spec: ModelSpec, settings: Settings) -> tuple[int | None, int | None]:
+    """Trainable parameters with these settings and with the paper's; None where the data decide it."""
+    return spec.model(settings).n_parameters, spec.describe()["parameters"]
+
+
+def task_baseline(task: CanaryTask) -> TaskBaseline:
+    """Hashes of the task's data and of its folds today. Raises what loading the dataset raises."""
+    data = task.load()
+    watched = [(protocol, number) for protocol in WATCHED for number in range(protocol.n_folds)]
+    splits = {
+        f"{protocol} fold {number} seed 0": split_of(data, data.fold(protocol, number, 0)) for protocol, number in watched
+    }
+    fold = data.fold(Protocol("published", 1), 0, 0)
+    mean = np.full(len(fold.test), data.targets[fold.train].mean())
+    # Rounded, so that it is the same number on every machine.
+    scale = round(score(data.targets[fold.test], mean).mae, 9)
+    return TaskBaseline(dataset_hash=data.dataset_hash, scale=scale, splits=splits)
+
+
+def canary_jobs(seeds: Mapping[str, Iterable[int]], settings: Mapping[str, Settings]) -> tuple[Job, ...]:
+    """The trainings of models under seeds, by task and model; one thread each, as many workers as cores."""
+    workers = default_workers()
+    wanted = [(name, seed) for name, numbers in seeds.items() for seed in numbers]
+    return tuple(
+        Job(task, name, settings[name], PROFILE, Protocol("published", 1), 0, seed, workers=workers)
+        for task, (name, seed) in product(canary_tasks(TASKS), wanted)
+    )
+
+
+def run_canary(jobs: tuple[Job, ...], on_done: Callable[[], None] = lambda: None) -> list[Measurement]:
+    """Carry the jobs out by the harness, in a store that is thrown away; a failed one is a measurement with its reason.
+
+    Raises:
+        BenchmarkError: a record cannot be written.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        records = run_jobs(jobs, Store(Path(folder)), lambda news: None, lambda job, record: on_done()) if jobs else []
+    return [_measurement(record) for record in records]
+
+
+class Trainings:
+    """Measurements by model, task and seed; trains what is asked for."""
+
+    def __init__(self, train: Train, settings: Mapping[str, Settings]) -> None:
+        self.train = train
+        self.settings = settings
+        self.done: dict[tuple[str, str, int], Measurement] = {}
+
+    def extend(self, seeds: Mapping[str, Iterable[int]]) -> None:
+        """Train these models under these seeds on every task."""
+        for found in self.train(canary_jobs(seeds, self.settings)):
+            self.done[found.model, found.task, found.seed] = found
+
+    @property
+    def tasks(self) -> list[str]:
+        """Names of the tasks that were trained on, in order."""
+        return sorted({task for _, task, _ in self.done})
+
+    def of(self, model: str, task: str) -> list[Measurement]:
+        """In order of their seeds."""
+        return [m for (name, where, _), m in sorted(self.done.items()) if (name, where) == (model, task)]
+
+    def log_mae(self, model: str, tasks: Iterable[str]) -> np.ndarray:
+        """(seeds, tasks) of a model without failures."""
+        return np.log([[m.mae for m in self.of(model, task) if m.mae] for task in tasks]).T
+
+    def failure(self, model: str) -> str | None:
+        """The first reason why a training of the model failed."""
+        failed = (m for (name, _, _), m in sorted(self.done.items()) if name == model and m.mae is None)
+        return next((f"{m.task}, seed {m.seed}: {m.reason}" for m in failed), None)
+
+
+def this_machine() -> Machine:
+    """This machine, as the canary uses it."""
+    return machine("cpu", 1, default_workers())
+
+
+def _measurement(record: Record) -> Measurement:
+    mae = record.metrics.test.mae if record.metrics else None
+    known = mae == 0  # nobody predicts crystals that were held out without any error
+    return Measurement(
+        record.key.model,
+        record.key.task,
+        record.key.seed,
+        mae or None,
+        "the error is exactly 0: the model knows the test targets" if known else record.reason,
+        record.times.training.device_s if record.times else 0.0,
+        record.memory.host_bytes,
+    )

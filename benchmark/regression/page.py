@@ -1,0 +1,59 @@
+"""The report of a check, and a baseline, as tables of text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tabulate import tabulate
+
+from benchmark.regression import loss_test as gate
+from benchmark.regression.baseline import Baseline
+from benchmark.regression.check import Report
+
+
+def report_table(report: Report, stale: list[str]) -> str:
+    """What was compared, then what was not, then the published records of another source."""
+    rows = [
+        [row.subject, row.what, _cell(row.accepted), _cell(row.now), _share(row.change), row.verdict, row.note]
+        for row in report.rows
+    ]
+    headings = ["model or task", "what", "accepted", "now", "change", "verdict", ""]
+    parts = [tabulate(rows, headings, disable_numparse=True), "\n".join(report.notes)]
+    if stale:
+        parts.append("\n".join(["stale records, to be run and published again:", *(f"  {line}" for line in stale)]))
+    return "\n\n".join(part for part in parts if part)
+
+
+def baseline_rows(baseline: Baseline) -> list[dict[str, Any]]:
+    """What a check of each model costs and finds."""
+    return [
+        {
+            "model": name,
+            "seeds": model.n_seeds,
+            "sigma": (sigma := gate.noise(model.log_mae())),
+            "power": gate.power(model.n_seeds, sigma),
+            "training_s": sum(sum(series.training_s[: model.n_seeds]) for series in model.tasks.values()),
+            "reason": model.acceptance.reason,
+        }
+        for name, model in baseline.models.items()
+    ]
+
+
+def baseline_table(baseline: Baseline) -> str:
+    """Noise of each model, seeds of a check, the chance to find a loss of 5 %, and what a whole check trains."""
+    rows = [
+        [r["model"], f"{r['sigma']:.2%}", r["seeds"], f"{r['power']:.1%}", f"{r['training_s']:.1f} s", r["reason"]]
+        for r in baseline_rows(baseline)
+    ]
+    headings = ["model", "noise", "seeds", "finds a loss of 5 %", "training", "accepted because"]
+    return tabulate(rows, headings, disable_numparse=True)
+
+
+def _cell(value: float | str | None) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def _share(change: float | None) -> str:
+    return "" if change is None else f"{change:+.2%}"

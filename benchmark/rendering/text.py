@@ -1,0 +1,134 @@
+"""Numbers, names and tables as the markdown pages write them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import quote
+
+from tabulate import tabulate
+
+from benchmark.results.records import Machine
+from datasets.errors import InputError
+
+ENTITIES = str.maketrans(
+    {sign: f"&#{ord(sign)};" for sign in "|[]`*"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "}
+)
+
+
+class Made(Protocol):
+    """A record that says where it was made, and with what."""
+
+    @property
+    def machine(self) -> Machine:
+        """Where."""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Of packages."""
+
+    @property
+    def git_commit(self) -> str | None:
+        """Of the source."""
+
+
+def escape(text: str) -> str:
+    """Text from a record, harmless in markdown and inside its tables."""
+    return text.translate(ENTITIES)
+
+
+def require_own(page: Path, title: str, what: str, choose: str) -> None:
+    """Raise InputError where a page that does not begin with the title, a person's own, would be replaced.
+
+    Args:
+        page: to be written.
+        title: what every page of ours begins with.
+        what: another page is not, for the message.
+        choose: another one of these instead, likewise.
+    """
+    if page.is_file() and not page.read_text(errors="replace").startswith(title):
+        raise InputError(f"{page} is {what} and would be replaced; choose another {choose}")
+
+
+def link(label: str, path: str) -> str:
+    """A link to a page; the path is one of names of records, whatever they are."""
+    return f"[{escape(label)}]({quote(path)})"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], text: Container[str] = ()) -> str:
+    """A markdown table; the first column and those named in `text` are text, the others are aligned as numbers."""
+    alignment = ["left" if name == header[0] or name in text else "right" for name in header]
+    return tabulate(rows, header, tablefmt="pipe", disable_numparse=True, colalign=alignment if rows else None)
+
+
+def joined(names: Sequence[str]) -> str:
+    """Names as a list in a sentence."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """Names in a sentence, the first few of many."""
+    return joined(names if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"])
+
+
+def count(number: int, what: str) -> str:
+    """A number of things, `what` in the singular."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def machine(where: Machine) -> str:
+    """What something was computed on."""
+    return (
+        f"{where.processor}, {where.cores} cores, {where.workers} worker(s) × {where.threads} thread(s), device {where.device}"
+    )
+
+
+def origins(made: Iterable[Made]) -> str:
+    """A markdown list of the machines, versions and commits that records were made with, each once."""
+    lines = {
+        f"machine: {machine(one.machine)}; versions: {', '.join(f'{name} {v}' for name, v in one.versions.items())}; "
+        f"commit {one.git_commit or 'unknown'}"
+        for one in made
+    }
+    return "\n".join(f"- {escape(line)}" for line in sorted(lines))
+
+
+def plus_minus(mean: float, std: float | None) -> str:
+    """Four significant digits, the spread to the same decimals."""
+    decimals = max(0, 3 - math.floor(math.log10(abs(mean)))) if mean else 4
+    return f"{mean:.{decimals}f}" + (f" ± {std:.{decimals}f}" if std is not None else "")
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """That many significant digits, without an exponent where it can be read."""
+    text = f"{value:#.{digits}g}".rstrip(".")
+    return f"{value:,.0f}" if "e+" in text else text
+
+
+def interval(low: float, high: float) -> str:
+    """Both ends to the decimals that the wider one needs."""
+    widest = max(abs(low), abs(high))
+    decimals = max(0, 2 - math.floor(math.log10(widest))) if widest else 3
+    return f"{low:.{decimals}f} … {high:.{decimals}f}"
+
+
+def chance(p: float) -> str:
+    """A p value with two digits."""
+    return "< 0.001" if p < 0.001 else f"{p:.2f}" if p >= 0.0995 else f"{p:.3f}"
+
+
+def seconds(value: float) -> str:
+    """A duration with three significant digits, to the millisecond."""
+    if value < 0.001:
+        return "< 0.001 s"
+    return f"{value:.3g} s" if value < 1000 else f"{value:,.0f} s"
+
+
+def size(n_bytes: int | None) -> str:
+    """Bytes with three significant digits."""
+    if n_bytes is None:
+        return ""
+    power = min(3, int(math.log10(max(n_bytes, 1)) // 3))
+    return f"{n_bytes / 1000**power:.3g} {('B', 'kB', 'MB', 'GB')[power]}"

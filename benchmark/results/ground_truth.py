@@ -1,0 +1,154 @@
+"""What the targets and the division of a record are checked against: the data on this machine, or else the published records.
+
+Scores that agree with their predictions prove nothing where the targets themselves were changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmark.results.records import JobKey, Record, Split
+from benchmark.results.scores import FoldResult
+from benchmark.results.store import Store
+from benchmark.results.validation import Predictions
+from benchmark.tasks.folds import Protocol
+from benchmark.tasks.tasks import Task, TaskData, split_of
+from datasets import registry
+from datasets.errors import InputError
+
+Group = tuple[str, str, str, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """One fold, told by something else than the record to check: its division, its unit, and targets by id."""
+
+    source: str
+    split: Split
+    unit: str
+    targets: pd.Series
+
+    def problems(self, record: Record, predictions: Predictions | FoldResult | None) -> list[str]:
+        """Where record and predictions disagree with it, one line each; predictions are None for a fold that failed."""
+        mine, theirs = record.split.model_dump(), self.split.model_dump()
+        found = [
+            f"split.{name} is {mine[name]}, {self.source} says {theirs[name]}" for name in mine if mine[name] != theirs[name]
+        ]
+        if record.key.unit != self.unit:
+            found.append(f"key.unit is '{record.key.unit}', {self.source} says '{self.unit}'")
+        return found + (self._target_problems(predictions) if predictions else [])
+
+    def _target_problems(self, predictions: Predictions | FoldResult) -> list[str]:
+        expected = self.targets.reindex(predictions.ids).to_numpy()
+        wrong = expected != predictions.targets  # also where an id is unknown, for which the value is not a number
+        if not wrong.any():
+            return []
+        first = wrong.argmax()
+        note = "; the sign is flipped" if np.array_equal(expected, -predictions.targets) else ""
+        return [
+            f"target of '{predictions.ids[first]}' is {predictions.targets[first]}, {self.source} says {expected[first]}; "
+            f"{wrong.sum()} of {len(wrong)} differ{note}"
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """A task's data on this machine, or in one line why there are none."""
+
+    data: TaskData | None
+    missing: str = ""
+
+    @cached_property
+    def targets(self) -> pd.Series:
+        """By id."""
+        assert self.data
+        return pd.Series(self.data.targets, index=pd.Index(self.data.crystals.ids))
+
+
+@dataclass(eq=False)
+class References:
+    """Finds the reference of a record; what was loaded for one task is dropped with the next."""
+
+    board: Store
+    _task: tuple[str, str] = ("", "")
+    _data: Data = field(default_factory=lambda: Data(None))
+    _folds: dict[Group, Reference | None] = field(default_factory=dict)
+    _published: dict[Group, list[Record]] = field(default_factory=dict)
+
+    def of(self, record: Record) -> Reference | None:
+        """What the record is to be checked against; None where there is neither data nor another published record.
+
+        Raises:
+            InputError: the data are here, and cannot be divided as the record says.
+        """
+        key = record.key
+        if self._task != (key.task, key.dataset_hash):
+            self._task, self._data, self._folds = (key.task, key.dataset_hash), _data_of(key), {}
+            self._published = self._published_folds(key.task)
+        group = _group(key)
+        if self._data.data:
+            if group not in self._folds:
+                self._folds[group] = _from_data(self._data, key)
+            return self._folds[group]
+        return next((found for other in self._published.get(group, []) if (found := self._from_record(other, key))), None)
+
+    def missing(self) -> str:
+        """Why the data of the last record cannot be used, and what to do."""
+        return self._data.missing
+
+    @cached_property
+    def _paths(self) -> dict[str, list[Path]]:
+        return dict(self.board.tasks())
+
+    def _published_folds(self, task: str) -> dict[Group, list[Record]]:
+        """The complete records of a task by fold. One that is invalid is no reference; it is found where the board is read."""
+        found: dict[Group, list[Record]] = {}
+        for path in self._paths.get(task, []):
+            try:
+                record = self.board.read(path)
+            except InputError:
+                continue
+            if record.status == "complete":
+                found.setdefault(_group(record.key), []).append(record)
+        return found
+
+    def _from_record(self, other: Record, key: JobKey) -> Reference | None:
+        if other.key == key:
+            return None
+        try:
+            found = self.board.predictions(other)
+        except InputError:
+            return None
+        series = pd.Series(found.targets, index=pd.Index(found.ids))
+        return Reference(f"the published {self.board.path(other.key)}", other.split, other.key.unit, series)
+
+
+def _group(key: JobKey) -> Group:
+    return key.task, key.dataset_hash, key.protocol, key.seed, key.fold
+
+
+def _data_of(key: JobKey) -> Data:
+    if key.dataset not in registry.registered():
+        return Data(None, f"no dataset is called '{key.dataset}' here; bring it with `python -m benchmark datasets import`")
+    if key.target not in registry.get(key.dataset).card.targets:
+        return Data(None, f"{key.dataset} has no target '{key.target}'")
+    try:
+        data = Task(key.dataset, key.dataset, key.target, key.unit).load()
+    except InputError as error:
+        return Data(None, str(error))
+    if data.dataset_hash != key.dataset_hash:
+        return Data(None, f"{key.dataset} is here in another release (content hash {data.dataset_hash[:16]})")
+    return Data(data)
+
+
+def _from_data(here: Data, key: JobKey) -> Reference:
+    data = here.data
+    assert data
+    split = split_of(data, data.fold(Protocol.named(key.protocol), key.fold, key.seed))
+    unit = registry.get(key.dataset).card.targets[key.target]
+    return Reference("the dataset", split, unit, here.targets)

@@ -1,0 +1,221 @@
+"""What a result is: one fold of one model on one task, as a validated record. Needs no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from datasets.path_names import is_path_part
+
+LONGEST_TEXT = 500
+MOST_TEST_CRYSTALS = 2_000_000
+"""No fold of a published set comes near; a record that claims more is refused before its predictions are read."""
+
+
+def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
+    """Any text as a record may hold it: one line of printable characters, not too long."""
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+    return shown[:longest]
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("control characters, line breaks and invisible signs are not allowed")
+    return text
+
+
+Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT), AfterValidator(_printable)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Whole = Annotated[int, Field(gt=-(2**63), lt=2**63)]
+Status = Literal["complete", "failed", "diverged", "out-of-memory"]
+SettingValue = bool | Whole | float | Text
+Settings = Annotated[dict[Text, SettingValue], Field(max_length=100)]
+
+TRAIN_PART = r"(, train 1/([2-9]|[1-9][0-9]{1,3}))?"
+PROTOCOL = rf"^((kfold\([1-9][0-9]{{0,3}}|shuffle\(80:10:10)(, grouped)?{TRAIN_PART}\)|published split{TRAIN_PART})$"
+"""What `folds.Protocol` is called in a record."""
+
+
+def kfolds(protocol: str) -> int | None:
+    """How many folds a record's k-fold protocol has, `kfold(5)` or `kfold(5, grouped)`; None of another protocol."""
+    found = re.match(r"kfold\((\d+)", protocol)
+    return int(found[1]) if found else None
+
+
+class Strict(BaseModel):
+    """Unknown fields are refused, numbers must be finite, nothing changes after creation."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Scores(Strict):
+    """Errors in the target's unit."""
+
+    mae: float = Field(ge=0)
+    rmse: float = Field(ge=0)
+    r2: float | None
+
+
+class Metrics(Strict):
+    """Scores of the three parts."""
+
+    train: Scores
+    validation: Scores
+    test: Scores
+
+
+class Split(Strict):
+    """How many crystals each part has, and sha256 of their sorted ids, one a line."""
+
+    n_train: int = Field(ge=1, lt=2**40)
+    n_validation: int = Field(ge=1, lt=2**40)
+    n_test: int = Field(ge=1, le=MOST_TEST_CRYSTALS)
+    train_sha256: Sha256
+    validation_sha256: Sha256
+    test_sha256: Sha256
+
+
+class GraphHealth(Strict):
+    """What the graphs of the task's crystals look like; the names are those of `datasets health`."""
+
+    atoms: Count
+    edges: Count
+    isolated_atoms: Count
+    atoms_with_fewer_than_k: Count
+    truncated_ties: Count
+
+
+class Duration(Strict):
+    """Seconds by the clock on the wall, and of the device: processor time, or a GPU's synchronised time."""
+
+    wall_s: float = Field(ge=0)
+    device_s: float = Field(ge=0)
+
+
+class Times(Strict):
+    """What each phase took. Graph building is the time when it was computed, also where a cache spared it."""
+
+    graphs_wall_s: float = Field(ge=0)
+    training: Duration
+    inference: Duration
+    """On the test part."""
+
+
+class Memory(Strict):
+    """Peak bytes of the process that ran the fold, and of the device."""
+
+    host_bytes: Count | None
+    device_bytes: Count | None
+
+
+class Machine(Strict):
+    """Where it ran."""
+
+    processor: Text
+    cores: Count
+    memory_bytes: Count
+    system: Text
+    device: Text
+    """"cpu", or the name of the GPU."""
+    threads: Count
+    workers: Count
+
+
+class JobKey(Strict):
+    """What decides the result of a fold: the same key and the same model source give the same numbers."""
+
+    task: str
+    dataset: str
+    target: str
+    unit: Text
+    dataset_hash: Sha256
+    model: str
+    settings: Settings
+    profile: str
+    protocol: Annotated[str, StringConstraints(pattern=PROTOCOL)]
+    fold: int = Field(ge=0, lt=10_000)
+    seed: int = Field(ge=0, lt=2**31)
+
+    @model_validator(mode="after")
+    def _names_are_paths(self) -> JobKey:
+        for part in (*self.task.split("/"), self.model, self.profile):
+            if not is_path_part(part):
+                raise ValueError(f"'{part[:40]}' cannot be part of a name: no '/', not '.' or '..', at most 100 characters")
+        if self.task != f"{self.dataset}/{self.target}":
+            raise ValueError("task is not dataset/target")
+        if self.n_folds is not None and self.fold >= self.n_folds:
+            raise ValueError(f"{self.protocol} has no fold {self.fold}")
+        return self
+
+    @property
+    def n_folds(self) -> int | None:
+        """How many folds the protocol has; None where that is open, as with independent shuffles."""
+        return 1 if self.protocol.startswith("published split") else kfolds(self.protocol)
+
+    @property
+    def league(self) -> str:
+        """Profile, protocol and seed in words: what folds of different tasks can share."""
+        return f"{self.profile}, {self.protocol}, seed {self.seed}"
+
+    @property
+    def contest(self) -> str:
+        """What tells folds that may be compared from others of their task."""
+        return f"{self.league}, data {self.dataset_hash[:8]}"
+
+    @property
+    def run_id(self) -> str:
+        """Short name of the run that this fold belongs to: profile, protocol, seed and a hash of the rest."""
+        digest = hashlib.sha256(json.dumps([self.dataset_hash, self.settings], sort_keys=True).encode()).hexdigest()
+        protocol = "".join(c if c.isalnum() else "-" for c in self.protocol).strip("-")
+        return f"{self.profile}_{protocol}_seed{self.seed}_{digest[:8]}"
+
+
+class Record(Strict):
+    """One fold, done or failed."""
+
+    schema_version: Literal[1] = 1
+    key: JobKey
+    status: Status
+    reason: Text | None = None
+    model_fingerprint: Sha256
+    changed: Settings = {}
+    """Settings that differ from the profile's."""
+    graph_rule: Text
+    graph_health: GraphHealth | None
+    """None for a model without graphs."""
+    paper: Text
+    split: Split
+    parameters: Count | None
+    checkpoint_bytes: Count | None
+    epochs_run: Count | None
+    best_epoch: Count | None
+    metrics: Metrics | None
+    times: Times | None
+    memory: Memory
+    machine: Machine
+    versions: Annotated[dict[Text, Text], Field(max_length=100)]
+    git_commit: Text | None
+    started_at: datetime
+    predictions_sha256: Sha256 | None
+    checkpoint_sha256: Sha256 | None = None
+    """Of the model that `--save-checkpoints` keeps beside the record; a published record names it without holding it."""
+
+    @model_validator(mode="after")
+    def _complete_means_complete(self) -> Record:
+        needed = ("metrics", "times", "parameters", "checkpoint_bytes", "epochs_run", "predictions_sha256")
+        missing = [name for name in needed if getattr(self, name) is None]
+        if self.status == "complete" and missing:
+            raise ValueError(f"a complete record needs {', '.join(missing)}")
+        if self.status != "complete" and not self.reason:
+            raise ValueError(f"a record with status '{self.status}' needs a reason")
+        if self.status != "complete" and (self.metrics or self.predictions_sha256):
+            raise ValueError(f"a record with status '{self.status}' has no metrics and no predictions")
+        if any(name not in self.key.settings or self.key.settings[name] != value for name, value in self.changed.items()):
+            raise ValueError("changed is not a part of the settings")
+        return self

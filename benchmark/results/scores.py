@@ -1,0 +1,120 @@
+"""Runs and their scores: folds of one model on one task, scored anew from their predictions. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.results.records import Record, Scores
+from benchmark.results.store import Store
+from datasets.errors import InputError
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folds of one model with one set of settings on one task, on one machine, in order of their numbers."""
+
+    folds: tuple[Record, ...]
+
+    @property
+    def first(self) -> Record:
+        """A record to read what all folds share from."""
+        return self.folds[0]
+
+    @property
+    def complete(self) -> tuple[Record, ...]:
+        """The folds with a score."""
+        return tuple(record for record in self.folds if record.status == "complete")
+
+    def mean_and_std(self, values: Iterable[float]) -> tuple[float, float | None]:
+        """Mean and sample standard deviation over folds; None for a single fold."""
+        array = np.fromiter(values, dtype=float)
+        return float(array.mean()), float(array.std(ddof=1)) if len(array) > 1 else None
+
+
+@dataclass(frozen=True, eq=False)
+class FoldResult:
+    """A complete fold: its record, its test scores, and the n test crystals that they are computed from.
+
+    `ids` (n,) str, in the order of the file; one array for all folds with the same ids. `targets` and `predictions` (n,) in
+    the target's unit. The arrays are not writeable.
+    """
+
+    record: Record
+    scores: Scores
+    ids: np.ndarray
+    targets: np.ndarray
+    predictions: np.ndarray
+
+
+@dataclass(frozen=True)
+class ScoredRun:
+    """A run and the results of its complete folds, computed from the predictions."""
+
+    run: Run
+    results: tuple[FoldResult, ...]
+
+    @property
+    def scores(self) -> tuple[Scores, ...]:
+        """The test scores of the complete folds."""
+        return tuple(result.scores for result in self.results)
+
+    @property
+    def mae(self) -> tuple[float, float | None]:
+        """Mean and standard deviation over folds; infinite where no fold has a score, so that it sorts last."""
+        return self.run.mean_and_std(s.mae for s in self.scores) if self.results else (float("inf"), None)
+
+
+OnInvalid = Callable[[InputError], None]
+
+
+def refuse(error: InputError) -> None:
+    """What is done with an invalid record unless it is told otherwise."""
+    raise error
+
+
+def scored_tasks(store: Store, on_invalid: OnInvalid = refuse) -> Iterator[tuple[str, list[ScoredRun]]]:
+    """Task by task in order of their names: the task's name and its runs, with all their predictions.
+
+    One task is read at a time: who drops it before the next keeps the memory of a large board to its largest task. A run is
+    never made of folds of different data, settings, model source or machines.
+
+    Args:
+        store: where the records are.
+        on_invalid: called with the error of a record that is invalid or disagrees with its predictions; the line names the
+            file. By default it is raised, otherwise the record is left out.
+    """
+    for task, paths in store.tasks():
+        runs = [ScoredRun(Run(records), results) for records, results in _grouped(_read(store, paths, on_invalid))]
+        if runs:
+            yield task, runs
+
+
+def _read(store: Store, paths: Iterable[Path], on_invalid: OnInvalid) -> Iterator[tuple[Record, FoldResult | None]]:
+    for path in paths:
+        try:
+            record = store.read(path)
+            found = store.predictions(record) if record.status == "complete" else None
+        except InputError as error:
+            on_invalid(error)
+            continue
+        result = FoldResult(record, found.scores, found.ids, found.targets, found.predictions) if found else None
+        yield record, result
+
+
+def _grouped(
+    read: Iterable[tuple[Record, FoldResult | None]],
+) -> Iterator[tuple[tuple[Record, ...], tuple[FoldResult, ...]]]:
+    ordered = sorted(read, key=lambda pair: _run_key(pair[0]))
+    for _, group in groupby(ordered, key=lambda pair: _run_key(pair[0])):
+        records, results = zip(*group, strict=True)
+        yield records, tuple(result for result in results if result)
+
+
+def _run_key(record: Record) -> tuple[str, ...]:
+    key, where = record.key, record.machine
+    return key.task, key.model, key.run_id, record.model_fingerprint, where.processor, where.device

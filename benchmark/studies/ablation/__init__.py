@@ -1,0 +1,1 @@
+"""What do group normalisation, skip connections and depth each do for a network?"""

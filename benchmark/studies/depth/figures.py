@@ -1,0 +1,109 @@
+"""The figures of the depth study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from benchmark.studies.curves import Curve
+from benchmark.studies.depth.study import DEPTHS
+from benchmark.studies.figures import Figure, Line, Panel
+from benchmark.studies.published import FINDINGS, points
+from models import registry
+
+BULK_TASK = "fung/bulk/formation_energy_per_atom"
+
+MEASURES = {
+    "norm": "mean norm", "relative_energy": "relative Dirichlet energy", "distance": "MAD of all atoms",
+    "effective_rank": "effective rank", "gradient": "gradient norm of the layer",
+}  # fmt: skip
+
+
+def figures(task: str, made: Sequence[Curve]) -> list[Figure]:
+    """MAE by depth; parameters by depth and MAE by parameters, as Figures 4 and 7 of Omee et al.; features by layer."""
+    unit = made[0].first.key.unit
+    return [_errors(task, made, unit), _parameters(made), _mae_of_parameters(task, made, unit), _layers(made)]
+
+
+def _errors(task: str, made: Sequence[Curve], unit: str) -> Figure:
+    test, training, time = [], [], []
+    for curve in made:
+        scored = [point for point in curve.points if point.maes]
+        depths = [point.layers for point in scored]
+        test.append(Line(curve.label, depths, [p.mae for p in scored], [p.mae_std or 0.0 for p in scored]))
+        training.append(Line(curve.label, depths, [p.training_mae for p in scored]))
+        time.append(Line(curve.label, depths, [point.seconds for point in scored]))
+    published = [_published(task, name) for name in dict.fromkeys(curve.model for curve in made)]
+    panels = [
+        Panel("test", "layers", f"MAE [{unit}]", [*test, *(line for line in published if line.x)], log_y=True),
+        Panel("training", "layers", f"MAE [{unit}]", training, log_y=True),
+        Panel("time", "layers", "training time a fold [s]", time, log_y=True),
+    ]
+    return Figure("mae", "Error and time against depth; bars are the standard deviation over folds", panels, 3)
+
+
+def _published(task: str, model: str) -> Line:
+    found = points(task, model)
+    return Line(model, list(found), list(found.values()), published=True)
+
+
+def _parameters(made: Sequence[Curve]) -> Figure:
+    ours = [
+        Line(
+            curve.label,
+            [p.layers for p in curve.points if p.complete],
+            [p.complete[0].parameters for p in curve.points if p.complete],
+        )
+        for curve in made
+    ]
+    published = []
+    for name in dict.fromkeys(curve.model for curve in made):
+        if formula := registry.get(name).published_parameters:
+            published.append(Line(name, DEPTHS, [formula(depth) for depth in DEPTHS], published=True))
+    panels = [
+        Panel("trained here", "layers", "parameters", ours, log_y=True),
+        Panel("published, at the published sizes", "layers", "parameters", published, log_y=True),
+    ]
+    return Figure(
+        "parameters", "Parameters against layers (Figure 4 of Omee et al.)", [panel for panel in panels if panel.lines]
+    )
+
+
+def _mae_of_parameters(task: str, made: Sequence[Curve], unit: str) -> Figure:
+    ours = []
+    for curve in made:
+        scored = [point for point in curve.points if point.maes]
+        sizes = [float(point.complete[0].parameters or 0) for point in scored]
+        ours.append(Line(curve.label, sizes, [p.mae for p in scored], [p.mae_std or 0.0 for p in scored]))
+    names = [*dict.fromkeys(curve.model for curve in made)]
+    published = [_published_sizes(name) for name in names if name in FINDINGS]
+    panels = [
+        Panel(f"here: {task}", "parameters", f"MAE [{unit}]", ours, log_x=True, log_y=True),
+        Panel("published: bulk formation energy", "parameters", "MAE [eV/atom]", published, log_x=True, log_y=True),
+    ]
+    return Figure(
+        "mae_parameters", "Error against parameters (Figure 7 of Omee et al.)", [panel for panel in panels if panel.lines]
+    )
+
+
+def _published_sizes(model: str) -> Line:
+    found, formula = dict(sorted(points(BULK_TASK, model).items())), registry.get(model).published_parameters
+    assert formula is not None
+    return Line(model, [formula(depth) for depth in found], list(found.values()), published=True)
+
+
+def _layers(made: Sequence[Curve]) -> Figure:
+    """Each curve at its deepest depth that was looked at; fresh on the left, trained on the right."""
+    moments: tuple[Literal["initial", "trained"], ...] = ("initial", "trained")
+    panels = []
+    for measure, name in MEASURES.items():
+        for when in moments:
+            lines = []
+            for curve in made:
+                seen = [states for point in curve.points if (states := point.states(when))]
+                if seen:
+                    lines.append(Line(curve.label, list(range(len(seen[-1]))), [state[measure] for state in seen[-1]]))
+            log = measure in ("norm", "gradient", "relative_energy", "distance")
+            panels.append(Panel(f"{name}, {'fresh' if when == 'initial' else 'trained'}", "layer", name, lines, log_y=log))
+    caption = "Features of the atoms by layer, each network at its deepest depth, before and after training"
+    return Figure("layers", caption, panels)

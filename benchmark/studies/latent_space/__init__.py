@@ -1,0 +1,1 @@
+"""Do crystals that a network represents alike have like targets?"""

@@ -1,0 +1,1 @@
+"""How does the error fall with the number of training crystals?"""

@@ -1,0 +1,191 @@
+"""The report of the learning-curve study: errors by the number of training crystals, exponents, forecasts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.rendering.text import escape, joined, seconds
+from benchmark.studies.comparison_groups import Contest, by_contest
+from benchmark.studies.figures import Figure, Line, Page, Panel, csv, numbered, shown, write_study_pages
+from benchmark.studies.learning_curve.study import (
+    FURTHEST,
+    MISFIT,
+    RULE,
+    WANTED,
+    LearningCurve,
+    PowerLaw,
+    learning_curves,
+    level_with_the_first,
+)
+from benchmark.studies.points import Point
+from benchmark.studies.study import Trial
+from benchmark.studies.tables import by_task, command_of, mae_cell, opening, provenance, table
+
+TITLE = "# Learning curves: "
+
+
+def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
+    """Write `<reports>/learning-curve/<task>.md` and its folder for every task; returns the paths.
+
+    Raises:
+        InputError: something else stands in the way of a page.
+    """
+
+    def page(task: str, group: list[Trial], folder: str) -> Page:
+        contests = contests_of(group)
+        drawn = [f for place, contest in enumerate(contests) for f in numbered(figures(contest.made), place)]
+        return Page(page_text(task, contests, folder), drawn, csv(_csv_rows(contests), digits=None))
+
+    return write_study_pages("learning-curve", TITLE, found, reports, page)
+
+
+def contests_of(found: Sequence[Trial]) -> list[Contest[LearningCurve]]:
+    """As other studies have them, with all sizes together."""
+
+    def title(trial: Trial) -> str:
+        key = trial.record.key
+        protocol = key.protocol.partition(", train 1/")[0]
+        protocol += ")" * ("(" in protocol and not protocol.endswith(")"))
+        return f"{key.profile}, {protocol}, seed {key.seed}, data {key.dataset_hash[:8]}"
+
+    return by_contest(found, learning_curves, title=title)
+
+
+def page_text(task: str, contests: Sequence[Contest[LearningCurve]], folder: str) -> str:
+    """The page below its title."""
+    parts = opening(contests, [conclusions(task, contest.made) for contest in contests])
+    for place, contest in enumerate(contests):
+        made = contest.made
+        # Largest first: what is said of all of them is read from the first.
+        records = [record for curve in made for size in reversed(curve.sizes) for record in size.records]
+        again = command_of("learning-curve", records[0].key, [curve.model for curve in made], [], contest.changes)
+        parts += [f"## {escape(contest.title)}", provenance(records, again)]
+        parts += shown(numbered(figures(made), place), folder, "every fold")
+        parts += ["### Errors", errors_table(made), "### Power laws", laws_table(made)]
+        failed = [r for r in records if r.status != "complete"]
+        lines = [f"- {r.key.model}, {r.key.protocol}, fold {r.key.fold}: {r.status}: {escape(r.reason or '')}" for r in failed]
+        parts += ["Folds without a score:\n\n" + "\n".join(lines)] if lines else []
+    return "\n\n".join([*parts, "## Rules", RULE])
+
+
+def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
+    """Three sentences from the numbers."""
+    scored = [curve for curve in made if curve.complete]
+    fitted = [(curve, curve.law) for curve in scored if curve.law]
+    unit = made[0].sizes[-1].records[0].key.unit
+    if not scored:
+        yield f"No model has a score of every fold with all training crystals of {task}."
+        yield "So no model is the best one."
+        yield "Nothing is forecast."
+        return
+    best, n = scored[0], scored[0].sizes[-1].n_train
+    mae = mae_cell(best.sizes[-1])
+    tied = [curve.label for curve in level_with_the_first(scored)]
+    doubt = f", from which {escape(joined(tied))} cannot be told" if tied else ""
+    yield f"With all {n:,} training crystals of {task} {escape(best.label)} has the lowest MAE, {mae} {unit}{doubt}."
+    if not fitted:
+        yield "No power law could be fitted: fewer than three sizes have a score."
+        yield "Nothing can be forecast."
+        return
+    steep, law = max(fitted, key=lambda pair: pair[1].b)
+    flat = [curve.label for curve, other in fitted if other.interval is None or other.interval[0] <= 0]
+    undecided = (
+        f"; it cannot be told that more crystals help {escape(joined(flat))}" if flat else "; more crystals help every model"
+    )
+    yield f"The error falls fastest for {escape(steep.label)}, as n to the minus {_exponent(law)}{undecided}."
+    best, law = fitted[0]
+    if law.misfit > MISFIT:
+        away = f"{law.misfit:.0%} away from it"
+        yield f"The errors of {escape(best.label)} follow no power law ({away}): nothing is forecast of it."
+        return
+    half = _needed(law, best.sizes[-1].n_train, 0.5)
+    yield f"Half the error of {escape(best.label)} would take {half} training crystals, if the power law goes on."
+
+
+def errors_table(made: Sequence[LearningCurve]) -> str:
+    """A row a model, a column a size."""
+    sizes = sorted({size.n_train for curve in made for size in curve.sizes})
+    rows = []
+    for curve in made:
+        by_size = {size.n_train: size for size in curve.sizes}
+        rows.append([curve.label, *(_cell(by_size[n]) if n in by_size else "" for n in sizes)])
+    return table(["model, MAE with training crystals:", *(f"{n:,}" for n in sizes)], rows)
+
+
+def _cell(size: Point) -> str:
+    found = "" if size.scored else f" ({len(size.maes)} of {size.wanted} folds)"
+    return mae_cell(size) + found if size.maes else size.records[0].status
+
+
+def laws_table(made: Sequence[LearningCurve]) -> str:
+    """Exponents, times and forecasts."""
+    lowest = made[0].sizes[-1].mae
+    rows = []
+    for curve in made:
+        last = curve.sizes[-1]
+        time = seconds(last.seconds) if last.seconds is not None else ""
+        shares = [share * lowest / last.mae for share in WANTED] if curve.complete else []
+        fits = curve.law and curve.law.misfit <= MISFIT
+        needed = [_needed(curve.law, last.n_train, share) for share in shares] if curve.law and fits else []
+        told = [_exponent(curve.law), f"{curve.law.misfit:.0%}"] if curve.law else ["", ""]
+        rows.append([curve.label, *told, time, *(needed or [""] * len(WANTED))])
+    wanted = [f"crystals for MAE {share * lowest:.3g}" if made[0].complete else f"{share:g} × the lowest" for share in WANTED]
+    header = ["model", "exponent b (95 %)", "largest misfit", "training time / fold, all crystals", *wanted]
+    return table(header, rows)
+
+
+def _exponent(law: PowerLaw) -> str:
+    return f"{law.b:.3f}" + (f" ({law.interval[0]:.3f} to {law.interval[1]:.3f})" if law.interval else "")
+
+
+def _needed(law: PowerLaw, n: int, share: float) -> str:
+    middle, low, high = law.needed(n, share)
+    told, ends = _crystals(middle, n), f"{_crystals(low, n)} to {_crystals(high, n)}"
+    return f"{told} ({ends})" if law.interval and ends != f"{told} to {told}" else told
+
+
+def _crystals(needed: float | None, n: int) -> str:
+    """A forecast to three digits; beyond FURTHEST times the crystals, or where no number is enough, only that."""
+    if needed is None or needed > FURTHEST * n:
+        return f"> {FURTHEST * n:,}"
+    return f"{float(f'{needed:.3g}'):,.0f}"
+
+
+def figures(made: Sequence[LearningCurve]) -> list[Figure]:
+    """MAE by training crystals, both on logarithmic axes, with the power laws (Figure 6 of Omee et al.)."""
+    measured, laws = [], []
+    for curve in made:
+        scored = [size for size in curve.sizes if size.maes]
+        x = [float(size.n_train) for size in scored]
+        measured.append(Line(curve.label, x, [size.mae for size in scored], [size.mae_std or 0.0 for size in scored]))
+        if curve.law and x:
+            ends = [x[0], x[-1], 4 * x[-1]]
+            laws.append(Line(curve.label, ends, [curve.law.a * n**-curve.law.b for n in ends]))
+    y = f"MAE [{made[0].sizes[-1].records[0].key.unit}]"
+    panels = [
+        Panel("measured", "training crystals", y, measured, log_x=True, log_y=True),
+        Panel("power laws, to four times the crystals", "training crystals", y, laws, log_x=True, log_y=True),
+    ]
+    return [Figure("mae", "Error by the number of training crystals (Figure 6 of Omee et al.)", panels)]
+
+
+def _csv_rows(contests: Sequence[Contest[LearningCurve]]) -> list[dict[str, Any]]:
+    return [
+        {"contest": contest.title, "model": curve.label, "n_train": t.record.split.n_train, "fold": t.record.key.fold,
+         "status": t.record.status, "mae": t.scores.mae if t.scores else None}
+        for contest in contests for curve in contest.made for size in curve.sizes for t in size.trials
+    ]  # fmt: skip
+
+
+def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
+    """What `--json` prints: a row a model."""
+    return [
+        {
+            "task": task, "contest": contest.title, "model": curve.model, "changes": contest.changes,
+            "exponent": curve.law and curve.law.b, "exponent_interval": curve.law and curve.law.interval,
+            "sizes": [{"n_train": s.n_train, "folds": s.maes, "training_s": s.seconds} for s in curve.sizes],
+        }
+        for task, group in by_task(found) for contest in contests_of(group) for curve in contest.made
+    ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""What is asked: tasks, folds, scores, leakage between parts of a fold. Needs no torch."""

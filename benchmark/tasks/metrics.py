@@ -1,0 +1,23 @@
+"""The scores of a fold."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmark.results.records import Scores
+
+
+def score(targets: np.ndarray, predictions: np.ndarray) -> Scores:
+    """MAE, RMSE (both in the target's unit) and R²; R² is None for fewer than two crystals.
+
+    They are scikit-learn's, also where all targets are equal; its checks of the input would take most of the time of reading
+    a board.
+    """
+    errors = predictions - targets
+    residual, spread = float(errors @ errors), float(((targets - targets.mean()) ** 2).sum())
+    r2 = 1 - residual / spread if spread else float(not residual)
+    return Scores(
+        mae=float(np.abs(errors).mean()),
+        rmse=float(np.sqrt(residual / len(errors))),
+        r2=r2 if len(targets) > 1 else None,
+    )

@@ -1,0 +1,1 @@
+"""Public sources to the data directory."""

@@ -1,0 +1,315 @@
+"""Structure files of other programs (CIF, POSCAR, XYZ, JSON, …) as cells; a failure is one line naming the file."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import warnings
+import zlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from datasets.crystals import Cell, cell_of_atoms, cell_of_structure
+from datasets.errors import InputError
+from datasets.parallel import on_every_core
+from datasets.readers.structure_dicts import STRUCTURES, cell_of_dict
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+SUFFIXES = {
+    ".cif": "CIF", ".vasp": "POSCAR", ".poscar": "POSCAR", ".contcar": "POSCAR",
+    ".xyz": "XYZ", ".extxyz": "XYZ", ".json": "ASE JSON",
+}  # fmt: skip
+"""What is looked for in a folder."""
+
+TEXTS = {
+    ".cif": "CIF", ".mcif": "CIF", ".json": "ASE JSON", ".mson": "ASE JSON", ".yaml": "pymatgen YAML", ".yml": "pymatgen YAML",
+}  # fmt: skip
+"""Anywhere in a name: what pymatgen would read without counting the structures of a file."""
+
+PACKED: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+POOL_ABOVE = 500
+CHUNK = 16
+HEAVIEST = 118
+FLATTEST = 1e-8
+SMALLEST = 1e-6
+"""Å³, as `Crystals` has it."""
+
+
+def format_of(path: Path) -> str | None:
+    """The format a file's name promises (`mp-1.cif`, `POSCAR`, `CONTCAR_2`), None where it is no structure file."""
+    if path.name.startswith(("POSCAR", "CONTCAR")):
+        return SUFFIXES.get(path.suffix.lower(), "POSCAR")
+    return SUFFIXES.get(path.suffix.lower())
+
+
+def read_structure(path: str | Path, name: str | None = None) -> Cell:
+    """Read the one structure of a file, of any format that pymatgen or ASE reads.
+
+    CIF and POSCAR are periodic, extended XYZ and ASE JSON as the file says; a plain XYZ has no cell: not periodic. Of a
+    VASP run (`vasprun.xml`) it is the last structure.
+
+    Args:
+        path: the file, packed (`.gz`, `.bz2`, `.xz`) or not; its name, else its content decides the format.
+        name: what errors call it (default: the path).
+
+    Returns:
+        (lattice (3, 3) in Å, pbc (3,), atomic numbers (n,), fractional coordinates (n, 3)).
+
+    Raises:
+        InputError: one line that names the file: unreadable, truncated, of no known format, empty, more than one
+            structure, a partially occupied site, an unknown element, no atoms, a coordinate that is not finite or
+            lattice vectors that span no volume.
+    """
+    path = Path(path)
+    name = name or str(path)
+    plain = path.with_suffix("") if path.suffix.lower() in PACKED else path
+    kind = format_of(plain) or next((kind for suffix, kind in TEXTS.items() if suffix in plain.name.lower()), None)
+    try:
+        if kind is None:
+            return _by_other_readers(path, name)
+        with PACKED.get(path.suffix.lower(), open)(path, "rt", encoding="utf-8-sig", errors="replace") as file:
+            text = file.read()
+    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+        raise InputError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    return parse_structure(text, kind, name)
+
+
+def parse_structure(text: str, kind: str, name: str) -> Cell:
+    """The one structure of a file's text; `kind` is a value of `SUFFIXES` or `TEXTS`.
+
+    Raises:
+        InputError: as `read_structure`.
+    """
+    if not text.strip():
+        raise InputError(f"{name}: the file is empty")
+    return _guarded(lambda: _PARSERS[kind](text, name), f"{kind} file", name)
+
+
+def parse_dict(content: dict[str, Any], name: str) -> Cell:
+    """The structure of a dict that pymatgen or JARVIS wrote.
+
+    Raises:
+        InputError: as `read_structure`.
+    """
+    return _guarded(lambda: cell_of_dict(content, name), "structure's dict", name)
+
+
+def _guarded(read: Callable[[], Cell], what: str, name: str) -> Cell:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return checked(read(), name)
+    except InputError:
+        raise
+    except Exception as error:  # parsers of other people raise anything on a bad file
+        raise InputError(f"{name}: not a readable {what}; damaged or truncated? ({reason_of(error)})") from error
+
+
+def reason_of(error: Exception) -> str:
+    """Type and message of another library's error, on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+def read_many(paths: Sequence[str | Path], names: Sequence[str] | None = None) -> list[Cell]:
+    """Read many structure files, in order; above `POOL_ABOVE` of them on every core.
+
+    Args:
+        paths: the files.
+        names: what errors call each (default: its path).
+
+    Raises:
+        InputError: that of the first file, in order, that cannot be read.
+    """
+    cells = []
+    for cell in read_each(paths, names):
+        if isinstance(cell, InputError):
+            raise cell
+        cells.append(cell)
+    return cells
+
+
+def read_each(paths: Sequence[str | Path], names: Sequence[str] | None = None) -> list[Cell | InputError]:
+    """As `read_many`, with the error of a file that cannot be read in the place of its cell."""
+    return cells_of(read_structure, paths, [str(path) for path in paths] if names is None else names)
+
+
+def cells_of(
+    read: Callable[[Any, str], Cell], sources: Sequence[Any], names: Sequence[str], pool_above: float = POOL_ABOVE
+) -> list[Cell | InputError]:
+    """`read(source, name)` of each, in order, or its InputError; above `pool_above` of them on every core."""
+    pairs = list(zip(sources, names, strict=True))
+    work = partial(_cells_or_errors, read)
+    if len(pairs) <= pool_above:
+        return work(pairs)
+    chunks = [pairs[i : i + CHUNK] for i in range(0, len(pairs), CHUNK)]
+    return list(chain.from_iterable(on_every_core(work, chunks)))
+
+
+def _cells_or_errors(read: Callable[[Any, str], Cell], pairs: Sequence[tuple[Any, str]]) -> list[Cell | InputError]:
+    cells: list[Cell | InputError] = []
+    for source, name in pairs:
+        try:
+            cells.append(read(source, name))
+        except InputError as error:
+            cells.append(error)
+    return cells
+
+
+def checked(cell: Cell, name: str) -> Cell:
+    """The cell itself, if it can be a crystal.
+
+    Raises:
+        InputError: it has no atoms, an unknown element, a value that is not finite, or a flat lattice.
+    """
+    lattice, _, numbers, frac_coords = cell
+    if len(numbers) == 0:
+        raise InputError(f"{name}: no atoms")
+    unknown = (numbers < 1) | (numbers > HEAVIEST)
+    if unknown.any():
+        raise InputError(f"{name}: atom {int(unknown.argmax())} is of no known element")
+    if not np.isfinite(lattice).all():
+        raise InputError(f"{name}: a lattice vector is not finite")
+    if abs(np.linalg.det(lattice)) <= max(SMALLEST, FLATTEST * np.linalg.norm(lattice, axis=1).prod()):
+        raise InputError(f"{name}: the lattice vectors span no volume")
+    infinite = ~np.isfinite(frac_coords).all(axis=1)
+    if infinite.any():
+        raise InputError(f"{name}: a coordinate of atom {int(infinite.argmax())} is not finite")
+    return cell
+
+
+def _cif(text: str, name: str) -> Cell:
+    from pymatgen.io.cif import CifParser
+
+    parser = CifParser.from_str(text)
+    try:
+        structures = parser.parse_structures(primitive=False)
+    except ValueError as error:
+        raise ValueError(" ".join([*getattr(parser, "warnings", [])[-1:], str(error)])) from error
+    _require_one(len(structures), name)
+    cell = cell_of_structure(structures[0], name)
+    _require_formula(parser.as_dict(), cell[2], name)
+    return cell
+
+
+def _require_formula(blocks: dict[str, dict[str, object]], numbers: np.ndarray, name: str) -> None:
+    """Raise InputError where sites and declared formula disagree; X-ray structures may lack hydrogen."""
+    from pymatgen.core import Composition
+
+    declared = next((b["_chemical_formula_sum"] for b in blocks.values() if b.get("_chemical_formula_sum")), "?")
+    try:
+        formula = Composition(str(declared))
+    except ValueError:
+        return
+    heavy = {e.symbol: amount for e, amount in formula.items() if e.symbol not in ("H", "D", "T")}
+    sites = Composition({z: int((numbers == z).sum()) for z in np.unique(numbers) if z > 1})
+    if heavy and not Composition(heavy).fractional_composition.almost_equals(sites.fractional_composition, rtol=1e-3):
+        raise InputError(f"{name}: {sites.formula} by its sites but {declared} by its formula line; truncated?")
+
+
+def _poscar(text: str, name: str) -> Cell:
+    return only_cell(ase_images(text, "vasp"), name)
+
+
+def _xyz(text: str, name: str) -> Cell:
+    header = "".join(text.splitlines()[1:2])
+    extended = "Lattice=" in header or "Properties=" in header
+    return only_cell(ase_images(text, "extxyz" if extended else "xyz"), name)
+
+
+def ase_images(text: str, form: str) -> list[Atoms]:
+    """Every structure in a text of ASE's format `form`; raises what ASE raises."""
+    from ase.io import read
+
+    images = read(io.StringIO(text), index=":", format=form)
+    return images if isinstance(images, list) else [images]
+
+
+def _ase_json(text: str, name: str) -> Cell:
+    from ase import Atoms
+    from ase.io.jsonio import decode
+
+    content = json.loads(text)
+    if isinstance(content, dict) and content.get("@class") in STRUCTURES:
+        return cell_of_dict(content, name)
+    table = decode(text)
+    if not isinstance(table, dict) or "ids" not in table:
+        raise InputError(f"{name}: JSON, but not of ASE's atoms or of a pymatgen structure")
+    rows = [table[int(row)] for row in table["ids"]]
+    return only_cell([Atoms(r["numbers"], positions=r["positions"], cell=r["cell"], pbc=r["pbc"]) for r in rows], name)
+
+
+def _yaml(text: str, name: str) -> Cell:
+    from ruamel.yaml import YAML
+
+    content = YAML(typ="safe").load(text)
+    if not isinstance(content, dict) or content.get("@class") not in STRUCTURES:
+        raise InputError(f"{name}: YAML, but not of a pymatgen structure")
+    return cell_of_dict(content, name)
+
+
+def _by_other_readers(path: Path, name: str) -> Cell:
+    """What pymatgen knows by its name, else what ASE knows by name or content."""
+    from ase.io.formats import UnknownFileTypeError
+
+    with path.open("rb") as file:
+        if not file.read(1):
+            raise InputError(f"{name}: the file is empty")
+    reasons = []
+    for read in (_by_pymatgen, _by_ase):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return checked(read(path, name), name)
+        except InputError:
+            raise
+        except UnknownFileTypeError:
+            continue
+        except Exception as error:  # also where the name only looks like one of pymatgen's, whose patterns are wide
+            if "Unrecognized extension" not in str(error):
+                reasons.append(reason_of(error))
+    if reasons:
+        raise InputError(f"{name}: not a readable structure file; damaged or truncated? ({reasons[-1]})")
+    expected = f"{', '.join(SUFFIXES)}, POSCAR or what else pymatgen or ASE reads"
+    raise InputError(f"{name}: not a structure file; expected {expected}")
+
+
+def _by_pymatgen(path: Path, name: str) -> Cell:
+    from pymatgen.core import Structure
+
+    return cell_of_structure(Structure.from_file(str(path)), name)
+
+
+def _by_ase(path: Path, name: str) -> Cell:
+    from ase.io import read
+
+    # Absolute, as ASE takes a name that begins with "postgres" for a server's address.
+    return only_cell(read(str(path.absolute()), index=":", do_not_split_by_at_sign=True), name)
+
+
+def only_cell(images: Sequence[Atoms], name: str) -> Cell:
+    """The one structure that ASE read; InputError where there are more, or a site is partially occupied."""
+    _require_one(len(images), name)
+    for column in ("occupancy", "occupancies"):
+        if np.any(np.asarray(images[0].arrays.get(column, 1), dtype=float) < 1):
+            raise InputError(f"{name}: a site is partially occupied; structures must be ordered")
+    return cell_of_atoms(images[0], name)
+
+
+def _require_one(count: int, name: str) -> None:
+    if count != 1:
+        raise InputError(f"{name}: {count} structures in one file; expected one")
+
+
+_PARSERS: dict[str, Callable[[str, str], Cell]] = {
+    "CIF": _cif, "POSCAR": _poscar, "XYZ": _xyz, "ASE JSON": _ase_json, "pymatgen YAML": _yaml,
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""Built-in data sets: one a file, each with a list `DATASETS`."""

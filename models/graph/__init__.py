@@ -1,0 +1,1 @@
+"""What graph networks share: batches, message passing, layers, atom features."""

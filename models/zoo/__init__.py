@@ -1,0 +1,1 @@
+"""Model families: one a file, each with a list `MODELS`."""

@@ -1,0 +1,296 @@
+"""`predict` gives what the checkpoint gave when it was scored, and loses nothing over a bad file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ase.build import bulk
+from ase.io import write
+
+from benchmark.harness.job import Job, execute
+from benchmark.harness.predict import ids_of, predict_crystals
+from benchmark.results.store import Store
+from benchmark.tasks.folds import Protocol
+from benchmark.tasks.tasks import find_tasks
+from datasets.crystals import Crystals
+from datasets.errors import InputError
+from models.registry import get
+from models.zoo.dummy import Dummy
+
+CHECKPOINTS = (
+    "band-gap", "bulk-moduli", "efermi", "final-energy-per-atom", "formation-energy-per-atom", "poisson-ratio", "shear-moduli",
+)  # fmt: skip
+
+
+@pytest.fixture
+def predict(benchmark_command):
+    """Exit code, stdout and stderr of `python -m benchmark predict …`."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        done = benchmark_command("predict", *arguments)
+        return done.returncode, done.stdout, done.stderr
+
+    return call
+
+
+@pytest.fixture
+def predicted(predict):
+    """The rows of a call with `--json` that goes well, by id."""
+
+    def call(*arguments: object) -> dict[str, dict]:
+        code, out, err = predict(*arguments, "--json")
+        assert (code, err) == (0, "")
+        return {row["id"]: row for row in json.loads(out)}
+
+    return call
+
+
+@pytest.fixture(scope="module", params=["cgcnn", "soap-svr"])
+def run_of(request, small_folder, tmp_path_factory) -> tuple[Store, Path]:
+    """A run of two folds with its checkpoints: the store, and the directory of the run."""
+    store = Store(tmp_path_factory.mktemp("runs"))
+    task, settings = find_tasks(str(small_folder))[0], get(request.param).settings("smoke")
+    for fold in range(2):
+        job = Job(task, request.param, settings, "smoke", Protocol("kfold", 2), fold, 0, save_checkpoints=True)
+        assert execute(job, store).status == "complete"
+    return store, store.paths()[0].parent
+
+
+def constant(path: Path, mean: float, **about: str) -> Path:
+    """A checkpoint that predicts `mean` for every crystal."""
+    model = Dummy(Dummy.settings_class())
+    model.mean = mean
+    model.about = {"target": "gap", "unit": "eV", **about}
+    model.save(path)
+    return path
+
+
+@pytest.fixture
+def two_ev(tmp_path) -> Path:
+    return constant(tmp_path / "two.safetensors", 2.0)
+
+
+@pytest.fixture
+def copper(tmp_path) -> Path:
+    write(tmp_path / "copper.cif", bulk("Cu"))
+    return tmp_path / "copper.cif"
+
+
+def one_line_error(result: tuple[int, str, str], code: int = 2) -> str:
+    assert result[0] == code
+    assert result[1] == ""
+    assert len(result[2].strip().splitlines()) == 1
+    assert result[2].startswith("error: ")
+    return result[2]
+
+
+# -- what is predicted ------------------------------------------------------------------------------
+
+
+def test_the_crystals_of_a_record_get_its_predictions(run_of, small_folder, predicted):
+    store, folder = run_of
+    for record in store.records():
+        rows = predicted("--checkpoint", folder / f"fold-{record.key.fold:02d}.safetensors", small_folder)
+        assert len(rows) == 30
+        kept = store.predictions(record)
+        ours = [rows[name]["prediction"] for name in kept.ids]
+        np.testing.assert_allclose(ours, kept.predictions, atol=1e-6, rtol=0)
+
+
+def test_a_checkpoint_knows_the_key_of_its_record(run_of, predicted, small_folder):
+    store, folder = run_of
+    record = next(store.records())
+    about = get(record.key.model).model.load(folder / "fold-00.safetensors").about
+    assert about == {name: str(value) for name, value in record.key.model_dump(exclude={"settings"}).items()}
+    assert predicted("--checkpoint", folder / "fold-00.safetensors", small_folder / "c0.cif")["c0"]["unit"] == "as given"
+
+
+def test_the_folds_of_a_run_predict_their_mean_and_their_spread(run_of, small_folder, predicted):
+    _, folder = run_of
+    first, second = (predicted("--checkpoint", folder / f"fold-0{n}.safetensors", small_folder) for n in range(2))
+    both = predicted("--checkpoint", folder, small_folder)
+    assert list(both["c3"]) == ["id", "prediction", "spread", "unit"]
+    for name, row in both.items():
+        one, two = first[name]["prediction"], second[name]["prediction"]
+        assert row["prediction"] == pytest.approx((one + two) / 2, abs=1e-9)
+        assert row["spread"] == pytest.approx(abs(one - two) / np.sqrt(2), abs=1e-9)
+        assert list(first[name]) == ["id", "prediction", "unit"]
+
+
+def test_three_members_by_hand(tmp_path, copper, predicted):
+    for name, mean in (("a", 1.0), ("b", 2.0), ("c", 6.0)):
+        constant(tmp_path / f"{name}.safetensors", mean)
+    rows = predicted("--checkpoint", tmp_path / "a.safetensors", "--checkpoint", tmp_path, copper)
+    assert rows["copper"] == {"id": "copper", "prediction": 3.0, "spread": pytest.approx(np.sqrt(7)), "unit": "eV"}
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_published_checkpoints_predict_what_the_published_code_predicts(shared_data, predicted, name):
+    expected = pd.read_csv(shared_data("../reference/cgcnn_predictions.csv")).query("checkpoint == @name")
+    checkpoint = shared_data(f"cgcnn/pre-trained/{name}.pth.tar")
+    rows = predicted("--checkpoint", checkpoint, shared_data("cgcnn/sample-regression"))
+    assert len(rows) == len(expected) == 10
+    ours = [rows[str(crystal)]["prediction"] for crystal in expected["cif_id"]]
+    np.testing.assert_allclose(ours, expected["prediction"], atol=1e-5, rtol=0)
+
+
+# -- how it is shown --------------------------------------------------------------------------------
+
+
+def test_the_table_has_six_digits_and_the_unit(tmp_path, copper, predict):
+    code, out, err = predict("--checkpoint", constant(tmp_path / "m.safetensors", 1.23456789), copper)
+    assert (code, err) == (0, "")
+    assert [line.split() for line in out.splitlines()[::2]] == [["id", "prediction", "unit"], ["copper", "1.23457", "eV"]]
+
+
+def test_ids_stay_text_and_an_unknown_unit_is_said(tmp_path, predict):
+    write(tmp_path / "007.cif", bulk("Cu"))
+    out = predict("--checkpoint", constant(tmp_path / "m.safetensors", 1.0, unit=""), tmp_path / "007.cif")[1]
+    assert out.splitlines()[-1].split() == ["007", "1", "as", "trained"]
+
+
+def test_the_csv_holds_every_digit(tmp_path, copper, predict):
+    code, out, _ = predict("--checkpoint", constant(tmp_path / "m.safetensors", 2 / 3), copper, "--csv", tmp_path / "p.csv")
+    assert code == 0 and "0.666667" in out
+    with (tmp_path / "p.csv").open(newline="") as file:
+        assert list(csv.DictReader(file)) == [{"id": "copper", "prediction": repr(2 / 3), "unit": "eV"}]
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_csv_that_cannot_be_written_is_said_before_anything_is_read(tmp_path, predict):
+    assert "is a directory; name the file" in one_line_error(predict("--checkpoint", "gone", "gone", "--csv", tmp_path))
+    assert "no such directory" in one_line_error(predict("--checkpoint", "gone", "gone", "--csv", tmp_path / "no" / "p.csv"))
+
+
+def test_ids_are_as_short_as_they_can_be(tmp_path):
+    names = ["a/x.cif", "a/x.xyz", "b/x.xyz", "a/y.cif", "1/POSCAR", "2/POSCAR"]
+    assert ids_of([Path(name) for name in names]) == ["x.cif", "a/x.xyz", "b/x.xyz", "y", "1/POSCAR", "2/POSCAR"]
+    assert ids_of([Path(name) for name in ("x.cif", "x.xyz", "x.cif.gz")]) == ["x.cif", "x.xyz", "x.cif.gz"]
+
+
+def test_a_folder_stands_for_its_structure_files_and_no_file_counts_twice(tmp_path, two_ev, copper, predicted):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write(folder / "b.xyz", bulk("Al"))
+    write(folder / "a.json", bulk("Al"))
+    (folder / "atom_init.json").write_text("{}")
+    (folder / "notes.txt").write_text("notes")
+    assert list(predicted("--checkpoint", two_ev, folder, copper, folder / "a.json")) == ["a", "b", "copper"]
+
+
+# -- what is left out -------------------------------------------------------------------------------
+
+
+def test_an_unreadable_file_costs_no_other_its_prediction(tmp_path, two_ev, copper, predict):
+    for name, text in (("broken.cif", "data_x"), ("notes.txt", "hello")):
+        (tmp_path / name).write_text(text)
+    code, out, err = predict("--checkpoint", two_ev, tmp_path / "broken.cif", copper, tmp_path / "notes.txt", "--json")
+    assert code == 1
+    assert json.loads(out) == [{"id": "copper", "prediction": 2.0, "unit": "eV"}]
+    first, second, last = err.strip().splitlines()
+    assert first.startswith(f"left out: {tmp_path / 'broken.cif'}: not a readable CIF file")
+    assert second.startswith(f"left out: {tmp_path / 'notes.txt'}: not a structure file")
+    assert last == "error: 2 of 3 files left out"
+
+
+def test_an_element_that_the_model_does_not_know_costs_no_other_its_prediction(run_of, small_folder, tmp_path, predict):
+    store, folder = run_of
+    for number in range(7):
+        shutil.copy(small_folder / f"c{number}.cif", tmp_path)
+    text = (tmp_path / "c1.cif").read_text()
+    (tmp_path / "c1.cif").write_text(text.replace("Cu", "Lr"))
+    code, out, err = predict("--checkpoint", folder, tmp_path, "--json")
+    assert code == 1
+    assert [row["id"] for row in json.loads(out)] == ["c0", "c2", "c3", "c4", "c5", "c6"]
+    reason = {"cgcnn": "no features for the element with Z = 103", "soap-svr": "fitted without the element Lr"}
+    line = err.splitlines()[0]
+    assert line.startswith(f"left out: {tmp_path / 'c1.cif'}: crystal 'c1': ")
+    assert reason[next(store.records()).key.model] in line
+
+
+def test_every_refused_crystal_is_found_and_members_need_not_refuse_the_same(alloys):
+    class Picky(Dummy):
+        refuses: tuple[str, ...] = ()
+
+        def prepare(self, crystals: Crystals) -> int:
+            for name in crystals.ids:
+                if name in self.refuses:
+                    raise InputError(f"crystal '{name}': an isolated atom")
+            return super().prepare(crystals)
+
+    members = [Picky(Dummy.settings_class()) for _ in range(2)]
+    for member, mean, refuses in zip(members, (1.0, 2.0), (("alloy-0", "alloy-7"), ("alloy-7", "alloy-29")), strict=True):
+        member.mean, member.refuses = mean, refuses
+    values, refused = predict_crystals(members, alloys)
+    assert {row: reason.split("'")[1] for row, reason in refused.items()} == {0: "alloy-0", 7: "alloy-7", 29: "alloy-29"}
+    kept = [row for row in range(30) if row not in refused]
+    np.testing.assert_array_equal(values[:, kept], np.repeat([[1.0], [2.0]], 27, axis=1))
+
+
+def test_a_prediction_that_is_not_finite_is_left_out(tmp_path, copper, predict):
+    code, out, err = predict("--checkpoint", constant(tmp_path / "m.safetensors", np.inf), copper)
+    assert (code, out) == (1, "")
+    assert "copper.cif: its prediction is not finite" in err
+
+
+def test_nothing_left_to_predict_is_an_error(tmp_path, two_ev, predict):
+    (tmp_path / "broken.cif").write_text("data_x")
+    code, out, err = predict("--checkpoint", two_ev, tmp_path / "broken.cif", "--csv", tmp_path / "p.csv")
+    assert (code, out) == (1, "")
+    assert err.splitlines()[-1] == "error: nothing is left to predict"
+    assert "broken.cif" in err.splitlines()[0]
+    assert not (tmp_path / "p.csv").exists()
+
+
+# -- wrong use --------------------------------------------------------------------------------------
+
+
+def test_wrong_use_is_one_line(tmp_path, two_ev, copper, predict):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "PATH" in one_line_error(predict("--checkpoint", two_ev))
+    assert "--checkpoint" in one_line_error(predict(copper))
+    assert "gone.cif: no such file or folder" in one_line_error(predict("--checkpoint", two_ev, copper, tmp_path / "gone.cif"))
+    assert "no structure files" in one_line_error(predict("--checkpoint", two_ev, empty))
+    assert "no such checkpoint" in one_line_error(predict("--checkpoint", tmp_path / "gone", copper))
+    assert "no *.safetensors in it" in one_line_error(predict("--checkpoint", empty, copper))
+    assert "choose auto or cpu" in one_line_error(predict("--checkpoint", two_ev, copper, "--device", "tpu"))
+
+
+@pytest.mark.parametrize("about", [{"unit": "meV"}, {"target": "work_function"}])
+def test_members_that_predict_different_things_are_not_averaged(tmp_path, two_ev, copper, predict, about):
+    other = constant(tmp_path / "other.safetensors", 1.0, **about)
+    line = one_line_error(predict("--checkpoint", two_ev, "--checkpoint", other, copper))
+    assert f"checkpoints of different {next(iter(about))}s cannot be averaged" in line
+
+
+def test_a_member_that_does_not_say_what_it_predicts_may_join(tmp_path, two_ev, copper, predicted):
+    silent = constant(tmp_path / "silent.safetensors", 4.0, unit="", target="")
+    assert predicted("--checkpoint", silent, "--checkpoint", two_ev, copper)["copper"]["unit"] == "eV"
+
+
+def test_pickled_code_is_refused(tmp_path, copper, predict):
+    class Bomb:
+        def __reduce__(self) -> tuple:
+            return Path.touch, (tmp_path / "executed",)
+
+    (tmp_path / "bomb.pth.tar").write_bytes(pickle.dumps({"state_dict": Bomb()}, protocol=2))
+    line = one_line_error(predict("--checkpoint", tmp_path / "bomb.pth.tar", copper))
+    assert "bomb.pth.tar: not a regression checkpoint: it is a classifier, holds Python objects" in line
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_classifier_is_refused(shared_data, copper, predict):
+    checkpoint = shared_data("cgcnn/pre-trained/semi-metal-classification.pth.tar")
+    assert "a classifier" in one_line_error(predict("--checkpoint", checkpoint, copper))
+
+
+def test_help_has_an_example(predict):
+    assert "Example: python -m benchmark predict" in predict("--help")[1]

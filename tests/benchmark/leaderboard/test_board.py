@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from benchmark.harness.fingerprint import fingerprint
+from benchmark.leaderboard.board import current_fingerprints, fullest_table, read_board
+from benchmark.results.store import Store
+from datasets.errors import InputError
+from models.registry import get
+from tests.benchmark.constructed import PER_FOLD, write_fold, write_run
+from tests.benchmark.results.test_store import failed
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "runs")
+
+
+def write_tasks(store: Store, n_tasks: int, models: dict[str, float], **changes) -> None:
+    for task in range(n_tasks):
+        for model, mae in models.items():
+            write_run(store, model, mae, seed=task, task=f"set/t{task}", **changes)
+
+
+def test_every_contest_is_passed_on_with_its_predictions(store):
+    write_tasks(store, 2, {"dummy": 2.0, "a": 1.0})
+    seen = []
+    board = read_board(store, lambda contest, predictions: seen.append((contest, predictions.labels)))
+    assert [contest.first.key.task for contest in board.contests] == ["set/t0", "set/t1"]
+    assert [contest for contest, _ in seen] == list(board.contests)
+    assert seen[0][1] == ("a", "dummy")
+
+
+def test_a_league_scores_models_over_its_tasks(store):
+    write_tasks(store, 3, {"dummy": 4.0, "a": 1.0, "b": 2.0})
+    (league,) = read_board(store).leagues
+    assert (league.title, league.models) == ("quick, kfold(5), seed 0", ("a", "b"))
+    assert league.overall.models == ("a", "b")
+    assert league.overall.scores == pytest.approx((0.25, 0.5), rel=0.02)
+    assert league.ranks.mean_ranks == (1, 2)
+    assert "3 tasks cannot separate 2 models" in league.ranks.reason
+
+
+def test_leagues_are_of_one_profile_those_with_most_tasks_first(store):
+    write_tasks(store, 1, {"a": 1.0, "b": 2.0}, key={"profile": "paper"})
+    write_tasks(store, 2, {"a": 1.0, "b": 2.0})
+    leagues = read_board(store).leagues
+    assert [(league.title.split(",")[0], len(league.contests)) for league in leagues] == [("quick", 2), ("paper", 1)]
+    # Without a dummy there are ranks, but no score.
+    assert leagues[0].overall is None
+    assert leagues[0].ranks.models == ("a", "b")
+
+
+def test_models_with_changed_settings_or_without_a_rank_are_in_no_league(store):
+    write_tasks(store, 2, {"dummy": 4.0, "a": 1.0, "b": 2.0})
+    for task in range(2):
+        write_run(store, "c", 1.0, task=f"set/t{task}", key={"settings": {"epochs": 9}}, changed={"epochs": 9})
+        write_run(store, "d", 1.0, task=f"set/t{task}", folds=2)
+    (league,) = read_board(store).leagues
+    assert league.models == ("a", "b")
+
+
+def test_a_task_with_few_models_does_not_shrink_the_league_and_is_named(store):
+    write_tasks(store, 3, {"dummy": 4.0, "a": 1.0, "b": 2.0, "c": 3.0})
+    write_run(store, "a", 1.0, task="set/t9")
+    write_run(store, "b", 1.0, task="set/t9")
+    write_run(store, "newcomer", 1.0, task="set/t0")
+    (league,) = read_board(store).leagues
+    assert league.models == ("a", "b", "c")
+    assert league.overall.tasks == ("set/t0", "set/t1", "set/t2")
+    assert dict(league.overall.left_out)["set/t9"] == "without c, dummy"
+
+
+def test_a_task_counts_once_where_two_releases_of_its_data_are_there(store):
+    write_tasks(store, 2, {"dummy": 4.0, "a": 1.0, "b": 2.0})
+    write_run(store, "a", 9.0, task="set/t0", key={"dataset_hash": "1" * 64})
+    write_run(store, "b", 1.0, task="set/t0", key={"dataset_hash": "1" * 64})
+    (league,) = read_board(store).leagues
+    assert len(league.contests) == 3
+    assert league.overall.tasks == ("set/t0", "set/t1")
+    assert league.ranks.n_tasks == 2
+
+
+def test_a_single_model_has_no_league_table(store):
+    write_tasks(store, 2, {"dummy": 4.0, "a": 1.0})
+    (league,) = read_board(store).leagues
+    assert (league.models, league.overall, league.ranks) == ((), None, None)
+
+
+@pytest.mark.parametrize(
+    ("ran", "expected"),
+    [
+        ([], set()),
+        ([{"a"}], set()),
+        ([{"a", "b"}, {"a", "b"}], {"a", "b"}),
+        # 2 · 2 against 1 · 3, and a tie of 2 · 3 with 3 · 2, which the more tasks decide
+        ([{"a", "b", "c"}, {"a", "b"}], {"a", "b"}),
+        ([{"a", "b", "c"}, {"a", "b", "c"}, {"a", "b"}], {"a", "b"}),
+        ([{"a", "b", "c", "d"}, {"a", "b", "c", "d"}, {"a", "b"}], {"a", "b", "c", "d"}),
+        # no task has exactly the models that most tasks share
+        ([{"a", "b", "x"}, {"a", "b", "y"}, {"a", "b", "z"}], {"a", "b"}),
+    ],
+)
+def test_the_fullest_table_by_hand(ran, expected):
+    assert fullest_table(ran) == expected
+
+
+def test_records_that_disagree_are_refused_or_left_out_by_name(store):
+    write_run(store, "a", 1.0)
+    write_run(store, "b", 1.0)
+    write_fold(store, "b", 0, [9.0] * PER_FOLD, targets=[7.0] * PER_FOLD)
+    with pytest.raises(InputError, match="b and a have different targets"):
+        read_board(store)
+    errors = []
+    (contest,) = read_board(store, on_invalid=errors.append).contests
+    assert [(row.label, row.tier) for row in contest.rows] == [("a", 1), ("b", None)]
+    assert len(errors) == 1
+
+
+def test_an_empty_store_and_one_of_failures_are_boards(store):
+    assert read_board(store).leagues == ()
+    store.write(failed(0), None)
+    (league,) = read_board(store).leagues
+    assert league.models == ()
+
+
+def test_the_present_source_of_every_model_is_known_and_of_none_without_torch(monkeypatch):
+    assert current_fingerprints()["cgcnn"] == fingerprint(get("cgcnn").model)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setattr("benchmark.leaderboard.board.find_spec", lambda name: None)
+    assert current_fingerprints() == {}

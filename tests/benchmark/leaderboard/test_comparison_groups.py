@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmark.leaderboard.comparison_groups import contests, run_labels
+from benchmark.results.records import Duration, Memory, Times
+from benchmark.results.scores import Run, scored_tasks
+from benchmark.results.store import Store
+from benchmark.statistics.comparisons import rank_tiers
+from benchmark.tasks.folds import ids_hash
+from datasets.errors import InputError
+from tests.benchmark.constructed import PER_FOLD, write_fold, write_run
+from tests.benchmark.results.test_store import failed, make
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "runs")
+
+
+def contests_of(store: Store, current=None, **arguments):
+    ((_, runs),) = scored_tasks(store)
+    return contests(runs, current or {}, **arguments)
+
+
+def only(store: Store, current=None, **arguments):
+    (found,) = contests_of(store, current, **arguments)
+    return found
+
+
+def by_label(contest):
+    return {row.label: row for row in contest.rows}
+
+
+def test_rows_stand_in_tiers_best_first(store):
+    for model, mae in (("worst", 9.0), ("best", 1.0), ("nearly", 1.001), ("middle", 3.0)):
+        write_run(store, model, mae)
+    contest, predictions = only(store)
+    assert [(row.label, row.tier) for row in contest.rows[2:]] == [("middle", 2), ("worst", 3)]
+    assert {row.label: row.tier for row in contest.rows[:2]} == {"best": 1, "nearly": 1}
+    assert contest.folds == 5
+    assert predictions.values.shape == (5 * PER_FOLD, 4)
+    assert contest.errors.fold_maes().shape == (5, 4)
+
+
+def test_large_contests_have_the_same_tiers_from_another_process(store, monkeypatch):
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
+    for model, mae in (("worst", 9.0), ("best", 1.0), ("nearly", 1.001)):
+        write_run(store, model, mae)
+    here, _ = only(store)
+    monkeypatch.setattr("benchmark.leaderboard.comparison_groups.LARGE", 0)
+    monkeypatch.setattr("benchmark.leaderboard.comparison_groups.rank_tiers", tiers_named_by_process)
+    there, _ = only(store)
+    assert replace(there.tiers, task=here.tiers.task) == here.tiers
+    assert int(there.tiers.task) != os.getpid()
+
+
+def tiers_named_by_process(errors, resamples):
+    return replace(rank_tiers(errors, resamples=resamples), task=str(os.getpid()))
+
+
+def test_runs_of_other_profiles_protocols_seeds_and_data_are_other_contests(store):
+    write_run(store, "a", 1.0)
+    for other in ({"profile": "paper"}, {"protocol": "kfold(6)"}, {"seed": 1}, {"dataset_hash": "1" * 64}):
+        write_run(store, "a", 1.0, key=other)
+    found = [contest for contest, _ in contests_of(store)]
+    assert len(found) == 5
+    assert len({contest.title for contest in found}) == 5
+    assert len({contest.league for contest in found}) == 4
+
+
+def test_a_run_without_all_folds_is_not_ranked_and_the_reason_is_given(store):
+    write_run(store, "whole", 2.0)
+    write_run(store, "partial", 1.0, folds=3)
+    store.write(failed(0, key=make(0, "broken")[0].key), None)
+    contest, predictions = only(store)
+    rows = by_label(contest)
+    assert [row.label for row in contest.rows] == ["partial", "whole", "broken"]
+    assert (rows["partial"].tier, rows["partial"].unranked) == (None, "3 of 5 folds")
+    assert (rows["broken"].tier, rows["broken"].unranked, rows["broken"].costs) == (None, "failed", None)
+    assert (rows["whole"].tier, rows["whole"].unranked) == (1, None)
+    assert rows["broken"].over_folds("mae") is None
+    assert predictions.labels == ("whole",)
+
+
+def test_without_any_complete_fold_nothing_is_ranked(store):
+    store.write(failed(0), None)
+    contest, predictions = only(store)
+    assert (contest.tiers, contest.errors, predictions, contest.baseline_mae) == (None, None, None, None)
+
+
+def test_only_runs_of_the_same_division_are_ranked_and_one_stranger_does_not_outvote_the_others(store):
+    for model in ("a", "b"):
+        write_run(store, model, 2.0)
+    for fold in range(5):
+        split = make()[0].split.model_copy(update={"n_train": 7, "n_validation": 7, "train_sha256": "c" * 64})
+        write_fold(store, "stranger", fold, [1.0] * 4, split=split.model_copy(update=_tested(fold)))
+    rows = by_label(only(store)[0])
+    assert (rows["a"].tier, rows["b"].tier, rows["stranger"].tier) == (1, 1, None)
+    assert rows["stranger"].unranked == "its folds are not those of the other rows"
+
+
+def _tested(fold: int) -> dict:
+    return {"n_test": 4, "test_sha256": ids_hash([f"set/target-{fold}-{row}" for row in range(4)])}
+
+
+def test_the_order_of_crystals_in_a_file_has_no_say(store):
+    rng = np.random.default_rng(0)
+    errors = rng.normal(size=(2, 5, PER_FOLD))
+    for fold in range(5):
+        write_fold(store, "a", fold, errors[0, fold])
+        write_fold(store, "b", fold, errors[1, fold], order=rng.permutation(PER_FOLD))
+    contest, predictions = only(store)
+    found = dict(zip(predictions.labels, (predictions.values - predictions.targets[:, None]).T, strict=True))
+    reference = predictions.ids
+    expected = {f"set/target-{fold}-{row}": errors[:, fold, row] for fold in range(5) for row in range(PER_FOLD)}
+    assert found["a"] == pytest.approx([expected[name][0] for name in reference])
+    assert found["b"] == pytest.approx([expected[name][1] for name in reference])
+    assert predictions.folds.tolist() == np.repeat(np.arange(5), PER_FOLD).tolist()
+    assert dict(zip(contest.errors.models, contest.errors.maes, strict=True)) == pytest.approx(
+        {"a": np.abs(errors[0]).mean(), "b": np.abs(errors[1]).mean()}
+    )
+
+
+def test_records_that_disagree_on_a_target_are_refused_by_name(store):
+    write_run(store, "a", 1.0)
+    write_run(store, "liar", 2.0, folds=4)
+    write_fold(store, "liar", 4, [2.0] * PER_FOLD, targets=[5.0, *range(1, PER_FOLD)])
+    with pytest.raises(InputError, match="set/target, fold 4: liar and a have different targets"):
+        only(store)
+    errors = []
+    contest, predictions = only(store, on_invalid=errors.append)
+    assert len(errors) == 1
+    assert by_label(contest)["liar"].unranked == "its crystals or targets are not those of the other rows"
+    assert predictions.labels == ("a",)
+
+
+def test_stale_is_what_ran_with_another_source_and_unknown_for_strangers(store):
+    for model in ("now", "old", "stranger"):
+        write_run(store, model, 1.0, folds=2)
+    rows = by_label(only(store, {"now": "f" * 64, "old": "0" * 64})[0])
+    assert (rows["now"].stale, rows["old"].stale, rows["stranger"].stale) == (False, True, None)
+
+
+def test_labels_tell_runs_apart_by_settings_source_and_machine():
+    def run(model="m", **changes) -> Run:
+        return Run((make(0, model, **changes)[0],))
+
+    nine = make()[0].key.model_copy(update={"model": "m", "settings": {"epochs": 9}})
+    machine = make()[0].machine.model_copy(update={"device": "NVIDIA H100"})
+    assert run_labels([run(), run("other")]) == ["m", "other"]
+    assert run_labels([run(), run(key=nine, changed={"epochs": 9})]) == ["m", "m (epochs=9)"]
+    assert run_labels([run(), run(model_fingerprint="e" * 64)]) == ["m (source ffffffff)", "m (source eeeeeeee)"]
+    assert run_labels([run(), run(machine=machine)]) == ["m (p, cpu)", "m (p, NVIDIA H100)"]
+
+
+def test_labels_are_unique_whatever_the_names():
+    runs = [Run((make(0, model)[0],)) for model in ("m", "m", "m [1]", "m [1] [1]", "m")]
+    labels = run_labels(runs)
+    assert len(set(labels)) == len(runs)
+
+
+def test_costs_are_means_of_a_fold_and_bytes_the_largest(store):
+    for fold, wall in enumerate((1.0, 3.0)):
+        times = Times(
+            graphs_wall_s=0.5,
+            training=Duration(wall_s=wall, device_s=2 * wall),
+            inference=Duration(wall_s=wall * PER_FOLD / 1000, device_s=0),
+        )
+        memory = Memory(host_bytes=100 + fold, device_bytes=None)
+        write_fold(store, "a", fold, [1.0] * PER_FOLD, times=times, memory=memory, parameters=5 + fold, epochs_run=3 - fold)
+    costs = only(store)[0].rows[0].costs
+    assert (costs.training_s, costs.training_device_s, costs.inference_s, costs.graphs_s) == pytest.approx((2, 4, 2, 0.5))
+    assert (costs.parameters, costs.host_bytes, costs.device_bytes, costs.epochs) == ((5, 6), 101, None, 3)
+
+
+def test_a_metric_has_its_mean_and_spread_over_folds(store):
+    write_fold(store, "dummy", 0, [0.1] * 4)
+    write_fold(store, "dummy", 1, [0.3] * 4)
+    contest, _ = only(store)
+    # 0.1 and 0.3: mean 0.2, sample standard deviation 0.1 · √2
+    assert contest.rows[0].over_folds("mae") == pytest.approx((0.2, 0.02**0.5))
+    assert contest.baseline_mae == pytest.approx(0.2)

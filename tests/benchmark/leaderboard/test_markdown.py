@@ -1,0 +1,325 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from benchmark.leaderboard.board import read_board
+from benchmark.leaderboard.pages.markdown import write_pages
+from benchmark.leaderboard.pages.rows import cheapest_text
+from benchmark.leaderboard.pages.task import again, short_table, task_page
+from benchmark.leaderboard.published_figures import FIGURES
+from benchmark.rendering.text import chance, count, escape, interval, listed, plus_minus, seconds, significant, size, table
+from benchmark.results.records import kfolds
+from benchmark.results.store import Store
+from benchmark.results.submission import strays
+from datasets.errors import InputError
+from datasets.registry import registered as datasets
+from models.registry import registered as models
+from tests.benchmark.constructed import PER_FOLD, write_fold, write_run
+from tests.benchmark.results.test_store import failed, make
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    """Two models and the dummy on one task, in five folds."""
+    store = Store(tmp_path / "runs")
+    for model, mae in (("cgcnn", 0.2), ("schnet", 0.5), ("dummy", 2.0)):
+        write_run(store, model, mae)
+    return store
+
+
+def pages_of(store: Store) -> dict[str, str]:
+    pages = write_pages(read_board(store), store.root)
+    return {page.relative_to(store.root).as_posix(): page.read_text() for page in pages}
+
+
+def row_of(page: str, model: str, before: str = "### ") -> list[str]:
+    """The cells of a model's first row; of its first table, unless it is told otherwise."""
+    lines = [line for line in page.split(before)[0].splitlines() if f"| [{model}](" in line]
+    return [cell.strip() for cell in lines[0].strip("|").split("|")]
+
+
+# -- pages -----------------------------------------------------------------------------------------
+
+
+def test_pages_are_written_and_nothing_else(store):
+    pages = write_pages(read_board(store), store.root)
+    expected = ["README.md", "tasks/set/target.md", "models/cgcnn.md", "models/dummy.md", "models/schnet.md"]
+    assert [page.relative_to(store.root).as_posix() for page in pages] == expected
+    assert all(page.is_file() for page in pages)
+    assert not list(store.root.rglob("*.partial"))
+
+
+def test_every_link_leads_to_a_page(store):
+    write_run(store, "cgcnn", 0.3, task="deep/set/target")
+    pages = pages_of(store)
+    for name, text in pages.items():
+        for target in re.findall(r"\]\(([^)]+)\)", text):
+            if target != "index.html":
+                assert ((store.root / name).parent / target).resolve().is_file(), (name, target)
+
+
+def test_a_person_s_own_readme_is_not_replaced(store):
+    (store.root / "README.md").write_text("my notes")
+    with pytest.raises(InputError, match="is not a leaderboard"):
+        write_pages(read_board(store), store.root)
+    assert (store.root / "README.md").read_text() == "my notes"
+
+
+def test_the_pages_do_not_stand_in_the_way_of_a_submission(store):
+    write_pages(read_board(store), store.root)
+    assert strays(store.root) == []
+
+
+def test_an_empty_board_says_so(tmp_path):
+    assert "There is no record yet." in pages_of(Store(tmp_path))["README.md"]
+
+
+def test_a_board_is_rendered_without_torch():
+    modules = "benchmark.leaderboard.pages.markdown, benchmark.results.publish"
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules or 'dgl' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# -- the page of a task ----------------------------------------------------------------------------
+
+
+def test_a_row_has_tier_scores_and_costs(store):
+    page = pages_of(store)["tasks/set/target.md"]
+    cells = row_of(page, "schnet")
+    assert cells[0] == "2"
+    assert re.fullmatch(r"0\.\d{4} ± 0\.\d{4}", cells[2])
+    assert float(cells[5]) == pytest.approx(0.25, abs=0.01)
+    # one second of training, and of inference for eight test crystals
+    assert cells[6:] == ["1 s", "125 s", "5", "100 B", "1 B", "3", "1"]
+    assert "3 models, 5 folds. cgcnn is better than every other model" in page
+    assert "1. cpu, 1 thread; p, 2 cores, s" in page
+
+
+def test_every_model_stands_beside_the_one_that_decided_on_its_tier(store):
+    write_run(store, "cgcnn-mdl", 0.2001)
+    page = pages_of(store)["tasks/set/target.md"].split("### Which differences are real")[1]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")][1:]
+    decided = {row[1]: (row[0], row[2], row[-1]) for row in rows}
+    last = decided.popitem()
+    assert last == ("dummy", ("3", "schnet", "yes"))
+    assert decided["schnet"][0] == "2" and decided["schnet"][2] == "yes"
+    (same,) = {"cgcnn", "cgcnn-mdl"} & decided.keys()
+    assert decided[same][0] == "1" and decided[same][2] == "no"
+
+
+@pytest.mark.parametrize("status", ["failed", "diverged", "out-of-memory"])
+def test_failures_are_rows_with_their_reason_and_without_a_tier(store, status):
+    store.write(failed(0, key=make(0, "mpnn")[0].key, status=status, reason="loss is <nan> | sorry"), None)
+    write_run(store, "megnet", 0.1, folds=2)
+    page = pages_of(store)["tasks/set/target.md"]
+    assert row_of(page, "mpnn")[::2][:2] == ["", status]
+    assert f"- mpnn, fold 0: {status}: loss is &lt;nan&gt; &#124; sorry" in page
+    assert any("[megnet](" in line and "(2 of 5 folds)" in line for line in page.splitlines())
+    assert row_of(page, "cgcnn")[0] == "1"
+
+
+def test_a_part_of_the_training_crystals_is_another_contest_and_made_by_the_study(store):
+    key = make(0, "mpnn")[0].key.model_copy(update={"protocol": "kfold(5, train 1/4)"})
+    store.write(make(0, "mpnn", key=key)[0], make(0, "mpnn")[1])
+    _, other = pages_of(store)["tasks/set/target.md"].split("kfold(5, train 1/4)")
+    assert "study learning-curve --dataset path/to/set --profile quick --folds 5 --seed 0" in other
+
+
+def test_one_fold_separates_nothing_and_one_model_has_no_rival(tmp_path):
+    store = Store(tmp_path)
+    write_run(store, "a", 1.0, folds=1)
+    page = pages_of(store)["tasks/set/target.md"]
+    assert "One model in 1 fold: nothing to compare it with." in page
+    assert row_of(page, "a")[0] == ""
+    write_run(store, "b", 9.0, folds=1)
+    assert "2 models, 1 fold. Nothing can be told apart: one fold does not show" in pages_of(store)["tasks/set/target.md"]
+
+
+def test_stale_rows_are_marked_and_a_table_of_them_says_it_once(store, monkeypatch):
+    known = {"cgcnn": "0" * 64, "schnet": "f" * 64}
+    monkeypatch.setattr("benchmark.leaderboard.board.current_fingerprints", lambda: known)
+    pages = pages_of(store)
+    page = pages["tasks/set/target.md"]
+    assert row_of(page, "cgcnn")[1].endswith(") †")
+    assert "†" not in row_of(page, "schnet")[1]
+    assert "† Stale: the source of the model has changed" in page
+    assert "1 of 3 rows is stale" in pages["README.md"]
+    assert "The row is stale" in pages["models/cgcnn.md"]
+    assert "not the present source" in pages["models/cgcnn.md"]
+    assert "the present source" in pages["models/schnet.md"]
+    assert "of a model that is not in this package" in pages["models/dummy.md"]
+
+
+def test_times_of_different_machines_never_compete(store):
+    device = make()[0].machine.model_copy(update={"device": "NVIDIA H100"})
+    slow = make()[0].times.model_copy(update={"training": make()[0].times.training.model_copy(update={"wall_s": 9.0})})
+    for fold in range(5):
+        write_fold(store, "gatgnn", fold, [0.2] * PER_FOLD, machine=device, times=slow)
+    (contest,) = read_board(store).contests
+    fastest = cheapest_text([row for row in contest.rows if row.label in ("cgcnn", "gatgnn")])
+    assert "gatgnn (9 s on NVIDIA H100; p)" in fastest
+    assert "cgcnn (1 s on cpu, 1 thread; p)" in fastest
+    page = task_page([contest])
+    assert {row_of(page, model)[-1] for model in ("cgcnn", "gatgnn")} == {"1", "2"}
+    assert {"1. ", "2. "} == {line[:3] for line in page.split("## Machines")[1].splitlines() if line}
+
+
+def test_the_page_says_how_to_run_it_again(store):
+    (contest,) = read_board(store).contests
+    expected = "python -m benchmark run --dataset path/to/set --profile quick --protocol kfold --folds 5 --seed 0"
+    assert again(contest) == expected
+    assert expected in task_page([contest])
+
+
+def test_published_figures_stand_beside_ours(tmp_path):
+    store = Store(tmp_path)
+    write_run(store, "cgcnn-mdl", 0.3, task="fung/2d/work_function")
+    page = pages_of(store)["tasks/fung/2d/work_function.md"].split("## Published figures")[1]
+    line = next(line for line in page.splitlines() if line.startswith("| cgcnn-mdl"))
+    assert "0.2001" in line and "500" in line and "Omee et al." in line and "6 convolution layers" in line
+    assert re.search(r"0\.\d{4} ± 0\.\d{4} \(quick\)", line)
+
+
+def test_a_terminal_shows_tiers_and_reasons(store):
+    write_run(store, "megnet", 0.1, folds=2)
+    (contest,) = read_board(store).contests
+    lines = short_table(contest).splitlines()
+    assert lines[0].split()[:2] == ["tier", "model"]
+    assert [line.split()[:2] for line in lines[2:5]] == [["1", "cgcnn"], ["2", "schnet"], ["3", "dummy"]]
+    assert "megnet (2 of 5 folds)" in lines[5] and "2 of 5  " in lines[5]
+
+
+# -- the index -------------------------------------------------------------------------------------
+
+
+def test_the_index_concludes_then_shows_every_model_on_every_task(store):
+    for model, mae in (("cgcnn", 3.0), ("schnet", 1.0), ("dummy", 4.0)):
+        write_run(store, model, mae, task="set/other")
+    write_run(store, "late", 1.0, task="set/other", folds=1)
+    page = pages_of(store)["README.md"]
+    conclusions = [line for line in page.splitlines() if line.startswith("- ")]
+    assert "Each of 2 comparisons has a single best model" in conclusions[0]
+    assert "cgcnn and schnet are in the first tier of 1 of 2 comparisons" in conclusions[0]
+    assert "Over 2 tasks (quick, kfold(5), seed 0), schnet has the lowest error, 0.25 of the dummy's" in conclusions[1]
+    assert "2 tasks cannot separate 2 models; at least 6 are needed" in conclusions[1]
+    everything = page.split("## Every model")[1]
+    assert "[set/other](tasks/set/other.md), eV" in everything
+    cells = row_of(everything, "late", before="\0")
+    assert cells[1].endswith("(1 of 5 folds)") and cells[2] == ""
+    assert row_of(everything, "schnet", before="\0")[1].startswith("**")
+    assert everything.rstrip().splitlines()[-1].startswith("| [dummy]")
+
+
+def test_a_shared_first_place_is_said_with_the_fastest_of_it(store):
+    write_run(store, "cgcnn-mdl", 0.2001)
+    page = pages_of(store)["README.md"]
+    assert "In 1 of 1 comparison the first place is shared" in page
+    assert "cgcnn and cgcnn-mdl are in the first tier of the one comparison" in page
+
+
+def test_models_that_are_separable_over_tasks_have_letters(tmp_path):
+    store = Store(tmp_path)
+    for task in range(6):
+        for model, mae in (("dummy", 4.0), ("a", 1.0), ("b", 2.0)):
+            write_run(store, model, mae, folds=2, seed=task, task=f"set/t{task}")
+    page = pages_of(store)["README.md"]
+    assert "its ranks are separably better than those of 1 of the 1 others" in page
+    assert "groups" in page.split("## Over 6 tasks")[1]
+
+
+# -- the page of a model ---------------------------------------------------------------------------
+
+
+def test_a_model_has_its_tasks_settings_and_source(store):
+    nine = {"settings": {"epochs": 9}}
+    write_run(store, "cgcnn", 0.2, key=nine, changed={"epochs": 9})
+    page = pages_of(store)["models/cgcnn.md"]
+    rows = [line for line in page.splitlines() if "[set/target]" in line]
+    assert len(rows) == 2
+    assert "cgcnn (epochs=9)" in rows[0] + rows[1]
+    assert "1 of 3" in rows[0] and "of 4" in rows[0]
+    settings = [line.split("|") for line in page.split("## Settings")[1].splitlines() if line.startswith("| epochs")]
+    assert sorted(cell.strip() for cell in settings[0][2:4]) == ["3", "9"]
+    assert "a paper" in page and "f" * 64 in page
+
+
+def test_a_model_from_elsewhere_shows_its_card(store):
+    write_run(store, "theirs", 0.4)
+    folder = store.root / "models"
+    folder.mkdir(parents=True)
+    card = dict(name="theirs", licence="MIT", citation="@article{x,\n title={`T`}}", source="https://example.org/x")
+    (folder / "theirs.json").write_text(json.dumps(card))
+    page = pages_of(store)["models/theirs.md"]
+    assert "Source: https://example.org/x; licence: MIT." in page
+    assert "@article{x,\n title={'T'}}" in page
+    (folder / "theirs.json").write_text("{}")
+    with pytest.raises(InputError, match=r"theirs\.json"):
+        write_pages(read_board(store), store.root)
+    errors = []
+    write_pages(read_board(store), store.root, errors.append)
+    assert len(errors) == 1
+
+
+def test_text_of_records_is_escaped_on_every_page(store):
+    evil = "<script>|`x`[a](javascript:b)"
+    write_run(store, "evil", 0.4, graph_rule=evil, paper=evil, versions={evil: evil}, git_commit=evil,
+              machine=make()[0].machine.model_copy(update={"processor": evil, "system": evil}),
+              key={"unit": evil, "settings": {evil: evil}}, changed={evil: evil})  # fmt: skip
+    for name, text in pages_of(store).items():
+        assert "<script>" not in text, name
+        assert "(javascript" not in text.replace("&#93;(javascript", ""), name
+
+
+# -- published figures -----------------------------------------------------------------------------
+
+
+def test_published_figures_are_of_tasks_and_models_that_are_here():
+    known = datasets()
+    for figure in FIGURES:
+        dataset, _, target = figure.task.rpartition("/")
+        assert target in known[dataset].card.targets, figure
+        assert figure.model in models(), figure
+        assert figure.mae > 0 and figure.source and figure.differs
+    assert len({(f.task, f.model, f.source) for f in FIGURES}) == len(FIGURES)
+
+
+def test_published_figures_by_hand():
+    found = {(f.task, f.model, f.source.split(" ")[0]): f for f in FIGURES}
+    thesis = found["cgcnn/formation_energy_per_atom", "cgcnn", "E."]
+    assert (thesis.mae, thesis.std, thesis.training_s, thesis.epochs) == (0.083, 0.007, 17_865, 30)
+    omee = found["fung/pt/total_energy", "cgcnn-mdl", "Omee"]
+    assert (omee.mae, omee.epochs) == (0.3024, 500)
+    assert "all 19,801 clusters, here 1,000" in omee.differs
+
+
+# -- numbers ---------------------------------------------------------------------------------------
+
+
+def test_numbers_are_readable():
+    assert plus_minus(0.05678, 0.00123) == "0.05678 ± 0.00123"
+    assert plus_minus(12.346, None) == "12.35"
+    assert plus_minus(0.00001234, None) == "0.00001234"
+    assert plus_minus(0.0, 0.0) == "0.0000 ± 0.0000"
+    assert seconds(0.01234) == "0.0123 s"
+    assert seconds(0.00002) == "< 0.001 s"
+    assert seconds(17865) == "17,865 s"
+    assert [significant(value) for value in (0.4567, 1.0, 123.4, 123456.0)] == ["0.457", "1.00", "123", "123,456"]
+    assert interval(-0.01234, 0.1) == "-0.012 … 0.100"
+    assert [chance(p) for p in (0.0, 0.00099, 0.0123, 0.0999, 1)] == ["< 0.001", "< 0.001", "0.012", "0.10", "1.00"]
+    assert [size(n) for n in (None, 0, 999, 81548, 2_860_000, 10**12)] == ["", "0 B", "999 B", "81.5 kB", "2.86 MB", "1e+03 GB"]
+    assert (count(1, "fold"), count(1200, "fold")) == ("1 fold", "1,200 folds")
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert listed(list("abcdef"), most=3) == "a, b and 4 more"
+    assert escape("<script>|\n") == "&lt;script&gt;&#124; "
+    assert table(["a", "b"], [["x", "1"]]).splitlines()[1] == "|:----|----:|"
+
+
+def test_the_folds_of_a_protocol():
+    assert [kfolds(name) for name in ("kfold(5)", "kfold(10, grouped)")] == [5, 10]
+    assert [kfolds(name) for name in ("shuffle(80:10:10)", "published split")] == [None, None]

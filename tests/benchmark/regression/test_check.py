@@ -1,0 +1,424 @@
+"""`python -m benchmark check` as a person meets it: on a small canary, trained in this process."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from benchmark.harness import machine
+from benchmark.harness.job import execute, load_task
+from benchmark.regression import canary, check
+from benchmark.regression import loss_test as gate
+from benchmark.regression import update as accept
+from benchmark.regression.baseline import read_baseline
+from benchmark.regression.canary import Measurement
+from benchmark.tasks import folds
+from models import registry
+from models.graph.message_passing import add_parts, sum_incoming
+from models.zoo import cgcnn
+from tests.benchmark.cli.test_main import one_line_error
+from tests.benchmark.conftest import ROOT, write_folder
+
+EVERY = registry.registered()
+ACCEPT = ("check", "--seeds", "6", "--accept", "the first baseline")
+TASK = "mine/target"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("canary") / "mine", 80)
+
+
+def only_task(monkeypatch, folder):
+    monkeypatch.setattr(canary, "TASKS", (str(folder),))
+    for module in (canary, check, accept):
+        monkeypatch.setattr(module, "WATCHED_TASKS", (str(folder),))
+
+
+def in_this_process(jobs, store, on_progress, on_record):
+    """What `run_jobs` does, without its workers, which know no patch."""
+    records = [execute(job, store) for job in jobs]
+    for job, record in zip(jobs, records, strict=True):
+        on_record(job, record)
+    return records
+
+
+@pytest.fixture
+def small_canary(folder, monkeypatch):
+    """One task of 80 crystals, six seeds; trained in this process."""
+    only_task(monkeypatch, folder)
+    monkeypatch.setattr(canary, "run_jobs", in_this_process)
+    monkeypatch.setattr(gate, "FEWEST_SEEDS", 6)
+    load_task.cache_clear()
+
+
+@pytest.fixture
+def models(monkeypatch):
+    """Makes these the only registered models."""
+
+    def only(*names: str) -> None:
+        monkeypatch.setattr(registry, "registered", lambda: {name: EVERY[name] for name in names})
+
+    only("cgcnn", "dummy")
+    return only
+
+
+@pytest.fixture
+def noisy(small_canary, models, monkeypatch):
+    """No training: an error of 0.1 with 0.5 % of noise, times the factor of a model; None stands for a failure."""
+    factors: dict[str, float | None] = {}
+    costs = {"time": 1.0, "memory": 1.0}
+    noise: dict[str, float] = {}
+
+    def train(jobs, on_done=lambda: None):
+        found = []
+        for job in jobs:
+            factor = factors.get(job.model, 1.0)
+            mae = factor and 0.1 * factor * math.exp(
+                noise.get(job.model, 0.005) * np.random.default_rng([job.seed, len(job.model)]).normal()
+            )
+            reason = None if factor else "the loss is nan in epoch 1; lower the learning rate"
+            cost = (2.0 + job.seed / 10) * costs["time"], int(5e8 * costs["memory"])
+            found.append(Measurement(job.model, job.task.name, job.seed, mae, reason, *cost))
+            on_done()
+        trained.append(len(jobs))
+        return found
+
+    trained: list[int] = []
+    monkeypatch.setattr(canary, "run_canary", train)
+    train.factors, train.costs, train.noise, train.trained = factors, costs, noise, trained
+    return train
+
+
+def rows(done, subject: str) -> list[dict]:
+    return [row for row in json.loads(done.stdout)["rows"] if row["subject"] == subject]
+
+
+# -- what is compared --------------------------------------------------------------------------------
+
+
+def test_unchanged_code_passes_and_is_done_after_two_seeds_if_quick(benchmark_command, noisy):
+    assert benchmark_command(*ACCEPT).returncode == 0
+    noisy.trained.clear()
+    done = benchmark_command("check", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert noisy.trained == [4, 0]
+    assert [line.split()[-3:] for line in done.stdout.splitlines() if line.startswith("cgcnn")] == [["same", "2", "seeds"]]
+    assert benchmark_command("check").returncode == 0
+    assert noisy.trained[2:] == [4, 8]
+
+
+def test_a_loss_is_exit_code_1_with_its_size(benchmark_command, noisy):
+    benchmark_command(*ACCEPT)
+    noisy.factors["cgcnn"] = 1.05
+    done = benchmark_command("check", "--quick", "--json")
+    line = one_line_error(done, 1)
+    assert "1 of 3 comparisons failed, the first: cgcnn, MAE / MAE of the mean +" in line and "worse" in line
+    (row,) = rows(done, "cgcnn")
+    assert row["fails"] and row["change"] == pytest.approx(0.05, abs=0.01)
+    assert row["now"] / row["accepted"] - 1 == pytest.approx(row["change"], rel=1e-6)
+    assert rows(done, "dummy")[0]["verdict"] == "same"
+
+
+def test_the_quick_form_bounds_its_trainings_and_the_full_one_does_not(benchmark_command, noisy, monkeypatch):
+    noisy.noise["cgcnn"] = 0.1
+    benchmark_command("check", "--seeds", "40", "--accept", "noisy")
+    monkeypatch.setattr(check, "QUICK_S", 10 * 3.96)
+    monkeypatch.setattr(check, "_has_its_source", lambda accepted, name: False)
+    monkeypatch.setattr(machine, "cores", lambda: 2)
+    noisy.factors["cgcnn"] = 1.01
+    (row,) = rows(benchmark_command("check", "--quick", "--json"), "cgcnn")
+    assert row["verdict"] == "changed" and row["note"].startswith("20 of 40 seeds")
+    (row,) = rows(benchmark_command("check", "--json"), "cgcnn")
+    assert row["note"].startswith("40 seeds")
+
+
+def test_a_gain_and_a_change_without_a_loss_pass_and_are_shown(benchmark_command, noisy):
+    benchmark_command(*ACCEPT)
+    noisy.factors |= {"cgcnn": 0.9, "dummy": 1.0015}
+    done = benchmark_command("check", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [rows(done, name)[0]["verdict"] for name in ("cgcnn", "dummy")] == ["better", "changed"]
+
+
+def test_a_training_that_fails_is_exit_code_1_with_the_reason(benchmark_command, noisy):
+    benchmark_command(*ACCEPT)
+    noisy.factors["cgcnn"] = None
+    assert f"failed ({TASK}, seed 0: the loss is nan in epoch 1" in one_line_error(benchmark_command("check"), 1)
+    before = benchmark_command("check", "--model", "dummy")
+    assert before.returncode == 0, before.stderr
+
+
+def test_time_and_memory_are_compared_if_asked(benchmark_command, noisy):
+    benchmark_command(*ACCEPT)
+    noisy.costs |= {"time": 1.2, "memory": 1.05}
+    assert benchmark_command("check", "--quick").returncode == 0
+    assert benchmark_command("check", "--quick", "--fail-if", "time:25%,memory:10%").returncode == 0
+    done = benchmark_command("check", "--model", "cgcnn", "--fail-if", "time:15%,memory:10%", "--json")
+    assert "cgcnn, training time [s] +20.0%: slower" in one_line_error(done, 1)
+    found = {row["what"]: row for row in rows(done, "cgcnn")}
+    assert found["training time [s]"]["accepted"] == pytest.approx(2.0)
+    assert found["peak memory [MB]"]["verdict"] == "within"
+
+
+def test_another_machine_is_not_compared_in_time_and_says_so(benchmark_command, noisy, monkeypatch):
+    benchmark_command(*ACCEPT)
+    noisy.costs["time"] = 9.0
+    monkeypatch.setattr(machine, "cores", lambda: 64)
+    done = benchmark_command("check", "--fail-if", "time:15%")
+    assert done.returncode == 0, done.stderr
+    assert "time and memory are not compared: 2 models were accepted on" in done.stdout
+
+
+def test_parameters_must_be_equal_and_settings_are_shown(benchmark_command, noisy, monkeypatch, models):
+    benchmark_command(*ACCEPT)
+    spec = EVERY["cgcnn"]
+    wider = {**spec.profiles, "quick": replace(spec.profiles["quick"], width=33, learning_rate=0.004)}
+    monkeypatch.setattr(registry, "registered", lambda: {"cgcnn": replace(spec, profiles=wider), "dummy": EVERY["dummy"]})
+    done = benchmark_command("check", "--json")
+    assert "cgcnn, parameters +" in one_line_error(done, 1)
+    found = {row["what"]: row for row in rows(done, "cgcnn")}
+    assert found["parameters"]["verdict"] == "parameters changed"
+    assert "parameters (paper)" not in found
+    assert (found["setting learning_rate"]["accepted"], found["setting learning_rate"]["now"]) == ("0.005", "0.004")
+    assert not found["setting learning_rate"]["fails"]
+
+
+def test_a_setting_of_the_canary_is_kept_until_it_is_changed(benchmark_command, noisy, tmp_path):
+    benchmark_command(*ACCEPT)
+    done = benchmark_command("check", "--model", "cgcnn", "--accept", "quieter", "--set", "learning_rate=0.002")
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / "leaderboards" / "canary.json"
+    assert read_baseline(path).models["cgcnn"].settings["learning_rate"] == 0.002
+    assert benchmark_command("check").returncode == 0
+    benchmark_command("check", "--accept", "all again")
+    again = read_baseline(path).models
+    assert (again["cgcnn"].changed, again["dummy"].changed) == ({"learning_rate": "0.002"}, {})
+    assert again["cgcnn"].settings["learning_rate"] == 0.002
+
+
+def test_a_model_that_cannot_be_built_fails_and_the_others_are_trained(benchmark_command, noisy, monkeypatch):
+    benchmark_command("check", "--model", "cgcnn", "--set", "hidden=8", "--accept", "small")
+    benchmark_command("check", "--model", "dummy", "--accept", "small")
+    spec = EVERY["cgcnn"]
+    without = replace(spec, profiles={**spec.profiles, "quick": EVERY["dummy"].profiles["quick"]})
+    monkeypatch.setattr(registry, "registered", lambda: {"cgcnn": without, "dummy": EVERY["dummy"]})
+    done = benchmark_command("check", "--json")
+    assert "cgcnn, parameters: failed (unknown setting 'hidden'" in one_line_error(done, 1)
+    assert rows(done, "dummy")[0]["verdict"] == "same"
+
+
+def test_changed_data_are_told_from_changed_folds(benchmark_command, noisy, tmp_path, monkeypatch):
+    benchmark_command(*ACCEPT)
+    only_task(monkeypatch, write_folder(tmp_path / "mine", 81))
+    assert f"{TASK}, data: data changed" in one_line_error(benchmark_command("check"), 1)
+
+
+# -- models that come and go -------------------------------------------------------------------------
+
+
+def test_a_new_model_is_a_line_and_its_acceptance_leaves_the_others(benchmark_command, noisy, models, tmp_path):
+    benchmark_command(*ACCEPT)
+    models("cgcnn", "dummy", "schnet")
+    done = benchmark_command("check", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert "schnet: a new model, not compared; accept it with `python -m benchmark check --model schnet --accept" in done.stdout
+    assert benchmark_command("check", "--model", "schnet", "--accept", "a new model").returncode == 0
+    accepted = read_baseline(tmp_path / "leaderboards" / "canary.json").models
+    assert {name: model.acceptance.reason for name, model in accepted.items()} == {
+        "cgcnn": "the first baseline", "dummy": "the first baseline", "schnet": "a new model",
+    }  # fmt: skip
+
+
+def test_a_model_that_is_gone_fails_until_that_is_accepted(benchmark_command, noisy, models):
+    benchmark_command(*ACCEPT)
+    models("dummy")
+    assert "cgcnn, model: gone" in one_line_error(benchmark_command("check"), 1)
+    assert benchmark_command("check", "--model", "dummy").returncode == 0
+    assert benchmark_command("check", "--accept", "cgcnn was removed").returncode == 0
+    assert benchmark_command("check").returncode == 0
+
+
+# -- the baseline ------------------------------------------------------------------------------------
+
+
+def test_a_baseline_says_why_when_where_and_of_what_code(benchmark_command, noisy, tmp_path):
+    done = benchmark_command(*ACCEPT)
+    assert "finds a loss of 5 %" in done.stdout
+    accepted = read_baseline(tmp_path / "leaderboards" / "canary.json").models["cgcnn"]
+    told = accepted.acceptance
+    assert told.reason == "the first baseline" and told.versions["torch"] and told.machine.threads == 1
+    assert told.accepted_at.tzinfo is not None
+    assert accepted.parameters == EVERY["cgcnn"].model(EVERY["cgcnn"].profiles["quick"]).n_parameters
+    assert accepted.paper_parameters == 80_833
+    assert len(accepted.tasks[TASK].mae) == accepted.n_seeds == 6
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_without_a_baseline_one_line_says_how_to_make_one(benchmark_command):
+    line = one_line_error(benchmark_command("check"))
+    assert "canary.json: no baseline to compare with; create it with `python -m benchmark check --accept" in line
+
+
+def test_a_noisier_model_is_trained_under_more_seeds_up_to_the_most(benchmark_command, noisy, tmp_path):
+    noisy.noise["cgcnn"] = 0.1
+    path = tmp_path / "leaderboards" / "canary.json"
+    for bound, expected in (("10", [10]), ("200", range(11, 201))):
+        done = benchmark_command("check", "--seeds", bound, "--accept", "noisy")
+        assert done.returncode == 0, done.stderr
+        accepted = read_baseline(path).models
+        assert accepted["cgcnn"].n_seeds in expected
+        assert accepted["dummy"].n_seeds == 6
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        (lambda text: text[: len(text) // 2], "damaged: baseline: Invalid JSON"),
+        (lambda text: text.replace('"mae":[', '"mae":[0.1,'), "needs a positive error, a time and a memory for every seed"),
+        (lambda text: text.replace('"parameters"', '"size"'), "damaged: models.zoo.cgcnn"),
+        (lambda text: "", "damaged"),
+    ],
+)
+def test_a_damaged_baseline_is_one_line(benchmark_command, noisy, tmp_path, damage, expected):
+    benchmark_command(*ACCEPT)
+    path = tmp_path / "leaderboards" / "canary.json"
+    path.write_text(damage(json.dumps(json.loads(path.read_text()), separators=(",", ":"))))
+    line = one_line_error(benchmark_command("check"))
+    assert expected in line and "canary.json" in line and "restore it, or delete it and create it with" in line
+    path.unlink()
+    assert benchmark_command(*ACCEPT).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--accept", " "), "--accept needs a reason"),
+        (("--accept", "why", "--quick"), "leave out --quick and --fail-if"),
+        (("--accept", "why", "--model", "cgcn"), "unknown model 'cgcn'; did you mean cgcnn"),
+        (("--model", "cgcn"), "unknown model 'cgcn'"),
+        (("--set", "epochs=3"), "--set changes what the canary trains: it needs --accept and a single --model"),
+        (("--seeds", "3"), "it needs --accept"),
+        (("--accept", "why", "--model", "cgcnn", "--set", "epoch=3"), "unknown setting 'epoch'; did you mean epochs"),
+        (("--fail-if", "median:10%"), "such as time:10%; statistics: time, memory"),
+        (("--benchmarks", "a.json", "b.json", "--quick"), "trains nothing: leave out --quick"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(benchmark_command, noisy, arguments, expected):
+    benchmark_command(*ACCEPT)
+    trained = len(noisy.trained)
+    assert expected in one_line_error(benchmark_command("check", *arguments))
+    assert len(noisy.trained) == trained
+
+
+def test_a_failed_acceptance_leaves_the_old_baseline(benchmark_command, noisy, tmp_path):
+    benchmark_command(*ACCEPT)
+    before = (tmp_path / "leaderboards" / "canary.json").read_bytes()
+    noisy.factors["cgcnn"] = None
+    assert "cgcnn cannot be accepted" in one_line_error(benchmark_command("check", "--accept", "broken"), 1)
+    assert (tmp_path / "leaderboards" / "canary.json").read_bytes() == before
+
+
+def test_one_model_cannot_be_accepted_on_other_folds(benchmark_command, noisy, monkeypatch):
+    benchmark_command(*ACCEPT)
+    monkeypatch.setattr(folds, "_state", lambda seed, number, stage: 7)
+    line = one_line_error(benchmark_command("check", "--model", "cgcnn", "--accept", "why"))
+    assert "data or folds changed, which concerns every model" in line
+
+
+def test_stale_records_are_listed_and_do_not_fail(benchmark_command, noisy, tmp_path, monkeypatch):
+    (tmp_path / "leaderboards").mkdir()
+    (tmp_path / "leaderboards" / "records").symlink_to(ROOT / "leaderboards" / "records")
+    benchmark_command(*ACCEPT)
+    monkeypatch.setattr("benchmark.regression.check.fingerprint", lambda model: "f" * 64)
+    done = benchmark_command("check", "--quick")
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("  dummy: ")]
+    assert "published records of another source than today's" in line and "emt/surfaces/adsorption_energy" in line
+    assert "schnet: " in done.stdout and "of a model that is no longer here" in done.stdout
+
+
+# -- planted changes, really trained -----------------------------------------------------------------
+
+
+SETTLED = replace(EVERY["cgcnn"].profiles["quick"], epochs=15, batch_size=8)
+
+
+@pytest.fixture
+def settled(small_canary, monkeypatch):
+    """CGCNN with enough steps on few crystals, and the mean; one thread, as in a worker."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    spec = replace(EVERY["cgcnn"], profiles={**EVERY["cgcnn"].profiles, "quick": SETTLED})
+    monkeypatch.setattr(registry, "registered", lambda: {"cgcnn": spec, "dummy": EVERY["dummy"]})
+    yield
+    torch.set_num_threads(threads)
+
+
+really_accepted: list[bytes] = []
+
+
+@pytest.fixture
+def accepted(benchmark_command, settled, tmp_path):
+    """Both, really trained and accepted, once for all tests."""
+    path = tmp_path / "leaderboards" / "canary.json"
+    if not really_accepted:
+        done = benchmark_command(*ACCEPT)
+        assert done.returncode == 0, done.stderr
+        really_accepted.append(path.read_bytes())
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(really_accepted[0])
+    return benchmark_command
+
+
+def test_really_trained_unchanged_code_gives_the_same_numbers(accepted):
+    done = accepted("check", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [(row["verdict"], row["change"]) for row in rows(done, "cgcnn")] == [("same", 0.0)]
+    assert rows(done, TASK)[0]["accepted"] == "10 divisions"
+
+
+def test_an_off_by_one_fold_is_found_exactly_and_nothing_is_trained(accepted, monkeypatch):
+    divide = folds._divide
+
+    def shifted(n, protocol, number, seed):
+        train, validation, test = divide(n, protocol, number, seed)
+        return train, np.append(validation[1:], test[:1]), np.append(test[1:], validation[:1])
+
+    monkeypatch.setattr(folds, "_divide", shifted)
+    done = accepted("check", "--json")
+    assert f"{TASK}, folds: folds changed (the first: kfold(5) fold 0 seed 0)" in one_line_error(done, 1)
+    assert rows(done, "cgcnn") == []
+    assert "no model was trained" in json.loads(done.stdout)["notes"][-1]
+
+
+def wrong_activation(self, batch, v, e):
+    """CrystalConvolution that ends in a softmax where the softplus belongs."""
+    receiver, sender, edge = self.fc_full.weight.split([self.width, self.width, e.shape[1]], dim=1)
+    z = add_parts(batch, v @ sender.T, F.linear(v, receiver, self.fc_full.bias), e @ edge.T)
+    gate, core = self.bn1(z).chunk(2, dim=1)
+    return F.softmax(v + self.bn2(sum_incoming(batch, torch.sigmoid(gate) * F.softplus(core))), dim=1)
+
+
+def half_of_the_edges(batch, messages):
+    """What `sum_incoming` gives where messages pass in one direction only."""
+    return sum_incoming(batch, messages * (batch.src < batch.dst)[:, None])
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "wrong"),
+    [(cgcnn.CrystalConvolution, "forward", wrong_activation), (cgcnn, "sum_incoming", half_of_the_edges)],
+    ids=["wrong activation", "half of the edges"],
+)
+def test_a_planted_mistake_is_a_loss(accepted, monkeypatch, owner, name, wrong):
+    monkeypatch.setattr(owner, name, wrong)
+    done = accepted("check", "--json")
+    assert "cgcnn, MAE / MAE of the mean +" in one_line_error(done, 1)
+    assert rows(done, "cgcnn")[0]["verdict"] == "worse"
+    assert rows(done, "dummy")[0]["verdict"] == "same"

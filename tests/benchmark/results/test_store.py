@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from datetime import datetime, timezone
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from benchmark.results.publish import publish_records
+from benchmark.results.records import Duration, JobKey, Machine, Memory, Metrics, Record, Split, Times
+from benchmark.results.scores import scored_tasks
+from benchmark.results.store import Store, predictions_bytes
+from benchmark.tasks.folds import ids_hash
+from benchmark.tasks.metrics import score
+from datasets.errors import BenchmarkError, InputError
+from tests.benchmark.conftest import every_run
+
+IDS = ["a", "b", "c", "d"]
+
+
+def make_predictions(fold: int = 0, shift: float = 0.1) -> pd.DataFrame:
+    target = np.arange(4.0) + fold
+    return pd.DataFrame({"id": IDS, "fold": fold, "target": target, "prediction": target + shift})
+
+
+def make(fold: int = 0, model: str = "cgcnn", shift: float = 0.1, **changes) -> tuple[Record, pd.DataFrame]:
+    predictions = make_predictions(fold, shift)
+    test = score(predictions["target"].to_numpy(), predictions["prediction"].to_numpy())
+    sha = ids_hash(IDS)
+    second = Duration(wall_s=1.0, device_s=2.0)
+    key = JobKey(
+        task="set/target", dataset="set", target="target", unit="eV", dataset_hash="0" * 64, model=model,
+        settings={"epochs": 3}, profile="quick", protocol="kfold(5)", fold=fold, seed=0,
+    )  # fmt: skip
+    fields = dict(
+        key=key, status="complete", model_fingerprint="f" * 64, graph_rule="none", graph_health=None, paper="a paper",
+        split=Split(n_train=10, n_validation=2, n_test=4, train_sha256=sha, validation_sha256=sha, test_sha256=sha),
+        parameters=5, checkpoint_bytes=100, epochs_run=3, best_epoch=2,
+        metrics=Metrics(train=test, validation=test, test=test),
+        times=Times(graphs_wall_s=0.5, training=second, inference=second),
+        memory=Memory(host_bytes=1, device_bytes=None),
+        machine=Machine(processor="p", cores=2, memory_bytes=1, system="s", device="cpu", threads=1, workers=1),
+        versions={"python": "3.11"}, git_commit=None, started_at=datetime(2026, 1, 1, tzinfo=timezone.utc),
+        predictions_sha256=hashlib.sha256(predictions_bytes(predictions)).hexdigest(),
+    )  # fmt: skip
+    return Record(**{**fields, **changes}), predictions
+
+
+def failed(fold: int = 0, **changes) -> Record:
+    nothing = dict.fromkeys(("metrics", "times", "parameters", "checkpoint_bytes", "epochs_run", "predictions_sha256"))
+    return make(fold, **{"status": "failed", "reason": "it broke", **nothing, **changes})[0]
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "runs")
+
+
+def files(store: Store) -> list[str]:
+    return sorted(path.name for path in store.root.rglob("*") if path.is_file())
+
+
+def test_a_record_and_its_predictions_come_back_as_written(store):
+    record, predictions = make()
+    store.write(record, predictions)
+    assert store.read(store.path(record.key)) == record
+    found = store.predictions(record)
+    assert found.ids.tolist() == IDS
+    np.testing.assert_array_equal([found.targets, found.predictions], predictions[["target", "prediction"]].T)
+    assert found.scores == record.metrics.test
+    assert store.finished(record.key, record.split, "f" * 64)
+
+
+def test_a_fold_is_redone_when_the_model_source_changed(store):
+    record, predictions = make()
+    store.write(record, predictions)
+    assert not store.finished(record.key, record.split, "e" * 64)
+
+
+def test_a_fold_is_redone_when_its_crystals_were_divided_otherwise(store):
+    record, predictions = make()
+    store.write(record, predictions)
+    assert not store.finished(record.key, record.split.model_copy(update={"test_sha256": "0" * 64}), "f" * 64)
+
+
+def with_checkpoint(content: bytes = b"weights") -> tuple[Record, pd.DataFrame, bytes]:
+    return *make(checkpoint_sha256=hashlib.sha256(content).hexdigest()), content
+
+
+def test_a_checkpoint_lies_beside_its_record_and_the_record_names_it(store):
+    record, predictions, content = with_checkpoint()
+    store.write(record, predictions, content)
+    assert files(store) == ["fold-00.json", "fold-00.parquet", "fold-00.safetensors"]
+    assert store.checkpoint(record.key).read_bytes() == content
+    assert store.read(store.path(record.key)).checkpoint_sha256 == hashlib.sha256(content).hexdigest()
+    assert store.finished(record.key, record.split, "f" * 64, with_checkpoint=True)
+
+
+@pytest.mark.parametrize("state", ["never kept", "missing", "changed"])
+def test_a_fold_without_its_checkpoint_is_redone_only_where_checkpoints_are_asked_for(store, state):
+    record, predictions, content = with_checkpoint()
+    if state == "never kept":
+        store.write(*make())
+    else:
+        store.write(record, predictions, content)
+    if state == "missing":
+        store.checkpoint(record.key).unlink()
+    elif state == "changed":
+        store.checkpoint(record.key).write_bytes(b"others")
+    assert store.finished(record.key, record.split, "f" * 64)
+    assert not store.finished(record.key, record.split, "f" * 64, with_checkpoint=True)
+
+
+def test_the_checkpoint_is_written_before_the_record_that_names_it(store, monkeypatch):
+    names = []
+    monkeypatch.setattr("benchmark.results.store.write_atomically", lambda path, data: names.append(path.name))
+    store.write(*with_checkpoint())
+    assert names == ["fold-00.parquet", "fold-00.safetensors", "fold-00.json"]
+
+
+def test_no_checkpoint_of_a_replaced_record_stays(store):
+    store.write(*with_checkpoint())
+    store.write(*make())
+    assert not store.checkpoint(make()[0].key).exists()
+
+
+def test_a_failure_does_not_replace_the_complete_record_of_the_same_source(store):
+    complete, predictions, checkpoint = with_checkpoint()
+    store.write(complete, predictions, checkpoint)
+    store.write(failed(), None)
+    assert store.read(store.path(complete.key)) == complete and store.checkpoint(complete.key).exists()
+    store.write(failed().model_copy(update={"model_fingerprint": "1" * 64}), None)
+    assert store.read(store.path(complete.key)).status == "failed" and not store.checkpoint(complete.key).exists()
+
+
+def test_a_record_from_before_there_were_checkpoints_is_valid(store):
+    record, predictions = make()
+    store.write(record, predictions)
+    path = store.path(record.key)
+    content = json.loads(path.read_text())
+    del content["checkpoint_sha256"]
+    path.write_text(json.dumps(content))
+    assert store.read(path) == record
+    assert store.finished(record.key, record.split, "f" * 64)
+
+
+@pytest.mark.parametrize("name", ["..", "a/../b", "", "x" * 101, "two\nlines"])
+def test_a_name_that_would_leave_the_store_is_refused(name):
+    with pytest.raises(ValidationError, match="cannot be part of a name"):
+        JobKey(**{**make()[0].key.model_dump(), "task": f"set/{name}", "target": name})
+
+
+def test_folds_of_different_model_source_are_never_one_run(store):
+    store.write(*make(0))
+    store.write(*make(1, model_fingerprint="e" * 64))
+    assert [len(scored.scores) for scored in every_run(store)] == [1, 1]
+
+
+def test_tasks_are_read_one_after_the_other_with_the_crystals_of_every_fold(store):
+    for target in ("zeta", "alpha"):
+        for model in ("one", "two"):
+            record, predictions = make(0, model)
+            key = record.key.model_copy(update={"task": f"set/{target}", "target": target})
+            store.write(record.model_copy(update={"key": key}), predictions)
+    tasks = scored_tasks(store)
+    assert isinstance(tasks, Iterator)
+    name, runs = next(tasks)
+    assert (name, [run.run.first.key.model for run in runs]) == ("set/alpha", ["one", "two"])
+    (first,), (second,) = (run.results for run in runs)
+    assert first.ids is second.ids  # one array for every model
+    assert first.ids.tolist() == IDS
+    np.testing.assert_allclose(first.predictions - first.targets, 0.1)
+    assert not (first.ids.flags.writeable or first.targets.flags.writeable or first.predictions.flags.writeable)
+    assert [name for name, _ in tasks] == ["set/zeta"]
+
+
+def test_tasks_within_a_task_s_folder_are_told_apart(store):
+    record, predictions = make()
+    key = record.key.model_copy(update={"task": "set/target/cgcnn/deep", "dataset": "set/target/cgcnn", "target": "deep"})
+    store.write(record, predictions)
+    store.write(record.model_copy(update={"key": key}), predictions)
+    store.write(*make(model="zeta"))
+    assert [(name, len(runs)) for name, runs in scored_tasks(store)] == [("set/target", 2), ("set/target/cgcnn/deep", 1)]
+
+
+def test_an_invalid_record_can_be_left_out(store):
+    store.write(*make(0))
+    store.write(*make(1))
+    store.path(make(1)[0].key).write_text("{")
+    errors = []
+    assert len(every_run(store, errors.append)[0].scores) == 1
+    assert "fold-01.json" in str(errors[0])
+
+
+def test_a_failed_fold_is_not_finished(store):
+    store.write(failed(), None)
+    assert not store.finished(failed().key, failed().split, "f" * 64)
+
+
+@pytest.mark.parametrize("damage", ["cut", "unknown field", "nan", "not json", "negative error"])
+def test_a_damaged_record_is_refused_with_its_name_and_redone(store, damage):
+    record, predictions = make()
+    store.write(record, predictions)
+    path = store.path(record.key)
+    content = json.loads(path.read_text())
+    if damage == "unknown field":
+        content["surprise"] = 1
+    elif damage == "nan":
+        content["metrics"]["test"]["mae"] = float("nan")
+    elif damage == "negative error":
+        content["metrics"]["test"]["mae"] = -1.0
+    text = json.dumps(content)
+    path.write_text({"cut": text[: len(text) // 2], "not json": "hello"}.get(damage, text))
+    with pytest.raises(InputError, match=r"fold-00\.json") as caught:
+        store.read(path)
+    assert "\n" not in str(caught.value)
+    assert not store.finished(record.key, record.split, "f" * 64)
+
+
+@pytest.mark.parametrize("damage", ["missing", "changed"])
+def test_predictions_that_are_not_the_record_s_are_refused(store, damage):
+    record, predictions = make()
+    store.write(record, predictions)
+    path = store.path(record.key).with_suffix(".parquet")
+    if damage == "missing":
+        path.unlink()
+    else:
+        predictions.assign(prediction=-predictions["prediction"]).to_parquet(path, index=False)
+    with pytest.raises(InputError, match=r"fold-00\.parquet"):
+        every_run(store)
+    assert not store.finished(record.key, record.split, "f" * 64)
+
+
+def test_scores_that_are_not_those_of_the_predictions_are_refused(store):
+    good, predictions = make()
+    flattering = good.metrics.test.model_copy(update={"mae": good.metrics.test.mae / 2})
+    record, _ = make(metrics=good.metrics.model_copy(update={"test": flattering}))
+    store.write(record, predictions)
+    with pytest.raises(InputError, match="scores are not those of its predictions"):
+        every_run(store)
+
+
+def test_a_record_in_another_s_place_is_refused(store):
+    record, predictions = make()
+    store.write(record, predictions)
+    other = store.path(record.key).with_name("fold-03.json")
+    other.write_bytes(store.path(record.key).read_bytes())
+    with pytest.raises(InputError, match="belongs at"):
+        store.read(other)
+
+
+def test_complete_needs_its_fields_and_failure_needs_a_reason():
+    with pytest.raises(ValidationError, match="parameters"):
+        make(parameters=None)
+    with pytest.raises(ValidationError, match="reason"):
+        failed(reason=None)
+
+
+@pytest.mark.parametrize("when", ["first write", "rename"])
+def test_a_full_disk_leaves_nothing_half_written(store, monkeypatch, when):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync" if when == "first write" else "replace", full)
+    record, predictions = make()
+    with pytest.raises(BenchmarkError, match=r"No space left on device.*finished folds are kept") as caught:
+        store.write(record, predictions)
+    assert caught.value.exit_code == 1
+    assert files(store) == []
+
+
+def test_an_unwritable_place_is_said_before_anything_runs(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write to"):
+        Store(tmp_path / "file").require_writable()
+
+
+class TestPublishing:
+    def test_records_are_copied_with_their_predictions_once(self, store, tmp_path):
+        target = Store(tmp_path / "board")
+        for fold in range(2):
+            store.write(*make(fold))
+        store.write(failed(2), None)
+        assert len(publish_records(store, target, [], [], replace=False)) == 3
+        assert publish_records(store, target, [], [], replace=False) == []
+        assert len(every_run(target)) == 1
+        assert [r.status for r in target.records()] == ["complete", "complete", "failed"]
+
+    def test_a_checkpoint_stays_where_it_is_and_its_hash_is_published(self, store, tmp_path):
+        target = Store(tmp_path / "board")
+        record, predictions, content = with_checkpoint()
+        store.write(record, predictions, content)
+        publish_records(store, target, [], [], replace=False)
+        assert files(target) == ["fold-00.json", "fold-00.parquet"]
+        assert [r.checkpoint_sha256 for r in target.records()] == [record.checkpoint_sha256]
+        assert len(every_run(target)) == 1
+        assert target.finished(record.key, record.split, "f" * 64)
+
+    def test_a_published_record_is_not_replaced_silently(self, store, tmp_path):
+        target = Store(tmp_path / "board")
+        store.write(*make())
+        publish_records(store, target, [], [], replace=False)
+        store.write(*make(shift=0.2))
+        with pytest.raises(InputError, match="--replace"):
+            publish_records(store, target, [], [], replace=False)
+        assert every_run(target)[0].mae[0] == pytest.approx(0.1)
+        publish_records(store, target, [], [], replace=True)
+        assert every_run(target)[0].mae[0] == pytest.approx(0.2)
+
+    def test_an_invalid_record_stops_everything_before_the_first_copy(self, store, tmp_path):
+        store.write(*make(0))
+        store.write(*make(1))
+        store.path(make(1)[0].key).write_text("{}")
+        with pytest.raises(InputError, match="fold-01"):
+            publish_records(store, Store(tmp_path / "board"), [], [], replace=False)
+        assert not (tmp_path / "board").exists()
+
+    def test_only_what_was_named_is_published_and_a_wrong_name_is_refused(self, store, tmp_path):
+        store.write(*make())
+        store.write(*make(model="dummy"))
+        assert len(publish_records(store, Store(tmp_path / "board"), ["set/target"], ["dummy"], replace=False)) == 1
+        with pytest.raises(InputError, match="did you mean set/target"):
+            publish_records(store, Store(tmp_path / "board"), ["set/tarjet"], [], replace=False)

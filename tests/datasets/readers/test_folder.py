@@ -1,0 +1,201 @@
+"""A person's own folder: what is accepted, and one line that says what to do for everything that is not."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.io import write
+
+from datasets import registry
+from datasets.elements import cgcnn_features
+from datasets.errors import InputError
+from datasets.readers.folder import open_folder
+
+DATA = Path(os.environ.get("BENCHMARK_DATA") or Path(__file__).parents[4] / "shared" / "data")
+SAMPLE = DATA / "cgcnn" / "sample-regression"
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    for i, name in enumerate(["a.cif", "b.cif", "c.cif"]):
+        write(tmp_path / name, Atoms("NaCl", positions=[[0, 0, 0], [2, 2, 2]], cell=[4 + i, 4, 4], pbc=True))
+    return tmp_path
+
+
+def with_csv(folder: Path, text: str | bytes, name: str = "id_prop.csv") -> Path:
+    (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder
+
+
+def test_cgcnn_layout_without_a_header(folder):
+    dataset = open_folder(with_csv(folder, "a,1.5\nc,-2e-3\nb,0\n"))
+    crystals = dataset.load()
+    assert crystals.ids.tolist() == ["a", "c", "b"] and crystals.lattice[:, 0, 0].round(6).tolist() == [4, 6, 5]
+    assert crystals.targets["target"].tolist() == [1.5, -0.002, 0.0]
+    card = dataset.card
+    assert (card.name, card.targets, card.rows, card.known_problems) == (folder.name, {"target": "as given"}, 3, ())
+
+
+def test_a_header_names_targets_and_units_and_empty_cells_are_missing(folder):
+    text = "\ufeffid,band_gap [eV],energy\r\na,,1\r\n\r\nb.cif, 2.5 ,\r\n"
+    dataset = open_folder(with_csv(folder, text, "mine.csv"))
+    assert dataset.card.targets == {"band_gap": "eV", "energy": "as given"}
+    assert dataset.card.known_problems == ("1 structure file has no row in mine.csv",)
+    crystals = dataset.load()
+    assert crystals.ids.tolist() == ["a", "b.cif"]
+    assert np.array_equal(crystals.targets.to_numpy(), [[np.nan, 1], [2.5, np.nan]], equal_nan=True)
+
+
+def test_a_standard_name_wins_over_other_tables(folder):
+    with_csv(folder, "junk", "notes.csv")
+    assert open_folder(with_csv(folder, "id,gap [eV]\na,1\n", "targets.csv")).card.targets == {"gap": "eV"}
+
+
+def test_ids_are_text(folder):
+    (folder / "a.cif").rename(folder / "007.cif")
+    assert open_folder(with_csv(folder, "007,1\n")).load().ids.tolist() == ["007"]
+
+
+def test_the_card_reads_no_structure(folder):
+    (folder / "a.cif").write_text("broken")
+    dataset = open_folder(with_csv(folder, "a,1\n"))
+    with pytest.raises(InputError, match=r"id_prop\.csv row 1: a\.cif: not a readable CIF file"):
+        dataset.load()
+
+
+def test_the_registry_opens_a_folder_by_its_path(folder):
+    assert len(registry.load(str(with_csv(folder, "a,1\n")))) == 1
+
+
+TABLES = {
+    "duplicate id": ("a,1\nb,2\na,3\n", "row 3: id 'a' appears more than once (first in row 1)"),
+    "duplicate by suffix": ("a,1\na.cif,2\n", "row 2: id 'a.cif' appears more than once (first in row 1)"),
+    "id without a file": ("a,1\nz,2\n", "row 2: id 'z' has no structure file; add e.g. z.cif"),
+    "id without a file first": ("z,1\na,2\n", "row 1: id 'z' has no structure file"),
+    "id out of the folder": ("../a,1\n", "row 1: id '../a' has no structure file"),
+    "no id": ("a,1\n,2\n", "row 2: the id is empty"),
+    "nan": ("a,1\nb,nan\n", "row 2 (id 'b'): target 'target' is nan"),
+    "infinity": ("a,1\n\nb,-inf\n", "row 3 (id 'b'): target 'target' is -inf"),
+    "overflow": ("a,1e999\n", "row 1 (id 'a'): target 'target' is 1e999"),
+    "text": ("a,1\nb,two\n", "row 2 (id 'b'): target \"two\" is not a number"),
+    "text in the first row": ("a,abc\nb,1\n", "row 1 (id 'a'): target \"abc\" is not a number"),
+    "missing": ("id,gap\na,\n", "row 2 (id 'a'): target 'gap' is empty"),
+    "nan among several": ("id,gap,e\na,1,NaN\n", "row 2 (id 'a'): target 'e' is NaN; leave the cell empty"),
+    "one column": ("a\nb\n", "row 1: 1 columns; expected 2 (id,target"),
+    "three columns without a header": (
+        "a,1,2\n",
+        "row 1: 3 columns; expected 2 (id,target; more targets need a header",
+    ),
+    "a short row": ("id,gap,e\na,1\n", "row 2: 2 columns; expected 3 (as in the header)"),
+    "semicolons": ("a;1\nb;2\n", "row 1: 1 columns; expected 2"),
+    "a nameless column": ("id,gap,\na,1,2\n", "row 1: a column without a name"),
+    "a repeated column": ("id,gap,gap [eV]\na,1,2\n", "row 1: column 'gap' is repeated or reserved"),
+    "a reserved column": ("id,lattice\na,1\n", "row 1: column 'lattice' is repeated or reserved"),
+    "empty": ("", "the file is empty; add id_prop.csv"),
+    "blank lines": ("\n ,\n", "the file is empty"),
+    "header only": ("id,gap\n", "a header but no rows"),
+    "latin-1": (b"a,1\nb,\xb5\n", "row 2: bytes that are not UTF-8"),
+    "an open quote": ('a,1\n"b,2\n', "not CSV"),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_a_bad_table_is_one_line_that_names_file_and_row(folder, case):
+    text, message = TABLES[case]
+    with pytest.raises(InputError) as caught:
+        open_folder(with_csv(folder, text))
+    assert str(caught.value).startswith(str(folder / "id_prop.csv")) and message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_is_empty_or_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match="no structure files; add one file a crystal"):
+        open_folder(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        open_folder(tmp_path / "gone")
+
+
+def test_no_csv_and_several_csvs_say_what_to_do(folder):
+    with pytest.raises(InputError, match=r"no CSV of ids and targets; add id_prop\.csv"):
+        open_folder(folder)
+    with_csv(with_csv(folder, "a,1\n", "one.csv"), "a,1\n", "two.csv")
+    with pytest.raises(InputError, match=r"several CSVs \(one\.csv, two\.csv\); keep one, or rename"):
+        open_folder(folder)
+    with_csv(with_csv(folder, "a,1\n"), "a,1\n", "targets.csv")
+    with pytest.raises(InputError, match=r"several CSVs \(id_prop\.csv, targets\.csv\)"):
+        open_folder(folder)
+
+
+def test_two_files_of_one_stem_need_the_suffix(folder):
+    (folder / "a.xyz").write_text("1\n\nH 0 0 0\n")
+    with pytest.raises(InputError, match=r"row 1: id 'a' has several structure files \(a\.cif and a\.xyz\)"):
+        open_folder(with_csv(folder, "a,1\n"))
+    assert len(open_folder(with_csv(folder, "a.cif,1\na.xyz,2\n")).load()) == 2
+
+
+def test_truncated_and_partially_occupied_files_name_the_row(folder):
+    text = (folder / "b.cif").read_text()
+    dataset = open_folder(with_csv(folder, "a,1\nb,2\n"))
+    (folder / "b.cif").write_text(text[: text.rindex("Cl")])
+    with pytest.raises(InputError, match=r"id_prop\.csv row 2: b\.cif: .*truncated\?"):
+        dataset.load()
+    (folder / "b.cif").write_text(text.replace("1.0000", "0.7000"))
+    with pytest.raises(InputError, match=r"id_prop\.csv row 2: b\.cif: site .* is partially occupied"):
+        dataset.load()
+
+
+@pytest.mark.skipif(not SAMPLE.is_dir(), reason=f"{SAMPLE} is not on this machine")
+def test_the_sample_that_cgcnn_ships_is_read():
+    dataset = open_folder(SAMPLE)
+    crystals = dataset.load()
+    assert len(crystals) == dataset.card.rows == 10 and dataset.card.known_problems == ()
+    assert crystals.targets["target"].iloc[:3].tolist() == [1.0, 2.0, 3.0]
+    assert crystals.n_atoms.tolist() == [8, 2, 4, 5, 12, 8, 2, 8, 8, 8]
+
+
+def element_file(folder, content) -> None:
+    (folder / "atom_init.json").write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def test_the_users_element_features_come_with_the_crystals_and_count_in_the_hash(folder):
+    with_csv(folder, "a,1\nb,2\n")
+    plain = open_folder(folder).load()
+    element_file(folder, {"1": [0.5, 1.0], "29": [2.0, 3.0]})
+    own = open_folder(folder).load()
+    assert plain.element_features is None and own.element_features.shape == (30, 2)
+    assert own.element_features[29].tolist() == [2.0, 3.0] and own.element_features[2].tolist() == [0.0, 0.0]
+    assert own.structure_hash == plain.structure_hash and own.content_hash != plain.content_hash
+    assert own.take([1]).element_features is own.element_features
+
+
+def test_the_original_element_features_are_the_built_in_ones(folder):
+    with_csv(folder, "a,1\nb,2\n")
+    element_file(folder, {z: row.tolist() for z, row in enumerate(cgcnn_features()) if z})
+    assert open_folder(folder).load().element_features is None
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{", "not a JSON of element features"),
+        ("[1, 2]", "not a JSON of element features"),
+        ({"Cu": [1.0]}, "not a JSON of element features"),
+        ({"29": "text"}, "not a JSON of element features"),
+        ({"29": [1.0], "30": [1.0, 2.0]}, "element '29' must be an atomic number with a list of 2 finite numbers"),
+        ({"0": [1.0]}, "element '0' must be an atomic number"),
+        ('{"29": [NaN]}', "element '29' must be an atomic number"),
+        ({"-5": [1.0]}, "element '-5' must be an atomic number"),
+        ({"4000000000": [1.0]}, "element '4000000000' must be an atomic number"),
+        ("[" * 100_000, "not a JSON of element features"),
+        ({}, "no element has features"),
+        ({"29": [0.0]}, "no element has features"),
+    ],
+)
+def test_element_features_that_cannot_be_read_are_refused_in_one_line(folder, content, reason):
+    element_file(with_csv(folder, "a,1\nb,2\n"), content)
+    with pytest.raises(InputError, match=rf"atom_init\.json: {reason}") as caught:
+        open_folder(folder).load()
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,47 @@
+"""A folder of CIF files, read on every core beside one process."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from datasets.readers.structure_files import read_many, read_structure
+
+FILES = 10_000
+
+
+@pytest.fixture(scope="module")
+def folder(materials, tmp_path_factory):
+    """Crystals as pymatgen writes them, one in eight with its symmetry."""
+    from pymatgen.io.cif import CifWriter
+
+    path = tmp_path_factory.mktemp("cifs")
+    rows = np.random.default_rng(1).choice(len(materials), FILES, replace=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for i, row in enumerate(rows):
+            symprec = 0.01 if i % 8 == 7 else None
+            CifWriter(materials.to_structure(row), symprec=symprec).write_file(path / f"{materials.ids[row]}.cif")
+    return sorted(path.iterdir())
+
+
+def read_cold(paths):
+    """With no worker left over from before, as a command finds it."""
+    from joblib.externals.loky import get_reusable_executor
+
+    get_reusable_executor(max_workers=1).shutdown(wait=True)
+    return read_many(paths)
+
+
+@pytest.mark.benchmark(group="10,000 CIF files")
+def test_reading(measure, folder):
+    measure("ours", lambda: read_cold(folder), rounds=3, warmup=0, crystals=FILES, target=1.8)
+
+
+@pytest.mark.benchmark(group="10,000 CIF files")
+def test_reading_in_one_process(measure, folder):
+    cells = measure("baseline", lambda: [read_structure(path) for path in folder], rounds=2, warmup=0, crystals=FILES)
+    for ours, theirs in zip(read_many(folder), cells, strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
