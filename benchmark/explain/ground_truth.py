@@ -26,7 +26,7 @@ from benchmark.explain.synthetic import PLANTED, Planted, PlantedSet, plant
 from benchmark.explain.threads import one_thread
 from benchmark.harness import machine
 from benchmark.harness.fingerprint import fingerprint
-from benchmark.results.records import Machine, Sha256, Strict, Text
+from benchmark.schema import Machine, Sha256, Strict, Text
 from benchmark.statistics import comparisons as statistics
 from benchmark.statistics.comparisons import ALPHA
 from datasets.parallel import side_by_side

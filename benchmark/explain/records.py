@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from benchmark.explain.node_types import N_LABELS, LabelKind
-from benchmark.results.records import PROTOCOL, Machine, Settings, Sha256, Strict, Text
+from benchmark.schema import Machine, Settings, Sha256, Strict, Text
+from benchmark.tasks.folds import PROTOCOL
 from datasets.path_names import is_path_part
 
 ClassName = Literal["low", "high"]

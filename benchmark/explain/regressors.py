@@ -16,8 +16,9 @@ from benchmark.explain.records import Question
 from benchmark.explain.store import ExplanationStore
 from benchmark.harness.fingerprint import fingerprint
 from benchmark.harness.job import checkpoint_bytes
-from benchmark.results.records import Record, one_line
+from benchmark.results.records import Record
 from benchmark.results.store import Store
+from benchmark.schema import one_line
 from benchmark.tasks.folds import Fold, Protocol
 from benchmark.tasks.tasks import TaskData, split_of
 from datasets import registry as datasets_registry

@@ -18,10 +18,11 @@ from pydantic import BaseModel
 
 from benchmark.harness import machine
 from benchmark.harness.fingerprint import fingerprint
-from benchmark.results.records import GraphHealth, JobKey, Memory, Metrics, Record, Status, Times, one_line
+from benchmark.results.records import GraphHealth, JobKey, Memory, Record, Status, Times
 from benchmark.results.store import Store, predictions_bytes, write_atomically
+from benchmark.schema import one_line
 from benchmark.tasks.folds import Fold, Protocol
-from benchmark.tasks.metrics import score
+from benchmark.tasks.metrics import Metrics, score
 from benchmark.tasks.tasks import Task, TaskData, split_of
 from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError

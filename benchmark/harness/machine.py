@@ -13,7 +13,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from benchmark.results.records import Duration, Machine, one_line
+from benchmark.schema import Duration, Machine, one_line
 from datasets.errors import InputError
 
 PACKAGES = ("crystal-benchmark", "dgl", "torch", "numpy", "pymatgen", "matminer", "dscribe", "scikit-learn", "ase", "pandas")

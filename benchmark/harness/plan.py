@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark.harness.job import Job
-from benchmark.results.records import Split
 from benchmark.results.store import Store
-from benchmark.tasks.folds import Protocol, ProtocolName
+from benchmark.tasks.folds import Protocol, ProtocolName, Split
 from benchmark.tasks.tasks import Task, TaskData, find_tasks, split_of, tasks_of
 from datasets import registry as datasets_registry
 from datasets.cards import data_file

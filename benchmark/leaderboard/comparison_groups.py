@@ -10,9 +10,10 @@ from itertools import groupby
 
 import numpy as np
 
-from benchmark.results.records import Record, Scores
+from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult, OnInvalid, Run, ScoredRun, refuse
 from benchmark.statistics.comparisons import TaskErrors, Tiers, rank_tiers
+from benchmark.tasks.metrics import Scores
 from datasets.errors import InputError
 from datasets.parallel import in_another_process
 

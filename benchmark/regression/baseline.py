@@ -10,8 +10,9 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
-from benchmark.results.records import Machine, SettingValue, Sha256, Split, Strict
 from benchmark.results.store import write_atomically
+from benchmark.schema import Machine, SettingValue, Sha256, Strict
+from benchmark.tasks.folds import Split
 from datasets.errors import BenchmarkError, InputError
 
 CREATE = 'create it with `python -m benchmark check --accept "reason"`'

@@ -14,8 +14,9 @@ from benchmark.harness.job import Job, split_of
 from benchmark.harness.machine import default_workers, machine
 from benchmark.harness.run import run_jobs
 from benchmark.regression.baseline import TaskBaseline
-from benchmark.results.records import Machine, Record
+from benchmark.results.records import Record
 from benchmark.results.store import Store
+from benchmark.schema import Machine
 from benchmark.tasks.folds import Protocol
 from benchmark.tasks.metrics import score
 from benchmark.tasks.tasks import Task, TaskData, find_tasks

@@ -24,8 +24,8 @@ from benchmark.regression.canary import (
     task_baseline,
     this_machine,
 )
-from benchmark.results.records import Machine
 from benchmark.results.store import Store
+from benchmark.schema import Machine
 from benchmark.speed.comparison import Threshold
 from datasets.errors import BenchmarkError
 from models import registry

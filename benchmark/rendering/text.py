@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from tabulate import tabulate
 
-from benchmark.results.records import Machine
+from benchmark.schema import Machine
 from datasets.errors import InputError
 
 ENTITIES = str.maketrans(

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark.results.records import JobKey, Record, Split
+from benchmark.results.records import JobKey, Record
 from benchmark.results.scores import FoldResult
 from benchmark.results.store import Store
 from benchmark.results.validation import Predictions
-from benchmark.tasks.folds import Protocol
+from benchmark.tasks.folds import Protocol, Split
 from benchmark.tasks.tasks import Task, TaskData, split_of
 from datasets import registry
 from datasets.errors import InputError

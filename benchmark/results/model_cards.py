@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from benchmark.results.records import Strict, Text
 from benchmark.results.validation import InvalidFile, parse_json
+from benchmark.schema import Strict, Text
 
 OWN_LICENCE = "MIT"
 OWN_SOURCE = "this repository"

@@ -4,81 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from benchmark.schema import Count, Duration, Machine, Settings, Sha256, Strict, Text
+from benchmark.tasks.folds import PROTOCOL, Split, kfolds
+from benchmark.tasks.metrics import Metrics
 from datasets.path_names import is_path_part
 
-LONGEST_TEXT = 500
-MOST_TEST_CRYSTALS = 2_000_000
-"""No fold of a published set comes near; a record that claims more is refused before its predictions are read."""
-
-
-def one_line(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Any text as a record may hold it: one line of printable characters, not too long."""
-    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
-    return shown[:longest]
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("control characters, line breaks and invisible signs are not allowed")
-    return text
-
-
-Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT), AfterValidator(_printable)]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Count = Annotated[int, Field(ge=0, lt=2**63)]
-Whole = Annotated[int, Field(gt=-(2**63), lt=2**63)]
 Status = Literal["complete", "failed", "diverged", "out-of-memory"]
-SettingValue = bool | Whole | float | Text
-Settings = Annotated[dict[Text, SettingValue], Field(max_length=100)]
-
-TRAIN_PART = r"(, train 1/([2-9]|[1-9][0-9]{1,3}))?"
-PROTOCOL = rf"^((kfold\([1-9][0-9]{{0,3}}|shuffle\(80:10:10)(, grouped)?{TRAIN_PART}\)|published split{TRAIN_PART})$"
-"""What `folds.Protocol` is called in a record."""
-
-
-def kfolds(protocol: str) -> int | None:
-    """How many folds a record's k-fold protocol has, `kfold(5)` or `kfold(5, grouped)`; None of another protocol."""
-    found = re.match(r"kfold\((\d+)", protocol)
-    return int(found[1]) if found else None
-
-
-class Strict(BaseModel):
-    """Unknown fields are refused, numbers must be finite, nothing changes after creation."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Scores(Strict):
-    """Errors in the target's unit."""
-
-    mae: float = Field(ge=0)
-    rmse: float = Field(ge=0)
-    r2: float | None
-
-
-class Metrics(Strict):
-    """Scores of the three parts."""
-
-    train: Scores
-    validation: Scores
-    test: Scores
-
-
-class Split(Strict):
-    """How many crystals each part has, and sha256 of their sorted ids, one a line."""
-
-    n_train: int = Field(ge=1, lt=2**40)
-    n_validation: int = Field(ge=1, lt=2**40)
-    n_test: int = Field(ge=1, le=MOST_TEST_CRYSTALS)
-    train_sha256: Sha256
-    validation_sha256: Sha256
-    test_sha256: Sha256
 
 
 class GraphHealth(Strict):
@@ -89,13 +25,6 @@ class GraphHealth(Strict):
     isolated_atoms: Count
     atoms_with_fewer_than_k: Count
     truncated_ties: Count
-
-
-class Duration(Strict):
-    """Seconds by the clock on the wall, and of the device: processor time, or a GPU's synchronised time."""
-
-    wall_s: float = Field(ge=0)
-    device_s: float = Field(ge=0)
 
 
 class Times(Strict):
@@ -112,19 +41,6 @@ class Memory(Strict):
 
     host_bytes: Count | None
     device_bytes: Count | None
-
-
-class Machine(Strict):
-    """Where it ran."""
-
-    processor: Text
-    cores: Count
-    memory_bytes: Count
-    system: Text
-    device: Text
-    """"cpu", or the name of the GPU."""
-    threads: Count
-    workers: Count
 
 
 class JobKey(Strict):
@@ -184,7 +100,7 @@ class Record(Strict):
     status: Status
     reason: Text | None = None
     model_fingerprint: Sha256
-    changed: Settings = {}
+    changed: Settings = Field(default_factory=dict)
     """Settings that differ from the profile's."""
     graph_rule: Text
     graph_health: GraphHealth | None

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.results.records import Record, Scores
+from benchmark.results.records import Record
 from benchmark.results.store import Store
+from benchmark.tasks.metrics import Scores
 from datasets.errors import InputError
 
 

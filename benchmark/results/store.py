@@ -14,8 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.results.records import JobKey, Record, Split
+from benchmark.results.records import JobKey, Record
 from benchmark.results.validation import SCHEMA, InvalidFile, Predictions, parse_json, read_predictions
+from benchmark.tasks.folds import Split
 from datasets.errors import BenchmarkError, InputError
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from benchmark.results.ground_truth import References
 from benchmark.results.model_cards import card_path, read_card
-from benchmark.results.records import Record, one_line
+from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult
 from benchmark.results.store import Store
 from benchmark.results.validation import LONGEST_PROBLEM, InvalidFile, Predictions
+from benchmark.schema import one_line
 from datasets.errors import InputError
 
 KINDS = {

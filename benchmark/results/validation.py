@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ValidationError
 
-from benchmark.results.records import Record, Scores, one_line
+from benchmark.results.records import Record
+from benchmark.schema import one_line
 from benchmark.tasks.folds import ids_hash
-from benchmark.tasks.metrics import score
+from benchmark.tasks.metrics import Scores, score
 from datasets.errors import InputError
 
 RECORD_BYTES = 1_000_000

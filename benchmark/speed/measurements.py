@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from scipy.stats import linregress
 
-from benchmark.results.records import Machine
+from benchmark.schema import Machine
 from datasets.errors import InputError
 
 FEWEST_SIZES = 3

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from benchmark.harness.job import Job, Observer, Outcome, prepared
-from benchmark.results.records import Sha256, Strict
+from benchmark.schema import Sha256, Strict
 from benchmark.tasks.folds import Fold
 from benchmark.tasks.tasks import TaskData
 from models import registry

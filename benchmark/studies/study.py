@@ -10,9 +10,11 @@ from pydantic import BaseModel, ValidationError
 
 from benchmark.harness.job import Job, Observer
 from benchmark.harness.plan import Entry, IsDone, Plan, Request, plan_entries
-from benchmark.results.records import Record, Scores, Split
+from benchmark.results.records import Record
 from benchmark.results.scores import scored_tasks
 from benchmark.results.store import Store
+from benchmark.tasks.folds import Split
+from benchmark.tasks.metrics import Scores
 from benchmark.tasks.tasks import TaskData
 from datasets.errors import InputError
 from models import registry

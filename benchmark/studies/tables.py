@@ -13,12 +13,13 @@ from tabulate import tabulate
 
 from benchmark.leaderboard.pages.task import commits, crystals
 from benchmark.rendering.text import count, escape, joined, machine, plus_minus, seconds
-from benchmark.results.records import JobKey, Record, kfolds
+from benchmark.results.records import JobKey, Record
 from benchmark.studies.comparison_groups import Contest
 from benchmark.studies.depth.study import Comparison, symptoms
 from benchmark.studies.layers import CRYSTALS
 from benchmark.studies.points import Point
 from benchmark.studies.study import Trial
+from benchmark.tasks.folds import kfolds
 from datasets.registry import registered
 
 MEASURED = (

@@ -9,11 +9,26 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from pydantic import Field
 from sklearn.model_selection import KFold, train_test_split
 
+from benchmark.schema import Sha256, Strict
 from datasets.errors import InputError
 
 ProtocolName = Literal["kfold", "shuffle", "published"]
+
+MOST_TEST_CRYSTALS = 2_000_000
+"""No fold of a published set comes near; a record that claims more is refused before its predictions are read."""
+
+TRAIN_PART = r"(, train 1/([2-9]|[1-9][0-9]{1,3}))?"
+PROTOCOL = rf"^((kfold\([1-9][0-9]{{0,3}}|shuffle\(80:10:10)(, grouped)?{TRAIN_PART}\)|published split{TRAIN_PART})$"
+"""What `folds.Protocol` is called in a record."""
+
+
+def kfolds(protocol: str) -> int | None:
+    """How many folds a record's k-fold protocol has, `kfold(5)` or `kfold(5, grouped)`; None of another protocol."""
+    found = re.match(r"kfold\((\d+)", protocol)
+    return int(found[1]) if found else None
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,17 @@ class Protocol:
             if str(protocol) == text:
                 return protocol
         raise InputError(f"unknown protocol '{text}'")
+
+
+class Split(Strict):
+    """How many crystals each part has, and sha256 of their sorted ids, one a line."""
+
+    n_train: int = Field(ge=1, lt=2**40)
+    n_validation: int = Field(ge=1, lt=2**40)
+    n_test: int = Field(ge=1, le=MOST_TEST_CRYSTALS)
+    train_sha256: Sha256
+    validation_sha256: Sha256
+    test_sha256: Sha256
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
+from pydantic import Field
 
-from benchmark.results.records import Scores
+from benchmark.schema import Strict
+
+
+class Scores(Strict):
+    """Errors in the target's unit."""
+
+    mae: float = Field(ge=0)
+    rmse: float = Field(ge=0)
+    r2: float | None
+
+
+class Metrics(Strict):
+    """Scores of the three parts."""
+
+    train: Scores
+    validation: Scores
+    test: Scores
 
 
 def score(targets: np.ndarray, predictions: np.ndarray) -> Scores:

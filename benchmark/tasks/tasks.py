@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.results.records import Split
-from benchmark.tasks.folds import Fold, Protocol, ids_hash, make_fold
+from benchmark.tasks.folds import Fold, Protocol, Split, ids_hash, make_fold
 from datasets import registry
 from datasets.crystals import Crystals
 from datasets.duplicates import find_duplicates

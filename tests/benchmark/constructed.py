@@ -8,10 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from benchmark.results.records import Metrics, Split
 from benchmark.results.store import Store, predictions_bytes
-from benchmark.tasks.folds import ids_hash
-from benchmark.tasks.metrics import score
+from benchmark.tasks.folds import Split, ids_hash
+from benchmark.tasks.metrics import Metrics, score
 from tests.benchmark.results.test_store import make
 
 PER_FOLD = 8

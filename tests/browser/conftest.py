@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 
 from benchmark.leaderboard.web.write import write_site
-from benchmark.results.records import Duration, Memory, Metrics, Times
+from benchmark.results.records import Memory, Times
 from benchmark.results.store import Store, predictions_bytes
+from benchmark.schema import Duration
 from benchmark.tasks.folds import ids_hash
-from benchmark.tasks.metrics import score
+from benchmark.tasks.metrics import Metrics, score
 from tests.benchmark.results.test_store import failed, make
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark.results.records import Metrics, Record, Split
+from benchmark.results.records import Record
 from benchmark.results.store import Store, predictions_bytes
-from benchmark.tasks.folds import Protocol, ids_hash, make_fold
-from benchmark.tasks.metrics import score
+from benchmark.tasks.folds import Protocol, Split, ids_hash, make_fold
+from benchmark.tasks.metrics import Metrics, score
 from tests.benchmark.results.test_store import make
 
 

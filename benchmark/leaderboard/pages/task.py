@@ -27,7 +27,8 @@ from benchmark.leaderboard.pages.rows import (
 )
 from benchmark.leaderboard.published_figures import FIGURES, Figure
 from benchmark.rendering.text import chance, count, escape, interval, link, listed, seconds, significant, size, table
-from benchmark.results.records import Record, kfolds
+from benchmark.results.records import Record
+from benchmark.tasks.folds import kfolds
 from datasets.registry import registered
 
 READING = (

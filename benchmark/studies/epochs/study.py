@@ -14,7 +14,7 @@ from pydantic import Field
 from scipy.stats import kendalltau
 
 from benchmark.harness.job import Job, Observer, Outcome
-from benchmark.results.records import Sha256, Strict
+from benchmark.schema import Sha256, Strict
 from benchmark.statistics.comparisons import ALPHA, FoldTest, holm
 from benchmark.studies.comparison_groups import by_network
 from benchmark.studies.points import Point, difference

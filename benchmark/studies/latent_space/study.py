@@ -16,7 +16,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 
 from benchmark.harness.job import Job, Observer, Outcome, prepared
-from benchmark.results.records import Sha256, Strict
+from benchmark.schema import Sha256, Strict
 from benchmark.studies.comparison_groups import by_network
 from benchmark.studies.points import Point
 from benchmark.studies.study import Entry, Study, Trial, changed

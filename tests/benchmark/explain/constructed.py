@@ -16,7 +16,7 @@ from benchmark.explain.records import (
     Round,
 )  # fmt: skip
 from benchmark.explain.store import ExplanationStore
-from benchmark.results.records import Machine
+from benchmark.schema import Machine
 
 TASK = "mine/<b>gap"
 """A name that a page must not take for its own text."""

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from benchmark.leaderboard.comparison_groups import contests, run_labels
-from benchmark.results.records import Duration, Memory, Times
+from benchmark.results.records import Memory, Times
 from benchmark.results.scores import Run, scored_tasks
 from benchmark.results.store import Store
+from benchmark.schema import Duration
 from benchmark.statistics.comparisons import rank_tiers
 from benchmark.tasks.folds import ids_hash
 from datasets.errors import InputError

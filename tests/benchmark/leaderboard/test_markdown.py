@@ -13,9 +13,9 @@ from benchmark.leaderboard.pages.rows import cheapest_text
 from benchmark.leaderboard.pages.task import again, short_table, task_page
 from benchmark.leaderboard.published_figures import FIGURES
 from benchmark.rendering.text import chance, count, escape, interval, listed, plus_minus, seconds, significant, size, table
-from benchmark.results.records import kfolds
 from benchmark.results.store import Store
 from benchmark.results.submission import strays
+from benchmark.tasks.folds import kfolds
 from datasets.errors import InputError
 from datasets.registry import registered as datasets
 from models.registry import registered as models

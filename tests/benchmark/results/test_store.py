@@ -13,11 +13,12 @@ import pytest
 from pydantic import ValidationError
 
 from benchmark.results.publish import publish_records
-from benchmark.results.records import Duration, JobKey, Machine, Memory, Metrics, Record, Split, Times
+from benchmark.results.records import JobKey, Memory, Record, Times
 from benchmark.results.scores import scored_tasks
 from benchmark.results.store import Store, predictions_bytes
-from benchmark.tasks.folds import ids_hash
-from benchmark.tasks.metrics import score
+from benchmark.schema import Duration, Machine
+from benchmark.tasks.folds import Split, ids_hash
+from benchmark.tasks.metrics import Metrics, score
 from datasets.errors import BenchmarkError, InputError
 from tests.benchmark.conftest import every_run
 

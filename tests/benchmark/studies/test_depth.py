@@ -13,8 +13,9 @@ import torch
 from benchmark.harness.job import Job, execute, load_task
 from benchmark.harness.plan import Request
 from benchmark.rendering.plotly_script import plotly_name
-from benchmark.results.records import Duration, Metrics, Record, Scores
+from benchmark.results.records import Record
 from benchmark.results.store import Store
+from benchmark.schema import Duration
 from benchmark.studies.comparison_groups import by_contest
 from benchmark.studies.curves import VARIED, Curve, curves
 from benchmark.studies.depth.page import commands, json_rows, page_text, parameters, write_pages
@@ -25,6 +26,7 @@ from benchmark.studies.published import DEEPER_GATGNN, FINDINGS
 from benchmark.studies.study import Trial, is_settled, plan_study, trials
 from benchmark.studies.tables import by_task, opening
 from benchmark.tasks.folds import Protocol
+from benchmark.tasks.metrics import Metrics, Scores
 from benchmark.tasks.tasks import find_tasks, split_of
 from models.registry import get
 from tests.benchmark.results.test_store import failed, make

@@ -9,7 +9,6 @@ import pytest
 
 from benchmark.harness.job import Job, execute
 from benchmark.harness.plan import Request
-from benchmark.results.records import Metrics, Scores
 from benchmark.results.store import Store
 from benchmark.studies.ablation import page as ablation_pages
 from benchmark.studies.ablation.study import ABLATION, VARIANTS, families
@@ -21,6 +20,7 @@ from benchmark.studies.learning_curve import page as learning_pages
 from benchmark.studies.learning_curve.study import LEARNING_CURVE, PowerLaw, learning_curves
 from benchmark.studies.study import Trial, plan_study, trials
 from benchmark.tasks.folds import Protocol, make_fold
+from benchmark.tasks.metrics import Metrics, Scores
 from benchmark.tasks.tasks import find_tasks
 from datasets.errors import InputError
 from models.registry import get

@@ -12,12 +12,12 @@ import pytest
 
 from benchmark.harness.job import execute
 from benchmark.harness.plan import Request
-from benchmark.results.records import Metrics, Scores
 from benchmark.results.store import Store
 from benchmark.studies.sensitivity import study as sensitivity
 from benchmark.studies.sensitivity.page import figures, json_rows, published, write_pages
 from benchmark.studies.sensitivity.study import FACTORS, PUBLISHED_TASK, SENSITIVITY, models
 from benchmark.studies.study import Trial, plan_study, trials
+from benchmark.tasks.metrics import Metrics, Scores
 from datasets.errors import InputError
 from models.registry import get
 from tests.benchmark.results.test_store import failed, make

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from benchmark.results.records import PROTOCOL
-from benchmark.tasks.folds import Protocol, ids_hash, make_fold
+from benchmark.tasks.folds import PROTOCOL, Protocol, ids_hash, make_fold
 from datasets.errors import InputError
 
 IDS = np.array([f"mp-{i}" for i in range(103)], dtype=object)

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from ase.io import read, write
 
-from benchmark.results.records import kfolds
-from benchmark.tasks.folds import Fold, Protocol
+from benchmark.tasks.folds import Fold, Protocol, kfolds
 from benchmark.tasks.leakage import leakage, leaked
 from benchmark.tasks.tasks import tasks_of
 from tests.benchmark.cli.test_main import one_line_error
