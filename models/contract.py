@@ -189,8 +189,8 @@ class ModelSpec:
         name: unique, lower case.
         paper: citation.
         model: the class that implements the contract.
-        profiles: settings by budget: "smoke" (seconds), "quick" (the default: small and short), "standard" (published
-            sizes, one recipe for all), "paper" (as published).
+        profiles: settings by budget: "smoke" (seconds), "mini" (the default: miniature networks, few epochs), "standard"
+            (published sizes, one recipe for all), "paper" (as published).
         presets: settings of other published studies by name, for example "thesis".
         graph_rule: the inputs in words, from the settings.
         published_parameters: layers → parameters of the published code, with those that it allocates and never uses; None

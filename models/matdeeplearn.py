@@ -19,7 +19,7 @@ from models.graph.atom_features import AtomFeatureName, AtomFeatures
 from models.graph.batch import GraphBatch, GraphTable
 from models.graph.layers import BatchNorm, GaussianExpansion, GroupNorm, Perceptron
 from models.graph_model import GraphModel, NearestSettings
-from models.training import QUICK, Recipe
+from models.training import MINI, Recipe
 
 FUNG = "Fung et al., npj Comput. Mater. 7, 84 (2021)"
 OMEE = "Omee et al., Patterns 3, 100491 (2022)"
@@ -146,7 +146,7 @@ class FamilyModel(GraphModel[S]):
 
 
 def family_spec(
-    name: str, paper: str, model: type[FamilyModel[S]], base: S, quick: Mapping[str, Any], small: Mapping[str, Any],
+    name: str, paper: str, model: type[FamilyModel[S]], base: S, mini: Mapping[str, Any], small: Mapping[str, Any],
     parameters: Callable[[int], int],
 ) -> ModelSpec:  # fmt: skip
     """A network of the family on the board.
@@ -156,7 +156,7 @@ def family_spec(
         paper: citation.
         model: its class.
         base: the published sizes and learning rate.
-        quick: the sizes of the default budget, where they differ.
+        mini: the sizes of the default budget, where they differ.
         small: the sizes of the smallest budget, where they differ.
         parameters: layers → the published number of parameters.
     """
@@ -171,7 +171,7 @@ def family_spec(
         model=model,
         profiles={
             "smoke": replace(base, epochs=2, n_layers=2, learning_rate=Recipe.learning_rate, **small),
-            "quick": replace(base, **{**QUICK, **quick}),
+            "mini": replace(base, **{**MINI, **mini}),
             "standard": replace(base, learning_rate=Recipe.learning_rate),
             "paper": omee if deeper else fung,
         },

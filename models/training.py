@@ -51,8 +51,8 @@ class Recipe(Settings):
         require(self, "clip_norm", "not negative (0 does not clip)", 0 <= self.clip_norm < math.inf)
 
 
-QUICK: dict[str, Any] = {"epochs": 8, "batch_size": 32, "learning_rate": 5e-3}
-"""The recipe of the quick profile: few epochs with many steps."""
+MINI: dict[str, Any] = {"epochs": 8, "batch_size": 32, "learning_rate": 5e-3}
+"""The recipe of the mini profile: few epochs with many steps."""
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "l1": F.l1_loss,

@@ -28,7 +28,7 @@ def check(
     ] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="name=value, with --accept and one --model: what the canary changes of its quick profile."),
+        typer.Option("--set", help="name=value, with --accept and one --model: what the canary changes of its mini profile."),
     ] = None,
     seeds: Annotated[
         int | None,

@@ -89,7 +89,8 @@ def run(
         list[str] | None, typer.Option("--set", help="name=value: change a setting of the one model named.")
     ] = None,
     profile: Annotated[
-        str | None, typer.Option(help="The budget: smoke (seconds), quick (default), standard, paper (as published).")
+        str | None,
+        typer.Option(help="The budget: smoke (seconds), mini (default: miniatures), standard, paper (as published)."),
     ] = None,
     preset: Annotated[
         str | None, typer.Option(help="Instead of a profile: the settings of a study, fung, omee or thesis.")
@@ -127,7 +128,7 @@ def run(
         everything=everything,
         models=model or [],
         settings=parse_settings(setting or []),
-        profile=profile or "quick",
+        profile=profile or "mini",
         preset=preset,
         protocol=_protocol(protocol),
         folds=folds,

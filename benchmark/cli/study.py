@@ -38,7 +38,7 @@ def study(
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="name=value: change a setting of every model, for example epochs=20.")
     ] = None,
-    profile: Annotated[str, typer.Option(help="The budget: smoke (seconds), quick, standard, paper (as published).")] = "quick",
+    profile: Annotated[str, typer.Option(help="The budget: smoke (seconds), mini, standard, paper (as published).")] = "mini",
     layers: Annotated[
         str | None, typer.Option(help="Depths, separated by commas. Default: 4,6,8,10,15,20,25,30 for depth, 20 for ablation.")
     ] = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 
 import numpy as np
@@ -15,11 +14,10 @@ from matplotlib.ticker import MaxNLocator
 from pymatgen.core import Element
 
 from benchmark.datasheets.health import DatasetHealth
+from benchmark.rendering.images import BLUE, GREY, RED, png
 from datasets.crystals import Crystals
 from datasets.description import outliers
 
-BLUE, RED, GREY = "#33658a", "#c8553d", "#eeeeee"
-DPI = 100
 COLUMNS = 3
 BINS = 60
 
@@ -31,14 +29,6 @@ def figures(health: DatasetHealth, crystals: Crystals) -> dict[str, bytes]:
         "atoms": png(_atoms(crystals)),
         "elements": png(_elements(health)),
     }
-
-
-def png(figure: Figure) -> bytes:
-    """The image of a figure."""
-    buffer = io.BytesIO()
-    # No software version in the file, so that another machine writes the same bytes where it draws the same.
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return buffer.getvalue()
 
 
 def _targets(health: DatasetHealth, crystals: Crystals) -> Figure:

@@ -23,7 +23,7 @@ from models.graph.batch import GraphBatch
 from models.graph_model import GraphModel
 from models.training import denormals_flushed, keep_freed_memory
 
-PROFILE = "quick"
+PROFILE = "mini"
 """Whose sizes a network has."""
 
 

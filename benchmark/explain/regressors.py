@@ -36,7 +36,7 @@ News = Callable[[str], None]
 class RegressorSettings:
     """A regressor's profile, and how many training and validation crystals it is fitted to where no run has left one."""
 
-    profile: str = "quick"
+    profile: str = "mini"
     training: int = 2000
     validation: int = 400
 

@@ -45,7 +45,7 @@ class Request:
     everything: bool = False
     models: Sequence[str] = ()
     settings: Mapping[str, str] | None = None
-    profile: str = "quick"
+    profile: str = "mini"
     preset: str | None = None
     protocol: ProtocolName | None = None
     folds: int | None = None

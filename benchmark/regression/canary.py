@@ -28,7 +28,7 @@ TASKS = ("emt/alloys/formation_energy_per_atom",)
 WATCHED_TASKS = (*TASKS, "emt/surfaces/adsorption_energy", "emt/pt_clusters/total_energy")
 """Whose data and folds are compared."""
 
-PROFILE = "quick"
+PROFILE = "mini"
 """Whose settings a model is trained with, but for what its baseline changes."""
 
 DIVISION = Protocol("kfold", 2)

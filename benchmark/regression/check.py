@@ -90,7 +90,7 @@ def stale_records(store: Store) -> list[str]:
 def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Sequence[Threshold], train: Train) -> Report:
     """Compare these models (empty: all) with the baseline.
 
-    Where data or folds changed nothing is trained: errors on other crystals cannot be compared. With `quick` a model whose
+    Where data or folds changed nothing is trained: errors on other crystals cannot be compared. With `mini` a model whose
     first trainings give the accepted numbers is done.
 
     Raises:
@@ -167,7 +167,7 @@ def _parameter_rows(name: str, accepted: ModelBaseline) -> list[Row]:
 
 
 def _train(baseline: Baseline, models: Sequence[str], quick: bool, train: Train) -> Trainings:
-    """The trainings that a verdict needs: all; with `quick`, few for a model that gives its numbers or has its source.
+    """The trainings that a verdict needs: all; with `mini`, few for a model that gives its numbers or has its source.
 
     A processor that rounds otherwise changes every number: CI there has to end in minutes, and few seeds still find a ruin.
     """

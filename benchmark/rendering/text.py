@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from tabulate import tabulate
 
+from benchmark.results.records import Record
 from benchmark.schema import Machine
 from datasets.errors import InputError
 
@@ -93,6 +94,17 @@ def origins(made: Iterable[Made]) -> str:
         for one in made
     }
     return "\n".join(f"- {escape(line)}" for line in sorted(lines))
+
+
+def commits(records: Iterable[Record]) -> str:
+    """The commits that records were made with, and whether there were changes on top."""
+    named = {(r.git_commit or "unknown")[:12] + ("+changes" if "+" in (r.git_commit or "") else "") for r in records}
+    return ", ".join(sorted(named))
+
+
+def crystals(record: Record) -> str:
+    """Crystals with a value, all parts together."""
+    return f"{record.split.n_train + record.split.n_validation + record.split.n_test:,}"
 
 
 def plus_minus(mean: float, std: float | None) -> str:

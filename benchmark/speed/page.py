@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy.stats import gmean
 from tabulate import tabulate
 
-from benchmark.datasheets.health_figures import png
+from benchmark.rendering.images import png
 from benchmark.rendering.text import escape, require_own
 from benchmark.results.store import write_atomically
 from benchmark.speed.comparison import Comparison

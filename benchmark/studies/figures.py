@@ -20,7 +20,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from plotly.subplots import make_subplots
 
-from benchmark.datasheets.health_figures import png
+from benchmark.rendering.images import png
 from benchmark.rendering.plotly_script import write_plotly
 from benchmark.rendering.text import escape, require_own
 from benchmark.results.store import write_atomically

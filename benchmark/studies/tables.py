@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
-from benchmark.leaderboard.pages.task import commits, crystals
-from benchmark.rendering.text import count, escape, joined, machine, plus_minus, seconds
+from benchmark.rendering.text import commits, count, crystals, escape, joined, machine, plus_minus, seconds
 from benchmark.results.records import JobKey, Record
 from benchmark.studies.comparison_groups import Contest
 from benchmark.studies.depth.study import Comparison, symptoms

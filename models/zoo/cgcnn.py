@@ -21,7 +21,7 @@ from models.graph.batch import GraphBatch
 from models.graph.layers import BatchNorm, GaussianExpansion
 from models.graph.message_passing import add_parts, readout_mean, sum_incoming
 from models.graph_model import GraphModel, NearestSettings
-from models.training import QUICK
+from models.training import MINI
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ MODELS = [
         model=CGCNN,
         profiles={
             "smoke": CGCNNSettings(epochs=2, n_layers=2, width=16, hidden=32),
-            "quick": CGCNNSettings(**QUICK, n_layers=2, width=32, hidden=64),
+            "mini": CGCNNSettings(**MINI, n_layers=2, width=32, hidden=64),
             "standard": CGCNNSettings(),
             "paper": PUBLISHED,
         },

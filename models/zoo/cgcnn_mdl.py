@@ -51,10 +51,10 @@ class CGCNNMDL(FamilyModel[CGCNNMDLSettings]):
 
 PLAIN = CGCNNMDLSettings(learning_rate=0.002)
 DEEPER = replace(PLAIN, norm="group", skip="double")
-QUICK_SIZES = {"n_layers": 2, "width": 32, "hidden": 64}
+MINI_SIZES = {"n_layers": 2, "width": 32, "hidden": 64}
 SMALL = {"width": 16, "hidden": 16}
 
 MODELS = [
-    family_spec("cgcnn-mdl", f"CGCNN of {FUNG}", CGCNNMDL, PLAIN, QUICK_SIZES, SMALL, lambda layers: 72_101 + 50_600 * layers),
-    family_spec("deeper-cgcnn", OMEE, CGCNNMDL, DEEPER, QUICK_SIZES, SMALL, lambda layers: 72_101 + 53_400 * layers),
+    family_spec("cgcnn-mdl", f"CGCNN of {FUNG}", CGCNNMDL, PLAIN, MINI_SIZES, SMALL, lambda layers: 72_101 + 50_600 * layers),
+    family_spec("deeper-cgcnn", OMEE, CGCNNMDL, DEEPER, MINI_SIZES, SMALL, lambda layers: 72_101 + 53_400 * layers),
 ]

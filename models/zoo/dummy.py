@@ -60,7 +60,7 @@ MODELS = [
         name="dummy",
         paper="mean of the training targets",
         model=Dummy,
-        profiles={profile: Settings() for profile in ("smoke", "quick", "standard", "paper")},
+        profiles={profile: Settings() for profile in ("smoke", "mini", "standard", "paper")},
         graph_rule=lambda settings: "none",
     )
 ]

@@ -20,7 +20,7 @@ from models.graph.layers import BatchNorm, GaussianExpansion, Perceptron, compos
 from models.graph.message_passing import readout_sum, softmax_incoming, softmax_within
 from models.graph_model import GraphModel, NearestSettings
 from models.matdeeplearn import FUNG, N_EDGE, OMEE, FamilyModel, FamilyNetwork, FamilySettings, family_spec, make_norm
-from models.training import QUICK
+from models.training import MINI
 
 LEAK = 0.2
 
@@ -196,7 +196,7 @@ FAMILY = f"GATGNN of {FUNG}"
 PLAIN = GATGNNMDLSettings(learning_rate=0.005)
 DEEPER = replace(PLAIN, n_layers=20, norm="group", skip="single")
 SMALL: dict[str, Any] = {"width": 16, "heads": 2}
-QUICK_SIZES: dict[str, Any] = {"n_layers": 2, "width": 32, "heads": 2}
+MINI_SIZES: dict[str, Any] = {"n_layers": 2, "width": 32, "heads": 2}
 
 MODELS = [
     ModelSpec(
@@ -205,13 +205,13 @@ MODELS = [
         model=GATGNN,
         profiles={
             "smoke": GATGNNSettings(epochs=2, n_layers=2, **SMALL),
-            "quick": GATGNNSettings(**QUICK, **QUICK_SIZES),
+            "mini": GATGNNSettings(**MINI, **MINI_SIZES),
             "standard": GATGNNSettings(),
             "paper": PUBLISHED,
         },
         graph_rule=lambda settings: str(GATGNN.rule(settings)),
         published_parameters=lambda layers: 33_711 + 33_481 * layers,
     ),
-    family_spec("gatgnn-mdl", FAMILY, GATGNNMDL, PLAIN, QUICK_SIZES, SMALL, lambda layers: 26_370 + 33_480 * layers),
-    family_spec("deeper-gatgnn", OMEE, GATGNNMDL, DEEPER, QUICK_SIZES, SMALL, lambda layers: 31_746 + 35_272 * layers),
+    family_spec("gatgnn-mdl", FAMILY, GATGNNMDL, PLAIN, MINI_SIZES, SMALL, lambda layers: 26_370 + 33_480 * layers),
+    family_spec("deeper-gatgnn", OMEE, GATGNNMDL, DEEPER, MINI_SIZES, SMALL, lambda layers: 31_746 + 35_272 * layers),
 ]

@@ -23,7 +23,7 @@ from models.graph.batch import GraphBatch
 from models.graph.layers import Dense, GaussianExpansion, Set2Set, shifted_softplus
 from models.graph.message_passing import add_parts, from_lengths, mean_incoming, readout_mean
 from models.graph_model import GraphModel, GraphSettings
-from models.training import QUICK
+from models.training import MINI
 
 ELEMENTS, EMBEDDED = 95, 16
 """Rows (Z = 0 … 94) and width of the element embedding."""
@@ -287,7 +287,7 @@ MODELS = [
         model=MEGNet,
         profiles={
             "smoke": MEGNetSettings(epochs=2, n_layers=2, width=8, hidden=16, pooled=8, gaussians=20),
-            "quick": MEGNetSettings(**QUICK, n_layers=2, hidden=32, gaussians=40),
+            "mini": MEGNetSettings(**MINI, n_layers=2, hidden=32, gaussians=40),
             "standard": MEGNetSettings(),
             "paper": PUBLISHED,
         },

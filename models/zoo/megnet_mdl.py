@@ -112,12 +112,12 @@ class MEGNetMDL(FamilyModel[MEGNetMDLSettings]):
 
 PLAIN = MEGNetMDLSettings(learning_rate=0.0005)
 DEEPER = replace(PLAIN, norm="group", skip="double")
-QUICK_SIZES = {"n_layers": 2, "width": 16, "hidden": 32}
+MINI_SIZES = {"n_layers": 2, "width": 16, "hidden": 32}
 SMALL = {"width": 16, "hidden": 16}
 
 PAPER = f"MEGNet of {FUNG}"
 
 MODELS = [
-    family_spec("megnet-mdl", PAPER, MEGNetMDL, PLAIN, QUICK_SIZES, SMALL, lambda layers: 47_201 + 192_400 * layers),
-    family_spec("deeper-megnet", OMEE, MEGNetMDL, DEEPER, QUICK_SIZES, SMALL, lambda layers: 47_201 + 209_200 * layers),
+    family_spec("megnet-mdl", PAPER, MEGNetMDL, PLAIN, MINI_SIZES, SMALL, lambda layers: 47_201 + 192_400 * layers),
+    family_spec("deeper-megnet", OMEE, MEGNetMDL, DEEPER, MINI_SIZES, SMALL, lambda layers: 47_201 + 209_200 * layers),
 ]

@@ -84,11 +84,11 @@ class MPNN(FamilyModel[MPNNSettings]):
 
 PLAIN = MPNNSettings(learning_rate=0.001)
 DEEPER = replace(PLAIN, norm="group", skip="single")
-QUICK_SIZES = {"n_layers": 2, "width": 32, "hidden": 64}
+MINI_SIZES = {"n_layers": 2, "width": 32, "hidden": 64}
 SMALL = {"width": 16, "hidden": 16}
 PAPER = f"Gilmer et al., ICML 34, 1263 (2017), as in {FUNG}"
 
 MODELS = [
-    family_spec("mpnn", PAPER, MPNN, PLAIN, QUICK_SIZES, SMALL, lambda layers: 41_901 + 1_086_000 * layers),
-    family_spec("deeper-mpnn", OMEE, MPNN, DEEPER, QUICK_SIZES, SMALL, lambda layers: 41_901 + 1_088_800 * layers),
+    family_spec("mpnn", PAPER, MPNN, PLAIN, MINI_SIZES, SMALL, lambda layers: 41_901 + 1_086_000 * layers),
+    family_spec("deeper-mpnn", OMEE, MPNN, DEEPER, MINI_SIZES, SMALL, lambda layers: 41_901 + 1_088_800 * layers),
 ]

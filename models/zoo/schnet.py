@@ -66,11 +66,11 @@ class SchNet(FamilyModel[SchNetSettings]):
 
 PLAIN = SchNetSettings(learning_rate=0.0005)
 DEEPER = replace(PLAIN, norm="group", skip="double")
-QUICK_SIZES = {"n_layers": 2, "width": 32, "hidden": 64, "filters": 32}
+MINI_SIZES = {"n_layers": 2, "width": 32, "hidden": 64, "filters": 32}
 SMALL = {"width": 16, "hidden": 16, "filters": 16}
 PAPER = f"Schütt et al., J. Chem. Phys. 148, 241722 (2018), as in {FUNG}"
 
 MODELS = [
-    family_spec("schnet", PAPER, SchNet, PLAIN, QUICK_SIZES, SMALL, lambda layers: 41_901 + 70_700 * layers),
-    family_spec("deeper-schnet", OMEE, SchNet, DEEPER, QUICK_SIZES, SMALL, lambda layers: 41_901 + 73_500 * layers),
+    family_spec("schnet", PAPER, SchNet, PLAIN, MINI_SIZES, SMALL, lambda layers: 41_901 + 70_700 * layers),
+    family_spec("deeper-schnet", OMEE, SchNet, DEEPER, MINI_SIZES, SMALL, lambda layers: 41_901 + 73_500 * layers),
 ]

@@ -262,7 +262,7 @@ MODELS = [
         name="soap-svr",
         paper=THESIS,
         model=SoapSVR,
-        profiles={profile: SoapSVRSettings() for profile in ("smoke", "quick", "standard", "paper")},
+        profiles={profile: SoapSVRSettings() for profile in ("smoke", "mini", "standard", "paper")},
         graph_rule=_rule,
         presets={"thesis": SoapSVRSettings()},
     ),
@@ -273,7 +273,7 @@ MODELS = [
         profiles={
             "smoke": SoapMLPSettings(epochs=2, hidden=32),
             # At the shared 3e-3 every prediction soon falls back to the mean of the targets.
-            "quick": SoapMLPSettings(learning_rate=1e-3),
+            "mini": SoapMLPSettings(learning_rate=1e-3),
             "standard": SoapMLPSettings(learning_rate=1e-3),
             "paper": PUBLISHED_MLP,
         },

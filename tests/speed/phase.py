@@ -30,8 +30,8 @@ def graphs(crystals: Crystals) -> Callable[[], int]:
 
 
 def training(crystals: Crystals) -> Callable[[], int]:
-    """An epoch of the quick CGCNN on all crystals; the validation part is one batch."""
-    settings = get("cgcnn").settings("quick", {"epochs": "1"})
+    """An epoch of the mini CGCNN on all crystals; the validation part is one batch."""
+    settings = get("cgcnn").settings("mini", {"epochs": "1"})
     model, rows = get("cgcnn").model(settings), np.arange(len(crystals))
     inputs, targets = model.prepare(crystals), crystals.targets[TARGET].to_numpy()
 
@@ -43,8 +43,8 @@ def training(crystals: Crystals) -> Callable[[], int]:
 
 
 def prediction(crystals: Crystals) -> Callable[[], int]:
-    """The quick CGCNN, with fresh weights, on all crystals."""
-    model, rows = get("cgcnn").model(get("cgcnn").settings("quick")), np.arange(len(crystals))
+    """The mini CGCNN, with fresh weights, on all crystals."""
+    model, rows = get("cgcnn").model(get("cgcnn").settings("mini")), np.arange(len(crystals))
     inputs = model.prepare(crystals)
 
     def predict() -> int:

@@ -23,7 +23,7 @@ MATERIALS = "cgcnn/formation_energy_per_atom"
 
 
 def quick(task: str, model: str, fold: int = 0) -> Job:
-    return Job(*find_tasks(task), model, get(model).settings("quick"), "quick", Protocol("kfold", 5), fold, seed=0)
+    return Job(*find_tasks(task), model, get(model).settings("mini"), "mini", Protocol("kfold", 5), fold, seed=0)
 
 
 class Clock:
@@ -59,7 +59,7 @@ def task_loaded(request, monkeypatch) -> str:
 
 
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.benchmark(group="a quick fold of CGCNN on 1,000 crystals, one thread")
+@pytest.mark.benchmark(group="a mini fold of CGCNN on 1,000 crystals, one thread")
 def test_a_fold(measure, benchmark, task_loaded, tmp_path, monkeypatch):
     job, store, clock = quick(task_loaded, "cgcnn"), Store(tmp_path), Clock(monkeypatch)
     overheads, fractions = [], []

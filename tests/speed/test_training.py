@@ -180,10 +180,10 @@ def test_a_batch_of_pyg(measure, benchmark, both):
 
 
 @pytest.mark.parametrize("name", [name for name in registered() if issubclass(get(name).model, GraphModel)])
-@pytest.mark.benchmark(group=f"an epoch of the quick profile, {MOST} crystals")
-def test_an_epoch_of_the_quick_profile(measure, some, name):
+@pytest.mark.benchmark(group=f"an epoch of the mini profile, {MOST} crystals")
+def test_an_epoch_of_the_mini_profile(measure, some, name):
     crystals = some.take(range(MOST))
-    model = get(name).model(get(name).settings("quick", {"epochs": "1"}))
+    model = get(name).model(get(name).settings("mini", {"epochs": "1"}))
     inputs, targets, rows = model.prepare(crystals), torch.randn(MOST).numpy(), torch.arange(MOST).numpy()
     fitted = measure("ours", lambda: model.fit(inputs, targets, rows, rows[:1], seed=0), crystals=MOST)
     assert len(fitted.history) == 1

@@ -8,9 +8,9 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmark.datasheets.health_figures import BLUE, GREY, RED, png
 from benchmark.explain.node_types import LabelKind
 from benchmark.explain.records import CLASSES, ClassName, Explained, Explanation
+from benchmark.rendering.images import BLUE, GREY, RED, png
 
 ByClass = dict[ClassName, tuple[tuple[Explanation, ...], ...]]
 """The explanations of a class, seed by seed."""

@@ -18,8 +18,8 @@ from benchmark.leaderboard.pages.rows import (
     title,
     unranked,
 )
-from benchmark.leaderboard.pages.task import crystals, page_of
-from benchmark.rendering.text import count, escape, interval, link, listed, seconds, table
+from benchmark.leaderboard.pages.task import page_of
+from benchmark.rendering.text import count, crystals, escape, interval, link, listed, seconds, table
 
 TITLE = "# Leaderboard"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from tabulate import tabulate
 
@@ -26,8 +26,20 @@ from benchmark.leaderboard.pages.rows import (
     unranked,
 )
 from benchmark.leaderboard.published_figures import FIGURES, Figure
-from benchmark.rendering.text import chance, count, escape, interval, link, listed, seconds, significant, size, table
-from benchmark.results.records import Record
+from benchmark.rendering.text import (
+    chance,
+    commits,
+    count,
+    crystals,
+    escape,
+    interval,
+    link,
+    listed,
+    seconds,
+    significant,
+    size,
+    table,
+)
 from benchmark.tasks.folds import kfolds
 from datasets.registry import registered
 
@@ -224,14 +236,3 @@ def again(contest: Contest) -> str:
         run = f"study learning-curve {what} --profile {key.profile}"
     command = f"python -m benchmark {run}{folds} --seed {key.seed}"
     return command.replace("`", "'")
-
-
-def commits(records: Iterable[Record]) -> str:
-    """The commits that records were made with, and whether there were changes on top."""
-    named = {(r.git_commit or "unknown")[:12] + ("+changes" if "+" in (r.git_commit or "") else "") for r in records}
-    return ", ".join(sorted(named))
-
-
-def crystals(record: Record) -> str:
-    """Crystals with a value, all parts together."""
-    return f"{record.split.n_train + record.split.n_validation + record.split.n_test:,}"

@@ -60,7 +60,7 @@ def test_the_best_run_of_the_same_division_is_looked_into(small_folder, tmp_path
     execute(run_of(task, "gatgnn", save_checkpoints=False), runs)
     assert found() == small, "of another division, or without a checkpoint"
     jobs = [run_of(task, "gatgnn"), run_of(task, "gatgnn", changes={"learning_rate": "0.02"})]
-    jobs.append(run_of(task, "gatgnn", "quick", {"epochs": "3"}))
+    jobs.append(run_of(task, "gatgnn", "mini", {"epochs": "3"}))
     records = [execute(job, runs) for job in jobs]
     best = min(records, key=lambda record: record.metrics.validation.mae)
     assert (found().path, found().source) == (runs.checkpoint(best.key), f"run {best.key.run_id}")

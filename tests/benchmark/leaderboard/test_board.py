@@ -36,7 +36,7 @@ def test_every_contest_is_passed_on_with_its_predictions(store):
 def test_a_league_scores_models_over_its_tasks(store):
     write_tasks(store, 3, {"dummy": 4.0, "a": 1.0, "b": 2.0})
     (league,) = read_board(store).leagues
-    assert (league.title, league.models) == ("quick, kfold(5), seed 0", ("a", "b"))
+    assert (league.title, league.models) == ("mini, kfold(5), seed 0", ("a", "b"))
     assert league.overall.models == ("a", "b")
     assert league.overall.scores == pytest.approx((0.25, 0.5), rel=0.02)
     assert league.ranks.mean_ranks == (1, 2)
@@ -47,7 +47,7 @@ def test_leagues_are_of_one_profile_those_with_most_tasks_first(store):
     write_tasks(store, 1, {"a": 1.0, "b": 2.0}, key={"profile": "paper"})
     write_tasks(store, 2, {"a": 1.0, "b": 2.0})
     leagues = read_board(store).leagues
-    assert [(league.title.split(",")[0], len(league.contests)) for league in leagues] == [("quick", 2), ("paper", 1)]
+    assert [(league.title.split(",")[0], len(league.contests)) for league in leagues] == [("mini", 2), ("paper", 1)]
     # Without a dummy there are ranks, but no score.
     assert leagues[0].overall is None
     assert leagues[0].ranks.models == ("a", "b")

@@ -127,7 +127,7 @@ def test_a_part_of_the_training_crystals_is_another_contest_and_made_by_the_stud
     key = make(0, "mpnn")[0].key.model_copy(update={"protocol": "kfold(5, train 1/4)"})
     store.write(make(0, "mpnn", key=key)[0], make(0, "mpnn")[1])
     _, other = pages_of(store)["tasks/set/target.md"].split("kfold(5, train 1/4)")
-    assert "study learning-curve --dataset path/to/set --profile quick --folds 5 --seed 0" in other
+    assert "study learning-curve --dataset path/to/set --profile mini --folds 5 --seed 0" in other
 
 
 def test_one_fold_separates_nothing_and_one_model_has_no_rival(tmp_path):
@@ -171,7 +171,7 @@ def test_times_of_different_machines_never_compete(store):
 
 def test_the_page_says_how_to_run_it_again(store):
     (contest,) = read_board(store).contests
-    expected = "python -m benchmark run --dataset path/to/set --profile quick --protocol kfold --folds 5 --seed 0"
+    expected = "python -m benchmark run --dataset path/to/set --profile mini --protocol kfold --folds 5 --seed 0"
     assert again(contest) == expected
     assert expected in task_page([contest])
 
@@ -182,7 +182,7 @@ def test_published_figures_stand_beside_ours(tmp_path):
     page = pages_of(store)["tasks/fung/2d/work_function.md"].split("## Published figures")[1]
     line = next(line for line in page.splitlines() if line.startswith("| cgcnn-mdl"))
     assert "0.2001" in line and "500" in line and "Omee et al." in line and "6 convolution layers" in line
-    assert re.search(r"0\.\d{4} ± 0\.\d{4} \(quick\)", line)
+    assert re.search(r"0\.\d{4} ± 0\.\d{4} \(mini\)", line)
 
 
 def test_a_terminal_shows_tiers_and_reasons(store):
@@ -205,7 +205,7 @@ def test_the_index_concludes_then_shows_every_model_on_every_task(store):
     conclusions = [line for line in page.splitlines() if line.startswith("- ")]
     assert "Each of 2 comparisons has a single best model" in conclusions[0]
     assert "cgcnn and schnet are in the first tier of 1 of 2 comparisons" in conclusions[0]
-    assert "Over 2 tasks (quick, kfold(5), seed 0), schnet has the lowest error, 0.25 of the dummy's" in conclusions[1]
+    assert "Over 2 tasks (mini, kfold(5), seed 0), schnet has the lowest error, 0.25 of the dummy's" in conclusions[1]
     assert "2 tasks cannot separate 2 models; at least 6 are needed" in conclusions[1]
     everything = page.split("## Every model")[1]
     assert "[set/other](tasks/set/other.md), eV" in everything

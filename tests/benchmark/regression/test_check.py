@@ -179,7 +179,7 @@ def test_another_machine_is_not_compared_in_time_and_says_so(benchmark_command, 
 def test_parameters_must_be_equal_and_settings_are_shown(benchmark_command, noisy, monkeypatch, models):
     benchmark_command(*ACCEPT)
     spec = EVERY["cgcnn"]
-    wider = {**spec.profiles, "quick": replace(spec.profiles["quick"], width=33, learning_rate=0.004)}
+    wider = {**spec.profiles, "mini": replace(spec.profiles["mini"], width=33, learning_rate=0.004)}
     monkeypatch.setattr(registry, "registered", lambda: {"cgcnn": replace(spec, profiles=wider), "dummy": EVERY["dummy"]})
     done = benchmark_command("check", "--json")
     assert "cgcnn, parameters +" in one_line_error(done, 1)
@@ -207,7 +207,7 @@ def test_a_model_that_cannot_be_built_fails_and_the_others_are_trained(benchmark
     benchmark_command("check", "--model", "cgcnn", "--set", "hidden=8", "--accept", "small")
     benchmark_command("check", "--model", "dummy", "--accept", "small")
     spec = EVERY["cgcnn"]
-    without = replace(spec, profiles={**spec.profiles, "quick": EVERY["dummy"].profiles["quick"]})
+    without = replace(spec, profiles={**spec.profiles, "mini": EVERY["dummy"].profiles["mini"]})
     monkeypatch.setattr(registry, "registered", lambda: {"cgcnn": without, "dummy": EVERY["dummy"]})
     done = benchmark_command("check", "--json")
     assert "cgcnn, parameters: failed (unknown setting 'hidden'" in one_line_error(done, 1)
@@ -255,7 +255,7 @@ def test_a_baseline_says_why_when_where_and_of_what_code(benchmark_command, nois
     told = accepted.acceptance
     assert told.reason == "the first baseline" and told.versions["torch"] and told.machine.threads == 1
     assert told.accepted_at.tzinfo is not None
-    assert accepted.parameters == EVERY["cgcnn"].model(EVERY["cgcnn"].profiles["quick"]).n_parameters
+    assert accepted.parameters == EVERY["cgcnn"].model(EVERY["cgcnn"].profiles["mini"]).n_parameters
     assert accepted.paper_parameters == 80_833
     assert len(accepted.tasks[TASK].mae) == accepted.n_seeds == 6
     assert not list(tmp_path.rglob("*.partial"))
@@ -347,7 +347,7 @@ def test_stale_records_are_listed_and_do_not_fail(benchmark_command, noisy, tmp_
 # -- planted changes, really trained -----------------------------------------------------------------
 
 
-SETTLED = replace(EVERY["cgcnn"].profiles["quick"], epochs=15, batch_size=8)
+SETTLED = replace(EVERY["cgcnn"].profiles["mini"], epochs=15, batch_size=8)
 
 
 @pytest.fixture
@@ -355,7 +355,7 @@ def settled(small_canary, monkeypatch):
     """CGCNN with enough steps on few crystals, and the mean; one thread, as in a worker."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    spec = replace(EVERY["cgcnn"], profiles={**EVERY["cgcnn"].profiles, "quick": SETTLED})
+    spec = replace(EVERY["cgcnn"], profiles={**EVERY["cgcnn"].profiles, "mini": SETTLED})
     monkeypatch.setattr(registry, "registered", lambda: {"cgcnn": spec, "dummy": EVERY["dummy"]})
     yield
     torch.set_num_threads(threads)

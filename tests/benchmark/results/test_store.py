@@ -37,7 +37,7 @@ def make(fold: int = 0, model: str = "cgcnn", shift: float = 0.1, **changes) -> 
     second = Duration(wall_s=1.0, device_s=2.0)
     key = JobKey(
         task="set/target", dataset="set", target="target", unit="eV", dataset_hash="0" * 64, model=model,
-        settings={"epochs": 3}, profile="quick", protocol="kfold(5)", fold=fold, seed=0,
+        settings={"epochs": 3}, profile="mini", protocol="kfold(5)", fold=fold, seed=0,
     )  # fmt: skip
     fields = dict(
         key=key, status="complete", model_fingerprint="f" * 64, graph_rule="none", graph_health=None, paper="a paper",

@@ -221,7 +221,7 @@ def test_what_pytest_benchmark_writes_is_what_is_read(tmp_path):
     assert done.returncode == 0, done.stdout
     session = read_session(tmp_path / "out.json")
     (found,) = session.benchmarks
-    assert (found.topic, found.what, found.extra_info.role, found.stats.rounds) == ("quick", "fast", "ours", 3)
+    assert (found.topic, found.what, found.extra_info.role, found.stats.rounds) == ("mini", "fast", "ours", 3)
     assert (found.extra_info.floor_bytes, found.extra_info.crystals, found.extra_info.model_extra["what"]) == (8, 7, "sum")
     assert session.machine_info.benchmark.machine.cores == cores()
     assert "torch" in session.machine_info.benchmark.versions

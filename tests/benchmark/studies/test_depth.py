@@ -220,7 +220,7 @@ def test_contests_are_not_mixed():
         for t in curve((4, 0.1))
     ]
     assert [contest.title for contest in by_contest(curve((4, 0.1), (6, 0.1)) + other, curves, VARIED)] == [
-        "quick, kfold(5), seed 0, data 00000000", "quick, kfold(5), seed 1, data 00000000",
+        "mini, kfold(5), seed 0, data 00000000", "mini, kfold(5), seed 1, data 00000000",
     ]  # fmt: skip
 
 
@@ -229,17 +229,17 @@ def test_each_budget_is_a_contest_with_its_own_conclusion_command_and_figures(tm
     page, *files = write_pages(curve((4, 0.1), (6, 0.2), (8, 0.1), model="schnet") + long, tmp_path)
     opening, second, *_ = page.read_text().split("\n\n")[1:]
     assert "schnet" in opening and "cgcnn" not in opening
-    assert second.startswith("**quick, kfold(5), seed 0, data 00000000, with epochs=9**: ")
+    assert second.startswith("**mini, kfold(5), seed 0, data 00000000, with epochs=9**: ")
     assert "is cgcnn's at 4 layers" in second
     text = page.read_text()
     assert "data 00000000, with epochs=9" in text and "| cgcnn " in text
-    assert "--model cgcnn --profile quick --layers 4,8 --set epochs=9" in text
-    assert "--model schnet --profile quick --layers 4 --set epochs=9" in text
+    assert "--model cgcnn --profile mini --layers 4,8 --set epochs=9" in text
+    assert "--model schnet --profile mini --layers 4 --set epochs=9" in text
     assert {"mae.png", "mae_2.png", "parameters.png", "parameters_2.png"} <= {f.name for f in files}
     rows = pd.read_csv(page.with_suffix("") / "table.csv")
     assert set(rows["contest"]) == {
-        "quick, kfold(5), seed 0, data 00000000",
-        "quick, kfold(5), seed 0, data 00000000, with epochs=9",
+        "mini, kfold(5), seed 0, data 00000000",
+        "mini, kfold(5), seed 0, data 00000000, with epochs=9",
     }
 
 
@@ -252,9 +252,9 @@ def test_a_skip_that_was_asked_for_stands_in_the_command_and_one_that_the_study_
     (contest,) = by_contest([*own, *others, *curve((4, 0.1), model="gatgnn-mdl")], curves, VARIED)
     told = [command.partition("depth --dataset path/to/set ")[2].partition(" --folds")[0] for command in commands(contest)]
     assert sorted(told) == [
-        "--model cgcnn-mdl --profile quick --layers 4 --set skip=double",
-        "--model deeper-cgcnn --model gatgnn-mdl --profile quick --layers 4",
-        "--model gatgnn-mdl --profile quick --layers 4 --set skip=single",
+        "--model cgcnn-mdl --profile mini --layers 4 --set skip=double",
+        "--model deeper-cgcnn --model gatgnn-mdl --profile mini --layers 4",
+        "--model gatgnn-mdl --profile mini --layers 4 --set skip=single",
     ]
 
 

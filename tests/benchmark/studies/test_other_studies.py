@@ -213,7 +213,7 @@ def test_the_learning_page_orders_the_models_and_forecasts(tmp_path):
     opening = text.split("\n\n")[1]
     assert opening.startswith("With all 1,600 training crystals of set/target cgcnn has the lowest MAE")
     assert "The error falls fastest for cgcnn" in opening and "Half the error of cgcnn would take 6,400" in opening
-    assert text.count("## quick, kfold(5), seed 0") == 1
+    assert text.count("## mini, kfold(5), seed 0") == 1
     assert "- 1,606 crystals" in text and "train 1/" not in text
     assert "table.csv" in {file.name for file in files}
     json.dumps(learning_pages.json_rows(found))

@@ -60,7 +60,7 @@ def around() -> list[Trial]:
 
 def test_the_centre_is_run_once_and_every_other_value_alone():
     spec = get("deeper-gatgnn")
-    settings = spec.settings("quick")
+    settings = spec.settings("mini")
     centre, *others = [entry.settings for entry in SENSITIVITY.entries(spec, settings, [])]
     assert centre == settings
     turned = [
@@ -73,7 +73,7 @@ def test_the_centre_is_run_once_and_every_other_value_alone():
 
 def test_a_factor_that_a_model_does_not_have_is_left_out():
     spec = get("megnet")
-    made = SENSITIVITY.entries(spec, spec.settings("quick"), [])
+    made = SENSITIVITY.entries(spec, spec.settings("mini"), [])
     assert all(entry.settings.cutoff for entry in made)
     assert len(made) == 1 + sum(v != getattr(made[0].settings, f) for f in ("learning_rate", "batch_size", "cutoff")
                                 for v in FACTORS[f])  # fmt: skip

@@ -387,7 +387,7 @@ def test_an_unknown_element_is_refused_by_the_name_of_the_crystal_or_does_not_ma
 def test_a_specification_has_all_profiles_and_says_what_it_is(name):
     spec = get(name)
     assert isinstance(spec, ModelSpec) and spec.name == name == name.lower() and spec.paper
-    assert set(spec.profiles) == {"smoke", "quick", "standard", "paper"} and not set(spec.presets) & set(spec.profiles)
+    assert set(spec.profiles) == {"smoke", "mini", "standard", "paper"} and not set(spec.presets) & set(spec.profiles)
     for settings in spec.named_settings.values():
         assert type(settings) is spec.model.settings_class
         assert spec.graph_rule(settings)

@@ -303,7 +303,7 @@ def test_scaler_of_the_descriptors_sees_the_training_rows_alone(salts):
 @pytest.mark.parametrize("changes", [{"r_cut": "0.5"}, {"n_max": "0"}, {"l_max": "-1"}, {"penalty": "-1"}])
 def test_impossible_settings_are_refused(changes):
     with pytest.raises(InputError, match=next(iter(changes))):
-        registry.get("soap-svr").settings("quick", changes)
+        registry.get("soap-svr").settings("mini", changes)
 
 
 def test_thesis_settings_are_the_paper_profile():
