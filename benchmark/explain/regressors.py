@@ -108,8 +108,8 @@ def _best_run(subject: Subject, model: str, runs: Store) -> Record | None:
             record = runs.read(path)
         except InputError:
             continue
-        same = record.key.dataset_hash == subject.data.dataset_hash
-        if same and record.metrics and runs.finished(record.key, split, source, with_checkpoint=True):
+        same = (record.key.dataset_hash, record.key.source) == (subject.data.dataset_hash, source)
+        if same and record.metrics and runs.finished(record.key, split, with_checkpoint=True):
             found.append(record)
     return min(found, key=lambda record: record.metrics.validation.mae if record.metrics else math.inf, default=None)
 

@@ -19,9 +19,10 @@ from pydantic import BaseModel
 from benchmark.harness import machine
 from benchmark.harness.fingerprint import fingerprint
 from benchmark.results.records import GraphHealth, JobKey, Memory, Record, Status, Times
-from benchmark.results.store import Store, predictions_bytes, write_atomically
+from benchmark.results.store import Store, write_atomically
+from benchmark.results.validation import frame_hash
 from benchmark.schema import one_line
-from benchmark.tasks.folds import Fold, Protocol
+from benchmark.tasks.folds import MOST_FOLDS, Fold, Protocol
 from benchmark.tasks.metrics import Metrics, score
 from benchmark.tasks.tasks import Task, TaskData, split_of
 from datasets.crystals import Crystals
@@ -63,12 +64,19 @@ class Job:
             protocol=str(self.protocol),
             fold=self.fold,
             seed=self.seed,
+            source=self.fingerprint,
+            device="cpu" if self.device == "cpu" else "gpu",
         )
 
     @property
     def fingerprint(self) -> str:
         """Of the model's source."""
         return fingerprint(registry.get(self.model).model)
+
+    @property
+    def training_seed(self) -> int:
+        """Of everything that training draws; no two folds of any seeds share one."""
+        return self.seed * MOST_FOLDS + self.fold
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +187,7 @@ def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
     model: Model[Any, Any] = registry.get(job.model).model(job.settings, job.device)
     inputs, graph_seconds, health = prepared(job.task, job.model, job.settings, job.device)
     with machine.clock(job.device) as training:
-        fitted = model.fit(inputs, data.targets, fold.train, fold.validation, job.seed + job.fold, on_epoch)
+        fitted = model.fit(inputs, data.targets, fold.train, fold.validation, job.training_seed, on_epoch)
     with machine.clock(job.device) as inference:
         test = _finite(model.predict(inputs, fold.test))
     known = {"train": fold.train, "validation": fold.validation}
@@ -236,7 +244,7 @@ def make_record(
         key=job.key(data.dataset_hash),
         status=status,
         reason=reason,
-        model_fingerprint=job.fingerprint,
+        training_seed=job.training_seed,
         changed={name: value for name, value in job.settings.as_dict().items() if standard[name] != value},
         graph_rule=spec.graph_rule(job.settings),
         graph_health=outcome.health if outcome else None,
@@ -253,6 +261,6 @@ def make_record(
         versions=machine.versions(),
         git_commit=machine.git_commit(),
         started_at=started,
-        predictions_sha256=hashlib.sha256(predictions_bytes(outcome.predictions)).hexdigest() if outcome else None,
+        predictions_sha256=frame_hash(outcome.predictions) if outcome else None,
         checkpoint_sha256=hashlib.sha256(outcome.checkpoint).hexdigest() if outcome and job.save_checkpoints else None,
     )

@@ -94,7 +94,7 @@ def make_plan(request: Request, store: Store) -> Plan:
     entries = [Entry(s, (s.preset if request.preset else s.settings)(named, request.settings)) for s in specs]
 
     def is_done(job: Job, data: TaskData, split: Split) -> bool:
-        return store.finished(job.key(data.dataset_hash), split, job.fingerprint, job.save_checkpoints)
+        return store.finished(job.key(data.dataset_hash), split, job.save_checkpoints)
 
     return plan_entries(request, store, entries, is_done)
 

@@ -110,11 +110,12 @@ class References:
         found: dict[Group, list[Record]] = {}
         for path in self._paths.get(task, []):
             try:
-                record = self.board.read(path)
+                records = self.board.read_all(path)
             except InputError:
                 continue
-            if record.status == "complete":
-                found.setdefault(_group(record.key), []).append(record)
+            for record in records:
+                if record.status == "complete":
+                    found.setdefault(_group(record.key), []).append(record)
         return found
 
     def _from_record(self, other: Record, key: JobKey) -> Reference | None:
@@ -125,7 +126,9 @@ class References:
         except InputError:
             return None
         series = pd.Series(found.targets, index=pd.Index(found.ids))
-        return Reference(f"the published {self.board.path(other.key)}", other.split, other.key.unit, series)
+        return Reference(
+            f"the published {self.board.run_path(other.key)}, fold {key.fold}", other.split, other.key.unit, series
+        )
 
 
 def _group(key: JobKey) -> Group:

@@ -3,41 +3,67 @@
 from __future__ import annotations
 
 import filecmp
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from benchmark.results import compositions
 from benchmark.results.ground_truth import References
+from benchmark.results.packed import packed_files
 from benchmark.results.records import Record
-from benchmark.results.scores import scored_tasks
-from benchmark.results.store import Store, copy_together
-from benchmark.results.submission import card_problems, check_reference, copied_files, links
+from benchmark.results.scores import FoldResult, scored_tasks
+from benchmark.results.store import Store, write_together
+from benchmark.results.submission import Published, card_problems, cards_of, check_reference, links, name_of
+from benchmark.results.validation import Predictions
 from datasets.errors import InputError, unknown_name
 from datasets.registry import registered
 
+Chosen = tuple[Record, Predictions | FoldResult | None]
 
-def publish_records(source: Store, target: Store, tasks: Sequence[str], models: Sequence[str], replace: bool) -> list[Path]:
-    """Copy the records of `source` (of these tasks and models; empty: all) that `target` lacks; returns the new paths.
+
+def publish_records(source: Store, target: Store, tasks: Sequence[str], models: Sequence[str], replace: bool) -> list[str]:
+    """Pack the records of `source` (of these tasks and models; empty: all) that `target` lacks into its runs, a file each.
 
     The card of a model that is not of this repository comes with its records. Everything is validated before the first file
-    is written, and written before the first one is put in its place. What is published already, byte for byte, is left alone.
+    is written, and written before the first one is put in its place. What is published already is left alone.
+
+    Returns:
+        What was new: the file of the run, below the root, and the fold.
 
     Raises:
         InputError: a record is invalid, disagrees with its predictions, the data or the published records, a model has no
-            card, nothing matches, or another file stands in the place of one and `replace` is False.
+            card, nothing matches, or another record stands in the place of one and `replace` is False.
     """
-    records = _chosen(source, target, tasks, models)
-    pairs = [(old, target.root / old.relative_to(source.root)) for old in copied_files(source, records)]
-    changed = [(old, new) for old, new in pairs if not new.exists() or not filecmp.cmp(old, new, shallow=False)]
-    standing = [new for _, new in changed if new.exists()]
+    chosen = _chosen(source, target, tasks, models)
+    published = Published(target)
+    states = [published.state(record) for record, _ in chosen]
+    cards = [(card, target.root / card.relative_to(source.root)) for card in cards_of(source, _models(chosen))]
+    cards = [(old, new) for old, new in cards if not new.exists() or not filecmp.cmp(old, new, shallow=False)]
+    standing = [name_of(target, target.run_path(r.key), r) for (r, _), s in zip(chosen, states, strict=True) if s == "replaced"]
+    standing += [str(new) for _, new in cards if new.exists()]
     if standing and not replace:
-        raise InputError(f"{len(standing)} published files differ, the first is {standing[0]}; use --replace to replace them")
+        raise InputError(f"{len(standing)} published results differ, the first is {standing[0]}; use --replace to replace them")
     target.require_writable()
-    copy_together(changed)
-    for record in records:
-        if record.status != "complete":  # what stood there are the predictions of the record that was replaced
-            target.path(record.key).with_suffix(".parquet").unlink(missing_ok=True)
-    return [new for _, new in changed if new.match("fold-*.json")]
+    fresh = [one for one, state in zip(chosen, states, strict=True) if state != "unchanged"]
+    runs = dict(_packed_runs(target, fresh))
+    write_together([*((new, old.read_bytes()) for old, new in cards), *runs.items()])
+    for path in runs:
+        if path.with_suffix(".parquet") not in runs:  # what lies there are the predictions of records that were replaced
+            path.with_suffix(".parquet").unlink(missing_ok=True)
+    return [name_of(target, target.run_path(record.key), record) for record, _ in fresh]
+
+
+def _models(chosen: Iterable[Chosen]) -> set[str]:
+    return {record.key.model for record, _ in chosen}
+
+
+def _packed_runs(target: Store, fresh: Sequence[Chosen]) -> Iterator[tuple[Path, bytes]]:
+    """The files of the runs that fresh records belong to, with the folds that are published already."""
+    for path in dict.fromkeys(target.run_path(record.key) for record, _ in fresh):
+        folds: dict[int, Chosen] = {}
+        if path.exists():
+            folds = {record.key.fold: (record, found) for record, found in target.scored(path)}
+        folds |= {record.key.fold: (record, found) for record, found in fresh if target.run_path(record.key) == path}
+        yield from packed_files(path, [folds[number] for number in sorted(folds)])
 
 
 def add_compositions(store: Store) -> list[Path]:
@@ -47,10 +73,11 @@ def add_compositions(store: Store) -> list[Path]:
     return compositions.add(store.root, {sha: name for sha, name in sorted(keys) if name in known})
 
 
-def _chosen(source: Store, target: Store, tasks: Sequence[str], models: Sequence[str]) -> list[Record]:
+def _chosen(source: Store, target: Store, tasks: Sequence[str], models: Sequence[str]) -> list[Chosen]:
     """The records to publish, every one of them valid. Raises InputError with the first problem of any."""
     problems = links(source.root)
-    references, chosen, seen = References(target), [], set()
+    references, seen = References(target), set()
+    chosen: list[Chosen] = []
     for task, runs in scored_tasks(source):
         seen |= {(task, scored.run.first.key.model) for scored in runs}
         for scored in runs:
@@ -58,15 +85,16 @@ def _chosen(source: Store, target: Store, tasks: Sequence[str], models: Sequence
                 continue
             results = {result.record.key.fold: result for result in scored.results}
             for record in scored.run.folds:
-                chosen.append(record)
-                problems += check_reference(references, source, record, results.get(record.key.fold))[0]
+                result = results.get(record.key.fold)
+                chosen.append((record, result))
+                problems += check_reference(references, source.path(record.key), record, result)[0]
     for kind, names, known in (("task", tasks, {t for t, _ in seen}), ("model", models, {m for _, m in seen})):
         for name in names:
             if name not in known:
                 raise unknown_name(f"{kind} with records", name, known)
     if not chosen:
         raise InputError(f"{source.root} has no such records; run `python -m benchmark run` first")
-    problems += card_problems(source, {record.key.model for record in chosen})
+    problems += card_problems(source, _models(chosen))
     if problems:
         raise InputError(f"{problems[0]} ({len(problems)} problems in all; nothing was published)")
     return chosen

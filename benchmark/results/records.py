@@ -10,11 +10,12 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from benchmark.schema import Count, Duration, Machine, Settings, Sha256, Strict, Text
-from benchmark.tasks.folds import PROTOCOL, Split, kfolds
+from benchmark.tasks.folds import MOST_FOLDS, PROTOCOL, Split, kfolds
 from benchmark.tasks.metrics import Metrics
 from datasets.path_names import is_path_part
 
 Status = Literal["complete", "failed", "diverged", "out-of-memory"]
+DeviceClass = Literal["cpu", "gpu"]
 
 
 class GraphHealth(Strict):
@@ -44,7 +45,7 @@ class Memory(Strict):
 
 
 class JobKey(Strict):
-    """What decides the result of a fold: the same key and the same model source give the same numbers."""
+    """What decides the result of a fold, and where its record lies: two with one key give the same numbers."""
 
     task: str
     dataset: str
@@ -55,8 +56,12 @@ class JobKey(Strict):
     settings: Settings
     profile: str
     protocol: Annotated[str, StringConstraints(pattern=PROTOCOL)]
-    fold: int = Field(ge=0, lt=10_000)
+    fold: int = Field(ge=0, lt=MOST_FOLDS)
     seed: int = Field(ge=0, lt=2**31)
+    source: Sha256
+    """Hash of the source that defines the model (`harness.fingerprint`)."""
+    device: DeviceClass
+    """On which kind of device it was trained; the record's machine names the device."""
 
     @model_validator(mode="after")
     def _names_are_paths(self) -> JobKey:
@@ -86,20 +91,21 @@ class JobKey(Strict):
 
     @property
     def run_id(self) -> str:
-        """Short name of the run that this fold belongs to: profile, protocol, seed and a hash of the rest."""
+        """Name of the run that this fold belongs to: profile, protocol, seed, a hash of data and settings, source, device."""
         digest = hashlib.sha256(json.dumps([self.dataset_hash, self.settings], sort_keys=True).encode()).hexdigest()
         protocol = "".join(c if c.isalnum() else "-" for c in self.protocol).strip("-")
-        return f"{self.profile}_{protocol}_seed{self.seed}_{digest[:8]}"
+        return f"{self.profile}_{protocol}_seed{self.seed}_{digest[:8]}_{self.source[:8]}_{self.device}"
 
 
 class Record(Strict):
     """One fold, done or failed."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     key: JobKey
     status: Status
     reason: Text | None = None
-    model_fingerprint: Sha256
+    training_seed: int = Field(ge=0, lt=2**63)
+    """Of the network's first weights and the order of its batches; seed and fold decide it."""
     changed: Settings = Field(default_factory=dict)
     """Settings that differ from the profile's."""
     graph_rule: Text
@@ -119,8 +125,14 @@ class Record(Strict):
     git_commit: Text | None
     started_at: datetime
     predictions_sha256: Sha256 | None
+    """Of what is predicted (`validation.predictions_hash`), not of the file that holds it."""
     checkpoint_sha256: Sha256 | None = None
     """Of the model that `--save-checkpoints` keeps beside the record; a published record names it without holding it."""
+
+    @property
+    def model_fingerprint(self) -> str:
+        """Hash of the source that defines the model."""
+        return self.key.source
 
     @model_validator(mode="after")
     def _complete_means_complete(self) -> Record:

@@ -87,7 +87,7 @@ def scored_tasks(store: Store, on_invalid: OnInvalid = refuse) -> Iterator[tuple
     Args:
         store: where the records are.
         on_invalid: called with the error of a record that is invalid or disagrees with its predictions; the line names the
-            file. By default it is raised, otherwise the record is left out.
+            file. By default it is raised, otherwise all records of the file are left out.
     """
     for task, paths in store.tasks():
         runs = [ScoredRun(Run(records), results) for records, results in _grouped(_read(store, paths, on_invalid))]
@@ -98,13 +98,13 @@ def scored_tasks(store: Store, on_invalid: OnInvalid = refuse) -> Iterator[tuple
 def _read(store: Store, paths: Iterable[Path], on_invalid: OnInvalid) -> Iterator[tuple[Record, FoldResult | None]]:
     for path in paths:
         try:
-            record = store.read(path)
-            found = store.predictions(record) if record.status == "complete" else None
+            contents = store.scored(path)
         except InputError as error:
             on_invalid(error)
             continue
-        result = FoldResult(record, found.scores, found.ids, found.targets, found.predictions) if found else None
-        yield record, result
+        for record, found in contents:
+            result = FoldResult(record, found.scores, found.ids, found.targets, found.predictions) if found else None
+            yield record, result
 
 
 def _grouped(
@@ -118,4 +118,4 @@ def _grouped(
 
 def _run_key(record: Record) -> tuple[str, ...]:
     key, where = record.key, record.machine
-    return key.task, key.model, key.run_id, record.model_fingerprint, where.processor, where.device
+    return key.task, key.model, key.run_id, where.processor, where.device

@@ -1,23 +1,28 @@
-"""Where records live: `<root>/records/<task>/<model>/<run>/fold-<k>.json`; predictions and checkpoints lie beside them."""
+"""Where records live. A fold that ran is a file: `<root>/records/<task>/<model>/<run>/fold-<k>.json`, predictions beside it.
+
+Published, a run is one file, `<root>/records/<task>/<model>/<run>.json`, with the predictions of all folds beside it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import os
-import shutil
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from benchmark.results.packed import predictions_bytes, read_packed
 from benchmark.results.records import JobKey, Record
-from benchmark.results.validation import SCHEMA, InvalidFile, Predictions, parse_json, read_predictions
+from benchmark.results.validation import InvalidFile, Predictions, parse_json, read_predictions
 from benchmark.tasks.folds import Split
 from datasets.errors import BenchmarkError, InputError
+
+Scored = tuple[Record, Predictions | None]
+
+RUN_FILE = re.compile(r"[^/]+_seed[0-9]+_[0-9a-f]{8}_[0-9a-f]{8}_(cpu|gpu)\.json")
 
 
 @dataclass(frozen=True)
@@ -27,8 +32,12 @@ class Store:
     root: Path
 
     def path(self, key: JobKey) -> Path:
-        """The record of a fold."""
+        """The record of a fold that ran here."""
         return self.root / "records" / key.task / key.model / key.run_id / f"fold-{key.fold:02d}.json"
+
+    def run_path(self, key: JobKey) -> Path:
+        """The records of all folds of a published run."""
+        return self.root / "records" / key.task / key.model / f"{key.run_id}.json"
 
     def require_writable(self) -> None:
         """Raise InputError now, rather than after the first fold, where nothing can be written."""
@@ -52,13 +61,13 @@ class Store:
     def write(self, record: Record, predictions: pd.DataFrame | None, checkpoint: bytes | None = None) -> None:
         """Write predictions and checkpoint, then the record, each atomically: a record has the files that it names.
 
-        A failure does not replace the complete record of the same division and the same model source.
+        A failure does not replace the complete record of the same split and the same model source.
 
         Raises:
             BenchmarkError: the disk is full or not writable; nothing half-written is left.
         """
         path = self.path(record.key)
-        if record.status != "complete" and self.finished(record.key, record.split, record.model_fingerprint):
+        if record.status != "complete" and self.finished(record.key, record.split):
             return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,80 +87,112 @@ class Store:
             ) from None
 
     def read(self, path: Path) -> Record:
-        """A validated record. Raises InvalidFile naming the file and what is wrong with it."""
+        """The validated record of a fold that ran here. Raises InvalidFile naming the file and what is wrong with it."""
         record = parse_json(path, Record)
         if self.path(record.key) != path:
             raise InvalidFile(path, [f"its key belongs at {self.path(record.key)}"])
         return record
 
-    def predictions(self, record: Record) -> Predictions:
-        """Ids, targets and predictions of the test crystals of a complete record, and their scores.
+    def read_all(self, path: Path) -> list[Record]:
+        """The validated records of a file: one of a fold, or those of a published run. Raises InvalidFile."""
+        if is_fold(path):
+            return [self.read(path)]
+        records = read_packed(path)
+        for place in {self.run_path(record.key) for record in records} - {path}:
+            raise InvalidFile(path, [f"a key in it belongs at {place}"])
+        return records
+
+    def scored(self, path: Path) -> list[Scored]:
+        """The records of a file with their predictions; None for a fold without.
 
         Raises:
-            InvalidFile: the file is missing, not the one that the record names, or anything in it is wrong.
+            InvalidFile: a record is invalid, or its predictions are missing, not those that it names, or wrong in any way.
         """
-        return read_predictions(self.path(record.key).with_suffix(".parquet"), record)
+        records = self.read_all(path)
+        complete = [record for record in records if record.status == "complete"]
+        found = iter(read_predictions(path.with_suffix(".parquet"), complete) if complete else ())
+        return [(record, next(found) if record.status == "complete" else None) for record in records]
 
-    def finished(self, key: JobKey, split: Split, fingerprint: str, with_checkpoint: bool = False) -> bool:
-        """Whether this fold is complete, intact, of the same division and model source; also its checkpoint, if asked for."""
+    def find(self, key: JobKey) -> Scored | None:
+        """The record of a fold and its predictions, from wherever it lies; None where there is none. Raises InvalidFile."""
+        for path in (self.path(key), self.run_path(key)):
+            if path.exists():
+                for record, predictions in self.scored(path):
+                    if record.key == key:
+                        return record, predictions
+        return None
+
+    def predictions(self, record: Record) -> Predictions:
+        """Ids, targets and predictions of the test crystals of a complete record. Raises InvalidFile where there are none."""
+        found = self.find(record.key)
+        if found is None or found[1] is None:
+            raise InvalidFile(self.path(record.key).with_suffix(".parquet"), ["missing"])
+        return found[1]
+
+    def finished(self, key: JobKey, split: Split, with_checkpoint: bool = False) -> bool:
+        """Whether this fold ran here, is complete, intact and of the same split; also its checkpoint, if asked for."""
         path = self.path(key)
         if not path.exists():
             return False
         try:
-            record = self.read(path)
-            if (record.status, record.key, record.split, record.model_fingerprint) != ("complete", key, split, fingerprint):
+            ((record, _),) = self.scored(path)
+            if (record.status, record.key, record.split) != ("complete", key, split):
                 return False
-            self.predictions(record)
             return not with_checkpoint or _sha256(self.checkpoint(key)) == record.checkpoint_sha256
         except (InputError, OSError):
             return False
 
     def paths(self) -> list[Path]:
-        """Every record's file, in order."""
-        return sorted((self.root / "records").rglob("fold-*.json"))
+        """Every file of records, in order."""
+        return sorted(path for path in (self.root / "records").rglob("*.json") if is_fold(path) or is_run(path))
 
     def tasks(self) -> list[tuple[str, list[Path]]]:
-        """(task, its records' files), both in order; the task is what the place of a file says, as it is in its key."""
+        """(task, its files of records), both in order; the task is what the place of a file says, as it is in its key."""
         found: dict[str, list[Path]] = {}
         for path in self.paths():
-            task = path.relative_to(self.root / "records").parent.parent.parent.as_posix()
-            found.setdefault(task, []).append(path)
+            run = path.parent if is_fold(path) else path
+            found.setdefault(run.relative_to(self.root / "records").parent.parent.as_posix(), []).append(path)
         return sorted(found.items())
 
     def records(self) -> Iterator[Record]:
-        """Every record, in order of its path. Raises InputError at the first invalid one."""
-        return map(self.read, self.paths())
+        """Every record, in order of its file. Raises InputError at the first invalid one."""
+        return (record for path in self.paths() for record in self.read_all(path))
 
 
-def predictions_bytes(predictions: pd.DataFrame) -> bytes:
-    """The Parquet file of a fold's predictions; the same predictions give the same bytes."""
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pandas(predictions, pa.schema(SCHEMA), preserve_index=False), buffer)
-    return buffer.getvalue()
+def is_fold(path: Path) -> bool:
+    """Whether a file's name is that of one fold's record."""
+    return path.name.startswith("fold-")
 
 
-def copy_together(pairs: Sequence[tuple[Path, Path]]) -> None:
-    """Copy files (from, to): all are written beside their places before the first is put there.
-
-    Raises:
-        BenchmarkError: a file cannot be written; what stood there stays, and nothing half-written is left.
-    """
-    partials = [(old, new.with_name(f"{new.name}.{os.getpid()}.partial"), new) for old, new in pairs]
-    try:
-        for old, partial, _ in partials:
-            partial.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(old, partial)
-        for _, partial, new in partials:
-            os.replace(partial, new)
-    except OSError as error:
-        raise BenchmarkError(f"cannot write {error.filename2 or error.filename or 'a file'} ({error.strerror})") from None
-    finally:
-        for _, partial, _ in partials:
-            partial.unlink(missing_ok=True)
+def is_run(path: Path) -> bool:
+    """Whether a file's name is that of a published run."""
+    return RUN_FILE.fullmatch(path.name) is not None
 
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_together(files: Iterable[tuple[Path, bytes]]) -> None:
+    """Write files whole: all are written beside their places before the first is put there.
+
+    Raises:
+        BenchmarkError: a file cannot be written; what stood there stays, and nothing half-written is left.
+    """
+    partials: list[tuple[Path, Path]] = []
+    try:
+        for path, data in files:
+            partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partials.append((partial, path))
+            partial.write_bytes(data)
+        for partial, path in partials:
+            os.replace(partial, path)
+    except OSError as error:
+        raise BenchmarkError(f"cannot write {error.filename2 or error.filename or 'a file'} ({error.strerror})") from None
+    finally:
+        for partial, _ in partials:
+            partial.unlink(missing_ok=True)
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -6,20 +6,26 @@ import filecmp
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from benchmark.results.ground_truth import References
 from benchmark.results.model_cards import card_path, read_card
-from benchmark.results.records import Record
+from benchmark.results.records import JobKey, Record
 from benchmark.results.scores import FoldResult
-from benchmark.results.store import Store
+from benchmark.results.store import RUN_FILE, Scored, Store, is_fold
 from benchmark.results.validation import LONGEST_PROBLEM, InvalidFile, Predictions
 from benchmark.schema import one_line
 from datasets.errors import InputError
 
+State = Literal["added", "replaced", "unchanged"]
+
 KINDS = {
-    "records": re.compile(r"fold-[0-9]{2,4}\.(json|parquet|safetensors)|(layers|history|latent)-[0-9]{2,4}\.json"),
+    "records": re.compile(
+        r"fold-[0-9]{2,4}\.(json|parquet|safetensors)|(layers|history|latent)-[0-9]{2,4}\.json|"
+        rf"({RUN_FILE.pattern})|({RUN_FILE.pattern.replace('json', 'parquet')})"
+    ),
     "models": re.compile(r"[^/]+\.(json|md)"),
     "compositions": re.compile(r"[0-9a-f]{16}\.parquet"),
 }
@@ -56,28 +62,59 @@ def examine(store: Store, board: Store) -> Report:
     if not (store.root / "records").is_dir():
         raise InputError(f"{store.root} has no records; name a directory that `python -m benchmark run --out` wrote")
     problems = links(store.root) + strays(store.root)
-    references, unproven, records, unread = References(board), [], [], []
+    references, published = References(board), Published(board)
+    unproven, records, unread, states = [], [], [], []
     for path in _record_files(store):
-        record, predictions, found = _read(store, path)
+        scored, found = _read(store, path)
         problems += found
-        if record is None:
-            unread.append(path)
-            continue
-        records.append(record)
-        if found:
-            continue
-        line, lacking = check_reference(references, store, record, predictions)
-        problems += line
-        if lacking and _state(path, board.path(record.key)) == "unchanged":
-            unproven.append(one_line(f"{path}: {references.missing()}", LONGEST_PROBLEM))
-        elif lacking:
-            problems.append(f"{path}: {lacking}")
-    problems += missing_folds(store, records, unread) + card_problems(store, {record.key.model for record in records})
-    files = [path.relative_to(store.root) for path in copied_files(store, records) if path.suffix == ".json"]
-    states = [(_state(store.root / name, board.root / name), str(name)) for name in files]
+        unread += [] if scored else [path]
+        for record, predictions in scored:
+            records.append(record)
+            states.append((state := published.state(record), name_of(store, path, record)))
+            if found:
+                continue
+            line, lacking = check_reference(references, path, record, predictions)
+            problems += line
+            if lacking and state == "unchanged":
+                unproven.append(one_line(f"{path}: {references.missing()}", LONGEST_PROBLEM))
+            elif lacking:
+                problems.append(f"{path}: {lacking}")
+    models = {record.key.model for record in records}
+    problems += missing_folds(store, records, unread) + card_problems(store, models)
+    cards = [card.relative_to(store.root) for card in cards_of(store, models)]
+    states = [(_card_state(store.root / card, board.root / card), str(card)) for card in cards] + states
     added, replaced = (tuple(name for state, name in states if state == wanted) for wanted in ("added", "replaced"))
     lines = tuple(one_line(line, LONGEST_PROBLEM) for line in problems)
     return Report(lines, added, replaced, len(states) - len(added) - len(replaced), tuple(unproven))
+
+
+@dataclass(eq=False)
+class Published:
+    """The records of a board by key; a file that is invalid has none."""
+
+    board: Store
+    _known: dict[Path, dict[str, Record]] = field(default_factory=dict)
+
+    def state(self, record: Record) -> State:
+        """Whether publishing a record adds it, replaces another, or leaves the board unchanged."""
+        for path in (self.board.run_path(record.key), self.board.path(record.key)):
+            if path not in self._known:
+                self._known[path] = self._read(path)
+            if found := self._known[path].get(_place(record.key)):
+                return "unchanged" if found == record else "replaced"
+        return "added"
+
+    def _read(self, path: Path) -> dict[str, Record]:
+        try:
+            return {_place(record.key): record for record in self.board.read_all(path)} if path.exists() else {}
+        except InvalidFile:
+            return {}
+
+
+def name_of(store: Store, path: Path, record: Record) -> str:
+    """What a record is called in a report: its file below the root and, where that holds several, its fold."""
+    name = str(path.relative_to(store.root))
+    return name if is_fold(path) else f"{name}, fold {record.key.fold}"
 
 
 def _record_files(store: Store) -> Iterator[Path]:
@@ -86,20 +123,20 @@ def _record_files(store: Store) -> Iterator[Path]:
         yield from (path for path in paths if KINDS["records"].fullmatch(path.name) and not path.is_symlink())
 
 
-def _read(store: Store, path: Path) -> tuple[Record | None, Predictions | None, list[str]]:
-    record = None
+def _read(store: Store, path: Path) -> tuple[list[Scored], list[str]]:
+    """The records of a file, as far as they are valid, and what is wrong with it."""
+    records: list[Record] = []
     try:
-        record = store.read(path)
-        return record, store.predictions(record) if record.status == "complete" else None, []
+        records = store.read_all(path)
+        return store.scored(path), []
     except InvalidFile as error:
-        return record, None, list(error.problems)
+        return [(record, None) for record in records], list(error.problems)
 
 
 def check_reference(
-    references: References, store: Store, record: Record, predictions: Predictions | FoldResult | None
+    references: References, path: Path, record: Record, predictions: Predictions | FoldResult | None
 ) -> tuple[list[str], str]:
-    """Where a record disagrees with its reference; and what to do, where it has none."""
-    path = store.path(record.key)
+    """Where a record of the file `path` disagrees with its reference; and what to do, where it has none."""
     try:
         reference = references.of(record)
     except InputError as error:
@@ -147,14 +184,14 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def missing_folds(store: Store, records: Iterable[Record], unread: Iterable[Path]) -> list[str]:
     """Runs without all folds of their protocol: choosing the best ones would flatter. A record that is invalid is there."""
-    runs: dict[tuple[Path, str], list[Record]] = {}
+    runs: dict[Path, list[Record]] = {}
     for record in records:
-        runs.setdefault((store.path(record.key).parent, record.model_fingerprint), []).append(record)
+        runs.setdefault(store.path(record.key).parent, []).append(record)
     there: dict[Path, set[int]] = {}
-    for path in unread:
+    for path in filter(is_fold, unread):
         there.setdefault(path.parent, set()).add(int(path.stem.removeprefix("fold-")))
     found = []
-    for (folder, _), folds in runs.items():
+    for folder, folds in runs.items():
         numbers = {record.key.fold for record in folds}
         missing = sorted(set(range(folds[0].key.n_folds or max(numbers) + 1)) - numbers - there.get(folder, set()))
         if missing:
@@ -174,19 +211,16 @@ def card_problems(store: Store, models: Iterable[str]) -> list[str]:
     return found
 
 
-def _state(ours: Path, published: Path) -> str:
-    """Whether publishing a file adds it, replaces another, or leaves the board unchanged."""
+def _card_state(ours: Path, published: Path) -> State:
     if not published.is_file():
         return "added"
     return "unchanged" if filecmp.cmp(ours, published, shallow=False) else "replaced"
 
 
-def copied_files(store: Store, records: Iterable[Record]) -> list[Path]:
-    """What publishing copies, the record of a fold after its predictions: no checkpoints, nothing that no record names."""
-    records = list(records)
-    cards = [card_path(store.root, model) for model in sorted({record.key.model for record in records})]
-    files = [card for card in cards if card.exists()]
-    for record in records:
-        path = store.path(record.key)
-        files += [path.with_suffix(".parquet"), path] if record.status == "complete" else [path]
-    return files
+def cards_of(store: Store, models: Iterable[str]) -> list[Path]:
+    """The cards that lie in a store, of these models."""
+    return [card for model in sorted(models) if (card := card_path(store.root, model)).exists()]
+
+
+def _place(key: JobKey) -> str:
+    return f"{key.task}/{key.model}/{key.run_id}/{key.fold}"

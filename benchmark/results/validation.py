@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ValidationError
@@ -50,6 +51,7 @@ LARGEST_VALUE = 1e100
 Schema = TypeVar("Schema", bound=BaseModel)
 
 SCHEMA = {"id": pa.string(), "fold": pa.int64(), "target": pa.float64(), "prediction": pa.float64()}
+"""Columns of predictions: of one fold, or of all folds of a run, one after the other."""
 
 
 class InvalidFile(InputError):
@@ -102,27 +104,56 @@ def parse_json(path: Path, schema: type[Schema], most: int = RECORD_BYTES) -> Sc
         raise InvalidFile(path, schema_problems(error)) from None
 
 
-def read_predictions(path: Path, record: Record) -> Predictions:
-    """The predictions of a complete record, after every check that needs no other file.
+def predictions_hash(ids: np.ndarray, targets: np.ndarray, predictions: np.ndarray) -> str:
+    """sha256 of n ids, targets and predictions (n,), in this order; the file that holds them has no say."""
+    return _values_hash(_order_hash(ids), targets, predictions)
+
+
+def _order_hash(ids: np.ndarray) -> str:
+    return hashlib.sha256("\n".join(map(str, ids)).encode()).hexdigest()
+
+
+def _values_hash(order: str, *columns: np.ndarray) -> str:
+    digest = hashlib.sha256(order.encode())
+    for values in columns:
+        digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
+    return digest.hexdigest()
+
+
+def frame_hash(frame: pd.DataFrame) -> str:
+    """`predictions_hash` of a table with the columns of SCHEMA."""
+    return predictions_hash(frame["id"].to_numpy(), frame["target"].to_numpy(), frame["prediction"].to_numpy())
+
+
+def read_predictions(path: Path, records: Sequence[Record]) -> list[Predictions]:
+    """What complete records predicted, from the file that holds them one after the other; every check needs no other file.
 
     Raises:
-        InvalidFile: too large, not the file that the record names, not of the schema, a row that is missing, double or not
-            finite, another fold's, or scores that are not those which the record states.
+        InvalidFile: too large, not of the schema, a row that is missing, double or not finite, another fold's, other
+            predictions than a record names, or scores that are not those which it states.
     """
-    n_test = record.split.n_test
-    data = read_bounded(path, min(PREDICTION_BYTES, FOOTER_BYTES + BYTES_A_ROW * n_test))
-    if hashlib.sha256(data).hexdigest() != record.predictions_sha256:
-        raise InvalidFile(path, ["not the predictions that its record names (sha256 differs)"])
+    n = sum(record.split.n_test for record in records)
+    data = read_bounded(path, min(PREDICTION_BYTES, FOOTER_BYTES + BYTES_A_ROW * n))
     try:
         file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=["id"])
-        problems = _declared_problems(file, len(data), n_test)
+        problems = _declared_problems(file, len(data), n)
         table = None if problems else file.read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InvalidFile(path, [f"not a readable Parquet file ({str(error).partition(chr(10))[0]})"]) from None
     if table is None:
         raise InvalidFile(path, problems)
+    found, first = [], 0
+    for record in records:
+        found.append(_of_record(path, table.slice(first, record.split.n_test), record))
+        first += record.split.n_test
+    return found
+
+
+def _of_record(path: Path, table: pa.Table, record: Record) -> Predictions:
+    """The rows of one record, checked."""
+    problems = []
     try:
-        ids, sha = _ids(table.column("id"))
+        ids, sha, order = _ids(table.column("id"))
     except (InputError, pa.ArrowException, ValueError) as error:
         raise InvalidFile(path, [str(error)]) from None
     fold, targets, predictions = (_numbers(table.column(name)) for name in ("fold", "target", "prediction"))
@@ -131,6 +162,8 @@ def read_predictions(path: Path, record: Record) -> Predictions:
     if (fold != record.key.fold).any():
         problems.append(f"column fold is not {record.key.fold} in every row")
     problems += _not_finite("target", targets, ids) + _not_finite("prediction", predictions, ids)
+    if not problems and _values_hash(order, targets, predictions) != record.predictions_sha256:
+        problems.append("not the predictions that its record names (sha256 differs)")
     if problems:
         raise InvalidFile(path, problems)
     scores = score(targets, predictions)
@@ -162,8 +195,12 @@ def _declared_problems(file: pq.ParquetFile, size: int, n_test: int) -> list[str
     return []
 
 
-def _ids(column: pa.ChunkedArray) -> tuple[np.ndarray, str]:
-    """The ids as objects of str, and the sha256 of the sorted ids. InputError where one is missing, double or unfit."""
+def _ids(column: pa.ChunkedArray) -> tuple[np.ndarray, str, str]:
+    """The ids as objects of str, the sha256 of the sorted ids, and of the ids in their order.
+
+    Raises:
+        InputError: one is missing, double or unfit.
+    """
     if column.null_count:
         raise InputError(f"{column.null_count} rows without an id")
     merged = column.unify_dictionaries()
@@ -179,7 +216,7 @@ def _ids(column: pa.ChunkedArray) -> tuple[np.ndarray, str]:
 
 
 @lru_cache(maxsize=32)
-def _interned(offsets: bytes, text: bytes, n: int) -> tuple[np.ndarray, str]:
+def _interned(offsets: bytes, text: bytes, n: int) -> tuple[np.ndarray, str, str]:
     """Ids from Arrow's buffers; every model of a fold has the same, so that they are decoded, sorted and kept once."""
     values = pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(text))
     values.validate(full=True)
@@ -188,7 +225,7 @@ def _interned(offsets: bytes, text: bytes, n: int) -> tuple[np.ndarray, str]:
         if not name.isprintable() or not 0 < len(name) <= LONGEST_ID:
             raise InputError(f"id '{one_line(name)[:40]}' has control characters, or not 1 to {LONGEST_ID} characters")
     ids.flags.writeable = False
-    return ids, ids_hash(ids)
+    return ids, ids_hash(ids), _order_hash(ids)
 
 
 def _numbers(column: pa.ChunkedArray) -> np.ndarray:

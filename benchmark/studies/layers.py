@@ -89,7 +89,7 @@ def fresh(job: Job, data: TaskData, fold: Fold, inputs: GraphTable) -> ScaledNet
     """The network as `fit` draws it from the fold's seed, in training mode: it has no statistics of its own yet."""
     model = registry.get(job.model).model(job.settings, job.device)
     assert isinstance(model, GraphModel)
-    torch.manual_seed(job.seed + job.fold)
+    torch.manual_seed(job.training_seed)
     network = model.build(job.settings, inputs.elements)
     model.calibrate(network, inputs)
     scaled = ScaledNetwork(network).to(job.device)

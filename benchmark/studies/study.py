@@ -97,12 +97,11 @@ def is_settled(study: Study, store: Store) -> IsDone:
             record = store.read(store.path(key))
         except InputError:
             return False
-        same = (record.key, record.split, record.model_fingerprint) == (key, split, job.fingerprint)
-        if not same or record.status not in SETTLED:
+        if (record.key, record.split) != (key, split) or record.status not in SETTLED:
             return False
         if study.observer and not store.beside(key, study.observer.name).is_file():
             return False
-        return record.status != "complete" or store.finished(key, split, job.fingerprint)
+        return record.status != "complete" or store.finished(key, split)
 
     return settled
 

@@ -17,6 +17,9 @@ from datasets.errors import InputError
 
 ProtocolName = Literal["kfold", "shuffle", "published"]
 
+MOST_FOLDS = 10_000
+"""Of a protocol; every fold has a number below."""
+
 MOST_TEST_CRYSTALS = 2_000_000
 """No fold of a published set comes near; a record that claims more is refused before its predictions are read."""
 

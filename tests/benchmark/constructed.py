@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from benchmark.results.store import Store, predictions_bytes
+from benchmark.results.store import Store
+from benchmark.results.validation import frame_hash
 from benchmark.tasks.folds import Split, ids_hash
 from benchmark.tasks.metrics import Metrics, score
 from tests.benchmark.results.test_store import make
@@ -43,7 +43,7 @@ def write_fold(
         key=changed_key,
         split=Split(n_test=n, test_sha256=ids_hash(ids), **rest),
         metrics=Metrics(train=found, validation=found, test=found),
-        predictions_sha256=hashlib.sha256(predictions_bytes(frame)).hexdigest(),
+        predictions_sha256=frame_hash(frame),
     )
     store.write(make(fold, model, **{**fields, **changes})[0], frame)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,8 @@ import pytest
 
 from benchmark.leaderboard.web.write import write_site
 from benchmark.results.records import Memory, Times
-from benchmark.results.store import Store, predictions_bytes
+from benchmark.results.store import Store
+from benchmark.results.validation import frame_hash
 from benchmark.schema import Duration
 from benchmark.tasks.folds import ids_hash
 from benchmark.tasks.metrics import Metrics, score
@@ -51,7 +51,7 @@ def write_fold(store: Store, task: str, model: str, fold: int, processor: str = 
         "parameters": 1000 * (1 + MODELS.index(model)),
         "memory": Memory(host_bytes=10**8 * (1 + MODELS.index(model)), device_bytes=None),
         "machine": base.machine.model_copy(update={"processor": processor}),
-        "predictions_sha256": hashlib.sha256(predictions_bytes(predictions)).hexdigest(),
+        "predictions_sha256": frame_hash(predictions),
     }
     store.write(base.model_copy(update=update | changes), predictions)
 

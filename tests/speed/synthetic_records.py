@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmark.results.packed import predictions_bytes
 from benchmark.results.records import Record
-from benchmark.results.store import Store, predictions_bytes
+from benchmark.results.store import Store
 from benchmark.tasks.folds import Protocol, Split, ids_hash, make_fold
 from benchmark.tasks.metrics import Metrics, score
 from tests.benchmark.results.test_store import make

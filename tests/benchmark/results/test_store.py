@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,8 @@ from pydantic import ValidationError
 from benchmark.results.publish import publish_records
 from benchmark.results.records import JobKey, Memory, Record, Times
 from benchmark.results.scores import scored_tasks
-from benchmark.results.store import Store, predictions_bytes
+from benchmark.results.store import Store
+from benchmark.results.validation import frame_hash
 from benchmark.schema import Duration, Machine
 from benchmark.tasks.folds import Split, ids_hash
 from benchmark.tasks.metrics import Metrics, score
@@ -30,7 +32,9 @@ def make_predictions(fold: int = 0, shift: float = 0.1) -> pd.DataFrame:
     return pd.DataFrame({"id": IDS, "fold": fold, "target": target, "prediction": target + shift})
 
 
-def make(fold: int = 0, model: str = "cgcnn", shift: float = 0.1, **changes) -> tuple[Record, pd.DataFrame]:
+def make(
+    fold: int = 0, model: str = "cgcnn", shift: float = 0.1, source: str = "f" * 64, **changes
+) -> tuple[Record, pd.DataFrame]:
     predictions = make_predictions(fold, shift)
     test = score(predictions["target"].to_numpy(), predictions["prediction"].to_numpy())
     sha = ids_hash(IDS)
@@ -38,9 +42,10 @@ def make(fold: int = 0, model: str = "cgcnn", shift: float = 0.1, **changes) -> 
     key = JobKey(
         task="set/target", dataset="set", target="target", unit="eV", dataset_hash="0" * 64, model=model,
         settings={"epochs": 3}, profile="mini", protocol="kfold(5)", fold=fold, seed=0,
+        source=source, device="cpu",
     )  # fmt: skip
     fields = dict(
-        key=key, status="complete", model_fingerprint="f" * 64, graph_rule="none", graph_health=None, paper="a paper",
+        key=key, status="complete", training_seed=fold, graph_rule="none", graph_health=None, paper="a paper",
         split=Split(n_train=10, n_validation=2, n_test=4, train_sha256=sha, validation_sha256=sha, test_sha256=sha),
         parameters=5, checkpoint_bytes=100, epochs_run=3, best_epoch=2,
         metrics=Metrics(train=test, validation=test, test=test),
@@ -48,7 +53,7 @@ def make(fold: int = 0, model: str = "cgcnn", shift: float = 0.1, **changes) -> 
         memory=Memory(host_bytes=1, device_bytes=None),
         machine=Machine(processor="p", cores=2, memory_bytes=1, system="s", device="cpu", threads=1, workers=1),
         versions={"python": "3.11"}, git_commit=None, started_at=datetime(2026, 1, 1, tzinfo=timezone.utc),
-        predictions_sha256=hashlib.sha256(predictions_bytes(predictions)).hexdigest(),
+        predictions_sha256=frame_hash(predictions),
     )  # fmt: skip
     return Record(**{**fields, **changes}), predictions
 
@@ -75,19 +80,19 @@ def test_a_record_and_its_predictions_come_back_as_written(store):
     assert found.ids.tolist() == IDS
     np.testing.assert_array_equal([found.targets, found.predictions], predictions[["target", "prediction"]].T)
     assert found.scores == record.metrics.test
-    assert store.finished(record.key, record.split, "f" * 64)
+    assert store.finished(record.key, record.split)
 
 
 def test_a_fold_is_redone_when_the_model_source_changed(store):
     record, predictions = make()
     store.write(record, predictions)
-    assert not store.finished(record.key, record.split, "e" * 64)
+    assert not store.finished(make(source="e" * 64)[0].key, record.split)
 
 
 def test_a_fold_is_redone_when_its_crystals_were_divided_otherwise(store):
     record, predictions = make()
     store.write(record, predictions)
-    assert not store.finished(record.key, record.split.model_copy(update={"test_sha256": "0" * 64}), "f" * 64)
+    assert not store.finished(record.key, record.split.model_copy(update={"test_sha256": "0" * 64}))
 
 
 def with_checkpoint(content: bytes = b"weights") -> tuple[Record, pd.DataFrame, bytes]:
@@ -100,7 +105,7 @@ def test_a_checkpoint_lies_beside_its_record_and_the_record_names_it(store):
     assert files(store) == ["fold-00.json", "fold-00.parquet", "fold-00.safetensors"]
     assert store.checkpoint(record.key).read_bytes() == content
     assert store.read(store.path(record.key)).checkpoint_sha256 == hashlib.sha256(content).hexdigest()
-    assert store.finished(record.key, record.split, "f" * 64, with_checkpoint=True)
+    assert store.finished(record.key, record.split, with_checkpoint=True)
 
 
 @pytest.mark.parametrize("state", ["never kept", "missing", "changed"])
@@ -114,8 +119,8 @@ def test_a_fold_without_its_checkpoint_is_redone_only_where_checkpoints_are_aske
         store.checkpoint(record.key).unlink()
     elif state == "changed":
         store.checkpoint(record.key).write_bytes(b"others")
-    assert store.finished(record.key, record.split, "f" * 64)
-    assert not store.finished(record.key, record.split, "f" * 64, with_checkpoint=True)
+    assert store.finished(record.key, record.split)
+    assert not store.finished(record.key, record.split, with_checkpoint=True)
 
 
 def test_the_checkpoint_is_written_before_the_record_that_names_it(store, monkeypatch):
@@ -136,8 +141,9 @@ def test_a_failure_does_not_replace_the_complete_record_of_the_same_source(store
     store.write(complete, predictions, checkpoint)
     store.write(failed(), None)
     assert store.read(store.path(complete.key)) == complete and store.checkpoint(complete.key).exists()
-    store.write(failed().model_copy(update={"model_fingerprint": "1" * 64}), None)
-    assert store.read(store.path(complete.key)).status == "failed" and not store.checkpoint(complete.key).exists()
+    other = failed(source="1" * 64)
+    store.write(other, None)
+    assert store.read(store.path(other.key)).status == "failed" and store.checkpoint(complete.key).exists()
 
 
 def test_a_record_from_before_there_were_checkpoints_is_valid(store):
@@ -148,7 +154,7 @@ def test_a_record_from_before_there_were_checkpoints_is_valid(store):
     del content["checkpoint_sha256"]
     path.write_text(json.dumps(content))
     assert store.read(path) == record
-    assert store.finished(record.key, record.split, "f" * 64)
+    assert store.finished(record.key, record.split)
 
 
 @pytest.mark.parametrize("name", ["..", "a/../b", "", "x" * 101, "two\nlines"])
@@ -159,7 +165,7 @@ def test_a_name_that_would_leave_the_store_is_refused(name):
 
 def test_folds_of_different_model_source_are_never_one_run(store):
     store.write(*make(0))
-    store.write(*make(1, model_fingerprint="e" * 64))
+    store.write(*make(1, source="e" * 64))
     assert [len(scored.scores) for scored in every_run(store)] == [1, 1]
 
 
@@ -201,7 +207,7 @@ def test_an_invalid_record_can_be_left_out(store):
 
 def test_a_failed_fold_is_not_finished(store):
     store.write(failed(), None)
-    assert not store.finished(failed().key, failed().split, "f" * 64)
+    assert not store.finished(failed().key, failed().split)
 
 
 @pytest.mark.parametrize("damage", ["cut", "unknown field", "nan", "not json", "negative error"])
@@ -221,7 +227,7 @@ def test_a_damaged_record_is_refused_with_its_name_and_redone(store, damage):
     with pytest.raises(InputError, match=r"fold-00\.json") as caught:
         store.read(path)
     assert "\n" not in str(caught.value)
-    assert not store.finished(record.key, record.split, "f" * 64)
+    assert not store.finished(record.key, record.split)
 
 
 @pytest.mark.parametrize("damage", ["missing", "changed"])
@@ -235,7 +241,7 @@ def test_predictions_that_are_not_the_record_s_are_refused(store, damage):
         predictions.assign(prediction=-predictions["prediction"]).to_parquet(path, index=False)
     with pytest.raises(InputError, match=r"fold-00\.parquet"):
         every_run(store)
-    assert not store.finished(record.key, record.split, "f" * 64)
+    assert not store.finished(record.key, record.split)
 
 
 def test_scores_that_are_not_those_of_the_predictions_are_refused(store):
@@ -298,10 +304,11 @@ class TestPublishing:
         record, predictions, content = with_checkpoint()
         store.write(record, predictions, content)
         publish_records(store, target, [], [], replace=False)
-        assert files(target) == ["fold-00.json", "fold-00.parquet"]
+        assert [path.relative_to(target.root).parts[:4] for path in target.paths()] == [("records", "set", "target", "cgcnn")]
+        assert [path.suffix for path in map(Path, files(target))] == [".json", ".parquet"]
         assert [r.checkpoint_sha256 for r in target.records()] == [record.checkpoint_sha256]
         assert len(every_run(target)) == 1
-        assert target.finished(record.key, record.split, "f" * 64)
+        assert target.find(record.key)[0] == record
 
     def test_a_published_record_is_not_replaced_silently(self, store, tmp_path):
         target = Store(tmp_path / "board")

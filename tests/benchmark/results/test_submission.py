@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from benchmark.results.publish import publish_records
 from benchmark.results.records import Record
-from benchmark.results.store import Store, predictions_bytes
+from benchmark.results.store import Store
 from benchmark.results.submission import Report, examine
+from benchmark.results.validation import frame_hash
 from benchmark.tasks.folds import Protocol
 from benchmark.tasks.metrics import score
 from benchmark.tasks.tasks import Task, split_of
@@ -86,8 +87,7 @@ def write(store: Store, record: Record, frame: pd.DataFrame, scored: bool = True
         test = score(frame["target"].to_numpy(), frame["prediction"].to_numpy())
         record = record.model_copy(update={"metrics": record.metrics.model_copy(update={"test": test})})
     if hashed:
-        sha = hashlib.sha256(predictions_bytes(frame)).hexdigest()
-        record = record.model_copy(update={"predictions_sha256": sha})
+        record = record.model_copy(update={"predictions_sha256": frame_hash(frame)})
     store.write(record, frame)
 
 
@@ -266,7 +266,7 @@ BROKEN = {
     "an unknown field": (changed_json("surprise", value=1), "surprise: Extra inputs are not permitted"),
     "a terminal's escape": (changed_json("paper", value="\x1b[31mred"), "paper: Value error, control characters"),
     "an absurd length": (changed_json("machine", "processor", value="x" * 501), "processor: String should have at most"),
-    "no hash": (changed_json("model_fingerprint", value="g" * 64), "model_fingerprint: String should match pattern"),
+    "no hash": (changed_json("key", "source", value="g" * 64), "key.source: String should match pattern"),
     "a fold that does not exist": (changed_json("key", "fold", value=2), "kfold(2) has no fold 2"),
     "an unheard-of protocol": (changed_json("key", "protocol", value="mine"), "key.protocol: String should match pattern"),
     "a path out of the store": (changed_json("key", "model", value="../../x"), "cannot be part of a name"),
@@ -356,7 +356,8 @@ def test_records_of_a_study_are_checked_like_others_and_what_it_saw_stays(tmp_pa
 
 def test_the_predictions_of_a_fold_that_failed_later_are_not_kept(theirs):
     record = next(theirs.records())
-    theirs.write(failed(0, key=record.key, split=record.split, model_fingerprint="1" * 64), None)
+    other = record.split.model_copy(update={"train_sha256": "1" * 64})
+    theirs.write(failed(0, key=record.key, split=other), None)
     assert not theirs.path(record.key).with_suffix(".parquet").exists()
 
 
@@ -491,15 +492,15 @@ def test_any_changed_id_fold_or_target_is_refused_even_with_new_hashes_and_score
 # -- publishing -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("broken", ["copyfile", "replace"])
+@pytest.mark.parametrize("broken", ["write", "replace"])
 def test_a_full_disk_publishes_nothing(theirs, board, monkeypatch, broken):
     def full(*arguments):
         raise OSError(errno.ENOSPC, "No space left on device", "here")
 
     calls = []
-    real = shutil.copyfile
-    if broken == "copyfile":
-        monkeypatch.setattr(shutil, "copyfile", lambda a, b: full() if len(calls) == 3 else calls.append(real(a, b)))
+    real = Path.write_bytes
+    if broken == "write":
+        monkeypatch.setattr(Path, "write_bytes", lambda p, b: full() if len(calls) == 3 else calls.append(real(p, b)))
     else:
         monkeypatch.setattr(os, "replace", full)
     with pytest.raises(BenchmarkError, match="No space left"):

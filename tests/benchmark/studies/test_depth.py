@@ -162,7 +162,10 @@ def test_curves_are_told_apart_by_everything_but_depth():
     made = curves(found)
     assert [c.label for c in made] == ["cgcnn", "deeper-cgcnn", "deeper-cgcnn (skip=single)"]
     assert [[p.layers for p in c.points] for c in made] == [[4, 6], [4], [4]]
-    other = [Trial(t.record.model_copy(update={"model_fingerprint": "e" * 64}), t.scores, t.seen) for t in curve((4, 0.2))]
+    other = [
+        Trial(t.record.model_copy(update={"key": t.record.key.model_copy(update={"source": "e" * 64})}), t.scores, t.seen)
+        for t in curve((4, 0.2))
+    ]
     assert [c.label for c in curves(curve((4, 0.1)) + other)] == ["cgcnn (source eeeeeeee)", "cgcnn (source ffffffff)"]
 
 
