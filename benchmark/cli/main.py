@@ -31,6 +31,7 @@ from benchmark.cli.options import (
 from benchmark.cli.performance import PERFORMANCE_EXAMPLE, performance
 from benchmark.cli.predict import EXAMPLE, predict
 from benchmark.cli.study import STUDY_EXAMPLE, study
+from benchmark.cli.verify import VERIFY_EXAMPLE, verify
 from datasets.errors import BenchmarkError, InputError
 
 app = typer.Typer(
@@ -251,3 +252,4 @@ app.command(epilog=STUDY_EXAMPLE)(study)
 app.command(epilog=EXPLAIN_EXAMPLE)(explain)
 app.command(epilog=PERFORMANCE_EXAMPLE)(performance)
 app.command(epilog=CHECK_EXAMPLE)(check)
+app.command(epilog=VERIFY_EXAMPLE)(verify)

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.util import find_spec
 from itertools import groupby
 from typing import TypeVar
 
 from benchmark.leaderboard.comparison_groups import BASELINE, RESAMPLES, Contest, Predictions, contests
 from benchmark.results.scores import OnInvalid, refuse, scored_tasks
+from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
 from benchmark.statistics.across_tasks import Overall, Ranks, critical_differences, mae_table, overall_scores
 from benchmark.statistics.comparisons import TaskErrors
@@ -64,9 +64,9 @@ def read_board(
     Raises:
         InputError: an invalid record, by default.
     """
-    current = current_fingerprints()
+    sources = read_sources(store.root)
     found = []
-    of_task = (contests(runs, current, on_invalid) for _, runs in _ahead(scored_tasks(store, on_invalid)))
+    of_task = (contests(runs, sources, on_invalid) for _, runs in _ahead(scored_tasks(store, on_invalid)))
     for together in _ahead(of_task):
         for contest, predictions in together:
             each(contest, predictions)
@@ -81,16 +81,6 @@ def _ahead(items: Iterator[T]) -> Iterator[T]:
         while (item := following.result()) is not None:
             following = maker.submit(next, items, None)
             yield item
-
-
-def current_fingerprints() -> dict[str, str]:
-    """Of the source of every model here; empty on a machine without torch, where models cannot be imported."""
-    if not all(find_spec(name) for name in ("torch", "dgl")):
-        return {}
-    from benchmark.harness.fingerprint import fingerprint
-    from models.registry import registered
-
-    return {name: fingerprint(spec.model) for name, spec in registered().items()}
 
 
 def league(group: tuple[Contest, ...]) -> League:

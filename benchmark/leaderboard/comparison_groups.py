@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult, OnInvalid, Run, ScoredRun, refuse
+from benchmark.results.sources import Sources
 from benchmark.statistics.comparisons import TaskErrors, Tiers, rank_tiers
 from benchmark.tasks.metrics import Scores
 from datasets.errors import InputError
@@ -58,7 +59,7 @@ class Row:
     unranked: str | None
     """Why there is no tier."""
     stale: bool | None
-    """Whether the model's source has changed since; None for a model that this installation does not have."""
+    """Whether a newer source of the model gives other numbers; None where no record says so or not."""
 
     @property
     def model(self) -> str:
@@ -125,13 +126,13 @@ class Contest:
 
 
 def contests(
-    runs: Sequence[ScoredRun], current: Mapping[str, str], on_invalid: OnInvalid = refuse
+    runs: Sequence[ScoredRun], sources: Sources, on_invalid: OnInvalid = refuse
 ) -> list[tuple[Contest, Predictions | None]]:
     """The runs of one task as contests, each with the predictions of its ranked rows.
 
     Args:
         runs: of one task.
-        current: fingerprint of every model that is known here.
+        sources: which sources give the same numbers.
         on_invalid: called where records disagree on the crystals or targets of a fold. By default the error is raised,
             otherwise the run is not ranked.
     """
@@ -141,10 +142,10 @@ def contests(
         return key.profile, key.protocol, key.seed, key.dataset_hash
 
     groups = groupby(sorted(runs, key=lambda r: (sharing(r), r.mae[0])), key=sharing)
-    return [_contest(list(group), current, on_invalid) for _, group in groups]
+    return [_contest(list(group), sources, on_invalid) for _, group in groups]
 
 
-def _contest(runs: list[ScoredRun], current: Mapping[str, str], on_invalid: OnInvalid) -> tuple[Contest, Predictions | None]:
+def _contest(runs: list[ScoredRun], sources: Sources, on_invalid: OnInvalid) -> tuple[Contest, Predictions | None]:
     labels = run_labels([scored.run for scored in runs])
     division = _common_division(runs)
     reasons = {label: _unranked(scored, division) for label, scored in zip(labels, runs, strict=True)}
@@ -170,7 +171,7 @@ def _contest(runs: list[ScoredRun], current: Mapping[str, str], on_invalid: OnIn
             costs=costs(scored.run),
             tier=tier.get(label),
             unranked=reasons[label],
-            stale=_stale(scored.run.first, current),
+            stale=sources.outdated(scored.run.first.key.model, scored.run.first.key.source),
         )
         for label, scored in zip(labels, runs, strict=True)
     )
@@ -181,10 +182,6 @@ def _tiers(errors: TaskErrors) -> Tiers:
     """Those of `rank_tiers`, large ones from another process: a thread here that reads the next task is not held up."""
     work = partial(rank_tiers, errors, resamples=RESAMPLES)
     return in_another_process(work) if errors.errors.size * RESAMPLES > LARGE else work()
-
-
-def _stale(record: Record, current: Mapping[str, str]) -> bool | None:
-    return current[record.key.model] != record.model_fingerprint if record.key.model in current else None
 
 
 def _division(scored: ScoredRun) -> tuple[tuple[int, str], ...]:

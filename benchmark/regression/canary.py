@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from benchmark.regression.baseline import TaskBaseline
 from benchmark.results.records import Record
 from benchmark.results.store import Store
 from benchmark.schema import Machine
-from benchmark.tasks.folds import Protocol
+from benchmark.tasks.folds import Fold, Protocol
 from benchmark.tasks.metrics import score
 from benchmark.tasks.tasks import Task, TaskData, find_tasks
 from models.contract import ModelSpec, Settings
@@ -34,21 +34,30 @@ PROFILE = "mini"
 DIVISION = Protocol("kfold", 2)
 """Half of the crystals are tested: the error is then known more sharply, and training costs little."""
 
+REPEATED = Protocol("shuffle")
+"""What the trainings are called: each is a fold of its own, with a training seed of its own, of one and the same division."""
+
 WATCHED = (Protocol("kfold", 5), Protocol("shuffle", 3), DIVISION)
 """Divisions whose hashes are compared; nothing is trained on the first two."""
 
 
 @dataclass(frozen=True)
 class CanaryTask(Task):
-    """A task that is divided the same way under every seed: what differs between seeds is the training alone."""
+    """A task that is divided the same way in every fold: what differs between folds is the training alone."""
 
     def load(self) -> TaskData:
-        """The crystals, with the first fold of DIVISION as if it had been published with them."""
+        """The crystals, divided as the first fold of DIVISION whatever is asked for."""
         data = super().load()
-        fold = data.fold(DIVISION, 0, 0)
-        part = np.zeros(len(data.targets), dtype=int)
-        part[fold.validation], part[fold.test] = 1, 2
-        return replace(data, published=part)
+        return CanaryData(data.task, data.crystals, data.targets, data.published, data.whole, data.present)
+
+
+@dataclass(frozen=True, eq=False)
+class CanaryData(TaskData):
+    """Crystals that are divided in one way only."""
+
+    def fold(self, protocol: Protocol, number: int, seed: int) -> Fold:
+        """The first fold of DIVISION."""
+        return super().fold(DIVISION, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -81,12 +90,12 @@ def parameters(spec: ModelSpec, settings: Settings) -> tuple[int | None, int | N
 
 def task_baseline(task: CanaryTask) -> TaskBaseline:
     """Hashes of the task's data and of its folds today. Raises what loading the dataset raises."""
-    data = task.load()
+    data = Task.load(task)
     watched = [(protocol, number) for protocol in WATCHED for number in range(protocol.n_folds)]
     splits = {
         f"{protocol} fold {number} seed 0": split_of(data, data.fold(protocol, number, 0)) for protocol, number in watched
     }
-    fold = data.fold(Protocol("published", 1), 0, 0)
+    fold = data.fold(DIVISION, 0, 0)
     mean = np.full(len(fold.test), data.targets[fold.train].mean())
     # Rounded, so that it is the same number on every machine.
     scale = round(score(data.targets[fold.test], mean).mae, 9)
@@ -98,7 +107,7 @@ def canary_jobs(seeds: Mapping[str, Iterable[int]], settings: Mapping[str, Setti
     workers = default_workers()
     wanted = [(name, seed) for name, numbers in seeds.items() for seed in numbers]
     return tuple(
-        Job(task, name, settings[name], PROFILE, Protocol("published", 1), 0, seed, workers=workers)
+        Job(task, name, settings[name], PROFILE, REPEATED, fold=seed, seed=0, workers=workers)
         for task, (name, seed) in product(canary_tasks(TASKS), wanted)
     )
 
@@ -157,7 +166,7 @@ def _measurement(record: Record) -> Measurement:
     return Measurement(
         record.key.model,
         record.key.task,
-        record.key.seed,
+        record.training_seed,
         mae or None,
         "the error is exactly 0: the model knows the test targets" if known else record.reason,
         record.times.training.device_s if record.times else 0.0,

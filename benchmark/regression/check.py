@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 
 import numpy as np
 
@@ -24,6 +22,8 @@ from benchmark.regression.canary import (
     task_baseline,
     this_machine,
 )
+from benchmark.regression.sources import source_states
+from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
 from benchmark.schema import Machine
 from benchmark.speed.comparison import Threshold
@@ -74,16 +74,19 @@ class Report:
 
 
 def stale_records(store: Store) -> list[str]:
-    """One line for each model with published records of another source than today's."""
+    """One line for each source that published records name and that is not known to give today's numbers."""
+    trained = read_sources(store.root)
     lines = []
-    records = sorted(store.records(), key=lambda record: record.key.model)
-    for name, group in groupby(records, key=lambda record: record.key.model):
-        known = registry.registered().get(name)
-        current = fingerprint(known.model) if known else None
-        tasks = Counter(record.key.task for record in group if record.model_fingerprint != current)
-        if tasks:
-            why = "of another source than today's" if known else "of a model that is no longer here"
-            lines.append(f"{name}: {tasks.total()} published records {why}: {', '.join(sorted(tasks))}")
+    for state in source_states(store, trained):
+        newest = trained.newest(state.model)
+        known = registry.registered().get(state.model)
+        up_to_date = newest is not None and known is not None and newest.key.source == fingerprint(known.model)
+        if state.today or (up_to_date and state.outdated is False):
+            continue
+        why = "whose model is no longer here" if known is None else "that today's source was not compared with"
+        if up_to_date and state.outdated:
+            why = "of which today's source gives other numbers"
+        lines.append(f"{state.model}: {state.records} published records of source {state.source[:8]}, {why}")
     return lines
 
 

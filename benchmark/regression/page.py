@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tabulate import tabulate
@@ -9,6 +10,7 @@ from tabulate import tabulate
 from benchmark.regression import loss_test as gate
 from benchmark.regression.baseline import Baseline
 from benchmark.regression.check import Report
+from benchmark.regression.sources import SourceState
 
 
 def report_table(report: Report, stale: list[str]) -> str:
@@ -46,6 +48,23 @@ def baseline_table(baseline: Baseline) -> str:
         for r in baseline_rows(baseline)
     ]
     headings = ["model", "noise", "seeds", "finds a loss of 5 %", "training", "accepted because"]
+    return tabulate(rows, headings, disable_numparse=True)
+
+
+def sources_table(states: Sequence[SourceState]) -> str:
+    """Every source that records name, and whether the newest source of its model gives the same numbers."""
+    words = {True: "other numbers", False: "the same numbers", None: "not compared"}
+    rows = [
+        [
+            state.model,
+            state.source[:12] + (" (today's)" if state.today else ""),
+            str(state.records),
+            words[state.outdated],
+            "" if state.difference is None else f"{state.difference:.1e}",
+        ]
+        for state in states
+    ]
+    headings = ["model", "source", "records", "the newest source gives", "largest difference, in SD of the targets"]
     return tabulate(rows, headings, disable_numparse=True)
 
 

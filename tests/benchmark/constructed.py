@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 
-from benchmark.results.store import Store
+from benchmark.results.packed import packed_files
+from benchmark.results.sources import sources_path
+from benchmark.results.store import Store, write_together
 from benchmark.results.validation import frame_hash
 from benchmark.tasks.folds import Split, ids_hash
 from benchmark.tasks.metrics import Metrics, score
@@ -46,6 +51,20 @@ def write_fold(
         predictions_sha256=frame_hash(frame),
     )
     store.write(make(fold, model, **{**fields, **changes})[0], frame)
+
+
+def write_sources(root: Path, *, outdated: Sequence[str] = (), unchanged: Sequence[str] = ()) -> None:
+    """Trainings by source: a newer source of some models gives other predictions, of others it gives the same."""
+    trained = []
+    for model in (*outdated, *unchanged):
+        for source, month in (("f", 1), ("a", 2)):
+            shift = 0.2 if source == "a" and model in outdated else 0.1
+            started = datetime(2026, month, 1, tzinfo=timezone.utc)
+            record, frame = make(0, model, shift, source * 64, started_at=started)
+            columns = SimpleNamespace(ids=frame["id"], targets=frame["target"], predictions=frame["prediction"])
+            trained.append((record, columns))
+    root.mkdir(parents=True, exist_ok=True)
+    write_together(packed_files(sources_path(root), trained))
 
 
 def write_run(store: Store, model: str, mae: float, folds: int = 5, seed: int = 0, **changes) -> None:

@@ -17,6 +17,7 @@ from benchmark.results.validation import frame_hash
 from benchmark.schema import Duration
 from benchmark.tasks.folds import ids_hash
 from benchmark.tasks.metrics import Metrics, score
+from tests.benchmark.constructed import write_sources
 from tests.benchmark.results.test_store import failed, make
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -56,17 +57,6 @@ def write_fold(store: Store, task: str, model: str, fold: int, processor: str = 
     store.write(base.model_copy(update=update | changes), predictions)
 
 
-def known_sources() -> dict[str, str]:
-    """Of the models here, `cgcnn` alone, whose source has changed since; torch need not be imported to find out."""
-    return {"cgcnn": "a" * 64}
-
-
-@pytest.fixture(autouse=True)
-def few_sources(monkeypatch):
-    """Also for boards that a test writes."""
-    monkeypatch.setattr("benchmark.leaderboard.board.current_fingerprints", known_sources)
-
-
 @pytest.fixture(scope="session")
 def site(tmp_path_factory) -> Path:
     """The page of two tasks of five models, one on another machine, with failures and a hostile name."""
@@ -81,6 +71,7 @@ def site(tmp_path_factory) -> Path:
     store.write(failed(0, key=evil, changed={"name": EVIL}, reason=EVIL), None)
     big = key.model_copy(update={"model": "soap-svr"})
     store.write(failed(0, key=big, status="out-of-memory", reason="the kernel matrix wants 80 GB"), None)
+    write_sources(store.root, outdated=["cgcnn"])
     compositions = pd.DataFrame(
         {
             "id": [f"crystal-{number}" for number in range(CRYSTALS)],
@@ -88,7 +79,6 @@ def site(tmp_path_factory) -> Path:
         }
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("benchmark.leaderboard.board.current_fingerprints", known_sources)
         patch.setattr("benchmark.results.compositions.read", lambda root, dataset_hash: compositions)
         write_site(store, root / "site")
     return root / "site"

@@ -107,12 +107,16 @@ def _run_name(rows: Sequence[Row]) -> str:
 
 
 def _sources(rows: Sequence[Row]) -> str:
-    """Fingerprints of the source that ran, whether each is the present one, and the graphs that it was given."""
-    state = {True: "not the present source", False: "the present source", None: "of a model that is not in this package"}
+    """Fingerprints of the source that ran, whether newer source gives the same numbers, and the graphs that it was given."""
+    state = {
+        True: "a newer source gives other numbers",
+        False: "the newest source that was tried gives the same numbers",
+        None: "not compared with a newer source",
+    }
     sources: dict[tuple[str, str], set[str]] = {}
     for row in rows:
         first = row.run.first
-        about = f"sha256 {first.model_fingerprint}, {state[row.stale]}"
+        about = f"sha256 {first.key.source}: {state[row.stale]}"
         sources.setdefault((about, first.graph_rule), set()).add(first.key.task)
     lines = [(source, f"graphs: {rule}", f"on {count(len(tasks), 'task')}") for (source, rule), tasks in sources.items()]
     return "\n".join(f"- {escape('; '.join(line))}" for line in lines)

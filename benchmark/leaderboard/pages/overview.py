@@ -67,8 +67,8 @@ def findings(board: Board) -> Iterator[str]:
     stale = sum(bool(row.stale) for row in rows)
     if stale:
         yield (
-            f"{stale} of {count(len(rows), 'row')} {'is' if stale == 1 else 'are'} stale: the source of the model has changed "
-            "since it ran. The pages of tasks and models mark them and name the commit that they hold for."
+            f"{stale} of {count(len(rows), 'row')} {'is' if stale == 1 else 'are'} stale: a newer source of the model gives "
+            "other numbers. The pages of tasks and models mark them and name the commit that they hold for."
         )
 
 

@@ -76,7 +76,7 @@ def mark(row: Row, rows: Sequence[Row]) -> str:
 def stale_note(rows: Sequence[Row], where: str) -> str:
     """What the daggers mean; empty where there is no stale row."""
     n = sum(bool(row.stale) for row in rows)
-    meaning = f"the source of the model has changed since it ran; its figures hold for the commit named {where}"
+    meaning = f"a newer source of the model gives other numbers; these hold for the commit named {where}"
     every = "The row is stale" if n == 1 else "All rows are stale"
     sign = every if n == len(rows) else f"{STALE} Stale"
     return f"{sign}: {meaning}." if n else ""

@@ -1,14 +1,10 @@
 from __future__ import annotations
 
-import sys
-
 import pytest
 
-from benchmark.harness.fingerprint import fingerprint
-from benchmark.leaderboard.board import current_fingerprints, fullest_table, read_board
+from benchmark.leaderboard.board import fullest_table, read_board
 from benchmark.results.store import Store
 from datasets.errors import InputError
-from models.registry import get
 from tests.benchmark.constructed import PER_FOLD, write_fold, write_run
 from tests.benchmark.results.test_store import failed
 
@@ -124,10 +120,3 @@ def test_an_empty_store_and_one_of_failures_are_boards(store):
     store.write(failed(0), None)
     (league,) = read_board(store).leagues
     assert league.models == ()
-
-
-def test_the_present_source_of_every_model_is_known_and_of_none_without_torch(monkeypatch):
-    assert current_fingerprints()["cgcnn"] == fingerprint(get("cgcnn").model)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.setattr("benchmark.leaderboard.board.find_spec", lambda name: None)
-    assert current_fingerprints() == {}

@@ -9,12 +9,13 @@ import pytest
 from benchmark.leaderboard.comparison_groups import contests, run_labels
 from benchmark.results.records import Memory, Times
 from benchmark.results.scores import Run, scored_tasks
+from benchmark.results.sources import Sources, read_sources
 from benchmark.results.store import Store
 from benchmark.schema import Duration
 from benchmark.statistics.comparisons import rank_tiers
 from benchmark.tasks.folds import ids_hash
 from datasets.errors import InputError
-from tests.benchmark.constructed import PER_FOLD, write_fold, write_run
+from tests.benchmark.constructed import PER_FOLD, write_fold, write_run, write_sources
 from tests.benchmark.results.test_store import failed, make
 
 
@@ -23,13 +24,13 @@ def store(tmp_path) -> Store:
     return Store(tmp_path / "runs")
 
 
-def contests_of(store: Store, current=None, **arguments):
+def contests_of(store: Store, sources=None, **arguments):
     ((_, runs),) = scored_tasks(store)
-    return contests(runs, current or {}, **arguments)
+    return contests(runs, sources or Sources(), **arguments)
 
 
-def only(store: Store, current=None, **arguments):
-    (found,) = contests_of(store, current, **arguments)
+def only(store: Store, sources=None, **arguments):
+    (found,) = contests_of(store, sources, **arguments)
     return found
 
 
@@ -143,7 +144,8 @@ def test_records_that_disagree_on_a_target_are_refused_by_name(store):
 def test_stale_is_what_ran_with_another_source_and_unknown_for_strangers(store):
     for model in ("now", "old", "stranger"):
         write_run(store, model, 1.0, folds=2)
-    rows = by_label(only(store, {"now": "f" * 64, "old": "0" * 64})[0])
+    write_sources(store.root, outdated=["old"], unchanged=["now"])
+    rows = by_label(only(store, read_sources(store.root))[0])
     assert (rows["now"].stale, rows["old"].stale, rows["stranger"].stale) == (False, True, None)
 
 

@@ -19,7 +19,7 @@ from benchmark.tasks.folds import kfolds
 from datasets.errors import InputError
 from datasets.registry import registered as datasets
 from models.registry import registered as models
-from tests.benchmark.constructed import PER_FOLD, write_fold, write_run
+from tests.benchmark.constructed import PER_FOLD, write_fold, write_run, write_sources
 from tests.benchmark.results.test_store import failed, make
 
 
@@ -140,19 +140,18 @@ def test_one_fold_separates_nothing_and_one_model_has_no_rival(tmp_path):
     assert "2 models, 1 fold. Nothing can be told apart: one fold does not show" in pages_of(store)["tasks/set/target.md"]
 
 
-def test_stale_rows_are_marked_and_a_table_of_them_says_it_once(store, monkeypatch):
-    known = {"cgcnn": "0" * 64, "schnet": "f" * 64}
-    monkeypatch.setattr("benchmark.leaderboard.board.current_fingerprints", lambda: known)
+def test_stale_rows_are_marked_and_a_table_of_them_says_it_once(store):
+    write_sources(store.root, outdated=["cgcnn"], unchanged=["schnet"])
     pages = pages_of(store)
     page = pages["tasks/set/target.md"]
     assert row_of(page, "cgcnn")[1].endswith(") †")
     assert "†" not in row_of(page, "schnet")[1]
-    assert "† Stale: the source of the model has changed" in page
+    assert "† Stale: a newer source of the model gives other numbers" in page
     assert "1 of 3 rows is stale" in pages["README.md"]
     assert "The row is stale" in pages["models/cgcnn.md"]
-    assert "not the present source" in pages["models/cgcnn.md"]
-    assert "the present source" in pages["models/schnet.md"]
-    assert "of a model that is not in this package" in pages["models/dummy.md"]
+    assert "a newer source gives other numbers" in pages["models/cgcnn.md"]
+    assert "the newest source that was tried gives the same numbers" in pages["models/schnet.md"]
+    assert "not compared with a newer source" in pages["models/dummy.md"]
 
 
 def test_times_of_different_machines_never_compete(store):

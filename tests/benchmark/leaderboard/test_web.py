@@ -34,12 +34,6 @@ from tests.benchmark.results.test_store import failed, make
 EVIL = "</script><script>alert(1)</script>"
 
 
-@pytest.fixture(autouse=True)
-def no_sources(monkeypatch):
-    """The page is of records; torch need not be imported to say which models are here."""
-    monkeypatch.setattr("benchmark.leaderboard.board.current_fingerprints", dict)
-
-
 @pytest.fixture
 def store(tmp_path) -> Store:
     store = Store(tmp_path / "runs")

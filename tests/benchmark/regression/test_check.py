@@ -81,11 +81,11 @@ def noisy(small_canary, models, monkeypatch):
         for job in jobs:
             factor = factors.get(job.model, 1.0)
             mae = factor and 0.1 * factor * math.exp(
-                noise.get(job.model, 0.005) * np.random.default_rng([job.seed, len(job.model)]).normal()
+                noise.get(job.model, 0.005) * np.random.default_rng([job.training_seed, len(job.model)]).normal()
             )
             reason = None if factor else "the loss is nan in epoch 1; lower the learning rate"
-            cost = (2.0 + job.seed / 10) * costs["time"], int(5e8 * costs["memory"])
-            found.append(Measurement(job.model, job.task.name, job.seed, mae, reason, *cost))
+            cost = (2.0 + job.training_seed / 10) * costs["time"], int(5e8 * costs["memory"])
+            found.append(Measurement(job.model, job.task.name, job.training_seed, mae, reason, *cost))
             on_done()
         trained.append(len(jobs))
         return found

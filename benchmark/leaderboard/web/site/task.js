@@ -116,7 +116,7 @@ board.views.task = (() => {
       parts.push(note("± is the standard deviation over folds. Runs of one tier cannot be told apart from its best: by the corrected resampled t-test over folds " +
         "after Holm's correction for all pairs, and by the bootstrap over crystals." + (contest.reason ? ` Here nothing is separated: ${contest.reason}.` : "")));
     }
-    if (contest.rows.some((row) => row.stale)) parts.push(note(outdated(contest) ? "The source of every model has changed since these runs." : "† The source of the model has changed since this run."));
+    if (contest.rows.some((row) => row.stale)) parts.push(note(outdated(contest) ? "A newer source of every model gives other numbers." : "† A newer source of the model gives other numbers."));
     if (board.data.published[contest.task]) parts.push(h("h2", {}, "Published figures"), ...published(contest));
     if (contest.failures.length) {
       parts.push(h("h2", {}, "Folds without a score"), board.table.plain(`Failed folds on ${contest.task}`, [

@@ -1,0 +1,39 @@
+"""`python -m benchmark verify`: does today's source of the models give the numbers of the sources that records name?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.cli.options import JsonOption
+
+VERIFY_EXAMPLE = "Example: python -m benchmark verify --model cgcnn"
+
+
+def verify(
+    model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated. Default: all.")] = None,
+    board: Annotated[Path, typer.Option("--to", help="The board whose records name the sources.")] = Path("leaderboards"),
+    as_json: JsonOption = False,
+) -> None:
+    """Train today's source of each model on the regression sets, keep its predictions, and compare them with other sources.
+
+    Boards mark a row only where a newer source of its model gives other predictions. A source is trained once. To compare an
+    older one, run this from a checkout of its commit with --to the same board, on the same kind of processor.
+    """
+    from rich.console import Console
+
+    from benchmark.regression.page import sources_table
+    from benchmark.regression.sources import source_states, train_sources
+    from benchmark.results.sources import read_sources
+    from benchmark.results.store import Store
+
+    shown = Console(stderr=True, quiet=as_json)
+    with shown.status("short trainings"):
+        train_sources(board, model or [])
+    states = source_states(Store(board), read_sources(board))
+    chosen = [state for state in states if not model or state.model in model]
+    print(json.dumps([asdict(state) for state in chosen], indent=1) if as_json else sources_table(chosen))

@@ -1,0 +1,91 @@
+"""Train what today's source of each model gives on the regression sets, and keep it beside the records it is compared with."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from benchmark.harness.fingerprint import fingerprint
+from benchmark.harness.job import Job
+from benchmark.harness.machine import default_workers
+from benchmark.harness.run import run_jobs
+from benchmark.regression.canary import PROFILE, REPEATED, WATCHED_TASKS, canary_tasks
+from benchmark.results.packed import packed_files
+from benchmark.results.sources import Sources, Trained, read_trainings, sources_path
+from benchmark.results.store import Store, write_together
+from datasets.errors import BenchmarkError
+from models import registry
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """What is known of a source that published records name."""
+
+    model: str
+    source: str
+    records: int
+    """How many name it."""
+    today: bool
+    """Whether it is today's."""
+    difference: float | None
+    """Of its predictions from those of the newest source; None where one of them was not trained."""
+    outdated: bool | None
+    """Whether the newest source gives other numbers; None where nobody knows."""
+
+
+def train_sources(root: Path, models: Sequence[str], on_done: Callable[[], None] = lambda: None) -> list[Trained]:
+    """Train today's source of these models (empty: all) once on each regression set, where that was not done, and keep it.
+
+    Args:
+        root: of the store whose records name sources.
+        models: their names.
+        on_done: called after each training.
+
+    Raises:
+        InputError: an unknown model, or a damaged file of trainings.
+        BenchmarkError: a training failed, or the file cannot be written.
+    """
+    names = [registry.get(name).name for name in models] or list(registry.registered())
+    kept = read_trainings(root)
+    known = {(record.key.model, record.key.source, record.key.task) for record, _ in kept}
+    jobs = tuple(
+        Job(task, name, registry.get(name).settings(PROFILE), PROFILE, REPEATED, fold=0, seed=0, workers=default_workers())
+        for name, task in product(names, canary_tasks(WATCHED_TASKS))
+        if (name, fingerprint(registry.get(name).model), task.name) not in known
+    )
+    fresh = _train(jobs, on_done) if jobs else []
+    if fresh:
+        root.mkdir(parents=True, exist_ok=True)
+        together = sorted([*kept, *fresh], key=lambda one: (one[0].key.model, one[0].started_at))
+        write_together(packed_files(sources_path(root), together))
+    return fresh
+
+
+def _train(jobs: tuple[Job, ...], on_done: Callable[[], None]) -> list[Trained]:
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        found = []
+        for record in run_jobs(jobs, store, lambda news: None, lambda job, record: on_done()):
+            if record.status != "complete":
+                raise BenchmarkError(f"{record.key.model} on {record.key.task}: {record.status}: {record.reason}")
+            found.append((record, store.predictions(record)))
+        return found
+
+
+def source_states(store: Store, trained: Sources) -> list[SourceState]:
+    """What is known of every source that the records of a store name, by model."""
+    named: dict[tuple[str, str], int] = {}
+    for record in store.records():
+        place = record.key.model, record.key.source
+        named[place] = named.get(place, 0) + 1
+    today = {name: fingerprint(spec.model) for name, spec in registry.registered().items()}
+    states = []
+    for (model, source), count in sorted(named.items()):
+        compared = trained.comparison(model, source)
+        difference = compared.difference if compared else None
+        outdated = trained.outdated(model, source)
+        states.append(SourceState(model, source, count, today.get(model) == source, difference, outdated))
+    return states
