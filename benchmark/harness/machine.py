@@ -18,6 +18,8 @@ from datasets.errors import InputError
 
 PACKAGES = ("crystal-benchmark", "dgl", "torch", "numpy", "pymatgen", "matminer", "dscribe", "scikit-learn", "ase", "pandas")
 
+OWN_PACKAGES = ("benchmark", "models", "datasets")
+
 MOST_WORKERS = 4
 """Each worker holds the dataset in memory."""
 
@@ -91,13 +93,21 @@ def versions() -> dict[str, str]:
 @cache
 def git_commit() -> str | None:
     """Commit of the source that runs, with "+changes" where files differ from it; None outside a checkout."""
+    return commit_of(Path(__file__).resolve().parents[2])
+
+
+def commit_of(root: Path) -> str | None:
+    """Commit of the packages below `root`, with "+changes" where files were changed, added or deleted since.
+
+    None where they are no checkout of their own: installed into a folder of somebody else's repository, they are not in it.
+    """
 
     def git(*arguments: str) -> str:
-        here = Path(__file__).resolve().parents[2]
-        return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", "benchmark", "models", "datasets")
+        git("ls-files", "--error-unmatch", "--", *OWN_PACKAGES)
+        changed = git("status", "--porcelain", "--untracked-files=all", "--", *OWN_PACKAGES)
         return git("rev-parse", "HEAD") + ("+changes" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return None

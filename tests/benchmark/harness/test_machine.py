@@ -1,12 +1,15 @@
-"""What a fold's record says about memory."""
+"""What a fold's record says about memory and about the source that ran."""
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
+from benchmark.harness import machine
 from benchmark.harness.machine import peak_memory, reset_peak_memory
 from models.training import keep_freed_memory
 
@@ -23,3 +26,45 @@ def test_the_peak_of_a_fold_is_not_that_of_an_earlier_one():
     del large
     reset_peak_memory("cpu")
     assert peak_memory() < before + 100 * MB
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    """A repository with one module in each package."""
+    for package in machine.OWN_PACKAGES:
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "one.py").write_text("ONE = 1\n")
+    (tmp_path / ".gitignore").write_text("__pycache__/\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "-c", "user.name=n", "-c", "user.email=e@example.org", "commit", "-qm", "first")
+    return tmp_path
+
+
+def git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_clean_checkout_is_named_by_its_commit(checkout):
+    (checkout / "models" / "__pycache__").mkdir()
+    (checkout / "models" / "__pycache__" / "one.pyc").write_bytes(b"")
+    (checkout / "notes.txt").write_text("mine")
+    assert machine.commit_of(checkout) == git(checkout, "rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("change", ["new", "edited", "deleted"])
+def test_source_that_is_not_the_commit_s_says_so(checkout, change):
+    path = checkout / "models" / "one.py"
+    if change == "deleted":
+        path.unlink()
+    else:
+        (path if change == "edited" else path.with_name("mine.py")).write_text("TWO = 2\n")
+    assert machine.commit_of(checkout) == git(checkout, "rev-parse", "HEAD") + "+changes"
+
+
+def test_packages_installed_into_another_repository_have_no_commit(checkout):
+    inside = checkout / "venv" / "site-packages"
+    for package in machine.OWN_PACKAGES:
+        (inside / package).mkdir(parents=True)
+        (inside / package / "one.py").write_text("ONE = 1\n")
+    assert machine.commit_of(inside) is None
