@@ -39,7 +39,7 @@ def index_page(board: Board) -> str:
     parts = [
         TITLE,
         conclusions or "There is no record yet.",
-        f"{READING} The same as [a page to sort and plot](index.html).",
+        f"{READING} `python -m benchmark leaderboard` writes the same as a page to sort and plot, `index.html`.",
         f"## Who is best, at which cost\n\n{_winners(board)}",
     ]
     for league in board.leagues:

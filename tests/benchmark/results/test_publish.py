@@ -9,8 +9,9 @@ import pytest
 from benchmark.leaderboard.board import read_board
 from benchmark.leaderboard.pages.markdown import write_pages
 from benchmark.leaderboard.web.index import board_data
-from benchmark.leaderboard.web.write import SCRIPTS, SITE
+from benchmark.leaderboard.web.write import SCRIPTS, SITE, write_site
 from benchmark.results import compositions
+from benchmark.results.packed import predictions_bytes
 from benchmark.results.scores import scored_tasks
 from benchmark.results.store import Store
 from tests.benchmark.conftest import ROOT, every_run
@@ -50,28 +51,26 @@ def test_the_published_pages_are_those_of_the_records(board, tmp_path):
     assert len([page for folder in ("tasks", "models") for page in (BOARD / folder).rglob("*.md")]) == len(pages) - 1
 
 
-def test_the_published_web_page_is_that_of_the_records(board):
-    text = (BOARD / "index.html").read_text()
+def test_the_web_page_is_made_whole_from_the_published_records(board, tmp_path):
+    write_site(Store(BOARD), tmp_path)
+    text = (tmp_path / "index.html").read_text()
     shown = json.loads(text.partition('<script type="application/json" id="data">')[2].partition("</script>")[0])
-    plotly = shown.pop("plotly")
-    assert shown == json.loads(json.dumps(board_data(board))), (
-        "leaderboards/index.html is old; run `python -m benchmark leaderboard`"
-    )
-    assert (BOARD / plotly).is_file()
+    assert (tmp_path / shown.pop("plotly")).is_file()
+    assert shown == json.loads(json.dumps(board_data(board)))
     for name in ("board.css", *SCRIPTS):
-        assert (BOARD / "assets" / name).read_bytes() == (SITE / name).read_bytes(), f"leaderboards/assets/{name} is old"
+        assert (tmp_path / "assets" / name).read_bytes() == (SITE / name).read_bytes()
     named = {f"{contest['id']}/{row['file']}" for contest in shown["contests"] for row in contest["rows"] if row["file"]}
-    kept = {f"{path.parent.name}/{path.stem}" for path in (BOARD / "details").glob("*/*.js")}
+    kept = {f"{path.parent.name}/{path.stem}" for path in (tmp_path / "details").glob("*/*.js")}
     assert kept == named | {f"{name.split('/')[0]}/contest" for name in named}
 
 
 def test_a_flipped_prediction_is_noticed(runs, tmp_path):
     record = runs[0].first
-    copy = Store(tmp_path)
-    shutil.copytree(Store(BOARD).path(record.key).parent, copy.path(record.key).parent)
-    path = copy.path(record.key).with_suffix(".parquet")
-    frame = pd.read_parquet(path)
-    frame.assign(prediction=-frame["prediction"]).to_parquet(path, index=False)
+    published, copy = Store(BOARD).run_path(record.key), Store(tmp_path)
+    path = copy.run_path(record.key)
+    shutil.copytree(published.parent, path.parent)
+    frame = pd.read_parquet(path.with_suffix(".parquet"))
+    path.with_suffix(".parquet").write_bytes(predictions_bytes(frame.assign(prediction=-frame["prediction"])))
     errors = []
     every_run(copy, errors.append)
     assert "not the predictions that its record names" in str(errors[0])
