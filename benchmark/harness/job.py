@@ -113,7 +113,7 @@ def execute(job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None, obse
     What an observer sees is written first, so that a record has it.
 
     Raises:
-        InputError: the task cannot be loaded or divided.
+        InputError: the task cannot be loaded or split.
         BenchmarkError: the record cannot be written.
     """
     data = load_task(job.task)

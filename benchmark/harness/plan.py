@@ -78,10 +78,10 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def make_plan(request: Request, store: Store) -> Plan:
-    """Resolve names, load what the tasks need, divide every task, look for finished folds.
+    """Resolve names, load what the tasks need, split every task, look for finished folds.
 
     Raises:
-        InputError: an unknown name, an impossible setting, a dataset that cannot be read or divided.
+        InputError: an unknown name, an impossible setting, a dataset that cannot be read or split.
         DatasetMissing: a dataset asked for by name is not on this machine.
     """
     if not request.tasks and not request.everything:
@@ -103,7 +103,7 @@ def plan_entries(request: Request, store: Store, entries: Sequence[Entry], is_do
     """The jobs of models with their settings, on the tasks, folds and device that the request names.
 
     Raises:
-        InputError: an unknown task, a dataset that cannot be read or divided.
+        InputError: an unknown task, a dataset that cannot be read or split.
         DatasetMissing: a dataset asked for by name is not on this machine.
     """
     named = request.preset or request.profile

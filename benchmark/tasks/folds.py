@@ -36,10 +36,10 @@ def kfolds(protocol: str) -> int | None:
 
 @dataclass(frozen=True)
 class Protocol:
-    """How a dataset is divided, and how often.
+    """How a data set is split, and how often.
 
     "kfold": every crystal is tested once; a tenth of the rest is the validation part (5 folds: 72:8:20).
-    "shuffle": independent 80:10:10 divisions.
+    "shuffle": independent 80:10:10 splits.
     "published": the split that came with the dataset; one fold.
 
     `grouped`: crystals of one group, the duplicates of a structure, are never in two parts; the shares are then of groups.
@@ -116,7 +116,7 @@ def make_fold(
 
     Args:
         ids: (n,) unique strings.
-        protocol: how to divide.
+        protocol: how to split.
         number: which fold.
         seed: of every random choice.
         published: (n,) 0 train, 1 validation, 2 test; needed by the "published" protocol only.
@@ -137,7 +137,7 @@ def make_fold(
             if groups is None:
                 raise ValueError(f"{protocol} needs groups")
             unit = _by_appearance(groups[order])
-        parts = _divide(int(unit.max(initial=-1)) + 1, protocol, number, seed)
+        parts = _split(int(unit.max(initial=-1)) + 1, protocol, number, seed)
         train, validation, test = (np.sort(order[np.isin(unit, part)]) for part in parts)
     if protocol.train_divisor > 1:
         train = _part(train, ids, protocol.train_divisor, _state(seed, number, 2))
@@ -146,7 +146,7 @@ def make_fold(
     return Fold(train, validation, test)
 
 
-def _divide(n: int, protocol: Protocol, number: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _split(n: int, protocol: Protocol, number: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Train, validation and test part of n crystals, or of n groups."""
     least = max(protocol.n_folds if protocol.name == "kfold" else 10, 5)
     if n < least:

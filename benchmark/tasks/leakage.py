@@ -24,7 +24,7 @@ class FoldLeakage:
 
 @dataclass(frozen=True)
 class Leakage:
-    """The folds of a protocol; `reason` says why there are none where the crystals cannot be divided."""
+    """The folds of a protocol; `reason` says why there are none where the crystals cannot be split."""
 
     task: str
     protocol: str

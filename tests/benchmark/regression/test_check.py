@@ -385,13 +385,13 @@ def test_really_trained_unchanged_code_gives_the_same_numbers(accepted):
 
 
 def test_an_off_by_one_fold_is_found_exactly_and_nothing_is_trained(accepted, monkeypatch):
-    divide = folds._divide
+    split = folds._split
 
     def shifted(n, protocol, number, seed):
-        train, validation, test = divide(n, protocol, number, seed)
+        train, validation, test = split(n, protocol, number, seed)
         return train, np.append(validation[1:], test[:1]), np.append(test[1:], validation[:1])
 
-    monkeypatch.setattr(folds, "_divide", shifted)
+    monkeypatch.setattr(folds, "_split", shifted)
     done = accepted("check", "--json")
     assert f"{TASK}, folds: folds changed (the first: kfold(5) fold 0 seed 0)" in one_line_error(done, 1)
     assert rows(done, "cgcnn") == []
