@@ -11,17 +11,17 @@ from typing import Annotated, Any
 import typer
 
 from benchmark.cli.options import JsonOption, TasksOption, sole_writer
-from datasets.errors import BenchmarkError, InputError
+from datasets.errors import BenchmarkError, InputError, unknown_name
 
 BUSY = "another run is writing to {}; wait for it or choose another directory with --out"
 
-EXAMPLE = "Example: python -m benchmark explain --task cgcnn/band_gap --labels group --seed 0 --seed 1"
+EXAMPLE = "Example: python -m benchmark explain --task cgcnn/band_gap --node-types group --seed 0 --seed 1"
 
 
 def explain(
     task: TasksOption = None,
     model: Annotated[str, typer.Option(help="The graph network to explain.")] = "cgcnn",
-    labels: Annotated[
+    node_types: Annotated[
         list[str] | None,
         typer.Option(help="What is known of an atom: group (18) or period (7); may be repeated. Default: group."),
     ] = None,
@@ -29,7 +29,7 @@ def explain(
     min_probability: Annotated[float, typer.Option(help="The classifier's, of an explanation; above 0.5.")] = 0.8,
     seed: Annotated[
         list[int] | None,
-        typer.Option(min=0, max=2**31 - 1, help="Of division, weights and search; may be repeated. Default: 0."),
+        typer.Option(min=0, max=2**31 - 1, help="Of split, weights and search; may be repeated. Default: 0."),
     ] = None,
     profile: Annotated[str, typer.Option(help="The budget of the search: standard, or smoke (seconds).")] = "standard",
     regressor: Annotated[
@@ -44,10 +44,16 @@ def explain(
     ] = False,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Processes, each with a question or a synthetic set. Default: one a core, at most 4."),
+        typer.Option(min=1, help="Processes, each with an experiment or a synthetic set. Default: one a core, at most 4."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Where records go.")] = Path("runs"),
     page: Annotated[Path | None, typer.Option(help="Write a page with figures, TASK.md, into this directory.")] = None,
+    publish: Annotated[
+        Path | None, typer.Option(help="Also pack the records into DIR/explanations, a table a task and kind of node types.")
+    ] = None,
+    published: Annotated[
+        Path | None, typer.Option("--from", help="Instead of searching: write the pages of the records published in DIR.")
+    ] = None,
     ground_truth: Annotated[
         int | None, typer.Option(min=1, help="Instead of a task: plant motifs in synthetic sets and search them, with N seeds.")
     ] = None,
@@ -55,161 +61,175 @@ def explain(
 ) -> None:
     """Explain a network by XGNN: graphs that it takes for low and high, and tests of what they have in common.
 
-    A graph network is trained to tell targets above the median from the others by labels and neighbours alone, then policies
-    learn to grow graphs that it is sure of. What was found is kept; run again to go on after a stop.
+    A graph network is trained to tell targets above the median from the others by node types and neighbours alone, then
+    policies learn to grow graphs that it is sure of. What was found is kept; run again to go on after a stop.
     """
+    asked = node_types, seed, regressor, cross_check or None, model, per_class, min_probability, profile
+    chosen = asked != (None, None, None, None, "cgcnn", 150, 0.8, "standard")
+    if published:
+        if page is None or chosen or ground_truth or publish or as_json:
+            raise InputError("--from takes --page, and --task, alone")
+        _render(task or [], published, page)
+        return
     if (ground_truth is None) == (not task):
         raise InputError("name what to explain with --task, or give --ground-truth N")
     if out.resolve() == Path("leaderboards").resolve():
         raise InputError(f"--out {out} holds the published records; choose another directory")
     if ground_truth:
-        others = model, per_class, min_probability, profile
-        if labels or seed or regressor or cross_check or others != ("cgcnn", 150, 0.8, "standard"):
-            raise InputError("--ground-truth takes --workers, --out, --page and --json alone")
-        _ground_truth(ground_truth, out, page, workers, as_json)
+        if chosen:
+            raise InputError("--ground-truth takes --workers, --out, --publish, --page and --json alone")
+        _ground_truth(ground_truth, out, page, publish, workers, as_json)
         return
     if not 0.5 < min_probability < 1:
         raise InputError(f"--min-probability {min_probability:g}: it must lie between 0.5 and 1")
-    kinds = list(dict.fromkeys(labels or ["group"]))
-    requests = _requests(
-        task or [], model, kinds, per_class, min_probability, seed or [0], profile, regressor, cross_check, workers
-    )
+    kinds = list(dict.fromkeys(node_types or ["group"]))
+    plans = _plans(task or [], model, kinds, per_class, min_probability, seed or [0], profile, regressor, cross_check, workers)
     if page:
-        _require_own_pages(requests, page)
-    answers, failed = _answers(requests, out, as_json)
-    pages = _pages(answers, out, page, profile) if page else []
+        _require_own_pages(plans, page)
+    results, failed = _results(plans, out, as_json)
+    tasks = list(dict.fromkeys(result.experiment.task for result in results))
+    tables = _publish(tasks, out, publish) if publish else []
+    pages = _pages(tasks, out, page, publish) if page else []
     if as_json:
-        print(json.dumps([answer.model_dump(mode="json") for answer in answers], indent=1))
+        print(json.dumps([result.model_dump(mode="json") for result in results], indent=1))
     else:
-        _print(answers, out)
+        _print(results, out)
+        for path in tables:
+            print(f"\npublished: {path}")
         for path in pages:
             print(f"\npage: {path}")
     if failed:
-        more = f"; {len(failed) - 1} more without an answer" if len(failed) > 1 else ""
+        more = f"; {len(failed) - 1} more without a result" if len(failed) > 1 else ""
         raise type(failed[0])(f"{failed[0]}{more}")
 
 
-def _requests(
-    tasks: Sequence[str], model: str, labels: Sequence[str], per_class: int, min_probability: float, seeds: Sequence[int],
+def _plans(
+    tasks: Sequence[str], model: str, node_types: Sequence[str], per_class: int, min_probability: float, seeds: Sequence[int],
     profile: str, regressor: Path | None, cross_check: bool, workers: int | None,
 ) -> list[Any]:  # fmt: skip
-    from benchmark.explain.node_types import label_kind
-    from benchmark.explain.regressors import by_seed
-    from benchmark.explain.rounds import Budget
-    from benchmark.explain.run import CHECKS, Request, settings_of
+    from benchmark.explain.experiment import ExperimentPlan
+    from benchmark.explain.node_types import node_type_kind
+    from benchmark.explain.other_explainers.regressors import by_seed
+    from benchmark.explain.settings import Budget, profile_of
     from benchmark.harness.machine import default_workers
     from benchmark.tasks.tasks import find_tasks
 
     found = list(dict.fromkeys(one for text in tasks for one in find_tasks(text)))
-    kinds, settings = [label_kind(text) for text in labels], settings_of(profile)
+    kinds, settings = [node_type_kind(text) for text in node_types], profile_of(profile)
     given = by_seed(regressor, dict.fromkeys(seeds))
     asked = [(one, kind, seed, file) for one in found for kind in kinds for seed, file in given.items()]
     return [
-        Request(
-            one, model, kind, seed, min_probability, Budget(per_class), **settings, regressor=file,
-            check=CHECKS[profile] if cross_check else None, workers=min(workers or default_workers(), len(asked)),
+        ExperimentPlan(
+            one, model, kind, seed, min_probability, Budget(per_class), settings, file, cross_check,
+            workers=min(workers or default_workers(), len(asked)),
         )
         for one, kind, seed, file in asked
     ]  # fmt: skip
 
 
-def _answers(requests: Sequence[Any], out: Path, as_json: bool) -> tuple[list[Any], list[BenchmarkError]]:
-    """The answers, and what went wrong with the other questions."""
-    from benchmark.explain.run import explain as answer
-    from benchmark.explain.run import prepare, require_answerable
+def _results(plans: Sequence[Any], out: Path, as_json: bool) -> tuple[list[Any], list[BenchmarkError]]:
+    """The results, and what went wrong with the other experiments."""
+    from benchmark.explain.experiment import explain as carry_out
+    from benchmark.explain.experiment import prepare, require_possible
     from benchmark.explain.store import ExplanationStore
     from benchmark.results.store import Store
     from datasets.parallel import side_by_side
 
-    def answered(request: Any) -> Any:
+    def carried_out(plan: Any) -> Any:
         try:
-            return answer(request, ExplanationStore(out), _news(request, as_json))
+            return carry_out(plan, ExplanationStore(out), _news(plan, as_json))
         except BenchmarkError as error:
-            which = f"{_name(request)}: " if len(requests) > 1 else ""
+            which = f"{_name(plan)}: " if len(plans) > 1 else ""
             return (InputError if error.exit_code == InputError.exit_code else BenchmarkError)(f"{which}{error}")
 
-    for request in requests:  # all of them before the first search, which takes long
-        require_answerable(request)
+    for plan in plans:  # all of them before the first search, which takes long
+        require_possible(plan)
     Store(out).require_writable()
     with sole_writer(out, BUSY.format(out)):
-        if len(requests) > 1:
-            prepare(requests)
-        found = side_by_side(answered, requests, requests[0].workers)
+        if len(plans) > 1:
+            prepare(plans)
+        found = side_by_side(carried_out, plans, plans[0].workers)
     failed = [one for one in found if isinstance(one, BenchmarkError)]
     return [one for one in found if not isinstance(one, BenchmarkError)], failed
 
 
-def _name(request: Any) -> str:
-    return f"{request.task.name} {request.model} by {request.labels} seed {request.seed}"
+def _name(plan: Any) -> str:
+    return f"{plan.task.name} {plan.model} by {plan.node_types} seed {plan.seed}"
 
 
-def _news(request: Any, quiet: bool) -> Callable[[str], None]:
+def _news(plan: Any, quiet: bool) -> Callable[[str], None]:
     def show(line: str) -> None:
         if not quiet:
-            print(f"{_name(request)}: {line}", file=sys.stderr)
+            print(f"{_name(plan)}: {line}", file=sys.stderr)
 
     return show
 
 
-def _require_own_pages(requests: list[Any], root: Path) -> None:
+def _require_own_pages(plans: list[Any], root: Path) -> None:
     """Refuse before the search, which takes long."""
     from benchmark.explain.pages.markdown import require_own_page
 
-    for name in {request.task.name for request in requests}:
+    for name in {plan.task.name for plan in plans}:
         require_own_page(root, name)
 
 
-def _pages(answers: list[Any], out: Path, root: Path, profile: str) -> list[Path]:
+def _publish(tasks: Sequence[str], out: Path, root: Path) -> list[Path]:
+    from benchmark.explain.publish import publish
+    from benchmark.explain.store import ExplanationStore
+
+    return publish((one for task in tasks for one in ExplanationStore(out).experiments(task)), root)
+
+
+def _pages(tasks: Sequence[str], out: Path, root: Path, publish: Path | None) -> list[Path]:
+    """Of the published records, where they are published, else of those that are kept."""
+    from benchmark.explain.pages.commands import Directories
     from benchmark.explain.pages.markdown import write_page
+    from benchmark.explain.publish import published
+    from benchmark.explain.seed_groups import seed_groups
     from benchmark.explain.store import ExplanationStore
 
-    pages = []
-    for name, group in _by_task(answers).items():
-        question, checked = group[0].question, [answer for answer in group if answer.cross_checks]
-        base = (
-            f"python -m benchmark explain --task {name} --model {question.model} --per-class {group[0].per_class} "
-            f"--min-probability {question.min_probability:g} --profile {profile}{_unless_default(out)}"
-        )
-        command = f"{base} {_asked(group)} {'--cross-check ' * (checked == group)}--page {_shown(root)}"
-        if checked and checked != group:
-            command = f"{base} {_asked(checked)} --cross-check; {command}"
-        pages.append(write_page(ExplanationStore(out), name, root, command)[0])
-    return pages
+    where, paths = Directories(root, out, publish), []
+    for task in tasks:
+        found = published(publish, task) if publish else ExplanationStore(out).experiments(task)
+        paths.append(write_page(task, seed_groups(found), where)[0])
+    return paths
 
 
-def _asked(answers: Sequence[Any]) -> str:
-    """Labels and seeds."""
-    labels = dict.fromkeys(f"--labels {answer.question.labels}" for answer in answers)
-    return " ".join([*labels, *dict.fromkeys(f"--seed {answer.question.seed}" for answer in answers)])
+def _render(tasks: Sequence[str], root: Path, page: Path) -> None:
+    """The pages of published records; without tasks, all of them, that of planted motifs too."""
+    from benchmark.explain.pages import planted
+    from benchmark.explain.pages.commands import Directories
+    from benchmark.explain.publish import published_tasks, published_trials
+
+    known = published_tasks(root)
+    if missing := [task for task in tasks if task not in known]:
+        raise unknown_name("published task", missing[0], known)
+    trials = [] if tasks else published_trials(root)
+    if not known and not trials:
+        raise InputError(f"{root} has no published explanations")
+    paths = _pages(tasks or known, Path("runs"), page, root)
+    for path in [*paths, *([planted.write_page(trials, Directories(page, published=root))] if trials else [])]:
+        print(f"page: {path}")
 
 
-def _unless_default(out: Path) -> str:
-    return "" if out == Path("runs") else f" --out {_shown(out)}"
-
-
-def _by_task(answers: list[Any]) -> dict[str, list[Any]]:
-    groups: dict[str, list[Any]] = {}
-    for answer in answers:
-        groups.setdefault(answer.question.task, []).append(answer)
-    return groups
-
-
-def _print(answers: list[Any], out: Path) -> None:
-    from benchmark.explain.experiments import contests
+def _print(results: list[Any], out: Path) -> None:
     from benchmark.explain.pages.markdown import summary
+    from benchmark.explain.seed_groups import seed_groups
     from benchmark.explain.store import ExplanationStore
 
-    asked = {(answer.question.model, answer.question.contest) for answer in answers}
-    for name in _by_task(answers):
-        for contest in contests(ExplanationStore(out), name):
-            question = contest.first.question
-            if (question.model, question.contest) in asked:
-                print(f"\n{name}: {summary(contest)}")
+    asked = {(result.experiment.model, result.experiment.group) for result in results}
+    for name in dict.fromkeys(result.experiment.task for result in results):
+        for group in seed_groups(ExplanationStore(out).experiments(name)):
+            experiment = group.first.experiment
+            if (experiment.model, experiment.group) in asked:
+                print(f"\n{name}: {summary(group)}")
 
 
-def _ground_truth(seeds: int, out: Path, page: Path | None, workers: int | None, as_json: bool) -> None:
-    from benchmark.explain.ground_truth import trials
-    from benchmark.explain.pages.ground_truth import require_own_page, text, write_page
+def _ground_truth(seeds: int, out: Path, page: Path | None, publish: Path | None, workers: int | None, as_json: bool) -> None:
+    from benchmark.explain.pages.commands import Directories
+    from benchmark.explain.pages.planted import require_own_page, text, write_page
+    from benchmark.explain.planted.trials import trials
+    from benchmark.explain.publish import publish_trials
     from benchmark.explain.store import ExplanationStore
     from benchmark.harness.machine import default_workers
     from benchmark.results.store import Store
@@ -225,17 +245,13 @@ def _ground_truth(seeds: int, out: Path, page: Path | None, workers: int | None,
     Store(out).require_writable()
     with sole_writer(out, BUSY.format(out)):
         found = trials(seeds, ExplanationStore(out), workers or default_workers(), news)
-    written = page and write_page(
-        found, page, f"python -m benchmark explain --ground-truth {seeds}{_unless_default(out)} --page {_shown(page)}"
-    )
+    table = publish and publish_trials(found, publish)
+    written = page and write_page(found, Directories(page, out, publish))
     if as_json:
         print(json.dumps([one.model_dump(mode="json") for one in found], indent=1))
         return
     print(text(found))
+    if table:
+        print(f"\npublished: {table}")
     if written:
         print(f"\npage: {written}")
-
-
-def _shown(root: Path) -> str:
-    """A directory as a command that anyone may run again names it."""
-    return (Path("path/to") / root.name if root.is_absolute() else root).as_posix()

@@ -1,1 +1,1 @@
-"""XGNN: which small graphs of labelled atoms a network takes for one class, as records and tested statements."""
+"""XGNN: which small graphs of typed nodes a network takes for one class, as records and tested statements."""

@@ -1,4 +1,4 @@
-"""Labels: the group or the period of an element, in place of the element itself."""
+"""Node types: the group or the period of an element, in place of the element itself."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import numpy as np
 
 from datasets.errors import InputError
 
-LabelKind = Literal["group", "period"]
+NodeTypeKind = Literal["group", "period"]
 
-N_LABELS: dict[LabelKind, int] = {"group": 18, "period": 7}
+N_NODE_TYPES: dict[NodeTypeKind, int] = {"group": 18, "period": 7}
 
 F_BLOCK = "lanthanoids and actinoids, lanthanum to lutetium and actinium to lawrencium, are of group 3 and periods 6 and 7"
 
 
-def label_kind(text: str) -> LabelKind:
+def node_type_kind(text: str) -> NodeTypeKind:
     """The kind called `text`; InputError where there is none."""
-    for kind in get_args(LabelKind):
+    for kind in get_args(NodeTypeKind):
         if text == kind:
             return kind
-    raise InputError(f"unknown labels '{text}'; choose {' or '.join(N_LABELS)}")
+    raise InputError(f"unknown node types '{text}'; choose {' or '.join(N_NODE_TYPES)}")
 
 
-def labels_of(atomic_numbers: np.ndarray, kind: LabelKind) -> np.ndarray:
-    """(N,) int64 label of each atom, from 0: group 1 is 0. The f-block is of group 3 (`F_BLOCK`)."""
+def node_types_of(atomic_numbers: np.ndarray, kind: NodeTypeKind) -> np.ndarray:
+    """(N,) int64 node type of each atom, from 0: group 1 is 0. The f-block is of group 3 (`F_BLOCK`)."""
     return _table(kind)[atomic_numbers]
 
 
 @cache
-def _table(kind: LabelKind) -> np.ndarray:
-    """(119,) label by atomic number; -1 for Z = 0."""
+def _table(kind: NodeTypeKind) -> np.ndarray:
+    """(119,) node type by atomic number; -1 for Z = 0."""
     from pymatgen.core import Element
 
     elements = [Element.from_Z(z) for z in range(1, 119)]

@@ -1,4 +1,4 @@
-"""What an explanation is on disk: the question, the classifier, the graphs round by round, and the tests. Needs no torch."""
+"""An experiment on disk: what is asked, the classifier, the graphs round by round, and the tests. Needs no torch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from benchmark.explain.node_types import N_LABELS, LabelKind
+from benchmark.explain.node_types import N_NODE_TYPES, NodeTypeKind
 from benchmark.schema import Machine, Settings, Sha256, Strict, Text
 from benchmark.tasks.folds import PROTOCOL
 from datasets.path_names import is_path_part
@@ -16,13 +16,13 @@ from datasets.path_names import is_path_part
 ClassName = Literal["low", "high"]
 CLASSES: tuple[ClassName, ClassName] = ("low", "high")
 
-MotifKind = Literal["label", "pair", "triangle"]
+MotifKind = Literal["node type", "pair", "triangle"]
 
 Against = Literal["random graphs", "training crystals"]
 
 Explainer = Literal["GNNExplainer", "global attention"]
 
-Label = Annotated[int, Field(ge=1, le=max(N_LABELS.values()))]
+NodeType = Annotated[int, Field(ge=1, le=max(N_NODE_TYPES.values()))]
 
 GOOD_AUC = 0.7
 """From here on discrimination is acceptable; Hosmer & Lemeshow, Applied Logistic Regression (2000), section 5.2.4."""
@@ -31,8 +31,8 @@ MOST_ATOMS = 100
 """Of a graph in a record: to check that it is connected takes time with the square."""
 
 
-class Question(Strict):
-    """What decides the graphs that are found: the same question and the same source give the same."""
+class Experiment(Strict):
+    """What decides the graphs that are found: the same experiment and the same source give the same."""
 
     task: str
     unit: Text
@@ -40,7 +40,7 @@ class Question(Strict):
     model: str
     model_settings: Settings
     model_fingerprint: Sha256
-    labels: LabelKind
+    node_types: NodeTypeKind
     protocol: Annotated[str, StringConstraints(pattern=PROTOCOL)]
     seed: int = Field(ge=0, lt=2**31)
     min_probability: float = Field(gt=0.5, lt=1)
@@ -49,17 +49,17 @@ class Question(Strict):
     search: dict[str, Any]
 
     @model_validator(mode="after")
-    def _names_are_paths(self) -> Question:
+    def _names_are_paths(self) -> Experiment:
         for part in (*self.task.split("/"), self.model):
             if not is_path_part(part):
                 raise ValueError(f"'{part[:40]}' cannot be part of a name")
         return self
 
     @property
-    def contest(self) -> str:
-        """Short name of all that but the seed: questions that differ in their seeds alone may be compared."""
+    def group(self) -> str:
+        """Short name of all that but the seed: experiments that differ in their seeds alone may be compared."""
         settings = self.model_dump(exclude={"seed"})
-        return f"{self.labels}_{hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]}"
+        return f"{self.node_types}_{hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]}"
 
 
 class Quality(Strict):
@@ -80,7 +80,7 @@ class Quality(Strict):
         return self.auc >= GOOD_AUC
 
 
-class Agreement(Strict):
+class RegressorAgreement(Strict):
     """With a full regressor on the same test crystals, its predictions split at the same threshold."""
 
     n: int
@@ -94,7 +94,7 @@ class Agreement(Strict):
 class ClassifierRecord(Strict):
     """The classifier that is explained, and the training graphs that it learnt from."""
 
-    question: Question
+    experiment: Experiment
     threshold: float
     """The median of the training crystals' targets; at most it is low."""
     n_train: int
@@ -103,7 +103,7 @@ class ClassifierRecord(Strict):
     train_sha256: Sha256
     test_sha256: Sha256
     quality: Quality
-    agreement: Agreement | None
+    agreement: RegressorAgreement | None
     graphs_s: float
     """Seconds to find the neighbours, when they were searched."""
     fit_s: float
@@ -116,7 +116,7 @@ class ClassifierRecord(Strict):
 class Explanation(Strict):
     """A graph that the classifier takes for a class."""
 
-    labels: tuple[Label, ...] = Field(min_length=1, max_length=MOST_ATOMS)
+    node_types: tuple[NodeType, ...] = Field(min_length=1, max_length=MOST_ATOMS)
     """Of the atoms: group 1 … 18 or period 1 … 7."""
     bonds: tuple[tuple[int, int], ...]
     """Between atoms, counted from 0, the smaller first."""
@@ -125,11 +125,11 @@ class Explanation(Strict):
     update: int
     """After how many updates of the policy it was grown."""
     hash: Text
-    """Weisfeiler-Lehman, of graph and labels."""
+    """Weisfeiler-Lehman, of graph and node types."""
 
     @model_validator(mode="after")
     def _connected_and_simple(self) -> Explanation:
-        n = len(self.labels)
+        n = len(self.node_types)
         if len(set(self.bonds)) != len(self.bonds) or not all(0 <= i < j < n for i, j in self.bonds):
             raise ValueError("bonds must join different atoms of the graph, each pair once")
         reached, waiting = {0}, [0]
@@ -176,7 +176,7 @@ class Enrichment(Strict):
     """Whether a motif is more frequent in the explanations of a class than in what they are held against."""
 
     kind: MotifKind
-    labels: tuple[Label, ...] = Field(min_length=1, max_length=3)
+    node_types: tuple[NodeType, ...] = Field(min_length=1, max_length=3)
     against: Against
     count: int
     total: int
@@ -191,7 +191,7 @@ class Enrichment(Strict):
 
 
 class ClassResult(Strict):
-    """The explanations of one class, all rounds together."""
+    """One class: its explanations, all rounds together."""
 
     class_name: ClassName
     asked: int
@@ -212,7 +212,7 @@ class ClassResult(Strict):
     """Why nothing was tested."""
 
 
-class Verdict(Strict):
+class FindingTest(Strict):
     """A published finding, held against these explanations."""
 
     finding: Text
@@ -221,10 +221,10 @@ class Verdict(Strict):
     p: float | None
 
 
-class LabelImportance(Strict):
-    """What an explainer gives the atoms of a label."""
+class NodeTypeImportance(Strict):
+    """What an explainer gives the atoms of a node type."""
 
-    label: Label
+    node_type: NodeType
     value: float
     """Mean over the crystals that hold it; 1 is what the mean atom of a crystal gets."""
     crystals: int
@@ -234,7 +234,7 @@ class Importance(Strict):
     """What an explainer says of crystals that a regressor puts into one class."""
 
     crystals: int
-    labels: tuple[LabelImportance, ...]
+    node_types: tuple[NodeTypeImportance, ...]
     halves: float | None
     """Rank correlation of the values between two halves of the crystals."""
 
@@ -255,11 +255,11 @@ class OtherExplanation(Strict):
 
 
 class RankAgreement(Strict):
-    """Spearman's correlation, over labels, of importance with enrichment against random graphs; p by permutation."""
+    """Spearman's correlation, over node types, of importance with enrichment against random graphs; p by permutation."""
 
     class_name: ClassName
     enrichment: Literal["log-odds", "|log-odds|"]
-    labels: int
+    node_types: int
     correlation: float
     p: float
     p_holm: float
@@ -272,29 +272,29 @@ class CrossCheck(Strict):
     agreements: tuple[RankAgreement, ...]
 
 
-class Explained(Strict):
-    """The answer to a question."""
+class Result(Strict):
+    """What an experiment found."""
 
     schema_version: Literal[1] = 1
     classifier: ClassifierRecord
     per_class: int
     low: ClassResult
     high: ClassResult
-    training_labels: tuple[int, ...]
-    """Atoms of each label in the training crystals."""
-    verdicts: tuple[Verdict, ...]
+    training_atoms: tuple[int, ...]
+    """Atoms of each node type in the training crystals."""
+    finding_tests: tuple[FindingTest, ...]
     analysis_s: float
     cross_checks: tuple[CrossCheck, ...] = ()
 
     @property
-    def question(self) -> Question:
+    def experiment(self) -> Experiment:
         """What was asked."""
-        return self.classifier.question
+        return self.classifier.experiment
 
     @property
-    def n_labels(self) -> int:
-        """L."""
-        return N_LABELS[self.question.labels]
+    def n_node_types(self) -> int:
+        """T, of the kind."""
+        return N_NODE_TYPES[self.experiment.node_types]
 
     def of(self, class_name: ClassName) -> ClassResult:
         """The result of a class."""

@@ -1,7 +1,11 @@
-"""Where explanations live: `<root>/explanations/<task>/<model>/<labels>_<settings>/seed-<k>/`."""
+"""Records while experiments run, a file a step: `<root>/explanations/<task>/<model>/<node types>_<settings>/seed-<k>/`.
+
+Needs no torch. `benchmark.explain.publish` packs them into tables.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +13,39 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from benchmark.explain.records import ClassifierRecord, ClassName, Explained, Explainer, OtherExplanation, Question, Round
+from benchmark.explain.records import (
+    CLASSES,
+    ClassifierRecord,
+    ClassName,
+    Experiment,
+    Explainer,
+    Explanation,
+    OtherExplanation,
+    Result,
+    Round,
+)
 from benchmark.results.store import write_atomically
 from benchmark.results.validation import InvalidFile, parse_json
 from datasets.errors import BenchmarkError, InputError
 
 R = TypeVar("R", bound=BaseModel)
 
-EXPLAINED_BYTES = 4_000_000
-"""An answer that tests every motif of 18 labels, for both classes, takes 0.7 MB."""
+RESULT_BYTES = 4_000_000
+"""A result that tests every motif of 18 node types, for both classes, takes 0.7 MB."""
+
+
+@dataclass(frozen=True)
+class ExperimentRecords:
+    """All that is kept of an experiment: its result, its rounds by class, and the classifier's weights (safetensors)."""
+
+    result: Result
+    rounds: dict[ClassName, tuple[Round, ...]]
+    weights: bytes
+
+    def explanations(self, class_name: ClassName) -> tuple[Explanation, ...]:
+        """Those that the result is of: the first of all rounds."""
+        every = [one for found in self.rounds[class_name] for one in found.explanations]
+        return tuple(every[: self.result.of(class_name).found])
 
 
 @dataclass(frozen=True)
@@ -26,41 +54,41 @@ class ExplanationStore:
 
     root: Path
 
-    def folder(self, question: Question) -> Path:
-        """Of a question."""
-        return self.root / "explanations" / question.task / question.model / question.contest / f"seed-{question.seed}"
+    def folder(self, experiment: Experiment) -> Path:
+        """Of an experiment."""
+        return self.root / "explanations" / experiment.task / experiment.model / experiment.group / f"seed-{experiment.seed}"
 
-    def weights(self, question: Question) -> Path:
+    def weights(self, experiment: Experiment) -> Path:
         """The classifier's."""
-        return self.folder(question) / "classifier.safetensors"
+        return self.folder(experiment) / "classifier.safetensors"
 
-    def classifier_path(self, question: Question) -> Path:
+    def classifier_path(self, experiment: Experiment) -> Path:
         """Of the classifier's record."""
-        return self.folder(question) / "classifier.json"
+        return self.folder(experiment) / "classifier.json"
 
-    def round_path(self, question: Question, class_name: ClassName, number: int) -> Path:
+    def round_path(self, experiment: Experiment, class_name: ClassName, number: int) -> Path:
         """Of a round."""
-        return self.folder(question) / f"{class_name}-{number:03d}.json"
+        return self.folder(experiment) / f"{class_name}-{number:03d}.json"
 
-    def explained_path(self, question: Question) -> Path:
-        """Of the answer."""
-        return self.folder(question) / "explained.json"
+    def result_path(self, experiment: Experiment) -> Path:
+        """Of the result."""
+        return self.folder(experiment) / "result.json"
 
     def trial_path(self, planted: str, seed: int) -> Path:
         """Of what a synthetic set showed."""
-        return self.root / "ground-truth" / f"{planted}-{seed}.json"
+        return self.root / "ground-truth" / f"{planted.replace(' ', '-')}-{seed}.json"
 
-    def regressor_path(self, question: Question, model: str) -> Path:
+    def regressor_path(self, experiment: Experiment, model: str) -> Path:
         """Of a full regressor that was trained to be looked at by other explainers."""
-        return self.folder(question) / f"regressor-{model}.safetensors"
+        return self.folder(experiment) / f"regressor-{model}.safetensors"
 
-    def other_path(self, question: Question, explainer: Explainer) -> Path:
+    def other_path(self, experiment: Experiment, explainer: Explainer) -> Path:
         """Of what another explainer says."""
-        return self.folder(question) / f"{explainer.replace(' ', '-')}.json"
+        return self.folder(experiment) / f"{explainer.replace(' ', '-')}.json"
 
-    def other(self, question: Question, explainer: Explainer) -> OtherExplanation | None:
+    def other(self, experiment: Experiment, explainer: Explainer) -> OtherExplanation | None:
         """What another explainer says, where it was asked. Raises InputError where the record is invalid."""
-        path = self.other_path(question, explainer)
+        path = self.other_path(experiment, explainer)
         return read(path, OtherExplanation) if path.is_file() else None
 
     def write(self, path: Path, record: BaseModel) -> None:
@@ -76,41 +104,52 @@ class ExplanationStore:
             again = "what was found is kept, run the same command again to go on"
             raise BenchmarkError(f"cannot write {path} ({error.strerror}); {again}") from None
 
-    def explained(self, task: str) -> Iterator[Explained]:
-        """Every answer for a task, in order of model, settings and seed. Raises InputError at an invalid one."""
-        for path in sorted((self.root / "explanations" / task).glob("*/*/seed-*/explained.json")):
-            answer = read(path, Explained)
-            if self.explained_path(answer.question) != path:
-                raise InvalidFile(path, [f"its question belongs at {self.explained_path(answer.question)}"])
-            yield answer
+    def experiments(self, task: str) -> Iterator[ExperimentRecords]:
+        """Every experiment on a task that has a result, in order of model, settings and seed.
 
-    def rounds(self, question: Question, class_name: ClassName) -> list[Round]:
+        Raises:
+            InputError: a record is invalid, or the weights are not there.
+        """
+        for path in sorted((self.root / "explanations" / task).glob("*/*/seed-*/result.json")):
+            result = read(path, Result)
+            if self.result_path(result.experiment) != path:
+                raise InvalidFile(path, [f"its experiment belongs at {self.result_path(result.experiment)}"])
+            known = self.classifier(result.experiment)
+            if known is None:
+                raise InputError(f"{path.parent}: the classifier is missing or damaged; run the same command again")
+            rounds = {name: tuple(self.rounds(result.experiment, name)) for name in CLASSES}
+            yield ExperimentRecords(result, rounds, known[1])
+
+    def rounds(self, experiment: Experiment, class_name: ClassName) -> list[Round]:
         """The rounds of a class, from the first to the last before one is missing. Raises InputError at an invalid one."""
         found: list[Round] = []
-        while (path := self.round_path(question, class_name, len(found))).is_file():
+        while (path := self.round_path(experiment, class_name, len(found))).is_file():
             found.append(read(path, Round))
         return found
 
-    def drop_rounds(self, question: Question, class_name: ClassName) -> None:
+    def drop_rounds(self, experiment: Experiment, class_name: ClassName) -> None:
         """Delete the rounds of a class, those of a classifier that is gone."""
-        for path in self.folder(question).glob(f"{class_name}-*.json"):
+        for path in self.folder(experiment).glob(f"{class_name}-*.json"):
             path.unlink()
 
-    def classifier(self, question: Question) -> tuple[ClassifierRecord, bytes] | None:
-        """The classifier's record and weights; None where they are missing, damaged or of another question."""
-        from benchmark.explain.classifier import weights_hash
-
+    def classifier(self, experiment: Experiment) -> tuple[ClassifierRecord, bytes] | None:
+        """The classifier's record and weights; None where they are missing, damaged or of another experiment."""
         try:
-            record = read(self.classifier_path(question), ClassifierRecord)
-            data = self.weights(question).read_bytes()
+            record = read(self.classifier_path(experiment), ClassifierRecord)
+            data = self.weights(experiment).read_bytes()
         except (InputError, OSError):
             return None
-        return (record, data) if record.question == question and weights_hash(data) == record.weights_sha256 else None
+        return (record, data) if record.experiment == experiment and weights_hash(data) == record.weights_sha256 else None
+
+
+def weights_hash(data: bytes) -> str:
+    """sha256 of a classifier's file."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def read(path: Path, kind: type[R]) -> R:
     """A validated record. Raises InputError naming the file and what is wrong with it."""
     try:
-        return parse_json(path, kind, EXPLAINED_BYTES)
+        return parse_json(path, kind, RESULT_BYTES)
     except InvalidFile as error:
         raise InputError(f"{error}; delete the file to have it made again") from None

@@ -8,8 +8,8 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmark.explain.node_types import LabelKind
-from benchmark.explain.records import CLASSES, ClassName, Explained, Explanation
+from benchmark.explain.node_types import NodeTypeKind
+from benchmark.explain.records import CLASSES, ClassName, Explanation, Result
 from benchmark.rendering.images import BLUE, GREY, RED, png
 
 ByClass = dict[ClassName, tuple[tuple[Explanation, ...], ...]]
@@ -27,13 +27,13 @@ DRAWN = 5
 """Graphs of a class."""
 
 
-def figures(answer: Explained, explanations: ByClass) -> dict[str, bytes]:
-    """Name → PNG: label histograms, bond heat maps, and the graphs with the highest probability."""
+def figures(result: Result, explanations: ByClass) -> dict[str, bytes]:
+    """Name → PNG: node type histograms, bond heat maps, and the graphs with the highest probability."""
     every = every_explanation(explanations)
     return {
-        "labels": png(_labels(answer, every)),
-        "pairs": png(_pairs(answer, every)),
-        "graphs": png(_graphs(answer, every)),
+        "node-types": png(_node_types(result, every)),
+        "pairs": png(_pairs(result, every)),
+        "graphs": png(_graphs(result, every)),
     }
 
 
@@ -42,10 +42,10 @@ def every_explanation(explanations: ByClass) -> dict[ClassName, list[Explanation
     return {name: [one for found in explanations[name] for one in found] for name in CLASSES}
 
 
-def label_shares(found: list[Explanation], n: int) -> np.ndarray:
-    """(L,) share of the atoms of each label."""
-    labels = np.array([label for one in found for label in one.labels], dtype=np.int64)
-    return np.bincount(labels, minlength=n + 1)[1:] / max(len(labels), 1)
+def node_type_shares(found: list[Explanation], n: int) -> np.ndarray:
+    """(T,) share of the atoms of each node type."""
+    node_types = np.array([node_type for one in found for node_type in one.node_types], dtype=np.int64)
+    return np.bincount(node_types, minlength=n + 1)[1:] / max(len(node_types), 1)
 
 
 def best(found: list[Explanation]) -> list[Explanation]:
@@ -53,52 +53,52 @@ def best(found: list[Explanation]) -> list[Explanation]:
     return sorted(found, key=lambda one: (-one.probability, one.hash))[:DRAWN]
 
 
-def _labels(answer: Explained, every: dict[ClassName, list[Explanation]]) -> Figure:
-    """Two bars a label, and a mark for the training crystals."""
-    n = answer.n_labels
+def _node_types(result: Result, every: dict[ClassName, list[Explanation]]) -> Figure:
+    """Two bars a node type, and a mark for the training crystals."""
+    n = result.n_node_types
     figure = Figure(figsize=(9.0 if n > 10 else 6.0, 3.2), layout="constrained")
     ax = figure.subplots()
     places = np.arange(1, n + 1)
     for shift, name in zip((-0.2, 0.2), CLASSES, strict=True):
-        ax.bar(places + shift, label_shares(every[name], n), 0.38, color=COLORS[name], label=name)
-    training = np.array(answer.training_labels)
+        ax.bar(places + shift, node_type_shares(every[name], n), 0.38, color=COLORS[name], label=name)
+    training = np.array(result.training_atoms)
     ax.plot(places, training / training.sum(), "_", color="black", ms=14, label="training crystals")
     ax.set_xticks(places)
-    ax.set_xlabel(answer.question.labels)
+    ax.set_xlabel(result.experiment.node_types)
     ax.set_ylabel("share of the atoms")
     ax.legend(frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
     return figure
 
 
-def _pairs(answer: Explained, every: dict[ClassName, list[Explanation]]) -> Figure:
+def _pairs(result: Result, every: dict[ClassName, list[Explanation]]) -> Figure:
     """A heat map a class."""
     figure = Figure(figsize=(10.0, 4.4), layout="constrained")
-    axes, n = figure.subplots(1, 2), answer.n_labels
+    axes, n = figure.subplots(1, 2), result.n_node_types
     maps = {name: pair_shares(every[name], n) for name in CLASSES}
     highest = max(1e-9, *(float(values.max()) for values in maps.values()))
     for ax, name in zip(axes, CLASSES, strict=True):
         image = ax.imshow(maps[name], cmap="YlGnBu", vmin=0, vmax=highest, origin="lower")
         ax.set_xticks(range(n), range(1, n + 1), fontsize=8)
         ax.set_yticks(range(n), range(1, n + 1), fontsize=8)
-        ax.set_xlabel(answer.question.labels)
+        ax.set_xlabel(result.experiment.node_types)
         ax.set_title(name)
     figure.colorbar(image, ax=axes, label="share of the bonds")
     return figure
 
 
 def pair_shares(found: list[Explanation], n: int) -> np.ndarray:
-    """(L, L) symmetric share of the bonds of each pair of labels."""
+    """(T, T) symmetric share of the bonds of each pair of node types."""
     counts = np.zeros((n, n))
     for one in found:
         for i, j in one.bonds:
-            a, b = sorted((one.labels[i] - 1, one.labels[j] - 1))
+            a, b = sorted((one.node_types[i] - 1, one.node_types[j] - 1))
             counts[a, b] += 1
             counts[b, a] = counts[a, b]
     return counts / max(1, sum(len(one.bonds) for one in found))
 
 
-def _graphs(answer: Explained, every: dict[ClassName, list[Explanation]]) -> Figure:
+def _graphs(result: Result, every: dict[ClassName, list[Explanation]]) -> Figure:
     """The graphs of either class with the highest probability, atoms coloured by family."""
     figure = Figure(figsize=(2.2 * DRAWN, 4.6), layout="constrained")
     axes = figure.subplots(2, DRAWN)
@@ -106,24 +106,24 @@ def _graphs(answer: Explained, every: dict[ClassName, list[Explanation]]) -> Fig
         for ax in row:
             ax.axis("off")
         for ax, one in zip(row, best(every[name]), strict=False):
-            _draw(ax, one, answer.question.labels)
+            _draw(ax, one, result.experiment.node_types)
             ax.set_title(f"{name}, {one.probability:.3f}", fontsize=9)
     return figure
 
 
-def _draw(ax: Axes, one: Explanation, kind: LabelKind) -> None:
+def _draw(ax: Axes, one: Explanation, kind: NodeTypeKind) -> None:
     graph = nx.Graph()
-    graph.add_nodes_from(range(len(one.labels)))
+    graph.add_nodes_from(range(len(one.node_types)))
     graph.add_edges_from(one.bonds)
-    colors = [color(label, kind) for label in one.labels]
+    colors = [color(node_type, kind) for node_type in one.node_types]
     places = nx.kamada_kawai_layout(graph)
-    names = dict(enumerate(map(str, one.labels)))
+    names = dict(enumerate(map(str, one.node_types)))
     nx.draw_networkx(graph, places, ax=ax, labels=names, node_color=colors, node_size=330, font_size=8, edge_color="#777777")
     ax.margins(0.25)
 
 
-def color(label: int, kind: LabelKind) -> str | tuple[float, float, float, float]:
+def color(node_type: int, kind: NodeTypeKind) -> str | tuple[float, float, float, float]:
     """Of an atom: its family's, or its period's."""
     if kind == "period":
-        return colormaps["YlOrRd"](label / 8)
-    return next((shade for groups, shade in FAMILIES if label in groups), GREY)
+        return colormaps["YlOrRd"](node_type / 8)
+    return next((shade for groups, shade in FAMILIES if node_type in groups), GREY)

@@ -12,15 +12,15 @@ import networkx as nx
 import plotly.graph_objects as go
 from matplotlib.colors import to_hex, to_rgb
 
-from benchmark.explain.experiments import Contest
-from benchmark.explain.node_types import LabelKind
-from benchmark.explain.pages.figures import COLORS, best, color, every_explanation, label_shares, pair_shares
+from benchmark.explain.node_types import NodeTypeKind
+from benchmark.explain.pages.figures import COLORS, best, color, every_explanation, node_type_shares, pair_shares
 from benchmark.explain.records import CLASSES, ClassName, Enrichment, Explanation, MotifKind
+from benchmark.explain.seed_groups import SeedGroup
 from benchmark.rendering.plotly_script import in_page
 from benchmark.rendering.text import chance, interval
 from benchmark.statistics.comparisons import ALPHA
 
-MOTIFS: dict[MotifKind, list[tuple[int, int]]] = {"label": [], "pair": [(0, 1)], "triangle": [(0, 1), (1, 2), (0, 2)]}
+MOTIFS: dict[MotifKind, list[tuple[int, int]]] = {"node type": [], "pair": [(0, 1)], "triangle": [(0, 1), (1, 2), (0, 2)]}
 """Bonds of a motif of each kind."""
 
 DRAWN = 6
@@ -35,7 +35,7 @@ p,li{max-width:80ch;overflow-wrap:anywhere}
 .note,figcaption{color:#59616b;font-size:.85rem}
 .beside{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:0 1.5rem}
 .beside>div{min-width:0}
-.labels{height:20rem}
+.node-types{height:20rem}
 .pairs{height:26rem}
 .graphs{display:grid;grid-template-columns:repeat(auto-fill,minmax(6.6rem,1fr));gap:.6rem}
 .graphs figure{margin:0}
@@ -52,17 +52,17 @@ SCRIPT = """for (const block of document.querySelectorAll("script.figure")) {
 """
 
 
-def web_page(title: str, found: Sequence[Contest], lines: Sequence[Sequence[str]], markdown: str, library: str) -> str:
-    """One page of all contests of a task.
+def web_page(title: str, found: Sequence[SeedGroup], lines: Sequence[Sequence[str]], markdown: str, library: str) -> str:
+    """One page of all groups of a task.
 
     Args:
         title: of the page.
-        found: the contests.
-        lines: what was found, of each contest.
+        found: the groups.
+        lines: what was found, of each group.
         markdown: where the same is as text, for a link.
         library: where the plotting library is.
     """
-    body = "".join(_contest(contest, own) for contest, own in zip(found, lines, strict=True))
+    body = "".join(_group(group, own) for group, own in zip(found, lines, strict=True))
     hashed = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; script-src 'self' 'sha256-{hashed}'; style-src 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -74,19 +74,19 @@ def web_page(title: str, found: Sequence[Contest], lines: Sequence[Sequence[str]
         f'<title>{escape(title)}</title>\n<link rel="icon" href="data:,">\n<style>{STYLE}</style>\n'
         f'<script src="{escape(library)}"></script></head>\n<body><h1>{escape(title)}</h1>\n'
         f'<p class="note">Rendered from records alone. Tables, tests and how to read them: '
-        f'<a href="{escape(markdown)}">the report as text</a>. Atoms are numbered and coloured by their label.</p>\n'
+        f'<a href="{escape(markdown)}">the report as text</a>. Atoms are numbered and coloured by their node type.</p>\n'
         f"<noscript><p>The figures need JavaScript; the report as text has them as images.</p></noscript>\n"
         f"{body}\n<script>{SCRIPT}</script></body></html>\n"
     )
 
 
-def _contest(contest: Contest, lines: Sequence[str]) -> str:
-    kind = contest.first.question.labels
-    every = every_explanation(contest.explanations)
-    parts = [f"<h2>{escape(contest.title)}</h2>", "<ul>", *(f"<li>{escape(line)}</li>" for line in lines), "</ul>"]
-    parts += [f"<h3>Atoms of each {kind}</h3>", _plot(_labels(contest), "labels", f"share of the atoms of each {kind}")]
+def _group(group: SeedGroup, lines: Sequence[str]) -> str:
+    kind = group.first.experiment.node_types
+    every = every_explanation(group.explanations)
+    parts = [f"<h2>{escape(group.title)}</h2>", "<ul>", *(f"<li>{escape(line)}</li>" for line in lines), "</ul>"]
+    parts += [f"<h3>Atoms of each {kind}</h3>", _plot(_node_types(group), "node-types", f"share of the atoms of each {kind}")]
     parts += [f"<h3>Bonds between two {kind}s</h3>", '<div class="beside">']
-    maps = {name: pair_shares(every[name], contest.first.n_labels) for name in CLASSES}
+    maps = {name: pair_shares(every[name], group.first.n_node_types) for name in CLASSES}
     highest = max(1e-9, *(float(values.max()) for values in maps.values()))
     for name in CLASSES:
         heat = _pairs(maps[name].tolist(), highest, name, kind)
@@ -96,8 +96,8 @@ def _contest(contest: Contest, lines: Sequence[str]) -> str:
         parts += _drawings(f"Surest explanations of {name}", (_explanation(one, kind) for one in best(every[name])))
         parts += _drawings(
             f"Motifs likelier in {name} than in random graphs, the surest first; pale: not significant "
-            f"(seed {contest.first.question.seed})",
-            (_motif(one, kind) for one in top_motifs(contest.first.of(name).enrichments)),
+            f"(seed {group.first.experiment.seed})",
+            (_motif(one, kind) for one in top_motifs(group.first.of(name).enrichments)),
         )
     return "\n".join(parts)
 
@@ -113,27 +113,27 @@ def _plot(figure: go.Figure, kind: str, name: str) -> str:
     return f'<div class="{kind}" role="img" aria-label="{escape(name)}"></div>{block}'
 
 
-def _labels(contest: Contest) -> go.Figure:
-    answer, every = contest.first, every_explanation(contest.explanations)
-    numbers = list(range(1, answer.n_labels + 1))
+def _node_types(group: SeedGroup) -> go.Figure:
+    result, every = group.first, every_explanation(group.explanations)
+    numbers = list(range(1, result.n_node_types + 1))
     figure = go.Figure()
     for name in CLASSES:
         figure.add_bar(
-            x=numbers, y=label_shares(every[name], answer.n_labels).tolist(), name=name, marker_color=COLORS[name],
-            hovertemplate=f"{answer.question.labels} %{{x}}<br>%{{y:.1%}} of the atoms<extra>{name}</extra>",
+            x=numbers, y=node_type_shares(every[name], result.n_node_types).tolist(), name=name, marker_color=COLORS[name],
+            hovertemplate=f"{result.experiment.node_types} %{{x}}<br>%{{y:.1%}} of the atoms<extra>{name}</extra>",
         )  # fmt: skip
-    total = sum(answer.training_labels)
+    total = sum(result.training_atoms)
     figure.add_scatter(
-        x=numbers, y=[n / total for n in answer.training_labels], name="training crystals", mode="markers",
+        x=numbers, y=[n / total for n in result.training_atoms], name="training crystals", mode="markers",
         marker={"symbol": "line-ew", "size": 10, "line": {"width": 2, "color": "black"}},
-        hovertemplate=f"{answer.question.labels} %{{x}}<br>%{{y:.1%}} of the atoms<extra>training crystals</extra>",
+        hovertemplate=f"{result.experiment.node_types} %{{x}}<br>%{{y:.1%}} of the atoms<extra>training crystals</extra>",
     )  # fmt: skip
-    figure.update_xaxes(_axis(answer.question.labels, answer.n_labels))
+    figure.update_xaxes(_axis(result.experiment.node_types, result.n_node_types))
     figure.update_yaxes(title_text="share of the atoms", tickformat=".0%")
     return _laid_out(figure, {"legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}})
 
 
-def _pairs(shares: list[list[float]], highest: float, name: ClassName, kind: LabelKind) -> go.Figure:
+def _pairs(shares: list[list[float]], highest: float, name: ClassName, kind: NodeTypeKind) -> go.Figure:
     numbers = list(range(1, len(shares) + 1))
     figure = go.Figure()
     figure.add_heatmap(
@@ -146,8 +146,8 @@ def _pairs(shares: list[list[float]], highest: float, name: ClassName, kind: Lab
     return _laid_out(figure, {"title": {"text": name, "x": 0.5, "y": 0.98}})
 
 
-def _axis(kind: LabelKind, n: int) -> dict[str, Any]:
-    """Of labels: each is told, in letters that a phone has room for."""
+def _axis(kind: NodeTypeKind, n: int) -> dict[str, Any]:
+    """Of node types: each is told, in letters that a phone has room for."""
     return {"title": {"text": kind}, "dtick": 1, "tickangle": 0, "tickfont": {"size": 9}, "range": [0.4, n + 0.6]}
 
 
@@ -164,39 +164,41 @@ def _drawings(title: str, drawn: Iterator[str]) -> list[str]:
     return [f"<h3>{escape(title)}</h3>", '<div class="graphs">', *found, "</div>"] if found else []
 
 
-def _explanation(one: Explanation, kind: LabelKind) -> str:
-    return _figure(one.labels, one.bonds, kind, f"probability {one.probability:.3f}")
+def _explanation(one: Explanation, kind: NodeTypeKind) -> str:
+    return _figure(one.node_types, one.bonds, kind, f"probability {one.probability:.3f}")
 
 
-def _motif(one: Enrichment, kind: LabelKind) -> str:
+def _motif(one: Enrichment, kind: NodeTypeKind) -> str:
     said = f"log-odds {one.log_odds:+.2f}\n({interval(*one.interval)})\np (Holm) {chance(one.p_holm)}"
-    return _figure(one.labels, MOTIFS[one.kind], kind, said, "" if one.p_holm < ALPHA else "weak")
+    return _figure(one.node_types, MOTIFS[one.kind], kind, said, "" if one.p_holm < ALPHA else "weak")
 
 
-def _figure(labels: Sequence[int], bonds: Sequence[tuple[int, int]], kind: LabelKind, caption: str, look: str = "") -> str:
+def _figure(
+    node_types: Sequence[int], bonds: Sequence[tuple[int, int]], kind: NodeTypeKind, caption: str, look: str = ""
+) -> str:
     lines = "<br>".join(map(escape, caption.splitlines()))
-    return f'<figure class="{look}">{drawing(labels, bonds, kind)}<figcaption>{lines}</figcaption></figure>'
+    return f'<figure class="{look}">{drawing(node_types, bonds, kind)}<figcaption>{lines}</figcaption></figure>'
 
 
-def drawing(labels: Sequence[int], bonds: Sequence[tuple[int, int]], kind: LabelKind) -> str:
+def drawing(node_types: Sequence[int], bonds: Sequence[tuple[int, int]], kind: NodeTypeKind) -> str:
     """A graph as SVG, atoms in the colours of the other figures."""
     graph = nx.Graph()
-    graph.add_nodes_from(range(len(labels)))
+    graph.add_nodes_from(range(len(node_types)))
     graph.add_edges_from(bonds)
-    places = nx.kamada_kawai_layout(graph) if len(labels) > 1 else {0: (0.0, 0.0)}
+    places = nx.kamada_kawai_layout(graph) if len(node_types) > 1 else {0: (0.0, 0.0)}
     at = {atom: (60 + 42 * float(x), 60 + 42 * float(y)) for atom, (x, y) in places.items()}
-    bonded = ", ".join(f"{labels[i]}–{labels[j]}" for i, j in bonds) or "none"
-    name = f"{kind}s {', '.join(map(str, labels))}; bonds {bonded}"
+    bonded = ", ".join(f"{node_types[i]}–{node_types[j]}" for i, j in bonds) or "none"
+    name = f"{kind}s {', '.join(map(str, node_types))}; bonds {bonded}"
     parts = [f'<svg viewBox="0 0 120 120" role="img" aria-label="{escape(name)}"><title>{escape(name)}</title>']
     for i, j in bonds:
         ends = 'x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"'.format(*at[i], *at[j])
         parts.append(f'<line {ends} stroke="#777777" stroke-width="1.5"/>')
-    for atom, label in enumerate(labels):
+    for atom, node_type in enumerate(node_types):
         x, y = at[atom]
-        shade = to_hex(color(label, kind))
+        shade = to_hex(color(node_type, kind))
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="10" fill="{shade}"/><text x="{x:.1f}" y="{y + 4:.1f}" font-size="11" '
-            f'text-anchor="middle" fill="{_ink(shade)}">{label}</text>'
+            f'text-anchor="middle" fill="{_ink(shade)}">{node_type}</text>'
         )
     return "".join([*parts, "</svg>"])
 

@@ -8,20 +8,21 @@ import networkx as nx
 import pytest
 import torch
 
-from benchmark.explain.small_graphs import Limits, Rules, SmallGraphs
-from benchmark.explain.threads import one_thread
+from benchmark.explain.search.one_thread import one_thread
+from benchmark.explain.search.small_graphs import Rules, SmallGraphs
+from benchmark.explain.settings import Limits
 
 
-def free_rules(n_labels: int = 4, **limits: int) -> Rules:
-    """Every pair of labels may be bonded; all labels begin graphs alike."""
-    allowed = torch.ones(n_labels, n_labels, dtype=torch.bool)
-    return Rules(Limits(**limits), allowed, torch.full((n_labels,), 1.0 / n_labels))
+def free_rules(n_node_types: int = 4, **limits: int) -> Rules:
+    """Every pair of node types may be bonded; all node types begin graphs alike."""
+    allowed = torch.ones(n_node_types, n_node_types, dtype=torch.bool)
+    return Rules(Limits(**limits), allowed, torch.full((n_node_types,), 1.0 / n_node_types))
 
 
-def small(labels: list[int], bonds: list[tuple[int, int]], max_atoms: int = 6) -> SmallGraphs:
+def small(node_types: list[int], bonds: list[tuple[int, int]], max_atoms: int = 6) -> SmallGraphs:
     """One graph."""
     places = torch.full((1, max_atoms), -1)
-    places[0, : len(labels)] = torch.tensor(labels)
+    places[0, : len(node_types)] = torch.tensor(node_types)
     matrix = torch.zeros(1, max_atoms, max_atoms, dtype=torch.bool)
     for i, j in bonds:
         matrix[0, i, j] = matrix[0, j, i] = True
@@ -31,7 +32,9 @@ def small(labels: list[int], bonds: list[tuple[int, int]], max_atoms: int = 6) -
 def network(graphs: SmallGraphs, row: int) -> nx.Graph:
     """A graph for networkx, self-loops included where there are some."""
     graph = nx.Graph()
-    graph.add_nodes_from((place, {"label": int(label)}) for place, label in enumerate(graphs.labels[row]) if label >= 0)
+    graph.add_nodes_from(
+        (place, {"node type": int(node_type)}) for place, node_type in enumerate(graphs.node_types[row]) if node_type >= 0
+    )
     graph.add_edges_from(graphs.bonds[row].nonzero().tolist())
     return graph
 
@@ -47,7 +50,7 @@ def require_valid(graphs: SmallGraphs, rules: Rules) -> None:
         assert nx.number_of_selfloops(graph) == 0 and graph.number_of_edges() <= limits.max_bonds
         assert max(dict(graph.degree).values()) <= limits.max_neighbors
         for i, j in graph.edges:
-            assert rules.allowed[graph.nodes[i]["label"], graph.nodes[j]["label"]]
+            assert rules.allowed[graph.nodes[i]["node type"], graph.nodes[j]["node type"]]
 
 
 @pytest.fixture(scope="package", autouse=True)

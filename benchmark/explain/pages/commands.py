@@ -1,0 +1,69 @@
+"""The commands that a page of explanations names, from its records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from benchmark.explain.planted.records import PlantedTrial
+from benchmark.explain.records import Result
+from benchmark.explain.seed_groups import SeedGroup
+from benchmark.explain.settings import PROFILES
+
+COMMAND = "python -m benchmark explain"
+
+
+@dataclass(frozen=True)
+class Directories:
+    """Where pages are written, where records are kept while experiments run, and where they are published, if they are."""
+
+    page: Path
+    out: Path = Path("runs")
+    published: Path | None = None
+
+    def again(self, found: Sequence[SeedGroup]) -> str:
+        """What searches all that a page shows, and writes it: a command for each way of asking."""
+        ways: dict[str, list[Result]] = {}
+        for result in sorted((one for group in found for one in group.results), key=lambda one: not one.cross_checks):
+            ways.setdefault(_way(result), []).append(result)
+        commands = [f"{way}{_out(self.out)} {_asked(results)}" for way, results in ways.items()]
+        return f"{'; '.join(commands)}{self._ends()}"
+
+    def trials_again(self, found: Sequence[PlantedTrial]) -> str:
+        """What tries all planted motifs of a page, and writes it."""
+        return f"{COMMAND} --ground-truth {1 + max(one.seed for one in found)}{_out(self.out)}{self._ends()}"
+
+    def figures(self) -> str:
+        """What writes the interactive figures of a page that is there."""
+        return f"`{COMMAND} --from {shown(self.published)} --page {shown(self.page)}`" if self.published else "the same command"
+
+    def _ends(self) -> str:
+        return f"{f' --publish {shown(self.published)}' if self.published else ''} --page {shown(self.page)}"
+
+
+def _way(result: Result) -> str:
+    """All but node types and seeds."""
+    experiment = result.experiment
+    asked = {name: getattr(experiment, name) for name in ("classifier", "limits", "search")}
+    profiles = [name for name, profile in PROFILES.items() if asked == {key: asdict(profile)[key] for key in asked}]
+    return (
+        f"{COMMAND} --task {experiment.task} --model {experiment.model} --per-class {result.per_class} --min-probability "
+        f"{experiment.min_probability:g}{''.join(f' --profile {name}' for name in profiles)}"
+        f"{' --cross-check' if result.cross_checks else ''}"
+    )
+
+
+def _asked(results: Sequence[Result]) -> str:
+    """Node types and seeds."""
+    kinds = dict.fromkeys(f"--node-types {result.experiment.node_types}" for result in results)
+    return " ".join([*kinds, *dict.fromkeys(f"--seed {result.experiment.seed}" for result in results)])
+
+
+def _out(out: Path) -> str:
+    return "" if out == Path("runs") else f" --out {shown(out)}"
+
+
+def shown(root: Path) -> str:
+    """A directory as a command that anyone may run again names it."""
+    return (Path("path/to") / root.name if root.is_absolute() else root).as_posix()

@@ -1,0 +1,1 @@
+"""Ground truth: synthetic sets whose classes are decided by a planted motif, and whether XGNN finds it."""
