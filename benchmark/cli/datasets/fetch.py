@@ -26,7 +26,7 @@ def fetch(
     """Download a dataset from its public source, check it and place it; run again to go on after a stop."""
     from benchmark.cli.shared.progress import fetching
     from datasets.cards import FileDataset
-    from datasets.fetching.fetch import fetch as fetch_one
+    from datasets.fetch import fetch as fetch_one
     from datasets.registry import registered
 
     if (name is None) == (not everything):
