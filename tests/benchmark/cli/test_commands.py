@@ -38,11 +38,9 @@ def names(group, before: str = "") -> Iterator[str]:
 COMMANDS = list(names(typer.main.get_command(all_commands())))
 
 
-def test_the_commands_are_all_there_in_alphabetical_order():
-    assert COMMANDS == [
-        "check", "datasets fetch", "datasets health", "datasets import", "datasets info", "datasets list", "explain",
-        "leaderboard", "leaderboard submit", "models", "performance", "predict", "publish", "run", "study",
-    ]  # fmt: skip
+def test_commands_are_in_alphabetical_order():
+    assert sorted(COMMANDS) == COMMANDS
+    assert {"run", "leaderboard", "leaderboard submit", "datasets import"} <= {*COMMANDS}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
