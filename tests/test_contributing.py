@@ -1,4 +1,4 @@
-"""The examples of CONTRIBUTING.md work as they stand there: a model and a dataset, each one file, each with its row."""
+"""CONTRIBUTING.md is right: its tree names every folder, and its model and its dataset work as they stand there."""
 
 import json
 import re
@@ -28,6 +28,16 @@ def tree(tmp_path_factory) -> Path:
     for name, example in zip(names, examples, strict=True):
         (copy / name).write_text(example)
     return copy
+
+
+def test_the_tree_names_every_folder_of_the_packages():
+    lines = (ROOT / "CONTRIBUTING.md").read_text().split("```")[1].splitlines()
+    named, package = set(), ""
+    for indent, folder in (found.groups() for line in lines if (found := re.match(r"( *)(\w+)/ ", line))):
+        package = package if indent else folder
+        named |= {f"{package}/{folder}"} if indent else set()
+    there = {path.parent for package in ("datasets", "models", "benchmark") for path in ROOT.glob(f"{package}/*/__init__.py")}
+    assert named == {path.relative_to(ROOT).as_posix() for path in there}
 
 
 def run(tree: Path, *arguments: object) -> str:

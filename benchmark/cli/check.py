@@ -11,15 +11,16 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmark.cli.options import JsonOption
+from benchmark.cli.shared.directories import PUBLISHED
+from benchmark.cli.shared.options import JsonOption
 from datasets.errors import BenchmarkError, InputError
 
-CHECK_EXAMPLE = 'Example: python -m benchmark check --model cgcnn --fail-if "time:15%,memory:10%"'
+commands = typer.Typer()
 
-PUBLISHED = Path("leaderboards")
 BASELINE = "canary.json"
 
 
+@commands.command(epilog='Example: python -m benchmark check --model cgcnn --fail-if "time:15%,memory:10%"')
 def check(
     model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated. Default: all.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Many seeds only of models whose source and numbers changed.")] = False,

@@ -10,14 +10,18 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmark.cli.options import JsonOption, TasksOption, sole_writer
+from benchmark.cli.shared.directories import require_unpublished, sole_writer
+from benchmark.cli.shared.options import JsonOption, TasksOption
+from benchmark.cli.shared.stopping import kept_on_stop
 from datasets.errors import BenchmarkError, InputError, unknown_name
 
 BUSY = "another run is writing to {}; wait for it or choose another directory with --out"
 
-EXAMPLE = "Example: python -m benchmark explain --task cgcnn/band_gap --node-types group --seed 0 --seed 1"
+commands = typer.Typer()
 
 
+@commands.command(epilog="Example: python -m benchmark explain --task cgcnn/band_gap --node-types group --seed 0 --seed 1")
+@kept_on_stop("what was found is")
 def explain(
     task: TasksOption = None,
     model: Annotated[str, typer.Option(help="The graph network to explain.")] = "cgcnn",
@@ -73,8 +77,7 @@ def explain(
         return
     if (ground_truth is None) == (not task):
         raise InputError("name what to explain with --task, or give --ground-truth N")
-    if out.resolve() == Path("leaderboards").resolve():
-        raise InputError(f"--out {out} holds the published records; choose another directory")
+    require_unpublished(out)
     if ground_truth:
         if chosen:
             raise InputError("--ground-truth takes --workers, --out, --publish, --page and --json alone")

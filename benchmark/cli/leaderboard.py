@@ -1,4 +1,4 @@
-"""`python -m benchmark leaderboard …` and `publish`: from records to boards."""
+"""`python -m benchmark leaderboard …`: from records to boards, and what a submission lacks."""
 
 from __future__ import annotations
 
@@ -10,21 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmark.cli.options import JsonOption
+from benchmark.cli.shared.directories import PUBLISHED
+from benchmark.cli.shared.options import BoardOption, JsonOption
 from datasets.errors import InputError
 
-PUBLISHED = Path("leaderboards")
-
-RENDER_EXAMPLE = "Example: python -m benchmark leaderboard --from runs"
-SUBMIT_EXAMPLE = "Example: python -m benchmark leaderboard submit runs"
-PUBLISH_EXAMPLE = "Example: python -m benchmark publish --task fung/2d/work_function"
-
-BoardOption = Annotated[Path, typer.Option("--to", help="The published board.")]
-
-app = typer.Typer(help="Render boards, and check records before they are published.", rich_markup_mode=None)
+commands = typer.Typer(name="leaderboard", help="Render boards, and check records before they are published.")
 
 
-@app.callback(invoke_without_command=True, epilog=RENDER_EXAMPLE)
+@commands.callback(invoke_without_command=True, epilog="Example: python -m benchmark leaderboard --from runs")
 def leaderboard(
     context: typer.Context,
     source: Annotated[Path, typer.Option("--from", help="A directory of records. Default: the published ones.")] = PUBLISHED,
@@ -33,6 +26,7 @@ def leaderboard(
     """Score every record anew from its predictions and render the board; `submit` checks records from elsewhere."""
     if context.invoked_subcommand:
         return
+    from benchmark.leaderboard.as_json import row_as_json
     from benchmark.leaderboard.pages.markdown import write_pages
     from benchmark.leaderboard.web.write import write_site
     from benchmark.results.store import Store
@@ -42,12 +36,12 @@ def leaderboard(
     board = write_site(Store(source), source)
     pages = [*write_pages(board, source), source / "index.html"]
     if as_json:
-        print(json.dumps([run_row(row) for contest in board.contests for row in contest.rows], indent=1))
+        print(json.dumps([row_as_json(row) for contest in board.contests for row in contest.rows], indent=1))
     else:
         print("\n".join(map(str, pages)))
 
 
-@app.command(epilog=SUBMIT_EXAMPLE)
+@commands.command(epilog="Example: python -m benchmark leaderboard submit runs")
 def submit(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="A directory of records, as `run --out` writes it.")],
     board: BoardOption = PUBLISHED,
@@ -84,56 +78,3 @@ def _would_do(report: Any, board: Path) -> str:
         f"{report.unchanged} are published already"
     )
     return "\n".join(lines)
-
-
-def publish(
-    source: Annotated[Path, typer.Option("--from", help="Where the records are.")] = Path("runs"),
-    target: BoardOption = PUBLISHED,
-    task: Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace published records that differ.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Validate records, copy them to the published board and render it; nothing is replaced silently.
-
-    The compositions of the datasets on this machine are written where the board lacks them: with `--from` the board itself,
-    nothing is copied and only they are added.
-    """
-    from benchmark.leaderboard.pages.markdown import write_pages
-    from benchmark.leaderboard.web.write import write_site
-    from benchmark.results.publish import add_compositions, publish_records
-    from benchmark.results.store import Store
-
-    board = Store(target)
-    copied = publish_records(Store(source), board, task or [], model or [], replace)
-    added = add_compositions(board)
-    write_pages(write_site(board, target), target)
-    if as_json:
-        print(json.dumps([str(path) for path in copied]))
-    else:
-        print(f"{len(copied)} records published; board: {target / 'README.md'}")
-        for path in added:
-            print(f"compositions: {path}")
-
-
-def run_row(row: Any) -> dict[str, Any]:
-    """A row of a board as JSON: its key, tier, mean and spread, and its folds with metrics and times."""
-    key = row.run.first.key
-    named = {name: getattr(key, name) for name in ("task", "unit", "model", "settings", "profile", "protocol", "seed")}
-    folds = [
-        {"fold": r.key.fold, "status": r.status, "reason": r.reason, "metrics": r.metrics and r.metrics.model_dump(),
-         "times": r.times and r.times.model_dump(), "parameters": r.parameters}
-        for r in row.run.folds
-    ]  # fmt: skip
-    mean, std = row.over_folds("mae") or (None, None)
-    return {
-        **named,
-        "tier": row.tier,
-        "unranked": row.unranked,
-        "stale": row.stale,
-        "mae": mean,
-        "mae_std": std,
-        "folds": folds,
-    }
-    standing = {"tier": row.tier, "unranked": row.unranked, "stale": row.stale}
-    return {**named, **standing, "mae": mean, "mae_std": std, "folds": folds}

@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.options import JsonOption
+from benchmark.cli.shared.options import JsonOption
 
-PERFORMANCE_EXAMPLE = "Example: python -m benchmark performance .benchmarks/performance.json"
+commands = typer.Typer()
 
 
+@commands.command(epilog="Example: python -m benchmark performance .benchmarks/performance.json")
 def performance(
     files: Annotated[list[Path], typer.Argument(help="What `tox -e benchmarks` wrote; a later file overrides.")],
     out: Annotated[Path, typer.Option(help="The page; its figure goes into a folder beside it.")] = Path(

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from tabulate import tabulate
 
-from benchmark.cli.options import JsonOption
+from benchmark.cli.shared.options import JsonOption
 from datasets.errors import BenchmarkError
 
-EXAMPLE = "Example: python -m benchmark predict --checkpoint fold-00.safetensors crystal.cif"
+commands = typer.Typer()
 
 
+@commands.command(epilog="Example: python -m benchmark predict --checkpoint fold-00.safetensors crystal.cif")
 def predict(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH...", help="Structure files of any format, and folders of them; no CSV needed.")
@@ -32,6 +32,8 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Predict crystals with checkpoints; several predict as an ensemble, with their standard deviation as spread."""
+    from tabulate import tabulate
+
     from benchmark.harness.machine import choose_device
     from benchmark.harness.predict import find_structures, predict_files, require_file, unit_of, write_csv
     from models.checkpoints import find_checkpoints, load_checkpoint

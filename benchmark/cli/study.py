@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmark.cli.options import (
+from benchmark.cli.shared.directories import sole_writer
+from benchmark.cli.shared.options import (
     DeviceOption,
     DryRunOption,
     FoldersOption,
@@ -16,13 +17,17 @@ from benchmark.cli.options import (
     SeedOption,
     TasksOption,
     WorkersOption,
-    sole_writer,
 )
+from benchmark.cli.shared.stopping import kept_on_stop
 from datasets.errors import BenchmarkError, InputError, unknown_name
 
-STUDY_EXAMPLE = "Example: python -m benchmark study depth --task emt/alloys --model deeper-gatgnn --layers 4,10,20 --folds 3"
+commands = typer.Typer()
 
 
+@commands.command(
+    epilog="Example: python -m benchmark study depth --task emt/alloys --model deeper-gatgnn --layers 4,10,20 --folds 3"
+)
+@kept_on_stop("finished folds are")
 def study(
     name: Annotated[
         str,
@@ -62,9 +67,9 @@ def study(
     as_json: JsonOption = False,
 ) -> None:
     """Run a study fold by fold and render its report; run again to go on after a stop."""
-    from benchmark.cli.main import show_plan
+    from benchmark.cli.shared.plan_table import show_plan
     from benchmark.harness.machine import choose_device, default_workers
-    from benchmark.harness.plan import Request, parse_settings
+    from benchmark.harness.plan import RunOptions, parse_settings
     from benchmark.results.store import Store
     from benchmark.studies import registry
     from benchmark.studies.study import plan_study
@@ -80,7 +85,7 @@ def study(
         return
     device, depths = choose_device(device), _depths(layers)
     workers = workers or (default_workers() if device == "cpu" else 1)
-    request = Request(
+    options = RunOptions(
         tasks=named,
         models=model or [],
         settings=parse_settings(setting or []),
@@ -92,16 +97,16 @@ def study(
         # One each, whatever the workers: sums are rounded by how many threads share them, and curves would mix both.
         threads=1,
     )
-    if not request.tasks:
+    if not options.tasks:
         raise InputError("nothing to study: name tasks with --task, or a folder with --dataset")
-    plan = plan_study(chosen.study, request, depths, store)
+    plan = plan_study(chosen.study, options, depths, store)
     if resume and plan.jobs and not plan.done:
         raise InputError(
             f"nothing to resume: {store.root} has no finished fold of this study and source; check --out, or leave --resume out"
         )
     if not dry_run:
         store.require_writable()
-    show_plan(plan, request, store, as_json and dry_run)
+    show_plan(plan, options, store, as_json and dry_run)
     if dry_run:
         return
     with sole_writer(store.root, f"another study is writing to {store.root}; wait for it or choose another --out"):
@@ -120,7 +125,7 @@ def _depths(text: str | None) -> list[int]:
 
 
 def _carry_out(chosen: Any, plan: Any, store: Any, reports: Path, as_json: bool) -> None:
-    from benchmark.cli.progress import live
+    from benchmark.cli.shared.progress import live
     from benchmark.harness.run import run_jobs
     from benchmark.studies.study import SETTLED
 
@@ -147,7 +152,7 @@ def _render_kept(chosen: Any, store: Any, named: list[str], reports: Path, as_js
 
 def _render(chosen: Any, store: Any, tasks: set[str], reports: Path, as_json: bool) -> int:
     """Write the report of what a store has of the tasks; returns how many folds that are."""
-    from benchmark.cli.progress import console
+    from benchmark.cli.shared.progress import console
     from benchmark.studies.study import trials
 
     def left_out(error: InputError) -> None:

@@ -9,14 +9,16 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.options import JsonOption
+from benchmark.cli.shared.directories import PUBLISHED
+from benchmark.cli.shared.options import JsonOption
 
-VERIFY_EXAMPLE = "Example: python -m benchmark verify --model cgcnn"
+commands = typer.Typer()
 
 
+@commands.command(epilog="Example: python -m benchmark verify --model cgcnn")
 def verify(
     model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated. Default: all.")] = None,
-    board: Annotated[Path, typer.Option("--to", help="The board whose records name the sources.")] = Path("leaderboards"),
+    board: Annotated[Path, typer.Option("--to", help="The board whose records name the sources.")] = PUBLISHED,
     as_json: JsonOption = False,
 ) -> None:
     """Train today's source of each model on the regression sets, keep its predictions, and compare them with other sources.

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from pymatgen.core import Element
 
-from benchmark.datasheets.health import DatasetHealth
+from benchmark.datasheets.health_report import DatasetHealth
 from benchmark.rendering.images import BLUE, GREY, RED, png
 from datasets.crystals import Crystals
 from datasets.description import outliers

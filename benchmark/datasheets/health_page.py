@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 from tabulate import tabulate
 
-from benchmark.datasheets.health import DatasetHealth
 from benchmark.datasheets.health_figures import figures
+from benchmark.datasheets.health_report import DatasetHealth
 from benchmark.rendering.text import escape, require_own
 from benchmark.results.store import write_atomically
 from benchmark.tasks.leakage import Leakage

@@ -38,7 +38,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Request:
+class RunOptions:
     """What the command line asks for; empty tuples stand for all models and, with `everything`, all tasks."""
 
     tasks: Sequence[str] = ()
@@ -58,7 +58,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ConfiguredModel:
     """A model with the settings that it is run with, on one in `train_divisor` training crystals."""
 
     spec: ModelSpec
@@ -77,61 +77,61 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def make_plan(request: Request, store: Store) -> Plan:
+def make_plan(options: RunOptions, store: Store) -> Plan:
     """Resolve names, load what the tasks need, split every task, look for finished folds.
 
     Raises:
         InputError: an unknown name, an impossible setting, a dataset that cannot be read or split.
         DatasetMissing: a dataset asked for by name is not on this machine.
     """
-    if not request.tasks and not request.everything:
+    if not options.tasks and not options.everything:
         raise InputError("nothing to run: name tasks with --task, a folder with --dataset, or use --all")
-    chosen = list(dict.fromkeys(request.models))
-    if request.settings and len(chosen) != 1:
+    chosen = list(dict.fromkeys(options.models))
+    if options.settings and len(chosen) != 1:
         raise InputError("--set changes the settings of one model; name it with a single --model")
-    named = request.preset or request.profile
-    specs = [registry.get(name) for name in chosen] or _all_models(request.preset)
-    entries = [Entry(s, (s.preset if request.preset else s.settings)(named, request.settings)) for s in specs]
+    named = options.preset or options.profile
+    specs = [registry.get(name) for name in chosen] or _all_models(options.preset)
+    models = [ConfiguredModel(s, (s.preset if options.preset else s.settings)(named, options.settings)) for s in specs]
 
     def is_done(job: Job, data: TaskData, split: Split) -> bool:
         return store.finished(job.key(data.dataset_hash), split, job.save_checkpoints)
 
-    return plan_entries(request, store, entries, is_done)
+    return plan_models(options, store, models, is_done)
 
 
-def plan_entries(request: Request, store: Store, entries: Sequence[Entry], is_done: IsDone) -> Plan:
-    """The jobs of models with their settings, on the tasks, folds and device that the request names.
+def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredModel], is_done: IsDone) -> Plan:
+    """The jobs of models with their settings, on the tasks, folds and device that the options name.
 
     Raises:
         InputError: an unknown task, a dataset that cannot be read or split.
         DatasetMissing: a dataset asked for by name is not on this machine.
     """
-    named = request.preset or request.profile
-    tasks, skipped = _available(request)
+    named = options.preset or options.profile
+    tasks, skipped = _available(options)
     todo: list[Job] = []
     done: list[Job] = []
     folders: dict[Path, None] = {}
     for task in tasks:
-        protocol = _protocol(request, task)
+        protocol = _protocol(options, task)
         try:
             data = task.load()
         except TargetMissing as error:
-            if task.name in request.tasks:
+            if task.name in options.tasks:
                 raise
             skipped.append(str(error))
             continue
-        for entry in entries:
-            _require_elements(data, entry.spec, entry.settings)
-        protocols = {entry.train_divisor: replace(protocol, train_divisor=entry.train_divisor) for entry in entries}
+        for model in models:
+            _require_elements(data, model.spec, model.settings)
+        protocols = {model.train_divisor: replace(protocol, train_divisor=model.train_divisor) for model in models}
         splits = {
-            part: [split_of(data, data.fold(p, number, request.seed)) for number in range(p.n_folds)]
+            part: [split_of(data, data.fold(p, number, options.seed)) for number in range(p.n_folds)]
             for part, p in protocols.items()
         }
-        for entry in entries:
-            for fold, split in enumerate(splits[entry.train_divisor]):
+        for model in models:
+            for fold, split in enumerate(splits[model.train_divisor]):
                 job = Job(
-                    task, entry.spec.name, entry.settings, named, protocols[entry.train_divisor], fold, request.seed,
-                    request.device, request.threads, request.workers, request.save_checkpoints,
+                    task, model.spec.name, model.settings, named, protocols[model.train_divisor], fold, options.seed,
+                    options.device, options.threads, options.workers, options.save_checkpoints,
                 )  # fmt: skip
                 (done if is_done(job, data, split) else todo).append(job)
                 folders |= {store.path(job.key(data.dataset_hash)).parent: None} if job.save_checkpoints else {}
@@ -147,12 +147,12 @@ def _all_models(preset: str | None) -> list[ModelSpec]:
     return found
 
 
-def _available(request: Request) -> tuple[list[Task], list[str]]:
+def _available(options: RunOptions) -> tuple[list[Task], list[str]]:
     """The tasks whose data are here; with --all a missing dataset is left out with its line."""
-    found = [task for text in request.tasks for task in find_tasks(text)]
+    found = [task for text in options.tasks for task in find_tasks(text)]
     skipped = []
-    for name, dataset in datasets_registry.built_in().items() if request.everything else ():
-        if request.protocol == "published" and dataset.card.split_column is None:
+    for name, dataset in datasets_registry.built_in().items() if options.everything else ():
+        if options.protocol == "published" and dataset.card.split_column is None:
             skipped.append(f"{name}: it has no published split")
             continue
         try:
@@ -169,12 +169,12 @@ def _available(request: Request) -> tuple[list[Task], list[str]]:
     return list(tasks.values()), skipped
 
 
-def _protocol(request: Request, task: Task) -> Protocol:
-    published = datasets_registry.get(task.source).card.split_column is not None and not request.group_duplicates
-    name: ProtocolName = request.protocol or ("published" if published else "kfold")
-    # The published split is one fold, however many the other datasets of the same request get.
-    folds = DEFAULT_FOLDS[name] if request.folds is None or name == "published" else request.folds
-    return Protocol(name, folds, request.group_duplicates)
+def _protocol(options: RunOptions, task: Task) -> Protocol:
+    published = datasets_registry.get(task.source).card.split_column is not None and not options.group_duplicates
+    name: ProtocolName = options.protocol or ("published" if published else "kfold")
+    # The published split is one fold, however many the other datasets of the same run get.
+    folds = DEFAULT_FOLDS[name] if options.folds is None or name == "published" else options.folds
+    return Protocol(name, folds, options.group_duplicates)
 
 
 def _require_elements(data: TaskData, spec: ModelSpec, settings: Settings) -> None:

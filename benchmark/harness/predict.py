@@ -23,7 +23,7 @@ UNKNOWN_UNIT = "as trained"
 
 
 @dataclass(frozen=True)
-class Predictions:
+class FilePredictions:
     """What was predicted, in the order of the files.
 
     Attributes:
@@ -95,7 +95,7 @@ def unit_of(models: Sequence[Model[Any, Any]], names: Sequence[object]) -> str:
     return next(iter(known), UNKNOWN_UNIT)
 
 
-def predict_files(models: Sequence[Model[Any, Any]], unit: str, paths: Sequence[Path]) -> Predictions:
+def predict_files(models: Sequence[Model[Any, Any]], unit: str, paths: Sequence[Path]) -> FilePredictions:
     """Predict the crystal of each file with each model; what cannot be used is left out, with its reason."""
     ids, cells = ids_of(paths), read_each(paths)
     left_out = {row: str(cell) for row, cell in enumerate(cells) if isinstance(cell, InputError)}
@@ -105,7 +105,7 @@ def predict_files(models: Sequence[Model[Any, Any]], unit: str, paths: Sequence[
     left_out |= {read[row]: f"{paths[read[row]]}: {reason}" for row, reason in refused.items()}
     kept = [row for row in range(len(read)) if row not in refused]
     lines = tuple(left_out[row] for row in sorted(left_out))
-    return Predictions(tuple(crystals.ids[kept]), values[:, kept], unit, lines)
+    return FilePredictions(tuple(crystals.ids[kept]), values[:, kept], unit, lines)
 
 
 def predict_crystals(models: Sequence[Model[Any, Any]], crystals: Crystals) -> tuple[np.ndarray, dict[int, str]]:
@@ -142,7 +142,7 @@ def require_file(path: Path) -> None:
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write `Predictions.rows` with a header, in full precision."""
+    """Write `FilePredictions.rows` with a header, in full precision."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

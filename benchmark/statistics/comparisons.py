@@ -20,6 +20,15 @@ from threadpoolctl import threadpool_limits
 from benchmark.tasks.folds import ids_hash
 
 ALPHA = 0.05
+CONFIDENCE = f"{100 * (1 - ALPHA):g} %"
+"""Of every interval, as pages write it."""
+TESTS = "the corrected resampled t-test over folds after Holm's correction for all pairs, and the bootstrap over crystals"
+"""What separates two models, as pages name it."""
+COLUMNS = (
+    "The interval and p are of the corrected resampled t-test over folds, Holm's p corrects it for all pairs of models, and "
+    f"p of crystals is the bootstrap's. Two models are told apart where both of the last are below {ALPHA:g}."
+)
+"""What the columns of a table of pairs mean."""
 RESAMPLES = 10_000
 BLOCK = 1 << 22
 """Crystals in one matrix product of the bootstrap, which bounds its memory to some 40 MB."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from benchmark.harness.job import Job, Observer
-from benchmark.harness.plan import Entry, IsDone, Plan, Request, plan_entries
+from benchmark.harness.plan import ConfiguredModel, IsDone, Plan, RunOptions, plan_models
 from benchmark.results.records import Record
 from benchmark.results.scores import scored_tasks
 from benchmark.results.store import Store
@@ -40,7 +40,7 @@ class Study:
 
     name: str
     question: str
-    entries: Callable[[ModelSpec, Any, Sequence[int]], list[Entry]]
+    entries: Callable[[ModelSpec, Any, Sequence[int]], list[ConfiguredModel]]
     """Model, its settings in the profile, depths asked for (empty: the study's own) → the models to run."""
     observer: Observer | None = None
     unfit: Callable[[ModelSpec], str] = without_layers
@@ -65,15 +65,15 @@ def models_of(study: Study, names: Sequence[str]) -> list[ModelSpec]:
     return [spec for spec in specs if not study.unfit(spec)]
 
 
-def plan_study(study: Study, request: Request, layers: Sequence[int], store: Store) -> Plan:
-    """The study's jobs and which of them are settled. Raises what `plan_entries` raises."""
+def plan_study(study: Study, request: RunOptions, layers: Sequence[int], store: Store) -> Plan:
+    """The study's jobs and which of them are settled. Raises what `plan_models` raises."""
     if layers and not study.takes_layers:
         raise InputError(
             f"--layers has no meaning for the {study.name} study; set the depth of all models with --set n_layers=…"
         )
     for name in sorted({*study.varies} & {*(request.settings or {})}):
         raise InputError(f"--set {name}: the {study.name} study varies it, around what the profile has; leave it out")
-    entries: list[Entry] = []
+    entries: list[ConfiguredModel] = []
     for spec in models_of(study, request.models):
         try:
             settings = spec.settings(request.profile, request.settings)
@@ -83,7 +83,7 @@ def plan_study(study: Study, request: Request, layers: Sequence[int], store: Sto
     if request.seed + study.seeds > 2**31:
         raise InputError(f"--seed {request.seed}: the study counts {study.seeds} seeds on from it, to below 2^31")
     seeds = [replace(request, seed=request.seed + n) for n in range(study.seeds)]
-    plans = [plan_entries(asked, store, entries, is_settled(study, store)) for asked in seeds]
+    plans = [plan_models(asked, store, entries, is_settled(study, store)) for asked in seeds]
     todo, done = ([job for plan in plans for job in getattr(plan, part)] for part in ("todo", "done"))
     return replace(plans[0], todo=tuple(todo), done=tuple(done))
 
@@ -142,6 +142,6 @@ def _seen(store: Store, record: Record, name: str, kind: type[Seen], on_invalid:
         return None
 
 
-def changed(spec: ModelSpec, settings: GraphSettings, **values: object) -> Entry:
+def changed(spec: ModelSpec, settings: GraphSettings, **values: object) -> ConfiguredModel:
     """The model with some settings of its own changed."""
-    return Entry(spec, replace(settings, **values))  # type: ignore[arg-type]
+    return ConfiguredModel(spec, replace(settings, **values))  # type: ignore[arg-type]

@@ -20,6 +20,7 @@ from benchmark.leaderboard.pages.rows import (
 )
 from benchmark.leaderboard.pages.task import page_of
 from benchmark.rendering.text import count, crystals, escape, interval, link, listed, seconds, table
+from benchmark.statistics.comparisons import CONFIDENCE
 
 TITLE = "# Leaderboard"
 
@@ -142,7 +143,7 @@ def _over_tasks(league: League) -> list[str]:
     groups = {model: "".join(_letter(n) for n, clique in enumerate(ranks.cliques) if model in clique) for model in ranks.models}
     firsts = Counter(row.label for contest in league.contests if contested(contest) for row in first_tier(contest))
     training = _training(league)
-    header = ["model", "MAE / dummy", "95 % interval", "mean rank", "first tier"]
+    header = ["model", "MAE / dummy", f"{CONFIDENCE} interval", "mean rank", "first tier"]
     header += [] if ranks.reason else ["groups"]
     header += ["training, a fold of each"] if training else []
     rows = []

@@ -40,6 +40,7 @@ from benchmark.rendering.text import (
     size,
     table,
 )
+from benchmark.statistics.comparisons import COLUMNS, CONFIDENCE
 from benchmark.tasks.folds import kfolds
 from datasets.registry import registered
 
@@ -52,8 +53,7 @@ READING = (
 
 DIFFERENCES = (
     "Every model against the best of its tier, and the best of every tier against the best of the one before: how much "
-    "larger its MAE is. The interval and p are of the corrected resampled t-test over folds, Holm's p corrects it for all "
-    "pairs of models, and p of crystals is the bootstrap's. Two models are told apart where both of the last are below 0.05."
+    f"larger its MAE is. {COLUMNS}"
 )
 
 HEADER = (
@@ -173,7 +173,8 @@ def _differences(contest: Contest) -> str:
         ])  # fmt: skip
         if number > previous:
             best, previous = model, number
-    header = ["tier", "model", "against", "MAE larger by", "95 % interval", "p", "p, Holm", "p of crystals", "told apart"]
+    larger = ["MAE larger by", f"{CONFIDENCE} interval"]
+    header = ["tier", "model", "against", *larger, "p", "p, Holm", "p of crystals", "told apart"]
     return table(header, rows, text=("model", "against"))
 
 

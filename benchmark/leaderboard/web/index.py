@@ -17,6 +17,7 @@ from benchmark.leaderboard.pages.overview import findings
 from benchmark.leaderboard.pages.rows import contested, in_order, machine
 from benchmark.leaderboard.published_figures import FIGURES
 from benchmark.leaderboard.web.details import rounded
+from benchmark.statistics.comparisons import CONFIDENCE, TESTS
 
 COSTS = {
     "training": "training time / fold [s]",
@@ -32,6 +33,8 @@ def board_data(board: Board) -> dict[str, Any]:
     """Everything that the page shows without loading more; plain lists, dictionaries, text and numbers."""
     return {
         "costs": COSTS,
+        "tests": TESTS,
+        "confidence": CONFIDENCE,
         "measured": sorted(MEASURED),
         "conclusions": [unescape(line) for line in findings(board)],
         "published": published(board),

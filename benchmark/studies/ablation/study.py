@@ -11,7 +11,7 @@ from benchmark.studies.curves import depth_of
 from benchmark.studies.depth.study import Comparison, compare, told
 from benchmark.studies.layers import LAYERS
 from benchmark.studies.points import Point
-from benchmark.studies.study import Entry, Study, Trial, changed
+from benchmark.studies.study import ConfiguredModel, Study, Trial, changed
 from datasets.errors import InputError
 from models import registry
 from models.contract import ModelSpec
@@ -48,7 +48,7 @@ PUBLISHED = {
 VARIANTS = ("plain", "+ DGN", "+ skip", "+ DGN + skip", "+ DGN + skip + deep")
 
 
-def entries(spec: ModelSpec, settings: GraphSettings, layers: Sequence[int]) -> list[Entry]:
+def entries(spec: ModelSpec, settings: GraphSettings, layers: Sequence[int]) -> list[ConfiguredModel]:
     """The five variants of a plain network; nothing for the others, unless one is asked for by name (`require_families`)."""
     if spec.name not in FAMILIES:
         return []

@@ -12,7 +12,7 @@ from benchmark.statistics.comparisons import ALPHA, FoldTest, holm
 from benchmark.studies.curves import Curve
 from benchmark.studies.layers import LAYERS, MEASURES
 from benchmark.studies.points import Point, ratio
-from benchmark.studies.study import Entry, Study, changed
+from benchmark.studies.study import ConfiguredModel, Study, changed
 from models.contract import ModelSpec
 from models.graph_model import GraphSettings
 
@@ -51,7 +51,7 @@ CAUSES = (
 )
 
 
-def entries(spec: ModelSpec, settings: GraphSettings, layers: Sequence[int]) -> list[Entry]:
+def entries(spec: ModelSpec, settings: GraphSettings, layers: Sequence[int]) -> list[ConfiguredModel]:
     """The model at every depth; one whose skip is doubled also with the single one."""
     skips: list[dict[str, Any]] = [{}, {"skip": "single"}] if getattr(settings, "skip", None) == "double" else [{}]
     return [changed(spec, settings, n_layers=depth, **skip) for skip in skips for depth in dict.fromkeys(layers or DEPTHS)]

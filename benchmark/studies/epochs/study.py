@@ -18,7 +18,7 @@ from benchmark.schema import Sha256, Strict
 from benchmark.statistics.comparisons import ALPHA, FoldTest, holm
 from benchmark.studies.comparison_groups import by_network
 from benchmark.studies.points import Point, difference
-from benchmark.studies.study import Entry, Study, Trial
+from benchmark.studies.study import ConfiguredModel, Study, Trial
 from benchmark.tasks.folds import Fold
 from benchmark.tasks.tasks import TaskData
 from models.contract import ModelSpec
@@ -78,10 +78,10 @@ def look(job: Job, data: TaskData, fold: Fold, outcome: Outcome | None) -> Histo
     return History(model_fingerprint=job.fingerprint, epochs=epochs)
 
 
-def entries(spec: ModelSpec, settings: Recipe, layers: Sequence[int]) -> list[Entry]:
+def entries(spec: ModelSpec, settings: Recipe, layers: Sequence[int]) -> list[ConfiguredModel]:
     """The model with every budget."""
     budgets = sorted({max(1, round(settings.epochs * share)) for share in SHARES})
-    return [Entry(spec, replace(settings, epochs=budget)) for budget in budgets]
+    return [ConfiguredModel(spec, replace(settings, epochs=budget)) for budget in budgets]
 
 
 def without_epochs(spec: ModelSpec) -> str:

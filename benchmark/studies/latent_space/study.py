@@ -19,7 +19,7 @@ from benchmark.harness.job import Job, Observer, Outcome, prepared
 from benchmark.schema import Sha256, Strict
 from benchmark.studies.comparison_groups import by_network
 from benchmark.studies.points import Point
-from benchmark.studies.study import Entry, Study, Trial, changed
+from benchmark.studies.study import ConfiguredModel, Study, Trial, changed
 from benchmark.tasks.folds import Fold
 from benchmark.tasks.tasks import TaskData
 from models.contract import ModelSpec
@@ -133,9 +133,9 @@ def summarize(
     }
 
 
-def entries(spec: ModelSpec, settings: Any, layers: Sequence[int]) -> list[Entry]:
+def entries(spec: ModelSpec, settings: Any, layers: Sequence[int]) -> list[ConfiguredModel]:
     """The model at each of the depths, or at the profile's."""
-    return [changed(spec, settings, n_layers=depth) for depth in dict.fromkeys(layers)] or [Entry(spec, settings)]
+    return [changed(spec, settings, n_layers=depth) for depth in dict.fromkeys(layers)] or [ConfiguredModel(spec, settings)]
 
 
 LATENT = Study("latent-space", "What has a network learnt to see?", entries, Observer("latent", look))

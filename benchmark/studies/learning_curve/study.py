@@ -13,7 +13,7 @@ from benchmark.results.records import Record
 from benchmark.statistics.comparisons import ALPHA, corrected_t_test, holm
 from benchmark.studies.comparison_groups import by_network
 from benchmark.studies.points import Point, difference
-from benchmark.studies.study import Entry, Study, Trial
+from benchmark.studies.study import ConfiguredModel, Study, Trial
 from models.contract import ModelSpec, Settings
 
 DIVISORS = (16, 8, 4, 2, 1)
@@ -43,9 +43,9 @@ RULE = (
 )
 
 
-def entries(spec: ModelSpec, settings: Settings, layers: Sequence[int]) -> list[Entry]:
+def entries(spec: ModelSpec, settings: Settings, layers: Sequence[int]) -> list[ConfiguredModel]:
     """The model on every size."""
-    return [Entry(spec, settings, divisor) for divisor in DIVISORS]
+    return [ConfiguredModel(spec, settings, divisor) for divisor in DIVISORS]
 
 
 LEARNING_CURVE = Study("learning-curve", "How much would more data help?", entries, unfit=lambda spec: "", takes_layers=False)

@@ -11,7 +11,7 @@ from benchmark.statistics.comparisons import ALPHA
 from benchmark.studies.comparison_groups import by_network
 from benchmark.studies.depth.study import Comparison, compare, told
 from benchmark.studies.points import Point
-from benchmark.studies.study import Entry, Study, Trial, changed
+from benchmark.studies.study import ConfiguredModel, Study, Trial, changed
 from models.contract import ModelSpec
 from models.graph_model import GraphSettings
 
@@ -46,7 +46,7 @@ PUBLISHED_MAES = {"softplus": 0.1298, "relu": 0.1514, "leaky-relu": 0.1511}
 """By activation, in the unit of the task."""
 
 
-def entries(spec: ModelSpec, settings: GraphSettings, layers: Sequence[int]) -> list[Entry]:
+def entries(spec: ModelSpec, settings: GraphSettings, layers: Sequence[int]) -> list[ConfiguredModel]:
     """The centre, then every other value of every factor that the model has."""
     others = [
         changed(spec, settings, **{name: value})

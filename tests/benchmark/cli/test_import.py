@@ -10,7 +10,7 @@ from ase.build import bulk
 from ase.io import write
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from benchmark.harness.plan import Request, _available
+from benchmark.harness.plan import RunOptions, _available
 from datasets import registry
 from tests.benchmark.cli.test_main import one_line_error
 from tests.benchmark.conftest import METALS
@@ -49,7 +49,7 @@ def test_a_table_becomes_a_task(benchmark_command, metals, tmp_path):
     assert json.loads(benchmark_command("datasets", "health", "metals", "--json").stdout)["crystals"] == 21
     run = benchmark_command("run", "--task", "metals/bulk", "--model", "dummy", "--dry-run", "--json")
     assert [job["task"] for job in json.loads(run.stdout)["jobs"]] == ["metals/bulk"] * 5
-    assert "metals" not in {task.dataset for task in _available(Request(everything=True))[0]}
+    assert "metals" not in {task.dataset for task in _available(RunOptions(everything=True))[0]}
     card.unlink()
     assert "unknown task 'metals/bulk'" in one_line_error(benchmark_command("run", "--task", "metals/bulk"))
 

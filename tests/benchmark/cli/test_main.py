@@ -37,6 +37,8 @@ def one_line_error(done, code: int = 2) -> str:
         (("run", "--task", "emt/alloys", "--folds", "0"), "--folds"),
         (("run", "--task", "emt/alloys", "--workers", "0"), "--workers"),
         (("run", "--task", "emt/alloys", "--out", "leaderboards"), "holds the published records"),
+        ((), "Missing command"),
+        (("datasets",), "Missing command"),
         (("rnu",), "No such command 'rnu'"),
         (("run", "--foldz", "3"), "No such option: --foldz"),
         (("leaderboard", "--from", "nowhere"), "nowhere has no records"),
@@ -212,23 +214,3 @@ def test_a_page_of_a_card_is_written(benchmark_command, small_folder, tmp_path):
     page = (tmp_path / "cards" / "mine.md").read_text()
     assert page.startswith("# mine\n\n30 crystals of the folder mine")
     assert "| target   | as given |" in page
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "run",
-        "leaderboard",
-        "leaderboard submit",
-        "publish",
-        "study depth",
-        "models",
-        "datasets list",
-        "datasets info",
-        "datasets fetch",
-        "datasets health",
-        "datasets import",
-    ],
-)
-def test_every_command_has_help_with_an_example(benchmark_command, command):
-    assert "Example: python -m benchmark " + command in benchmark_command(*command.split(), "--help").stdout

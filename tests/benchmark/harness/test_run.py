@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from benchmark.harness.job import Job, classify
-from benchmark.harness.plan import Request, make_plan
+from benchmark.harness.plan import RunOptions, make_plan
 from benchmark.harness.run import run_jobs
 from benchmark.results.store import Store
 from benchmark.tasks.folds import Protocol
@@ -39,7 +39,7 @@ def ignore(*news) -> None:
 
 def test_every_model_ends_with_a_record_a_fold_and_finite_predictions(small_folder, tmp_path):
     store = Store(tmp_path / "runs")
-    plan = make_plan(Request(tasks=[str(small_folder)], profile="smoke", folds=2), store)
+    plan = make_plan(RunOptions(tasks=[str(small_folder)], profile="smoke", folds=2), store)
     seen = []
     records = run_jobs(plan.todo, store, lambda news: seen.append(news.epoch), ignore)
     assert [r.reason for r in records] == [None] * len(plan.jobs)
@@ -48,18 +48,18 @@ def test_every_model_ends_with_a_record_a_fold_and_finite_predictions(small_fold
         assert record.memory.host_bytes > 10_000_000
         assert record.times.training.wall_s >= 0
     assert any(epoch is not None and epoch.of == 2 for epoch in seen)
-    again = make_plan(Request(tasks=[str(small_folder)], profile="smoke", folds=2), store)
+    again = make_plan(RunOptions(tasks=[str(small_folder)], profile="smoke", folds=2), store)
     assert again.todo == ()
     assert len(again.done) == len(plan.jobs)
 
 
 def test_a_preset_runs_the_models_that_have_it_and_names_itself_in_the_record(small_folder, tmp_path):
     store = Store(tmp_path / "runs")
-    plan = make_plan(Request(tasks=[str(small_folder)], preset="fung", folds=2), store)
+    plan = make_plan(RunOptions(tasks=[str(small_folder)], preset="fung", folds=2), store)
     assert {job.model for job in plan.todo} == {"cgcnn-mdl", "schnet", "mpnn", "megnet-mdl", "gatgnn-mdl"}
     assert {(job.profile, job.settings.epochs, job.settings.graph) for job in plan.todo} == {("fung", 250, "minimum-image")}
     small = {"epochs": "1", "width": "4", "hidden": "4"}
-    request = Request(tasks=[str(small_folder)], models=["mpnn"], preset="fung", folds=2, settings=small)
+    request = RunOptions(tasks=[str(small_folder)], models=["mpnn"], preset="fung", folds=2, settings=small)
     records = run_jobs(make_plan(request, store).todo[:1], store, ignore, ignore)
     assert [(r.key.profile, r.changed) for r in records] == [("fung", {"epochs": 1, "width": 4, "hidden": 4})]
     assert records[0].graph_rule == "minimum-image(12, 8 Å, to neighbor) + self-loops"
@@ -74,7 +74,7 @@ def test_a_preset_runs_the_models_that_have_it_and_names_itself_in_the_record(sm
 )
 def test_a_preset_that_no_model_has_is_refused_in_one_line(small_folder, tmp_path, models, preset, message):
     with pytest.raises(InputError, match=message) as caught:
-        make_plan(Request(tasks=[str(small_folder)], models=models, preset=preset), Store(tmp_path))
+        make_plan(RunOptions(tasks=[str(small_folder)], models=models, preset=preset), Store(tmp_path))
     assert "\n" not in str(caught.value)
 
 
@@ -203,7 +203,7 @@ def test_dry_run_writes_nothing_and_lists_every_job(small_folder, tmp_path, benc
 
 def test_saved_checkpoints_are_kept_made_again_where_missing_and_change_nothing_else(small_folder, tmp_path, benchmark_command):
     arguments = ("run", "--dataset", small_folder, "--profile", "smoke", "--model", "dummy", "--folds", "2")
-    request = Request(tasks=[str(small_folder)], profile="smoke", models=["dummy"], folds=2)
+    request = RunOptions(tasks=[str(small_folder)], profile="smoke", models=["dummy"], folds=2)
     saving = replace(request, save_checkpoints=True)
     store = Store(tmp_path / "runs")
     assert benchmark_command(*arguments).returncode == 0

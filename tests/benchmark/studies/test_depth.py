@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from benchmark.harness.job import Job, execute, load_task
-from benchmark.harness.plan import Request
+from benchmark.harness.plan import RunOptions
 from benchmark.rendering.plotly_script import plotly_name
 from benchmark.results.records import Record
 from benchmark.results.store import Store
@@ -403,7 +403,7 @@ def one_thread():
 @pytest.mark.usefixtures("one_thread")
 def test_a_study_that_is_killed_and_resumed_or_has_two_workers_gives_the_same_report(benchmark_command, small_folder, tmp_path):
     store = Store(tmp_path / "runs" / "studies" / "depth")
-    request = Request(tasks=[str(small_folder)], models=["cgcnn"], profile="smoke", folds=2)
+    request = RunOptions(tasks=[str(small_folder)], models=["cgcnn"], profile="smoke", folds=2)
     plan = plan_study(DEPTH, request, [1, 2], store)
     assert [(j.settings.n_layers, j.fold) for j in plan.todo] == [(1, 0), (1, 1), (2, 0), (2, 1)]
     for job in plan.todo:

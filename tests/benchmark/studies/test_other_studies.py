@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmark.harness.job import Job, execute
-from benchmark.harness.plan import Request
+from benchmark.harness.plan import RunOptions
 from benchmark.results.store import Store
 from benchmark.studies.ablation import page as ablation_pages
 from benchmark.studies.ablation.study import ABLATION, VARIANTS, families
@@ -107,7 +107,7 @@ def test_the_ablation_page_says_what_each_part_does(tmp_path):
 
 
 def test_a_model_without_switches_is_refused(small_folder, tmp_path):
-    request = Request(tasks=[str(small_folder)], models=["cgcnn"], profile="smoke", folds=2)
+    request = RunOptions(tasks=[str(small_folder)], models=["cgcnn"], profile="smoke", folds=2)
     with pytest.raises(InputError, match="cgcnn has nothing to take away; choose among gatgnn-mdl"):
         plan_study(ABLATION, request, [], Store(tmp_path))
     request = replace(request, models=["schnet"])
@@ -231,7 +231,7 @@ def test_a_curve_that_was_stopped_before_all_crystals_is_not_ranked_with_the_oth
 
 def test_a_learning_curve_is_planned_run_and_settled(benchmark_command, small_folder, tmp_path):
     store = Store(tmp_path / "runs" / "studies" / "learning-curve")
-    request = Request(tasks=[str(small_folder)], models=["dummy"], profile="smoke", folds=2)
+    request = RunOptions(tasks=[str(small_folder)], models=["dummy"], profile="smoke", folds=2)
     plan = plan_study(LEARNING_CURVE, request, [], store)
     for job in plan.todo:
         execute(job, store, observer=LEARNING_CURVE.observer)
@@ -327,7 +327,7 @@ def test_budgets_are_shares_of_the_profile():
 
 
 def test_all_models_that_have_epochs_take_a_budget_and_the_others_are_refused_by_name(small_folder, tmp_path):
-    request = Request(tasks=[str(small_folder)], settings={"epochs": "4"}, profile="smoke", folds=2)
+    request = RunOptions(tasks=[str(small_folder)], settings={"epochs": "4"}, profile="smoke", folds=2)
     plan = plan_study(EPOCHS, request, [], Store(tmp_path))
     assert {job.settings.epochs for job in plan.jobs} == {1, 2, 4}
     models = {job.model for job in plan.jobs}

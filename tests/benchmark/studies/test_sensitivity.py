@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmark.harness.job import execute
-from benchmark.harness.plan import Request
+from benchmark.harness.plan import RunOptions
 from benchmark.results.store import Store
 from benchmark.studies.sensitivity import study as sensitivity
 from benchmark.studies.sensitivity.page import figures, json_rows, published, write_pages
@@ -81,7 +81,7 @@ def test_a_factor_that_a_model_does_not_have_is_left_out():
 
 def test_every_value_is_trained_on_the_same_folds_of_each_seed(small_folder, tmp_path, monkeypatch):
     keep(monkeypatch)
-    request = Request(tasks=[str(small_folder)], models=["gatgnn-mdl"], profile="smoke", folds=2, seed=4)
+    request = RunOptions(tasks=[str(small_folder)], models=["gatgnn-mdl"], profile="smoke", folds=2, seed=4)
     plan = plan_study(SENSITIVITY, request, [], Store(tmp_path))
     counts = Counter((job.settings.dropout, job.settings.activation) for job in plan.todo)
     assert counts == {(0.0, "softplus"): 6, (0.5, "softplus"): 6, (0.0, "relu"): 6}
@@ -227,7 +227,7 @@ def test_a_study_that_is_killed_and_resumed_gives_the_same_report(benchmark_comm
 def test_one_seed_of_a_fold_is_one_record(small_folder, tmp_path, monkeypatch):
     keep(monkeypatch)
     store = Store(tmp_path)
-    request = Request(tasks=[str(small_folder)], models=["gatgnn-mdl"], profile="smoke", folds=2)
+    request = RunOptions(tasks=[str(small_folder)], models=["gatgnn-mdl"], profile="smoke", folds=2)
     for job in plan_study(SENSITIVITY, request, [], store).todo[:1]:
         execute(job, store)
     plan = plan_study(SENSITIVITY, request, [], store)
@@ -244,7 +244,7 @@ def test_one_seed_of_a_fold_is_one_record(small_folder, tmp_path, monkeypatch):
     ],
 )
 def test_wrong_use_is_one_line(small_folder, tmp_path, changes, message):
-    request = Request(**{"tasks": [str(small_folder)], "models": ["gatgnn-mdl"], "profile": "smoke", "folds": 2, **changes})
+    request = RunOptions(**{"tasks": [str(small_folder)], "models": ["gatgnn-mdl"], "profile": "smoke", "folds": 2, **changes})
     with pytest.raises(InputError, match=re.escape(message)) as caught:
         plan_study(SENSITIVITY, request, [], Store(tmp_path))
     assert "\n" not in str(caught.value)

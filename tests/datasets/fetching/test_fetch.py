@@ -17,8 +17,8 @@ from pymatgen.core import Lattice, Structure
 from datasets import registry
 from datasets.cards import Fetched, FileDataset
 from datasets.errors import BenchmarkError, DatasetMissing, InputError
+from datasets.fetch import fetch
 from datasets.fetching import download, materials_project
-from datasets.fetching.fetch import fetch
 from datasets.sets import cgcnn, fung, megnet
 from tests.conftest import FCC
 from tests.datasets.fetching.sources import as_json, busy, content, cut, redirect, serving, slow, status

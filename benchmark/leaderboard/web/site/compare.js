@@ -54,7 +54,7 @@ board.views.compare = (() => {
     const unit = board.unit(contest);
     const size = shared.ids.length;
     const difference = pairs.difference[place];
-    const interval = pairs.low[place] === null ? "" : ` (95 % interval ${n.significant(pairs.low[place])} to ${n.significant(pairs.high[place])})`;
+    const interval = pairs.low[place] === null ? "" : ` (${board.data.confidence} interval ${n.significant(pairs.low[place])} to ${n.significant(pairs.high[place])})`;
     const first = difference === 0 ? "Both have the same MAE" : `${better.label} has the lower MAE, by ${n.significant(difference)} ${unit}`.trim();
     const real = pairs.separable[place] ? "The difference is real by both tests" : "The two cannot be told apart";
     const tests = pairs.low[place] === null

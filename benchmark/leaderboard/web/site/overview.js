@@ -54,7 +54,7 @@ board.views.overview = (() => {
     const columns = [
       {label: "model", text: true, head: true, cell: (row) => row.model},
       overall && {label: "overall score", cell: (row) => n.fixed(row.score, 3)},
-      overall && {label: "95 % interval", cell: (row) => h("div", {class: "spread"},
+      overall && {label: `${board.data.confidence} interval`, cell: (row) => h("div", {class: "spread"},
         `[${row.interval.map((value) => n.fixed(value, 3)).join(", ")}]`, bar(row, overall))},
       ranks && {label: "mean rank", cell: (row) => n.fixed(row.rank, 2)},
     ].filter(Boolean);

@@ -113,8 +113,8 @@ board.views.task = (() => {
     const page = `tasks/${contest.task.split("/").map(encodeURIComponent).join("/")}.md`;
     const parts = [h("p", {class: "note"}, "Settings, machines, versions and the command that runs it again: ", h("a", {href: page}, page), ".")];
     if (contest.rows.some((row) => row.file)) {
-      parts.push(note("± is the standard deviation over folds. Runs of one tier cannot be told apart from its best: by the corrected resampled t-test over folds " +
-        "after Holm's correction for all pairs, and by the bootstrap over crystals." + (contest.reason ? ` Here nothing is separated: ${contest.reason}.` : "")));
+      parts.push(note("± is the standard deviation over folds. Runs of one tier cannot be told apart from its best by " +
+        `${board.data.tests}.` + (contest.reason ? ` Here nothing is separated: ${contest.reason}.` : "")));
     }
     if (contest.rows.some((row) => row.stale)) parts.push(note(outdated(contest) ? "A newer source of every model gives other numbers." : "† A newer source of the model gives other numbers."));
     if (board.data.published[contest.task]) parts.push(h("h2", {}, "Published figures"), ...published(contest));

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmark.harness import run
-from benchmark.harness.job import Job
-from benchmark.harness.plan import Plan
-from benchmark.results.records import Record
+if TYPE_CHECKING:  # a download's bar needs no torch
+    from benchmark.harness import run
+    from benchmark.harness.job import Job
+    from benchmark.harness.plan import Plan
+    from benchmark.results.records import Record
 
 console = Console(stderr=True, highlight=False)
 

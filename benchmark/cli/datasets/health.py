@@ -1,0 +1,61 @@
+"""`python -m benchmark datasets health …`: what to know of a dataset before a score on it is believed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmark.cli.shared.options import JsonOption, NameArgument
+from datasets.errors import InputError
+
+commands = typer.Typer()
+
+RULES = "nearest:K:CUTOFF, nearest:K:CUTOFF:cut, minimum-image:K:CUTOFF or radius:CUTOFF"
+
+
+@commands.command(epilog="Example: python -m benchmark datasets health emt/surfaces --rule nearest:12:8")
+def health(
+    name: NameArgument,
+    rule: Annotated[str | None, typer.Option(help=f"One graph rule instead of those of the published models: {RULES}.")] = None,
+    page: Annotated[Path | None, typer.Option(help="Write a page with figures, NAME.md, into this directory.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Report elements, cells, targets, outliers, duplicates, leakage between folds, and what is odd about the graphs.
+
+    Comparing tens of thousands of crystals takes minutes the first time; the result is kept in the cache directory.
+    """
+    chosen = [parse_rule(rule)] if rule else None
+    from benchmark.datasheets.health_page import again, summary, write_page
+    from benchmark.datasheets.health_report import RULES as PUBLISHED_RULES
+    from benchmark.datasheets.health_report import examine
+    from datasets.registry import load
+
+    report = examine(name, chosen or PUBLISHED_RULES)
+    if page:
+        paths = write_page(report, load(name), page, again(name, report, rule, page))
+    if as_json:
+        print(json.dumps(report.as_dict(), indent=1))
+        return
+    print(summary(report))
+    if page:
+        print(f"\npage: {paths[0]}")
+
+
+def parse_rule(text: str) -> Any:
+    """A graph rule written as one of `RULES`; InputError where it is none."""
+    from datasets.neighbor_search import MinimumImage, Nearest, Radius
+
+    kind, *numbers = text.split(":")
+    try:
+        if kind == "nearest" and len(numbers) in (2, 3):
+            return Nearest(int(numbers[0]), float(numbers[1]), *numbers[2:])  # type: ignore[arg-type]
+        if kind == "minimum-image" and len(numbers) == 2:
+            return MinimumImage(int(numbers[0]), float(numbers[1]))
+        if kind == "radius" and len(numbers) == 1:
+            return Radius(float(numbers[0]))
+    except ValueError:
+        pass
+    raise InputError(f"--rule {text}: write {RULES}, for example nearest:12:8")

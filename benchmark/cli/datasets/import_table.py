@@ -1,0 +1,58 @@
+"""`python -m benchmark datasets import …`: a table of crystals becomes a named set."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.cli.shared.options import JsonOption
+
+commands = typer.Typer()
+
+
+@commands.command(
+    "import",
+    epilog="Example: python -m benchmark datasets import crystals.csv --name mine --target band_gap --unit band_gap=eV",
+)
+def import_(
+    source: Annotated[
+        Path, typer.Argument(help="CSV, Parquet, JSON, extended XYZ or ASE database, packed or not, or a folder with a CSV.")
+    ],
+    name: Annotated[str, typer.Option(help="What the set is called from then on.")],
+    target: Annotated[
+        list[str] | None, typer.Option(help="A column to predict; may be repeated. Default: the only one of numbers.")
+    ] = None,
+    unit: Annotated[list[str] | None, typer.Option(help="UNIT of the one target, or TARGET=UNIT; may be repeated.")] = None,
+    structure_column: Annotated[str | None, typer.Option(help="The column of structures, where there are several.")] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out rows without a readable, fully occupied structure.")
+    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an imported set of that name.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a table of crystals a named set, which is a task from then on."""
+    from benchmark.datasheets.card_page import card_text, description
+    from datasets.importing import import_table
+    from datasets.readers.tables import Request
+
+    request = Request(source, name, target or [], unit or [], structure_column, skip_bad)
+    made = import_table(request, replace)
+    crystals, left_out = made.chosen.crystals, made.chosen.left_out
+    about = description(made.card, crystals, None)
+    if as_json:
+        left = {"left_out": left_out, "reasons": made.chosen.reasons, "files": [str(path) for path in made.files]}
+        print(json.dumps({**about.model_dump(), **left}, indent=1))
+        return
+    print(card_text(about))
+    for what, count in left_out.items():
+        print(f"\nrows {what}, left out: {count:,}")
+    for reason in made.chosen.reasons:
+        print(f"  {reason}")
+    print(f"\nkept in {' and '.join(map(str, made.files))}; delete them to be rid of the set")
+    print(
+        f"train on it: {shlex.join(['python', '-m', 'benchmark', 'run', '--task', f'{name}/{next(iter(made.card.targets))}'])}"
+    )

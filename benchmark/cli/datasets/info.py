@@ -1,0 +1,34 @@
+"""`python -m benchmark datasets info …`: one dataset and its card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.cli.shared.options import JsonOption, NameArgument
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: python -m benchmark datasets info emt/alloys --json")
+def info(
+    name: NameArgument,
+    page: Annotated[Path | None, typer.Option(help="Also write the card as <name>.md in this folder.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Load a dataset, check it against its card, and describe it."""
+    from benchmark.datasheets.card_page import card_page, card_text, description
+    from benchmark.results.store import write_atomically
+    from datasets.cards import fetched
+    from datasets.registry import get, load
+
+    card, crystals = get(name).card, load(name)
+    about = description(card, crystals, fetched(card))
+    if page:
+        path = page / f"{card.name}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, card_page(about).encode())
+    print(json.dumps(about.model_dump(), indent=1) if as_json else card_text(about))

@@ -1,0 +1,45 @@
+"""`python -m benchmark publish …`: copy records to the published board."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.cli.shared.directories import PUBLISHED
+from benchmark.cli.shared.options import BoardOption, JsonOption
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: python -m benchmark publish --task fung/2d/work_function")
+def publish(
+    source: Annotated[Path, typer.Option("--from", help="Where the records are.")] = Path("runs"),
+    target: BoardOption = PUBLISHED,
+    task: Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace published records that differ.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Validate records, copy them to the published board and render it; nothing is replaced silently.
+
+    The compositions of the datasets on this machine are written where the board lacks them: with `--from` the board itself,
+    nothing is copied and only they are added.
+    """
+    from benchmark.leaderboard.pages.markdown import write_pages
+    from benchmark.leaderboard.web.write import write_site
+    from benchmark.results.publish import add_compositions, publish_records
+    from benchmark.results.store import Store
+
+    board = Store(target)
+    copied = publish_records(Store(source), board, task or [], model or [], replace)
+    added = add_compositions(board)
+    write_pages(write_site(board, target), target)
+    if as_json:
+        print(json.dumps([str(path) for path in copied]))
+    else:
+        print(f"{len(copied)} records published; board: {target / 'README.md'}")
+        for path in added:
+            print(f"compositions: {path}")

@@ -1,0 +1,143 @@
+"""`python -m benchmark run …`: train and score models fold by fold, then print the board."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmark.cli.shared.directories import require_unpublished, sole_writer
+from benchmark.cli.shared.options import (
+    DeviceOption,
+    DryRunOption,
+    FoldersOption,
+    JsonOption,
+    SeedOption,
+    TasksOption,
+    WorkersOption,
+)
+from benchmark.cli.shared.stopping import kept_on_stop
+from datasets.errors import BenchmarkError, InputError
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: python -m benchmark run --task emt/alloys --model cgcnn --folds 3")
+@kept_on_stop("finished folds are")
+def run(
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every task of the built-in sets whose data are on this machine.")
+    ] = False,
+    task: TasksOption = None,
+    dataset: FoldersOption = None,
+    model: Annotated[list[str] | None, typer.Option(help="A model; may be repeated. Default: all.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value: change a setting of the one model named.")
+    ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="The budget: smoke (seconds), mini (default: miniatures), standard, paper (as published)."),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Instead of a profile: the settings of a study, fung, omee or thesis.")
+    ] = None,
+    protocol: Annotated[str | None, typer.Option(help="kfold, shuffle (80:10:10) or published.")] = None,
+    folds: Annotated[int | None, typer.Option(min=1, help="How many folds. Default: 5 for kfold, 10 for shuffle.")] = None,
+    group_duplicates: Annotated[
+        bool, typer.Option("--group-duplicates", help="Keep duplicates of a structure in one part of every fold.")
+    ] = False,
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    workers: WorkersOption = None,
+    out: Annotated[Path, typer.Option(help="Where records and pages go.")] = Path("runs"),
+    save_checkpoints: Annotated[
+        bool, typer.Option("--save-checkpoints", help="Keep each fold's model beside its record, for `predict`.")
+    ] = False,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train and score models fold by fold, then print the board; run again to go on after a stop."""
+    from benchmark.cli.shared.plan_table import show_plan
+    from benchmark.harness.machine import choose_device, cores, default_workers
+    from benchmark.harness.plan import RunOptions, make_plan, parse_settings
+    from benchmark.leaderboard.pages.markdown import require_own_page
+    from benchmark.leaderboard.web.write import require_own_site
+    from benchmark.results.store import Store
+
+    require_unpublished(out)
+    if profile and preset:
+        raise InputError(f"--profile {profile} and --preset {preset} both name settings; give one of them")
+    store, device = Store(out), choose_device(device)
+    workers = workers or (default_workers() if device == "cpu" else 1)
+    options = RunOptions(
+        tasks=[*(task or []), *(str(path.resolve()) for path in dataset or [])],
+        everything=everything,
+        models=model or [],
+        settings=parse_settings(setting or []),
+        profile=profile or "mini",
+        preset=preset,
+        protocol=_protocol(protocol),
+        folds=folds,
+        group_duplicates=group_duplicates,
+        seed=seed,
+        device=device,
+        workers=workers,
+        threads=max(1, cores() // workers),
+        save_checkpoints=save_checkpoints,
+    )
+    for path in dataset or []:
+        if not path.is_dir():
+            raise InputError(f"{path} is not a folder; --dataset takes a folder of structures with a CSV of ids and targets")
+    plan = make_plan(options, store)
+    if not dry_run:
+        store.require_writable()
+        require_own_page(out)
+        require_own_site(out)
+    show_plan(plan, options, store, as_json and dry_run)
+    if dry_run:
+        return
+    with sole_writer(out, f"another run is writing to {out}; wait for it or choose another directory with --out"):
+        _carry_out(plan, store, as_json)
+
+
+def _protocol(name: str | None) -> Any:
+    if name not in (None, "kfold", "shuffle", "published"):
+        raise InputError(f"unknown protocol '{name}'; choose kfold, shuffle or published")
+    return name
+
+
+def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
+    from benchmark.cli.shared.progress import console, live
+    from benchmark.harness.run import run_jobs
+    from benchmark.leaderboard.as_json import row_as_json
+    from benchmark.leaderboard.pages.markdown import write_pages
+    from benchmark.leaderboard.pages.task import short_table
+    from benchmark.leaderboard.web.write import write_site
+
+    with live(plan, quiet=as_json) as display:
+        records = run_jobs(plan.todo, store, display.on_progress, display.on_record)
+
+    def leave_out(error: InputError) -> None:
+        console.print(f"left out of the board: {error}", markup=False, soft_wrap=True)
+
+    board = write_site(store, store.root, leave_out, {job.task.dataset: job.task.source for job in plan.jobs})
+    pages = write_pages(board, store.root, leave_out)
+    tasks = {job.task.name for job in plan.jobs}
+    shown = [contest for contest in board.contests if contest.first.key.task in tasks]
+    if as_json:
+        print(json.dumps([row_as_json(row) for contest in shown for row in contest.rows], indent=1))
+    else:
+        for contest in shown:
+            print(f"\n{contest.first.key.task} in {contest.first.key.unit} ({contest.title})\n\n{short_table(contest)}")
+        print(f"\nboard: {pages[0]}")
+        for folder in plan.checkpoints:
+            print(f"checkpoints: {folder}")
+    failed = [r for r in records if r.status != "complete"]
+    if failed:
+        first = failed[0]
+        raise BenchmarkError(
+            f"{len(failed)} of {len(plan.jobs)} folds failed, the first: {first.key.task} {first.key.model} "
+            f"fold {first.key.fold}: {first.reason}"
+        )

@@ -1,0 +1,41 @@
+"""Print which folds are going to be trained, before any is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def show_plan(plan: Any, options: Any, store: Any, as_json: bool) -> None:
+    """Print what is going to be done."""
+    from tabulate import tabulate
+
+    from benchmark.cli.shared.progress import console
+
+    if as_json:
+        jobs = [{"done": job in plan.done, **_job_row(job)} for job in plan.jobs]
+        print(json.dumps({"jobs": jobs, "skipped": plan.skipped}, indent=1))
+        return
+    seeds = ", ".join(map(str, sorted({options.seed, *(job.seed for job in plan.jobs)})))
+    named = f"preset {options.preset}" if options.preset else f"profile {options.profile}"
+    for line in plan.skipped:
+        console.print(f"skipped: {line}", markup=False, soft_wrap=True)
+    console.print(
+        f"{len(plan.jobs)} folds, {len(plan.done)} of them done: {named}, seed {seeds}, "
+        f"{options.device}, {options.workers} worker(s) × {options.threads} thread(s); records go to {store.root}",
+        markup=False, soft_wrap=True,
+    )  # fmt: skip
+    counts: dict[tuple[str, str, str], list[int]] = {}
+    for job in plan.jobs:
+        row = counts.setdefault((job.task.name, job.model, str(job.protocol)), [0, 0])
+        row[0] += 1
+        row[1] += job not in plan.todo
+    rows = [[*key, *count] for key, count in counts.items()]
+    console.print(tabulate(rows, ["task", "model", "protocol", "folds", "done"]), markup=False, soft_wrap=True)
+
+
+def _job_row(job: Any) -> dict[str, Any]:
+    return {
+        "task": job.task.name, "model": job.model, "settings": job.settings.as_dict(), "profile": job.profile,
+        "protocol": str(job.protocol), "fold": job.fold, "seed": job.seed,
+    }  # fmt: skip
