@@ -12,6 +12,7 @@ import typer
 from tabulate import tabulate
 from typer.exceptions import TyperException
 
+from benchmark.cli.cache import CACHE_EXAMPLE, cache
 from benchmark.cli.check import CHECK_EXAMPLE, check
 from benchmark.cli.datasets import app as datasets_app
 from benchmark.cli.explain import EXAMPLE as EXPLAIN_EXAMPLE
@@ -251,3 +252,4 @@ app.command(epilog=STUDY_EXAMPLE)(study)
 app.command(epilog=EXPLAIN_EXAMPLE)(explain)
 app.command(epilog=PERFORMANCE_EXAMPLE)(performance)
 app.command(epilog=CHECK_EXAMPLE)(check)
+app.command(epilog=CACHE_EXAMPLE)(cache)

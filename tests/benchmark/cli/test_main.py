@@ -223,6 +223,7 @@ def test_a_page_of_a_card_is_written(benchmark_command, small_folder, tmp_path):
         "publish",
         "study depth",
         "models",
+        "cache",
         "datasets list",
         "datasets info",
         "datasets fetch",
