@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import cache, partial
 from itertools import cycle, islice
 from typing import TYPE_CHECKING
@@ -17,10 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from datasets.cache import cached_crystals
 from datasets.cards import Card, Dataset
 from datasets.crystals import Cell, Crystals
-from datasets.errors import InputError
-from datasets.paths import cache_dir
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -251,17 +249,12 @@ def compute(card: Card, generate: Generator, prefix: str) -> Crystals:
 
 def load(card: Card, generate: Generator, prefix: str) -> Crystals:
     """The set from the cache, or computed and cached where the cached file is missing, damaged or another one."""
-    path = cache_dir() / f"{card.name}.parquet"
-    with suppress(InputError):
-        cached = Crystals.from_parquet(path)
-        if cached.content_hash == card.content_hash:
-            return cached
-    logging.getLogger(__name__).info("computing %s with ASE's EMT potential; only the first time", card.name)
-    crystals = compute(card, generate, prefix)
-    with suppress(OSError):  # a cache that cannot be written costs time, not the result
-        path.parent.mkdir(parents=True, exist_ok=True)
-        crystals.to_parquet(path)
-    return crystals
+
+    def build() -> Crystals:
+        logging.getLogger(__name__).info("computing %s with ASE's EMT potential; only the first time", card.name)
+        return compute(card, generate, prefix)
+
+    return cached_crystals("emt", {"name": card.name}, card.content_hash, build)
 
 
 def emt_card(name: str, rows: int, content_hash: str, targets: dict[str, str], description: str, *problems: str) -> Card:

@@ -8,17 +8,16 @@ import io
 import json
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from datasets.cache import cached_crystals
 from datasets.cards import Card, Fetcher, FileDataset, Origin, Progress
 from datasets.crystals import Cell, Crystals
 from datasets.errors import InputError
 from datasets.fetching.download import download
-from datasets.paths import cache_dir
 from datasets.readers.archives import members
 from datasets.readers.ase_tables import read_database
 from datasets.readers.structure_files import checked, parse_structure
@@ -180,21 +179,13 @@ def _from_c2db(path: Path) -> Crystals:
 
 
 def read_mofs(path: Path) -> Crystals:
-    """The MOFs; parsed once, then kept as Parquet in the cache directory under the archive's sha256.
+    """The MOFs; parsed once, then kept in the cache under the archive's sha256.
 
     Raises:
         InputError: the archive is damaged.
     """
-    kept = cache_dir() / "fung" / f"mof-{hashlib.sha256(path.read_bytes()).hexdigest()}.parquet"
-    with suppress(InputError):  # a damaged or foreign table is rebuilt
-        crystals = Crystals.from_parquet(kept)
-        if crystals.content_hash == MOFS.content_hash:
-            return crystals
-    crystals = _from_archive(path, "band_gap", cell_of_p1)
-    with suppress(OSError):  # a cache that cannot be written costs only time
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        crystals.to_parquet(kept)
-    return crystals
+    key = {"archive": hashlib.sha256(path.read_bytes()).hexdigest()}
+    return cached_crystals("fung", key, MOFS.content_hash, lambda: _from_archive(path, "band_gap", cell_of_p1))
 
 
 def read_clusters(path: Path) -> Crystals:
