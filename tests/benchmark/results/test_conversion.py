@@ -36,7 +36,7 @@ def in_new_form(old: dict) -> dict:
     """An old record with the names that it has today; no value is computed but the training seed, which was a sum."""
     key = old["key"] | {"source": old["model_fingerprint"], "device": "cpu" if old["machine"]["device"] == "cpu" else "gpu"}
     if key["profile"] == "quick":  # it was named after its time; one record is from when its networks had published sizes
-        key["profile"] = "standard" if key["settings"].get("epochs") == 30 else "mini"
+        key["profile"] = "standard" if key["settings"].get("width") == 64 else "mini"
     rest = {name: value for name, value in old.items() if name not in ("key", "model_fingerprint", "schema_version")}
     return {"checkpoint_sha256": None, **rest, "key": key, "schema_version": 2, "training_seed": key["seed"] + key["fold"]}
 
