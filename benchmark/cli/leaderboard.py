@@ -33,7 +33,7 @@ def leaderboard(
     """Score every record anew from its predictions and render the board; `submit` checks records from elsewhere."""
     if context.invoked_subcommand:
         return
-    from benchmark.leaderboard.pages.markdown import write_pages
+    from benchmark.leaderboard.pages.write import write_pages
     from benchmark.leaderboard.web.write import write_site
     from benchmark.results.store import Store
 
@@ -42,7 +42,7 @@ def leaderboard(
     board = write_site(Store(source), source)
     pages = [*write_pages(board, source), source / "index.html"]
     if as_json:
-        print(json.dumps([run_row(row) for contest in board.contests for row in contest.rows], indent=1))
+        print(json.dumps([run_row(row) for group in board.comparison_groups for row in group.rows], indent=1))
     else:
         print("\n".join(map(str, pages)))
 
@@ -99,7 +99,7 @@ def publish(
     The compositions of the datasets on this machine are written where the board lacks them: with `--from` the board itself,
     nothing is copied and only they are added.
     """
-    from benchmark.leaderboard.pages.markdown import write_pages
+    from benchmark.leaderboard.pages.write import write_pages
     from benchmark.leaderboard.web.write import write_site
     from benchmark.results.publish import add_compositions, publish_records
     from benchmark.results.store import Store
