@@ -27,7 +27,7 @@ def leaderboard(
     if context.invoked_subcommand:
         return
     from benchmark.leaderboard.as_json import row_as_json
-    from benchmark.leaderboard.pages.markdown import write_pages
+    from benchmark.leaderboard.pages.write import write_pages
     from benchmark.leaderboard.web.write import write_site
     from benchmark.results.store import Store
 
@@ -36,7 +36,7 @@ def leaderboard(
     board = write_site(Store(source), source)
     pages = [*write_pages(board, source), source / "index.html"]
     if as_json:
-        print(json.dumps([row_as_json(row) for contest in board.contests for row in contest.rows], indent=1))
+        print(json.dumps([row_as_json(row) for group in board.comparison_groups for row in group.rows], indent=1))
     else:
         print("\n".join(map(str, pages)))
 

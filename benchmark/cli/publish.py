@@ -28,7 +28,7 @@ def publish(
     The compositions of the datasets on this machine are written where the board lacks them: with `--from` the board itself,
     nothing is copied and only they are added.
     """
-    from benchmark.leaderboard.pages.markdown import write_pages
+    from benchmark.leaderboard.pages.write import write_pages
     from benchmark.leaderboard.web.write import write_site
     from benchmark.results.publish import add_compositions, publish_records
     from benchmark.results.store import Store

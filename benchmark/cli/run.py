@@ -62,7 +62,7 @@ def run(
     from benchmark.cli.shared.plan_table import show_plan
     from benchmark.harness.machine import choose_device, cores, default_workers
     from benchmark.harness.plan import RunOptions, make_plan, parse_settings
-    from benchmark.leaderboard.pages.markdown import require_own_page
+    from benchmark.leaderboard.pages.write import require_own_page
     from benchmark.leaderboard.web.write import require_own_site
     from benchmark.results.store import Store
 
@@ -112,8 +112,8 @@ def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
     from benchmark.cli.shared.progress import console, live
     from benchmark.harness.run import run_jobs
     from benchmark.leaderboard.as_json import row_as_json
-    from benchmark.leaderboard.pages.markdown import write_pages
-    from benchmark.leaderboard.pages.task import short_table
+    from benchmark.leaderboard.pages.write import write_pages
+    from benchmark.leaderboard.terminal import terminal_table
     from benchmark.leaderboard.web.write import write_site
 
     with live(plan, quiet=as_json) as display:
@@ -125,12 +125,12 @@ def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
     board = write_site(store, store.root, leave_out, {job.task.dataset: job.task.source for job in plan.jobs})
     pages = write_pages(board, store.root, leave_out)
     tasks = {job.task.name for job in plan.jobs}
-    shown = [contest for contest in board.contests if contest.first.key.task in tasks]
+    shown = [group for group in board.comparison_groups if group.first.key.task in tasks]
     if as_json:
-        print(json.dumps([row_as_json(row) for contest in shown for row in contest.rows], indent=1))
+        print(json.dumps([row_as_json(row) for group in shown for row in group.rows], indent=1))
     else:
-        for contest in shown:
-            print(f"\n{contest.first.key.task} in {contest.first.key.unit} ({contest.title})\n\n{short_table(contest)}")
+        for group in shown:
+            print(f"\n{group.first.key.task} in {group.first.key.unit} ({group.title})\n\n{terminal_table(group)}")
         print(f"\nboard: {pages[0]}")
         for folder in plan.checkpoints:
             print(f"checkpoints: {folder}")

@@ -1,4 +1,4 @@
-"""A board: every contest of a store, and models over tasks; from records alone. Needs no torch."""
+"""A board: every comparison group of a store, and models over tasks; from records alone. Needs no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from functools import cached_property
 from itertools import groupby
 from typing import TypeVar
 
-from benchmark.leaderboard.comparison_groups import BASELINE, RESAMPLES, Contest, Predictions, contests
+from benchmark.leaderboard.comparison_groups import RESAMPLES, ComparisonGroup, GroupPredictions, comparison_groups
+from benchmark.leaderboard.rows import BASELINE
+from benchmark.rendering.text import model_name
 from benchmark.results.scores import OnInvalid, refuse, scored_tasks
 from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
@@ -21,13 +23,13 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
-class League:
+class Track:
     """Models over the tasks of one profile, protocol and seed."""
 
     title: str
-    contests: tuple[Contest, ...]
+    comparison_groups: tuple[ComparisonGroup, ...]
     models: tuple[str, ...]
-    """Those compared, two or more: ranked, with the profile's own settings, on the same tasks; the baseline is not one."""
+    """Labels of the models compared, two or more: ranked, with the profile's own settings, on the same tasks; no baseline."""
     overall: Overall | None
     """None without models to compare, or without the baseline."""
     ranks: Ranks | None
@@ -36,29 +38,29 @@ class League:
 
 @dataclass(frozen=True, eq=False)
 class Board:
-    """Every contest of a store."""
+    """Every comparison group of a store."""
 
-    contests: tuple[Contest, ...]
+    comparison_groups: tuple[ComparisonGroup, ...]
 
     @cached_property
-    def leagues(self) -> tuple[League, ...]:
-        """Contests of one profile, protocol and seed together; those with most rows first."""
-        ordered = sorted(self.contests, key=lambda contest: contest.league)
-        groups = [tuple(group) for _, group in groupby(ordered, key=lambda contest: contest.league)]
-        return tuple(map(league, sorted(groups, key=lambda group: -sum(len(contest.rows) for contest in group))))
+    def tracks(self) -> tuple[Track, ...]:
+        """Comparison groups of one profile, protocol and seed together; those with most rows first."""
+        ordered = sorted(self.comparison_groups, key=lambda group: group.track)
+        found = [tuple(together) for _, together in groupby(ordered, key=lambda group: group.track)]
+        return tuple(map(track_of, sorted(found, key=lambda groups: -sum(len(group.rows) for group in groups))))
 
 
 def read_board(
     store: Store,
-    each: Callable[[Contest, Predictions | None], None] = lambda contest, predictions: None,
+    each: Callable[[ComparisonGroup, GroupPredictions | None], None] = lambda group, predictions: None,
     on_invalid: OnInvalid = refuse,
 ) -> Board:
-    """Score every record of the store anew and put the runs into contests.
+    """Score every record of the store anew and put the runs into comparison groups.
 
     Args:
         store: where the records are.
-        each: called with every contest and the predictions of its ranked rows, which are then forgotten. Meanwhile the next
-            task is ranked and the one after it read: the runs of three tasks are in memory at once.
+        each: called with every comparison group and the predictions of its ranked rows, which are then forgotten. Meanwhile
+            the next task is ranked and the one after it read: the runs of three tasks are in memory at once.
         on_invalid: as for `scored_tasks`; called from the threads that read and rank.
 
     Raises:
@@ -66,11 +68,11 @@ def read_board(
     """
     sources = read_sources(store.root)
     found = []
-    of_task = (contests(runs, sources, on_invalid) for _, runs in _ahead(scored_tasks(store, on_invalid)))
+    of_task = (comparison_groups(runs, sources, on_invalid) for _, runs in _ahead(scored_tasks(store, on_invalid)))
     for together in _ahead(of_task):
-        for contest, predictions in together:
-            each(contest, predictions)
-            found.append(contest)
+        for group, predictions in together:
+            each(group, predictions)
+            found.append(group)
     return Board(tuple(found))
 
 
@@ -83,22 +85,23 @@ def _ahead(items: Iterator[T]) -> Iterator[T]:
             yield item
 
 
-def league(group: tuple[Contest, ...]) -> League:
-    """Statistics over the tasks of contests that share profile, protocol and seed."""
+def track_of(groups: tuple[ComparisonGroup, ...]) -> Track:
+    """Statistics over the tasks of comparison groups that share profile, protocol and seed."""
     entered: dict[str, tuple[TaskErrors, set[str]]] = {}
-    for contest in group:
-        labels = {row.label for row in contest.rows if row.tier and row.label == row.model} - {BASELINE}
-        known = entered.get(contest.first.key.task)
-        if contest.errors and len(labels) > (len(known[1]) if known else 1):
-            entered[contest.first.key.task] = contest.errors, labels
+    for group in groups:
+        labels = {row.label for row in group.rows if row.tier and row.unchanged and not row.is_baseline}
+        known = entered.get(group.first.key.task)
+        if group.errors and len(labels) > (len(known[1]) if known else 1):
+            entered[group.first.key.task] = group.errors, labels
     models = sorted(fullest_table([labels for _, labels in entered.values()]))
     tasks = [errors for errors, labels in entered.values() if labels.issuperset(models)]
-    title = group[0].league
+    title = groups[0].track
     if not models:
-        return League(title, group, (), None, None)
-    overall = overall_scores([errors for errors, _ in entered.values()], models, resamples=RESAMPLES)
+        return Track(title, groups, (), None, None)
+    baseline = model_name(BASELINE, groups[0].first.key.profile)
+    overall = overall_scores([errors for errors, _ in entered.values()], models, baseline=baseline, resamples=RESAMPLES)
     ranks = critical_differences(models, mae_table(tasks, models))
-    return League(title, group, tuple(models), overall if overall.tasks else None, ranks)
+    return Track(title, groups, tuple(models), overall if overall.tasks else None, ranks)
 
 
 def fullest_table(ran: Sequence[set[str]]) -> set[str]:

@@ -18,6 +18,11 @@ ENTITIES = str.maketrans(
     {sign: f"&#{ord(sign)};" for sign in "|[]`*"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "}
 )
 
+MINIATURES = (
+    "(mini) marks a miniature of a network: deeper-gatgnn (mini) has 2 layers and 21,386 parameters, deeper-gatgnn as "
+    "published has 20 layers and 731,426 parameters."
+)
+
 
 class Made(Protocol):
     """A record that says where it was made, and with what."""
@@ -38,6 +43,16 @@ class Made(Protocol):
 def escape(text: str) -> str:
     """Text from a record, harmless in markdown and inside its tables."""
     return text.translate(ENTITIES)
+
+
+def model_name(name: str, profile: str) -> str:
+    """A model as pages call it: a miniature network is never shown under the name of the published one alone."""
+    return f"{name} (mini)" if profile == "mini" else name
+
+
+def mini_note(profiles: Iterable[str]) -> str:
+    """What `(mini)` beside a name means; empty where none of the profiles is mini."""
+    return MINIATURES if "mini" in profiles else ""
 
 
 def require_own(page: Path, title: str, what: str, choose: str) -> None:

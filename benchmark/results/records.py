@@ -80,14 +80,14 @@ class JobKey(Strict):
         return 1 if self.protocol.startswith("published split") else kfolds(self.protocol)
 
     @property
-    def league(self) -> str:
+    def track(self) -> str:
         """Profile, protocol and seed in words: what folds of different tasks can share."""
         return f"{self.profile}, {self.protocol}, seed {self.seed}"
 
     @property
-    def contest(self) -> str:
+    def comparison_group(self) -> str:
         """What tells folds that may be compared from others of their task."""
-        return f"{self.league}, data {self.dataset_hash[:8]}"
+        return f"{self.track}, data {self.dataset_hash[:8]}"
 
     @property
     def run_id(self) -> str:

@@ -24,7 +24,7 @@ class Contest(Generic[Group]):
 
 def contest_of(trial: Trial) -> str:
     """What tells folds that may be compared from others of their task, by their key."""
-    return trial.record.key.contest
+    return trial.record.key.comparison_group
 
 
 def by_contest(

@@ -31,7 +31,9 @@ FLAGS = (
 )  # fmt: skip
 
 
-def write_fold(store: Store, task: str, model: str, fold: int, processor: str = "Xeon", **changes) -> None:
+def write_fold(
+    store: Store, task: str, model: str, fold: int, processor: str = "Xeon", profile: str = "standard", **changes
+) -> None:
     """A fold whose predictions scatter by the place of the model in MODELS; `cgcnn` is best."""
     rng = np.random.default_rng([len(task), MODELS.index(model), fold])
     ids = [f"crystal-{number}" for number in range(CRYSTALS) if number % FOLDS == fold]
@@ -45,7 +47,9 @@ def write_fold(store: Store, task: str, model: str, fold: int, processor: str = 
     seconds = 1.0 + 2 * MODELS.index(model) + fold + (10 if processor != "Xeon" else 0)
     duration = Duration(wall_s=seconds, device_s=seconds)
     update = {
-        "key": base.key.model_copy(update={"task": task, "target": task.split("/")[1], "protocol": f"kfold({FOLDS})"}),
+        "key": base.key.model_copy(
+            update={"task": task, "target": task.split("/")[1], "protocol": f"kfold({FOLDS})", "profile": profile}
+        ),
         "split": base.split.model_copy(update={"n_train": 70, "n_validation": 10, "n_test": len(ids), "test_sha256": test_sha}),
         "metrics": Metrics(train=scores, validation=scores, test=scores),
         "times": Times(graphs_wall_s=0.5, training=duration, inference=duration),

@@ -9,15 +9,11 @@ import pytest
 from benchmark.leaderboard.web.write import write_site
 from benchmark.results.store import Store
 from tests.benchmark.results.test_store import failed
-from tests.browser.conftest import EVIL, MODELS, TASKS, write_fold
+from tests.browser.conftest import EVIL, FOLDS, MODELS, TASKS, write_fold
 
 VIEWS = ("overview", "task", "cost", "model", "compare")
 XEON, EPYC = (f"cpu, 1 thread; {processor}, 2 cores, s" for processor in ("Xeon", "Epyc"))
 PLOTTED = ("cost", "model", "compare")
-
-
-def contest(page, task: str = TASKS[0]) -> str:
-    return page.evaluate("task => board.data.contests.find(one => one.task === task).id", task)
 
 
 def names(page) -> list[str]:
@@ -131,13 +127,13 @@ def test_the_page_decodes_the_errors_that_were_written(open_page):
     settled(page, "model")
     mae = page.evaluate(
         """async () => {
-            const contest = board.data.contests[0];
-            const own = await board.details.ofModel(contest, contest.rows.find((row) => row.label === "schnet"));
+            const group = board.data.comparison_groups[0];
+            const own = await board.details.ofModel(group, group.rows.find((row) => row.label === "schnet"));
             return own.error.reduce((sum, error) => sum + Math.abs(error), 0) / own.error.length;
         }"""
     )
     assert mae == pytest.approx(
-        page.evaluate("board.data.contests[0].rows.find((row) => row.label === 'schnet').mae[0]"), rel=1e-3
+        page.evaluate("board.data.comparison_groups[0].rows.find((row) => row.label === 'schnet').mae[0]"), rel=1e-3
     )
 
 
@@ -239,3 +235,17 @@ def test_little_is_shown_as_little(open_page, tmp_path, kind):
         text = page.locator("main").inner_text()
         assert "NaN" not in text and "undefined" not in text and "null" not in text
         assert len(text) > 20
+
+
+def test_a_miniature_is_named_as_such_in_every_view(open_page, tmp_path):
+    store = Store(tmp_path / "runs")
+    for model in ("cgcnn", "megnet", "dummy"):
+        for fold in range(FOLDS):
+            write_fold(store, TASKS[0], model, fold, profile="mini")
+    write_site(store, tmp_path / "site")
+    page = open_page(site=tmp_path / "site")
+    for view in VIEWS:
+        page.get_by_role("navigation").get_by_role("link", name=view).click()
+        settled(page, view)
+        text = page.locator("main").inner_text()
+        assert "cgcnn (mini)" in text and text.count("20 layers and 731,426 parameters") == 1, view

@@ -11,7 +11,7 @@ import shutil
 import pytest
 
 from benchmark.leaderboard.board import Board, read_board
-from benchmark.leaderboard.pages.markdown import write_pages
+from benchmark.leaderboard.pages.write import write_pages
 from benchmark.leaderboard.web.write import write_site
 from tests.speed.synthetic_records import synthetic_store
 
@@ -38,7 +38,7 @@ def store(request, tmp_path_factory):
 def read(store) -> Board:
     """With all that is computed from the records."""
     board = read_board(store)
-    assert board.leagues
+    assert board.tracks
     return board
 
 
@@ -46,7 +46,7 @@ def read(store) -> Board:
 def test_reading_scoring_and_ranking_the_records(measure, store):
     records, models, tasks = store
     board = measure("ours", lambda: read(records), rounds=2, warmup=0, records=models * tasks * FOLDS)
-    assert len(board.contests) == tasks
+    assert len(board.comparison_groups) == tasks
 
 
 @pytest.mark.benchmark(group="rendering a board")
@@ -61,4 +61,4 @@ def test_rendering_the_pages(measure, store, tmp_path):
 def test_reading_the_records_and_writing_the_web_page(measure, store, tmp_path):
     records, models, tasks = store
     board = measure("ours", lambda: write_site(records, tmp_path), rounds=2, warmup=0, records=models * tasks * FOLDS)
-    assert len(list((tmp_path / "details").glob("*/*.js"))) == len(board.contests) * (1 + models)
+    assert len(list((tmp_path / "details").glob("*/*.js"))) == len(board.comparison_groups) * (1 + models)

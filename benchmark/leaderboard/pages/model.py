@@ -6,10 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 
 from benchmark.leaderboard.board import Board
-from benchmark.leaderboard.comparison_groups import Contest, Row
-from benchmark.leaderboard.pages.rows import (
-    contested,
-    in_order,
+from benchmark.leaderboard.cells import (
     machine,
     machines,
     mae,
@@ -20,20 +17,22 @@ from benchmark.leaderboard.pages.rows import (
     title,
     unranked,
 )
+from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.pages.task import as_published, page_of
-from benchmark.leaderboard.published_figures import FIGURES
-from benchmark.rendering.text import count, escape, link, seconds, table
+from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
+from benchmark.leaderboard.rows import BoardRow
+from benchmark.rendering.text import count, escape, link, mini_note, seconds, table
 from benchmark.results.model_cards import ModelCard
 
-Standing = tuple[Contest, Row]
+Standing = tuple[ComparisonGroup, BoardRow]
 
 
 def model_pages(board: Board, cards: Mapping[str, ModelCard]) -> dict[str, str]:
     """Path below the root → page, of every model with a record; `cards` of those that are not of this repository."""
     found: dict[str, list[Standing]] = {}
-    for contest in board.contests:
-        for row in in_order(contest):
-            found.setdefault(row.model, []).append((contest, row))
+    for group in board.comparison_groups:
+        for row in group.in_order:
+            found.setdefault(row.model, []).append((group, row))
     return {f"models/{name}.md": model_page(name, found[name], cards.get(name)) for name in sorted(found)}
 
 
@@ -41,17 +40,18 @@ def model_page(name: str, standings: Sequence[Standing], card: ModelCard | None 
     """All that the board has of one model."""
     rows = [row for _, row in standings]
     where = machines(rows)
-    several = len({row.label for row in rows}) > 1
-    header = ["task", *(["run"] if several else []), "profile, protocol", "tier", "place", "MAE", "unit", "MAE / dummy",
+    several = any(row.label != name for row in rows)
+    header = ["task", *(["run"] if several else []), "track", "tier", "place", "MAE", "unit", "MAE / dummy",
               "training / fold", "inference / 1,000", "parameters", "machine"]  # fmt: skip
     body = [_cells(standing, standings, where, several) for standing in standings]
     parts = [
         f"# {escape(name)}",
         f"{escape(rows[0].run.first.paper)}. [All boards](../README.md).",
         _about(card) if card else "",
-        "Tier and place among the models of the same data, profile, protocol and seed; a tier holds models that cannot be "
-        "told from its best one. Times compare on one machine only.",
-        table(header, body, text=("run", "profile, protocol", "unit")),
+        "Tier and place are those in the comparison group: the runs of the task with the same data, profile, protocol and "
+        "seed. A tier holds models that cannot be told from its best one. Times compare on one machine only.",
+        escape(mini_note(row.run.first.key.profile for row in rows)),
+        table(header, body, text=("run", "track", "unit")),
         stale_note(rows, "on the page of the task"),
         *_published(name, standings),
         f"## Settings\n\n{_settings(rows)}",
@@ -69,18 +69,18 @@ def _about(card: ModelCard) -> str:
 
 
 def _cells(standing: Standing, standings: Sequence[Standing], where: Sequence[str], several: bool) -> list[str]:
-    (contest, row), rows = standing, [row for _, row in standings]
-    key, tiers, place = row.run.first.key, contest.tiers, ["", ""]
-    if tiers and row.tier and contested(contest):
+    (group, row), rows = standing, [row for _, row in standings]
+    key, tiers, place = row.run.first.key, group.tiers, ["", ""]
+    if tiers and row.tier and group.has_rivals:
         place = [f"{row.tier} of {tiers.tiers[-1]}", f"{tiers.models.index(row.label) + 1} of {len(tiers.models)}"]
     return [
         link(key.task, f"../{page_of(key.task)}") + mark(row, rows),
         *([escape(row.label)] if several else []),
-        title(contest, [contest for contest, _ in standings]),
+        title(group, [group for group, _ in standings]),
         *place,
         mae(row) + unranked(row),
         escape(key.unit),
-        relative(row, contest),
+        relative(row, group),
         seconds(row.costs.training_s) if row.costs else "",
         seconds(row.costs.inference_s) if row.costs else "",
         parameters(row),
@@ -88,9 +88,9 @@ def _cells(standing: Standing, standings: Sequence[Standing], where: Sequence[st
     ]
 
 
-def _settings(rows: Sequence[Row]) -> str:
+def _settings(rows: Sequence[BoardRow]) -> str:
     """A column for each set of settings that the model was run with: profile, what was changed, on how many tasks."""
-    runs: dict[str, list[Row]] = {}
+    runs: dict[str, list[BoardRow]] = {}
     for row in rows:
         runs.setdefault(json.dumps([row.run.first.key.profile, row.run.first.key.settings]), []).append(row)
     columns = [(_run_name(same), same[0].run.first.key.settings) for same in runs.values()]
@@ -99,14 +99,14 @@ def _settings(rows: Sequence[Row]) -> str:
     return table(["setting", *(escape(title) for title, _ in columns)], body) if names else "The model has none."
 
 
-def _run_name(rows: Sequence[Row]) -> str:
+def _run_name(rows: Sequence[BoardRow]) -> str:
     first = rows[0].run.first
     tasks = sorted({row.run.first.key.task for row in rows})
     changes = "".join(f", {name}={value}" for name, value in first.changed.items())
     return f"{first.key.profile}{changes}: {tasks[0] if len(tasks) == 1 else count(len(tasks), 'task')}"
 
 
-def _sources(rows: Sequence[Row]) -> str:
+def _sources(rows: Sequence[BoardRow]) -> str:
     """Fingerprints of the source that ran, whether newer source gives the same numbers, and the graphs that it was given."""
     state = {
         True: "a newer source gives other numbers",
@@ -126,9 +126,9 @@ def _published(name: str, standings: Sequence[Standing]) -> list[str]:
     """What others reported of the model, on the tasks of this page."""
     tasks = {row.run.first.key.task for _, row in standings}
     rows = [
-        [link(figure.task, f"../{page_of(figure.task)}"), as_published(figure), figure.source, figure.differs]
-        for figure in FIGURES
-        if figure.model == name and figure.task in tasks
+        [link(other.task, f"../{page_of(other.task)}"), as_published(other), other.source, other.differs]
+        for other in PUBLISHED_RESULTS
+        if other.model == name and other.task in tasks
     ]
     header = ["task", "MAE", "source", "what differs there"]
-    return [f"## Published figures\n\n{table(header, rows, text=header[2:])}"] if rows else []
+    return [f"## Published results\n\n{table(header, rows, text=header[2:])}"] if rows else []

@@ -1,4 +1,4 @@
-"""What the web page shows of single crystals: errors of a contest's models, summed up and packed. Needs no torch."""
+"""What the web page shows of single crystals: errors of a comparison group's models, summed up and packed. Needs no torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from benchmark.leaderboard.comparison_groups import Predictions
+from benchmark.leaderboard.comparison_groups import GroupPredictions
 from benchmark.statistics.comparisons import Tiers
 
 FEW = 2_000
@@ -26,7 +26,7 @@ LARGEST = 32_767
 
 
 @dataclass(frozen=True, eq=False)
-class Groups:
+class CrystalGroups:
     """Crystals by element or by band of the target; a crystal may be in several groups, or in none."""
 
     names: tuple[str, ...]
@@ -113,17 +113,17 @@ def _counted(place: np.ndarray, bins: int) -> np.ndarray:
     return np.bincount(flat, minlength=bins * n_models).reshape(n_models, bins)
 
 
-def bands(targets: np.ndarray) -> tuple[np.ndarray, Groups]:
+def bands(targets: np.ndarray) -> tuple[np.ndarray, CrystalGroups]:
     """Bands of the target with about equally many crystals: edges (B + 1,) and who is in them; fewer where values repeat."""
     edges = np.unique(np.quantile(targets, np.linspace(0, 1, BANDS + 1)))
     place = np.searchsorted(edges[1:-1], targets, side="right")
     members = csr_matrix(
         (np.ones(len(targets)), (place, np.arange(len(targets)))), shape=(max(1, len(edges) - 1), len(targets))
     )
-    return edges, Groups(tuple(map(str, range(members.shape[0]))), members)
+    return edges, CrystalGroups(tuple(map(str, range(members.shape[0]))), members)
 
 
-def by_element(ids: np.ndarray, compositions: pd.DataFrame | None) -> Groups | None:
+def by_element(ids: np.ndarray, compositions: pd.DataFrame | None) -> CrystalGroups | None:
     """Crystals by the elements they hold; None where the composition of none is known.
 
     Args:
@@ -147,7 +147,7 @@ def by_element(ids: np.ndarray, compositions: pd.DataFrame | None) -> Groups | N
     members = (placed @ table).T.tocsr()
     present = np.flatnonzero(np.asarray(members.sum(axis=1)).ravel())
     used, text_of = np.unique(np.where(rows >= 0, codes[rows], -1), return_inverse=True)
-    return Groups(
+    return CrystalGroups(
         names=tuple(symbols[i] for i in present),
         members=members[present],
         texts=tuple("" if code < 0 else str(texts[code]) for code in used),
@@ -155,8 +155,8 @@ def by_element(ids: np.ndarray, compositions: pd.DataFrame | None) -> Groups | N
     )
 
 
-def contest_details(predictions: Predictions, tiers: Tiers, elements: Groups | None) -> dict[str, Any]:
-    """What all models of a contest share: crystals, groups, and what tells each pair apart."""
+def group_details(predictions: GroupPredictions, tiers: Tiers, elements: CrystalGroups | None) -> dict[str, Any]:
+    """What all models of a comparison group share: crystals, groups, and what tells each pair apart."""
     edges, in_bands = bands(predictions.targets)
     return {
         "ids": predictions.ids.tolist(),
@@ -169,8 +169,8 @@ def contest_details(predictions: Predictions, tiers: Tiers, elements: Groups | N
     }
 
 
-def model_details(predictions: Predictions, elements: Groups | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Label and details of each model of a contest."""
+def model_details(predictions: GroupPredictions, elements: CrystalGroups | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Label and details of each model of a comparison group."""
     errors = predictions.values - predictions.targets[:, None]
     absolute = np.abs(errors)
     packed_errors, scale, step = quantised(errors)
@@ -194,7 +194,7 @@ def model_details(predictions: Predictions, elements: Groups | None) -> Iterator
         )
 
 
-def _pairs(predictions: Predictions, tiers: Tiers) -> dict[str, list[Any]]:
+def _pairs(predictions: GroupPredictions, tiers: Tiers) -> dict[str, list[Any]]:
     """Columns over the pairs of models; `wins` and `losses` count the crystals on which the better one errs less, and more."""
     number = {label: m for m, label in enumerate(predictions.labels)}
     wins = won(np.abs(predictions.values - predictions.targets[:, None]))

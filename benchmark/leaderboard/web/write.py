@@ -17,9 +17,9 @@ from typing import Any
 import pandas as pd
 
 from benchmark.leaderboard.board import Board, read_board
-from benchmark.leaderboard.comparison_groups import Contest, Predictions
-from benchmark.leaderboard.web.details import by_element, contest_details, model_details
-from benchmark.leaderboard.web.index import board_data, contest_name, file_name
+from benchmark.leaderboard.comparison_groups import ComparisonGroup, GroupPredictions
+from benchmark.leaderboard.web.board_data import board_data, file_name, group_name
+from benchmark.leaderboard.web.details import by_element, group_details, model_details
 from benchmark.rendering.plotly_script import in_page, plotly_name, write_plotly
 from benchmark.results import compositions
 from benchmark.results.records import JobKey
@@ -41,7 +41,8 @@ def write_site(
 ) -> Board:
     """Read the board of a store and write its web page on the way: `index.html`, `assets/` and `details/` below `root`.
 
-    Details of a contest are written while its predictions are in memory; those of contests that are gone are removed.
+    Details of a comparison group are written while its predictions are in memory; details of groups that are gone are
+    removed.
 
     Args:
         store: where the records are.
@@ -58,10 +59,10 @@ def write_site(
     require_own_site(root)
     with _replaced(root / "details") as details:
 
-        def each(contest: Contest, predictions: Predictions | None) -> None:
+        def each(group: ComparisonGroup, predictions: GroupPredictions | None) -> None:
             if predictions is not None:
-                known = _compositions(store.root, contest.first.key, sources, on_invalid)
-                write_details(details, contest, predictions, known)
+                known = _compositions(store.root, group.first.key, sources, on_invalid)
+                write_details(details, group, predictions, known)
 
         board = read_board(store, each, on_invalid)
         # The index first: it is what says that the folders beside it are ours, also after an interruption.
@@ -106,28 +107,28 @@ def _replaced(folder: Path) -> Iterator[Path]:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def write_details(details: Path, contest: Contest, predictions: Predictions, known: pd.DataFrame | None) -> None:
-    """The scripts that the page loads for a contest and its models, below `details/<contest>/`.
+def write_details(details: Path, group: ComparisonGroup, predictions: GroupPredictions, known: pd.DataFrame | None) -> None:
+    """The scripts that the page loads for a comparison group and its models, below `details/<comparison group>/`.
 
     Args:
-        details: where the folder of the contest goes.
-        contest: with tiers.
+        details: where the folder of the comparison group goes.
+        comparison group: with tiers.
         predictions: of its ranked rows.
         known: compositions of the dataset, as `by_element` takes them.
     """
-    name = contest_name(contest)
+    name = group_name(group)
     folder = details / name
     folder.mkdir()
     elements = by_element(predictions.ids, known)
-    assert contest.tiers is not None
-    _write_payload(folder, name, "contest", contest_details(predictions, contest.tiers, elements))
+    assert group.tiers is not None
+    _write_payload(folder, name, "group", group_details(predictions, group.tiers, elements))
     for label, payload in model_details(predictions, elements):
         _write_payload(folder, name, file_name(label), payload)
 
 
-def _write_payload(folder: Path, contest: str, name: str, payload: dict[str, Any]) -> None:
+def _write_payload(folder: Path, group: str, name: str, payload: dict[str, Any]) -> None:
     """A script that hands its data to the page: a page from disk may load scripts, but not fetch files."""
-    (folder / f"{name}.js").write_text(f"board.receive({_json(f'{contest}/{name}')}, {_json(payload)});\n")
+    (folder / f"{name}.js").write_text(f"board.receive({_json(f'{group}/{name}')}, {_json(payload)});\n")
 
 
 def write_assets(folder: Path) -> None:

@@ -20,69 +20,69 @@ def write_tasks(store: Store, n_tasks: int, models: dict[str, float], **changes)
             write_run(store, model, mae, seed=task, task=f"set/t{task}", **changes)
 
 
-def test_every_contest_is_passed_on_with_its_predictions(store):
+def test_every_group_is_passed_on_with_its_predictions(store):
     write_tasks(store, 2, {"dummy": 2.0, "a": 1.0})
     seen = []
-    board = read_board(store, lambda contest, predictions: seen.append((contest, predictions.labels)))
-    assert [contest.first.key.task for contest in board.contests] == ["set/t0", "set/t1"]
-    assert [contest for contest, _ in seen] == list(board.contests)
+    board = read_board(store, lambda group, predictions: seen.append((group, predictions.labels)))
+    assert [group.first.key.task for group in board.comparison_groups] == ["set/t0", "set/t1"]
+    assert [group for group, _ in seen] == list(board.comparison_groups)
     assert seen[0][1] == ("a", "dummy")
 
 
-def test_a_league_scores_models_over_its_tasks(store):
+def test_a_track_scores_models_over_its_tasks(store):
     write_tasks(store, 3, {"dummy": 4.0, "a": 1.0, "b": 2.0})
-    (league,) = read_board(store).leagues
-    assert (league.title, league.models) == ("mini, kfold(5), seed 0", ("a", "b"))
-    assert league.overall.models == ("a", "b")
-    assert league.overall.scores == pytest.approx((0.25, 0.5), rel=0.02)
-    assert league.ranks.mean_ranks == (1, 2)
-    assert "3 tasks cannot separate 2 models" in league.ranks.reason
+    (track,) = read_board(store).tracks
+    assert (track.title, track.models) == ("standard, kfold(5), seed 0", ("a", "b"))
+    assert track.overall.models == ("a", "b")
+    assert track.overall.scores == pytest.approx((0.25, 0.5), rel=0.02)
+    assert track.ranks.mean_ranks == (1, 2)
+    assert "3 tasks cannot separate 2 models" in track.ranks.reason
 
 
-def test_leagues_are_of_one_profile_those_with_most_tasks_first(store):
+def test_tracks_are_of_one_profile_those_with_most_tasks_first(store):
     write_tasks(store, 1, {"a": 1.0, "b": 2.0}, key={"profile": "paper"})
     write_tasks(store, 2, {"a": 1.0, "b": 2.0})
-    leagues = read_board(store).leagues
-    assert [(league.title.split(",")[0], len(league.contests)) for league in leagues] == [("mini", 2), ("paper", 1)]
+    tracks = read_board(store).tracks
+    assert [(track.title.split(",")[0], len(track.comparison_groups)) for track in tracks] == [("standard", 2), ("paper", 1)]
     # Without a dummy there are ranks, but no score.
-    assert leagues[0].overall is None
-    assert leagues[0].ranks.models == ("a", "b")
+    assert tracks[0].overall is None
+    assert tracks[0].ranks.models == ("a", "b")
 
 
-def test_models_with_changed_settings_or_without_a_rank_are_in_no_league(store):
+def test_models_with_changed_settings_or_without_a_rank_are_in_no_track(store):
     write_tasks(store, 2, {"dummy": 4.0, "a": 1.0, "b": 2.0})
     for task in range(2):
         write_run(store, "c", 1.0, task=f"set/t{task}", key={"settings": {"epochs": 9}}, changed={"epochs": 9})
         write_run(store, "d", 1.0, task=f"set/t{task}", folds=2)
-    (league,) = read_board(store).leagues
-    assert league.models == ("a", "b")
+    (track,) = read_board(store).tracks
+    assert track.models == ("a", "b")
 
 
-def test_a_task_with_few_models_does_not_shrink_the_league_and_is_named(store):
+def test_a_task_with_few_models_does_not_shrink_the_track_and_is_named(store):
     write_tasks(store, 3, {"dummy": 4.0, "a": 1.0, "b": 2.0, "c": 3.0})
     write_run(store, "a", 1.0, task="set/t9")
     write_run(store, "b", 1.0, task="set/t9")
     write_run(store, "newcomer", 1.0, task="set/t0")
-    (league,) = read_board(store).leagues
-    assert league.models == ("a", "b", "c")
-    assert league.overall.tasks == ("set/t0", "set/t1", "set/t2")
-    assert dict(league.overall.left_out)["set/t9"] == "without c, dummy"
+    (track,) = read_board(store).tracks
+    assert track.models == ("a", "b", "c")
+    assert track.overall.tasks == ("set/t0", "set/t1", "set/t2")
+    assert dict(track.overall.left_out)["set/t9"] == "without c, dummy"
 
 
 def test_a_task_counts_once_where_two_releases_of_its_data_are_there(store):
     write_tasks(store, 2, {"dummy": 4.0, "a": 1.0, "b": 2.0})
     write_run(store, "a", 9.0, task="set/t0", key={"dataset_hash": "1" * 64})
     write_run(store, "b", 1.0, task="set/t0", key={"dataset_hash": "1" * 64})
-    (league,) = read_board(store).leagues
-    assert len(league.contests) == 3
-    assert league.overall.tasks == ("set/t0", "set/t1")
-    assert league.ranks.n_tasks == 2
+    (track,) = read_board(store).tracks
+    assert len(track.comparison_groups) == 3
+    assert track.overall.tasks == ("set/t0", "set/t1")
+    assert track.ranks.n_tasks == 2
 
 
-def test_a_single_model_has_no_league_table(store):
+def test_a_single_model_has_no_track_table(store):
     write_tasks(store, 2, {"dummy": 4.0, "a": 1.0})
-    (league,) = read_board(store).leagues
-    assert (league.models, league.overall, league.ranks) == ((), None, None)
+    (track,) = read_board(store).tracks
+    assert (track.models, track.overall, track.ranks) == ((), None, None)
 
 
 @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ def test_records_that_disagree_are_refused_or_left_out_by_name(store):
     with pytest.raises(InputError, match="b and a have different targets"):
         read_board(store)
     errors = []
-    (contest,) = read_board(store, on_invalid=errors.append).contests
-    assert [(row.label, row.tier) for row in contest.rows] == [("a", 1), ("b", None)]
+    (group,) = read_board(store, on_invalid=errors.append).comparison_groups
+    assert [(row.label, row.tier) for row in group.rows] == [("a", 1), ("b", None)]
     assert len(errors) == 1
 
 
 def test_an_empty_store_and_one_of_failures_are_boards(store):
-    assert read_board(store).leagues == ()
+    assert read_board(store).tracks == ()
     store.write(failed(0), None)
-    (league,) = read_board(store).leagues
-    assert league.models == ()
+    (track,) = read_board(store).tracks
+    assert track.models == ()

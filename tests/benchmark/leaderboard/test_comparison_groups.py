@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmark.leaderboard.comparison_groups import contests, run_labels
+from benchmark.leaderboard.comparison_groups import comparison_groups, run_labels
 from benchmark.results.records import Memory, Times
 from benchmark.results.scores import Run, scored_tasks
 from benchmark.results.sources import Sources, read_sources
@@ -24,32 +24,32 @@ def store(tmp_path) -> Store:
     return Store(tmp_path / "runs")
 
 
-def contests_of(store: Store, sources=None, **arguments):
+def groups_of(store: Store, sources=None, **arguments):
     ((_, runs),) = scored_tasks(store)
-    return contests(runs, sources or Sources(), **arguments)
+    return comparison_groups(runs, sources or Sources(), **arguments)
 
 
 def only(store: Store, sources=None, **arguments):
-    (found,) = contests_of(store, sources, **arguments)
+    (found,) = groups_of(store, sources, **arguments)
     return found
 
 
-def by_label(contest):
-    return {row.label: row for row in contest.rows}
+def by_label(group):
+    return {row.label: row for row in group.rows}
 
 
 def test_rows_stand_in_tiers_best_first(store):
     for model, mae in (("worst", 9.0), ("best", 1.0), ("nearly", 1.001), ("middle", 3.0)):
         write_run(store, model, mae)
-    contest, predictions = only(store)
-    assert [(row.label, row.tier) for row in contest.rows[2:]] == [("middle", 2), ("worst", 3)]
-    assert {row.label: row.tier for row in contest.rows[:2]} == {"best": 1, "nearly": 1}
-    assert contest.folds == 5
+    group, predictions = only(store)
+    assert [(row.label, row.tier) for row in group.rows[2:]] == [("middle", 2), ("worst", 3)]
+    assert {row.label: row.tier for row in group.rows[:2]} == {"best": 1, "nearly": 1}
+    assert group.folds == 5
     assert predictions.values.shape == (5 * PER_FOLD, 4)
-    assert contest.errors.fold_maes().shape == (5, 4)
+    assert group.errors.fold_maes().shape == (5, 4)
 
 
-def test_large_contests_have_the_same_tiers_from_another_process(store, monkeypatch):
+def test_large_groups_have_the_same_tiers_from_another_process(store, monkeypatch):
     monkeypatch.setattr("joblib.cpu_count", lambda: 2)
     for model, mae in (("worst", 9.0), ("best", 1.0), ("nearly", 1.001)):
         write_run(store, model, mae)
@@ -65,23 +65,23 @@ def tiers_named_by_process(errors, resamples):
     return replace(rank_tiers(errors, resamples=resamples), task=str(os.getpid()))
 
 
-def test_runs_of_other_profiles_protocols_seeds_and_data_are_other_contests(store):
+def test_runs_of_other_profiles_protocols_seeds_and_data_are_other_groups(store):
     write_run(store, "a", 1.0)
     for other in ({"profile": "paper"}, {"protocol": "kfold(6)"}, {"seed": 1}, {"dataset_hash": "1" * 64}):
         write_run(store, "a", 1.0, key=other)
-    found = [contest for contest, _ in contests_of(store)]
+    found = [group for group, _ in groups_of(store)]
     assert len(found) == 5
-    assert len({contest.title for contest in found}) == 5
-    assert len({contest.league for contest in found}) == 4
+    assert len({group.title for group in found}) == 5
+    assert len({group.track for group in found}) == 4
 
 
 def test_a_run_without_all_folds_is_not_ranked_and_the_reason_is_given(store):
     write_run(store, "whole", 2.0)
     write_run(store, "partial", 1.0, folds=3)
     store.write(failed(0, key=make(0, "broken")[0].key), None)
-    contest, predictions = only(store)
-    rows = by_label(contest)
-    assert [row.label for row in contest.rows] == ["partial", "whole", "broken"]
+    group, predictions = only(store)
+    rows = by_label(group)
+    assert [row.label for row in group.rows] == ["partial", "whole", "broken"]
     assert (rows["partial"].tier, rows["partial"].unranked) == (None, "3 of 5 folds")
     assert (rows["broken"].tier, rows["broken"].unranked, rows["broken"].costs) == (None, "failed", None)
     assert (rows["whole"].tier, rows["whole"].unranked) == (1, None)
@@ -91,8 +91,8 @@ def test_a_run_without_all_folds_is_not_ranked_and_the_reason_is_given(store):
 
 def test_without_any_complete_fold_nothing_is_ranked(store):
     store.write(failed(0), None)
-    contest, predictions = only(store)
-    assert (contest.tiers, contest.errors, predictions, contest.baseline_mae) == (None, None, None, None)
+    group, predictions = only(store)
+    assert (group.tiers, group.errors, predictions, group.baseline_mae) == (None, None, None, None)
 
 
 def test_only_runs_of_the_same_division_are_ranked_and_one_stranger_does_not_outvote_the_others(store):
@@ -116,14 +116,14 @@ def test_the_order_of_crystals_in_a_file_has_no_say(store):
     for fold in range(5):
         write_fold(store, "a", fold, errors[0, fold])
         write_fold(store, "b", fold, errors[1, fold], order=rng.permutation(PER_FOLD))
-    contest, predictions = only(store)
+    group, predictions = only(store)
     found = dict(zip(predictions.labels, (predictions.values - predictions.targets[:, None]).T, strict=True))
     reference = predictions.ids
     expected = {f"set/target-{fold}-{row}": errors[:, fold, row] for fold in range(5) for row in range(PER_FOLD)}
     assert found["a"] == pytest.approx([expected[name][0] for name in reference])
     assert found["b"] == pytest.approx([expected[name][1] for name in reference])
     assert predictions.folds.tolist() == np.repeat(np.arange(5), PER_FOLD).tolist()
-    assert dict(zip(contest.errors.models, contest.errors.maes, strict=True)) == pytest.approx(
+    assert dict(zip(group.errors.models, group.errors.maes, strict=True)) == pytest.approx(
         {"a": np.abs(errors[0]).mean(), "b": np.abs(errors[1]).mean()}
     )
 
@@ -135,9 +135,9 @@ def test_records_that_disagree_on_a_target_are_refused_by_name(store):
     with pytest.raises(InputError, match="set/target, fold 4: liar and a have different targets"):
         only(store)
     errors = []
-    contest, predictions = only(store, on_invalid=errors.append)
+    group, predictions = only(store, on_invalid=errors.append)
     assert len(errors) == 1
-    assert by_label(contest)["liar"].unranked == "its crystals or targets are not those of the other rows"
+    assert by_label(group)["liar"].unranked == "its crystals or targets are not those of the other rows"
     assert predictions.labels == ("a",)
 
 
@@ -184,7 +184,7 @@ def test_costs_are_means_of_a_fold_and_bytes_the_largest(store):
 def test_a_metric_has_its_mean_and_spread_over_folds(store):
     write_fold(store, "dummy", 0, [0.1] * 4)
     write_fold(store, "dummy", 1, [0.3] * 4)
-    contest, _ = only(store)
+    group, _ = only(store)
     # 0.1 and 0.3: mean 0.2, sample standard deviation 0.1 · √2
-    assert contest.rows[0].over_folds("mae") == pytest.approx((0.2, 0.02**0.5))
-    assert contest.baseline_mae == pytest.approx(0.2)
+    assert group.rows[0].over_folds("mae") == pytest.approx((0.2, 0.02**0.5))
+    assert group.baseline_mae == pytest.approx(0.2)

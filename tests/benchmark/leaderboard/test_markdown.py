@@ -7,12 +7,28 @@ import sys
 
 import pytest
 
+from benchmark.leaderboard import columns
 from benchmark.leaderboard.board import read_board
-from benchmark.leaderboard.pages.markdown import write_pages
-from benchmark.leaderboard.pages.rows import cheapest_text
-from benchmark.leaderboard.pages.task import again, short_table, task_page
-from benchmark.leaderboard.published_figures import FIGURES
-from benchmark.rendering.text import chance, count, escape, interval, listed, plus_minus, seconds, significant, size, table
+from benchmark.leaderboard.cells import cheapest_text
+from benchmark.leaderboard.columns import Column
+from benchmark.leaderboard.pages.task import again, task_page
+from benchmark.leaderboard.pages.write import write_pages
+from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
+from benchmark.leaderboard.terminal import terminal_table
+from benchmark.leaderboard.web.board_data import board_data
+from benchmark.rendering.text import (
+    MINIATURES,
+    chance,
+    count,
+    escape,
+    interval,
+    listed,
+    plus_minus,
+    seconds,
+    significant,
+    size,
+    table,
+)
 from benchmark.results.store import Store
 from benchmark.results.submission import strays
 from benchmark.tasks.folds import kfolds
@@ -80,7 +96,7 @@ def test_an_empty_board_says_so(tmp_path):
 
 
 def test_a_board_is_rendered_without_torch():
-    modules = "benchmark.leaderboard.pages.markdown, benchmark.results.publish"
+    modules = "benchmark.leaderboard.pages.write, benchmark.results.publish"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules or 'dgl' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -123,11 +139,11 @@ def test_failures_are_rows_with_their_reason_and_without_a_tier(store, status):
     assert row_of(page, "cgcnn")[0] == "1"
 
 
-def test_a_part_of_the_training_crystals_is_another_contest_and_made_by_the_study(store):
+def test_a_part_of_the_training_crystals_is_another_group_and_made_by_the_study(store):
     key = make(0, "mpnn")[0].key.model_copy(update={"protocol": "kfold(5, train 1/4)"})
     store.write(make(0, "mpnn", key=key)[0], make(0, "mpnn")[1])
     _, other = pages_of(store)["tasks/set/target.md"].split("kfold(5, train 1/4)")
-    assert "study learning-curve --dataset path/to/set --profile mini --folds 5 --seed 0" in other
+    assert "study learning-curve --dataset path/to/set --profile standard --folds 5 --seed 0" in other
 
 
 def test_one_fold_separates_nothing_and_one_model_has_no_rival(tmp_path):
@@ -159,38 +175,79 @@ def test_times_of_different_machines_never_compete(store):
     slow = make()[0].times.model_copy(update={"training": make()[0].times.training.model_copy(update={"wall_s": 9.0})})
     for fold in range(5):
         write_fold(store, "gatgnn", fold, [0.2] * PER_FOLD, machine=device, times=slow)
-    (contest,) = read_board(store).contests
-    fastest = cheapest_text([row for row in contest.rows if row.label in ("cgcnn", "gatgnn")])
+    (group,) = read_board(store).comparison_groups
+    fastest = cheapest_text([row for row in group.rows if row.label in ("cgcnn", "gatgnn")])
     assert "gatgnn (9 s on NVIDIA H100; p)" in fastest
     assert "cgcnn (1 s on cpu, 1 thread; p)" in fastest
-    page = task_page([contest])
+    page = task_page([group])
     assert {row_of(page, model)[-1] for model in ("cgcnn", "gatgnn")} == {"1", "2"}
     assert {"1. ", "2. "} == {line[:3] for line in page.split("## Machines")[1].splitlines() if line}
 
 
 def test_the_page_says_how_to_run_it_again(store):
-    (contest,) = read_board(store).contests
-    expected = "python -m benchmark run --dataset path/to/set --profile mini --protocol kfold --folds 5 --seed 0"
-    assert again(contest) == expected
-    assert expected in task_page([contest])
+    (group,) = read_board(store).comparison_groups
+    expected = "python -m benchmark run --dataset path/to/set --profile standard --protocol kfold --folds 5 --seed 0"
+    assert again(group) == expected
+    assert expected in task_page([group])
 
 
-def test_published_figures_stand_beside_ours(tmp_path):
+def test_published_results_stand_beside_ours(tmp_path):
     store = Store(tmp_path)
     write_run(store, "cgcnn-mdl", 0.3, task="fung/2d/work_function")
-    page = pages_of(store)["tasks/fung/2d/work_function.md"].split("## Published figures")[1]
+    page = pages_of(store)["tasks/fung/2d/work_function.md"].split("## Published results")[1]
     line = next(line for line in page.splitlines() if line.startswith("| cgcnn-mdl"))
     assert "0.2001" in line and "500" in line and "Omee et al." in line and "6 convolution layers" in line
-    assert re.search(r"0\.\d{4} ± 0\.\d{4} \(mini\)", line)
+    assert re.search(r"0\.\d{4} ± 0\.\d{4} \(standard\)", line)
 
 
 def test_a_terminal_shows_tiers_and_reasons(store):
     write_run(store, "megnet", 0.1, folds=2)
-    (contest,) = read_board(store).contests
-    lines = short_table(contest).splitlines()
+    (group,) = read_board(store).comparison_groups
+    lines = terminal_table(group).splitlines()
     assert lines[0].split()[:2] == ["tier", "model"]
     assert [line.split()[:2] for line in lines[2:5]] == [["1", "cgcnn"], ["2", "schnet"], ["3", "dummy"]]
     assert "megnet (2 of 5 folds)" in lines[5] and "2 of 5  " in lines[5]
+
+
+def test_a_miniature_is_never_shown_under_the_name_of_the_published_network_alone(tmp_path):
+    store = Store(tmp_path / "runs")
+    for task in ("set/target", "set/other"):
+        for model, error in (("cgcnn", 0.2), ("schnet", 0.5), ("dummy", 2.0)):
+            write_run(store, model, error, task=task, key={"profile": "mini"})
+    write_run(store, "cgcnn", 0.2)
+    pages = pages_of(store)
+    for name in ("README.md", "tasks/set/target.md", "models/cgcnn.md"):
+        assert pages[name].count(escape(MINIATURES)) == 1, name
+    page = pages["README.md"]
+    assert "cgcnn (mini) has the lowest error, 0.10 of the dummy's" in page
+    for section in ("## Over 2 tasks: track mini", "## Every model: track mini"):
+        assert "| [cgcnn (mini)](models/cgcnn.md)" in page.split(section)[1].split("##")[0]
+    assert "schnet (mini) | cgcnn (mini)" in re.sub(" +", " ", pages["tasks/set/target.md"])
+    rows = [line for line in pages["models/cgcnn.md"].splitlines() if "](../tasks/" in line]
+    assert [re.sub(" +", " ", row).split(" | ")[1] for row in rows] == ["cgcnn (mini)", "cgcnn (mini)", "cgcnn"]
+    group = read_board(store).comparison_groups[0]
+    assert "cgcnn (mini)" in terminal_table(group) and MINIATURES in terminal_table(group)
+
+
+def test_what_is_said_of_miniatures_is_true():
+    spec = models()["deeper-gatgnn"]
+    for name, profile in (("deeper-gatgnn (mini)", "mini"), ("deeper-gatgnn as published", "paper")):
+        settings = spec.settings(profile)
+        size = f"{settings.n_layers} layers and {spec.model(settings).n_parameters:,} parameters"
+        assert f"{name} has {size}" in MINIATURES
+
+
+def test_a_new_column_is_shown_everywhere(store, monkeypatch):
+    seed = Column("seed", "seed of the run", lambda row, group: "seven", lambda row, group: 7)
+    monkeypatch.setattr(columns, "COLUMNS", (*columns.COLUMNS, seed))
+    board = read_board(store)
+    (group,) = board.comparison_groups
+    assert "seed of the run" in terminal_table(group) and terminal_table(group).count("seven") == 3
+    header, _, first, *_ = [line for line in task_page([group]).splitlines() if line.startswith("|")]
+    assert header.endswith("seed of the run |") and first.endswith(" seven |")
+    data = board_data(board)
+    assert data["columns"][-1]["heading"] == "seed of the run"
+    assert [row["cells"][-1] for row in data["comparison_groups"][0]["rows"]] == [["seven", 7]] * 3
 
 
 # -- the index -------------------------------------------------------------------------------------
@@ -202,9 +259,9 @@ def test_the_index_concludes_then_shows_every_model_on_every_task(store):
     write_run(store, "late", 1.0, task="set/other", folds=1)
     page = pages_of(store)["README.md"]
     conclusions = [line for line in page.splitlines() if line.startswith("- ")]
-    assert "Each of 2 comparisons has a single best model" in conclusions[0]
-    assert "cgcnn and schnet are in the first tier of 1 of 2 comparisons" in conclusions[0]
-    assert "Over 2 tasks (mini, kfold(5), seed 0), schnet has the lowest error, 0.25 of the dummy's" in conclusions[1]
+    assert "Each of 2 comparison groups has a single best model" in conclusions[0]
+    assert "cgcnn and schnet are in the first tier of 1 of 2 comparison groups" in conclusions[0]
+    assert "Over 2 tasks (track standard, kfold(5), seed 0), schnet has the lowest error, 0.25 of the dummy's" in conclusions[1]
     assert "2 tasks cannot separate 2 models; at least 6 are needed" in conclusions[1]
     everything = page.split("## Every model")[1]
     assert "[set/other](tasks/set/other.md), eV" in everything
@@ -217,8 +274,8 @@ def test_the_index_concludes_then_shows_every_model_on_every_task(store):
 def test_a_shared_first_place_is_said_with_the_fastest_of_it(store):
     write_run(store, "cgcnn-mdl", 0.2001)
     page = pages_of(store)["README.md"]
-    assert "In 1 of 1 comparison the first place is shared" in page
-    assert "cgcnn and cgcnn-mdl are in the first tier of the one comparison" in page
+    assert "In 1 of 1 comparison group the first place is shared" in page
+    assert "cgcnn and cgcnn-mdl are in the first tier of the one comparison group" in page
 
 
 def test_models_that_are_separable_over_tasks_have_letters(tmp_path):
@@ -277,18 +334,18 @@ def test_text_of_records_is_escaped_on_every_page(store):
 # -- published figures -----------------------------------------------------------------------------
 
 
-def test_published_figures_are_of_tasks_and_models_that_are_here():
+def test_published_results_are_of_tasks_and_models_that_are_here():
     known = datasets()
-    for figure in FIGURES:
+    for figure in PUBLISHED_RESULTS:
         dataset, _, target = figure.task.rpartition("/")
         assert target in known[dataset].card.targets, figure
         assert figure.model in models(), figure
         assert figure.mae > 0 and figure.source and figure.differs
-    assert len({(f.task, f.model, f.source) for f in FIGURES}) == len(FIGURES)
+    assert len({(f.task, f.model, f.source) for f in PUBLISHED_RESULTS}) == len(PUBLISHED_RESULTS)
 
 
-def test_published_figures_by_hand():
-    found = {(f.task, f.model, f.source.split(" ")[0]): f for f in FIGURES}
+def test_published_results_by_hand():
+    found = {(f.task, f.model, f.source.split(" ")[0]): f for f in PUBLISHED_RESULTS}
     thesis = found["cgcnn/formation_energy_per_atom", "cgcnn", "E."]
     assert (thesis.mae, thesis.std, thesis.training_s, thesis.epochs) == (0.083, 0.007, 17_865, 30)
     omee = found["fung/pt/total_energy", "cgcnn-mdl", "Omee"]

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from benchmark.leaderboard.comparison_groups import Predictions
+from benchmark.leaderboard.comparison_groups import GroupPredictions
+from benchmark.leaderboard.web.board_data import file_name, fronts, pareto_front
 from benchmark.leaderboard.web.details import (
     DENSITY_BINS,
     HISTOGRAM_BINS,
@@ -23,7 +24,6 @@ from benchmark.leaderboard.web.details import (
     quantised,
     won,
 )
-from benchmark.leaderboard.web.index import file_name, fronts, pareto_front
 from benchmark.leaderboard.web.write import write_site
 from benchmark.rendering.plotly_script import plotly_name
 from benchmark.results import compositions
@@ -48,10 +48,10 @@ def data_of(root) -> dict:
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
 
 
-def payload_of(root, contest: dict, name: str) -> dict:
-    text = (root / "details" / contest["id"] / f"{name}.js").read_text()
+def payload_of(root, group: dict, name: str) -> dict:
+    text = (root / "details" / group["id"] / f"{name}.js").read_text()
     key, payload = re.fullmatch(r'board\.receive\("([^"]*)", (.*)\);\n', text).groups()
-    assert key == f"{contest['id']}/{name}"
+    assert key == f"{group['id']}/{name}"
     return json.loads(payload)
 
 
@@ -132,7 +132,7 @@ def test_wins_are_counted_on_every_crystal():
 
 def test_many_crystals_come_with_their_density_few_without():
     def details(n: int) -> dict:
-        predictions = Predictions(
+        predictions = GroupPredictions(
             ("m",), np.arange(n).astype(str), np.zeros(n, int), np.arange(n, dtype=float), np.ones((n, 1))
         )
         return dict(model_details(predictions, None))["m"]
@@ -176,18 +176,20 @@ def test_times_of_two_machines_are_never_on_one_front():
 
 def test_the_page_holds_the_scores_and_its_details_the_crystals(store, tmp_path):
     write_site(store, tmp_path / "site")
-    (contest,) = data_of(tmp_path / "site")["contests"]
-    best, dummy = contest["rows"]
+    data = data_of(tmp_path / "site")
+    (group,) = data["comparison_groups"]
+    best, dummy = group["rows"]
+    relative = [column["key"] for column in data["columns"]].index("relative")
     # 0.1 and 0.3: mean 0.2, standard deviation 0.1 · √2
-    assert (best["label"], best["mae"], best["relative"]) == ("cgcnn", [0.2, 0.141421], 0.1)
-    assert dummy["baseline"] and dummy["relative"] == 1
-    shared = payload_of(tmp_path / "site", contest, "contest")
+    assert (best["label"], best["mae"], best["cells"][relative]) == ("cgcnn", [0.2, 0.141421], ["0.100", 0.1])
+    assert dummy["baseline"] and dummy["cells"][relative] == ["1.00", 1]
+    shared = payload_of(tmp_path / "site", group, "group")
     assert shared["ids"] == list("abcdabcd")
     np.testing.assert_allclose(unpacked(shared["targets"], "<f4"), [0, 1, 2, 3, 1, 2, 3, 4])
     assert unpacked(shared["folds"], "<u2").tolist() == [0] * 4 + [1] * 4
     assert shared["elements"] is None
     assert shared["pairs"]["wins"] == [8] and shared["pairs"]["losses"] == [0]
-    own = payload_of(tmp_path / "site", contest, best["file"])
+    own = payload_of(tmp_path / "site", group, best["file"])
     back = own["scale"] * np.sinh(unpacked(own["errors"], "<i2") * own["step"])
     np.testing.assert_allclose(back, [0.1] * 4 + [0.3] * 4, rtol=1e-3)
 
@@ -201,9 +203,9 @@ def test_text_of_a_record_cannot_end_the_block_it_stands_in(store, tmp_path):
     text = (tmp_path / "site" / "index.html").read_text()
     assert text.count("</script>") == text.count("<script")
     assert "alert(1)" in text and "<script>alert" not in text
-    contest = data_of(tmp_path / "site")["contests"][0]
-    assert contest["failures"][0]["reason"] == EVIL
-    assert f"cgcnn (name={EVIL})" in [row["label"] for row in contest["rows"]]
+    group = data_of(tmp_path / "site")["comparison_groups"][0]
+    assert group["failures"][0]["reason"] == EVIL
+    assert f"cgcnn (name={EVIL})" in [row["label"] for row in group["rows"]]
     for path in (tmp_path / "site" / "details").rglob("*.js"):
         assert "<" not in path.read_text()
 
@@ -260,7 +262,7 @@ def test_a_failed_writing_leaves_the_page_that_was(store, tmp_path, monkeypatch)
 
 def test_a_board_without_records_is_a_page_too(tmp_path):
     write_site(Store(tmp_path / "nothing"), tmp_path / "site")
-    assert data_of(tmp_path / "site")["contests"] == []
+    assert data_of(tmp_path / "site")["comparison_groups"] == []
 
 
 @pytest.mark.parametrize("status", ["diverged", "out-of-memory"])
@@ -268,10 +270,10 @@ def test_a_task_on_which_all_failed_has_rows_and_no_details(tmp_path, status):
     store = Store(tmp_path / "runs")
     store.write(failed(0, status=status, reason="12 GB wanted"), None)
     write_site(store, tmp_path / "site")
-    (contest,) = data_of(tmp_path / "site")["contests"]
-    (row,) = contest["rows"]
+    (group,) = data_of(tmp_path / "site")["comparison_groups"]
+    (row,) = group["rows"]
     assert (row["status"], row["tier"], row["mae"], row["file"]) == (status, None, None, None)
-    assert contest["failures"] == [{"label": "cgcnn", "fold": 0, "status": status, "reason": "12 GB wanted"}]
+    assert group["failures"] == [{"label": "cgcnn", "fold": 0, "status": status, "reason": "12 GB wanted"}]
     assert list((tmp_path / "site" / "details").iterdir()) == []
 
 
@@ -301,5 +303,5 @@ def test_compositions_that_are_none_are_said_and_left_out(store, tmp_path):
     said = []
     write_site(store, tmp_path / "site", said.append)
     assert len(said) == 1
-    (contest,) = data_of(tmp_path / "site")["contests"]
-    assert payload_of(tmp_path / "site", contest, "contest")["elements"] is None
+    (group,) = data_of(tmp_path / "site")["comparison_groups"]
+    assert payload_of(tmp_path / "site", group, "group")["elements"] is None

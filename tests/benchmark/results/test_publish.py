@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from benchmark.leaderboard.board import read_board
-from benchmark.leaderboard.pages.markdown import write_pages
-from benchmark.leaderboard.web.index import board_data
+from benchmark.leaderboard.pages.write import write_pages
+from benchmark.leaderboard.web.board_data import board_data
 from benchmark.leaderboard.web.write import SCRIPTS, SITE, write_site
 from benchmark.results import compositions
 from benchmark.results.packed import predictions_bytes
@@ -26,7 +26,7 @@ def board():
 
 @pytest.fixture(scope="module")
 def runs(board):
-    return [row.run for contest in board.contests for row in contest.rows]
+    return [row.run for group in board.comparison_groups for row in group.rows]
 
 
 def test_every_published_record_is_valid_and_agrees_with_its_predictions(runs):
@@ -59,9 +59,9 @@ def test_the_web_page_is_made_whole_from_the_published_records(board, tmp_path):
     assert shown == json.loads(json.dumps(board_data(board)))
     for name in ("board.css", *SCRIPTS):
         assert (tmp_path / "assets" / name).read_bytes() == (SITE / name).read_bytes()
-    named = {f"{contest['id']}/{row['file']}" for contest in shown["contests"] for row in contest["rows"] if row["file"]}
+    named = {f"{group['id']}/{row['file']}" for group in shown["comparison_groups"] for row in group["rows"] if row["file"]}
     kept = {f"{path.parent.name}/{path.stem}" for path in (tmp_path / "details").glob("*/*.js")}
-    assert kept == named | {f"{name.split('/')[0]}/contest" for name in named}
+    assert kept == named | {f"{name.split('/')[0]}/group" for name in named}
 
 
 def test_a_flipped_prediction_is_noticed(runs, tmp_path):

@@ -41,7 +41,7 @@ def make(
     second = Duration(wall_s=1.0, device_s=2.0)
     key = JobKey(
         task="set/target", dataset="set", target="target", unit="eV", dataset_hash="0" * 64, model=model,
-        settings={"epochs": 3}, profile="mini", protocol="kfold(5)", fold=fold, seed=0,
+        settings={"epochs": 3}, profile="standard", protocol="kfold(5)", fold=fold, seed=0,
         source=source, device="cpu",
     )  # fmt: skip
     fields = dict(

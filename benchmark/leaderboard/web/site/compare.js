@@ -8,10 +8,10 @@ board.views.compare = (() => {
   const [LISTED, SHOWN, BINS, DECADES] = [15, 2000, 60, 4];
 
   function draw(place, state) {
-    const contest = board.contest(state);
-    if (!contest) return board.empty(place, title);
-    const rows = contest.rows.filter((row) => row.file);
-    place.append(h("h1", {}, "Two models, crystal by crystal"), board.chooser(contest));
+    const group = board.group(state);
+    if (!group) return board.empty(place, title);
+    const rows = group.rows.filter((row) => row.file);
+    place.append(h("h1", {}, "Two models, crystal by crystal"), board.chooser(group));
     const controls = place.lastChild;
     if (rows.length < 2) {
       place.append(note("Comparing needs two runs of this task with a score for every fold."));
@@ -26,32 +26,32 @@ board.views.compare = (() => {
       h("div", {class: "control"}, h("button", {type: "button", onclick: () => board.go({model: b.label, other: a.label})}, "Swap A and B")));
     const content = h("div", {"aria-busy": "true"}, note("Loading …"));
     place.append(content);
-    const wanted = [board.details.ofContest(contest), board.details.ofModel(contest, a), board.details.ofModel(contest, b)];
-    board.guard(content, Promise.all(wanted).then((found) => content.isConnected && show(content, contest, ...found)));
+    const wanted = [board.details.ofGroup(group), board.details.ofModel(group, a), board.details.ofModel(group, b)];
+    board.guard(content, Promise.all(wanted).then((found) => content.isConnected && show(content, group, ...found)));
   }
 
-  function show(content, contest, shared, a, b) {
+  function show(content, group, shared, a, b) {
     const figure = h("div", {});
     content.removeAttribute("aria-busy");
     // More than 0 where A errs more.
     const worse = Float64Array.from(a.error, (error, index) => Math.abs(error) - Math.abs(b.error[index]));
     const order = [...worse.keys()].sort((i, j) => worse[i] - worse[j] || i - j);
-    content.replaceChildren(verdict(contest, shared, a, b),
+    content.replaceChildren(verdict(group, shared, a, b),
       h("section", {}, h("h2", {}, "Errors of both on every crystal"), figure),
       h("section", {}, h("h2", {}, "Where they differ most"),
         note("Difference: |error| of model A minus |error| of model B. Then the target, and the predictions of both."),
         h("div", {class: "beside"},
-          list(`${a.label} is better`, contest, shared, a, b, order.filter((index) => worse[index] < 0).slice(0, LISTED)),
-          list(`${b.label} is better`, contest, shared, a, b, order.reverse().filter((index) => worse[index] > 0).slice(0, LISTED)))),
-      h("section", {}, h("h2", {}, "Difference by element"), elements(contest, shared, a, b)));
-    return scatter(figure, contest, shared, a, b);
+          list(`${a.label} is better`, group, shared, a, b, order.filter((index) => worse[index] < 0).slice(0, LISTED)),
+          list(`${b.label} is better`, group, shared, a, b, order.reverse().filter((index) => worse[index] > 0).slice(0, LISTED)))),
+      h("section", {}, h("h2", {}, "Difference by element"), elements(group, shared, a, b)));
+    return scatter(figure, group, shared, a, b);
   }
 
-  function verdict(contest, shared, a, b) {
+  function verdict(group, shared, a, b) {
     const {pairs} = shared;
     const place = pairs.better.findIndex((better, index) => (better === a.label && pairs.worse[index] === b.label) || (better === b.label && pairs.worse[index] === a.label));
     const [better, worse] = pairs.better[place] === a.label ? [a, b] : [b, a];
-    const unit = board.unit(contest);
+    const unit = board.unit(group);
     const size = shared.ids.length;
     const difference = pairs.difference[place];
     const interval = pairs.low[place] === null ? "" : ` (${board.data.confidence} interval ${n.significant(pairs.low[place])} to ${n.significant(pairs.high[place])})`;
@@ -69,7 +69,7 @@ board.views.compare = (() => {
   }
 
   // Both axes logarithmic over the same decades; what is smaller lies on the rim.
-  function scatter(figure, contest, shared, a, b) {
+  function scatter(figure, group, shared, a, b) {
     const {axis, color, text} = board.plots;
     const size = shared.ids.length;
     const most = Math.max(...a.error.map(Math.abs), ...b.error.map(Math.abs)) || 1;
@@ -86,7 +86,7 @@ board.views.compare = (() => {
         ...[a, b].map((model) => `${model.label} ${n.significant(shared.target[index] + model.error[index], 4)}`)].map(text).join("<br>")), hoverinfo: "text"});
     const ticks = Array.from({length: DECADES + 2}, (_, index) => Math.floor(low) + index).filter((value) => value >= low && value <= high);
     const both = {range: [low, high], tickvals: ticks, ticktext: ticks.map((value) => n.significant(10 ** value, 1))};
-    const labelled = (model) => text(board.views.model.labelled(`|error| of ${model.label}`, contest));
+    const labelled = (model) => text(board.views.model.labelled(`|error| of ${model.label}`, group));
     return board.plots.draw(figure, traces, {
       height: 520, width: Math.min(560, figure.clientWidth), xaxis: axis(labelled(a), both), yaxis: axis(labelled(b), both),
       shapes: [{type: "line", x0: low, x1: high, y0: low, y1: high, line: {color: color("muted"), width: 1, dash: "dot"}}],
@@ -103,21 +103,21 @@ board.views.compare = (() => {
       colorscale: board.plots.scale(), showscale: false, hovertemplate: "%{customdata} crystals<extra></extra>"};
   }
 
-  function list(caption, contest, shared, a, b, rows) {
+  function list(caption, group, shared, a, b, rows) {
     if (!rows.length) return h("div", {}, h("h3", {}, caption), note("On no crystal."));
     const value = (model, index) => n.significant(shared.target[index] + model.error[index], 4);
     return h("div", {}, h("h3", {}, caption), board.table.plain(`${caption}: the largest differences`, [
       ...board.views.model.naming(shared),
       {label: "difference", cell: (index) => n.signed(Math.abs(a.error[index]) - Math.abs(b.error[index]))},
-      {label: board.views.model.labelled("target", contest), cell: (index) => n.significant(shared.target[index], 4)},
+      {label: board.views.model.labelled("target", group), cell: (index) => n.significant(shared.target[index], 4)},
       {label: a.label, cell: (index) => value(a, index)},
       {label: b.label, cell: (index) => value(b, index)},
     ], rows));
   }
 
-  function elements(contest, shared, a, b) {
+  function elements(group, shared, a, b) {
     if (!shared.elements) return note("There is no picture, as the compositions of these crystals are not beside the records.");
-    const unit = board.unit(contest);
+    const unit = board.unit(group);
     const differences = a.elements.map((value, index) => value - b.elements[index]);
     const most = Math.max(...differences.map(Math.abs)) || 1;
     const shown = n.alike(differences);

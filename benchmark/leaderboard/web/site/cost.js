@@ -12,43 +12,43 @@ board.views.cost = (() => {
   const TICKS = {...FORMATS, training: round, inference: round, memory: (value) => n.bytes(value).replace(/\.0+ /, " ")};
 
   function draw(place, state) {
-    const contest = board.contest(state);
-    if (!contest) return board.empty(place, title);
+    const group = board.group(state);
+    if (!group) return board.empty(place, title);
     const {costs, measured} = board.data;
     const cost = costs[state.cost] ? state.cost : "training";
     const apart = measured.includes(cost);
-    const machine = apart ? chosenMachine(contest, state, cost) : 0;
-    place.append(h("h1", {}, "Accuracy against cost"), board.chooser(contest,
+    const machine = apart ? chosenMachine(group, state, cost) : 0;
+    place.append(h("h1", {}, "Accuracy against cost"), board.chooser(group,
       select("cost", Object.entries(costs), cost, (value) => board.go({cost: value})),
-      apart && contest.machines.length > 1 && select("machine", contest.machines.map((name, index) => [String(index), name]), String(machine),
+      apart && group.machines.length > 1 && select("machine", group.machines.map((name, index) => [String(index), name]), String(machine),
         (value) => board.go({machine: value}))));
-    const rows = contest.rows.filter((row) => row.mae && row[cost] !== null && !row.baseline && (!apart || row.machine === machine));
+    const rows = group.rows.filter((row) => row.mae && row[cost] !== null && !row.baseline && (!apart || row.machine === machine));
     if (!rows.length) {
       place.append(note(`No run has a score and a value of "${costs[cost]}".`));
       return;
     }
-    const front = contest.fronts[cost][machine].map((index) => contest.rows[index]);
+    const front = group.fronts[cost][machine].map((index) => group.rows[index]);
     const figure = h("div", {});
     place.append(figure);
-    board.guard(figure, plot(figure, contest, cost, rows, front));
-    if (apart) place.append(note(`Measured on ${contest.machines[machine]}; other machines are never in one figure.`));
-    place.append(table(contest, cost, rows, front));
+    board.guard(figure, plot(figure, group, cost, rows, front));
+    if (apart) place.append(note(`Measured on ${group.machines[machine]}; other machines are never in one figure.`));
+    place.append(table(group, cost, rows, front));
   }
 
   // The machine asked for, or the one with most runs.
-  function chosenMachine(contest, state, cost) {
-    if (contest.machines[Number(state.machine)] && state.machine) return Number(state.machine);
-    const counts = contest.machines.map((_, index) => contest.rows.filter((row) => row.machine === index && row[cost] !== null).length);
+  function chosenMachine(group, state, cost) {
+    if (group.machines[Number(state.machine)] && state.machine) return Number(state.machine);
+    const counts = group.machines.map((_, index) => group.rows.filter((row) => row.machine === index && row[cost] !== null).length);
     return counts.indexOf(Math.max(...counts));
   }
 
-  function plot(figure, contest, cost, rows, front) {
+  function plot(figure, group, cost, rows, front) {
     const {axis, color, text} = board.plots;
-    const unit = board.unit(contest);
+    const unit = board.unit(group);
     const hover = (row) => `${text(row.label)}<br>MAE ${n.spread(row.mae)} ${text(unit)}<br>${text(board.data.costs[cost].split(" [")[0])} ${FORMATS[cost](row[cost])}`;
     // A line far above all points would press them together.
     const highest = Math.max(...rows.map((row) => row.mae[0] + (row.mae[1] || 0)));
-    const level = contest.baseline !== null && contest.baseline < 1.6 * highest ? contest.baseline : null;
+    const level = group.baseline !== null && group.baseline < 1.6 * highest ? group.baseline : null;
     const x = padded(rows.map((row) => Math.log10(row[cost])), 0.3);
     const y = padded([...rows.flatMap((row) => [row.mae[0] - (row.mae[1] || 0), row.mae[0] + (row.mae[1] || 0)]), level === null ? highest : level], highest / 10);
     const others = rows.filter((row) => !front.includes(row));
@@ -113,13 +113,13 @@ board.views.cost = (() => {
     return found;
   }
 
-  function table(contest, cost, rows, front) {
+  function table(group, cost, rows, front) {
     const ordered = [...rows].sort((a, b) => a[cost] - b[cost]);
     return board.table.plain(`The same as a table, cheapest first`, [
       {label: "model", text: true, head: true, cell: (row) => row.label},
       {label: "tier", text: true, cell: (row) => row.tier ? tier(row.tier) : row.unranked},
       {label: board.data.costs[cost].split(" [")[0], cell: (row) => FORMATS[cost](row[cost])},
-      {label: board.unit(contest) ? `MAE [${board.unit(contest)}]` : "MAE", cell: (row) => n.spread(row.mae)},
+      {label: board.unit(group) ? `MAE [${board.unit(group)}]` : "MAE", cell: (row) => n.spread(row.mae)},
       {label: "on the front", text: true, cell: (row) => front.includes(row) ? "yes" : ""},
     ], ordered);
   }

@@ -1,4 +1,4 @@
-// Single crystals: loaded contest by contest and model by model, from scripts, as a page from disk may not fetch files.
+// Single crystals: loaded comparison group by comparison group and model by model, from scripts, as a page from disk may not fetch files.
 "use strict";
 
 board.details = (() => {
@@ -7,8 +7,8 @@ board.details = (() => {
 
   board.receive = (name, payload) => arrived.set(name, payload);
 
-  function load(contest, name) {
-    const key = `${contest.id}/${name}`;
+  function load(group, name) {
+    const key = `${group.id}/${name}`;
     if (!loaded.has(key)) {
       const promise = board.plots.script(`details/${key}.js?v=${board.version}`).then(() => {
         const payload = arrived.get(key);
@@ -25,19 +25,19 @@ board.details = (() => {
     return new kind(Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0)).buffer);
   }
 
-  async function ofContest(contest) {
-    const payload = await load(contest, "contest");
+  async function ofGroup(group) {
+    const payload = await load(group, "group");
     payload.target ||= unpacked(payload.targets, Float32Array);
     payload.fold ||= unpacked(payload.folds, Uint16Array);
     if (payload.held) payload.heldBy ||= unpacked(payload.held.by, Uint32Array);
     return payload;
   }
 
-  async function ofModel(contest, row) {
-    const payload = await load(contest, row.file);
+  async function ofModel(group, row) {
+    const payload = await load(group, row.file);
     payload.error ||= Float64Array.from(unpacked(payload.errors, Int16Array), (q) => payload.scale * Math.sinh(q * payload.step));
     return payload;
   }
 
-  return {ofContest, ofModel, unpacked};
+  return {ofGroup, ofModel, unpacked};
 })();

@@ -8,20 +8,20 @@ board.views.model = (() => {
   const WORST = 20;
 
   function draw(place, state) {
-    const contest = board.contest(state);
-    if (!contest) return board.empty(place, title);
-    const rows = contest.rows.filter((row) => row.file);
-    place.append(h("h1", {}, "Errors of a model"), board.chooser(contest, rows.length && modelSelect(rows, state)));
+    const group = board.group(state);
+    if (!group) return board.empty(place, title);
+    const rows = group.rows.filter((row) => row.file);
+    place.append(h("h1", {}, "Errors of a model"), board.chooser(group, rows.length && modelSelect(rows, state)));
     if (!rows.length) {
       place.append(note("No run of this task has a score for every fold, so there are no errors to show."));
       return;
     }
     const row = chosen(rows, state);
-    place.append(h("p", {class: "facts"}, row.tier ? tier(row.tier) : row.unranked, ` · MAE ${n.spread(row.mae)} ${board.unit(contest)}, RMSE ${n.spread(row.rmse)}, R² ${n.fixed(row.r2, 3)}`));
+    place.append(h("p", {class: "facts"}, row.tier ? tier(row.tier) : row.unranked, ` · MAE ${n.spread(row.mae)} ${board.unit(group)}, RMSE ${n.spread(row.rmse)}, R² ${n.fixed(row.r2, 3)}`));
     const content = h("div", {"aria-busy": "true"}, note("Loading …"));
     place.append(content);
-    board.guard(content, Promise.all([board.details.ofContest(contest), board.details.ofModel(contest, row)])
-      .then(([shared, own]) => content.isConnected && show(content, contest, row, shared, own)));
+    board.guard(content, Promise.all([board.details.ofGroup(group), board.details.ofModel(group, row)])
+      .then(([shared, own]) => content.isConnected && show(content, group, row, shared, own)));
   }
 
   function chosen(rows, state) {
@@ -32,22 +32,22 @@ board.views.model = (() => {
     return select("model", rows.map((row) => [row.label, row.label]), chosen(rows, state).label, (value) => board.go({model: value}));
   }
 
-  async function show(content, contest, row, shared, own) {
+  async function show(content, group, row, shared, own) {
     const [parity, histogram, banded] = [h("div", {}), h("div", {}), h("div", {})];
     content.removeAttribute("aria-busy");
     content.replaceChildren(
       h("section", {}, h("h2", {}, "Prediction against target"), parity),
       h("section", {}, h("h2", {}, "Distribution of errors"), histogram),
-      h("section", {}, h("h2", {}, "Error by element"), elements(contest, row, shared, own)),
+      h("section", {}, h("h2", {}, "Error by element"), elements(group, row, shared, own)),
       h("section", {}, h("h2", {}, "Error by target value"), banded),
-      h("section", {}, h("h2", {}, "Largest errors"), worst(contest, shared, own)));
-    await drawParity(parity, contest, row, shared, own);
-    await drawHistogram(histogram, contest, row, own);
-    await drawBands(banded, contest, row, shared, own);
+      h("section", {}, h("h2", {}, "Largest errors"), worst(group, shared, own)));
+    await drawParity(parity, group, row, shared, own);
+    await drawHistogram(histogram, group, row, own);
+    await drawBands(banded, group, row, shared, own);
   }
 
-  function labelled(words, contest) {
-    const unit = board.unit(contest);
+  function labelled(words, group) {
+    const unit = board.unit(group);
     return unit ? `${words} [${unit}]` : words;
   }
 
@@ -67,7 +67,7 @@ board.views.model = (() => {
     return shared.held ? [id, {label: "elements", text: true, cell: (index) => shared.held.texts[shared.heldBy[index]]}] : [id];
   }
 
-  function drawParity(place, contest, row, shared, own) {
+  function drawParity(place, group, row, shared, own) {
     const {axis, color, scale, text} = board.plots;
     const size = shared.ids.length;
     const words = `Predictions of ${row.label} against targets of ${n.many(size, "test crystal")}`;
@@ -89,7 +89,7 @@ board.views.model = (() => {
     const inside = own.density ? own.density.grid.flat().reduce((sum, count) => sum + count, 0) : size;
     const beyond = inside < size ? `; ${n.grouped(size - inside)} lie outside the picture` : "";
     return board.plots.draw(place, traces, {
-      height: 520, width: Math.min(560, place.clientWidth), xaxis: axis(labelled("target", contest), {range: [low, high]}), yaxis: axis(labelled("prediction", contest), {range: [low, high]}),
+      height: 520, width: Math.min(560, place.clientWidth), xaxis: axis(labelled("target", group), {range: [low, high]}), yaxis: axis(labelled("prediction", group), {range: [low, high]}),
       shapes: [{type: "line", x0: low, x1: high, y0: low, y1: high, line: {color: color("muted"), width: 1, dash: "dot"}}],
     }, `${words}; on the dotted line they are equal${own.density ? `. The ${board.dark() ? "brighter" : "darker"}, the more crystals (logarithmic)` : ""}${beyond}.`);
   }
@@ -103,38 +103,38 @@ board.views.model = (() => {
     return Array.from({length: count}, (_, index) => low + (index + 0.5) * (high - low) / count);
   }
 
-  function drawHistogram(place, contest, row, own) {
+  function drawHistogram(place, group, row, own) {
     const {axis, color} = board.plots;
     const {half, counts} = own.histogram;
     const total = counts.reduce((sum, count) => sum + count, 0);
     const beyond = own.error.length - total;
     return board.plots.draw(place, [{type: "bar", x: centers(-half, half, counts.length), y: counts, width: 2 * half / counts.length,
       marker: {color: color("accent"), line: {color: color("paper"), width: 1}}, hovertemplate: "%{y} crystals around %{x:.3g}<extra></extra>"}], {
-      height: 300, bargap: 0, xaxis: axis(labelled("prediction − target", contest), {range: [-half, half]}), yaxis: axis("crystals", {}),
+      height: 300, bargap: 0, xaxis: axis(labelled("prediction − target", group), {range: [-half, half]}), yaxis: axis("crystals", {}),
       shapes: [{type: "line", x0: 0, x1: 0, yref: "paper", y0: 0, y1: 1, line: {color: color("muted"), width: 1, dash: "dot"}}],
     }, `Signed errors of ${row.label}${beyond ? `; ${n.many(beyond, "crystal")} beyond ± ${n.significant(half)} not shown` : ""}.`);
   }
 
-  function drawBands(place, contest, row, shared, own) {
+  function drawBands(place, group, row, shared, own) {
     const {axis, color} = board.plots;
     const {edges, counts} = shared.bands;
     const bands = counts.map((count, index) => ({count, from: edges[index], to: edges[Math.min(index + 1, edges.length - 1)], mae: own.bands[index]}));
     const names = bands.map((band) => `${n.significant(band.from)} to ${n.significant(band.to)}`);
     return board.plots.draw(place, [{type: "bar", x: names, y: own.bands, marker: {color: color("accent")}, customdata: counts,
       hovertemplate: "%{x}<br>MAE %{y:.4g}<br>%{customdata} crystals<extra></extra>"}], {
-      height: 320, xaxis: axis(labelled("target", contest), {type: "category", tickangle: -40}), yaxis: axis(labelled("MAE", contest), {rangemode: "tozero"}),
+      height: 320, xaxis: axis(labelled("target", group), {type: "category", tickangle: -40}), yaxis: axis(labelled("MAE", group), {rangemode: "tozero"}),
     }, `MAE of ${row.label} in bands of the target with about equally many crystals.`).then(() => place.append(h("details", {}, h("summary", {}, "The same as a table"),
       board.table.plain("MAE by band of the target", [
-        {label: labelled("target", contest), text: true, head: true, cell: (band) => names[bands.indexOf(band)]},
+        {label: labelled("target", group), text: true, head: true, cell: (band) => names[bands.indexOf(band)]},
         {label: "crystals", cell: (band) => n.grouped(band.count)},
-        {label: labelled("MAE", contest), cell: (band) => n.significant(band.mae, 4)},
+        {label: labelled("MAE", group), cell: (band) => n.significant(band.mae, 4)},
       ], bands))));
   }
 
-  function elements(contest, row, shared, own) {
+  function elements(group, row, shared, own) {
     if (!shared.elements) return note("There is no picture, as the compositions of these crystals are not beside the records.");
     const [least, most] = [Math.min(...own.elements), Math.max(...own.elements)];
-    const unit = board.unit(contest);
+    const unit = board.unit(group);
     const shown = n.alike(own.elements);
     const values = new Map(shared.elements.symbols.map((symbol, index) => [symbol, {
       text: shown(own.elements[index]), share: most > least ? (own.elements[index] - least) / (most - least) : 0,
@@ -144,13 +144,13 @@ board.views.model = (() => {
       note(`Mean |error| over the crystals that hold the element${unit ? `, in ${unit}` : ""}; coloured from ${n.significant(least)} to ${n.significant(most)}. A crystal counts for each of its elements.`)];
   }
 
-  function worst(contest, shared, own) {
+  function worst(group, shared, own) {
     const order = [...own.error.keys()].sort((a, b) => Math.abs(own.error[b]) - Math.abs(own.error[a]) || a - b).slice(0, WORST);
     return board.table.plain(`The ${order.length} crystals with the largest errors`, [
       ...naming(shared),
       {label: "fold", cell: (index) => String(shared.fold[index])},
-      {label: labelled("target", contest), cell: (index) => n.significant(shared.target[index], 4)},
-      {label: labelled("prediction", contest), cell: (index) => n.significant(shared.target[index] + own.error[index], 4)},
+      {label: labelled("target", group), cell: (index) => n.significant(shared.target[index], 4)},
+      {label: labelled("prediction", group), cell: (index) => n.significant(shared.target[index] + own.error[index], 4)},
       {label: "error", cell: (index) => n.signed(own.error[index])},
     ], order);
   }

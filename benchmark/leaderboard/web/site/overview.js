@@ -7,31 +7,31 @@ board.views.overview = (() => {
   const title = "Overview";
 
   function draw(place, state) {
-    const {leagues, contests, conclusions} = board.data;
+    const {tracks, comparison_groups: groups, conclusions} = board.data;
     place.append(h("h1", {}, "Which model predicts crystal properties best, and at what cost"));
-    if (!contests.length) {
+    if (!groups.length) {
       place.append(h("p", {}, "There are no records yet. ", h("code", {}, "python -m benchmark run --all"), " makes some."));
       return;
     }
     if (conclusions.length) place.append(h("section", {}, h("h2", {}, "In short"), h("ul", {class: "conclusions"}, conclusions.map((text) => h("li", {}, text)))));
-    const chosen = leagues.find((league) => league.title === state.league) || leagues[0];
+    const chosen = tracks.find((track) => track.title === state.track) || tracks[0];
     place.append(h("section", {},
       h("h2", {}, "Models over tasks"),
-      leagues.length > 1 && h("div", {class: "controls"}, select("profile, protocol and seed",
-        leagues.map((league) => [league.title, `${league.title} (${n.many(league.contests.length, "task")})`]), chosen.title,
-        (value) => board.go({league: value}))),
-      league(chosen)));
-    place.append(h("section", {}, h("h2", {}, "Tasks"), tasks(contests)));
+      tracks.length > 1 && h("div", {class: "controls"}, select("track",
+        tracks.map((track) => [track.title, `${track.title} (${n.many(track.comparison_groups.length, "task")})`]), chosen.title,
+        (value) => board.go({track: value}))),
+      track(chosen)));
+    place.append(h("section", {}, h("h2", {}, "Tasks"), tasks(groups)));
   }
 
-  function league(chosen) {
+  function track(chosen) {
     const parts = [];
     if (!chosen.models.length) {
       return note("Fewer than two models have a score with their profile's own settings on the same tasks, so there is nothing to compare over tasks.");
     }
     const {overall, ranks} = chosen;
     const known = overall && overall.models.length;
-    if (known || ranks) parts.push(leagueTable(chosen, known ? overall : null, ranks));
+    if (known || ranks) parts.push(trackTable(chosen, known ? overall : null, ranks));
     if (known) {
       parts.push(note(`Overall score: mean over ${n.many(overall.tasks.length, "task")} of MAE / MAE of the model that predicts the mean; ` +
         `1 is no better than that, 0 is perfect. The interval is over folds and crystals; the grey mark is 1. Tasks: ${overall.tasks.join(", ")}.`));
@@ -42,7 +42,7 @@ board.views.overview = (() => {
     return parts;
   }
 
-  function leagueTable(chosen, overall, ranks) {
+  function trackTable(chosen, overall, ranks) {
     const rows = (overall || ranks).models.map((model) => {
       const place = overall ? overall.models.indexOf(model) : -1;
       const rank = ranks ? ranks.models.indexOf(model) : -1;
@@ -111,25 +111,25 @@ board.views.overview = (() => {
     return board.dom.scroller("Critical-difference diagram", drawing);
   }
 
-  function tasks(contests) {
+  function tasks(groups) {
     return board.table.plain("Best models of every task; those of one tier cannot be told apart", [
-      {label: "task", text: true, head: true, cell: (contest) => h("a", {href: board.address("task", {contest: contest.id})}, contest.task)},
-      {label: "profile and protocol", text: true, cell: (contest) => contest.league},
-      {label: "crystals", cell: (contest) => n.grouped(contest.crystals)},
-      {label: "runs", cell: (contest) => String(contest.rows.length)},
+      {label: "task", text: true, head: true, cell: (group) => h("a", {href: board.address("task", {group: group.id})}, group.task)},
+      {label: "track", text: true, cell: (group) => group.track},
+      {label: "crystals", cell: (group) => n.grouped(group.crystals)},
+      {label: "runs", cell: (group) => String(group.rows.length)},
       {label: "lowest MAE", cell: lowest},
       {label: "first tier", text: true, cell: firstTier},
-    ], contests);
+    ], groups);
   }
 
-  function lowest(contest) {
-    const best = contest.rows.find((row) => row.file);
-    return best ? `${n.spread(best.mae)} ${board.unit(contest)}` : n.missing;
+  function lowest(group) {
+    const best = group.rows.find((row) => row.file);
+    return best ? `${n.spread(best.mae)} ${board.unit(group)}` : n.missing;
   }
 
-  function firstTier(contest) {
-    const best = contest.rows.filter((row) => row.tier === 1);
-    if (!best.length) return contest.rows.some((row) => row.file) ? `${contest.rows[0].label}, without a rival` : "no run has a score";
+  function firstTier(group) {
+    const best = group.rows.filter((row) => row.tier === 1);
+    if (!best.length) return group.rows.some((row) => row.file) ? `${group.rows[0].label}, without a rival` : "no run has a score";
     const named = best.slice(0, 4).map((row) => row.label).join(", ");
     return [tier(1), " ", best.length > 4 ? `${named} and ${best.length - 4} more` : named];
   }

@@ -6,12 +6,12 @@
   board.data = JSON.parse(document.getElementById("data").textContent);
   board.version = document.currentScript.src.split("?v=")[1] || "";
   board.state = {};
-  const KEPT = {overview: ["contest"], task: ["contest"], cost: ["contest"], model: ["contest", "model"], compare: ["contest", "model"]};
-  const byId = new Map(board.data.contests.map((contest) => [contest.id, contest]));
+  const KEPT = {overview: ["group"], task: ["group"], cost: ["group"], model: ["group", "model"], compare: ["group", "model"]};
+  const byId = new Map(board.data.comparison_groups.map((group) => [group.id, group]));
 
-  board.unit = (contest) => contest.unit === "1" ? "" : contest.unit;
-  const fullest = board.data.contests.reduce((most, one) => (one.rows.length > most.rows.length ? one : most), board.data.contests[0]);
-  board.contest = (state) => byId.get(state.contest) || fullest;
+  board.unit = (group) => group.unit === "1" ? "" : group.unit;
+  const fullest = board.data.comparison_groups.reduce((most, one) => (one.rows.length > most.rows.length ? one : most), board.data.comparison_groups[0]);
+  board.group = (state) => byId.get(state.group) || fullest;
   board.dark = () => window.matchMedia("(prefers-color-scheme: dark)").matches;
 
   board.address = (view, state) => {
@@ -38,15 +38,15 @@
   // What cannot be loaded or drawn is a line on the page.
   board.guard = (place, promise) => promise.catch((error) => place.replaceChildren(h("p", {class: "note failed", role: "alert"}, error.message)));
 
-  // Task, and where it stands in several contests, which.
-  board.chooser = (contest, ...more) => {
-    const tasks = [...new Set(board.data.contests.map((other) => other.task))];
-    const same = board.data.contests.filter((other) => other.task === contest.task);
-    const first = (task) => board.data.contests.find((other) => other.task === task && other.league === contest.league) || board.data.contests.find((other) => other.task === task);
+  // Task, and where it has several comparison groups, which.
+  board.chooser = (group, ...more) => {
+    const tasks = [...new Set(board.data.comparison_groups.map((other) => other.task))];
+    const same = board.data.comparison_groups.filter((other) => other.task === group.task);
+    const first = (task) => board.data.comparison_groups.find((other) => other.task === task && other.track === group.track) || board.data.comparison_groups.find((other) => other.task === task);
     const clear = {sort: "", order: "", filter: "", machine: ""};
     return h("div", {class: "controls"},
-      select("task", tasks.map((task) => [task, task]), contest.task, (task) => board.go({contest: first(task).id, ...clear})),
-      select("profile and protocol", same.map((other) => [other.id, same.some((one) => one !== other && one.league === other.league) ? other.title : other.league]), contest.id, (id) => board.go({contest: id, ...clear})),
+      select("task", tasks.map((task) => [task, task]), group.task, (task) => board.go({group: first(task).id, ...clear})),
+      select("comparison group", same.map((other) => [other.id, same.some((one) => one !== other && one.track === other.track) ? other.title : other.track]), group.id, (id) => board.go({group: id, ...clear})),
       more);
   };
 
@@ -70,8 +70,9 @@
     const page = h("div", {});
     main.replaceChildren(page);
     board.views[board.state.view].draw(page, board.state);
-    const contest = byId.get(board.state.contest);
-    document.title = `${board.views[board.state.view].title}${contest ? ` · ${contest.task}` : ""} · Leaderboard of crystal-property models`;
+    if (page.textContent.includes("(mini)")) page.append(board.dom.note(board.data.mini));
+    const group = byId.get(board.state.group);
+    document.title = `${board.views[board.state.view].title}${group ? ` · ${group.task}` : ""} · Leaderboard of crystal-property models`;
     if (moved && before !== board.state.view) {
       window.scrollTo(0, 0);
       main.focus({preventScroll: true});

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Figure:
+class PublishedResult:
     """One published test error."""
 
     task: str
@@ -79,45 +79,47 @@ _OMEE = {
 }  # fmt: skip
 
 
-def _of_the_thesis() -> list[Figure]:
-    how = "10 divisions 80:10:10; another release of the Materials Project, {:,} crystals; another machine"
-    soap = "2 divisions 80:10:10; another release of the Materials Project, {:,} crystals; another machine{}"
-    figures = []
+def _of_the_thesis() -> list[PublishedResult]:
+    how = "10 splits 80:10:10; another release of the Materials Project, {:,} crystals; another machine"
+    soap = "2 splits 80:10:10; another release of the Materials Project, {:,} crystals; another machine{}"
+    results = []
     for target, (crystals, *rows) in _THESIS.items():
         for model, (mae, std, seconds) in zip(THESIS_MODELS, rows, strict=True):
             network = model in ("cgcnn", "megnet")
             differs = how.format(crystals) if network else soap.format(crystals, ", a GPU" * (model == "soap-mlp"))
-            figures.append(Figure(f"cgcnn/{target}", model, mae, THESIS, differs, std, seconds, 30 if network else None))
-    return figures
+            results.append(
+                PublishedResult(f"cgcnn/{target}", model, mae, THESIS, differs, std, seconds, 30 if network else None)
+            )
+    return results
 
 
-def _of_the_papers() -> list[Figure]:
-    figures = [
-        Figure(f"cgcnn/{target}", "cgcnn", mae, CGCNN, f"trained on {crystals:,} crystals of another release")
+def _of_the_papers() -> list[PublishedResult]:
+    results = [
+        PublishedResult(f"cgcnn/{target}", "cgcnn", mae, CGCNN, f"trained on {crystals:,} crystals of another release")
         for target, (crystals, mae) in _CGCNN.items()
     ]
     for target, (thesis, paper) in _MEGNET.items():
         crystals = 4_664 if target.startswith("log10") else 55_391
         if thesis:
             differs = f"trained on {crystals:,} crystals"
-            figures.append(Figure(f"megnet/{target}", "megnet", thesis, THESIS, differs, epochs=30))
+            results.append(PublishedResult(f"megnet/{target}", "megnet", thesis, THESIS, differs, epochs=30))
         if paper:
-            figures.append(Figure(f"megnet/{target}", "megnet", paper, MEGNET, "more than 1,000 epochs"))
-    return figures
+            results.append(PublishedResult(f"megnet/{target}", "megnet", paper, MEGNET, "more than 1,000 epochs"))
+    return results
 
 
-def _of_omee() -> list[Figure]:
-    figures = []
+def _of_omee() -> list[PublishedResult]:
+    results = []
     for task, rows in _OMEE.items():
         for model, (mae, layers) in zip(OMEE_MODELS, rows, strict=True):
             differs = f"{f'{layers} convolution layers; ' if layers else ''}no validation part, the last epoch"
             differs += "; labels of another release" if task.startswith("fung/bulk/") else ""
             epochs = (2_500 if model == "deeper-gatgnn" else 200) if task == "fung/bulk/band_gap" else 500
-            figures.append(Figure(task, model, mae, OMEE, differs, epochs=epochs))
+            results.append(PublishedResult(task, model, mae, OMEE, differs, epochs=epochs))
             if task == "fung/pt_all/total_energy":
                 on_all = f"{differs}; all 19,801 clusters, here 1,000"
-                figures.append(Figure("fung/pt/total_energy", model, mae, OMEE, on_all, epochs=epochs))
-    return figures
+                results.append(PublishedResult("fung/pt/total_energy", model, mae, OMEE, on_all, epochs=epochs))
+    return results
 
 
-FIGURES = (*_of_the_thesis(), *_of_the_papers(), *_of_omee())
+PUBLISHED_RESULTS = (*_of_the_thesis(), *_of_the_papers(), *_of_omee())

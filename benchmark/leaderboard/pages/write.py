@@ -29,8 +29,8 @@ def write_pages(board: Board, root: Path, on_invalid: OnInvalid = refuse) -> lis
     """
     require_own_page(root)
     pages = {"README.md": index_page(board)}
-    for task, contests in groupby(board.contests, key=lambda contest: contest.first.key.task):
-        pages[page_of(task)] = task_page(list(contests))
+    for task, groups in groupby(board.comparison_groups, key=lambda group: group.first.key.task):
+        pages[page_of(task)] = task_page(list(groups))
     pages |= model_pages(board, _cards(board, root, on_invalid))
     for name, text in pages.items():
         path = root / name
@@ -42,7 +42,7 @@ def write_pages(board: Board, root: Path, on_invalid: OnInvalid = refuse) -> lis
 def _cards(board: Board, root: Path, on_invalid: OnInvalid) -> dict[str, ModelCard]:
     """Of the models that are not of this repository."""
     found = {}
-    for model in sorted({row.model for contest in board.contests for row in contest.rows}):
+    for model in sorted({row.model for group in board.comparison_groups for row in group.rows}):
         try:
             if card_path(root, model).is_file():
                 found[model] = read_card(root, model)

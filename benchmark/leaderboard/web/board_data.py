@@ -1,4 +1,4 @@
-"""The data of the web page that is there from the start: runs, costs, tiers and leagues; no single crystals. Needs no torch."""
+"""The data of the web page that is there from the start: runs, costs, tiers and tracks; no single crystals. Needs no torch."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.leaderboard.board import Board, League
-from benchmark.leaderboard.comparison_groups import BASELINE, Contest, Row
+from benchmark.leaderboard.board import Board, Track
+from benchmark.leaderboard.cells import machine
+from benchmark.leaderboard.columns import WEB, Value, columns_of, peak_memory
+from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.pages.overview import findings
-from benchmark.leaderboard.pages.rows import contested, in_order, machine
-from benchmark.leaderboard.published_figures import FIGURES
+from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
+from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.web.details import rounded
+from benchmark.rendering.text import mini_note
 from benchmark.statistics.comparisons import CONFIDENCE, TESTS
 
 COSTS = {
@@ -38,16 +41,21 @@ def board_data(board: Board) -> dict[str, Any]:
         "measured": sorted(MEASURED),
         "conclusions": [unescape(line) for line in findings(board)],
         "published": published(board),
-        "leagues": [league_data(league) for league in board.leagues],
-        "contests": [contest_data(contest) for contest in board.contests],
+        "mini": mini_note(group.first.key.profile for group in board.comparison_groups),
+        "columns": [
+            {"key": c.key, "heading": c.heading, "in_unit": c.in_unit, "text": c.is_text, "hint": c.hint}
+            for c in columns_of(WEB)
+        ],
+        "tracks": [track_data(track) for track in board.tracks],
+        "comparison_groups": [group_data(group) for group in board.comparison_groups],
     }
 
 
 def published(board: Board) -> dict[str, list[dict[str, Any]]]:
-    """Figures of others by task, those of the tasks here."""
-    tasks = dict.fromkeys(contest.first.key.task for contest in board.contests)
-    found = {task: [asdict(figure) for figure in FIGURES if figure.task == task] for task in tasks}
-    return {task: figures for task, figures in found.items() if figures}
+    """Results of others by task, those of the tasks here."""
+    tasks = dict.fromkeys(group.first.key.task for group in board.comparison_groups)
+    found = {task: [asdict(other) for other in PUBLISHED_RESULTS if other.task == task] for task in tasks}
+    return {task: others for task, others in found.items() if others}
 
 
 def file_name(text: str) -> str:
@@ -56,19 +64,19 @@ def file_name(text: str) -> str:
     return f"{readable}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def contest_name(contest: Contest) -> str:
-    """The folder of a contest's details, and its name in the page's address."""
-    key = contest.first.key
-    return file_name(f"{key.task} {contest.league} {key.dataset_hash}")
+def group_name(group: ComparisonGroup) -> str:
+    """The folder of a comparison group's details, and its name in the page's address."""
+    key = group.first.key
+    return file_name(f"{key.task} {group.track} {key.dataset_hash}")
 
 
-def league_data(league: League) -> dict[str, Any]:
+def track_data(track: Track) -> dict[str, Any]:
     """Models over tasks."""
-    overall, ranks = league.overall, league.ranks
+    overall, ranks = track.overall, track.ranks
     return {
-        "title": league.title,
-        "contests": [contest_name(contest) for contest in league.contests],
-        "models": league.models,
+        "title": track.title,
+        "comparison_groups": [group_name(group) for group in track.comparison_groups],
+        "models": track.models,
         "overall": overall
         and {
             "models": overall.models,
@@ -89,23 +97,23 @@ def league_data(league: League) -> dict[str, Any]:
     }
 
 
-def contest_data(contest: Contest) -> dict[str, Any]:
+def group_data(group: ComparisonGroup) -> dict[str, Any]:
     """One table of runs, with their failures."""
-    first = contest.first
+    first = group.first
     key, split = first.key, first.split
-    ordered = in_order(contest)
+    ordered = group.in_order
     machines = list(dict.fromkeys(machine(row.run.first) for row in ordered))
-    rows = [row_data(row, contest, machines) for row in ordered]
+    rows = [row_data(row, group, machines) for row in ordered]
     return {
-        "id": contest_name(contest),
+        "id": group_name(group),
         "task": key.task,
         "unit": key.unit,
-        "title": contest.title,
-        "league": contest.league,
+        "title": group.title,
+        "track": group.track,
         "crystals": split.n_train + split.n_validation + split.n_test,
-        "folds": contest.folds,
-        "baseline": rounded(contest.baseline_mae),
-        "reason": contest.tiers and contest.tiers.reason,
+        "folds": group.folds,
+        "baseline": rounded(group.baseline_mae),
+        "reason": group.tiers and group.tiers.reason,
         "machines": machines,
         "rows": rows,
         "fronts": {cost: fronts(rows, cost) for cost in COSTS},
@@ -118,35 +126,34 @@ def contest_data(contest: Contest) -> dict[str, Any]:
     }
 
 
-def row_data(row: Row, contest: Contest, machines: Sequence[str]) -> dict[str, Any]:
-    """The cells of a run; None where there is no value."""
+def row_data(row: BoardRow, group: ComparisonGroup, machines: Sequence[str]) -> dict[str, Any]:
+    """A run: its cells as the page shows and sorts them, and the numbers that figures need; None where there is no value."""
     mae, r2, costs = row.over_folds("mae"), row.over_folds("r2"), row.costs
-    baseline = contest.baseline_mae
     first = row.run.first
     return {
         "label": row.label,
         "model": row.model,
-        "baseline": row.label == BASELINE,
+        "baseline": row.is_baseline,
+        "unchanged": row.unchanged,
         "file": file_name(row.label) if row.tier else None,
-        "tier": row.tier if contested(contest) else None,
-        "unranked": row.unranked or (None if contested(contest) else "without a rival"),
+        "tier": row.tier if group.has_rivals else None,
+        "unranked": row.unranked or (None if group.has_rivals else "without a rival"),
         "stale": row.stale,
         "status": first.status if not row.scores else None,
-        "folds": len(row.scores),
         "mae": _spread(mae),
         "rmse": _spread(row.over_folds("rmse")),
         "r2": rounded(r2[0]) if r2 else None,
-        "relative": rounded(mae[0] / baseline) if mae and baseline else None,
         "training": rounded(costs.training_s) if costs else None,
         "inference": rounded(costs.inference_s) if costs else None,
         "parameters": costs.parameters[1] if costs else None,
-        "fewest_parameters": costs.parameters[0] if costs else None,
-        "checkpoint": costs.checkpoint_bytes if costs else None,
-        "memory": costs and (costs.host_bytes if first.machine.device == "cpu" else costs.device_bytes),
-        "epochs": costs.epochs if costs else None,
-        "device": first.machine.device,
+        "memory": peak_memory(row),
         "machine": machines.index(machine(first)),
+        "cells": [[column.cell(row, group), _sorted_by(column.value(row, group))] for column in columns_of(WEB)],
     }
+
+
+def _sorted_by(value: Value) -> Value:
+    return rounded(value, 6) if isinstance(value, float) else value
 
 
 def _spread(value: tuple[float, float | None] | None) -> list[float | None] | None:

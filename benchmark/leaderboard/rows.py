@@ -1,0 +1,115 @@
+"""Rows of a board: a run with its scores, its costs and its place in the comparison group. Needs no torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from benchmark.rendering.text import model_name
+from benchmark.results.scores import Run
+from benchmark.tasks.metrics import Scores
+
+BASELINE = "dummy"
+"""The model that predicts the mean of the training targets; errors are shown relative to its error."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a fold of a run costs: means over its complete folds; bytes are the largest."""
+
+    training_s: float
+    training_device_s: float
+    inference_s: float
+    """For 1,000 crystals."""
+    graphs_s: float
+    parameters: tuple[int, int]
+    """Fewest and most: they differ where the data decide them."""
+    checkpoint_bytes: int
+    host_bytes: int | None
+    device_bytes: int | None
+    epochs: int
+
+
+@dataclass(frozen=True, eq=False)
+class BoardRow:
+    """A run on a board."""
+
+    label: str
+    """The model's name as shown, and what tells it from other runs of the model in its comparison group. Unique there."""
+    run: Run
+    scores: tuple[Scores, ...]
+    """Of the complete folds, computed from their predictions."""
+    costs: Costs | None
+    """None without a complete fold."""
+    tier: int | None
+    unranked: str | None
+    """Why there is no tier."""
+    stale: bool | None
+    """Whether a newer source of the model gives other numbers; None where no record says so or not."""
+
+    @property
+    def model(self) -> str:
+        """The model's name alone."""
+        return self.run.first.key.model
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether it is the only run of its model with the profile's own settings."""
+        return self.label == model_name(self.model, self.run.first.key.profile)
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether errors are shown relative to that of this run."""
+        return self.model == BASELINE and self.unchanged
+
+    def over_folds(self, metric: str) -> tuple[float, float | None] | None:
+        """Mean and standard deviation of `mae`, `rmse` or `r2`; None where no fold has it."""
+        values = [value for scores in self.scores if (value := getattr(scores, metric)) is not None]
+        return self.run.mean_and_std(values) if values else None
+
+
+def costs(run: Run) -> Costs | None:
+    """What a fold costs; None without a complete one."""
+    complete = run.complete
+    if not complete:
+        return None
+
+    def mean(values: Iterable[float]) -> float:
+        return run.mean_and_std(values)[0]
+
+    def largest(values: Iterable[int | None]) -> int | None:
+        return max((value for value in values if value is not None), default=None)
+
+    times = [(record.times, record.split.n_test) for record in complete if record.times]
+    parameters = [record.parameters or 0 for record in complete]
+    return Costs(
+        training_s=mean(t.training.wall_s for t, _ in times),
+        training_device_s=mean(t.training.device_s for t, _ in times),
+        inference_s=mean(1000 * t.inference.wall_s / n for t, n in times),
+        graphs_s=mean(t.graphs_wall_s for t, _ in times),
+        parameters=(min(parameters), max(parameters)),
+        checkpoint_bytes=largest(record.checkpoint_bytes for record in complete) or 0,
+        host_bytes=largest(record.memory.host_bytes for record in complete),
+        device_bytes=largest(record.memory.device_bytes for record in complete),
+        epochs=max(record.epochs_run or 0 for record in complete),
+    )
+
+
+def run_labels(runs: Sequence[Run]) -> list[str]:
+    """The model's name as shown, the settings changed from the profile's, and what else tells apart runs that share both."""
+    labels = []
+    for run in runs:
+        first = run.first
+        notes = [f"{name}={value}" for name, value in first.changed.items()]
+        same = [r.first for r in runs if (r.first.key.model, r.first.changed) == (first.key.model, first.changed)]
+        if len({r.model_fingerprint for r in same}) > 1:
+            notes.append(f"source {first.model_fingerprint[:8]}")
+        if len({(r.machine.processor, r.machine.device) for r in same}) > 1:
+            notes.append(f"{first.machine.processor}, {first.machine.device}")
+        name = model_name(first.key.model, first.key.profile)
+        labels.append(f"{name} ({', '.join(notes)})" if notes else name)
+    while len(set(labels)) < len(labels):
+        count = Counter(labels)
+        labels = [label if count[label] == 1 else f"{label} [{n}]" for n, label in enumerate(labels, 1)]
+    return labels
