@@ -17,9 +17,7 @@ ClassName = Literal["low", "high"]
 CLASSES: tuple[ClassName, ClassName] = ("low", "high")
 
 MotifKind = Literal["node type", "pair", "triangle"]
-
 Against = Literal["random graphs", "training crystals"]
-
 Explainer = Literal["GNNExplainer", "global attention"]
 
 NodeType = Annotated[int, Field(ge=1, le=max(N_NODE_TYPES.values()))]
