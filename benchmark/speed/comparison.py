@@ -1,4 +1,8 @@
-"""Two files of pytest-benchmark: what became slower or larger, and whether by more than a threshold."""
+"""Two files of pytest-benchmark: what became slower or larger, and whether by more than a threshold.
+
+pytest-benchmark's own `compare` prints tables only: `--benchmark-compare-fail` exists only while pytest measures, and neither
+knows peak memory, roles of benchmarks, or whether two files are of one machine.
+"""
 
 from __future__ import annotations
 

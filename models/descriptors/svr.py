@@ -1,7 +1,7 @@
 """Support vector regression with the kernel exp(-γ|x - y|²) on sparse rows: scikit-learn's result from a kernel computed once.
 
-libsvm evaluates one pair of rows at a time, and again whenever a row of the kernel has left its cache. Here the products of
-all rows are scipy's sparse matrix products, and libsvm is given the finished matrix.
+libsvm evaluates one pair of rows at a time, and again whenever a row of the kernel has left its cache. Here scikit-learn's
+`rbf_kernel` computes all of them by one sparse matrix product, and libsvm is given the finished matrix.
 """
 
 from __future__ import annotations
@@ -9,9 +9,6 @@ from __future__ import annotations
 import numpy as np
 import psutil
 import scipy.sparse as sp
-
-ROWS = 500
-"""Rows of the kernel computed at once."""
 
 SHARE = 0.3
 """The most that a kernel may take of the memory available: three workers may each take theirs."""
@@ -33,11 +30,12 @@ def fit_svr(x: sp.csr_array, y: np.ndarray, penalty: float, epsilon: float, gamm
     Returns:
         (indices of the support vectors (S,), their dual coefficients (S,), intercept (1,)).
     """
+    from sklearn.metrics.pairwise import rbf_kernel
     from sklearn.svm import SVR
 
     kernel, rows = "rbf", x
     if fits_in_memory(x.shape[0]):
-        kernel, rows = "precomputed", kernel_matrix(x, gamma)
+        kernel, rows = "precomputed", rbf_kernel(x, gamma=gamma)
     # The cache of kernel rows, in MB, changes the time alone.
     svr = SVR(kernel=kernel, C=penalty, epsilon=epsilon, gamma=gamma, cache_size=1000).fit(rows, y)
     return svr.support_, sp.csr_array(svr.dual_coef_).toarray().ravel(), svr.intercept_
@@ -46,28 +44,3 @@ def fit_svr(x: sp.csr_array, y: np.ndarray, penalty: float, epsilon: float, gamm
 def fits_in_memory(n: int) -> bool:
     """Whether the kernel of `n` rows takes at most `SHARE` of the memory that is available now."""
     return 8 * n * n <= SHARE * psutil.virtual_memory().available
-
-
-def kernel_matrix(x: sp.csr_array, gamma: float) -> np.ndarray:
-    """(n, n) float64 kernel of the rows among themselves, symmetric; what libsvm has, but for the last digit of exp."""
-    squares = row_squares(x)
-    kernel = np.empty((x.shape[0], x.shape[0]))
-    for start in range(0, len(kernel), ROWS):
-        stop = min(start + ROWS, len(kernel))
-        block = kernel[start:stop, start:]
-        # |x|² + |y|² - 2x·y, rounded at every step as libsvm rounds it.
-        np.add(squares[start:stop, None], squares[start:], out=block)
-        products = (x[start:stop] @ x[start:].T.tocsr()).toarray()
-        products *= 2
-        block -= products
-        block *= -gamma
-        np.exp(block, out=block)
-        for i in range(stop, len(kernel), ROWS):  # a square at a time, which the processor's cache holds
-            kernel[i : i + ROWS, start:stop] = kernel[start:stop, i : i + ROWS].T
-    return kernel
-
-
-def row_squares(x: sp.csr_array) -> np.ndarray:
-    """(n,) |x|², added up in the order in which a sparse product adds: the distance of equal rows is exactly 0."""
-    # libsvm steps elsewhere where its kernel of two equal crystals is not exactly 1.
-    return x.multiply(x) @ np.ones(x.shape[1])

@@ -14,7 +14,7 @@ from datasets.errors import InputError
 from models import registry
 from models.contract import Model
 from models.descriptors import soap as soap_descriptor
-from models.descriptors import svr as rbf
+from models.descriptors import svr
 from models.descriptors.soap import SoapSettings, columns_of, describe, descriptor
 from models.zoo.soap import SoapMLP, SoapMLPSettings, SoapSVR, SoapSVRSettings
 
@@ -201,29 +201,18 @@ def features(salts) -> tuple[sp.csr_array, np.ndarray]:
 def test_support_vectors_are_those_of_scikit_learn_to_the_bit(salts, monkeypatch, fits):
     from sklearn.svm import SVR
 
-    monkeypatch.setattr(rbf, "fits_in_memory", lambda n: fits)
+    monkeypatch.setattr(svr, "fits_in_memory", lambda n: fits)
     x, y = features(salts)
-    support, dual, intercept = rbf.fit_svr(x, y, penalty=2.0, epsilon=0.05, gamma=0.02)
+    support, dual, intercept = svr.fit_svr(x, y, penalty=2.0, epsilon=0.05, gamma=0.02)
     reference = SVR(C=2.0, epsilon=0.05, gamma=0.02).fit(x, y)
     np.testing.assert_array_equal(support, reference.support_)
     np.testing.assert_array_equal(dual, reference.dual_coef_.toarray()[0])
     np.testing.assert_array_equal(intercept, reference.intercept_)
 
 
-def test_kernel_is_symmetric_and_exactly_one_for_equal_crystals(salts, monkeypatch):
-    from sklearn.metrics.pairwise import rbf_kernel
-
-    monkeypatch.setattr(rbf, "ROWS", 70)
-    x, _ = features(salts)
-    kernel, n = rbf.kernel_matrix(x, 0.02), len(PAIRS) * 25
-    np.testing.assert_allclose(kernel, rbf_kernel(x, gamma=0.02), rtol=1e-12)
-    np.testing.assert_array_equal(kernel, kernel.T)
-    assert (np.diag(kernel) == 1).all() and (np.diag(kernel, n) == 1).all()
-
-
 def test_a_kernel_may_take_three_tenths_of_the_memory_available(monkeypatch):
-    monkeypatch.setattr(rbf.psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * 1000**2 / rbf.SHARE))
-    assert rbf.fits_in_memory(1000) and not rbf.fits_in_memory(1001)
+    monkeypatch.setattr(svr.psutil, "virtual_memory", lambda: SimpleNamespace(available=8 * 1000**2 / svr.SHARE))
+    assert svr.fits_in_memory(1000) and not svr.fits_in_memory(1001)
 
 
 def test_svr_of_a_target_within_epsilon_is_a_constant(salts):
