@@ -282,7 +282,7 @@ def test_a_noisier_model_is_trained_under_more_seeds_up_to_the_most(benchmark_co
     [
         (lambda text: text[: len(text) // 2], "damaged: baseline: Invalid JSON"),
         (lambda text: text.replace('"mae":[', '"mae":[0.1,'), "needs a positive error, a time and a memory for every seed"),
-        (lambda text: text.replace('"parameters"', '"size"'), "damaged: models.zoo.cgcnn"),
+        (lambda text: text.replace('"parameters"', '"size"'), "damaged: models.cgcnn"),
         (lambda text: "", "damaged"),
     ],
 )
