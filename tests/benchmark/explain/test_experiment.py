@@ -154,7 +154,7 @@ def test_agreement_with_a_regressor(explained_again, small_folder, tmp_path):
         ((), "name what to explain"),
         (("--task", "emt/alloys", "--ground-truth", 1), "name what to explain"),
         (("--ground-truth", 1, "--node-types", "group"), "--ground-truth takes"),
-        (("--ground-truth", 1, "--out", "leaderboards"), "choose another directory"),
+        (("--ground-truth", 1, "--out", "leaderboards"), "holds the published records"),
         (("--task", "emt/alloys", "--node-types", "colour"), "choose group or period"),
         (("--task", "emt/alloys", "--min-probability", 0.4), "between 0.5 and 1"),
         (("--task", "emt/alloys", "--profile", "large"), "unknown profile"),
