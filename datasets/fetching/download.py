@@ -1,4 +1,7 @@
-"""Downloads that go on where they broke off: pooch checks and places the file, requests and urllib3 carry the bytes."""
+"""Downloads that go on where they broke off: pooch checks and places the file, requests and urllib3 carry the bytes.
+
+Ours, not pooch's downloader: it begins each attempt with an empty file, and does not see whether a server continues the same.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.harness.run import SPINS
+from benchmark.harness.worker import SPINS
 from datasets.crystals import Crystals
 
 ROUNDS = {1_000: 5, 3_000: 3, 10_000: 3, 36_737: 3, 367_370: 1}

@@ -111,7 +111,7 @@ def test_an_archive_is_placed_with_a_note_and_found_there_afterwards(source, clu
     ("body", "reason"),
     [
         (archive(5), "has 5 crystals, the card says 6; not placed"),
-        (archive(targets=False), ""),
+        (archive(targets=False), "has 0 crystals, the card says 6; not placed"),
         (archive()[:-400], "not a readable archive"),
         (b"no archive at all", "not a readable archive"),
     ],

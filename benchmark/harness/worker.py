@@ -1,0 +1,146 @@
+"""A worker: a process that carries out one job after another; imports little, so that it soon notices its parent's end.
+
+Ours, not loky's pool: loky ends all folds when one worker dies, replaces a worker that has grown by 300 MB (its graphs are
+then made again), and has no news of a job under way. Pipes leave nothing behind after kill -9; semaphores would.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmark.harness.job import Job, Observer
+    from benchmark.results.records import Record
+    from benchmark.results.store import Store
+    from models.contract import Epoch
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+SPINS = {"GOMP_SPINCOUNT": "20000"}
+"""Threads that spin long while they wait starve one another where other work shares a core: CGCNN fell to a quarter."""
+
+
+class WorkerDied(Exception):
+    """A worker ended in the middle of a job: killed for its memory, or crashed in native code."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An error that ends the whole run, and where in the worker it arose."""
+
+    error: Exception
+    where: str
+
+
+class Worker:
+    """A process with `threads` threads, started at its first job and again at the first one after its death."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.process: SpawnProcess | None = None
+        self.pipe: Connection
+        """Readable when there is news of the job."""
+
+    def begin(self, job: Job, store: Store, observer: Observer | None) -> None:
+        """Send a job to the process."""
+        if self.process is None:
+            context = multiprocessing.get_context("spawn")
+            self.pipe, theirs = context.Pipe()
+            self.process = context.Process(target=_work, args=(theirs, self.threads))
+            with _inherited({**SPINS, **dict.fromkeys(THREAD_VARIABLES, str(self.threads))}):
+                self.process.start()
+            theirs.close()
+        with suppress(OSError):  # it has died meanwhile, as `news` will say
+            self.pipe.send((job, store, observer))
+
+    def news(self) -> Epoch | Record | None:
+        """The next news of the job: None when it begins, then its epochs, at last its record.
+
+        Raises:
+            WorkerDied: the process has ended.
+            What the job raises.
+        """
+        try:
+            news = self.pipe.recv()
+        except (EOFError, OSError):
+            self.kill()
+            raise WorkerDied from None
+        if isinstance(news, Failed):
+            raise news.error from RuntimeError(news.where)
+        return news
+
+    def dismiss(self) -> None:
+        """Let the process end by itself: no job comes any more."""
+        if self.process:
+            self.pipe.close()
+
+    def join(self) -> None:
+        """Wait until the process has ended."""
+        if self.process:
+            self.process.join()
+
+    def kill(self) -> None:
+        """End the process, if it has not ended yet, and all that it has started."""
+        process, self.process = self.process, None
+        if process and process.pid:
+            process.kill()  # it may not have made its group yet
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.join()
+            self.pipe.close()
+
+
+@contextmanager
+def _inherited(variables: Mapping[str, str]) -> Iterator[None]:
+    """What processes started meanwhile inherit: the variables, which libraries read as they load, and deafness to Ctrl-C."""
+    resource_tracker.ensure_running()  # started with a process, it would let Ctrl-C through
+    before = {name: os.environ.get(name) for name in variables}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _work(pipe: Connection, threads: int) -> None:
+    """Carry out the jobs that come, in a process group of its own, so that all it starts can be ended with it."""
+    os.setpgrp()
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    import torch
+
+    from benchmark.harness.job import execute
+
+    torch.set_num_threads(threads)
+    with suppress(EOFError):  # dismissed
+        while True:
+            job, store, observer = pipe.recv()
+            pipe.send(None)
+            try:
+                pipe.send(execute(job, store, pipe.send, observer))
+            except Exception as error:
+                pipe.send(Failed(error, traceback.format_exc()))
+
+
+def _die_with_parent() -> None:
+    """End this process group when the parent has ended, even by kill -9, so that no orphan goes on training."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os.killpg(0, signal.SIGKILL)

@@ -1,0 +1,220 @@
+"""Workers: their surroundings, and what is left when one of them dies, the command is killed or a person stops it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from joblib.externals.loky import get_reusable_executor
+from pydantic import BaseModel
+
+from benchmark.harness.job import Observer
+from benchmark.harness.run import run_jobs
+from benchmark.harness.worker import SPINS, THREAD_VARIABLES
+from benchmark.results.store import Store
+from datasets.errors import BenchmarkError
+from tests.benchmark.conftest import command, environment
+from tests.benchmark.harness.constructed import ignore, make_jobs
+
+
+def test_a_worker_that_dies_costs_only_its_own_fold(small_folder, tmp_path):
+    store = Store(tmp_path / "runs")
+    endless, short = make_jobs(small_folder, epochs="1000000")[:1], make_jobs(small_folder, model="dummy")
+
+    def kill(news) -> None:
+        if news.epoch is not None:
+            for process in multiprocessing.active_children():
+                process.kill()
+
+    records = run_jobs(endless + short, store, kill, ignore)
+    assert Counter(r.status for r in records) == {"complete": 2, "failed": 1}
+    lost = next(r for r in store.records() if r.status != "complete")
+    assert "died twice" in lost.reason
+    assert lost.memory.host_bytes is None
+
+
+def gone(process: int) -> bool:
+    """Whether the process ends in 5 s; a helper that was forgotten would wait for work for 10."""
+    with suppress(psutil.NoSuchProcess):
+        found = psutil.Process(process)
+        deadline = time.monotonic() + 5
+        while found.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+    return True
+
+
+class Surroundings(BaseModel):
+    """What a job finds in its worker, and a process that it has started in turn."""
+
+    threads: int
+    variables: dict[str, str]
+    helper: int
+
+
+def look_around(job, data, fold, outcome) -> Surroundings:
+    import torch
+
+    helper = get_reusable_executor(max_workers=1).submit(os.getpid).result()
+    return Surroundings(threads=torch.get_num_threads(), variables=dict(os.environ), helper=helper)
+
+
+def die_in_the_first_fold(job, data, fold, outcome) -> Surroundings:
+    """Kills its worker in fold 0, as often as TEST_DEATHS says; counted by the files in TEST_MARKS, which name the helpers."""
+    seen = look_around(job, data, fold, outcome)
+    marks = Path(os.environ["TEST_MARKS"])
+    if job.fold == 0 and len(list(marks.iterdir())) < int(os.environ["TEST_DEATHS"]):
+        (marks / str(seen.helper)).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return seen
+
+
+@pytest.mark.parametrize(("deaths", "status"), [(1, "complete"), (2, "failed")])
+def test_a_fold_whose_worker_died_is_tried_once_more_and_no_other(small_folder, tmp_path, monkeypatch, capfd, deaths, status):
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    monkeypatch.setenv("TEST_MARKS", str(marks))
+    monkeypatch.setenv("TEST_DEATHS", str(deaths))
+    jobs = make_jobs(small_folder, model="dummy", folds=4, workers=2)
+    begun = Counter[int]()
+    records = run_jobs(
+        jobs, Store(tmp_path / "runs"), lambda news: begun.update([news.job.fold] * (news.epoch is None)), ignore,
+        Observer("seen", die_in_the_first_fold),
+    )  # fmt: skip
+    assert begun == {0: 2, 1: 1, 2: 1, 3: 1}
+    assert {r.key.fold: r.status for r in records} == {0: status, 1: "complete", 2: "complete", 3: "complete"}
+    assert records[-1].key.fold == 0, "it is tried again, alone, when the others are done"
+    assert len(list(marks.iterdir())) == deaths
+    assert all(gone(int(mark.name)) for mark in marks.iterdir()), "what the worker has started ends with it"
+    assert "leaked" not in capfd.readouterr().err
+
+
+def test_an_error_of_the_harness_ends_the_run_and_says_where_it_arose(small_folder, tmp_path):
+    endless, broken = make_jobs(small_folder, epochs="1000000", workers=2)[:1], make_jobs(small_folder, "dummy")[:1]
+    (tmp_path / "runs").write_text("no folder")
+    with pytest.raises((BenchmarkError, OSError)) as caught:
+        run_jobs(endless + broken, Store(tmp_path / "runs"), ignore, ignore)
+    assert "in execute" in str(caught.value.__cause__)
+    assert multiprocessing.active_children() == []
+
+
+def test_a_worker_has_its_threads_and_the_processes_that_it_starts_end_with_it(small_folder, tmp_path, capfd):
+    before = dict(os.environ)
+    jobs = tuple(replace(job, threads=3) for job in make_jobs(small_folder, model="dummy"))
+    run_jobs(jobs, store := Store(tmp_path / "runs"), ignore, ignore, Observer("seen", look_around))
+    for record in store.records():
+        seen = Surroundings.model_validate_json(store.beside(record.key, "seen").read_bytes())
+        assert seen.threads == 3
+        assert {seen.variables[name] for name in THREAD_VARIABLES} == {"3"}
+        assert seen.variables.items() >= SPINS.items()
+        assert gone(seen.helper)
+    assert dict(os.environ) == before
+    assert "leaked" not in capfd.readouterr().err
+
+
+def wait_for_records(root: Path, n: int) -> None:
+    deadline = time.monotonic() + 300
+    while len(list(root.rglob("fold-*.json"))) < n:
+        assert time.monotonic() < deadline, "no record in five minutes"
+        time.sleep(0.05)
+
+
+@contextmanager
+def started(tmp_path: Path, *arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """A command of its own session; whatever is left of it at the end is killed."""
+    process = subprocess.Popen(
+        command(arguments), cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # Tests that a shell started in the background inherit that Ctrl-C is ignored.
+        start_new_session=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        for left in still_running(process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(int(left), signal.SIGKILL)
+        process.communicate()
+
+
+def wait_until_gone(session: int) -> None:
+    deadline = time.monotonic() + 20
+    while still_running(session) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert still_running(session) == []
+
+
+def wait_for_workers(session: int) -> None:
+    """Returns while the workers start: the command, what multiprocessing starts first, and a worker are there."""
+    deadline = time.monotonic() + 300
+    while len(still_running(session)) < 3:
+        assert time.monotonic() < deadline, "no worker in five minutes"
+        time.sleep(0.02)
+
+
+def still_running(session: int) -> list[str]:
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session and fields[0] != "Z":
+            found.append(status.parent.name)
+    return found
+
+
+ARGUMENTS = ("--profile", "smoke", "--model", "cgcnn", "--set", "epochs=40", "--folds", "5")
+
+
+def test_after_kill_9_the_same_command_goes_on_and_no_worker_is_left(small_folder, tmp_path, benchmark_command):
+    with started(tmp_path, "run", "--dataset", small_folder, *ARGUMENTS) as process:
+        wait_for_records(tmp_path / "runs", 2)
+        process.kill()
+        wait_until_gone(process.pid)
+        assert "leaked" not in process.communicate()[1]
+    assert not list((tmp_path / "runs").rglob("*.partial"))
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("fold-*.json")}
+    again = benchmark_command("run", "--dataset", small_folder, *ARGUMENTS)
+    assert again.returncode == 0, again.stderr
+    assert f"5 folds, {len(before)} of them done" in again.stderr
+    assert all(path.stat().st_mtime_ns == when for path, when in before.items())
+    assert len(list(Store(tmp_path / "runs").records())) == 5
+
+
+def test_kill_9_while_the_workers_start_leaves_none(small_folder, tmp_path):
+    with started(tmp_path, "run", "--dataset", small_folder, *ARGUMENTS) as process:
+        wait_for_workers(process.pid)
+        process.kill()
+        wait_until_gone(process.pid)
+        errors = process.communicate()[1]
+    assert "Traceback" not in errors and "leaked" not in errors
+
+
+@pytest.mark.parametrize("while_they_start", [False, True])
+def test_ctrl_c_stops_at_once_with_one_line_and_keeps_finished_folds(small_folder, tmp_path, while_they_start):
+    arguments = ("run", "--dataset", small_folder, *ARGUMENTS[:4], "--set", "epochs=400", "--folds", "10")
+    with started(tmp_path, *arguments) as process:
+        if while_they_start:
+            wait_for_workers(process.pid)
+        else:
+            wait_for_records(tmp_path / "runs", 1)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        assert still_running(process.pid) == []
+    assert process.returncode == 130
+    assert errors.strip().splitlines()[-1].startswith("error: stopped; finished folds are kept")
+    assert "Traceback" not in errors and "leaked" not in errors and errors.count("error") == 1
+    records = list(Store(tmp_path / "runs").records())
+    assert len(records) < 10 and bool(records) != while_they_start
+    assert not list((tmp_path / "runs").rglob("*.partial"))
