@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import typer
@@ -22,6 +23,7 @@ def main() -> None:
         code = all_commands()(standalone_mode=False)
         if code == STOPPED:  # typer turns Ctrl-C into an exit code
             raise KeyboardInterrupt
+        print(end="", flush=True)
     except BenchmarkError as error:
         code = _fail(str(error), error.exit_code)
     except TyperException as error:
@@ -32,6 +34,10 @@ def main() -> None:
         code = 1
     except OSError as error:
         code = _fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
+    try:
+        print(end="", flush=True)
+    except OSError:  # already told; Python would tell it again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 
 

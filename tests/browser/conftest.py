@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,13 @@ def chromium() -> Iterator:
     """Playwright's browser; skips where there is none."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    with api.sync_playwright() as playwright:
+    with ExitStack() as stack:
+        try:
+            playwright = stack.enter_context(api.sync_playwright())
+        except Exception as error:  # its driver is a program that needs libraries of the system
+            if found:
+                raise
+            pytest.skip(f"Playwright does not start here, and there is no Chromium: {error}")
         executable = found or playwright.chromium.executable_path
         if not Path(executable).exists():
             pytest.skip("there is no Chromium here; `playwright install chromium` or a package of the system brings one")

@@ -85,10 +85,11 @@ def test_a_fold_that_diverges_is_a_row_and_the_others_go_on(small_folder, tmp_pa
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
-def test_a_full_disk_is_one_line(small_folder, tmp_path):
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_one_line(tmp_path, unbuffered):
     with open("/dev/full", "w") as full:
-        arguments = command(["models", "--json"])
-        done = subprocess.run(arguments, cwd=tmp_path, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True)
+        arguments, env = command(["models", "--json"]), environment(PYTHONUNBUFFERED=unbuffered)
+        done = subprocess.run(arguments, cwd=tmp_path, env=env, stdout=full, stderr=subprocess.PIPE, text=True)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert len(done.stderr.strip().splitlines()) == 1

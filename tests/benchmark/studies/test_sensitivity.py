@@ -13,7 +13,6 @@ import pytest
 from benchmark.harness.job import execute
 from benchmark.harness.plan import RunOptions
 from benchmark.results.store import Store
-from benchmark.studies.sensitivity import study as sensitivity
 from benchmark.studies.sensitivity.page import figures, json_rows, published, write_pages
 from benchmark.studies.sensitivity.study import FACTORS, PUBLISHED_TASK, SENSITIVITY, models
 from benchmark.studies.study import Trial, plan_study, trials
@@ -178,10 +177,9 @@ def test_the_published_activations_are_drawn_on_their_task_alone():
 
 def keep(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two factors with one other value each."""
-    for name in set(FACTORS) - {"dropout", "activation"}:
-        monkeypatch.delitem(sensitivity.FACTORS, name)
-    monkeypatch.setitem(sensitivity.FACTORS, "dropout", (0.0, 0.5))
-    monkeypatch.setitem(sensitivity.FACTORS, "activation", ("softplus", "relu"))
+    two = {"dropout": (0.0, 0.5), "activation": ("softplus", "relu")}
+    for module in ("study", "page"):
+        monkeypatch.setattr(f"benchmark.studies.sensitivity.{module}.FACTORS", two)
 
 
 def numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -17,7 +17,8 @@ from models.zoo.gatgnn import GlobalAttention, GraphAttention
 from models.zoo.megnet_mdl import Block, MEGNetMDLSettings
 from models.zoo.mpnn import EdgeNetwork
 from models.zoo.schnet import Interaction
-from tests.models.graph.test_message_passing import each_backend, random_batch
+from tests.backends import each_backend, needs_dgl
+from tests.models.graph.test_message_passing import random_batch
 
 WIDTH = 3
 
@@ -72,6 +73,7 @@ def test_gradients_of_inputs_and_weights_are_those_of_finite_differences(batch, 
         assert torch.autograd.gradcheck(run, (*inputs, *(weights[key] for key in kept)), eps=1e-7, atol=1e-5, fast_mode=False)
 
 
+@needs_dgl
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_computes_the_same_with_dgl_and_with_torch(batch, name):
     layer, inputs = layers(batch)[name]

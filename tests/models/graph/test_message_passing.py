@@ -29,9 +29,7 @@ from models.graph.message_passing import (
     sum_outgoing,
     uses_dgl,
 )  # fmt: skip
-
-needs_dgl = pytest.mark.skipif(not message_passing._dgl_runs_on("cpu"), reason="dgl does not import here")
-each_backend = pytest.mark.parametrize("chosen", [pytest.param("dgl", marks=needs_dgl), "torch"])
+from tests.backends import each_backend, needs_dgl
 
 
 def batch_of(n_atoms: list[int], edges: list[tuple[int, int]]) -> GraphBatch:

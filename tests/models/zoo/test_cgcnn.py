@@ -19,11 +19,11 @@ from datasets.registry import load
 from models.graph.atom_features import AtomFeatures, element_table
 from models.graph.batch import GraphBatch, GraphTable
 from models.graph.layers import GaussianExpansion
-from models.graph.message_passing import _dgl_runs_on, backend
+from models.graph.message_passing import backend
 from models.registry import get
 from models.zoo.cgcnn import CGCNN, PUBLISHED, CGCNNNetwork, CGCNNSettings, CrystalConvolution, read_upstream
+from tests.backends import each_backend, needs_dgl
 
-needs_dgl = pytest.mark.skipif(not _dgl_runs_on("cpu"), reason="dgl does not import here")
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
 
 
@@ -88,7 +88,7 @@ def concatenated(conv: CrystalConvolution, batch: GraphBatch, v: torch.Tensor, e
 
 
 @pytest.mark.parametrize("mode", ["training", "evaluation"])
-@pytest.mark.parametrize("chosen", [pytest.param("dgl", marks=needs_dgl), "torch"])
+@each_backend
 def test_the_convolution_is_the_published_equation(batch, network, chosen, mode):
     conv = network.convs[0].train(mode == "training")
     generator = torch.Generator().manual_seed(1)

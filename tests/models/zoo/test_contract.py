@@ -21,6 +21,7 @@ from models.graph.message_passing import backend
 from models.graph_model import GraphModel
 from models.registry import get, registered
 from models.training import Recipe
+from tests.backends import needs_dgl
 
 TRAIN, VALIDATION, TEST = np.arange(18), np.arange(18, 24), np.arange(24, 30)
 GRAPH_MODELS = [name for name, spec in registered().items() if issubclass(spec.model, GraphModel)]
@@ -518,6 +519,7 @@ def test_elements_up_to_118_can_be_used_where_the_user_brings_their_features(all
     assert np.isfinite(model.predict(inputs, np.arange(30))).all()
 
 
+@needs_dgl
 @each_graph_model
 def test_a_whole_network_computes_the_same_with_dgl_and_with_torch(trained, strangers, tmp_path, name):
     network = in_double(trained[name], tmp_path / "model.safetensors").network.train()

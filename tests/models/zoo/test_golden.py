@@ -16,6 +16,7 @@ from models.contract import Settings
 from models.graph.batch import GraphBatch, GraphTable
 from models.graph.message_passing import backend
 from models.registry import get
+from tests.backends import each_backend
 from tests.models.upstream_weights import ours_from_upstream
 
 NETWORKS = {
@@ -78,7 +79,7 @@ def ours(upstream: str, arrays: dict[str, np.ndarray], dtype: torch.dtype = torc
 
 @each_set
 @each_network
-@pytest.mark.parametrize("chosen", ["dgl", "torch"])
+@each_backend
 def test_outputs_in_eval_and_training_mode_are_upstreams(golden, upstream, graphs_of, chosen):
     graphs, arrays = golden(f"graphs_{graphs_of}"), golden(f"{upstream}_{graphs_of}")
     model, network = ours(upstream, arrays)

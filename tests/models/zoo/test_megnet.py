@@ -20,12 +20,11 @@ from datasets.neighbors import find_neighbors
 from datasets.readers.structure_files import read_many
 from models.graph.batch import GraphBatch, GraphTable
 from models.graph.layers import Set2Set, hard_sigmoid, shifted_softplus
-from models.graph.message_passing import _dgl_runs_on, backend
+from models.graph.message_passing import backend
 from models.registry import get
 from models.zoo.megnet import MEGNet, MEGNetNetwork, MEGNetSettings, keras_names, read_upstream
+from tests.backends import each_backend, needs_dgl
 
-needs_dgl = pytest.mark.skipif(not _dgl_runs_on("cpu"), reason="dgl does not import here")
-each_backend = pytest.mark.parametrize("chosen", [pytest.param("dgl", marks=needs_dgl), "torch"])
 each_items = pytest.mark.parametrize("items", ["atoms", "edges"])
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
 SMALL = MEGNetSettings(n_layers=3, width=6, hidden=10, pooled=4, gaussians=12)

@@ -26,6 +26,7 @@ from models import registry
 from models.graph.batch import GraphBatch
 from models.graph.message_passing import readout_mean, readout_sum
 from models.training import ScaledNetwork
+from tests.backends import needs_dgl
 from tests.benchmark.explain.constructed import write_experiment
 
 GRAPH_MODELS = [name for name in registry.registered() if hasattr(registry.get(name).model, "rule")]
@@ -44,6 +45,7 @@ def fresh(small_folder):
     return of
 
 
+@needs_dgl
 @pytest.mark.parametrize("name", GRAPH_MODELS)
 def test_dgl_sees_every_network_as_it_is_and_every_message_counts(fresh, name):
     network, table = fresh(name)
@@ -90,6 +92,7 @@ class OnlyFrom(nn.Module):
         return readout_mean(batch, received)[:, self.element] - 1.0
 
 
+@needs_dgl
 def test_the_element_that_alone_counts_is_the_most_important():
     network = ScaledNetwork(OnlyFrom(8))
     ends = [(i, j) for i in range(4) for j in range(4) if i != j]
@@ -200,6 +203,7 @@ def test_the_report_counts_agreements_and_lists_them(tmp_path):
     )
 
 
+@needs_dgl
 def test_the_command_asks_others_keeps_what_they_say_and_renders_it(benchmark_command, small_folder, tmp_path):
     asked = ("explain", "--task", small_folder, "--profile", "smoke", "--per-class", 4, "--min-probability", 0.51)
     done = benchmark_command(*asked, "--cross-check", "--json")

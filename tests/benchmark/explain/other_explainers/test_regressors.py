@@ -15,6 +15,7 @@ from benchmark.results.store import Store
 from benchmark.tasks.tasks import Task, find_tasks
 from datasets.errors import InputError
 from models import registry
+from tests.backends import needs_dgl
 
 SMALL = RegressorSettings("smoke", 20, 5)
 
@@ -70,6 +71,7 @@ def test_the_best_run_of_the_same_division_is_looked_into(small_folder, tmp_path
     assert found().path == runs.checkpoint(rest.key)
 
 
+@needs_dgl
 @pytest.mark.parametrize(("asked", "held"), [("gatgnn-mdl", "deeper-gatgnn"), ("deeper-gatgnn", "gatgnn-mdl")])
 def test_a_deeper_model_is_not_its_plain_sibling(small_folder, run_files, tmp_path, asked, held):
     (task,) = find_tasks(str(small_folder))
@@ -81,6 +83,7 @@ def test_a_deeper_model_is_not_its_plain_sibling(small_folder, run_files, tmp_pa
     assert (own.path, own.source) == (file, "given: fold-00.safetensors")
 
 
+@needs_dgl
 def test_a_given_regressor_that_nothing_looks_into_is_one_line(benchmark_command, small_folder, run_files):
     asked = ("explain", "--task", small_folder, "--profile", "smoke", "--cross-check")
     done = benchmark_command(*asked, "--regressor", run_files["gatgnn-mdl", 0])
@@ -110,6 +113,7 @@ def test_a_given_regressor_is_for_the_seed_that_it_is_of(small_folder, run_files
         explain(ExperimentPlan(task, "gatgnn-mdl", seed=2, regressor=file), ExplanationStore(tmp_path))
 
 
+@needs_dgl
 def test_with_two_seeds_each_is_checked_by_its_own_regressor(benchmark_command, small_folder, run_files):
     asked = ("explain", "--task", small_folder, "--profile", "smoke", "--per-class", 2, "--min-probability", 0.51)
     seeds = ("--model", "gatgnn-mdl", "--seed", 0, "--seed", 1, "--regressor", run_files["gatgnn-mdl", 1])

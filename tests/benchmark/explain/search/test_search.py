@@ -14,6 +14,7 @@ from benchmark.explain.search.reinforce import complete, grow, step_rewards, sur
 from benchmark.explain.search.small_graphs import Rules, SmallGraphs
 from benchmark.explain.settings import Limits, PolicySettings, SearchSettings
 from datasets.errors import InputError
+from tests.backends import needs_dgl
 from tests.benchmark.explain.conftest import free_rules, require_valid, small
 
 TINY = SearchSettings(graphs=6, rollouts=2, warm_up=1, updates=3, per_round=2)
@@ -73,6 +74,7 @@ def test_impossible_limits_and_searches_are_refused():
         SearchSettings(updates=5, warm_up=5)
 
 
+@needs_dgl
 def test_the_graph_convolution_is_that_of_dgl():
     from models.graph.dgl_backend import dgl
 
