@@ -19,8 +19,8 @@ ENTITIES = str.maketrans(
 )
 
 MINIATURES = (
-    "(mini) marks a miniature of a network: deeper-gatgnn (mini) has 2 layers and 21,386 parameters, deeper-gatgnn as "
-    "published has 20 layers and 731,426 parameters."
+    "(mini) marks the profile mini, whose networks are miniatures: deeper-gatgnn (mini) has 2 layers and 21,386 parameters; as "
+    "published it has 20 layers and 731,426 parameters."
 )
 
 
