@@ -13,9 +13,15 @@ import pytest
 from benchmark.harness.job import execute
 from benchmark.harness.plan import RunOptions
 from benchmark.results.store import Store
-from benchmark.studies.sensitivity.page import figures, json_rows, published, write_pages
-from benchmark.studies.sensitivity.study import FACTORS, PUBLISHED_TASK, SENSITIVITY, models
-from benchmark.studies.study import Trial, plan_study, trials
+from benchmark.studies.omee_et_al import SETTINGS_TASK
+from benchmark.studies.pages import write_study_pages
+from benchmark.studies.planning import plan_study
+from benchmark.studies.published import read_trials
+from benchmark.studies.sensitivity import conclusions
+from benchmark.studies.sensitivity.conclusions import FACTORS, models
+from benchmark.studies.sensitivity.page import PAGES, figures, json_rows, published
+from benchmark.studies.sensitivity.study import STUDY
+from benchmark.studies.trials import Trial
 from benchmark.tasks.metrics import Metrics, Scores
 from datasets.errors import InputError
 from models.registry import get
@@ -60,7 +66,7 @@ def around() -> list[Trial]:
 def test_the_centre_is_run_once_and_every_other_value_alone():
     spec = get("deeper-gatgnn")
     settings = spec.settings("mini")
-    centre, *others = [entry.settings for entry in SENSITIVITY.entries(spec, settings, [])]
+    centre, *others = [entry.settings for entry in STUDY.models_to_run(spec, settings, [])]
     assert centre == settings
     turned = [
         [(f.name, getattr(other, f.name)) for f in fields(other) if getattr(other, f.name) != getattr(centre, f.name)]
@@ -72,7 +78,7 @@ def test_the_centre_is_run_once_and_every_other_value_alone():
 
 def test_a_factor_that_a_model_does_not_have_is_left_out():
     spec = get("megnet")
-    made = SENSITIVITY.entries(spec, spec.settings("mini"), [])
+    made = STUDY.models_to_run(spec, spec.settings("mini"), [])
     assert all(entry.settings.cutoff for entry in made)
     assert len(made) == 1 + sum(v != getattr(made[0].settings, f) for f in ("learning_rate", "batch_size", "cutoff")
                                 for v in FACTORS[f])  # fmt: skip
@@ -81,7 +87,7 @@ def test_a_factor_that_a_model_does_not_have_is_left_out():
 def test_every_value_is_trained_on_the_same_folds_of_each_seed(small_folder, tmp_path, monkeypatch):
     keep(monkeypatch)
     request = RunOptions(tasks=[str(small_folder)], models=["gatgnn-mdl"], profile="smoke", folds=2, seed=4)
-    plan = plan_study(SENSITIVITY, request, [], Store(tmp_path))
+    plan = plan_study(STUDY, request, [], Store(tmp_path))
     counts = Counter((job.settings.dropout, job.settings.activation) for job in plan.todo)
     assert counts == {(0.0, "softplus"): 6, (0.5, "softplus"): 6, (0.0, "relu"): 6}
     for settings in {job.settings for job in plan.todo}:
@@ -90,17 +96,17 @@ def test_every_value_is_trained_on_the_same_folds_of_each_seed(small_folder, tmp
 
 def test_rows_are_judged_against_the_centre_over_all_seeds():
     (model,) = models(around())
-    assert {(row.factor, row.value): row.judged for row in model.rows} == {
+    assert {(row.factor, row.value): row.judged for row in model.levels} == {
         ("dropout", 0.1): "worse", ("dropout", 0.5): "worse", ("learning_rate", 0.001): "better",
         ("activation", "relu"): "worse", ("k", 8): "no different", ("k", 16): "no different",
     }  # fmt: skip
     assert [row.value for row in model.of("dropout")] == [0.0, 0.1, 0.5]
     assert len(model.centre.maes) == 15 and model.centre.mae_std == pytest.approx(np.std([*model.centre.maes.values()], ddof=1))
-    (half,) = [row for row in model.rows if row.value == 0.5]
-    common = [np.log(half.point.maes[fold] / model.centre.maes[fold]) for fold in model.centre.maes]
-    assert half.comparison.relative == pytest.approx(np.exp(np.mean(common)) - 1)
+    (half,) = [row for row in model.levels if row.value == 0.5]
+    common = [np.log(half.folds.maes[fold] / model.centre.maes[fold]) for fold in model.centre.maes]
+    assert half.change.relative == pytest.approx(np.exp(np.mean(common)) - 1)
     # 1/15 + n_test / n_train of the records, 4/10.
-    width = np.log((1 + half.comparison.interval[1]) / (1 + half.comparison.relative))
+    width = np.log((1 + half.change.interval[1]) / (1 + half.change.relative))
     assert width == pytest.approx(2.144787 * np.sqrt((1 / 15 + 0.4) * np.var(common, ddof=1)), rel=1e-5)
 
 
@@ -108,16 +114,16 @@ def test_the_page_opens_with_what_matters_what_is_best_and_what_does_nothing(tmp
     found = around() + folds(0.2, "megnet", ("dropout", "activation", "k")) + folds(
         0.3, "megnet", ("dropout", "activation", "k"), cutoff=4.0
     )  # fmt: skip
-    page, *files = write_pages(found, tmp_path)
+    page, *files = write_study_pages(PAGES, found, tmp_path)
     text = page.read_text()
     opening = text.split("\n\n")[1]
-    assert "On set/target, dropout matters most for deeper-gatgnn: from 0 to 0.5 the MAE rises by 3" in opening
-    assert "cutoff matters most for megnet: from 8 to 4" in opening
+    assert "On set/target, dropout matters most for deeper-gatgnn (mini): from 0 to 0.5 the MAE rises by 3" in opening
+    assert "cutoff matters most for megnet (mini): from 8 to 4" in opening
     assert re.search(
-        r"of deeper-gatgnn is 0\.0[89]\d+ ± [0-9.]+ eV, with learning_rate 0\.001: -\d.*, a real difference", opening
+        r"of deeper-gatgnn \(mini\) is 0\.0[89]\d+ ± [0-9.]+ eV, with learning_rate 0\.001: -\d.*, a real difference", opening
     )
-    assert re.search(r"of megnet is 0\.(19|20)\d* ± [0-9.]+ eV, of the centre itself", opening)
-    assert "measurably different from the centre's of k in deeper-gatgnn." in opening
+    assert re.search(r"of megnet \(mini\) is 0\.(19|20)\d* ± [0-9.]+ eV, of the centre itself", opening)
+    assert "measurably different from the centre's of k in deeper-gatgnn (mini)." in opening
     assert "It has no setting dropout, activation and k; nothing was varied there." in text
     assert "seed 0, 1 and 2" in text and "study sensitivity" in text and "--seed 0`" in text
     assert len(re.findall(r"^\| centre", text, re.MULTILINE)) == 2
@@ -127,25 +133,25 @@ def test_the_page_opens_with_what_matters_what_is_best_and_what_does_nothing(tmp
 
 
 def test_nothing_measurable_is_said_where_nothing_is(tmp_path):
-    text = write_pages([*folds(0.1), *folds(0.1001, k=16)], tmp_path)[0].read_text()
+    text = write_study_pages(PAGES, [*folds(0.1), *folds(0.1001, k=16)], tmp_path)[0].read_text()
     assert "though no value differs significantly" in text.split("\n\n")[1]
 
 
 def test_a_value_that_diverges_is_a_row_and_never_the_best(tmp_path):
     found = [*folds(0.1), *folds(0.05, learning_rate=0.01, status="diverged")]
     (model,) = models(found)
-    assert [row.judged for row in model.rows] == ["diverges"]
-    text = write_pages(found, tmp_path)[0].read_text()
+    assert [row.judged for row in model.levels] == ["diverges"]
+    text = write_study_pages(PAGES, found, tmp_path)[0].read_text()
     opening = text.split("\n\n")[1]
-    assert "of the centre itself" in opening and "with learning_rate 0.01 in deeper-gatgnn it diverges" in opening
+    assert "of the centre itself" in opening and "with learning_rate 0.01 in deeper-gatgnn (mini) it diverges" in opening
     assert "diverged in 1 of 15: it broke" in text
 
 
 def test_a_value_of_which_seeds_are_missing_is_never_the_best(tmp_path):
     begun = [t for t in folds(0.05, learning_rate=0.01) if t.record.key.seed == 0]
     (model,) = models([*folds(0.1), *folds(0.11, k=8), *begun])
-    assert {row.factor: row.point.scored for row in model.rows} == {"learning_rate": False, "k": True}
-    text = write_pages([*folds(0.1), *folds(0.11, k=8), *begun], tmp_path)[0].read_text()
+    assert {row.factor: row.folds.scored for row in model.levels} == {"learning_rate": False, "k": True}
+    text = write_study_pages(PAGES, [*folds(0.1), *folds(0.11, k=8), *begun], tmp_path)[0].read_text()
     assert "of the centre itself" in text.split("\n\n")[1]
 
 
@@ -153,7 +159,7 @@ def test_what_was_published_is_compared_by_the_numbers(tmp_path):
     found = [*around(), *folds(0.0998, batch_size=100), *folds(0.0997, cutoff=6.0)]
     lines = list(published("set/target", models(found)))
     assert "softplus 0.1298, relu 0.1514, leaky-relu 0.1511" in lines[0]
-    assert lines[1] == "Here: deeper-gatgnn with 10 layers on set/target."
+    assert lines[1] == "Here: deeper-gatgnn (mini) with 10 layers on set/target."
     by_factor = {line.split(":")[0]: line for line in lines[2:]}
     assert by_factor["dropout"] == "dropout: best 0; here best as well (agrees)."
     assert "0.001 is best, and 0.005 +1" in by_factor["learning_rate"] and "(disagrees)" in by_factor["learning_rate"]
@@ -170,16 +176,17 @@ def test_the_published_activations_are_drawn_on_their_task_alone():
     made = models(around())
     drawn = {
         task: [line.published for panel in figures(task, made)[0].panels if panel.title == "activation" for line in panel.lines]
-        for task in (PUBLISHED_TASK, "set/target")
+        for task in (SETTINGS_TASK, "set/target")
     }
-    assert drawn == {PUBLISHED_TASK: [False, True], "set/target": [False]}
+    assert drawn == {SETTINGS_TASK: [False, True], "set/target": [False]}
 
 
 def keep(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two factors with one other value each."""
-    two = {"dropout": (0.0, 0.5), "activation": ("softplus", "relu")}
-    for module in ("study", "page"):
-        monkeypatch.setattr(f"benchmark.studies.sensitivity.{module}.FACTORS", two)
+    for name in set(FACTORS) - {"dropout", "activation"}:
+        monkeypatch.delitem(conclusions.FACTORS, name)
+    monkeypatch.setitem(conclusions.FACTORS, "dropout", (0.0, 0.5))
+    monkeypatch.setitem(conclusions.FACTORS, "activation", ("softplus", "relu"))
 
 
 def numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -218,7 +225,7 @@ def test_a_study_that_is_killed_and_resumed_gives_the_same_report(benchmark_comm
     again = benchmark_command(*run)
     assert again.returncode == 0, again.stderr
     assert numbers(json.loads(again.stdout)) == rows
-    assert numbers(json_rows(trials(SENSITIVITY, store, None, pytest.fail))) == rows
+    assert numbers(json_rows(read_trials(store, None, pytest.fail))) == rows
     assert (tmp_path / "reports" / "sensitivity" / "mine" / "target.md").is_file()
 
 
@@ -226,9 +233,9 @@ def test_one_seed_of_a_fold_is_one_record(small_folder, tmp_path, monkeypatch):
     keep(monkeypatch)
     store = Store(tmp_path)
     request = RunOptions(tasks=[str(small_folder)], models=["gatgnn-mdl"], profile="smoke", folds=2)
-    for job in plan_study(SENSITIVITY, request, [], store).todo[:1]:
+    for job in plan_study(STUDY, request, [], store).todo[:1]:
         execute(job, store)
-    plan = plan_study(SENSITIVITY, request, [], store)
+    plan = plan_study(STUDY, request, [], store)
     assert [(job.seed, job.fold, job.settings.dropout) for job in plan.done] == [(0, 0, 0.0)]
     assert len(plan.todo) == 17
 
@@ -244,5 +251,5 @@ def test_one_seed_of_a_fold_is_one_record(small_folder, tmp_path, monkeypatch):
 def test_wrong_use_is_one_line(small_folder, tmp_path, changes, message):
     request = RunOptions(**{"tasks": [str(small_folder)], "models": ["gatgnn-mdl"], "profile": "smoke", "folds": 2, **changes})
     with pytest.raises(InputError, match=re.escape(message)) as caught:
-        plan_study(SENSITIVITY, request, [], Store(tmp_path))
+        plan_study(STUDY, request, [], Store(tmp_path))
     assert "\n" not in str(caught.value)

@@ -1,20 +1,19 @@
-"""What the studies share: a study is a list of ordinary jobs with changed settings, and a page of their records."""
+"""What a study trains: a list of ordinary jobs with changed settings, and which of them are settled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
+from importlib import import_module
+from typing import Any
 
 from benchmark.harness.job import Job, Observer
 from benchmark.harness.plan import ConfiguredModel, IsDone, Plan, RunOptions, plan_models
 from benchmark.results.records import Record
-from benchmark.results.scores import scored_tasks
 from benchmark.results.store import Store
+from benchmark.studies.published import identity, read_published
+from benchmark.studies.registry import folder_of, pages_of
 from benchmark.tasks.folds import Split
-from benchmark.tasks.metrics import Scores
 from benchmark.tasks.tasks import TaskData
 from datasets.errors import InputError
 from models import registry
@@ -40,7 +39,7 @@ class Study:
 
     name: str
     question: str
-    entries: Callable[[ModelSpec, Any, Sequence[int]], list[ConfiguredModel]]
+    models_to_run: Callable[[ModelSpec, Any, Sequence[int]], list[ConfiguredModel]]
     """Model, its settings in the profile, depths asked for (empty: the study's own) → the models to run."""
     observer: Observer | None = None
     unfit: Callable[[ModelSpec], str] = without_layers
@@ -55,6 +54,12 @@ class Study:
     """Settings that only the study may change: it tells its points by what differs from the profile."""
 
 
+def study_called(name: str) -> Study:
+    """The study called `name`: `STUDY` in its folder's `study.py`. Raises InputError for an unknown name."""
+    study: Study = import_module(f"{folder_of(name)}.study").STUDY
+    return study
+
+
 def models_of(study: Study, names: Sequence[str]) -> list[ModelSpec]:
     """These models, or all that the study is about. Raises InputError for one that it is not about."""
     study.require_models(names)
@@ -65,81 +70,53 @@ def models_of(study: Study, names: Sequence[str]) -> list[ModelSpec]:
     return [spec for spec in specs if not study.unfit(spec)]
 
 
-def plan_study(study: Study, request: RunOptions, layers: Sequence[int], store: Store) -> Plan:
+def plan_study(study: Study, options: RunOptions, layers: Sequence[int], store: Store) -> Plan:
     """The study's jobs and which of them are settled. Raises what `plan_models` raises."""
     if layers and not study.takes_layers:
         raise InputError(
             f"--layers has no meaning for the {study.name} study; set the depth of all models with --set n_layers=…"
         )
-    for name in sorted({*study.varies} & {*(request.settings or {})}):
+    for name in sorted({*study.varies} & {*(options.settings or {})}):
         raise InputError(f"--set {name}: the {study.name} study varies it, around what the profile has; leave it out")
-    entries: list[ConfiguredModel] = []
-    for spec in models_of(study, request.models):
+    models_to_run: list[ConfiguredModel] = []
+    for spec in models_of(study, options.models):
         try:
-            settings = spec.settings(request.profile, request.settings)
+            settings = spec.settings(options.profile, options.settings)
         except InputError as error:
             raise InputError(f"{spec.name}: {error}") from error
-        entries += study.entries(spec, settings, layers)
-    if request.seed + study.seeds > 2**31:
-        raise InputError(f"--seed {request.seed}: the study counts {study.seeds} seeds on from it, to below 2^31")
-    seeds = [replace(request, seed=request.seed + n) for n in range(study.seeds)]
-    plans = [plan_models(asked, store, entries, is_settled(study, store)) for asked in seeds]
+        models_to_run += study.models_to_run(spec, settings, layers)
+    if options.seed + study.seeds > 2**31:
+        raise InputError(f"--seed {options.seed}: the study counts {study.seeds} seeds on from it, to below 2^31")
+    seeds = [replace(options, seed=options.seed + n) for n in range(study.seeds)]
+    settled = is_settled(study, store)
+    plans = [plan_models(asked, store, models_to_run, settled) for asked in seeds]
     todo, done = ([job for plan in plans for job in getattr(plan, part)] for part in ("todo", "done"))
     return replace(plans[0], todo=tuple(todo), done=tuple(done))
 
 
 def is_settled(study: Study, store: Store) -> IsDone:
-    """Whether a fold of the same division and model source has ended, in a score or by diverging, and was looked at."""
+    """Whether a fold of the same split has ended, in a score or by diverging, and was looked at."""
+    published = {identity(t.record.key): t for t, _ in read_published(store, pages_of(study.name).seen)}
+
+    def ended(record: Record, split: Split) -> bool:
+        return record.split == split and record.status in SETTLED
 
     def settled(job: Job, data: TaskData, split: Split) -> bool:
         key = job.key(data.dataset_hash)
+        trial = published.get(identity(key))
+        if trial and ended(trial.record, split) and (trial.seen or not study.observer):
+            return True
         try:
             record = store.read(store.path(key))
         except InputError:
             return False
-        if (record.key, record.split) != (key, split) or record.status not in SETTLED:
+        if record.key != key or not ended(record, split):
             return False
         if study.observer and not store.beside(key, study.observer.name).is_file():
             return False
         return record.status != "complete" or store.finished(key, split)
 
     return settled
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One fold of a study: its record, its test scores if it has any, what was seen of it if that is there."""
-
-    record: Record
-    scores: Scores | None
-    seen: BaseModel | None
-
-
-Seen = TypeVar("Seen", bound=BaseModel)
-
-
-def trials(
-    study: Study, store: Store, kind: type[BaseModel] | None, on_invalid: Callable[[InputError], None]
-) -> Iterator[Trial]:
-    """Every fold of the study's store, scored anew from its predictions; what was seen of it is read as `kind`."""
-    for _, runs in scored_tasks(store, on_invalid):
-        for scored in runs:
-            scores = iter(scored.scores)
-            for record in scored.run.folds:
-                found = next(scores) if record.status == "complete" else None
-                seen = _seen(store, record, study.observer.name, kind, on_invalid) if study.observer and kind else None
-                yield Trial(record, found, seen)
-
-
-def _seen(store: Store, record: Record, name: str, kind: type[Seen], on_invalid: Callable[[InputError], None]) -> Seen | None:
-    path = store.beside(record.key, name)
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except OSError:
-        return None
-    except ValidationError as error:
-        on_invalid(InputError(f"{path}: {error.errors()[0]['msg']}"))
-        return None
 
 
 def changed(spec: ModelSpec, settings: GraphSettings, **values: object) -> ConfiguredModel:

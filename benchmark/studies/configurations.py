@@ -1,23 +1,21 @@
-"""Folds of a study that differ in nothing else: the points of its curves."""
+"""Folds of a study that differ in nothing but their crystals, and tests of two such sets of folds. Needs no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
 
 import numpy as np
 
 from benchmark.results.records import Record
 from benchmark.statistics.comparisons import FoldTest, corrected_t_test
-from benchmark.studies.layers import MEASURES, LayerReport
-from benchmark.studies.study import Trial
+from benchmark.studies.trials import Trial
 
 
 @dataclass(frozen=True)
-class Point:
-    """The folds of one model with one set of settings: a point of a curve."""
+class Configuration:
+    """The folds of one model with one set of settings."""
 
     trials: tuple[Trial, ...]
 
@@ -87,49 +85,21 @@ class Point:
         """Whether any fold did."""
         return any(record.status == "diverged" for record in self.records)
 
-    @cached_property
-    def reports(self) -> tuple[LayerReport, ...]:
-        """What was seen in the layers, of the folds that have it."""
-        return tuple(trial.seen for trial in self.trials if isinstance(trial.seen, LayerReport) and trial.seen.initial)
 
-    def states(self, when: Literal["initial", "trained"]) -> list[dict[str, float | None]]:
-        """By layer, the mean over folds of each measure; None where a fold has a value that is not finite. Empty: not seen."""
-        seen = [getattr(report, when) for report in self.reports]
-        return [
-            {name: _mean([getattr(state, name) for state in states]) for name in MEASURES}
-            for states in zip(*(found for found in seen if found), strict=True)
-        ]
+def difference(one: Configuration, other: Configuration) -> FoldTest | None:
+    """The corrected resampled t-test of the MAE of `one` minus that of `other` on their common folds; None without any."""
+    return _tested(one, other, np.asarray)
 
 
-def difference(point: Point, other: Point) -> FoldTest | None:
-    """The corrected resampled t-test of the MAE of `point` minus that of `other` on their common folds; None without any."""
-    return _tested(point, other, np.asarray)
-
-
-def ratio(point: Point, other: Point) -> FoldTest | None:
+def ratio(one: Configuration, other: Configuration) -> FoldTest | None:
     """Likewise of the logarithms of the MAE: that of a network that breaks spreads as far as it is large."""
-    return _tested(point, other, lambda maes: np.log(np.maximum(maes, np.finfo(float).tiny)))
+    return _tested(one, other, lambda maes: np.log(np.maximum(maes, np.finfo(float).tiny)))
 
 
-def _tested(point: Point, other: Point, scale: Callable[[Sequence[float]], np.ndarray]) -> FoldTest | None:
-    common = sorted(point.maes.keys() & other.maes.keys())
+def _tested(one: Configuration, other: Configuration, scale: Callable[[Sequence[float]], np.ndarray]) -> FoldTest | None:
+    common = sorted(one.maes.keys() & other.maes.keys())
     if not common:
         return None
     split = other.complete[0].split
-    first, second = (scale([p.maes[fold] for fold in common]) for p in (point, other))
+    first, second = (scale([c.maes[fold] for fold in common]) for c in (one, other))
     return corrected_t_test(first, second, split.n_test / split.n_train)
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    return None if None in values else float(np.mean(np.array(values, dtype=float)))
-
-
-def state_rows(label: str, point: Point) -> list[dict[str, Any]]:
-    """One row for each fold, moment and layer of a point, with every measure."""
-    return [
-        {"model": label, "layers": point.layers, "fold": trial.record.key.fold, "when": when, **state.model_dump()}
-        for trial in point.trials
-        if isinstance(trial.seen, LayerReport)
-        for when in ("initial", "trained")
-        for state in getattr(trial.seen, when)
-    ]
