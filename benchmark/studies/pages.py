@@ -13,7 +13,7 @@ import pandas as pd
 
 from benchmark.rendering.images import png
 from benchmark.rendering.plotly_script import write_plotly
-from benchmark.rendering.text import escape, require_own
+from benchmark.rendering.text import escape, mini_note, require_own
 from benchmark.results.records import JobKey
 from benchmark.results.store import write_atomically
 from benchmark.studies.figures import Figure, canvas, html_page
@@ -73,7 +73,9 @@ def write_study_pages(pages: StudyPages, found: Iterable[Trial], reports: Path) 
     for task, group in by_task(found):
         path = reports / pages.name / f"{task}.md"
         page = pages.page(task, group, quote(path.stem))
-        text = f"{page.text}\n\n{_more(pages, group[0].record.key, quote(path.stem))}"
+        note = mini_note({trial.record.key.profile for trial in group})
+        more = _more(pages, group[0].record.key, quote(path.stem))
+        text = "\n\n".join([page.text, *([note] if note else []), more])
         written += _write(path, reports, f"# {pages.title}: {escape(task)}", replace(page, text=text))
     return written
 
