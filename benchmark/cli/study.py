@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,8 @@ from benchmark.cli.shared.options import (
     WorkersOption,
 )
 from benchmark.cli.shared.stopping import kept_on_stop
-from datasets.errors import BenchmarkError, InputError, unknown_name
+from benchmark.studies.registry import names, pages_of
+from datasets.errors import BenchmarkError, InputError
 
 commands = typer.Typer()
 
@@ -31,9 +33,7 @@ commands = typer.Typer()
 def study(
     name: Annotated[
         str,
-        typer.Argument(
-            help="depth (how deep, and why does it break?), ablation, sensitivity, learning-curve, epochs, latent-space."
-        ),
+        typer.Argument(help=f"One of {', '.join(names())}."),
     ],
     task: TasksOption = None,
     dataset: FoldersOption = None,
@@ -63,26 +63,36 @@ def study(
             help="Train nothing: render the report of all kept folds of the tasks. What says how to train has no meaning then.",
         ),
     ] = False,
+    publish: Annotated[
+        bool,
+        typer.Option(
+            "--publish", help="Train nothing: pack the kept folds of the tasks into studies/NAME of --reports; render."
+        ),
+    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="With --publish: also over folds that differ.")] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a study fold by fold and render its report; run again to go on after a stop."""
+    from benchmark.results.store import Store
+
+    pages, store = pages_of(name), Store(out / "studies" / name)
+    named = [*(task or []), *(str(path.resolve()) for path in dataset or [])]
+    if replace and not publish:
+        raise InputError("--replace has a meaning with --publish only")
+    if publish or render_only:
+        option = "--publish" if publish else "--render-only"
+        if dry_run or resume:
+            raise InputError(f"{option} trains nothing; leave out {'--dry-run' if dry_run else '--resume'}")
+        _render_kept(pages, _published(pages, store, named, reports, replace) if publish else store, named, reports, as_json)
+        return
+
     from benchmark.cli.shared.plan_table import show_plan
     from benchmark.harness.machine import choose_device, default_workers
     from benchmark.harness.plan import RunOptions, parse_settings
-    from benchmark.results.store import Store
-    from benchmark.studies import registry
-    from benchmark.studies.study import plan_study
+    from benchmark.studies.planning import plan_study, study_called
 
-    if name not in registry.STUDIES:
-        raise unknown_name("study", name, registry.STUDIES)
-    chosen, store = registry.STUDIES[name], Store(out / "studies" / name)
-    named = [*(task or []), *(str(path.resolve()) for path in dataset or [])]
-    if render_only:
-        if dry_run or resume:
-            raise InputError(f"--render-only trains nothing; leave out {'--dry-run' if dry_run else '--resume'}")
-        _render_kept(chosen, store, named, reports, as_json)
-        return
+    chosen = study_called(name)
     device, depths = choose_device(device), _depths(layers)
     workers = workers or (default_workers() if device == "cpu" else 1)
     options = RunOptions(
@@ -99,7 +109,7 @@ def study(
     )
     if not options.tasks:
         raise InputError("nothing to study: name tasks with --task, or a folder with --dataset")
-    plan = plan_study(chosen.study, options, depths, store)
+    plan = plan_study(chosen, options, depths, store)
     if resume and plan.jobs and not plan.done:
         raise InputError(
             f"nothing to resume: {store.root} has no finished fold of this study and source; check --out, or leave --resume out"
@@ -127,11 +137,11 @@ def _depths(text: str | None) -> list[int]:
 def _carry_out(chosen: Any, plan: Any, store: Any, reports: Path, as_json: bool) -> None:
     from benchmark.cli.shared.progress import live
     from benchmark.harness.run import run_jobs
-    from benchmark.studies.study import SETTLED
+    from benchmark.studies.planning import SETTLED
 
     with live(plan, quiet=as_json) as display:
-        records = run_jobs(plan.todo, store, display.on_progress, display.on_record, chosen.study.observer)
-    _render(chosen, store, {job.task.name for job in plan.jobs}, reports, as_json)
+        records = run_jobs(plan.todo, store, display.on_progress, display.on_record, chosen.observer)
+    _render(pages_of(chosen.name), store, {job.task.name for job in plan.jobs}, reports, as_json)
     failed = [record for record in records if record.status not in SETTLED]
     if failed:
         first = failed[0]
@@ -141,27 +151,42 @@ def _carry_out(chosen: Any, plan: Any, store: Any, reports: Path, as_json: bool)
         )
 
 
-def _render_kept(chosen: Any, store: Any, named: list[str], reports: Path, as_json: bool) -> None:
-    """The report without training; InputError where there is nothing to report."""
+def _task_names(named: list[str]) -> set[str]:
     from benchmark.tasks.tasks import find_tasks
 
-    tasks = {task.name for text in named for task in find_tasks(text)}
-    if not _render(chosen, store, tasks, reports, as_json):
+    return {task.name for text in named for task in find_tasks(text)}
+
+
+def _published(pages: Any, store: Any, named: list[str], reports: Path, replace: bool) -> Any:
+    """The published store, with the kept folds of the tasks added to it."""
+    from benchmark.results.store import Store
+    from benchmark.studies.published import publish_study
+
+    target = Store(reports / "studies" / pages.name)
+    for path in publish_study(store, target, pages.seen, _task_names(named), replace):
+        print(f"published: {path}", file=sys.stderr)
+    return target
+
+
+def _render_kept(pages: Any, store: Any, named: list[str], reports: Path, as_json: bool) -> None:
+    """The report without training; InputError where there is nothing to report."""
+    tasks = _task_names(named)
+    if not _render(pages, store, tasks, reports, as_json):
         raise InputError(f"nothing to render: {store.root} has no fold of {', '.join(sorted(tasks)) or 'any task named'}")
 
 
-def _render(chosen: Any, store: Any, tasks: set[str], reports: Path, as_json: bool) -> int:
+def _render(pages: Any, store: Any, tasks: set[str], reports: Path, as_json: bool) -> int:
     """Write the report of what a store has of the tasks; returns how many folds that are."""
-    from benchmark.cli.shared.progress import console
-    from benchmark.studies.study import trials
+    from benchmark.studies.pages import write_study_pages
+    from benchmark.studies.published import read_trials
 
     def left_out(error: InputError) -> None:
-        console.print(f"left out of the report: {error}", markup=False, soft_wrap=True)
+        print(f"left out of the report: {error}", file=sys.stderr)
 
-    found = [t for t in trials(chosen.study, store, chosen.seen, left_out) if t.record.key.task in tasks]
-    written = chosen.write_pages(found, reports)
+    found = [t for t in read_trials(store, pages.seen, left_out) if t.record.key.task in tasks]
+    written = write_study_pages(pages, found, reports)
     if as_json:
-        print(json.dumps(chosen.json_rows(found), indent=1))
+        print(json.dumps(pages.json_rows(found), indent=1))
     else:
         for path in written:
             if path.suffix == ".md":

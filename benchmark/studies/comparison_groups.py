@@ -1,4 +1,4 @@
-"""Which folds of a study may be compared, and which network each is of."""
+"""Which folds of a study may be compared, and which network each is of. Needs no torch."""
 
 from __future__ import annotations
 
@@ -7,49 +7,51 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Generic, TypeVar
 
-from benchmark.studies.study import Trial
+from benchmark.rendering.text import model_name
+from benchmark.studies.trials import Trial
 
-Group = TypeVar("Group")
+Member = TypeVar("Member")
 
 
 @dataclass(frozen=True)
-class Contest(Generic[Group]):
-    """What was made of the folds of one task that may be compared with each other."""
+class ComparisonGroup(Generic[Member]):
+    """What a study makes of the folds of one task that may be compared with each other: its curves, families, …."""
 
     title: str
     changes: dict[str, Any]
     """Settings that differ from the profile's in all networks, but for those whose profile has that value already."""
-    made: list[Group]
+    members: list[Member]
 
 
-def contest_of(trial: Trial) -> str:
+def title_of(trial: Trial) -> str:
     """What tells folds that may be compared from others of their task, by their key."""
     return trial.record.key.comparison_group
 
 
-def by_contest(
+def comparison_groups(
     found: Iterable[Trial],
-    make: Callable[[list[Trial]], list[Group]],
+    make: Callable[[list[Trial]], list[Member]],
     varied: Collection[str] = (),
-    title: Callable[[Trial], str] = contest_of,
-) -> list[Contest[Group]]:
-    """What `make` does of the folds that may be compared; those with most folds first.
+    title: Callable[[Trial], str] = title_of,
+) -> list[ComparisonGroup[Member]]:
+    """The folds that may be compared, with what `make` makes of them; the groups with most folds first.
 
     Folds may be compared if `title` says the same of them and all settings that were changed, but for the `varied`, are equal.
     """
-    contests = []
-    for name, group in groupby(sorted(found, key=title), key=title):
-        for changes, members in _same_settings(list(group), varied):
+    groups = []
+    for name, alike in groupby(sorted(found, key=title), key=title):
+        for changes, trials in _same_settings(list(alike), varied):
             notes = ", ".join(f"{setting}={value}" for setting, value in changes.items())
-            contests.append((members, Contest(f"{name}, with {notes}" if notes else name, changes, make(members))))
-    return [contest for members, contest in sorted(contests, key=lambda pair: (-len(pair[0]), pair[1].title)) if contest.made]
+            full = f"{name}, with {notes}" if notes else name
+            groups.append((len(trials), ComparisonGroup(full, changes, make(trials))))
+    return [group for n, group in sorted(groups, key=lambda pair: (-pair[0], pair[1].title)) if group.members]
 
 
 def _same_settings(found: Sequence[Trial], varied: Collection[str]) -> list[tuple[dict[str, Any], list[Trial]]]:
     """Each set of changes with all folds that have these settings, by a change or by their profile."""
-    own = [{name: value for name, value in t.record.changed.items() if name not in varied} for t in found]
+    own = [{name: value for name, value in sorted(t.record.changed.items()) if name not in varied} for t in found]
     groups = []
-    for changes in {str(sorted(one.items())): one for one in own}.values():
+    for changes in {str(one): one for one in own}.values():
         rows = {
             row
             for row, (trial, mine) in enumerate(zip(found, own, strict=True))
@@ -63,34 +65,35 @@ def _same_settings(found: Sequence[Trial], varied: Collection[str]) -> list[tupl
 
 
 @dataclass(frozen=True)
-class Network:
+class NetworkFolds:
     """The folds of a model, of one source of its code, with the same values of the settings that tell networks apart."""
 
     model: str
     label: str
-    """The model and what tells it from the others beside it."""
+    """The model's name, as a page writes it, and what tells it from the others beside it."""
     changes: dict[str, Any]
     """Of the settings that tell networks apart, those that differ from the profile's."""
     trials: tuple[Trial, ...]
 
 
-def by_network(found: Iterable[Trial], telling: Collection[str] = ()) -> list[Network]:
+def by_network(found: Iterable[Trial], telling: Collection[str] = ()) -> list[NetworkFolds]:
     """The networks among folds that may be compared, by name; `telling` are the settings that tell two of one model apart."""
 
     def key(trial: Trial) -> tuple[str, int, str, str]:
         changes = _changes(trial, telling)
-        return trial.record.key.model, len(changes), str(changes), trial.record.model_fingerprint
+        return trial.record.key.model, len(changes), str(changes), trial.record.key.source
 
     groups = [(names, tuple(group)) for names, group in groupby(sorted(found, key=key), key=key)]
     named = [(model, text) for (model, _, text, _), _ in groups]
     networks = []
-    for (model, _, text, fingerprint), trials in groups:
+    for (model, _, text, source), trials in groups:
         changes = _changes(trials[0], telling)
         notes = [f"{name}={value}" for name, value in changes.items()]
-        notes += [f"source {fingerprint[:8]}"] * (named.count((model, text)) > 1)
-        networks.append(Network(model, f"{model} ({', '.join(notes)})" if notes else model, changes, trials))
+        notes += [f"source {source[:8]}"] * (named.count((model, text)) > 1)
+        label = model_name(model, trials[0].record.key.profile) + (f" ({', '.join(notes)})" if notes else "")
+        networks.append(NetworkFolds(model, label, changes, trials))
     return networks
 
 
 def _changes(trial: Trial, telling: Collection[str]) -> dict[str, Any]:
-    return {name: value for name, value in trial.record.changed.items() if name in telling}
+    return {name: value for name, value in sorted(trial.record.changed.items()) if name in telling}

@@ -1,4 +1,4 @@
-"""Folds of a study as curves: a model with everything but its depth fixed, over depths."""
+"""Folds of a study as curves: a model with everything but its depth fixed, over depths. Needs no torch."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 from benchmark.results.records import Record
 from benchmark.studies.comparison_groups import by_network
-from benchmark.studies.points import Point
-from benchmark.studies.study import Trial
+from benchmark.studies.configurations import Configuration
+from benchmark.studies.trials import Trial
 
 VARIED = ("n_layers", "skip")
-"""Settings that differ within a contest of curves."""
+"""Settings that differ within a comparison group of curves."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Curve:
     """The model and what tells its curve from others."""
     changes: dict[str, Any]
     """The skip, if it is not the profile's."""
-    points: tuple[Point, ...]
+    points: tuple[Configuration, ...]
 
     @property
     def first(self) -> Record:
@@ -38,7 +38,7 @@ def curves(found: Iterable[Trial]) -> list[Curve]:
     made = []
     for network in by_network(found, ("skip",)):
         by_depth = sorted(network.trials, key=lambda trial: (depth_of(trial), trial.record.key.fold))
-        points = tuple(Point(tuple(folds)) for _, folds in groupby(by_depth, key=depth_of))
+        points = tuple(Configuration(tuple(folds)) for _, folds in groupby(by_depth, key=depth_of))
         made.append(Curve(network.model, network.label, network.changes, points))
     return made
 

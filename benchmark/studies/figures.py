@@ -1,16 +1,11 @@
-"""What the pages of studies share: figures as data, drawn once as PNG and once interactively, and the page's files."""
+"""Figures of studies as data, drawn once as PNG and once interactively. Needs no torch."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape as escape_html
-from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
-import pandas as pd
 import plotly.graph_objects as go
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -19,13 +14,6 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from plotly.subplots import make_subplots
-
-from benchmark.rendering.images import png
-from benchmark.rendering.plotly_script import write_plotly
-from benchmark.rendering.text import escape, require_own
-from benchmark.results.store import write_atomically
-from benchmark.studies.study import Trial
-from benchmark.studies.tables import by_task
 
 
 @dataclass(frozen=True)
@@ -37,6 +25,8 @@ class Line:
     y: Sequence[float | None]
     error: Sequence[float] | None = None
     published: bool = False
+    color_of: str = ""
+    """The label of the line whose colour it takes; empty: its own."""
 
 
 @dataclass(frozen=True)
@@ -74,87 +64,9 @@ class Figure:
     columns: int = 2
 
 
-@dataclass(frozen=True)
-class Page:
-    """What the report of a study on one task says, shows and holds as a table (CSV)."""
-
-    text: str
-    figures: Sequence[Figure]
-    table: str
-
-
-def csv(rows: Sequence[dict[str, Any]], digits: int | None = 6) -> str:
-    """Rows as CSV; numbers with so many significant digits, or with all."""
-    return pd.DataFrame(rows).to_csv(index=False, float_format=f"%.{digits}g" if digits else None)
-
-
-def shown(figures: Sequence[Figure], folder: str, rows: str = "") -> list[str]:
-    """The markdown of figures that lie in a folder, and links to what lies beside them; `rows` says what the table holds."""
-    table = f"; {rows}: [table.csv]({folder}/table.csv)" if rows else ""
-    images = [f"![{figure.caption}]({folder}/{figure.name}.png)\n\n{figure.caption}." for figure in figures]
-    return [*images, f"Interactively: [figures.html]({folder}/figures.html){table}."]
-
-
-def numbered(figures: Sequence[Figure], place: int) -> list[Figure]:
-    """The figures of the contest at a place of the page, counted from 0, with names of their own."""
-    return [replace(figure, name=f"{figure.name}_{place + 1}") if place else figure for figure in figures]
-
-
-def write_study_pages(
-    name: str, title: str, found: Iterable[Trial], reports: Path, page_of: Callable[[str, list[Trial], str], Page]
-) -> list[Path]:
-    """Write `<reports>/<name>/<task>.md` and its folder for every task; returns the paths.
-
-    Args:
-        name: of the study.
-        title: the first line of a page, before the task.
-        found: the folds of the study.
-        reports: where the pages of studies lie.
-        page_of: task, its folds, and the page's folder as a link has it → the page.
-
-    Raises:
-        InputError: something else stands in the way of a page.
-    """
-    written: list[Path] = []
-    for task, group in by_task(found):
-        path = reports / name / f"{task}.md"
-        page = page_of(task, group, quote(path.stem))
-        written += write_study_page(path, reports, f"{title}{escape(task)}", page.text, page.figures, page.table)
-    return written
-
-
-def write_study_page(page: Path, reports: Path, title: str, text: str, figures: Sequence[Figure], table: str) -> list[Path]:
-    """Write `page`, and in the folder of its name PNGs, `figures.html` and `table.csv`; returns the paths, the page first.
-
-    Args:
-        page: a `.md` below `reports`.
-        reports: where the script of the interactive figures is kept, once, so that they open without a network.
-        title: the first line, by which a page of ours is known.
-        text: the rest of the page.
-        figures: drawn twice.
-        table: CSV of what the figures show and more.
-
-    Raises:
-        InputError: something else stands in the way of the page.
-    """
-    known = title.split(":")[0]
-    require_own(page, known, "not such a report", "directory with --reports")
-    folder = page.with_suffix("")
-    folder.mkdir(parents=True, exist_ok=True)
-    library = write_plotly(reports)
-    script = Path(os.path.relpath(library, folder)).as_posix()
-    files = {folder / f"{figure.name}.png": png(canvas(figure)) for figure in figures}
-    files[folder / "figures.html"] = html_page(title.lstrip("# "), figures, script).encode()
-    files[folder / "table.csv"] = table.encode()
-    for path, data in files.items():
-        write_atomically(path, data)
-    write_atomically(page, f"{title}\n\n{text}\n".encode())
-    return [page, *files, library]
-
-
 def colors(figure: Figure) -> dict[str, str]:
     """Label → colour, in the order in which the labels appear."""
-    labels = list(dict.fromkeys(line.label for panel in figure.panels for line in panel.lines))
+    labels = list(dict.fromkeys(line.color_of or line.label for panel in figure.panels for line in panel.lines))
     palette = [colormaps["tab20"](i) for i in (*range(0, 20, 2), *range(1, 20, 2))]
     return {label: to_hex(palette[i % len(palette)]) for i, label in enumerate(labels)}
 
@@ -180,10 +92,11 @@ def canvas(figure: Figure) -> Canvas:
 
 def _draw(ax: Axes, panel: Panel, used: dict[str, str]) -> None:
     for line in panel.lines:
+        color = used[line.color_of or line.label]
         y = [float("nan") if value is None else value for value in line.y]
         ax.errorbar(
-            line.x, y, yerr=line.error, color=used[line.label], marker="o", ms=4 if len(line.x) < 12 else 2, lw=1.2,
-            elinewidth=0.8, linestyle="--" if line.published else "-", mfc="none" if line.published else used[line.label],
+            line.x, y, yerr=line.error, color=color, marker="o", ms=4 if len(line.x) < 12 else 2, lw=1.2,
+            elinewidth=0.8, linestyle="--" if line.published else "-", mfc="none" if line.published else color,
         )  # fmt: skip
     if panel.cloud:
         points = ax.scatter(panel.cloud.x, panel.cloud.y, c=panel.cloud.value, s=6, cmap="viridis", linewidths=0)
@@ -231,7 +144,7 @@ def _interactive(figure: Figure) -> str:
                 x=list(line.x), y=list(line.y), name=name, legendgroup=name, mode="lines+markers",
                 showlegend=(line.label, line.published) not in named,
                 error_y={"type": "data", "array": list(line.error), "thickness": 1} if line.error else None,
-                line={"color": used[line.label], "dash": "dash" if line.published else "solid"},
+                line={"color": used[line.color_of or line.label], "dash": "dash" if line.published else "solid"},
                 marker={"symbol": "circle-open" if line.published else "circle"},
             )  # fmt: skip
             named.add((line.label, line.published))

@@ -1,36 +1,35 @@
-"""What a fold's network looks like layer by layer, before and after training; kept beside the record."""
+"""What the layers of a fold's network look like, what that is a symptom of, and how pages show it. Needs no torch."""
 
 from __future__ import annotations
 
-import math
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
 
-from benchmark.harness.job import Job, Observer, Outcome, prepared
-from benchmark.schema import Sha256, Strict
-from benchmark.tasks.folds import Fold
-from benchmark.tasks.tasks import TaskData
-from models import registry
-from models.graph.batch import GraphTable
-from models.graph.layer_features import (
-    dirichlet_energy,
-    effective_rank,
-    features_by_layer,
-    gradient_norms,
-    mean_distance,
-    mean_norm,
-    neighbor_distance,
-    relative_energy,
-)
-from models.graph_model import GraphModel
-from models.training import LOSSES, ScaledNetwork
+from benchmark.rendering.text import escape
+from benchmark.schema import Strict
+from benchmark.studies.configurations import Configuration
+from benchmark.studies.tables import number, table
+from benchmark.studies.trials import Observation
 
 CRYSTALS = 64
 """How many crystals of the validation part, the first ones, are looked at: of training they have decided the epoch alone."""
+
+MEASURED = (
+    f"Of the first {CRYSTALS} validation crystals of each fold, mean over folds. E: Dirichlet energy over the mean squared "
+    "norm of the features (Cai & Wang 2020, plain Laplacian). MAD: mean average cosine distance of all pairs of atoms (Chen "
+    "et al. 2020). Rank: effective rank of the atoms' features (Roy & Vetterli 2007). Growth: mean norm behind the last layer "
+    "over that before the first. Gradients: smallest over largest norm of the gradient of a layer's parameters. The fresh "
+    "network is drawn from the fold's seed and taken with the statistics of the batch, the trained one as it predicts. The "
+    "table has the energy itself, the MAD to neighbours and the norms as well."
+)
+
+COLUMNS = ("growth, fresh", "growth, trained", "E, last", "MAD, last", "rank, last", "gradients, fresh")
+
+Moment = Literal["initial", "trained"]
 
 
 class LayerState(Strict):
@@ -50,11 +49,10 @@ class LayerState(Strict):
 MEASURES = tuple(name for name in LayerState.model_fields if name != "layer")
 
 
-class LayerReport(Strict):
+class LayerReport(Observation):
     """Layers of a freshly drawn network, with the statistics of the batch, and of the trained one as it predicts."""
 
-    schema_version: Literal[1] = 1
-    model_fingerprint: Sha256
+    kind: ClassVar[str] = "layers"
     crystals: int
     atoms: int
     initial: tuple[LayerState, ...] = ()
@@ -64,73 +62,83 @@ class LayerReport(Strict):
     """Why nothing could be seen."""
 
 
-def look(job: Job, data: TaskData, fold: Fold, outcome: Outcome | None) -> LayerReport:
-    """The report of a fold. Whatever goes wrong here becomes its reason: a fold is not lost for it."""
-    rows = fold.validation[:CRYSTALS]
-    about: dict[str, Any] = {"model_fingerprint": job.fingerprint, "crystals": len(rows)}
-    about["atoms"] = int(data.crystals.n_atoms[rows].sum())
-    try:
-        inputs: GraphTable = prepared(job.task, job.model, job.settings, job.device)[0]
-        initial = layer_states(fresh(job, data, fold, inputs), job.settings, inputs, data.targets, rows)
-        fitted = outcome.model if outcome else None
-        trained: tuple[LayerState, ...] = ()
-        if isinstance(fitted, GraphModel):
-            fitted.network.eval()
-            trained = layer_states(fitted.network, job.settings, inputs, data.targets, rows)
-    except Exception as error:
-        return LayerReport(**about, reason=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
-    return LayerReport(**about, initial=initial, trained=trained)
+def layer_reports(configuration: Configuration) -> tuple[LayerReport, ...]:
+    """What was seen in the layers, of the folds that have it."""
+    return tuple(t.seen for t in configuration.trials if isinstance(t.seen, LayerReport) and t.seen.initial)
 
 
-LAYERS = Observer("layers", look)
+def mean_states(configuration: Configuration, when: Moment) -> list[dict[str, float | None]]:
+    """By layer, the mean over folds of each measure; None where a fold has a value that is not finite. Empty: not seen."""
+    seen = [getattr(report, when) for report in layer_reports(configuration)]
+    return [
+        {name: _mean([getattr(state, name) for state in states]) for name in MEASURES}
+        for states in zip(*(found for found in seen if found), strict=True)
+    ]
 
 
-def fresh(job: Job, data: TaskData, fold: Fold, inputs: GraphTable) -> ScaledNetwork:
-    """The network as `fit` draws it from the fold's seed, in training mode: it has no statistics of its own yet."""
-    model = registry.get(job.model).model(job.settings, job.device)
-    assert isinstance(model, GraphModel)
-    torch.manual_seed(job.training_seed)
-    network = model.build(job.settings, inputs.elements)
-    model.calibrate(network, inputs)
-    scaled = ScaledNetwork(network).to(job.device)
-    scaled.fit_scaler(data.targets[fold.train])
-    return scaled.train()
+def _mean(values: Sequence[float | None]) -> float | None:
+    return None if None in values else float(np.mean(np.array(values, dtype=float)))
 
 
-def layer_states(
-    network: ScaledNetwork, settings: Any, inputs: GraphTable, targets: np.ndarray, rows: np.ndarray
-) -> tuple[LayerState, ...]:
-    """n_layers + 1 states of the crystals at `rows`, in the mode that the network is in; their loss gives the gradients.
+@dataclass(frozen=True)
+class Symptoms:
+    """What the layers of a configuration show; None: not seen, infinite: not finite."""
 
-    Raises:
-        ValueError: the network's layers cannot be told (`models.graph.layer_features.layer_lists`).
-    """
-    batch = inputs.cut(torch.from_numpy(np.array(rows, dtype=np.int64)))
-    features = features_by_layer(network.network, settings.n_layers, batch)
-    scaled = (torch.from_numpy(targets[rows]).to(network.mean.device) - network.mean) / network.std
-    network.zero_grad()
-    LOSSES[settings.loss](network.network(batch), scaled.float()).backward()
-    gradients = [*gradient_norms(network.network, settings.n_layers), None]
-    network.zero_grad()
-    return tuple(
-        LayerState(layer=layer, **_measured(x, batch.src, batch.dst), gradient=_finite(gradient))
-        for layer, (x, gradient) in enumerate(zip(features, gradients, strict=True))
+    growth_initial: float | None
+    growth_trained: float | None
+    relative_energy: float | None
+    distance: float | None
+    effective_rank: float | None
+    gradient_ratio: float | None
+
+
+def symptoms(configuration: Configuration) -> Symptoms:
+    """Growth of the norm, what the trained network's last features are like, and how even the fresh one's gradients."""
+    initial, trained = mean_states(configuration, "initial"), mean_states(configuration, "trained")
+    last = trained[-1] if trained else dict.fromkeys(MEASURES)
+    gradients = [state["gradient"] for state in initial[:-1]]
+    ratio = None
+    if gradients and None not in gradients and (largest := max(g for g in gradients if g is not None)):
+        ratio = min(g for g in gradients if g is not None) / largest
+    return Symptoms(
+        _growth(initial), _growth(trained), last["relative_energy"], last["distance"], last["effective_rank"], ratio
     )
 
 
-def _measured(x: Tensor, src: Tensor, dst: Tensor) -> dict[str, float | None]:
-    if not x.isfinite().all():
-        return dict.fromkeys(MEASURES[:-1])
-    ends = (x, src, dst)
+def _growth(states: Sequence[dict[str, float | None]]) -> float | None:
+    if not states:
+        return None
+    first, last = states[0]["norm"], states[-1]["norm"]
+    return last / first if first and last is not None else float("inf")
+
+
+def layers_table(named: Sequence[tuple[Sequence[str], Configuration]], header: Sequence[str]) -> str:
+    """What the layers of each configuration show, after its name's cells, with the reasons where they could not be seen."""
+    seen = [(names, symptoms(one)) for names, one in named if layer_reports(one)]
+    rows = [[*names, *map(number, (s.growth_initial, s.growth_trained, s.relative_energy, s.distance, s.effective_rank,
+                                   s.gradient_ratio))] for names, s in seen]  # fmt: skip
+    missed = sorted({str(t.seen.reason) for _, one in named for t in one.trials if getattr(t.seen, "reason", None)})  # type: ignore[union-attr]
+    parts = [table([*header, *COLUMNS], rows)] if rows else ["No layers were looked at."]
+    return "\n\n".join([*parts, *([f"Not seen in some folds: {escape('; '.join(missed))}."] if missed else [])])
+
+
+def state_rows(label: str, configuration: Configuration) -> list[dict[str, Any]]:
+    """One row for each fold, moment and layer of a configuration, with every measure."""
+    return [
+        {"model": label, "layers": configuration.layers, "fold": trial.record.key.fold, "when": when, **state.model_dump()}
+        for trial in configuration.trials
+        if isinstance(trial.seen, LayerReport)
+        for when in ("initial", "trained")
+        for state in getattr(trial.seen, when)
+    ]
+
+
+def configuration_row(one: Configuration) -> dict[str, Any]:
+    """A configuration and its layers as plain JSON values."""
     return {
-        "norm": _finite(mean_norm(x)),
-        "energy": _finite(dirichlet_energy(*ends)),
-        "relative_energy": _finite(relative_energy(*ends)),
-        "neighbor_distance": _finite(neighbor_distance(*ends)),
-        "distance": _finite(mean_distance(x)),
-        "effective_rank": _finite(effective_rank(x)),
-    }
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+        "layers": one.layers, "mae": one.mae if one.maes else None, "mae_std": one.mae_std, "folds": one.maes,
+        "parameters": sorted({r.parameters for r in one.complete if r.parameters}),
+        "training_s": one.seconds,
+        "status": [record.status for record in one.records],
+        "layer_states": {"initial": mean_states(one, "initial"), "trained": mean_states(one, "trained")},
+    }  # fmt: skip

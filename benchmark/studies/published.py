@@ -1,54 +1,150 @@
-"""What was published of depth: Omee et al., Patterns 3, 100491 (2022), Figures 4 and 7 and their tables."""
+"""The published form of a study: a task is one table of records with their predictions, and one of observations.
+
+`<root>/<task>.json` and `.parquet` are as a published run is (`results.packed`), with the folds of all models and settings;
+`<root>/<task>.<kind>.parquet` has a row for each fold that was looked at. Needs no torch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import io
+import json
+import shutil
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
 
-SOURCE = "Omee et al., Patterns 3, 100491 (2022)"
-BULK = "formation energies of the 36,737 bulk crystals, 500 epochs"
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
 
+from benchmark.results.packed import packed_files, read_packed
+from benchmark.results.records import JobKey, Record
+from benchmark.results.scores import OnInvalid, refuse
+from benchmark.results.store import Store, write_together
+from benchmark.results.validation import InvalidFile, read_bounded, read_predictions, schema_problems
+from benchmark.studies.trials import Kept, Observation, Trial, read_folds
+from datasets.errors import InputError
 
-@dataclass(frozen=True)
-class Finding:
-    """What became of a model with depth: layers → MAE of the last depth that held and of the first that did not."""
-
-    label: str
-    held: tuple[int, float]
-    broke: tuple[int, float] | None
-    """None: it held to the deepest."""
-
-    def __str__(self) -> str:
-        held = f"{self.label}: {self.held[1]:.4f} at {self.held[0]} layers"
-        return f"{held}, {self.broke[1]:.4f} at {self.broke[0]}" if self.broke else f"{held}, its deepest"
-
-
-FINDINGS: Mapping[str, Finding] = {
-    "schnet": Finding("SchNet", (15, 0.0516), (20, 0.1893)),
-    "cgcnn-mdl": Finding("CGCNN", (25, 0.0351), (30, 2.2776)),
-    "megnet-mdl": Finding("MEGNet", (25, 0.0302), (30, 0.2237)),
-    "gatgnn-mdl": Finding("GATGNN", (25, 0.0575), (30, 2.7937)),
-    "deeper-schnet": Finding("DeeperSchNet", (15, 0.0421), (20, 0.9656)),
-    "deeper-cgcnn": Finding("DeeperCGCNN", (15, 0.0425), (20, 0.7783)),
-    "deeper-megnet": Finding("DeeperMEGNet", (15, 0.030), (20, 0.9651)),
-    "deeper-gatgnn": Finding("DeeperGATGNN", (30, 0.0304), None),
-}
-"""Of the bulk formation energy, in eV/atom; the Deeper ones with the doubled skip."""
-
-DEEPER_GATGNN: Mapping[str, Mapping[int, float]] = {
-    "fung/bulk/formation_energy_per_atom": {10: 0.0302, 15: 0.0296, 20: 0.0297, 25: 0.0306, 30: 0.0304},
-    "fung/2d/work_function": {10: 0.1916, 15: 0.2139, 20: 0.1775, 25: 0.1718, 30: 0.1730},
-    "fung/pt/total_energy": {10: 0.1298, 15: 0.1363, 20: 0.1321, 25: 0.1413, 30: 0.1522, 35: 0.1280},
-    "fung/mof/band_gap": {10: 0.2238, 15: 0.2178, 20: 0.2158, 25: 0.2169, 30: 0.2178},
-    "fung/bulk/band_gap": {10: 0.2624, 15: 0.2559, 20: 0.2550, 25: 0.2457, 30: 0.2459},
-}
-"""Task → layers → MAE of DeeperGATGNN."""
+MOST_BYTES = 64 * 2**20
+"""Of a table of observations."""
 
 
-def points(task: str, model: str) -> dict[int, float]:
-    """Layers → published MAE of a model on a task, as far as the source prints it."""
-    found = dict(DEEPER_GATGNN.get(task, {})) if model == "deeper-gatgnn" else {}
-    if task == "fung/bulk/formation_energy_per_atom" and model in FINDINGS:
-        finding = FINDINGS[model]
-        found |= dict(pair for pair in (finding.held, finding.broke) if pair)
-    return found
+def read_trials(store: Store, kind: type[Observation] | None, on_invalid: OnInvalid = refuse) -> Iterator[Trial]:
+    """Every fold of a study's store, published or not; one that lies there in both forms counts once, as it ran here."""
+    return (trial for trial, _ in _read_all(store, kind, on_invalid))
+
+
+def _read_all(store: Store, kind: type[Observation] | None, on_invalid: OnInvalid) -> Iterator[Kept]:
+    own = set()
+    for trial, found in read_folds(store, kind, on_invalid):
+        own.add(identity(trial.record.key))
+        yield trial, found
+    yield from (kept for kept in read_published(store, kind, on_invalid) if identity(kept[0].record.key) not in own)
+
+
+def identity(key: JobKey) -> str:
+    """A key as text, to compare keys by; the order of its settings, which packing changes, has no say."""
+    return json.dumps(key.model_dump(mode="json"), sort_keys=True)
+
+
+def read_published(store: Store, kind: type[Observation] | None, on_invalid: OnInvalid = refuse) -> Iterator[Kept]:
+    """The published folds of a study's store, task by task; `on_invalid` is called with the error of a task left out."""
+    for path in sorted(store.root.rglob("*.json")):
+        if not path.is_relative_to(store.root / "records"):
+            try:
+                kept = _read_task(store, path, kind)
+            except InvalidFile as error:
+                on_invalid(error)
+                continue
+            yield from kept
+
+
+def _read_task(store: Store, path: Path, kind: type[Observation] | None) -> list[Kept]:
+    records = read_packed(path)
+    for record in records:
+        if _path(store, record.key.task) != path:
+            raise InvalidFile(path, [f"a record in it belongs at {_path(store, record.key.task)}"])
+    complete = [record for record in records if record.status == "complete"]
+    predictions = iter(read_predictions(path.with_suffix(".parquet"), complete) if complete else ())
+    seen = _read_observations(observations_path(path, kind), kind) if kind else {}
+    kept: list[Kept] = []
+    for row, record in enumerate(records):
+        found = next(predictions) if record.status == "complete" else None
+        kept.append((Trial(record, found.scores if found else None, seen.get(row)), found))
+    return kept
+
+
+def _path(store: Store, task: str) -> Path:
+    return store.root / f"{task}.json"
+
+
+def observations_path(path: Path, kind: type[Observation]) -> Path:
+    """Where the observations of the records in `path` lie."""
+    return path.with_suffix(f".{kind.kind}.parquet")
+
+
+def _read_observations(path: Path, kind: type[Observation]) -> Mapping[int, Observation]:
+    if not path.exists():
+        return {}
+    try:
+        return unpack_observations(read_bounded(path, MOST_BYTES), kind)
+    except ValidationError as error:
+        raise InvalidFile(path, schema_problems(error)) from None
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise InvalidFile(path, [f"not a readable table of observations ({str(error).partition(chr(10))[0]})"]) from None
+
+
+def pack_observations(observations: Mapping[int, Observation]) -> bytes:
+    """A Parquet file of what was seen, a row a fold: the place of its record among the records, and the fields."""
+    rows: list[dict[str, Any]] = [{"record": row, **one.model_dump(mode="json")} for row, one in observations.items()]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def unpack_observations(data: bytes, kind: type[Observation]) -> dict[int, Observation]:
+    """What `pack_observations` was given. Raises an error of pyarrow, KeyError or ValidationError for another file."""
+    rows = pq.read_table(pa.BufferReader(data)).to_pylist()
+    return {row.pop("record"): kind.model_validate(row) for row in rows}
+
+
+def publish_study(
+    source: Store, target: Store, kind: type[Observation] | None, tasks: Collection[str], replace: bool = False
+) -> list[Path]:
+    """Add the folds of some tasks in `source` to what `target` has published of them; returns the files that were written.
+
+    Where source and target are one directory, the files of the single folds make place for those of the task.
+
+    Raises:
+        InputError: a fold is invalid, there is none, or another record of the same fold is published and `replace` is False.
+    """
+    fresh = [kept for kept in _read_all(source, kind, refuse) if kept[0].record.key.task in tasks]
+    if not fresh:
+        raise InputError(f"nothing to publish: {source.root} has no fold of {', '.join(sorted(tasks)) or 'any task named'}")
+    old = [kept for kept in read_published(target, kind) if kept[0].record.key.task in tasks]
+    standing = {identity(trial.record.key): trial.record for trial, _ in old}
+    differing = [t.record for t, _ in fresh if standing.get(identity(t.record.key), t.record) != t.record]
+    if differing and not replace:
+        raise InputError(f"{len(differing)} published folds differ, the first is {_name(differing[0])}; use --replace")
+    kept = {identity(trial.record.key): (trial, found) for trial, found in chain(old, fresh)}
+    target.require_writable()
+    written: list[Path] = []
+    for task in sorted({trial.record.key.task for trial, _ in fresh}):
+        files = _packed(_path(target, task), kind, [one for one in kept.values() if one[0].record.key.task == task])
+        write_together(files)
+        written += [path for path, _ in files]
+        shutil.rmtree(target.root / "records" / task, ignore_errors=True)
+    return written
+
+
+def _packed(path: Path, kind: type[Observation] | None, kept: Sequence[Kept]) -> list[tuple[Path, bytes]]:
+    ordered = sorted(kept, key=lambda one: (one[0].record.key.model, one[0].record.key.run_id, one[0].record.key.fold))
+    files = packed_files(path, [(trial.record, found) for trial, found in ordered])
+    seen = {row: trial.seen for row, (trial, _) in enumerate(ordered) if trial.seen}
+    return [(observations_path(path, kind), pack_observations(seen)), *files] if kind and seen else files
+
+
+def _name(record: Record) -> str:
+    key = record.key
+    return f"{key.task} {key.model} {key.run_id}, fold {key.fold}"

@@ -1,11 +1,10 @@
-"""What the reports of studies have in common: tables of costs and of layers, provenance, groups that may be compared."""
+"""What the reports of studies have in common: tables of errors and costs, provenance, commands. Needs no torch."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -13,42 +12,21 @@ from tabulate import tabulate
 
 from benchmark.rendering.text import commits, count, crystals, escape, joined, machine, plus_minus, seconds
 from benchmark.results.records import JobKey, Record
-from benchmark.studies.comparison_groups import Contest
-from benchmark.studies.depth.study import Comparison, symptoms
-from benchmark.studies.layers import CRYSTALS
-from benchmark.studies.points import Point
-from benchmark.studies.study import Trial
+from benchmark.studies.comparison_groups import ComparisonGroup
+from benchmark.studies.configurations import Configuration
+from benchmark.studies.error_changes import ErrorChange
 from benchmark.tasks.folds import kfolds
 from datasets.registry import registered
 
-MEASURED = (
-    f"Of the first {CRYSTALS} validation crystals of each fold, mean over folds. E: Dirichlet energy over the mean squared "
-    "norm of the features (Cai & Wang 2020, plain Laplacian). MAD: mean average cosine distance of all pairs of atoms (Chen "
-    "et al. 2020). Rank: effective rank of the atoms' features (Roy & Vetterli 2007). Growth: mean norm behind the last layer "
-    "over that before the first. Gradients: smallest over largest norm of the gradient of a layer's parameters. The fresh "
-    "network is drawn from the fold's seed and taken with the statistics of the batch, the trained one as it predicts. Every "
-    "layer of every fold is in `table.csv`, with the energy itself, the MAD to neighbours and the norms."
-)
-
-LAYER_COLUMNS = ("growth, fresh", "growth, trained", "E, last", "MAD, last", "rank, last", "gradients, fresh")
 COST_COLUMNS = ("training time / fold", "seconds an epoch", "peak memory", "folds", "status")
 
 WAITED = 1.25
 """Wall time over processor time from which on a fold is said to have waited; one with a core of its own has 1.0."""
 
 
-def by_task(found: Iterable[Trial]) -> list[tuple[str, list[Trial]]]:
-    """Trials grouped by task."""
-
-    def task(trial: Trial) -> str:
-        return trial.record.key.task
-
-    return [(name, list(group)) for name, group in groupby(sorted(found, key=task), key=task)]
-
-
-def opening(contests: Sequence[Contest[Any]], told: Sequence[Iterable[str]]) -> list[str]:
-    """What to conclude from each contest, its sentences as a paragraph; each with its name where there are several."""
-    names = [f"**{escape(contest.title)}**: " if len(contests) > 1 else "" for contest in contests]
+def opening(groups: Sequence[ComparisonGroup[Any]], told: Sequence[Iterable[str]]) -> list[str]:
+    """What to conclude from each comparison group, its sentences as a paragraph; each with its name where there are several."""
+    names = [f"**{escape(group.title)}**: " if len(groups) > 1 else "" for group in groups]
     return [name + " ".join(sentences) for name, sentences in zip(names, told, strict=True)]
 
 
@@ -58,18 +36,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return tabulate(cells, header, tablefmt="github", disable_numparse=True)
 
 
-def layers_table(named: Sequence[tuple[Sequence[str], Point]], header: Sequence[str]) -> str:
-    """What the layers of each point show, after its name's cells, with the reasons where they could not be seen."""
-    seen = [(names, symptoms(point)) for names, point in named if point.reports]
-    rows = [[*names, *map(number, (s.growth_initial, s.growth_trained, s.relative_energy, s.distance, s.effective_rank,
-                                   s.gradient_ratio))] for names, s in seen]  # fmt: skip
-    missed = sorted({str(trial.seen.reason) for _, p in named for trial in p.trials if getattr(trial.seen, "reason", None)})  # type: ignore[union-attr]
-    parts = [table([*header, *LAYER_COLUMNS], rows)] if rows else ["No layers were looked at."]
-    return "\n\n".join([*parts, *([f"Not seen in some folds: {escape('; '.join(missed))}."] if missed else [])])
-
-
 def provenance(records: Sequence[Record], *commands: str) -> str:
-    """Crystals, budget, machine and versions of the folds of one contest, and the commands that make them."""
+    """Crystals, budget, machine and versions of the folds of one comparison group, and the commands that make them."""
     first, key = records[0], records[0].key
     machines = dict.fromkeys(machine(record.machine) for record in records)
     versions = ", ".join(f"{name} {version}" for name, version in first.versions.items())
@@ -96,40 +64,43 @@ def _waiting(records: Sequence[Record]) -> list[str]:
     return [told] if n else []
 
 
+def source_of(key: JobKey) -> str:
+    """The option that names the task."""
+    return f"--task {key.task}" if key.dataset in registered() else f"--dataset path/to/{key.dataset}"
+
+
 def command_of(study: str, key: JobKey, models: Iterable[str], layers: Sequence[int], shared: dict[str, Any]) -> str:
-    """The command that makes the records of a contest, given the settings that were changed in all of them."""
-    source = f"--task {key.task}" if key.dataset in registered() else f"--dataset path/to/{key.dataset}"
+    """The command that makes the records of a comparison group, given the settings that were changed in all of them."""
     named = " ".join(f"--model {name}" for name in dict.fromkeys(models))
     changes = "".join(f" --set {name}={value}" for name, value in shared.items())
     folds = f" --folds {n}" if (n := kfolds(key.protocol)) else ""
     depths = f" --layers {','.join(map(str, sorted(set(layers))))}" if layers else ""
-    return (
-        f"python -m benchmark study {study} {source} {named} --profile {key.profile}{depths}{changes}{folds} --seed {key.seed}"
-    )
+    budget = f"--profile {key.profile}{depths}{changes}{folds} --seed {key.seed}"
+    return f"python -m benchmark study {study} {source_of(key)} {named} {budget}"
 
 
-def costs(point: Point) -> list[str]:
+def costs(folds: Configuration) -> list[str]:
     """The cells of COST_COLUMNS."""
-    done = point.complete
+    done = folds.complete
     epoch = [r.times.training.wall_s / r.epochs_run for r in done if r.times and r.epochs_run]
-    device = any(record.machine.device != "cpu" for record in point.records)
-    peak = max((p for r in point.records if (p := r.memory.device_bytes if device else r.memory.host_bytes)), default=None)
-    bad = {record.status: record for record in reversed(point.records) if record.status != "complete"}
-    counts = Counter(record.status for record in point.records)
-    told = [f"{status} in {counts[status]} of {len(point.records)}: {one.reason}" for status, one in sorted(bad.items())]
-    status = "; ".join(told) or ("complete" if point.scored else f"{len(done)} of {point.wanted} folds run")
-    times = [seconds(point.seconds) if point.seconds is not None else "", seconds(float(np.mean(epoch))) if epoch else ""]
+    device = any(record.machine.device != "cpu" for record in folds.records)
+    peak = max((p for r in folds.records if (p := r.memory.device_bytes if device else r.memory.host_bytes)), default=None)
+    bad = {record.status: record for record in reversed(folds.records) if record.status != "complete"}
+    counts = Counter(record.status for record in folds.records)
+    told = [f"{status} in {counts[status]} of {len(folds.records)}: {one.reason}" for status, one in sorted(bad.items())]
+    status = "; ".join(told) or ("complete" if folds.scored else f"{len(done)} of {folds.wanted} folds run")
+    times = [seconds(folds.seconds) if folds.seconds is not None else "", seconds(float(np.mean(epoch))) if epoch else ""]
     return [*times, f"{peak / 2**20:,.0f} MB" if peak else "", f"{len(done)}", status]
 
 
-def own_parameters(point: Point) -> str:
+def own_parameters(folds: Configuration) -> str:
     """Of the networks that were trained."""
-    return " – ".join(f"{n:,}" for n in sorted({record.parameters for record in point.complete if record.parameters}))
+    return " – ".join(f"{n:,}" for n in sorted({record.parameters for record in folds.complete if record.parameters}))
 
 
-def mae_cell(point: Point) -> str:
+def mae_cell(folds: Configuration) -> str:
     """Mean ± standard deviation over folds; empty without a score."""
-    return plus_minus(point.mae, point.mae_std) if point.maes else ""
+    return plus_minus(folds.mae, folds.mae_std) if folds.maes else ""
 
 
 def relative(value: float, interval: tuple[float, float] | None) -> str:
@@ -141,17 +112,17 @@ def _change(value: float) -> str:
     return f"{value:+.1%}" if value < 9 else f"× {1 + value:,.3g}"
 
 
-def comparison_cells(comparison: Comparison | None) -> list[str]:
+def change_cells(change: ErrorChange | None) -> list[str]:
     """The relative change with its interval, and p after Holm's correction; empty without a test."""
-    if comparison is None or comparison.relative is None:
+    if change is None or change.relative is None:
         return ["", ""]
-    p = "" if comparison.p_holm is None else f"{comparison.p_holm:.3g}"
-    return [relative(comparison.relative, comparison.interval), p]
+    p = "" if change.p_holm is None else f"{change.p_holm:.3g}"
+    return [relative(change.relative, change.interval), p]
 
 
-def training_cell(point: Point) -> str:
+def training_cell(folds: Configuration) -> str:
     """Error on the training part, mean over folds; empty without a score."""
-    return f"{point.training_mae:.4g}" if point.complete else ""
+    return f"{folds.training_mae:.4g}" if folds.complete else ""
 
 
 def number(value: float | None) -> str:
@@ -163,14 +134,3 @@ def budget(records: Sequence[Record]) -> str:
     """How many epochs and folds."""
     ran = sorted({record.epochs_run for record in records if record.epochs_run})
     return f"{' or '.join(map(str, ran)) or 'no'} epochs, {count(len({record.key.fold for record in records}), 'fold')}"
-
-
-def point_row(point: Point) -> dict[str, Any]:
-    """A point as plain JSON values."""
-    return {
-        "layers": point.layers, "mae": point.mae if point.maes else None, "mae_std": point.mae_std, "folds": point.maes,
-        "parameters": sorted({r.parameters for r in point.complete if r.parameters}),
-        "training_s": point.seconds,
-        "status": [record.status for record in point.records],
-        "layer_states": {when: point.states(when) for when in ("initial", "trained")},
-    }  # fmt: skip

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from benchmark.studies.curves import Curve
-from benchmark.studies.depth.study import DEPTHS
+from benchmark.studies.depth.conclusions import DEPTHS
+from benchmark.studies.depth.parameters import PUBLISHED
 from benchmark.studies.figures import Figure, Line, Panel
-from benchmark.studies.published import FINDINGS, points
-from models import registry
-
-BULK_TASK = "fung/bulk/formation_energy_per_atom"
+from benchmark.studies.layers import Moment, mean_states
+from benchmark.studies.omee_et_al import BULK_TASK, BY_DEPTH, published_maes
 
 MEASURES = {
     "norm": "mean norm", "relative_energy": "relative Dirichlet energy", "distance": "MAD of all atoms",
@@ -33,7 +31,7 @@ def _errors(task: str, made: Sequence[Curve], unit: str) -> Figure:
         test.append(Line(curve.label, depths, [p.mae for p in scored], [p.mae_std or 0.0 for p in scored]))
         training.append(Line(curve.label, depths, [p.training_mae for p in scored]))
         time.append(Line(curve.label, depths, [point.seconds for point in scored]))
-    published = [_published(task, name) for name in dict.fromkeys(curve.model for curve in made)]
+    published = [_published(task, name, label) for name, label in _first_labels(made).items()]
     panels = [
         Panel("test", "layers", f"MAE [{unit}]", [*test, *(line for line in published if line.x)], log_y=True),
         Panel("training", "layers", f"MAE [{unit}]", training, log_y=True),
@@ -42,9 +40,17 @@ def _errors(task: str, made: Sequence[Curve], unit: str) -> Figure:
     return Figure("mae", "Error and time against depth; bars are the standard deviation over folds", panels, 3)
 
 
-def _published(task: str, model: str) -> Line:
-    found = points(task, model)
-    return Line(model, list(found), list(found.values()), published=True)
+def _first_labels(made: Sequence[Curve]) -> dict[str, str]:
+    """Model → label of its first curve, the colour of which its published line takes."""
+    labels: dict[str, str] = {}
+    for curve in made:
+        labels.setdefault(curve.model, curve.label)
+    return labels
+
+
+def _published(task: str, model: str, label: str) -> Line:
+    found = published_maes(task, model)
+    return Line(model, list(found), list(found.values()), published=True, color_of=label)
 
 
 def _parameters(made: Sequence[Curve]) -> Figure:
@@ -56,10 +62,11 @@ def _parameters(made: Sequence[Curve]) -> Figure:
         )
         for curve in made
     ]
-    published = []
-    for name in dict.fromkeys(curve.model for curve in made):
-        if formula := registry.get(name).published_parameters:
-            published.append(Line(name, DEPTHS, [formula(depth) for depth in DEPTHS], published=True))
+    published = [
+        Line(name, DEPTHS, [PUBLISHED[name].at(depth) for depth in DEPTHS], published=True, color_of=label)
+        for name, label in _first_labels(made).items()
+        if name in PUBLISHED
+    ]
     panels = [
         Panel("trained here", "layers", "parameters", ours, log_y=True),
         Panel("published, at the published sizes", "layers", "parameters", published, log_y=True),
@@ -75,8 +82,7 @@ def _mae_of_parameters(task: str, made: Sequence[Curve], unit: str) -> Figure:
         scored = [point for point in curve.points if point.maes]
         sizes = [float(point.complete[0].parameters or 0) for point in scored]
         ours.append(Line(curve.label, sizes, [p.mae for p in scored], [p.mae_std or 0.0 for p in scored]))
-    names = [*dict.fromkeys(curve.model for curve in made)]
-    published = [_published_sizes(name) for name in names if name in FINDINGS]
+    published = [_published_sizes(name, label) for name, label in _first_labels(made).items() if name in BY_DEPTH]
     panels = [
         Panel(f"here: {task}", "parameters", f"MAE [{unit}]", ours, log_x=True, log_y=True),
         Panel("published: bulk formation energy", "parameters", "MAE [eV/atom]", published, log_x=True, log_y=True),
@@ -86,21 +92,21 @@ def _mae_of_parameters(task: str, made: Sequence[Curve], unit: str) -> Figure:
     )
 
 
-def _published_sizes(model: str) -> Line:
-    found, formula = dict(sorted(points(BULK_TASK, model).items())), registry.get(model).published_parameters
-    assert formula is not None
-    return Line(model, [formula(depth) for depth in found], list(found.values()), published=True)
+def _published_sizes(model: str, label: str) -> Line:
+    found = dict(sorted(published_maes(BULK_TASK, model).items()))
+    sizes = [PUBLISHED[model].at(depth) for depth in found]
+    return Line(model, sizes, list(found.values()), published=True, color_of=label)
 
 
 def _layers(made: Sequence[Curve]) -> Figure:
     """Each curve at its deepest depth that was looked at; fresh on the left, trained on the right."""
-    moments: tuple[Literal["initial", "trained"], ...] = ("initial", "trained")
+    moments: tuple[Moment, ...] = ("initial", "trained")
     panels = []
     for measure, name in MEASURES.items():
         for when in moments:
             lines = []
             for curve in made:
-                seen = [states for point in curve.points if (states := point.states(when))]
+                seen = [states for point in curve.points if (states := mean_states(point, when))]
                 if seen:
                     lines.append(Line(curve.label, list(range(len(seen[-1]))), [state[measure] for state in seen[-1]]))
             log = measure in ("norm", "gradient", "relative_energy", "distance")

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from benchmark.rendering.text import count, escape, joined
 from benchmark.studies.curves import Curve
-from benchmark.studies.depth.study import Verdict
-from benchmark.studies.published import BULK, FINDINGS, SOURCE, Finding
+from benchmark.studies.depth.conclusions import DepthVerdict, judge_depth
+from benchmark.studies.omee_et_al import BULK, BY_DEPTH, SOURCE, PublishedDepths
 from benchmark.studies.tables import budget, mae_cell, relative, waited
 
 
-def conclusions(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[str]:
+def conclusions(task: str, judged: Sequence[tuple[Curve, DepthVerdict]]) -> Iterator[str]:
     """Three sentences from the numbers."""
     depths = sorted({point.layers for curve, _ in judged for point in curve.points})
     first = judged[0][0].first
@@ -24,29 +24,29 @@ def conclusions(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[
     yield _reasons(judged)
 
 
-def _outcomes(judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[str]:
+def _outcomes(judged: Sequence[tuple[Curve, DepthVerdict]]) -> Iterator[str]:
     learning = [(c, v) for c, v in judged if v.learns]
-    scaling = [f"{c.label} (to {v.scales_to})" for c, v in learning if v.comparisons and v.scales_to == c.points[-1].layers]
-    rest = [(c, v) for c, v in learning if v.comparisons and not v.breaks_at and v.scales_to != c.points[-1].layers]
+    scaling = [f"{c.label} (to {v.scales_to})" for c, v in learning if v.changes and v.scales_to == c.points[-1].layers]
+    rest = [(c, v) for c, v in learning if v.changes and not v.breaks_at and v.scales_to != c.points[-1].layers]
     kinds = {
         f"{{}} scale{'s' * (len(scaling) == 1)} as deep as tried": scaling,
         "depth breaks {}": [f"{c.label} (at {v.breaks_at})" for c, v in learning if v.breaks_at],
         "{} could not be decided": [c.label for c, v in rest if _unmeasured(v) is None],
         "{} could not be measured deeper": [f"{c.label} (from {n} on)" for c, v in rest if (n := _unmeasured(v))],
-        "{} was tried at one depth only": [c.label for c, v in learning if not v.comparisons],
+        "{} was tried at one depth only": [c.label for c, v in learning if not v.changes],
         "{} did not learn at any depth": [c.label for c, v in judged if v.best and not v.learns],
         "{} had no depth that trained in every fold": [c.label for c, v in judged if v.best is None],
     }
     return (escape(text.format(joined(names))) for text, names in kinds.items() if names)
 
 
-def _unmeasured(verdict: Verdict) -> int | None:
+def _unmeasured(verdict: DepthVerdict) -> int | None:
     """The first depth beyond what a network scales to, if that one has no score in some fold."""
-    beyond = [c for c in verdict.comparisons if c.layers > (verdict.scales_to or 0)]
-    return beyond[0].layers if beyond and beyond[0].judged == "not measured" else None
+    beyond = [c for c in verdict.changes if c.folds.layers > (verdict.scales_to or 0)]
+    return beyond[0].folds.layers if beyond and judge_depth(beyond[0]) == "not measured" else None
 
 
-def _best(judged: Sequence[tuple[Curve, Verdict]]) -> str:
+def _best(judged: Sequence[tuple[Curve, DepthVerdict]]) -> str:
     scored = [
         (point.mae, curve, point, verdict)
         for curve, verdict in judged
@@ -60,11 +60,12 @@ def _best(judged: Sequence[tuple[Curve, Verdict]]) -> str:
         f"The lowest MAE, {mae_cell(point)} {point.complete[0].key.unit}, is {escape(curve.label)}'s at {point.layers} layers"
     )
     deepest = verdict.deepest
-    if deepest and deepest.judged in ("diverges", "not measured"):
-        sentence += f"; with {deepest.layers} a fold {'diverges' if deepest.judged == 'diverges' else 'has no score'}"
+    outcome = judge_depth(deepest) if deepest else ""
+    if deepest and outcome in ("diverges", "not measured"):
+        sentence += f"; with {deepest.folds.layers} a fold {'diverges' if outcome == 'diverges' else 'has no score'}"
     elif deepest and deepest.relative is not None:
         last, start = curve.points[-1], curve.points[0]
-        sentence += f"; with {deepest.layers} it changes by {relative(deepest.relative, deepest.interval)}"
+        sentence += f"; with {last.layers} it changes by {relative(deepest.relative, deepest.interval)}"
         folds = [*start.records, *last.records]
         quiet = not waited(folds) and len({record.machine for record in folds}) == 1
         if start.seconds and last.seconds and last is not start and quiet:
@@ -74,7 +75,7 @@ def _best(judged: Sequence[tuple[Curve, Verdict]]) -> str:
     return sentence + "."
 
 
-def _reasons(judged: Sequence[tuple[Curve, Verdict]]) -> str:
+def _reasons(judged: Sequence[tuple[Curve, DepthVerdict]]) -> str:
     broken = [(curve, verdict) for curve, verdict in judged if verdict.learns and verdict.breaks_at]
     if broken:
         named: dict[str, list[str]] = {}
@@ -86,7 +87,7 @@ def _reasons(judged: Sequence[tuple[Curve, Verdict]]) -> str:
         return "So no depth is judged."
     if not any(verdict.learns for _, verdict in judged):
         return "As nothing was learnt with this budget, depth is not judged."
-    deepest = [v.deepest for _, v in judged if v.learns and v.deepest and v.deepest.judged != "not measured"]
+    deepest = [v.deepest for _, v in judged if v.learns and v.deepest and judge_depth(v.deepest) != "not measured"]
     if not deepest:
         return "Of no network that learns a depth beyond its best one was tried in every fold: how far they scale stays open."
     ends = [c.interval[1] for c in deepest if c.interval]
@@ -98,11 +99,11 @@ def _reasons(judged: Sequence[tuple[Curve, Verdict]]) -> str:
     )
 
 
-def published_lines(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Iterator[str]:
+def published_lines(task: str, judged: Sequence[tuple[Curve, DepthVerdict]]) -> Iterator[str]:
     """What the source says of each model that it has, and whether it is so here."""
-    compared = [(c, v, FINDINGS[c.model]) for c, v in judged if c.model in FINDINGS and "skip" not in c.changes]
-    for curve, verdict, finding in compared:
-        yield escape(f"{curve.label}: published {finding}; here: {verdict} ({agreement(curve, verdict, finding)}).")
+    compared = [(c, v, BY_DEPTH[c.model]) for c, v in judged if c.model in BY_DEPTH and "skip" not in c.changes]
+    for curve, verdict, published in compared:
+        yield escape(f"{curve.label}: published {published}; here: {verdict} ({agreement(curve, verdict, published)}).")
     if not compared:
         yield "None of these networks is in the published depth study."
         return
@@ -113,18 +114,18 @@ def published_lines(task: str, judged: Sequence[tuple[Curve, Verdict]]) -> Itera
     )
 
 
-def agreement(curve: Curve, verdict: Verdict, finding: Finding) -> str:
+def agreement(curve: Curve, verdict: DepthVerdict, published: PublishedDepths) -> str:
     """Whether a verdict is that of the source."""
     deepest = curve.points[-1].layers
     if not verdict.learns:
         return "nothing to compare"
     scales, breaks = verdict.scales_to or 0, verdict.breaks_at
-    if finding.broke is None:
-        if scales >= finding.held[0]:
+    if published.broke is None:
+        if scales >= published.held[0]:
             return "agrees"
-        return "disagrees" if breaks and breaks <= finding.held[0] else "not shown here"
-    if scales >= finding.broke[0]:
-        return f"disagrees: it holds at {finding.broke[0]} layers"
+        return "disagrees" if breaks and breaks <= published.held[0] else "not shown here"
+    if scales >= published.broke[0]:
+        return f"disagrees: it holds at {published.broke[0]} layers"
     if breaks:
-        return "agrees that depth breaks it" + ("" if breaks == finding.broke[0] else f", though at {breaks}")
-    return "not shown here" if deepest >= finding.broke[0] else f"not tried here beyond {deepest} layers"
+        return "agrees that depth breaks it" + ("" if breaks == published.broke[0] else f", though at {breaks}")
+    return "not shown here" if deepest >= published.broke[0] else f"not tried here beyond {deepest} layers"

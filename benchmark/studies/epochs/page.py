@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from benchmark.rendering.text import escape, joined
 from benchmark.statistics.comparisons import ALPHA
-from benchmark.studies.comparison_groups import Contest, by_contest
-from benchmark.studies.epochs.study import (
+from benchmark.studies.comparison_groups import ComparisonGroup, comparison_groups
+from benchmark.studies.epochs.conclusions import (
     RULE,
     STAGNATES,
     VARIED,
@@ -21,11 +20,10 @@ from benchmark.studies.epochs.study import (
     gains,
     largest_shared,
 )
-from benchmark.studies.figures import Figure, Line, Page, Panel, csv, numbered, shown, write_study_pages
-from benchmark.studies.study import Trial
+from benchmark.studies.figures import Figure, Line, Panel
+from benchmark.studies.pages import Page, StudyPages, csv, numbered, shown
 from benchmark.studies.tables import (
     COST_COLUMNS,
-    by_task,
     command_of,
     costs,
     mae_cell,
@@ -34,36 +32,27 @@ from benchmark.studies.tables import (
     table,
     training_cell,
 )
-
-TITLE = "# Epochs: "
-
-
-def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
-    """Write `<reports>/epochs/<task>.md` and its folder for every task; returns the paths.
-
-    Raises:
-        InputError: something else stands in the way of a page.
-    """
-
-    def page(task: str, group: list[Trial], folder: str) -> Page:
-        contests = by_contest(group, budgets, VARIED)
-        drawn = [f for place, contest in enumerate(contests) for f in numbered(figures(contest.made), place)]
-        return Page(page_text(task, contests, folder), drawn, csv(_csv_rows(contests)))
-
-    return write_study_pages("epochs", TITLE, found, reports, page)
+from benchmark.studies.trials import Trial, by_task
 
 
-def page_text(task: str, contests: Sequence[Contest[Budgets]], folder: str) -> str:
+def page(task: str, found: list[Trial], folder: str) -> Page:
+    """The page of a task: its text, figures and table."""
+    groups = comparison_groups(found, budgets, VARIED)
+    drawn = [f for place, group in enumerate(groups) for f in numbered(figures(group.members), place)]
+    return Page(page_text(task, groups, folder), drawn, csv(_csv_rows(groups)))
+
+
+def page_text(task: str, groups: Sequence[ComparisonGroup[Budgets]], folder: str) -> str:
     """The page below its title."""
-    parts = opening(contests, [conclusions(task, contest.made) for contest in contests])
-    for place, contest in enumerate(contests):
-        made = contest.made
+    parts = opening(groups, [conclusions(task, group.members) for group in groups])
+    for place, group in enumerate(groups):
+        made = group.members
         records = [record for one in made for point in one.points for record in point.records]
         largest = {epochs_of(one.points[-1]) for one in made}
-        changes = contest.changes | ({"epochs": largest.pop()} if len(largest) == 1 else {})
+        changes = group.changes | ({"epochs": largest.pop()} if len(largest) == 1 else {})
         again = command_of("epochs", records[0].key, [one.model for one in made], [], changes)
-        parts += [f"## {escape(contest.title)}", provenance(records, again)]
-        parts += shown(numbered(figures(made), place), folder, "every epoch")
+        parts += [f"## {escape(group.title)}", provenance(records, again)]
+        parts += shown(numbered(figures(made), place), folder)
         parts += ["### Rankings", rankings(made), "### Every budget", every_budget(made)]
     return "\n\n".join([*parts, "## Rules", RULE])
 
@@ -147,12 +136,12 @@ def figures(made: Sequence[Budgets]) -> list[Figure]:
     return [Figure("epochs", caption, panels, 3)]
 
 
-def _csv_rows(contests: Sequence[Contest[Budgets]]) -> list[dict[str, Any]]:
+def _csv_rows(groups: Sequence[ComparisonGroup[Budgets]]) -> list[dict[str, Any]]:
     return [
-        {"contest": contest.title, "model": one.label, "epochs": epochs_of(point), "fold": t.record.key.fold,
+        {"comparison_group": group.title, "model": one.label, "epochs": epochs_of(point), "fold": t.record.key.fold,
          "epoch": e.number,
          "training_loss": e.training_loss, "validation_mae": e.validation_mae}
-        for contest in contests for one in contest.made for point in one.points for t in point.trials
+        for group in groups for one in group.members for point in one.points for t in point.trials
         if isinstance(t.seen, History) for e in t.seen.epochs
     ]  # fmt: skip
 
@@ -161,9 +150,12 @@ def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
     """What `--json` prints: a row a model."""
     return [
         {
-            "task": task, "contest": contest.title, "model": one.model, "changes": contest.changes,
+            "task": task, "comparison_group": group.title, "model": one.model, "changes": group.changes,
             "stagnates_at": one.stagnates_at,
             "budgets": [{"epochs": epochs_of(p), "folds": p.maes, "training_s": p.seconds} for p in one.points],
         }
-        for task, group in by_task(found) for contest in by_contest(group, budgets, VARIED) for one in contest.made
+        for task, trials in by_task(found) for group in comparison_groups(trials, budgets, VARIED) for one in group.members
     ]  # fmt: skip
+
+
+PAGES = StudyPages("epochs", "Epochs", page, json_rows, "every epoch", History)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-from benchmark.rendering.text import escape, joined, seconds
-from benchmark.studies.comparison_groups import Contest, by_contest
-from benchmark.studies.figures import Figure, Line, Page, Panel, csv, numbered, shown, write_study_pages
-from benchmark.studies.learning_curve.study import (
+from benchmark.rendering.text import escape, joined, model_name, seconds
+from benchmark.results.records import Record
+from benchmark.studies.comparison_groups import ComparisonGroup, comparison_groups
+from benchmark.studies.configurations import Configuration
+from benchmark.studies.figures import Figure, Line, Panel
+from benchmark.studies.learning_curve.conclusions import (
     FURTHEST,
     MISFIT,
     RULE,
@@ -19,29 +20,19 @@ from benchmark.studies.learning_curve.study import (
     learning_curves,
     level_with_the_first,
 )
-from benchmark.studies.points import Point
-from benchmark.studies.study import Trial
-from benchmark.studies.tables import by_task, command_of, mae_cell, opening, provenance, table
-
-TITLE = "# Learning curves: "
+from benchmark.studies.pages import Page, StudyPages, csv, numbered, shown
+from benchmark.studies.tables import command_of, mae_cell, opening, provenance, table
+from benchmark.studies.trials import Trial, by_task
 
 
-def write_pages(found: Iterable[Trial], reports: Path) -> list[Path]:
-    """Write `<reports>/learning-curve/<task>.md` and its folder for every task; returns the paths.
-
-    Raises:
-        InputError: something else stands in the way of a page.
-    """
-
-    def page(task: str, group: list[Trial], folder: str) -> Page:
-        contests = contests_of(group)
-        drawn = [f for place, contest in enumerate(contests) for f in numbered(figures(contest.made), place)]
-        return Page(page_text(task, contests, folder), drawn, csv(_csv_rows(contests), digits=None))
-
-    return write_study_pages("learning-curve", TITLE, found, reports, page)
+def page(task: str, found: list[Trial], folder: str) -> Page:
+    """The page of a task: its text, figures and table."""
+    groups = groups_of(found)
+    drawn = [f for place, group in enumerate(groups) for f in numbered(figures(group.members), place)]
+    return Page(page_text(task, groups, folder), drawn, csv(_csv_rows(groups), digits=None))
 
 
-def contests_of(found: Sequence[Trial]) -> list[Contest[LearningCurve]]:
+def groups_of(found: Sequence[Trial]) -> list[ComparisonGroup[LearningCurve]]:
     """As other studies have them, with all sizes together."""
 
     def title(trial: Trial) -> str:
@@ -50,24 +41,29 @@ def contests_of(found: Sequence[Trial]) -> list[Contest[LearningCurve]]:
         protocol += ")" * ("(" in protocol and not protocol.endswith(")"))
         return f"{key.profile}, {protocol}, seed {key.seed}, data {key.dataset_hash[:8]}"
 
-    return by_contest(found, learning_curves, title=title)
+    return comparison_groups(found, learning_curves, title=title)
 
 
-def page_text(task: str, contests: Sequence[Contest[LearningCurve]], folder: str) -> str:
+def page_text(task: str, groups: Sequence[ComparisonGroup[LearningCurve]], folder: str) -> str:
     """The page below its title."""
-    parts = opening(contests, [conclusions(task, contest.made) for contest in contests])
-    for place, contest in enumerate(contests):
-        made = contest.made
+    parts = opening(groups, [conclusions(task, group.members) for group in groups])
+    for place, group in enumerate(groups):
+        made = group.members
         # Largest first: what is said of all of them is read from the first.
         records = [record for curve in made for size in reversed(curve.sizes) for record in size.records]
-        again = command_of("learning-curve", records[0].key, [curve.model for curve in made], [], contest.changes)
-        parts += [f"## {escape(contest.title)}", provenance(records, again)]
-        parts += shown(numbered(figures(made), place), folder, "every fold")
+        again = command_of("learning-curve", records[0].key, [curve.model for curve in made], [], group.changes)
+        parts += [f"## {escape(group.title)}", provenance(records, again)]
+        parts += shown(numbered(figures(made), place), folder)
         parts += ["### Errors", errors_table(made), "### Power laws", laws_table(made)]
         failed = [r for r in records if r.status != "complete"]
-        lines = [f"- {r.key.model}, {r.key.protocol}, fold {r.key.fold}: {r.status}: {escape(r.reason or '')}" for r in failed]
+        lines = [f"- {_named(r)}: {r.status}: {escape(r.reason or '')}" for r in failed]
         parts += ["Folds without a score:\n\n" + "\n".join(lines)] if lines else []
     return "\n\n".join([*parts, "## Rules", RULE])
+
+
+def _named(record: Record) -> str:
+    key = record.key
+    return f"{model_name(key.model, key.profile)}, {key.protocol}, fold {key.fold}"
 
 
 def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
@@ -114,7 +110,7 @@ def errors_table(made: Sequence[LearningCurve]) -> str:
     return table(["model, MAE with training crystals:", *(f"{n:,}" for n in sizes)], rows)
 
 
-def _cell(size: Point) -> str:
+def _cell(size: Configuration) -> str:
     found = "" if size.scored else f" ({len(size.maes)} of {size.wanted} folds)"
     return mae_cell(size) + found if size.maes else size.records[0].status
 
@@ -171,11 +167,11 @@ def figures(made: Sequence[LearningCurve]) -> list[Figure]:
     return [Figure("mae", "Error by the number of training crystals (Figure 6 of Omee et al.)", panels)]
 
 
-def _csv_rows(contests: Sequence[Contest[LearningCurve]]) -> list[dict[str, Any]]:
+def _csv_rows(groups: Sequence[ComparisonGroup[LearningCurve]]) -> list[dict[str, Any]]:
     return [
-        {"contest": contest.title, "model": curve.label, "n_train": t.record.split.n_train, "fold": t.record.key.fold,
+        {"comparison_group": group.title, "model": curve.label, "n_train": t.record.split.n_train, "fold": t.record.key.fold,
          "status": t.record.status, "mae": t.scores.mae if t.scores else None}
-        for contest in contests for curve in contest.made for size in curve.sizes for t in size.trials
+        for group in groups for curve in group.members for size in curve.sizes for t in size.trials
     ]  # fmt: skip
 
 
@@ -183,9 +179,12 @@ def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
     """What `--json` prints: a row a model."""
     return [
         {
-            "task": task, "contest": contest.title, "model": curve.model, "changes": contest.changes,
+            "task": task, "comparison_group": group.title, "model": curve.model, "changes": group.changes,
             "exponent": curve.law and curve.law.b, "exponent_interval": curve.law and curve.law.interval,
             "sizes": [{"n_train": s.n_train, "folds": s.maes, "training_s": s.seconds} for s in curve.sizes],
         }
-        for task, group in by_task(found) for contest in contests_of(group) for curve in contest.made
+        for task, trials in by_task(found) for group in groups_of(trials) for curve in group.members
     ]  # fmt: skip
+
+
+PAGES = StudyPages("learning-curve", "Learning curves", page, json_rows, "every fold")

@@ -1,0 +1,124 @@
+"""What a study trains: a list of ordinary jobs with changed settings, and which of them are settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
+
+from benchmark.harness.job import Job, Observer
+from benchmark.harness.plan import ConfiguredModel, IsDone, Plan, RunOptions, plan_models
+from benchmark.results.records import Record
+from benchmark.results.store import Store
+from benchmark.studies.published import identity, read_published
+from benchmark.studies.registry import folder_of, pages_of
+from benchmark.tasks.folds import Split
+from benchmark.tasks.tasks import TaskData
+from datasets.errors import InputError
+from models import registry
+from models.contract import ModelSpec
+from models.graph_model import GraphModel, GraphSettings
+
+SETTLED = ("complete", "diverged")
+"""What the same job would do again; a fold that ran out of memory or failed otherwise is tried again."""
+
+
+def without_layers(spec: ModelSpec) -> str:
+    """Why it has no depth; empty: it has."""
+    return "" if issubclass(spec.model, GraphModel) else "is not a graph network: it has no layers to study"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A question, the settings of a model that answer it, and what else is looked at in each fold.
+
+    Records lie in a store of the study's own, `<out>/studies/<name>/`: each is a point of a curve and would flood the boards
+    of `<out>`, which rank models with the settings of their profile.
+    """
+
+    name: str
+    question: str
+    models_to_run: Callable[[ModelSpec, Any, Sequence[int]], list[ConfiguredModel]]
+    """Model, its settings in the profile, depths asked for (empty: the study's own) → the models to run."""
+    observer: Observer | None = None
+    unfit: Callable[[ModelSpec], str] = without_layers
+    """Why a model is none of the study's; empty: it is one."""
+    takes_layers: bool = True
+    """Whether `--layers` has a meaning."""
+    require_models: Callable[[Sequence[str]], None] = lambda names: None
+    """Raises InputError for a model, asked for by name, that the study has no use for."""
+    seeds: int = 1
+    """How many, from the one asked for on."""
+    varies: Sequence[str] = ()
+    """Settings that only the study may change: it tells its points by what differs from the profile."""
+
+
+def study_called(name: str) -> Study:
+    """The study called `name`: `STUDY` in its folder's `study.py`. Raises InputError for an unknown name."""
+    study: Study = import_module(f"{folder_of(name)}.study").STUDY
+    return study
+
+
+def models_of(study: Study, names: Sequence[str]) -> list[ModelSpec]:
+    """These models, or all that the study is about. Raises InputError for one that it is not about."""
+    study.require_models(names)
+    specs = [registry.get(name) for name in dict.fromkeys(names)] or list(registry.registered().values())
+    for spec in specs:
+        if names and (reason := study.unfit(spec)):
+            raise InputError(f"{spec.name} {reason}; leave it out")
+    return [spec for spec in specs if not study.unfit(spec)]
+
+
+def plan_study(study: Study, options: RunOptions, layers: Sequence[int], store: Store) -> Plan:
+    """The study's jobs and which of them are settled. Raises what `plan_models` raises."""
+    if layers and not study.takes_layers:
+        raise InputError(
+            f"--layers has no meaning for the {study.name} study; set the depth of all models with --set n_layers=…"
+        )
+    for name in sorted({*study.varies} & {*(options.settings or {})}):
+        raise InputError(f"--set {name}: the {study.name} study varies it, around what the profile has; leave it out")
+    models_to_run: list[ConfiguredModel] = []
+    for spec in models_of(study, options.models):
+        try:
+            settings = spec.settings(options.profile, options.settings)
+        except InputError as error:
+            raise InputError(f"{spec.name}: {error}") from error
+        models_to_run += study.models_to_run(spec, settings, layers)
+    if options.seed + study.seeds > 2**31:
+        raise InputError(f"--seed {options.seed}: the study counts {study.seeds} seeds on from it, to below 2^31")
+    seeds = [replace(options, seed=options.seed + n) for n in range(study.seeds)]
+    settled = is_settled(study, store)
+    plans = [plan_models(asked, store, models_to_run, settled) for asked in seeds]
+    todo, done = ([job for plan in plans for job in getattr(plan, part)] for part in ("todo", "done"))
+    return replace(plans[0], todo=tuple(todo), done=tuple(done))
+
+
+def is_settled(study: Study, store: Store) -> IsDone:
+    """Whether a fold of the same split has ended, in a score or by diverging, and was looked at."""
+    published = {identity(t.record.key): t for t, _ in read_published(store, pages_of(study.name).seen)}
+
+    def ended(record: Record, split: Split) -> bool:
+        return record.split == split and record.status in SETTLED
+
+    def settled(job: Job, data: TaskData, split: Split) -> bool:
+        key = job.key(data.dataset_hash)
+        trial = published.get(identity(key))
+        if trial and ended(trial.record, split) and (trial.seen or not study.observer):
+            return True
+        try:
+            record = store.read(store.path(key))
+        except InputError:
+            return False
+        if record.key != key or not ended(record, split):
+            return False
+        if study.observer and not store.beside(key, study.observer.name).is_file():
+            return False
+        return record.status != "complete" or store.finished(key, split)
+
+    return settled
+
+
+def changed(spec: ModelSpec, settings: GraphSettings, **values: object) -> ConfiguredModel:
+    """The model with some settings of its own changed."""
+    return ConfiguredModel(spec, replace(settings, **values))  # type: ignore[arg-type]
