@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmark.cli.shared.directories import PUBLISHED
 from benchmark.cli.shared.options import JsonOption
+from benchmark.results.directories import PUBLISHED
 from datasets.errors import BenchmarkError, InputError
 
 commands = typer.Typer()

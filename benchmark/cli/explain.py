@@ -13,6 +13,7 @@ import typer
 from benchmark.cli.shared.directories import require_unpublished, sole_writer
 from benchmark.cli.shared.options import JsonOption, TasksOption
 from benchmark.cli.shared.stopping import kept_on_stop
+from benchmark.results.directories import RUNS
 from datasets.errors import BenchmarkError, InputError, unknown_name
 
 BUSY = "another run is writing to {}; wait for it or choose another directory with --out"
@@ -50,7 +51,7 @@ def explain(
         int | None,
         typer.Option(min=1, help="Processes, each with an experiment or a synthetic set. Default: one a core, at most 4."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where records go.")] = Path("runs"),
+    out: Annotated[Path, typer.Option(help="Where records go.")] = RUNS,
     page: Annotated[Path | None, typer.Option(help="Write a page with figures, TASK.md, into this directory.")] = None,
     publish: Annotated[
         Path | None, typer.Option(help="Also pack the records into DIR/explanations, a table a task and kind of node types.")
@@ -209,8 +210,8 @@ def _render(tasks: Sequence[str], root: Path, page: Path) -> None:
         raise unknown_name("published task", missing[0], known)
     trials = [] if tasks else published_trials(root)
     if not known and not trials:
-        raise InputError(f"{root} has no published explanations")
-    paths = _pages(tasks or known, Path("runs"), page, root)
+        raise InputError(f"{root.resolve()} has no published explanations")
+    paths = _pages(tasks or known, RUNS, page, root)
     for path in [*paths, *([planted.write_page(trials, Directories(page, published=root))] if trials else [])]:
         print(f"page: {path}")
 

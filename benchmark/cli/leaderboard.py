@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmark.cli.shared.directories import PUBLISHED
 from benchmark.cli.shared.options import BoardOption, JsonOption
+from benchmark.results.directories import PUBLISHED
 from datasets.errors import InputError
 
 commands = typer.Typer(name="leaderboard", help="Render boards, and check records before they are published.")
@@ -32,7 +32,9 @@ def leaderboard(
     from benchmark.results.store import Store
 
     if not (source / "records").is_dir():
-        raise InputError(f"{source} has no records; run `python -m benchmark run` first, or name another directory with --from")
+        raise InputError(
+            f"{source.resolve()} has no records; run `python -m benchmark run` first, or name another directory with --from"
+        )
     board = write_site(Store(source), source)
     pages = [*write_pages(board, source), source / "index.html"]
     if as_json:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.shared.options import JsonOption
+from benchmark.results.directories import REPORTS
 
 commands = typer.Typer()
 
@@ -17,9 +18,7 @@ commands = typer.Typer()
 @commands.command(epilog="Example: python -m benchmark performance .benchmarks/performance.json")
 def performance(
     files: Annotated[list[Path], typer.Argument(help="What `tox -e benchmarks` wrote; a later file overrides.")],
-    out: Annotated[Path, typer.Option(help="The page; its figure goes into a folder beside it.")] = Path(
-        "reports/performance.md"
-    ),
+    out: Annotated[Path, typer.Option(help="The page; its figure goes into a folder beside it.")] = REPORTS / "performance.md",
     as_json: JsonOption = False,
 ) -> None:
     """Render the measured speeds, ratios, floors and exponents; the text in <page>_notes.md becomes the last part."""

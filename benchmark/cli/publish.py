@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.shared.directories import PUBLISHED
 from benchmark.cli.shared.options import BoardOption, JsonOption
+from benchmark.results.directories import PUBLISHED, RUNS
 
 commands = typer.Typer()
 
 
 @commands.command(epilog="Example: python -m benchmark publish --task fung/2d/work_function")
 def publish(
-    source: Annotated[Path, typer.Option("--from", help="Where the records are.")] = Path("runs"),
+    source: Annotated[Path, typer.Option("--from", help="Where the records are.")] = RUNS,
     target: BoardOption = PUBLISHED,
     task: Annotated[list[str] | None, typer.Option(help="Only this task; may be repeated.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated.")] = None,

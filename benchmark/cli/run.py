@@ -19,6 +19,7 @@ from benchmark.cli.shared.options import (
     WorkersOption,
 )
 from benchmark.cli.shared.stopping import kept_on_stop
+from benchmark.results.directories import RUNS
 from datasets.errors import BenchmarkError, InputError
 
 commands = typer.Typer()
@@ -51,7 +52,7 @@ def run(
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
-    out: Annotated[Path, typer.Option(help="Where records and pages go.")] = Path("runs"),
+    out: Annotated[Path, typer.Option(help="Where records and pages go.")] = RUNS,
     save_checkpoints: Annotated[
         bool, typer.Option("--save-checkpoints", help="Keep each fold's model beside its record, for `predict`.")
     ] = False,

@@ -20,6 +20,7 @@ from benchmark.cli.shared.options import (
     WorkersOption,
 )
 from benchmark.cli.shared.stopping import kept_on_stop
+from benchmark.results.directories import REPORTS, RUNS
 from benchmark.studies.registry import names, pages_of
 from datasets.errors import BenchmarkError, InputError
 
@@ -51,8 +52,8 @@ def study(
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
-    out: Annotated[Path, typer.Option(help="Records go to studies/NAME in this directory.")] = Path("runs"),
-    reports: Annotated[Path, typer.Option(help="The report goes to NAME/<task>.md in this directory.")] = Path("reports"),
+    out: Annotated[Path, typer.Option(help="Records go to studies/NAME in this directory.")] = RUNS,
+    reports: Annotated[Path, typer.Option(help="The report goes to NAME/<task>.md in this directory.")] = REPORTS,
     resume: Annotated[
         bool, typer.Option("--resume", help="Only go on with what a stop left: an error where no finished fold is kept.")
     ] = False,
@@ -112,7 +113,8 @@ def study(
     plan = plan_study(chosen, options, depths, store)
     if resume and plan.jobs and not plan.done:
         raise InputError(
-            f"nothing to resume: {store.root} has no finished fold of this study and source; check --out, or leave --resume out"
+            f"nothing to resume: {store.root.resolve()} has no finished fold of this study and source; "
+            "check --out, or leave --resume out"
         )
     if not dry_run:
         store.require_writable()
@@ -172,7 +174,9 @@ def _render_kept(pages: Any, store: Any, named: list[str], reports: Path, as_jso
     """The report without training; InputError where there is nothing to report."""
     tasks = _task_names(named)
     if not _render(pages, store, tasks, reports, as_json):
-        raise InputError(f"nothing to render: {store.root} has no fold of {', '.join(sorted(tasks)) or 'any task named'}")
+        raise InputError(
+            f"nothing to render: {store.root.resolve()} has no fold of {', '.join(sorted(tasks)) or 'any task named'}"
+        )
 
 
 def _render(pages: Any, store: Any, tasks: set[str], reports: Path, as_json: bool) -> int:

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.shared.directories import PUBLISHED
 from benchmark.cli.shared.options import JsonOption
+from benchmark.results.directories import PUBLISHED
 
 commands = typer.Typer()
 

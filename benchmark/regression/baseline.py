@@ -103,7 +103,7 @@ def read_baseline(path: Path) -> Baseline:
     try:
         return Baseline.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise InputError(f"{path}: no baseline to compare with; {CREATE}") from None
+        raise InputError(f"{path.resolve()}: no baseline to compare with; {CREATE}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except ValidationError as error:

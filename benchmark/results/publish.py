@@ -93,7 +93,7 @@ def _chosen(source: Store, target: Store, tasks: Sequence[str], models: Sequence
             if name not in known:
                 raise unknown_name(f"{kind} with records", name, known)
     if not chosen:
-        raise InputError(f"{source.root} has no such records; run `python -m benchmark run` first")
+        raise InputError(f"{source.root.resolve()} has no such records; run `python -m benchmark run` first")
     problems += card_problems(source, _models(chosen))
     if problems:
         raise InputError(f"{problems[0]} ({len(problems)} problems in all; nothing was published)")

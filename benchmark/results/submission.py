@@ -60,7 +60,7 @@ def examine(store: Store, board: Store) -> Report:
         InputError: there are no records at all.
     """
     if not (store.root / "records").is_dir():
-        raise InputError(f"{store.root} has no records; name a directory that `python -m benchmark run --out` wrote")
+        raise InputError(f"{store.root.resolve()} has no records; name a directory that `python -m benchmark run --out` wrote")
     problems = links(store.root) + strays(store.root)
     references, published = References(board), Published(board)
     unproven, records, unread, states = [], [], [], []

@@ -26,7 +26,6 @@ from datasets.readers.structure_files import cells_of, parse_structure
 from datasets.sets.citations import MATERIALS_PROJECT
 
 ARTICLE = "https://api.figshare.com/v2/articles/7451351"
-MEMBER = "mp.2018.6.1.json"
 SPLIT_FILE = (
     "https://raw.githubusercontent.com/usnistgov/jarvis_leaderboard/57b39e28f3719702811fcc50c752542e032e785d/"
     "jarvis_leaderboard/benchmarks/AI/SinglePropertyPrediction/megnet_e_form.json.zip"

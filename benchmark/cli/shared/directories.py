@@ -1,4 +1,4 @@
-"""The directory of the published records, and the right to write to a directory."""
+"""The right to write to a directory: not to the published records, and only one process at a time."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmark.results.directories import PUBLISHED
 from datasets.errors import InputError
-
-PUBLISHED = Path("leaderboards")
-"""Seen from where the command runs: a checkout of the project."""
 
 
 def require_unpublished(out: Path) -> None:

@@ -10,6 +10,7 @@ from benchmark.explain.planted.records import PlantedTrial
 from benchmark.explain.records import Result
 from benchmark.explain.seed_groups import SeedGroup
 from benchmark.explain.settings import PROFILES
+from benchmark.results.directories import RUNS
 
 COMMAND = "python -m benchmark explain"
 
@@ -19,7 +20,7 @@ class Directories:
     """Where pages are written, where records are kept while experiments run, and where they are published, if they are."""
 
     page: Path
-    out: Path = Path("runs")
+    out: Path = RUNS
     published: Path | None = None
 
     def again(self, found: Sequence[SeedGroup]) -> str:
@@ -61,7 +62,7 @@ def _asked(results: Sequence[Result]) -> str:
 
 
 def _out(out: Path) -> str:
-    return "" if out == Path("runs") else f" --out {shown(out)}"
+    return "" if out == RUNS else f" --out {shown(out)}"
 
 
 def shown(root: Path) -> str:

@@ -60,6 +60,12 @@ def test_wrong_use_is_one_line_and_exit_code_2(benchmark_command, arguments, exp
     assert not list(tmp_path.rglob("fold-*"))
 
 
+@pytest.mark.parametrize("command", [("leaderboard",), ("publish",), ("check",), ("leaderboard", "submit", "runs")])
+def test_a_command_started_elsewhere_says_where_it_looked(benchmark_command, tmp_path, command):
+    looked_for = tmp_path / ("leaderboards" if command in (("leaderboard",), ("check",)) else "runs")
+    assert one_line_error(benchmark_command(*command)).startswith(f"error: {looked_for}")
+
+
 def damage_csv(folder, text):
     (folder / "id_prop.csv").write_text(text)
 

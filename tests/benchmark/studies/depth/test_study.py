@@ -140,7 +140,7 @@ def test_a_study_that_is_killed_and_resumed_or_has_two_workers_gives_the_same_re
         (("depth", "--task", "emt/alloys", "--layers", "0"), "at least 1 layer"),
         (
             ("depth", "--task", "emt/alloys", "--model", "cgcnn", "--resume"),
-            "nothing to resume: runs/studies/depth has no finished fold",
+            "/runs/studies/depth has no finished fold",
         ),
         (("depth", "--task", "emt/alloys", "--model", "soap-svr"), "soap-svr is not a graph network"),
     ],

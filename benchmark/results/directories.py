@@ -1,0 +1,12 @@
+"""Where a checkout of the project keeps its results: the defaults of all commands, below the directory they are started in."""
+
+from pathlib import Path
+
+RUNS = Path("runs")
+"""A user's own records and pages."""
+
+PUBLISHED = Path("leaderboards")
+"""The published records, their boards and the regression baseline."""
+
+REPORTS = Path("reports")
+"""Pages of studies, explanations and speed."""
