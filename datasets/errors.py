@@ -1,4 +1,4 @@
-"""The errors a person sees: each message is one line that says what is wrong, where, and what to do."""
+"""Errors of wrong input and failed work; a message is one line that says what is wrong, where, and what to do."""
 
 from __future__ import annotations
 

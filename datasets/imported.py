@@ -1,4 +1,4 @@
-"""A person's own named sets, as `datasets import` made them: a Parquet file and a card in the cache directory."""
+"""Finds the sets that `datasets import` made: each is a Parquet file and a card in the cache directory."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from datasets.allowed_names import is_path_part
 from datasets.cards import Card, Dataset
 from datasets.crystals import Crystals
 from datasets.elements import read_element_features
-from datasets.path_names import is_path_part
 from datasets.paths import cache_dir
 
 FEATURES = ".atom_init"

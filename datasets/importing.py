@@ -1,4 +1,4 @@
-"""Import a table as a named set: read whole, then placed in the cache directory."""
+"""Imports a table as a named set: reads all of it, then stores it in the cache directory."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from datasets.cards import Card
 from datasets.elements import read_element_features
 from datasets.errors import InputError
 from datasets.imported import FEATURES, folder, imported_sets, is_name
-from datasets.readers.tables import Chosen, Request, read_crystals
+from datasets.readers.tables import TableCrystals, TableOptions, read_crystals
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import made."""
+    """An imported set: its card, what was read of the table, and the files that were written."""
 
     card: Card
-    chosen: Chosen
+    content: TableCrystals
     files: tuple[Path, ...]
 
 
-def import_table(request: Request, replacing: bool = False) -> Imported:
-    """Read a table and keep it as the set `request.name`; what fails leaves nothing behind and replaces nothing.
+def import_table(options: TableOptions, replacing: bool = False) -> Imported:
+    """Read a table and keep it as the set `options.name`; what fails leaves nothing behind and replaces nothing.
 
     Args:
-        request: the table and what is wanted of it.
+        options: the table and what is wanted of it.
         replacing: whether an imported set of that name may be replaced.
 
     Raises:
         InputError: the name is taken or cannot be one, or the table cannot be read; one line that says what to do.
     """
-    _require_free(request.name, replacing)
-    chosen = read_crystals(request)
-    if chosen.features:
-        features = read_element_features(chosen.features)
-        chosen = replace(chosen, crystals=replace(chosen.crystals, element_features=features))
-    card = _card(request, chosen)
+    _require_free(options.name, replacing)
+    content = read_crystals(options)
+    if content.features:
+        features = read_element_features(content.features)
+        content = replace(content, crystals=replace(content.crystals, element_features=features))
+    card = _card(options, content)
     folder().mkdir(parents=True, exist_ok=True)
     with FileLock(folder() / ".lock"):
-        _require_free(request.name, replacing)
-        files = _store(card, chosen)
+        _require_free(options.name, replacing)
+        files = _store(card, content)
     registry.load.cache_clear()
-    return Imported(card, chosen, files)
+    return Imported(card, content, files)
 
 
 def _require_free(name: str, replacing: bool) -> None:
@@ -61,20 +61,20 @@ def _require_free(name: str, replacing: bool) -> None:
         raise InputError(f"--name {name}: there is an imported set of that name; choose another, or add --replace")
 
 
-def _card(request: Request, chosen: Chosen) -> Card:
-    crystals, source = chosen.crystals, request.source.resolve().name
+def _card(options: TableOptions, content: TableCrystals) -> Card:
+    crystals, source = content.crystals, options.source.resolve().name
     return Card(
-        name=request.name,
+        name=options.name,
         description=f"{len(crystals)} crystals imported from {source}",
-        targets=chosen.units,
+        targets=content.units,
         rows=len(crystals),
         content_hash=crystals.content_hash,
         licence="the user's own",
         citation="none",
-        source=f"{source}, sha256 {_sha256(request.source)}",
+        source=f"{source}, sha256 {_sha256(options.source)}",
         version=f"content sha256 {crystals.content_hash[:16]}",
         how_to_get="Import the file again.",
-        known_problems=tuple(f"rows {what} that were left out: {count}" for what, count in chosen.left_out.items()),
+        known_problems=tuple(f"rows {what} that were left out: {count}" for what, count in content.left_out.items()),
     )
 
 
@@ -91,15 +91,15 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _store(card: Card, chosen: Chosen) -> tuple[Path, ...]:
+def _store(card: Card, content: TableCrystals) -> tuple[Path, ...]:
     """Write every file beside its place, then move them there, the card last: without it there is no set."""
     table, features, page = (folder() / f"{card.name}{suffix}" for suffix in (".parquet", FEATURES, ".json"))
-    files = (table, features, page) if chosen.features else (table, page)
+    files = (table, features, page) if content.features else (table, page)
     partials = {path: Path(f"{path}.{os.getpid()}.partial") for path in files}
     try:
-        chosen.crystals.to_parquet(partials[table])
-        if chosen.features:
-            shutil.copyfile(chosen.features, partials[features])
+        content.crystals.to_parquet(partials[table])
+        if content.features:
+            shutil.copyfile(content.features, partials[features])
         partials[page].write_text(card.model_dump_json(indent=1) + "\n", encoding="utf-8")
         features.unlink(missing_ok=True)
         for path, partial in partials.items():

@@ -1,4 +1,4 @@
-"""A dataset's card with what was found on this machine: as text, and as a page."""
+"""Writes the card of a data set, beside the counts of the loaded crystals, as text and as a page."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from datasets.cards import Card, Fetched
 from datasets.crystals import Crystals
 
 
-class Found(BaseModel):
-    """How many crystals have a value of a target."""
+class TargetRows(BaseModel):
+    """The unit of a target, and how many crystals have a value of it."""
 
     unit: str
     rows: int
 
 
-class Description(BaseModel):
-    """A card beside what the loaded dataset holds."""
+class CheckedCard(BaseModel):
+    """A card and the counts of the loaded crystals."""
 
     name: str
     rows: int
     content_hash: str
-    targets: dict[str, Found]
+    targets: dict[str, TargetRows]
     atoms: int
     card: Card
     fetched: Fetched | None
 
 
-def description(card: Card, crystals: Crystals, note: Fetched | None) -> Description:
-    """What is said of a dataset, and what it is; a target that this release lacks has no rows."""
+def checked_card(card: Card, crystals: Crystals, note: Fetched | None) -> CheckedCard:
+    """Set a card beside the counts of the loaded crystals; a target that this release lacks has 0 rows."""
     counts = crystals.targets.notna().sum()
-    return Description(
+    return CheckedCard(
         name=card.name,
         rows=len(crystals),
         content_hash=crystals.content_hash,
-        targets={target: Found(unit=unit, rows=int(counts.get(target, 0))) for target, unit in card.targets.items()},
+        targets={target: TargetRows(unit=unit, rows=int(counts.get(target, 0))) for target, unit in card.targets.items()},
         atoms=len(crystals.atomic_numbers),
         card=card,
         fetched=note,
     )
 
 
-def card_text(about: Description) -> str:
-    """For a terminal."""
+def card_text(about: CheckedCard) -> str:
+    """The card as text for a terminal."""
     card = about.card
     lines = [
         f"{card.name}: {card.description}",
@@ -59,8 +59,8 @@ def card_text(about: Description) -> str:
     return "\n".join(lines)
 
 
-def card_page(about: Description) -> str:
-    """Markdown."""
+def card_page(about: CheckedCard) -> str:
+    """The card as a markdown page."""
     card = about.card
     lines = [
         f"# {card.name}",
@@ -80,18 +80,18 @@ def card_page(about: Description) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _expected(about: Description) -> str:
+def _expected(about: CheckedCard) -> str:
     if about.fetched or about.card.rows is None:
         return ""
     return " as expected" if about.rows == about.card.rows else f" ({about.card.rows:,} in the card's release)"
 
 
-def _targets(about: Description, layout: str) -> str:
+def _targets(about: CheckedCard, layout: str) -> str:
     rows = [[target, found.unit, f"{found.rows:,}"] for target, found in about.targets.items()]
     return tabulate(rows, ["target", "unit", "rows"], layout, disable_numparse=True)
 
 
-def _origin(about: Description) -> list[tuple[str, str]]:
+def _origin(about: CheckedCard) -> list[tuple[str, str]]:
     card, note = about.card, about.fetched
     rows = [
         ("source", note.source if note else card.source),

@@ -1,4 +1,4 @@
-"""The figures of a health report, as PNG images."""
+"""Draws the figures of a health report, as PNG images."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pymatgen.core import Element
 
 from benchmark.datasheets.health_report import DatasetHealth
 from benchmark.rendering.images import BLUE, GREY, RED, png
+from datasets.contents import outliers
 from datasets.crystals import Crystals
-from datasets.description import outliers
 
 COLUMNS = 3
 BINS = 60

@@ -1,4 +1,4 @@
-"""The health of a dataset as text: a summary for the terminal, and a markdown page with figures."""
+"""Writes the health of a data set: a summary for the terminal, and a markdown page with figures."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from benchmark.datasheets.health_report import DatasetHealth
 from benchmark.rendering.text import escape, require_own
 from benchmark.results.store import write_atomically
 from benchmark.tasks.leakage import Leakage
+from datasets.contents import EXAMPLES, OUTLIER_RULE, TargetSummary
 from datasets.crystals import Crystals
-from datasets.description import EXAMPLES, OUTLIER_RULE, TargetSummary
 from datasets.duplicates import RULE
-from datasets.health import TOO_CLOSE
+from datasets.graph_health import TOO_CLOSE
 from datasets.registry import registered
 
 TITLE = "# Health of "
@@ -85,7 +85,7 @@ def page_text(health: DatasetHealth, command: str) -> str:
 
 
 def size(health: DatasetHealth) -> str:
-    """How much there is."""
+    """The numbers of crystals, atoms and elements, as text."""
     parts = ((health.crystals, "crystal"), (health.atoms, "atom"), (len(health.elements), "element"))
     return ", ".join(count(n, what) for n, what in parts)
 

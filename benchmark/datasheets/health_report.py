@@ -1,4 +1,4 @@
-"""The health of a dataset: everything to know of it before a score on it is believed."""
+"""Examines a data set: elements, cells, targets, outliers, duplicates, leakage between folds, graphs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import numpy as np
 from benchmark.tasks.leakage import Leakage, leakage
 from benchmark.tasks.tasks import tasks_of
 from datasets import registry
-from datasets.crystals import Crystals
-from datasets.description import (
+from datasets.contents import (
     EXAMPLES,
     OUTLIER_RULE,
     Cells,
@@ -24,9 +23,10 @@ from datasets.description import (
     spread_of_duplicates,
     summarize,
 )
+from datasets.crystals import Crystals
 from datasets.duplicates import RULE, Duplicates, find_duplicates
 from datasets.errors import InputError
-from datasets.health import Health, graph_health
+from datasets.graph_health import GraphHealth, graph_health
 from datasets.neighbor_search import MinimumImage, Nearest, Radius, Rule
 
 RULES: tuple[Rule, ...] = (Nearest(12, 8.0), Radius(4.0), Radius(5.0), MinimumImage(12, 8.0))
@@ -35,7 +35,7 @@ RULES: tuple[Rule, ...] = (Nearest(12, 8.0), Radius(4.0), Radius(5.0), MinimumIm
 
 @dataclass(frozen=True)
 class DuplicateSummary:
-    """Groups of equal structures, the first of them by id, and how far their targets differ."""
+    """The number and size of groups of duplicates, the largest by id, and how much their targets differ."""
 
     groups: int
     crystals: int
@@ -50,7 +50,7 @@ class DuplicateSummary:
 
 @dataclass(frozen=True)
 class DatasetHealth:
-    """The report; `as_dict` is what `--json` prints."""
+    """All findings about one data set; `as_dict` is what `--json` prints."""
 
     name: str
     description: str
@@ -62,7 +62,7 @@ class DatasetHealth:
     targets: tuple[TargetSummary, ...]
     duplicates: DuplicateSummary
     leakage: tuple[Leakage, ...]
-    graphs: tuple[Health, ...]
+    graphs: tuple[GraphHealth, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """The report and the rules that it states, as plain JSON values."""

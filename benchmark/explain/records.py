@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 from benchmark.explain.node_types import N_NODE_TYPES, NodeTypeKind
 from benchmark.schema import Machine, Settings, Sha256, Strict, Text
 from benchmark.tasks.folds import PROTOCOL
-from datasets.path_names import is_path_part
+from datasets.allowed_names import is_path_part
 
 ClassName = Literal["low", "high"]
 CLASSES: tuple[ClassName, ClassName] = ("low", "high")

@@ -27,7 +27,7 @@ from benchmark.tasks.metrics import Metrics, score
 from benchmark.tasks.tasks import Task, TaskData, split_of
 from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError
-from datasets.health import graph_health
+from datasets.graph_health import graph_health
 from datasets.neighbor_search import Rule
 from models import registry
 from models.contract import Epoch, Model, OnEpoch, Settings, TrainingDiverged

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 from benchmark.schema import Count, Duration, Machine, Settings, Sha256, Strict, Text
 from benchmark.tasks.folds import MOST_FOLDS, PROTOCOL, Split, kfolds
 from benchmark.tasks.metrics import Metrics
-from datasets.path_names import is_path_part
+from datasets.allowed_names import is_path_part
 
 Status = Literal["complete", "failed", "diverged", "out-of-memory"]
 DeviceClass = Literal["cpu", "gpu"]

@@ -10,10 +10,10 @@ import numpy as np
 
 from benchmark.tasks.folds import Fold, Protocol, Split, ids_hash, make_fold
 from datasets import registry
+from datasets.allowed_names import is_path_part
 from datasets.crystals import Crystals
 from datasets.duplicates import find_duplicates
 from datasets.errors import InputError, TargetMissing, unknown_name
-from datasets.path_names import is_path_part
 
 
 @dataclass(frozen=True)

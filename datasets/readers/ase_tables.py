@@ -1,4 +1,4 @@
-"""XYZ files of many frames and ASE databases as columns; what is attached to a structure becomes a column."""
+"""Reads XYZ files of many frames and ASE databases as columns; what is attached to a structure becomes a column."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datasets.errors import InputError
-from datasets.readers.frames import Columns, decoded, text_of
+from datasets.readers.columns import Columns, decoded, text_of
 from datasets.readers.structure_files import ase_images, checked, only_cell, reason_of
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _columns(rows: Iterator[dict[str, Any]]) -> Columns:
 
 
 def rows_of_ase_json(content: Mapping[Any, Any]) -> Columns:
-    """The rows of ASE's JSON database, as `datasets.readers.frames.read_json` decoded it."""
+    """The rows of ASE's JSON database, as `datasets.readers.columns.read_json` decoded it."""
     ids: Sequence[Any] = content.get("ids", [1])
 
     def read(number: Any) -> tuple[Atoms, dict[str, Any]]:

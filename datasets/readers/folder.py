@@ -1,4 +1,4 @@
-"""A person's own crystals: a folder of structure files and one CSV of ids and targets."""
+"""Reads a user's own crystals: a folder of structure files and one CSV of ids and targets."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from datasets.allowed_names import require_target_name
 from datasets.cards import Card, Dataset
 from datasets.crystals import STRUCTURE_COLUMNS, Crystals
 from datasets.elements import read_element_features
 from datasets.errors import InputError
-from datasets.path_names import require_target_name, split_heading
+from datasets.readers.columns import split_heading
 from datasets.readers.structure_files import SUFFIXES, format_of, read_many
 
 STANDARD_NAMES = ("id_prop.csv", "targets.csv")
@@ -27,8 +28,8 @@ HOW_TO = "add id_prop.csv with one `id,target` line a crystal"
 
 
 @dataclass(frozen=True)
-class Table:
-    """The CSV of a folder: per row its id, its structure file and what errors call it; targets and their units."""
+class FolderTable:
+    """The CSV of a folder: the id, structure file and place (for errors) of each row; targets and their units."""
 
     source: Path
     n_files: int
@@ -75,7 +76,7 @@ def open_folder(path: Path) -> Dataset:
     return Dataset(card, load)
 
 
-def read_folder(path: Path) -> Table:
+def read_folder(path: Path) -> FolderTable:
     """The CSV of a folder, with the structure file of every row; no structure file is read.
 
     Raises:
@@ -109,7 +110,7 @@ def _find_csv(path: Path) -> Path:
     return chosen[0]
 
 
-def _read_table(source: Path, structures: Sequence[Path]) -> Table:
+def _read_table(source: Path, structures: Sequence[Path]) -> FolderTable:
     """The CSV's rows with their structure files, every cell checked."""
     rows = _read_rows(source)
     if not rows:
@@ -124,7 +125,7 @@ def _read_table(source: Path, structures: Sequence[Path]) -> Table:
         units = _header(rows.pop(0)[1], source)
     if not rows:
         raise InputError(f"{source}: a header but no rows; add one line a crystal")
-    table = Table(source, len(structures), [], [], [], pd.DataFrame(), units)
+    table = FolderTable(source, len(structures), [], [], [], pd.DataFrame(), units)
     seen: dict[Path, str] = {}
     values = np.empty((len(rows), len(units)))
     for i, (number, cells) in enumerate(rows):

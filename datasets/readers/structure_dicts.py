@@ -1,4 +1,4 @@
-"""Structures as dicts, as pymatgen and JARVIS write them to JSON; a dict can name no class to import or call."""
+"""Reads structures from dicts, as pymatgen and JARVIS write them to JSON; a dict can name no class to import or call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Structure files of other programs (CIF, POSCAR, XYZ, JSON, …) as cells; a failure is one line naming the file."""
+"""Reads structure files of other programs (CIF, POSCAR, XYZ, JSON, …) as cells; an error is one line with the file."""
 
 from __future__ import annotations
 

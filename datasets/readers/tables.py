@@ -1,4 +1,4 @@
-"""A table of structures and numbers, of any layout, as crystals with targets and units."""
+"""Reads a table of structures and numbers, of any layout, as crystals with targets and units."""
 
 from __future__ import annotations
 
@@ -13,25 +13,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from datasets.allowed_names import require_target_name
 from datasets.crystals import STRUCTURE_COLUMNS, Cell, Crystals
 from datasets.errors import InputError
-from datasets.path_names import require_target_name, split_heading
-from datasets.readers import ase_tables, frames
+from datasets.readers.ase_tables import read_database, read_frames, rows_of_ase_json
+from datasets.readers.columns import (
+    INDEX,
+    Columns,
+    decoded,
+    is_ase,
+    looks_like_structure,
+    read_csv,
+    read_json,
+    read_parquet,
+    split_heading,
+)
 from datasets.readers.folder import AS_GIVEN, ELEMENT_TABLE, read_folder
-from datasets.readers.frames import Columns, decoded, looks_like_structure
 from datasets.readers.structure_files import PACKED, POOL_ABOVE, cells_of, checked, parse_dict, parse_structure, read_structure
 
 READERS = {
-    ".csv": frames.read_csv, ".parquet": frames.read_parquet,
-    ".json": frames.read_json, ".jsonl": frames.read_json, ".ndjson": frames.read_json,
-    ".xyz": ase_tables.read_frames, ".extxyz": ase_tables.read_frames, ".db": ase_tables.read_database,
+    ".csv": read_csv, ".parquet": read_parquet,
+    ".json": read_json, ".jsonl": read_json, ".ndjson": read_json,
+    ".xyz": read_frames, ".extxyz": read_frames, ".db": read_database,
 }  # fmt: skip
 
 STRUCTURE_NAMES = ("structure", "cif", "atoms")
 """Looked at first, in this order."""
 
 ID_NAMES = (
-    "material_id", "mp_id", "mpid", "mbid", "task_id", "jid", "uid", "structure_id", "crystal_id", "id", frames.INDEX,
+    "material_id", "mp_id", "mpid", "mbid", "task_id", "jid", "uid", "structure_id", "crystal_id", "id", INDEX,
 )  # fmt: skip
 """What a column of ids is called; the first that is there is used."""
 
@@ -45,8 +55,8 @@ FEW = 3
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is wanted of a table; `name` is only for the command line that an error shows."""
+class TableOptions:
+    """Which columns of a table to read, and their units; `name` is only for the command that an error shows."""
 
     source: Path
     name: str
@@ -59,8 +69,8 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Table:
-    """n rows as they stand in the source: what a structure is read from, values by column, units by column."""
+class RawTable:
+    """n rows as they stand in the source, nothing read yet: structures, values and units by column."""
 
     places: list[str]
     structures: list[Any]
@@ -71,8 +81,8 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """The crystals of a table, their units, and what was left out of it."""
+class TableCrystals:
+    """The crystals that were read from a table, their units, and the number of rows left out."""
 
     crystals: Crystals
     units: dict[str, str]
@@ -83,7 +93,7 @@ class Chosen:
     features: Path | None
 
 
-def read_crystals(request: Request) -> Chosen:
+def read_crystals(options: TableOptions) -> TableCrystals:
     """Read a table, choose its targets, and read the structures of the rows that have one.
 
     Rows without any target are left out and counted, with `skip_bad` also those whose structure is missing, unreadable or
@@ -92,9 +102,9 @@ def read_crystals(request: Request) -> Chosen:
     Raises:
         InputError: one line that says what is wrong, in which row, and what to do.
     """
-    table = read_table(request)
-    names = _targets(request, table)
-    units = _units(request, names, table)
+    table = read_table(options)
+    names = _targets(options, table)
+    units = _units(options, names, table)
     values = np.column_stack([_values(table, name) for name in names])
     bare = [
         isinstance(s, InputError) and all(c[i] is None for c in table.columns.values()) for i, s in enumerate(table.structures)
@@ -102,29 +112,29 @@ def read_crystals(request: Request) -> Chosen:
     rows = np.flatnonzero(~np.isnan(values).all(axis=1) | np.array(bare, dtype=bool))
     cells = _cells(table, rows)
     bad = [cell for cell in cells if isinstance(cell, InputError)]
-    if bad and not request.skip_bad:
+    if bad and not options.skip_bad:
         others = f"; {len(bad)} such rows" if len(bad) > 1 else ""
         raise InputError(f"{bad[0]}{others}; correct the table, or leave such rows out with --skip-bad")
     good = [(row, cell) for row, cell in zip(rows, cells, strict=True) if not isinstance(cell, InputError)]
     if not good:
-        raise InputError(f"{request.source}: no row has a value of {' or '.join(names)} and a readable structure")
+        raise InputError(f"{options.source}: no row has a value of {' or '.join(names)} and a readable structure")
     kept = [int(row) for row, _ in good]
     targets = pd.DataFrame(values[kept], columns=names)
     crystals = Crystals.from_cells(_ids(table, kept), [cell for _, cell in good], targets)
     reasons = tuple(str(error) for error in bad[:FEW])
     left_out = {NO_TARGET: len(table.structures) - len(rows), NO_STRUCTURE: len(bad)}
-    return Chosen(crystals, units, {why: count for why, count in left_out.items() if count}, reasons, table.features)
+    return TableCrystals(crystals, units, {why: count for why, count in left_out.items() if count}, reasons, table.features)
 
 
-def read_table(request: Request) -> Table:
+def read_table(options: TableOptions) -> RawTable:
     """The rows of a file, or of a folder of structure files with a CSV; structures that are text or files are not read yet.
 
     Raises:
         InputError: it cannot be read, has no rows, no structure column, or several.
     """
-    path = request.source
+    path = options.source
     if path.is_dir():
-        return _of_folder(path, request)
+        return _of_folder(path, options)
     if not path.is_file():
         raise InputError(f"{path}: no such file or folder")
     plain = path.with_suffix("") if path.suffix.lower() in PACKED else path
@@ -132,9 +142,9 @@ def read_table(request: Request) -> Table:
     if reader is None:
         raise InputError(f"{path}: not a table of a known kind; expected a folder or {', '.join(READERS)}")
     columns = reader(path)
-    if frames.is_ase(columns):
-        columns = ase_tables.rows_of_ase_json(columns)
-    structures = columns.pop(_structure_column(columns, request), [])
+    if is_ase(columns):
+        columns = rows_of_ase_json(columns)
+    structures = columns.pop(_structure_column(columns, options), [])
     if not structures:
         raise InputError(f"{path}: no rows")
     if all(isinstance(structure, InputError) for structure in structures):
@@ -144,35 +154,35 @@ def read_table(request: Request) -> Table:
     bare = [name for name, _ in split.values()]
     named = {h: name if name and bare.count(name) == 1 else h for h, (name, _) in split.items()}
     units = {named[heading]: unit for heading, (_, unit) in split.items() if unit}
-    return Table(places, structures, {named[heading]: values for heading, values in columns.items()}, units)
+    return RawTable(places, structures, {named[heading]: values for heading, values in columns.items()}, units)
 
 
-def _of_folder(path: Path, request: Request) -> Table:
-    if request.structure_column:
+def _of_folder(path: Path, options: TableOptions) -> RawTable:
+    if options.structure_column:
         raise InputError(f"{path}: a folder has structure files; leave --structure-column out")
     table = read_folder(path)
     columns: Columns = {STRUCTURE_COLUMNS[0]: list(table.ids)}  # a name that no target has
     columns |= {name: table.targets[name].tolist() for name in table.units}
     units = {name: unit for name, unit in table.units.items() if unit != AS_GIVEN}
     own = path / ELEMENT_TABLE
-    return Table(table.places, list(table.files), columns, units, own if own.exists() else None)
+    return RawTable(table.places, list(table.files), columns, units, own if own.exists() else None)
 
 
-def _structure_column(columns: Columns, request: Request) -> str:
-    if request.structure_column:
-        if request.structure_column not in columns:
-            raise InputError(f"{request.source}: no column '{request.structure_column}'; it has {_listed(columns)}")
-        return request.structure_column
+def _structure_column(columns: Columns, options: TableOptions) -> str:
+    if options.structure_column:
+        if options.structure_column not in columns:
+            raise InputError(f"{options.source}: no column '{options.structure_column}'; it has {_listed(columns)}")
+        return options.structure_column
     named = [name for wanted in STRUCTURE_NAMES for name in columns if name.lower() == wanted]
     found = [name for name in columns if any(map(looks_like_structure, _first(columns[name])))]
     chosen = [name for name in named if name in found] or found or named
     if not chosen:
         raise InputError(
-            f"{request.source}: no column of structures (pymatgen's as JSON, or CIF text); it has {_listed(columns)}"
+            f"{options.source}: no column of structures (pymatgen's as JSON, or CIF text); it has {_listed(columns)}"
         )
     if len(chosen) > 1 and chosen[0] not in named:
         raise InputError(
-            f"{request.source}: several columns of structures: {_listed(chosen)}; name one with --structure-column"
+            f"{options.source}: several columns of structures: {_listed(chosen)}; name one with --structure-column"
         )
     return chosen[0]
 
@@ -186,9 +196,9 @@ def _listed(names: Any) -> str:
     return ", ".join(shown[:20]) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "")
 
 
-def _targets(request: Request, table: Table) -> list[str]:
+def _targets(options: TableOptions, table: RawTable) -> list[str]:
     """The targets asked for, each checked; else the only numeric column that is no id."""
-    path, names = request.source, list(dict.fromkeys(request.targets))
+    path, names = options.source, list(dict.fromkeys(options.targets))
     if not names:
         numeric = [n for n, values in table.columns.items() if n and n.lower() not in ID_NAMES and _is_numeric(values)]
         if not numeric:
@@ -222,7 +232,7 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _values(table: Table, name: str) -> np.ndarray:
+def _values(table: RawTable, name: str) -> np.ndarray:
     """The column as (n,) float64, NaN where there is no value; InputError names the first row that has no finite number."""
     parsed = [_number(value) for value in table.columns[name]]
     for value, number, place in zip(table.columns[name], parsed, table.places, strict=True):
@@ -232,10 +242,10 @@ def _values(table: Table, name: str) -> np.ndarray:
     return np.array(parsed, dtype=float)
 
 
-def _units(request: Request, names: Sequence[str], table: Table) -> dict[str, str]:
-    """Target → unit, out of the request, else out of the headings."""
+def _units(options: TableOptions, names: Sequence[str], table: RawTable) -> dict[str, str]:
+    """Target → unit, out of the options, else out of the headings."""
     given: dict[str, str] = {}
-    for text in request.units:
+    for text in options.units:
         owner = next((name for name in names if text.startswith(f"{name}=")), None)
         if owner is None and ("=" in text or len(names) > 1):
             raise InputError(f"--unit {text}: write TARGET=UNIT; the targets are {_listed(names)}")
@@ -250,14 +260,14 @@ def _units(request: Request, names: Sequence[str], table: Table) -> dict[str, st
     units = {name: given.get(name) or table.units.get(name, "") for name in names}
     lacking = [name for name, unit in units.items() if not unit]
     if lacking:
-        command = ["python", "-m", "benchmark", "datasets", "import", str(request.source), "--name", request.name]
+        command = ["python", "-m", "benchmark", "datasets", "import", str(options.source), "--name", options.name]
         command += [word for name in names for word in ("--target", name)]
         command += [word for name in names for word in ("--unit", f"{name}={units[name] or 'UNIT'}")]
-        raise InputError(f"{request.source}: {_listed(lacking)} without a unit; write {shlex.join(command)}")
+        raise InputError(f"{options.source}: {_listed(lacking)} without a unit; write {shlex.join(command)}")
     return units
 
 
-def _cells(table: Table, rows: Sequence[int] | np.ndarray) -> list[Cell | InputError]:
+def _cells(table: RawTable, rows: Sequence[int] | np.ndarray) -> list[Cell | InputError]:
     """The structures of the rows; texts and files are read in a pool of processes where they are many."""
     chosen = [table.structures[row] for row in rows]
     slow = any(isinstance(value, (str, Path)) for value in chosen)
@@ -288,7 +298,7 @@ def cell_of_value(value: Any, name: str) -> Cell:
     raise InputError(f"{name}: no structure")
 
 
-def _ids(table: Table, rows: Sequence[int]) -> list[str]:
+def _ids(table: RawTable, rows: Sequence[int]) -> list[str]:
     """The ids of the rows: the column of ids where there is one, else the row numbers."""
     column = next((name for wanted in ID_NAMES for name in table.columns if name.lower() == wanted), None)
     if column is None:

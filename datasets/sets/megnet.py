@@ -16,11 +16,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datasets.allowed_names import is_path_part
 from datasets.cards import Card, FileDataset, Origin, Progress
 from datasets.crystals import Crystals, parquet_columns
 from datasets.errors import BenchmarkError, InputError
 from datasets.fetching.download import download, get_json
-from datasets.path_names import is_path_part
 from datasets.readers.archives import extract_member
 from datasets.readers.structure_files import cells_of, parse_structure
 from datasets.sets.citations import MATERIALS_PROJECT

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from datasets.crystals import Crystals
-from datasets.description import (
+from datasets.contents import (
     ElementCount,
     count_elements,
     describe_cells,
@@ -17,8 +16,9 @@ from datasets.description import (
     spread_of_duplicates,
     summarize,
 )
+from datasets.crystals import Crystals
 from datasets.duplicates import find_duplicates
-from datasets.health import graph_health
+from datasets.graph_health import graph_health
 from datasets.neighbor_search import MinimumImage, Nearest, Radius
 from tests.conftest import PERIODIC, alloy, doubled, lone_atom, rock_salt, rotated
 

@@ -14,7 +14,7 @@ from datasets.errors import InputError
 from datasets.imported import folder
 from datasets.importing import import_table
 from datasets.readers.folder import open_folder
-from datasets.readers.tables import Request
+from datasets.readers.tables import TableOptions
 from tests.benchmark.conftest import write_folder
 from tests.conftest import alloy, slab
 
@@ -32,14 +32,14 @@ def table(path: Path, *energies: float) -> Path:
     return path
 
 
-def request(path: Path, name: str = "mine", **more: object) -> Request:
-    return Request(path, name, ["gap", "energy"], ["gap=eV", "energy=eV/atom"], **more)
+def options(path: Path, name: str = "mine", **more: object) -> TableOptions:
+    return TableOptions(path, name, ["gap", "energy"], ["gap=eV", "energy=eV/atom"], **more)
 
 
 def test_an_imported_set_is_registered_at_once_and_loads_as_it_was(tmp_path):
     source = table(tmp_path / "x.parquet", 1.0, 2.0, 3.0)
     before = registry.registered()
-    made = import_table(request(source))
+    made = import_table(options(source))
     assert list(registry.registered()) == sorted([*before, "mine"])
     crystals, card = registry.load("mine"), registry.get("mine").card
     original = Crystals.from_parquet(source)
@@ -52,25 +52,25 @@ def test_an_imported_set_is_registered_at_once_and_loads_as_it_was(tmp_path):
 
 
 def test_a_set_is_replaced_only_on_request_and_then_also_in_memory(tmp_path):
-    import_table(request(table(tmp_path / "x.parquet", 1.0, 2.0)))
+    import_table(options(table(tmp_path / "x.parquet", 1.0, 2.0)))
     assert len(registry.load("mine")) == 2
     with pytest.raises(InputError, match="there is an imported set of that name; choose another, or add --replace"):
-        import_table(request(table(tmp_path / "y.parquet", 1.0, 2.0, 3.0)))
+        import_table(options(table(tmp_path / "y.parquet", 1.0, 2.0, 3.0)))
     assert len(registry.load("mine")) == 2
-    import_table(request(tmp_path / "y.parquet"), replacing=True)
+    import_table(options(tmp_path / "y.parquet"), replacing=True)
     assert len(registry.load("mine")) == 3 and registry.get("mine").card.rows == 3
 
 
 def test_a_failed_import_leaves_the_old_set_and_no_file(tmp_path, monkeypatch):
-    import_table(request(table(tmp_path / "x.parquet", 1.0, 2.0)))
+    import_table(options(table(tmp_path / "x.parquet", 1.0, 2.0)))
     before = {path.name: path.read_bytes() for path in folder().iterdir()}
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
     with pytest.raises(InputError):
-        import_table(request(tmp_path / "x.parquet"), replacing=True)
+        import_table(options(tmp_path / "x.parquet"), replacing=True)
     table(tmp_path / "x.parquet", 5.0, 6.0)
     monkeypatch.setattr(imported.Card, "model_dump_json", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        import_table(request(tmp_path / "x.parquet"), replacing=True)
+        import_table(options(tmp_path / "x.parquet"), replacing=True)
     assert {path.name: path.read_bytes() for path in folder().iterdir()} == before
 
 
@@ -79,13 +79,13 @@ def test_a_failed_import_leaves_the_old_set_and_no_file(tmp_path, monkeypatch):
 )
 def test_names_that_are_taken_or_cannot_be_folders_are_refused(tmp_path, name):
     with pytest.raises(InputError, match="--name") as caught:
-        import_table(request(table(tmp_path / "x.parquet", 1.0, 2.0), name))
+        import_table(options(table(tmp_path / "x.parquet", 1.0, 2.0), name))
     assert "\n" not in str(caught.value) and not folder().exists()
 
 
 def test_deleting_either_file_deletes_the_set(tmp_path):
     for suffix in (".json", ".parquet"):
-        import_table(request(table(tmp_path / "x.parquet", 1.0, 2.0)))
+        import_table(options(table(tmp_path / "x.parquet", 1.0, 2.0)))
         (folder() / f"mine{suffix}").unlink()
         assert "mine" not in registry.registered()
         with pytest.raises(InputError, match="unknown dataset 'mine'"):
@@ -108,7 +108,7 @@ CARDS = {
 @pytest.mark.parametrize("damage", CARDS)
 def test_a_damaged_card_costs_its_own_set_and_one_line(tmp_path, caplog, damage):
     for name in ("mine", "other"):
-        import_table(request(table(tmp_path / "x.parquet", 1.0, 2.0), name))
+        import_table(options(table(tmp_path / "x.parquet", 1.0, 2.0), name))
     card = folder() / "mine.json"
     card.write_text(CARDS[damage](card.read_text()))
     with caplog.at_level(logging.WARNING):
@@ -116,12 +116,12 @@ def test_a_damaged_card_costs_its_own_set_and_one_line(tmp_path, caplog, damage)
             assert "mine" not in registry.registered() and {"other", "emt/alloys"} <= set(registry.registered())
     (record,) = caplog.records
     assert record.getMessage().startswith(f"{card} is left out: ") and "\n" not in record.getMessage()
-    import_table(request(tmp_path / "x.parquet"))
+    import_table(options(tmp_path / "x.parquet"))
     assert len(registry.load("mine")) == 2
 
 
 def test_a_damaged_or_exchanged_table_is_one_line_on_loading(tmp_path):
-    import_table(request(table(tmp_path / "x.parquet", 1.0, 2.0)))
+    import_table(options(table(tmp_path / "x.parquet", 1.0, 2.0)))
     raw = (folder() / "mine.parquet").read_bytes()
     for content, message in (
         (raw[:-9], "mine.parquet: not a readable"),
@@ -136,15 +136,15 @@ def test_a_folder_is_copied_with_its_element_features(tmp_path):
     source = write_folder(tmp_path / "source", 5)
     features = {str(z): [float(z), 1.0] for z in range(1, 101)}
     (source / "atom_init.json").write_text(json.dumps(features))
-    made = import_table(Request(source, "mine", units=["Å³/atom"]))
+    made = import_table(TableOptions(source, "mine", units=["Å³/atom"]))
     expected = open_folder(source).load()
     assert registry.load("mine").content_hash == expected.content_hash and len(made.files) == 3
     (source / "c1.cif").write_text("broken")
     assert len(registry.load("mine")) == 5
     with pytest.raises(InputError, match=r"id_prop\.csv row 2: c1\.cif: not a readable CIF file.*--skip-bad"):
-        import_table(Request(source, "mine", units=["eV"]), replacing=True)
+        import_table(TableOptions(source, "mine", units=["eV"]), replacing=True)
     (source / "atom_init.json").unlink()
-    import_table(Request(source, "mine", units=["eV"], skip_bad=True), replacing=True)
+    import_table(TableOptions(source, "mine", units=["eV"], skip_bad=True), replacing=True)
     crystals = registry.load("mine")
     assert crystals.ids.tolist() == ["c0", "c2", "c3", "c4"] and crystals.element_features is None
     assert registry.get("mine").card.known_problems == (
@@ -154,4 +154,4 @@ def test_a_folder_is_copied_with_its_element_features(tmp_path):
 
 def test_a_folder_without_units_asks_for_them(tmp_path):
     with pytest.raises(InputError, match="'target' without a unit; write python -m benchmark datasets import"):
-        import_table(Request(write_folder(tmp_path / "source", 5), "mine"))
+        import_table(TableOptions(write_folder(tmp_path / "source", 5), "mine"))

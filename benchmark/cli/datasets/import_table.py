@@ -35,22 +35,22 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Make a table of crystals a named set, which is a task from then on."""
-    from benchmark.datasheets.card_page import card_text, description
+    from benchmark.datasheets.card_page import card_text, checked_card
     from datasets.importing import import_table
-    from datasets.readers.tables import Request
+    from datasets.readers.tables import TableOptions
 
-    request = Request(source, name, target or [], unit or [], structure_column, skip_bad)
-    made = import_table(request, replace)
-    crystals, left_out = made.chosen.crystals, made.chosen.left_out
-    about = description(made.card, crystals, None)
+    options = TableOptions(source, name, target or [], unit or [], structure_column, skip_bad)
+    made = import_table(options, replace)
+    crystals, left_out = made.content.crystals, made.content.left_out
+    about = checked_card(made.card, crystals, None)
     if as_json:
-        left = {"left_out": left_out, "reasons": made.chosen.reasons, "files": [str(path) for path in made.files]}
+        left = {"left_out": left_out, "reasons": made.content.reasons, "files": [str(path) for path in made.files]}
         print(json.dumps({**about.model_dump(), **left}, indent=1))
         return
     print(card_text(about))
     for what, count in left_out.items():
         print(f"\nrows {what}, left out: {count:,}")
-    for reason in made.chosen.reasons:
+    for reason in made.content.reasons:
         print(f"  {reason}")
     print(f"\nkept in {' and '.join(map(str, made.files))}; delete them to be rid of the set")
     print(

@@ -20,13 +20,13 @@ def info(
     as_json: JsonOption = False,
 ) -> None:
     """Load a dataset, check it against its card, and describe it."""
-    from benchmark.datasheets.card_page import card_page, card_text, description
+    from benchmark.datasheets.card_page import card_page, card_text, checked_card
     from benchmark.results.store import write_atomically
     from datasets.cards import fetched
     from datasets.registry import get, load
 
     card, crystals = get(name).card, load(name)
-    about = description(card, crystals, fetched(card))
+    about = checked_card(card, crystals, fetched(card))
     if page:
         path = page / f"{card.name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ from pymatgen.io.cif import CifWriter
 from datasets.crystals import Crystals
 from datasets.errors import InputError
 from datasets.importing import import_table
-from datasets.readers.tables import Chosen, Request, read_crystals
+from datasets.readers.tables import TableCrystals, TableOptions, read_crystals
 
 SALTS = [Structure(Lattice.cubic(5.64 + i / 10), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]) for i in range(3)]
 DICTS = [json.loads(json.dumps(salt, cls=MontyEncoder)) for salt in SALTS]
@@ -36,9 +36,9 @@ PARTIAL = Structure(Lattice.cubic(4), [{"Fe": 0.5}], [[0, 0, 0]]).as_dict()
 FLAT = {**DICTS[0], "lattice": {"matrix": [[1, 0, 0], [2, 0, 0], [0, 0, 1]]}}
 
 
-def read(path: Path, *targets: str, unit: str | None = "eV", **more: object) -> Chosen:
+def read(path: Path, *targets: str, unit: str | None = "eV", **more: object) -> TableCrystals:
     units = [unit] if unit and len(targets) < 2 else [f"{t}={unit}" for t in targets] if unit else []
-    return read_crystals(Request(path, "mine", targets, more.pop("units", units), **more))
+    return read_crystals(TableOptions(path, "mine", targets, more.pop("units", units), **more))
 
 
 def one_line(path: Path, *targets: str, **more: object) -> str:
@@ -367,7 +367,7 @@ def test_what_unpacks_beyond_the_bound_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "x.parquet"
     pa.parquet.write_table(pa.table({"structure": [" " * 100_000] * 1000}), path, compression="zstd")
     assert path.stat().st_size < 50_000
-    monkeypatch.setattr("datasets.readers.frames.read_parquet.__defaults__", (10_000_000,))
+    monkeypatch.setattr("datasets.readers.columns.read_parquet.__defaults__", (10_000_000,))
     assert "bytes when unpacked; refused" in one_line(path)
 
 
@@ -405,12 +405,12 @@ def test_damaged_bytes_are_an_input_error_or_a_table_and_an_error_writes_nothing
         middle = {"set": inserted, "insert": inserted + raw[at:], "cut": b"", "repeat": raw[at : at + 40] + raw[at:]}[kind]
         raw = raw[:at] + middle + (raw[at + len(inserted) :] if kind == "set" else b"")
     (folder / name).write_bytes(raw)
-    request = Request(folder / name, "mine", ["energy"] if "xyz" in name else ["gap"], ["eV"])
+    options = TableOptions(folder / name, "mine", ["energy"] if "xyz" in name else ["gap"], ["eV"])
     start = time.perf_counter()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCHMARK_CACHE", str(folder / "cache"))
         try:
-            import_table(request)
+            import_table(options)
         except InputError as error:
             assert "\n" not in str(error) and not (folder / "cache").exists()
     assert time.perf_counter() - start < 5

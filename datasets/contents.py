@@ -1,4 +1,4 @@
-"""What a dataset holds: its elements, cells and targets, and the values that stand apart."""
+"""Statistics of a data set: its elements, cell sizes, target values and their outliers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PERIODICITY = ("not periodic", "periodic along 1 direction", "periodic along 2 d
 
 @dataclass(frozen=True)
 class ElementCount:
-    """How often an element occurs, and whether the `cgcnn` features (or those of the set) know it."""
+    """How many crystals and atoms of an element a set has, and whether the element has features."""
 
     symbol: str
     crystals: int
@@ -48,7 +48,7 @@ class ElementCount:
 
 @dataclass(frozen=True)
 class Cells:
-    """Atoms a cell, and crystals by kind of periodicity."""
+    """Statistics of the number of atoms in a cell, and the number of crystals of each periodicity."""
 
     min: int
     median: float
@@ -59,7 +59,7 @@ class Cells:
 
 @dataclass(frozen=True)
 class TargetSummary:
-    """Values of a target in its unit; the statistics are None where there is no value, the std also of a single one."""
+    """Statistics of a target in its unit; None where there is no value. The standard deviation needs two values."""
 
     target: str
     unit: str
@@ -92,7 +92,7 @@ class Spread:
 
 
 def count_elements(crystals: Crystals) -> tuple[ElementCount, ...]:
-    """Every element that occurs, by atomic number."""
+    """Count the crystals and atoms of every element that occurs, in order of atomic number."""
     crystal = np.repeat(np.arange(len(crystals)), crystals.n_atoms)
     held = np.unique(np.stack([crystals.atomic_numbers, crystal]), axis=1)[0]
     table = cgcnn_features() if crystals.element_features is None else crystals.element_features
@@ -106,7 +106,7 @@ def count_elements(crystals: Crystals) -> tuple[ElementCount, ...]:
 
 
 def describe_cells(crystals: Crystals) -> Cells:
-    """Atoms a cell and kinds of periodicity."""
+    """Summarize the sizes of the cells and count the crystals of each periodicity."""
     n = crystals.n_atoms
     kinds = np.bincount(crystals.pbc.sum(axis=1), minlength=4)
     periodicity = {name: int(count) for name, count in zip(PERIODICITY, kinds, strict=True) if count}
@@ -114,7 +114,7 @@ def describe_cells(crystals: Crystals) -> Cells:
 
 
 def summarize(crystals: Crystals, target: str, unit: str) -> TargetSummary:
-    """The distribution of a target and its outliers by `OUTLIER_RULE`."""
+    """Summarize the values of a target, and find outliers by `OUTLIER_RULE`."""
     column = crystals.targets[target]
     values = column.dropna()
     array = values.to_numpy()
@@ -140,7 +140,7 @@ def summarize(crystals: Crystals, target: str, unit: str) -> TargetSummary:
 
 
 def outliers(values: np.ndarray) -> np.ndarray:
-    """(n,) bool, which of n finite values stand apart by `OUTLIER_RULE`."""
+    """(n,) bool: which of n finite values are outliers by `OUTLIER_RULE`."""
     deviation = values - np.median(values)
     return _above(deviation) | _above(-deviation)
 
@@ -161,7 +161,7 @@ def _above(deviation: np.ndarray) -> np.ndarray:
 
 
 def spread_of_duplicates(crystals: Crystals, duplicates: Duplicates, target: str, unit: str) -> Spread | None:
-    """How far equal structures differ in a target; None where no group has two values."""
+    """Measure how much the target differs among duplicates; None where no group has two values."""
     values = crystals.targets[target].to_numpy()
     groups = [rows[~np.isnan(values[rows])] for rows in duplicates.groups]
     groups = [rows for rows in groups if len(rows) > 1]

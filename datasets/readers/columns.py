@@ -1,9 +1,10 @@
-"""CSV, Parquet and JSON tables as columns of values; structures in JSON become cells while the text is parsed."""
+"""Reads CSV, Parquet and JSON tables as columns of values; structures in JSON become cells while the text is parsed."""
 
 from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,14 @@ its message begins with `:`, as the row is not known yet."""
 
 INDEX = "index"
 """The column of row labels that are text."""
+
+_HEADING = re.compile(r"(?P<name>.*?)\s*(\[(?P<unit>[^\[\]]*)\])?")
+
+
+def split_heading(text: str) -> tuple[str, str]:
+    """Name and unit of a column headed `name` or `name [unit]`; the unit is empty where there is none."""
+    match = _HEADING.fullmatch(text)
+    return (match["name"], (match["unit"] or "").strip()) if match else (text, "")
 
 
 def looks_like_structure(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""The graph-health report of a dataset: what a graph network will not see, before anybody trains on it."""
+"""Counts what is odd about the graphs of a data set: isolated atoms, missing neighbours, ties, atoms too close."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ TOO_CLOSE = 0.5
 
 
 @dataclass(frozen=True)
-class Finding:
-    """How many atoms it concerns, in how many crystals, and the first of them."""
+class Affected:
+    """The number of atoms with a property, the number of their crystals, and the first of these."""
 
     count: int
     crystals: int
@@ -28,8 +28,8 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Health:
-    """What the graphs of a dataset look like under a rule."""
+class GraphHealth:
+    """Counts over the graphs of a data set under one neighbour rule."""
 
     rule: str
     crystals: int
@@ -37,19 +37,19 @@ class Health:
     edges: int
     seconds: float
     shortest_distance: float | None
-    isolated_atoms: Finding
-    atoms_with_fewer_than_k: Finding
-    truncated_ties: Finding
+    isolated_atoms: Affected
+    atoms_with_fewer_than_k: Affected
+    truncated_ties: Affected
     """Atoms where the tie rules "shell" and "cut" give different graphs."""
-    atoms_too_close: Finding
+    atoms_too_close: Affected
 
     def as_dict(self) -> dict[str, Any]:
         """The report as plain JSON values."""
         return asdict(self)
 
 
-def graph_health(crystals: Crystals, rule: Rule) -> Health:
-    """Build (or load) the graphs of `crystals` and report on them; under `Radius` isolated atoms are counted too."""
+def graph_health(crystals: Crystals, rule: Rule) -> GraphHealth:
+    """Build (or load) the graphs of `crystals` and count what is odd about them."""
     neighbors = find_neighbors(crystals, rule, allow_isolated=True)
     degrees = neighbors.degrees(crystals)
     crystal = np.repeat(np.arange(len(crystals)), crystals.n_atoms)
@@ -57,12 +57,12 @@ def graph_health(crystals: Crystals, rule: Rule) -> Health:
     edge_crystal = np.repeat(np.arange(len(crystals)), neighbors.n_edges)
     fewer = np.zeros(len(degrees), dtype=bool) if isinstance(rule, Radius) else degrees < rule.k
 
-    def finding(rows: np.ndarray, count: int | None = None) -> Finding:
+    def finding(rows: np.ndarray, count: int | None = None) -> Affected:
         unique = np.unique(rows)
         names = tuple(str(name) for name in crystals.ids[unique[:EXAMPLES]])
-        return Finding(len(rows) if count is None else count, len(unique), names)
+        return Affected(len(rows) if count is None else count, len(unique), names)
 
-    return Health(
+    return GraphHealth(
         rule=str(rule),
         crystals=len(crystals),
         atoms=len(degrees),
