@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,9 +17,12 @@ from benchmark.results.store import Store, write_together
 from benchmark.results.validation import frame_hash
 from benchmark.tasks.folds import Split, ids_hash
 from benchmark.tasks.metrics import Metrics, score
-from tests.benchmark.results.test_store import make
+from tests.benchmark.results import test_store
 
 PER_FOLD = 8
+
+make = partial(test_store.make, profile="standard")
+failed = partial(test_store.failed, profile="standard")
 
 
 def write_fold(

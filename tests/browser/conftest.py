@@ -17,8 +17,7 @@ from benchmark.results.validation import frame_hash
 from benchmark.schema import Duration
 from benchmark.tasks.folds import ids_hash
 from benchmark.tasks.metrics import Metrics, score
-from tests.benchmark.constructed import write_sources
-from tests.benchmark.results.test_store import failed, make
+from tests.benchmark.constructed import failed, make, write_sources
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 MODELS = ("cgcnn", "megnet", "schnet", "mpnn", "dummy")

@@ -8,7 +8,7 @@ import pytest
 
 from benchmark.leaderboard.web.write import write_site
 from benchmark.results.store import Store
-from tests.benchmark.results.test_store import failed
+from tests.benchmark.constructed import failed
 from tests.browser.conftest import EVIL, FOLDS, MODELS, TASKS, write_fold
 
 VIEWS = ("overview", "task", "cost", "model", "compare")

@@ -5,8 +5,7 @@ import pytest
 from benchmark.leaderboard.board import fullest_table, read_board
 from benchmark.results.store import Store
 from datasets.errors import InputError
-from tests.benchmark.constructed import PER_FOLD, write_fold, write_run
-from tests.benchmark.results.test_store import failed
+from tests.benchmark.constructed import PER_FOLD, failed, write_fold, write_run
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ from benchmark.schema import Duration
 from benchmark.statistics.comparisons import rank_tiers
 from benchmark.tasks.folds import ids_hash
 from datasets.errors import InputError
-from tests.benchmark.constructed import PER_FOLD, write_fold, write_run, write_sources
-from tests.benchmark.results.test_store import failed, make
+from tests.benchmark.constructed import PER_FOLD, failed, make, write_fold, write_run, write_sources
 
 
 @pytest.fixture

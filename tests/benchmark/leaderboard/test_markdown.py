@@ -35,8 +35,7 @@ from benchmark.tasks.folds import kfolds
 from datasets.errors import InputError
 from datasets.registry import registered as datasets
 from models.registry import registered as models
-from tests.benchmark.constructed import PER_FOLD, write_fold, write_run, write_sources
-from tests.benchmark.results.test_store import failed, make
+from tests.benchmark.constructed import PER_FOLD, failed, make, write_fold, write_run, write_sources
 
 
 @pytest.fixture

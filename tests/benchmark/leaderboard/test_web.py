@@ -29,7 +29,7 @@ from benchmark.rendering.plotly_script import plotly_name
 from benchmark.results import compositions
 from benchmark.results.store import Store
 from datasets.errors import InputError
-from tests.benchmark.results.test_store import failed, make
+from tests.benchmark.constructed import failed, make
 
 EVIL = "</script><script>alert(1)</script>"
 

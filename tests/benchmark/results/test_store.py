@@ -33,7 +33,7 @@ def make_predictions(fold: int = 0, shift: float = 0.1) -> pd.DataFrame:
 
 
 def make(
-    fold: int = 0, model: str = "cgcnn", shift: float = 0.1, source: str = "f" * 64, **changes
+    fold: int = 0, model: str = "cgcnn", shift: float = 0.1, source: str = "f" * 64, profile: str = "mini", **changes
 ) -> tuple[Record, pd.DataFrame]:
     predictions = make_predictions(fold, shift)
     test = score(predictions["target"].to_numpy(), predictions["prediction"].to_numpy())
@@ -41,7 +41,7 @@ def make(
     second = Duration(wall_s=1.0, device_s=2.0)
     key = JobKey(
         task="set/target", dataset="set", target="target", unit="eV", dataset_hash="0" * 64, model=model,
-        settings={"epochs": 3}, profile="standard", protocol="kfold(5)", fold=fold, seed=0,
+        settings={"epochs": 3}, profile=profile, protocol="kfold(5)", fold=fold, seed=0,
         source=source, device="cpu",
     )  # fmt: skip
     fields = dict(
