@@ -114,7 +114,7 @@ DAMAGES = {
     "a number changed": (damaged_json(lambda c: c["records"][1]["metrics"]["test"].update(mae=0.01)), "not those of its"),
     "rows of two folds swapped": (swapped_rows, "its ids|column fold|not the predictions"),
     "predictions gone": (lambda path: path.with_suffix(".parquet").unlink(), "cannot be read"),
-    "another place": (lambda path: path.rename(path.with_name(path.name.replace("standard", "stranger"))), "belongs at"),
+    "another place": (lambda path: path.rename(path.with_name(path.name.replace("mini", "mono"))), "belongs at"),
 }
 
 
