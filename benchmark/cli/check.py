@@ -133,8 +133,8 @@ def _trainer(quiet: bool) -> Iterator[Any]:
 
 def _compare_benchmarks(files: tuple[Path, Path], fail_if: str, as_json: bool) -> None:
     from benchmark.speed.comparison import compare, parse_thresholds
-    from benchmark.speed.measurements import read_session
     from benchmark.speed.page import comparison_table
+    from benchmark.speed.session import read_session
 
     thresholds = parse_thresholds(fail_if)
     old, new = map(read_session, files)

@@ -22,8 +22,9 @@ def performance(
     as_json: JsonOption = False,
 ) -> None:
     """Render the measured speeds, ratios, floors and exponents; the text in <page>_notes.md becomes the last part."""
-    from benchmark.speed.measurements import Performance, read_session
+    from benchmark.speed.measurements import Performance
     from benchmark.speed.page import write_page
+    from benchmark.speed.session import read_session
 
     measured = Performance(tuple(map(read_session, files)))
     paths = write_page(measured, out)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmark.speed.measurements import Measurement, Session, require_one_machine
+from benchmark.speed.session import Measurement, Session, require_one_machine
 from datasets.errors import InputError
 
 STATISTICS = ("median", "min", "mean", "peak_bytes")

@@ -15,7 +15,8 @@ from benchmark.rendering.images import png
 from benchmark.rendering.text import escape, require_own
 from benchmark.results.store import write_atomically
 from benchmark.speed.comparison import Comparison
-from benchmark.speed.measurements import Exponent, Extra, Measurement, Performance, Row, Scaling
+from benchmark.speed.measurements import Exponent, Performance, Row, Scaling
+from benchmark.speed.session import Extra, Measurement
 from datasets.errors import InputError
 
 TITLE = "# Performance"

@@ -10,7 +10,8 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import friedmanchisquare, rankdata
 
-from benchmark.statistics.comparisons import ALPHA, RESAMPLES, ROUNDING, TaskErrors, generator, holm, resampled_maes
+from benchmark.statistics.comparisons import ALPHA, ROUNDING, TaskErrors, holm
+from benchmark.statistics.resampling import RESAMPLES, generator, resampled_maes
 from datasets.parallel import on_every_core
 
 MUCH_WORK = 5e9

@@ -15,9 +15,8 @@ from itertools import combinations
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
-from threadpoolctl import threadpool_limits
 
-from benchmark.tasks.folds import ids_hash
+from benchmark.statistics.resampling import RESAMPLES, resampled_maes
 
 ALPHA = 0.05
 CONFIDENCE = f"{100 * (1 - ALPHA):g} %"
@@ -29,11 +28,6 @@ COLUMNS = (
     f"p of crystals is the bootstrap's. Two models are told apart where both of the last are below {ALPHA:g}."
 )
 """What the columns of a table of pairs mean."""
-RESAMPLES = 10_000
-BLOCK = 1 << 22
-"""Crystals in one matrix product of the bootstrap, which bounds its memory to some 40 MB."""
-DRAW = 1 << 15
-"""Crystals counted at once, or one sample: counters that the processor's cache holds."""
 ROUNDING = 1e-12
 """Differences below this share of the scores are of the order of a summation, not of two models."""
 
@@ -170,42 +164,6 @@ def corrected_t_test(first: np.ndarray, second: np.ndarray, test_to_train: float
     t = difference / error if error else float(np.copysign(np.inf, difference)) if difference else 0.0
     half = error * float(stdtrit(k - 1, (1 + confidence) / 2))
     return FoldTest(difference, error, t, float(2 * stdtr(k - 1, -abs(t))), (difference - half, difference + half))
-
-
-def generator(seed: int, ids: np.ndarray) -> np.random.Generator:
-    """Random numbers that follow from the seed and the set of ids: tasks on the same crystals draw the same crystals."""
-    return np.random.default_rng([seed, int(ids_hash(map(str, ids))[:16], 16)])
-
-
-def resampled_maes(ids: np.ndarray, errors: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-    """(resamples, M) MAE of every model on bootstrap samples of the crystals; a row is one sample, the same for all models.
-
-    Every sample draws as many crystals as there are, with replacement, each with all its rows. It is the plain bootstrap
-    without any approximation; only the sums are ordered cleverly: how often each crystal was drawn times the errors is one
-    matrix product for all models. The order of the rows has no say, as crystals are numbered in the order of their ids.
-
-    Args:
-        ids: (n,) of the crystals.
-        errors: (n, M) absolute errors.
-        resamples: how many samples.
-        seed: of the draws, which also depend on the ids.
-    """
-    crystals, inverse = np.unique(ids, return_inverse=True)
-    rows = np.bincount(inverse)
-    sums = np.add.reduceat(errors[np.argsort(inverse, kind="stable")], np.cumsum(rows) - rows, axis=0)
-    rng, n = generator(seed, crystals), len(crystals)
-    times = np.empty((min(resamples, max(1, BLOCK // n)), n))
-    blocks = []
-    # A second thread makes a product this narrow no faster, and takes its core from another process.
-    with threadpool_limits(1, "blas"):
-        for start in range(0, resamples, len(times)):
-            block = times[: resamples - start]
-            for few in np.split(block, range(max(1, DRAW // n), len(block), max(1, DRAW // n))):
-                drawn = rng.integers(0, n, few.shape)
-                drawn += n * np.arange(len(few))[:, None]
-                few[:] = np.bincount(drawn.ravel(), minlength=few.size).reshape(few.shape)
-            blocks.append(block @ sums / (block @ rows)[:, None])
-    return np.concatenate(blocks)
 
 
 def paired_bootstrap(

@@ -11,8 +11,9 @@ import pytest
 
 from benchmark.harness.machine import cores
 from benchmark.speed.comparison import compare, parse_thresholds
-from benchmark.speed.measurements import Performance, exponent, read_session
+from benchmark.speed.measurements import Performance, exponent
 from benchmark.speed.page import duration, more, size
+from benchmark.speed.session import read_session
 from datasets.errors import InputError
 from tests.benchmark.cli.test_main import one_line_error
 from tests.benchmark.conftest import environment

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from benchmark.statistics.comparisons import TaskErrors, corrected_t_test, holm, paired_bootstrap, rank_tiers, resampled_maes
+from benchmark.statistics.comparisons import TaskErrors, corrected_t_test, holm, paired_bootstrap, rank_tiers
+from benchmark.statistics.resampling import resampled_maes
 from tests.benchmark.statistics.simulated_errors import (
     correlated,
     names,
@@ -131,7 +132,7 @@ def test_many_crystals_are_drawn_in_blocks(monkeypatch):
     rng = np.random.default_rng(2)
     ids, errors = np.arange(50), rng.exponential(size=(50, 3))
     at_once = resampled_maes(ids, errors, resamples=101)
-    monkeypatch.setattr("benchmark.statistics.comparisons.BLOCK", 10)
+    monkeypatch.setattr("benchmark.statistics.resampling.BLOCK", 10)
     one_by_one = resampled_maes(ids, errors, resamples=101)
     assert one_by_one.shape == (101, 3)
     assert one_by_one.mean(axis=0) == pytest.approx(errors.mean(axis=0), rel=0.1)
