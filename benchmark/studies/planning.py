@@ -31,14 +31,13 @@ def without_layers(spec: ModelSpec) -> str:
 
 @dataclass(frozen=True)
 class Study:
-    """A question, the settings of a model that answer it, and what else is looked at in each fold.
+    """The settings of a model that answer a question, and what else is looked at in each fold.
 
     Records lie in a store of the study's own, `<out>/studies/<name>/`: each is a point of a curve and would flood the boards
     of `<out>`, which rank models with the settings of their profile.
     """
 
     name: str
-    question: str
     models_to_run: Callable[[ModelSpec, Any, Sequence[int]], list[ConfiguredModel]]
     """Model, its settings in the profile, depths asked for (empty: the study's own) → the models to run."""
     observer: Observer | None = None

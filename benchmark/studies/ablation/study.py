@@ -37,6 +37,6 @@ def require_families(names: Sequence[str]) -> None:
 
 
 STUDY = Study(
-    "ablation", "What does each part of a Deeper network do?", models_to_run, LAYERS,
+    "ablation", models_to_run, LAYERS,
     require_models=require_families, varies=tuple(SWITCHES),
 )  # fmt: skip

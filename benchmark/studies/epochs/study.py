@@ -47,7 +47,6 @@ def without_epochs(spec: ModelSpec) -> str:
 
 STUDY = Study(
     "epochs",
-    "When does training stagnate?",
     models_to_run,
     Observer(History.kind, look),
     unfit=without_epochs,

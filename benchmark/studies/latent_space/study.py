@@ -88,4 +88,4 @@ def models_to_run(spec: ModelSpec, settings: Any, layers: Sequence[int]) -> list
     return [changed(spec, settings, n_layers=depth) for depth in dict.fromkeys(layers)] or [ConfiguredModel(spec, settings)]
 
 
-STUDY = Study("latent-space", "What has a network learnt to see?", models_to_run, Observer(LatentReport.kind, look))
+STUDY = Study("latent-space", models_to_run, Observer(LatentReport.kind, look))

@@ -16,4 +16,4 @@ def models_to_run(spec: ModelSpec, settings: Settings, layers: Sequence[int]) ->
     return [ConfiguredModel(spec, settings, divisor) for divisor in DIVISORS]
 
 
-STUDY = Study("learning-curve", "How much would more data help?", models_to_run, unfit=lambda spec: "", takes_layers=False)
+STUDY = Study("learning-curve", models_to_run, unfit=lambda spec: "", takes_layers=False)

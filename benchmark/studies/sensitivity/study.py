@@ -21,4 +21,4 @@ def models_to_run(spec: ModelSpec, settings: GraphSettings, layers: Sequence[int
     return [changed(spec, settings), *others]
 
 
-STUDY = Study("sensitivity", "Which setting matters?", models_to_run, takes_layers=False, seeds=SEEDS, varies=tuple(FACTORS))
+STUDY = Study("sensitivity", models_to_run, takes_layers=False, seeds=SEEDS, varies=tuple(FACTORS))
