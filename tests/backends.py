@@ -1,8 +1,22 @@
-"""Marks of tests that compute with DGL's kernels: they skip where DGL does not import, as on Python 3.12 and newer."""
+"""DGL's kernels in tests: marks that skip where DGL does not import (Python 3.12 and newer), and what both backends share."""
 
 import pytest
+import torch
+from torch import nn
 
-from models.graph.message_passing import _dgl_runs_on
+from models.graph.batch import GraphBatch
+from models.graph.message_passing import _dgl_runs_on, backend
 
 needs_dgl = pytest.mark.skipif(not _dgl_runs_on("cpu"), reason="dgl does not import here")
 each_backend = pytest.mark.parametrize("chosen", [pytest.param("dgl", marks=needs_dgl), "torch"])
+
+
+def require_same_from_both(network: nn.Module, batch: GraphBatch) -> None:
+    """DGL and torch give the same predictions of a batch, and the same gradients of their squares."""
+    results = []
+    for chosen in ("dgl", "torch"):
+        with backend(chosen):
+            prediction = network(batch)
+            results.append([prediction, *torch.autograd.grad(prediction.square().sum(), list(network.parameters()))])
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)

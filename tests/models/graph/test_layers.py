@@ -18,7 +18,7 @@ from models.zoo.megnet_mdl import Block, MEGNetMDLSettings
 from models.zoo.mpnn import EdgeNetwork
 from models.zoo.schnet import Interaction
 from tests.backends import each_backend, needs_dgl
-from tests.models.graph.test_message_passing import random_batch
+from tests.models.graph.test_message_passing import batch_of_all_lengths, random_batch
 
 WIDTH = 3
 
@@ -30,8 +30,7 @@ def rows(n: int, width: int, seed: int, offset: float = 0.0) -> torch.Tensor:
 
 @pytest.fixture
 def batch() -> GraphBatch:
-    found = random_batch(3)
-    return replace(found, distance=torch.linspace(1.0, 7.0, len(found.src), dtype=torch.float64))
+    return batch_of_all_lengths()
 
 
 def layers(batch: GraphBatch) -> dict:

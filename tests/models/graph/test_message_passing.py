@@ -63,6 +63,12 @@ def random_batch(seed: int) -> GraphBatch:
     return batch_of(counts, edges)
 
 
+def batch_of_all_lengths() -> GraphBatch:
+    """A random batch with edges from 1 to 7 Å."""
+    found = random_batch(3)
+    return replace(found, distance=torch.linspace(1.0, 7.0, len(found.src), dtype=torch.float64))
+
+
 @pytest.fixture(
     params=[
         pytest.param(lambda: random_batch(0), id="random"),

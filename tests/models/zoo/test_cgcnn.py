@@ -22,7 +22,7 @@ from models.graph.layers import GaussianExpansion
 from models.graph.message_passing import backend
 from models.registry import get
 from models.zoo.cgcnn import CGCNN, PUBLISHED, CGCNNNetwork, CGCNNSettings, CrystalConvolution, read_upstream
-from tests.backends import each_backend, needs_dgl
+from tests.backends import each_backend, needs_dgl, require_same_from_both
 
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
 
@@ -133,13 +133,7 @@ def test_the_whole_network_is_the_published_one(batch, network):
 
 @needs_dgl
 def test_dgl_and_torch_give_the_same_predictions_and_gradients(batch, network):
-    results = []
-    for chosen in ("dgl", "torch"):
-        with backend(chosen):
-            prediction = network(batch)
-            results.append([prediction, *torch.autograd.grad(prediction.square().sum(), list(network.parameters()))])
-    for ours, theirs in zip(*results, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+    require_same_from_both(network, batch)
 
 
 def test_a_batch_is_the_union_of_its_crystals(crystals, network, batch):

@@ -11,7 +11,7 @@ from models.graph.batch import GraphBatch
 from models.registry import get
 from models.zoo.gatgnn import ACTIVATIONS, GATGNNMDLNetwork, GATGNNMDLSettings, GraphAttention
 from tests.models.graph.test_layers import rows
-from tests.models.graph.test_message_passing import random_batch
+from tests.models.graph.test_message_passing import batch_of_all_lengths
 
 BY_HAND = {
     "softplus": lambda x: torch.log1p(torch.exp(x)),
@@ -23,8 +23,7 @@ SMALL = GATGNNMDLSettings(n_layers=2, width=6, heads=2, norm="group", skip="sing
 
 @pytest.fixture
 def batch() -> GraphBatch:
-    found = random_batch(3)
-    return replace(found, distance=torch.linspace(1.0, 7.0, len(found.src), dtype=torch.float64))
+    return batch_of_all_lengths()
 
 
 def network(settings: GATGNNMDLSettings) -> GATGNNMDLNetwork:

@@ -23,7 +23,7 @@ from models.graph.layers import Set2Set, hard_sigmoid, shifted_softplus
 from models.graph.message_passing import backend
 from models.registry import get
 from models.zoo.megnet import MEGNet, MEGNetNetwork, MEGNetSettings, keras_names, read_upstream
-from tests.backends import each_backend, needs_dgl
+from tests.backends import each_backend, needs_dgl, require_same_from_both
 
 each_items = pytest.mark.parametrize("items", ["atoms", "edges"])
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
@@ -190,13 +190,7 @@ def test_gradients_of_set2set_are_those_of_finite_differences(chosen, items):
 
 @needs_dgl
 def test_dgl_and_torch_give_the_same_predictions_and_gradients(network, batch):
-    results = []
-    for chosen in ("dgl", "torch"):
-        with backend(chosen):
-            prediction = network(batch)
-            results.append([prediction, *torch.autograd.grad(prediction.square().sum(), list(network.parameters()))])
-    for ours, theirs in zip(*results, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-10)
+    require_same_from_both(network, batch)
 
 
 # -- Set2Set ----------------------------------------------------------------------------------------
