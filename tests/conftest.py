@@ -22,7 +22,7 @@ FCC = np.array([[0.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """None, which leaves it to xdist; no workers for the regression gate, whose one check trains on all cores."""
+    """None, which leaves it to xdist; no workers for the regression test, whose one check trains on all cores."""
     return 0 if config.option.markexpr == "regression" else None
 
 

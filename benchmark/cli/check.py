@@ -1,4 +1,4 @@
-"""`python -m benchmark check`: did a model, the folds or the speed get worse than what was accepted?"""
+"""`python -m benchmark check`: did a model, the folds or the speed get worse?"""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from datasets.errors import BenchmarkError, InputError
 
 commands = typer.Typer()
 
-BASELINE = "canary.json"
+BASELINE = "baseline.json"
 
 
 @commands.command(epilog='Example: python -m benchmark check --model cgcnn --fail-if "time:15%,memory:10%"')
 def check(
     model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated. Default: all.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Many seeds only of models whose source and numbers changed.")] = False,
-    accept: Annotated[
-        str | None, typer.Option(metavar="REASON", help="Make what the code gives now the baseline, for this reason.")
+    update: Annotated[
+        str | None,
+        typer.Option("--update-baseline", metavar="REASON", help="Record current results as the baseline, for this reason."),
     ] = None,
     setting: Annotated[
         list[str] | None,
-        typer.Option("--set", help="name=value, with --accept and one --model: what the canary changes of its mini profile."),
+        typer.Option("--set", help="name=value, with --update-baseline and one --model: a setting other than the profile's."),
     ] = None,
     seeds: Annotated[
         int | None,
-        typer.Option(min=2, help="With --accept: at most so many trainings of a model; too few find larger losses only."),
+        typer.Option(min=2, help="With --update-baseline: at most so many trainings a model; few find larger losses only."),
     ] = None,
     fail_if: Annotated[
         str | None,
@@ -49,20 +50,21 @@ def check(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train every model briefly and compare data, folds, parameters and errors with the accepted ones; exit 1 where worse."""
-    asked = [name for name, given in (("--model", model), ("--quick", quick), ("--accept", accept is not None)) if given]
+    """Train every model briefly and compare data, folds, parameters and errors with the baseline; exit 1 where worse."""
+    given = {"--model": model, "--quick": quick, "--update-baseline": update is not None}
+    asked = [name for name, value in given.items() if value]
     if benchmarks is not None and asked:
         raise InputError(f"--benchmarks compares two files and trains nothing: leave out {' and '.join(asked)}")
-    if accept is not None and (quick or fail_if is not None):
-        raise InputError("--accept makes a baseline and compares nothing: leave out --quick and --fail-if")
-    if setting and (accept is None or len(model or []) != 1):
-        raise InputError("--set changes what the canary trains: it needs --accept and a single --model")
-    if seeds and accept is None:
-        raise InputError("--seeds bounds what a baseline trains: it needs --accept")
+    if update is not None and (quick or fail_if is not None):
+        raise InputError("--update-baseline makes a baseline and compares nothing: leave out --quick and --fail-if")
+    if setting and (update is None or len(model or []) != 1):
+        raise InputError("--set changes what the baseline trains: it needs --update-baseline and a single --model")
+    if seeds and update is None:
+        raise InputError("--seeds bounds what a baseline trains: it needs --update-baseline")
     if benchmarks is not None:
         _compare_benchmarks(benchmarks, "median:10%" if fail_if is None else fail_if, as_json)
-    elif accept is not None:
-        _accept(accept, model or [], setting, seeds, as_json)
+    elif update is not None:
+        _update_baseline(update, model or [], setting, seeds, as_json)
     else:
         _check(model or [], quick, fail_if, as_json)
 
@@ -93,32 +95,32 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
         )
 
 
-def _accept(reason: str, models: list[str], settings: list[str] | None, seeds: int | None, as_json: bool) -> None:
+def _update_baseline(reason: str, models: list[str], settings: list[str] | None, seeds: int | None, as_json: bool) -> None:
     from benchmark.harness.plan import parse_settings
     from benchmark.regression.baseline import read_baseline, write_baseline
     from benchmark.regression.loss_test import MOST_SEEDS
     from benchmark.regression.page import baseline_rows, baseline_table
-    from benchmark.regression.update import accept
+    from benchmark.regression.update import update_baseline
 
     path = PUBLISHED / BASELINE
     before = read_baseline(path) if path.exists() else None
     with _trainer(as_json) as train:
         changes = parse_settings(settings) if settings else None
-        baseline = accept(reason, models, changes, before, train, seeds or MOST_SEEDS)
+        baseline = update_baseline(reason, models, changes, before, train, seeds or MOST_SEEDS)
     write_baseline(path, baseline)
     if as_json:
         print(json.dumps(baseline_rows(baseline), indent=1))
     else:
-        print(f"{baseline_table(baseline)}\n\naccepted: {path}")
+        print(f"{baseline_table(baseline)}\n\nbaseline: {path}")
 
 
 @contextmanager
 def _trainer(quiet: bool) -> Iterator[Any]:
-    """What trains the canary's jobs, with a bar on a terminal."""
+    """What carries out short trainings, with a bar on a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from benchmark.regression.canary import run_canary
+    from benchmark.regression.trainings import run_trainings
 
     shown = Console(stderr=True, quiet=quiet)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -126,7 +128,7 @@ def _trainer(quiet: bool) -> Iterator[Any]:
 
         def train(jobs: Any) -> Any:
             bar = progress.add_task("short trainings", total=len(jobs))
-            return run_canary(jobs, lambda: progress.advance(bar))
+            return run_trainings(jobs, lambda: progress.advance(bar))
 
         yield train
 

@@ -1,4 +1,4 @@
-"""The accepted state of the canary, `leaderboards/canary.json`: what later checks are compared with. Needs no torch."""
+"""The regression baseline, `leaderboards/baseline.json`: the results that later checks are compared with. Needs no torch."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from benchmark.schema import Machine, SettingValue, Sha256, Strict
 from benchmark.tasks.folds import Split
 from datasets.errors import BenchmarkError, InputError
 
-CREATE = 'create it with `python -m benchmark check --accept "reason"`'
+CREATE = 'create it with `python -m benchmark check --update-baseline "reason"`'
 
 
-class Acceptance(Strict):
-    """Who can say why this is the baseline: the reason that was given, and the code and the machine that it was made with."""
+class Provenance(Strict):
+    """Where a model's baseline comes from: the reason that was given, and the code and the machine that it was made with."""
 
     reason: str = Field(min_length=1)
-    accepted_at: datetime
+    updated_at: datetime
     git_commit: str | None
     machine: Machine
     versions: dict[str, str]
 
 
 class TaskBaseline(Strict):
-    """Which crystals a task of the canary has and how they are divided."""
+    """Which crystals a regression set has and how they are split."""
 
     dataset_hash: Sha256
     scale: float = Field(gt=0)
@@ -55,12 +55,12 @@ class Series(Strict):
 
 
 class ModelBaseline(Strict):
-    """A model as it was accepted."""
+    """Settings, size and results of a model."""
 
-    acceptance: Acceptance
+    provenance: Provenance
     model_fingerprint: Sha256
     changed: dict[str, str]
-    """Settings that the canary gives this model other than the profile's: a quieter training needs fewer seeds."""
+    """Settings that differ from the profile's for this model: a quieter training needs fewer seeds."""
     settings: dict[str, SettingValue]
     parameters: int | None
     """Trainable, with these settings; None where the data decide it."""
@@ -84,9 +84,9 @@ class ModelBaseline(Strict):
 
 
 class Baseline(Strict):
-    """Everything that was accepted."""
+    """Regression sets with their splits, and models with their results on them."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     folds: dict[str, TaskBaseline]
     models: dict[str, ModelBaseline]
 
@@ -94,12 +94,12 @@ class Baseline(Strict):
     def _models_know_the_tasks(self) -> Baseline:
         for name, model in self.models.items():
             if not model.tasks or not model.tasks.keys() <= self.folds.keys():
-                raise ValueError(f"{name} was accepted on other tasks than {', '.join(self.folds)}")
+                raise ValueError(f"{name} has results of other tasks than {', '.join(self.folds)}")
         return self
 
 
 def read_baseline(path: Path) -> Baseline:
-    """The accepted state. Raises InputError in one line where there is none or it is damaged."""
+    """The baseline in a file. Raises InputError in one line where there is none or it is damaged."""
     try:
         return Baseline.model_validate_json(path.read_bytes())
     except FileNotFoundError:

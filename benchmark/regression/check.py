@@ -1,4 +1,4 @@
-"""Did it get worse? The canary of today against the accepted one: data, folds, parameters, errors, and costs if asked."""
+"""Did it get worse? Short trainings of today against the baseline: data, folds, parameters, errors, and costs if asked."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 
 from benchmark.harness.fingerprint import fingerprint
 from benchmark.harness.job import classify
-from benchmark.regression import loss_test as gate
+from benchmark.regression import loss_test
 from benchmark.regression.baseline import Baseline, ModelBaseline
-from benchmark.regression.canary import (
+from benchmark.regression.sources import source_states
+from benchmark.regression.trainings import (
     PROFILE,
-    WATCHED_TASKS,
-    Measurement,
+    REGRESSION_SETS,
+    ShortTraining,
     Train,
     Trainings,
-    canary_tasks,
     parameters,
+    regression_sets,
     task_baseline,
     this_machine,
 )
-from benchmark.regression.sources import source_states
 from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
 from benchmark.schema import Machine
@@ -36,23 +36,29 @@ FIRST_SEEDS = 2
 """How many trainings tell whether anything changed at all."""
 
 QUICK_S = 100.0
-"""Seconds that the quick form trains models whose numbers changed, if that is enough for gate.FEWEST_SEEDS of each."""
+"""Seconds that the quick form trains models whose numbers changed, if that is enough for loss_test.FEWEST_SEEDS of each."""
 
 FAILING = ("worse", "slower", "larger", "failed", "gone", "data changed", "folds changed", "parameters changed")
 
 
 @dataclass(frozen=True)
-class Row:
-    """One comparison: of a model, or of the folds of a task."""
+class CheckRow:
+    """One comparison with the baseline: of a model, or of the folds of a regression set."""
 
     subject: str
+    """A model, or a task; only a task's name has a slash."""
     what: str
-    accepted: float | str | None
+    baseline: float | str | None
     now: float | str | None
     change: float | None
     """Relative: 0.1 is a tenth more."""
     verdict: str
     note: str = ""
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it is of a model."""
+        return "/" not in self.subject
 
     @property
     def fails(self) -> bool:
@@ -61,14 +67,14 @@ class Row:
 
 
 @dataclass
-class Report:
+class CheckReport:
     """What was compared, and lines about what was not."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[CheckRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
-    def failures(self) -> list[Row]:
+    def failures(self) -> list[CheckRow]:
         """The regressions."""
         return [row for row in self.rows if row.fails]
 
@@ -90,24 +96,25 @@ def stale_records(store: Store) -> list[str]:
     return lines
 
 
-def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Sequence[Threshold], train: Train) -> Report:
+def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Sequence[Threshold], train: Train) -> CheckReport:
     """Compare these models (empty: all) with the baseline.
 
     Where data or folds changed nothing is trained: errors on other crystals cannot be compared. With `mini` a model whose
-    first trainings give the accepted numbers is done.
+    first trainings give the numbers of the baseline is done.
 
     Raises:
         InputError: an unknown model.
     """
-    report = Report(_fold_rows(baseline))
+    report = CheckReport(_fold_rows(baseline))
     comparable = not report.failures
     chosen = [registry.get(name).name for name in models] or list(registry.registered())
     for name in [] if models else sorted(baseline.models.keys() - registry.registered().keys()):
-        report.rows.append(Row(name, "model", "accepted", "gone", None, "gone", "accept its absence with --accept"))
+        hint = "if that is meant: check --update-baseline"
+        report.rows.append(CheckRow(name, "model", "there", "gone", None, "gone", hint))
     for name in chosen:
         if name not in baseline.models:
-            hint = f'python -m benchmark check --model {name} --accept "reason"'
-            report.notes.append(f"{name}: a new model, not compared; accept it with `{hint}`")
+            hint = f'python -m benchmark check --model {name} --update-baseline "reason"'
+            report.notes.append(f"{name}: a new model, not compared; add it to the baseline with `{hint}`")
     compared = [name for name in chosen if name in baseline.models]
     for name in compared:
         report.rows += _parameter_rows(name, baseline.models[name])
@@ -123,49 +130,49 @@ def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Se
     return report
 
 
-def _fold_rows(baseline: Baseline) -> list[Row]:
-    """One row for each task of the canary: whether data and folds are the accepted ones."""
-    rows, tasks = [], {task.name: task for task in canary_tasks(WATCHED_TASKS)}
+def _fold_rows(baseline: Baseline) -> list[CheckRow]:
+    """One row for each regression set: whether data and folds are those of the baseline."""
+    rows, tasks = [], {task.name: task for task in regression_sets(REGRESSION_SETS)}
     for name in sorted(tasks.keys() ^ baseline.folds.keys()):
-        rows.append(Row(name, "task", None, None, None, "data changed", "only one of baseline and canary has it"))
-    for name, accepted in baseline.folds.items():
+        rows.append(CheckRow(name, "task", None, None, None, "data changed", "only one of the baseline and the code has it"))
+    for name, expected in baseline.folds.items():
         if name not in tasks:
             continue
         try:
             found = task_baseline(tasks[name])
         except BenchmarkError as error:
-            rows.append(Row(name, "folds", None, None, None, "failed", str(error)))
+            rows.append(CheckRow(name, "folds", None, None, None, "failed", str(error)))
             continue
-        data = (accepted.dataset_hash, found.dataset_hash)
+        data = (expected.dataset_hash, found.dataset_hash)
         if data[0] != data[1]:
-            rows.append(Row(name, "data", data[0][:12], data[1][:12], None, "data changed"))
+            rows.append(CheckRow(name, "data", data[0][:12], data[1][:12], None, "data changed"))
             continue
-        differ = [which for which, split in accepted.splits.items() if found.splits.get(which) != split]
-        n = len(accepted.splits)
+        differ = [which for which, split in expected.splits.items() if found.splits.get(which) != split]
+        n = len(expected.splits)
         verdict, note = ("folds changed", f"the first: {differ[0]}") if differ else ("same", "")
-        rows.append(Row(name, "folds", f"{n} divisions", f"{n - len(differ)} the same", None, verdict, note))
+        rows.append(CheckRow(name, "folds", f"{n} splits", f"{n - len(differ)} the same", None, verdict, note))
     return rows
 
 
-def _parameter_rows(name: str, accepted: ModelBaseline) -> list[Row]:
+def _parameter_rows(name: str, expected: ModelBaseline) -> list[CheckRow]:
     """Rows for what differs in size and settings; parameters must be equal, settings may change."""
     spec = registry.get(name)
     rows = []
-    before = (accepted.parameters, accepted.paper_parameters)
+    before = (expected.parameters, expected.paper_parameters)
     try:
-        settings = spec.settings(PROFILE, accepted.changed)
+        settings = spec.settings(PROFILE, expected.changed)
         found = parameters(spec, settings)
     except Exception as error:
-        return [Row(name, "parameters", None, None, None, "failed", classify(error)[1])]
+        return [CheckRow(name, "parameters", None, None, None, "failed", classify(error)[1])]
     for what, old, new in zip(("parameters", "parameters (paper)"), before, found, strict=True):
         if old != new:
             change = new / old - 1 if old and new else None
-            rows.append(Row(name, what, old, new, change, "parameters changed"))
+            rows.append(CheckRow(name, what, old, new, change, "parameters changed"))
     today = settings.as_dict()
-    for key in sorted(accepted.settings.keys() | today.keys()):
-        was, now = accepted.settings.get(key), today.get(key)
+    for key in sorted(expected.settings.keys() | today.keys()):
+        was, now = expected.settings.get(key), today.get(key)
         if was != now:
-            rows.append(Row(name, f"setting {key}", str(was), str(now), None, "settings changed"))
+            rows.append(CheckRow(name, f"setting {key}", str(was), str(now), None, "settings changed"))
     return rows
 
 
@@ -179,69 +186,69 @@ def _train(baseline: Baseline, models: Sequence[str], quick: bool, train: Train)
     trainings.extend({name: range(FIRST_SEEDS) for name in models})
     more = {}
     for name in models:
-        accepted = baseline.models[name]
+        expected = baseline.models[name]
         if trainings.failure(name):
             continue
-        if not quick or not (_is_same(accepted, trainings, name) or _has_its_source(accepted, name)):
-            more[name] = accepted.n_seeds
+        if not quick or not (_is_same(expected, trainings, name) or _has_its_source(expected, name)):
+            more[name] = expected.n_seeds
     if quick:
         a_seed = sum(sum(np.mean(series.training_s) for series in baseline.models[name].tasks.values()) for name in more)
-        most = max(gate.FEWEST_SEEDS, int(QUICK_S * this_machine().workers / (a_seed or 1)))
+        most = max(loss_test.FEWEST_SEEDS, int(QUICK_S * this_machine().workers / (a_seed or 1)))
         more = {name: min(seeds, most) for name, seeds in more.items()}
     trainings.extend({name: range(FIRST_SEEDS, seeds) for name, seeds in more.items()})
     return trainings
 
 
-def _is_same(accepted: ModelBaseline, trainings: Trainings, name: str) -> bool:
-    return gate.is_same(accepted.log_mae(), trainings.log_mae(name, accepted.tasks))
+def _is_same(expected: ModelBaseline, trainings: Trainings, name: str) -> bool:
+    return loss_test.is_same(expected.log_mae(), trainings.log_mae(name, expected.tasks))
 
 
-def _has_its_source(accepted: ModelBaseline, name: str) -> bool:
-    return accepted.model_fingerprint == fingerprint(registry.get(name).model)
+def _has_its_source(expected: ModelBaseline, name: str) -> bool:
+    return expected.model_fingerprint == fingerprint(registry.get(name).model)
 
 
-def _error_rows(baseline: Baseline, models: Sequence[str], trainings: Trainings) -> list[Row]:
+def _error_rows(baseline: Baseline, models: Sequence[str], trainings: Trainings) -> list[CheckRow]:
     """One row for each model."""
     whole = [name for name in models if not trainings.failure(name)]
     changed = sum(not _is_same(baseline.models[name], trainings, name) for name in whole)
     return [_error_row(name, baseline, trainings, changed) for name in models]
 
 
-def _error_row(name: str, baseline: Baseline, trainings: Trainings, n_changed: int) -> Row:
+def _error_row(name: str, baseline: Baseline, trainings: Trainings, n_changed: int) -> CheckRow:
     """The errors of a model, relative to those of the mean of the targets, and what the test says of their change."""
-    accepted = baseline.models[name]
+    expected = baseline.models[name]
     reason = trainings.failure(name)
     if reason:
-        return Row(name, "MAE / MAE of the mean", None, None, None, "failed", reason)
-    old, new = accepted.log_mae(), trainings.log_mae(name, accepted.tasks)
-    found = gate.compare(old, new, n_changed)
-    scale = np.log([baseline.folds[task].scale for task in accepted.tasks])
+        return CheckRow(name, "MAE / MAE of the mean", None, None, None, "failed", reason)
+    old, new = expected.log_mae(), trainings.log_mae(name, expected.tasks)
+    found = loss_test.compare_errors(old, new, n_changed)
+    scale = np.log([baseline.folds[task].scale for task in expected.tasks])
     before = old[: len(new)] if found.verdict == "same" else old
     was, now = (float(np.exp((errors - scale).mean())) for errors in (before, new))
-    by_task = ", ".join(f"{task} {change:+.1%}" for task, change in zip(accepted.tasks, found.by_task, strict=True))
-    source = "" if _has_its_source(accepted, name) else ", source changed"
+    by_task = ", ".join(f"{task} {change:+.1%}" for task, change in zip(expected.tasks, found.by_task, strict=True))
+    source = "" if _has_its_source(expected, name) else ", source changed"
     test = "" if found.verdict == "same" else f", p {found.p:.2g}: {by_task}"
-    short = f" of {accepted.n_seeds}" if found.verdict != "same" and found.seeds < accepted.n_seeds else ""
+    short = f" of {expected.n_seeds}" if found.verdict != "same" and found.seeds < expected.n_seeds else ""
     note = f"{found.seeds}{short} seeds{source}{test}"
-    return Row(name, "MAE / MAE of the mean", was, now, found.change, found.verdict, note)
+    return CheckRow(name, "MAE / MAE of the mean", was, now, found.change, found.verdict, note)
 
 
-def _compare_costs(report: Report, baseline: Baseline, trainings: Trainings, thresholds: Sequence[Threshold]) -> None:
-    """Rows of training time and peak memory of the models that were accepted on a machine like this one."""
+def _compare_costs(report: CheckReport, baseline: Baseline, trainings: Trainings, thresholds: Sequence[Threshold]) -> None:
+    """Rows of training time and peak memory of the models whose baseline was made on a machine like this one."""
     elsewhere, here = [], this_machine()
-    for name, accepted in baseline.models.items():
-        done = {task: trainings.of(name, task) for task in accepted.tasks}
+    for name, expected in baseline.models.items():
+        done = {task: trainings.of(name, task) for task in expected.tasks}
         if not all(done.values()) or trainings.failure(name):
             continue
-        if not _comparable(here, accepted.acceptance.machine):
+        if not _comparable(here, expected.provenance.machine):
             elsewhere.append(name)
             continue
         for threshold in thresholds:
-            report.rows.append(_cost_row(name, accepted, done, threshold))
+            report.rows.append(_cost_row(name, expected, done, threshold))
     if elsewhere:
-        there = baseline.models[elsewhere[0]].acceptance.machine
+        there = baseline.models[elsewhere[0]].provenance.machine
         report.notes.append(
-            f"time and memory are not compared: {len(elsewhere)} models were accepted on {there.processor}, {there.cores} "
+            f"time and memory are not compared: {len(elsewhere)} models have a baseline of {there.processor}, {there.cores} "
             f"cores, {there.workers} workers × {there.threads} threads"
         )
 
@@ -250,18 +257,18 @@ def _comparable(here: Machine, there: Machine) -> bool:
     return all(getattr(here, what) == getattr(there, what) for what in ("processor", "cores", "device", "threads", "workers"))
 
 
-def _cost_row(name: str, accepted: ModelBaseline, done: dict[str, list[Measurement]], threshold: Threshold) -> Row:
+def _cost_row(name: str, expected: ModelBaseline, done: dict[str, list[ShortTraining]], threshold: Threshold) -> CheckRow:
     """The least over seeds, as whatever else runs on the machine only adds; times are summed over tasks, the largest memory."""
     n = min(map(len, done.values()))
     if threshold.statistic == "time":
         what, worse = "training time [s]", "slower"
-        old = sum(min(series.training_s[:n]) for series in accepted.tasks.values())
+        old = sum(min(series.training_s[:n]) for series in expected.tasks.values())
         new = sum(min(m.training_s for m in found) for found in done.values())
     else:
         what, worse = "peak memory [MB]", "larger"
-        old = max(min(b or 0 for b in series.peak_bytes[:n]) for series in accepted.tasks.values()) / 1e6
+        old = max(min(b or 0 for b in series.peak_bytes[:n]) for series in expected.tasks.values()) / 1e6
         new = max(min(m.peak_bytes or 0 for m in found) for found in done.values()) / 1e6
     if not old or not new:
-        return Row(name, what, None, None, None, "not measured")
+        return CheckRow(name, what, None, None, None, "not measured")
     verdict = worse if new > old * (1 + threshold.share) else "within"
-    return Row(name, what, old, new, new / old - 1, verdict, f"may grow by {threshold.share:.0%}")
+    return CheckRow(name, what, old, new, new / old - 1, verdict, f"may grow by {threshold.share:.0%}")

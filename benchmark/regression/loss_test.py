@@ -1,8 +1,8 @@
-"""The test of the regression gate: did a model's error grow, by how much, and how many trainings does it take to know?
+"""The test for a loss: did a model's error grow, by how much, and how many trainings does it take to know?
 
 A change of the code that changes nothing gives the same numbers, as a training is a function of its seed. One that changes
 the order of a sum, or of the random numbers, gives other numbers of the same distribution: there the means over seeds are
-compared, of the logarithm of the MAE, averaged over the tasks of the canary, by Student's t-test of two samples. Needs no
+compared, of the logarithm of the MAE, averaged over the tasks, by Student's t-test of two samples. Needs no
 torch.
 """
 
@@ -26,7 +26,7 @@ FALSE_ALARMS = 0.008
 """The chance that any of the models, all changed but none worse, raises an alarm in one check."""
 
 UNEQUAL = 5
-"""By what the level is divided where fewer seeds are compared with more: there the noise's skewness does not cancel."""
+"""What divides the level where fewer seeds are compared with more: there the noise's skewness does not cancel."""
 
 SAME = 1e-3
 """Numbers this close, relatively, under every seed and on every task are of one training, but for rounding."""
@@ -38,8 +38,8 @@ Verdict = Literal["same", "changed", "worse", "better"]
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Accepted and new errors of one model."""
+class LossTest:
+    """Errors of one model in the baseline and now, and what the test says of their difference."""
 
     verdict: Verdict
     change: float
@@ -91,13 +91,13 @@ def is_same(old: np.ndarray, new: np.ndarray) -> bool:
     return bool((np.abs(new - old[: len(new)]) <= SAME).all())
 
 
-def compare(old: np.ndarray, new: np.ndarray, n_models: int) -> Comparison:
-    """Compare log MAE of a model with those accepted.
+def compare_errors(old: np.ndarray, new: np.ndarray, n_models: int) -> LossTest:
+    """Compare log MAE of a model with those of the baseline.
 
     Args:
         old: (N, tasks) of the seeds 0 … N - 1.
         new: (n, tasks) of the seeds 0 … n - 1, n ≤ N.
-        n_models: how many models have other numbers than were accepted, this one among them.
+        n_models: how many models have other numbers than in the baseline, this one among them.
     """
     if is_same(old, new):
         by_task, p = (new - old[: len(new)]).mean(axis=0), 1.0
@@ -106,7 +106,7 @@ def compare(old: np.ndarray, new: np.ndarray, n_models: int) -> Comparison:
         by_task, p = new.mean(axis=0) - old.mean(axis=0), p_of_loss(old, new)
         bar = level(n_models) / (UNEQUAL if len(new) < len(old) else 1)
         verdict = "worse" if p < bar else "better" if p_of_loss(new, old) < bar else "changed"
-    return Comparison(verdict, math.expm1(by_task.mean()), tuple(np.expm1(by_task).tolist()), p, len(new))
+    return LossTest(verdict, math.expm1(by_task.mean()), tuple(np.expm1(by_task).tolist()), p, len(new))
 
 
 def p_of_loss(old: np.ndarray, new: np.ndarray) -> float:

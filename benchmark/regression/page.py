@@ -7,20 +7,31 @@ from typing import Any
 
 from tabulate import tabulate
 
-from benchmark.regression import loss_test as gate
+from benchmark.regression import loss_test
 from benchmark.regression.baseline import Baseline
-from benchmark.regression.check import Report
+from benchmark.regression.check import CheckReport
 from benchmark.regression.sources import SourceState
+from benchmark.regression.trainings import PROFILE
+from benchmark.rendering.text import mini_note, model_name
 
 
-def report_table(report: Report, stale: list[str]) -> str:
+def report_table(report: CheckReport, stale: list[str]) -> str:
     """What was compared, then what was not, then the published records of another source."""
     rows = [
-        [row.subject, row.what, _cell(row.accepted), _cell(row.now), _share(row.change), row.verdict, row.note]
+        [
+            model_name(row.subject, PROFILE) if row.is_model else row.subject,
+            row.what,
+            _cell(row.baseline),
+            _cell(row.now),
+            _share(row.change),
+            row.verdict,
+            row.note,
+        ]
         for row in report.rows
     ]
-    headings = ["model or task", "what", "accepted", "now", "change", "verdict", ""]
-    parts = [tabulate(rows, headings, disable_numparse=True), "\n".join(report.notes)]
+    headings = ["model or task", "what", "baseline", "now", "change", "verdict", ""]
+    note = mini_note([PROFILE]) if any(row.is_model for row in report.rows) else ""
+    parts = [tabulate(rows, headings, disable_numparse=True), note, "\n".join(report.notes)]
     if stale:
         parts.append("\n".join(["stale records, to be run and published again:", *(f"  {line}" for line in stale)]))
     return "\n\n".join(part for part in parts if part)
@@ -32,10 +43,10 @@ def baseline_rows(baseline: Baseline) -> list[dict[str, Any]]:
         {
             "model": name,
             "seeds": model.n_seeds,
-            "sigma": (sigma := gate.noise(model.log_mae())),
-            "power": gate.power(model.n_seeds, sigma),
+            "sigma": (sigma := loss_test.noise(model.log_mae())),
+            "power": loss_test.power(model.n_seeds, sigma),
             "training_s": sum(sum(series.training_s[: model.n_seeds]) for series in model.tasks.values()),
-            "reason": model.acceptance.reason,
+            "reason": model.provenance.reason,
         }
         for name, model in baseline.models.items()
     ]
@@ -44,11 +55,18 @@ def baseline_rows(baseline: Baseline) -> list[dict[str, Any]]:
 def baseline_table(baseline: Baseline) -> str:
     """Noise of each model, seeds of a check, the chance to find a loss of 5 %, and what a whole check trains."""
     rows = [
-        [r["model"], f"{r['sigma']:.2%}", r["seeds"], f"{r['power']:.1%}", f"{r['training_s']:.1f} s", r["reason"]]
+        [
+            model_name(r["model"], PROFILE),
+            f"{r['sigma']:.2%}",
+            r["seeds"],
+            f"{r['power']:.1%}",
+            f"{r['training_s']:.1f} s",
+            r["reason"],
+        ]
         for r in baseline_rows(baseline)
     ]
-    headings = ["model", "noise", "seeds", "finds a loss of 5 %", "training", "accepted because"]
-    return tabulate(rows, headings, disable_numparse=True)
+    headings = ["model", "noise", "seeds", "finds a loss of 5 %", "training", "reason"]
+    return f"{tabulate(rows, headings, disable_numparse=True)}\n\n{mini_note([PROFILE])}"
 
 
 def sources_table(states: Sequence[SourceState]) -> str:

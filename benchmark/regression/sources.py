@@ -12,7 +12,7 @@ from benchmark.harness.fingerprint import fingerprint
 from benchmark.harness.job import Job
 from benchmark.harness.machine import default_workers
 from benchmark.harness.run import run_jobs
-from benchmark.regression.canary import PROFILE, REPEATED, WATCHED_TASKS, canary_tasks
+from benchmark.regression.trainings import PROFILE, REGRESSION_SETS, REPEATED, regression_sets
 from benchmark.results.packed import packed_files
 from benchmark.results.sources import Sources, Trained, read_trainings, sources_path
 from benchmark.results.store import Store, write_together
@@ -53,7 +53,7 @@ def train_sources(root: Path, models: Sequence[str], on_done: Callable[[], None]
     known = {(record.key.model, record.key.source, record.key.task) for record, _ in kept}
     jobs = tuple(
         Job(task, name, registry.get(name).settings(PROFILE), PROFILE, REPEATED, fold=0, seed=0, workers=default_workers())
-        for name, task in product(names, canary_tasks(WATCHED_TASKS))
+        for name, task in product(names, regression_sets(REGRESSION_SETS))
         if (name, fingerprint(registry.get(name).model), task.name) not in known
     )
     fresh = _train(jobs, on_done) if jobs else []

@@ -55,7 +55,7 @@ def copy_of_the_code(folder: Path, mistake: Mistake | None) -> None:
     for package in ("benchmark", "datasets", "models"):
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "leaderboards").mkdir()
-    shutil.copy(ROOT / "leaderboards" / "canary.json", folder / "leaderboards")
+    shutil.copy(ROOT / "leaderboards" / "baseline.json", folder / "leaderboards")
     if mistake:
         path = folder / mistake.file
         if path.read_text().count(mistake.right) != 1:

@@ -1,4 +1,4 @@
-"""How often `check` is wrong or right, by simulation with the noise of the accepted baseline.
+"""How often `check` is wrong or right, by simulation with the noise of the baseline.
 
 `python -m tests.benchmark.regression.simulated_checks --repetitions 4000` prints the rates.
 """
@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.regression import loss_test as gate
+from benchmark.regression import loss_test
 from benchmark.regression.baseline import read_baseline
 from tests.benchmark.statistics.simulated_errors import rate
 
-BASELINE = Path(__file__).resolve().parents[3] / "leaderboards" / "canary.json"
+BASELINE = Path(__file__).resolve().parents[3] / "leaderboards" / "baseline.json"
 
 Noise = float | np.ndarray
 """The standard deviation of a normal law, or residuals to draw from: (seeds,), as they were measured."""
@@ -33,11 +33,11 @@ def is_worse(rng: np.random.Generator, noise: Noise, seeds: int, n_models: int, 
     """Whether a check calls a model worse whose log MAE grew by `loss` and whose noise by the factor `wider`."""
     old = drawn(rng, noise, seeds)
     new = wider * drawn(rng, noise, seeds) + loss
-    return gate.compare(old, new, n_models).verdict == "worse"
+    return loss_test.compare_errors(old, new, n_models).verdict == "worse"
 
 
 def found_losses(
-    rng: np.random.Generator, noise: Noise, seeds: int, n_models: int, repetitions: int, loss: float = gate.LOSS
+    rng: np.random.Generator, noise: Noise, seeds: int, n_models: int, repetitions: int, loss: float = loss_test.LOSS
 ) -> int:
     """In how many of the repetitions a loss is found."""
     return sum(is_worse(rng, noise, seeds, n_models, loss) for _ in range(repetitions))
@@ -62,7 +62,7 @@ def main() -> None:
     # Scaled, as residuals around a mean that was estimated from them are too small.
     residuals = {name: (x - x.mean()) * np.sqrt(len(x) / (len(x) - 1)) for name, x in logs.items()}
     for name, model in models.items():
-        sigma, n = gate.noise(model.log_mae()), model.n_seeds
+        sigma, n = loss_test.noise(model.log_mae()), model.n_seeds
         shares = []
         for changed, noise in product((1, len(models)), (sigma, residuals[name])):
             found = found_losses(np.random.default_rng(0), noise, n, changed, repetitions // 4)
@@ -73,7 +73,10 @@ def main() -> None:
             flush=True,
         )
     seeds = [model.n_seeds for model in models.values()]
-    for what, noises in (("normal", [gate.noise(m.log_mae()) for m in models.values()]), ("as measured", residuals.values())):
+    for what, noises in (
+        ("normal", [loss_test.noise(m.log_mae()) for m in models.values()]),
+        ("as measured", residuals.values()),
+    ):
         for wider in (1.0, 2.0):
             count = alarms(np.random.default_rng(0), list(noises), seeds, repetitions, wider)
             print(f"all models changed, none worse, noise {what} and {wider:g} times as large: {rate(count, repetitions)}")

@@ -1,4 +1,4 @@
-"""`python -m benchmark check` as a person meets it: on a small canary, trained in this process."""
+"""`python -m benchmark check` as a person meets it: on a small regression set, trained in this process."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ import torch.nn.functional as F
 
 from benchmark.harness import machine
 from benchmark.harness.job import execute, load_task
-from benchmark.regression import canary, check
-from benchmark.regression import loss_test as gate
-from benchmark.regression import update as accept
+from benchmark.regression import check, loss_test, trainings, update
 from benchmark.regression.baseline import read_baseline
-from benchmark.regression.canary import Measurement
+from benchmark.regression.trainings import ShortTraining
 from benchmark.tasks import folds
 from models import registry
 from models.graph.message_passing import add_parts, sum_incoming
@@ -26,19 +24,19 @@ from tests.benchmark.cli.test_main import one_line_error
 from tests.benchmark.conftest import ROOT, write_folder
 
 EVERY = registry.registered()
-ACCEPT = ("check", "--seeds", "6", "--accept", "the first baseline")
+UPDATE = ("check", "--seeds", "6", "--update-baseline", "the first baseline")
 TASK = "mine/target"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return write_folder(tmp_path_factory.mktemp("canary") / "mine", 80)
+    return write_folder(tmp_path_factory.mktemp("regression") / "mine", 80)
 
 
 def only_task(monkeypatch, folder):
-    monkeypatch.setattr(canary, "TASKS", (str(folder),))
-    for module in (canary, check, accept):
-        monkeypatch.setattr(module, "WATCHED_TASKS", (str(folder),))
+    monkeypatch.setattr(trainings, "TRAINED_SETS", (str(folder),))
+    for module in (trainings, check, update):
+        monkeypatch.setattr(module, "REGRESSION_SETS", (str(folder),))
 
 
 def in_this_process(jobs, store, on_progress, on_record):
@@ -50,11 +48,11 @@ def in_this_process(jobs, store, on_progress, on_record):
 
 
 @pytest.fixture
-def small_canary(folder, monkeypatch):
+def small_set(folder, monkeypatch):
     """One task of 80 crystals, six seeds; trained in this process."""
     only_task(monkeypatch, folder)
-    monkeypatch.setattr(canary, "run_jobs", in_this_process)
-    monkeypatch.setattr(gate, "FEWEST_SEEDS", 6)
+    monkeypatch.setattr(trainings, "run_jobs", in_this_process)
+    monkeypatch.setattr(loss_test, "FEWEST_SEEDS", 6)
     load_task.cache_clear()
 
 
@@ -70,7 +68,7 @@ def models(monkeypatch):
 
 
 @pytest.fixture
-def noisy(small_canary, models, monkeypatch):
+def noisy(small_set, models, monkeypatch):
     """No training: an error of 0.1 with 0.5 % of noise, times the factor of a model; None stands for a failure."""
     factors: dict[str, float | None] = {}
     costs = {"time": 1.0, "memory": 1.0}
@@ -85,13 +83,13 @@ def noisy(small_canary, models, monkeypatch):
             )
             reason = None if factor else "the loss is nan in epoch 1; lower the learning rate"
             cost = (2.0 + job.training_seed / 10) * costs["time"], int(5e8 * costs["memory"])
-            found.append(Measurement(job.model, job.task.name, job.training_seed, mae, reason, *cost))
+            found.append(ShortTraining(job.model, job.task.name, job.training_seed, mae, reason, *cost))
             on_done()
         trained.append(len(jobs))
         return found
 
     trained: list[int] = []
-    monkeypatch.setattr(canary, "run_canary", train)
+    monkeypatch.setattr(trainings, "run_trainings", train)
     train.factors, train.costs, train.noise, train.trained = factors, costs, noise, trained
     return train
 
@@ -104,7 +102,7 @@ def rows(done, subject: str) -> list[dict]:
 
 
 def test_unchanged_code_passes_and_is_done_after_two_seeds_if_quick(benchmark_command, noisy):
-    assert benchmark_command(*ACCEPT).returncode == 0
+    assert benchmark_command(*UPDATE).returncode == 0
     noisy.trained.clear()
     done = benchmark_command("check", "--quick")
     assert done.returncode == 0, done.stderr
@@ -115,22 +113,22 @@ def test_unchanged_code_passes_and_is_done_after_two_seeds_if_quick(benchmark_co
 
 
 def test_a_loss_is_exit_code_1_with_its_size(benchmark_command, noisy):
-    benchmark_command(*ACCEPT)
+    benchmark_command(*UPDATE)
     noisy.factors["cgcnn"] = 1.05
     done = benchmark_command("check", "--quick", "--json")
     line = one_line_error(done, 1)
     assert "1 of 3 comparisons failed, the first: cgcnn, MAE / MAE of the mean +" in line and "worse" in line
     (row,) = rows(done, "cgcnn")
     assert row["fails"] and row["change"] == pytest.approx(0.05, abs=0.01)
-    assert row["now"] / row["accepted"] - 1 == pytest.approx(row["change"], rel=1e-6)
+    assert row["now"] / row["baseline"] - 1 == pytest.approx(row["change"], rel=1e-6)
     assert rows(done, "dummy")[0]["verdict"] == "same"
 
 
 def test_the_quick_form_bounds_its_trainings_and_the_full_one_does_not(benchmark_command, noisy, monkeypatch):
     noisy.noise["cgcnn"] = 0.1
-    benchmark_command("check", "--seeds", "40", "--accept", "noisy")
+    benchmark_command("check", "--seeds", "40", "--update-baseline", "noisy")
     monkeypatch.setattr(check, "QUICK_S", 10 * 3.96)
-    monkeypatch.setattr(check, "_has_its_source", lambda accepted, name: False)
+    monkeypatch.setattr(check, "_has_its_source", lambda expected, name: False)
     monkeypatch.setattr(machine, "cores", lambda: 2)
     noisy.factors["cgcnn"] = 1.01
     (row,) = rows(benchmark_command("check", "--quick", "--json"), "cgcnn")
@@ -140,7 +138,7 @@ def test_the_quick_form_bounds_its_trainings_and_the_full_one_does_not(benchmark
 
 
 def test_a_gain_and_a_change_without_a_loss_pass_and_are_shown(benchmark_command, noisy):
-    benchmark_command(*ACCEPT)
+    benchmark_command(*UPDATE)
     noisy.factors |= {"cgcnn": 0.9, "dummy": 1.0015}
     done = benchmark_command("check", "--json")
     assert done.returncode == 0, done.stderr
@@ -148,7 +146,7 @@ def test_a_gain_and_a_change_without_a_loss_pass_and_are_shown(benchmark_command
 
 
 def test_a_training_that_fails_is_exit_code_1_with_the_reason(benchmark_command, noisy):
-    benchmark_command(*ACCEPT)
+    benchmark_command(*UPDATE)
     noisy.factors["cgcnn"] = None
     assert f"failed ({TASK}, seed 0: the loss is nan in epoch 1" in one_line_error(benchmark_command("check"), 1)
     before = benchmark_command("check", "--model", "dummy")
@@ -156,28 +154,28 @@ def test_a_training_that_fails_is_exit_code_1_with_the_reason(benchmark_command,
 
 
 def test_time_and_memory_are_compared_if_asked(benchmark_command, noisy):
-    benchmark_command(*ACCEPT)
+    benchmark_command(*UPDATE)
     noisy.costs |= {"time": 1.2, "memory": 1.05}
     assert benchmark_command("check", "--quick").returncode == 0
     assert benchmark_command("check", "--quick", "--fail-if", "time:25%,memory:10%").returncode == 0
     done = benchmark_command("check", "--model", "cgcnn", "--fail-if", "time:15%,memory:10%", "--json")
     assert "cgcnn, training time [s] +20.0%: slower" in one_line_error(done, 1)
     found = {row["what"]: row for row in rows(done, "cgcnn")}
-    assert found["training time [s]"]["accepted"] == pytest.approx(2.0)
+    assert found["training time [s]"]["baseline"] == pytest.approx(2.0)
     assert found["peak memory [MB]"]["verdict"] == "within"
 
 
 def test_another_machine_is_not_compared_in_time_and_says_so(benchmark_command, noisy, monkeypatch):
-    benchmark_command(*ACCEPT)
+    benchmark_command(*UPDATE)
     noisy.costs["time"] = 9.0
     monkeypatch.setattr(machine, "cores", lambda: 64)
     done = benchmark_command("check", "--fail-if", "time:15%")
     assert done.returncode == 0, done.stderr
-    assert "time and memory are not compared: 2 models were accepted on" in done.stdout
+    assert "time and memory are not compared: 2 models have a baseline of" in done.stdout
 
 
 def test_parameters_must_be_equal_and_settings_are_shown(benchmark_command, noisy, monkeypatch, models):
-    benchmark_command(*ACCEPT)
+    benchmark_command(*UPDATE)
     spec = EVERY["cgcnn"]
     wider = {**spec.profiles, "mini": replace(spec.profiles["mini"], width=33, learning_rate=0.004)}
     monkeypatch.setattr(registry, "registered", lambda: {"cgcnn": replace(spec, profiles=wider), "dummy": EVERY["dummy"]})
@@ -186,26 +184,26 @@ def test_parameters_must_be_equal_and_settings_are_shown(benchmark_command, nois
     found = {row["what"]: row for row in rows(done, "cgcnn")}
     assert found["parameters"]["verdict"] == "parameters changed"
     assert "parameters (paper)" not in found
-    assert (found["setting learning_rate"]["accepted"], found["setting learning_rate"]["now"]) == ("0.005", "0.004")
+    assert (found["setting learning_rate"]["baseline"], found["setting learning_rate"]["now"]) == ("0.005", "0.004")
     assert not found["setting learning_rate"]["fails"]
 
 
-def test_a_setting_of_the_canary_is_kept_until_it_is_changed(benchmark_command, noisy, tmp_path):
-    benchmark_command(*ACCEPT)
-    done = benchmark_command("check", "--model", "cgcnn", "--accept", "quieter", "--set", "learning_rate=0.002")
+def test_a_setting_of_the_baseline_is_kept_until_it_is_changed(benchmark_command, noisy, tmp_path):
+    benchmark_command(*UPDATE)
+    done = benchmark_command("check", "--model", "cgcnn", "--update-baseline", "quieter", "--set", "learning_rate=0.002")
     assert done.returncode == 0, done.stderr
-    path = tmp_path / "leaderboards" / "canary.json"
+    path = tmp_path / "leaderboards" / "baseline.json"
     assert read_baseline(path).models["cgcnn"].settings["learning_rate"] == 0.002
     assert benchmark_command("check").returncode == 0
-    benchmark_command("check", "--accept", "all again")
+    benchmark_command("check", "--update-baseline", "all again")
     again = read_baseline(path).models
     assert (again["cgcnn"].changed, again["dummy"].changed) == ({"learning_rate": "0.002"}, {})
     assert again["cgcnn"].settings["learning_rate"] == 0.002
 
 
 def test_a_model_that_cannot_be_built_fails_and_the_others_are_trained(benchmark_command, noisy, monkeypatch):
-    benchmark_command("check", "--model", "cgcnn", "--set", "hidden=8", "--accept", "small")
-    benchmark_command("check", "--model", "dummy", "--accept", "small")
+    benchmark_command("check", "--model", "cgcnn", "--set", "hidden=8", "--update-baseline", "small")
+    benchmark_command("check", "--model", "dummy", "--update-baseline", "small")
     spec = EVERY["cgcnn"]
     without = replace(spec, profiles={**spec.profiles, "mini": EVERY["dummy"].profiles["mini"]})
     monkeypatch.setattr(registry, "registered", lambda: {"cgcnn": without, "dummy": EVERY["dummy"]})
@@ -215,7 +213,7 @@ def test_a_model_that_cannot_be_built_fails_and_the_others_are_trained(benchmark
 
 
 def test_changed_data_are_told_from_changed_folds(benchmark_command, noisy, tmp_path, monkeypatch):
-    benchmark_command(*ACCEPT)
+    benchmark_command(*UPDATE)
     only_task(monkeypatch, write_folder(tmp_path / "mine", 81))
     assert f"{TASK}, data: data changed" in one_line_error(benchmark_command("check"), 1)
 
@@ -223,25 +221,26 @@ def test_changed_data_are_told_from_changed_folds(benchmark_command, noisy, tmp_
 # -- models that come and go -------------------------------------------------------------------------
 
 
-def test_a_new_model_is_a_line_and_its_acceptance_leaves_the_others(benchmark_command, noisy, models, tmp_path):
-    benchmark_command(*ACCEPT)
+def test_a_new_model_is_a_line_and_adding_it_leaves_the_others(benchmark_command, noisy, models, tmp_path):
+    benchmark_command(*UPDATE)
     models("cgcnn", "dummy", "schnet")
     done = benchmark_command("check", "--quick")
     assert done.returncode == 0, done.stderr
-    assert "schnet: a new model, not compared; accept it with `python -m benchmark check --model schnet --accept" in done.stdout
-    assert benchmark_command("check", "--model", "schnet", "--accept", "a new model").returncode == 0
-    accepted = read_baseline(tmp_path / "leaderboards" / "canary.json").models
-    assert {name: model.acceptance.reason for name, model in accepted.items()} == {
+    hint = "add it to the baseline with `python -m benchmark check --model schnet --update-baseline"
+    assert f"schnet: a new model, not compared; {hint}" in done.stdout
+    assert benchmark_command("check", "--model", "schnet", "--update-baseline", "a new model").returncode == 0
+    kept = read_baseline(tmp_path / "leaderboards" / "baseline.json").models
+    assert {name: model.provenance.reason for name, model in kept.items()} == {
         "cgcnn": "the first baseline", "dummy": "the first baseline", "schnet": "a new model",
     }  # fmt: skip
 
 
-def test_a_model_that_is_gone_fails_until_that_is_accepted(benchmark_command, noisy, models):
-    benchmark_command(*ACCEPT)
+def test_a_model_that_is_gone_fails_until_the_baseline_is_without_it(benchmark_command, noisy, models):
+    benchmark_command(*UPDATE)
     models("dummy")
     assert "cgcnn, model: gone" in one_line_error(benchmark_command("check"), 1)
     assert benchmark_command("check", "--model", "dummy").returncode == 0
-    assert benchmark_command("check", "--accept", "cgcnn was removed").returncode == 0
+    assert benchmark_command("check", "--update-baseline", "cgcnn was removed").returncode == 0
     assert benchmark_command("check").returncode == 0
 
 
@@ -249,32 +248,32 @@ def test_a_model_that_is_gone_fails_until_that_is_accepted(benchmark_command, no
 
 
 def test_a_baseline_says_why_when_where_and_of_what_code(benchmark_command, noisy, tmp_path):
-    done = benchmark_command(*ACCEPT)
+    done = benchmark_command(*UPDATE)
     assert "finds a loss of 5 %" in done.stdout
-    accepted = read_baseline(tmp_path / "leaderboards" / "canary.json").models["cgcnn"]
-    told = accepted.acceptance
+    kept = read_baseline(tmp_path / "leaderboards" / "baseline.json").models["cgcnn"]
+    told = kept.provenance
     assert told.reason == "the first baseline" and told.versions["torch"] and told.machine.threads == 1
-    assert told.accepted_at.tzinfo is not None
-    assert accepted.parameters == EVERY["cgcnn"].model(EVERY["cgcnn"].profiles["mini"]).n_parameters
-    assert accepted.paper_parameters == 80_833
-    assert len(accepted.tasks[TASK].mae) == accepted.n_seeds == 6
+    assert told.updated_at.tzinfo is not None
+    assert kept.parameters == EVERY["cgcnn"].model(EVERY["cgcnn"].profiles["mini"]).n_parameters
+    assert kept.paper_parameters == 80_833
+    assert len(kept.tasks[TASK].mae) == kept.n_seeds == 6
     assert not list(tmp_path.rglob("*.partial"))
 
 
 def test_without_a_baseline_one_line_says_how_to_make_one(benchmark_command):
     line = one_line_error(benchmark_command("check"))
-    assert "canary.json: no baseline to compare with; create it with `python -m benchmark check --accept" in line
+    assert "baseline.json: no baseline to compare with; create it with `python -m benchmark check --update-baseline" in line
 
 
 def test_a_noisier_model_is_trained_under_more_seeds_up_to_the_most(benchmark_command, noisy, tmp_path):
     noisy.noise["cgcnn"] = 0.1
-    path = tmp_path / "leaderboards" / "canary.json"
+    path = tmp_path / "leaderboards" / "baseline.json"
     for bound, expected in (("10", [10]), ("200", range(11, 201))):
-        done = benchmark_command("check", "--seeds", bound, "--accept", "noisy")
+        done = benchmark_command("check", "--seeds", bound, "--update-baseline", "noisy")
         assert done.returncode == 0, done.stderr
-        accepted = read_baseline(path).models
-        assert accepted["cgcnn"].n_seeds in expected
-        assert accepted["dummy"].n_seeds == 6
+        kept = read_baseline(path).models
+        assert kept["cgcnn"].n_seeds in expected
+        assert kept["dummy"].n_seeds == 6
 
 
 @pytest.mark.parametrize(
@@ -287,55 +286,55 @@ def test_a_noisier_model_is_trained_under_more_seeds_up_to_the_most(benchmark_co
     ],
 )
 def test_a_damaged_baseline_is_one_line(benchmark_command, noisy, tmp_path, damage, expected):
-    benchmark_command(*ACCEPT)
-    path = tmp_path / "leaderboards" / "canary.json"
+    benchmark_command(*UPDATE)
+    path = tmp_path / "leaderboards" / "baseline.json"
     path.write_text(damage(json.dumps(json.loads(path.read_text()), separators=(",", ":"))))
     line = one_line_error(benchmark_command("check"))
-    assert expected in line and "canary.json" in line and "restore it, or delete it and create it with" in line
+    assert expected in line and "baseline.json" in line and "restore it, or delete it and create it with" in line
     path.unlink()
-    assert benchmark_command(*ACCEPT).returncode == 0
+    assert benchmark_command(*UPDATE).returncode == 0
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("--accept", " "), "--accept needs a reason"),
-        (("--accept", "why", "--quick"), "leave out --quick and --fail-if"),
-        (("--accept", "why", "--model", "cgcn"), "unknown model 'cgcn'; did you mean cgcnn"),
+        (("--update-baseline", " "), "--update-baseline needs a reason"),
+        (("--update-baseline", "why", "--quick"), "leave out --quick and --fail-if"),
+        (("--update-baseline", "why", "--model", "cgcn"), "unknown model 'cgcn'; did you mean cgcnn"),
         (("--model", "cgcn"), "unknown model 'cgcn'"),
-        (("--set", "epochs=3"), "--set changes what the canary trains: it needs --accept and a single --model"),
-        (("--seeds", "3"), "it needs --accept"),
-        (("--accept", "why", "--model", "cgcnn", "--set", "epoch=3"), "unknown setting 'epoch'; did you mean epochs"),
+        (("--set", "epochs=3"), "--set changes what the baseline trains: it needs --update-baseline and a single --model"),
+        (("--seeds", "3"), "it needs --update-baseline"),
+        (("--update-baseline", "why", "--model", "cgcnn", "--set", "epoch=3"), "unknown setting 'epoch'; did you mean epochs"),
         (("--fail-if", "median:10%"), "such as time:10%; statistics: time, memory"),
         (("--benchmarks", "a.json", "b.json", "--quick"), "trains nothing: leave out --quick"),
     ],
 )
 def test_wrong_use_is_one_line_and_exit_code_2(benchmark_command, noisy, arguments, expected):
-    benchmark_command(*ACCEPT)
+    benchmark_command(*UPDATE)
     trained = len(noisy.trained)
     assert expected in one_line_error(benchmark_command("check", *arguments))
     assert len(noisy.trained) == trained
 
 
-def test_a_failed_acceptance_leaves_the_old_baseline(benchmark_command, noisy, tmp_path):
-    benchmark_command(*ACCEPT)
-    before = (tmp_path / "leaderboards" / "canary.json").read_bytes()
+def test_a_failed_update_leaves_the_old_baseline(benchmark_command, noisy, tmp_path):
+    benchmark_command(*UPDATE)
+    before = (tmp_path / "leaderboards" / "baseline.json").read_bytes()
     noisy.factors["cgcnn"] = None
-    assert "cgcnn cannot be accepted" in one_line_error(benchmark_command("check", "--accept", "broken"), 1)
-    assert (tmp_path / "leaderboards" / "canary.json").read_bytes() == before
+    assert "cgcnn has no new baseline" in one_line_error(benchmark_command("check", "--update-baseline", "broken"), 1)
+    assert (tmp_path / "leaderboards" / "baseline.json").read_bytes() == before
 
 
-def test_one_model_cannot_be_accepted_on_other_folds(benchmark_command, noisy, monkeypatch):
-    benchmark_command(*ACCEPT)
+def test_one_model_cannot_be_updated_on_other_folds(benchmark_command, noisy, monkeypatch):
+    benchmark_command(*UPDATE)
     monkeypatch.setattr(folds, "_state", lambda seed, number, stage: 7)
-    line = one_line_error(benchmark_command("check", "--model", "cgcnn", "--accept", "why"))
+    line = one_line_error(benchmark_command("check", "--model", "cgcnn", "--update-baseline", "why"))
     assert "data or folds changed, which concerns every model" in line
 
 
 def test_stale_records_are_listed_and_do_not_fail(benchmark_command, noisy, tmp_path, monkeypatch):
     (tmp_path / "leaderboards").mkdir()
     (tmp_path / "leaderboards" / "records").symlink_to(ROOT / "leaderboards" / "records")
-    benchmark_command(*ACCEPT)
+    benchmark_command(*UPDATE)
     monkeypatch.setattr("benchmark.regression.check.fingerprint", lambda model: "f" * 64)
     done = benchmark_command("check", "--quick")
     assert done.returncode == 0, done.stderr
@@ -351,7 +350,7 @@ SETTLED = replace(EVERY["cgcnn"].profiles["mini"], epochs=15, batch_size=8)
 
 
 @pytest.fixture
-def settled(small_canary, monkeypatch):
+def settled(small_set, monkeypatch):
     """CGCNN with enough steps on few crystals, and the mean; one thread, as in a worker."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -361,30 +360,30 @@ def settled(small_canary, monkeypatch):
     torch.set_num_threads(threads)
 
 
-really_accepted: list[bytes] = []
+really_trained: list[bytes] = []
 
 
 @pytest.fixture
-def accepted(benchmark_command, settled, tmp_path):
-    """Both, really trained and accepted, once for all tests."""
-    path = tmp_path / "leaderboards" / "canary.json"
-    if not really_accepted:
-        done = benchmark_command(*ACCEPT)
+def trained(benchmark_command, settled, tmp_path):
+    """Both, really trained as the baseline, once for all tests."""
+    path = tmp_path / "leaderboards" / "baseline.json"
+    if not really_trained:
+        done = benchmark_command(*UPDATE)
         assert done.returncode == 0, done.stderr
-        really_accepted.append(path.read_bytes())
+        really_trained.append(path.read_bytes())
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(really_accepted[0])
+    path.write_bytes(really_trained[0])
     return benchmark_command
 
 
-def test_really_trained_unchanged_code_gives_the_same_numbers(accepted):
-    done = accepted("check", "--quick", "--json")
+def test_really_trained_unchanged_code_gives_the_same_numbers(trained):
+    done = trained("check", "--quick", "--json")
     assert done.returncode == 0, done.stderr
     assert [(row["verdict"], row["change"]) for row in rows(done, "cgcnn")] == [("same", 0.0)]
-    assert rows(done, TASK)[0]["accepted"] == "10 divisions"
+    assert rows(done, TASK)[0]["baseline"] == "10 splits"
 
 
-def test_an_off_by_one_fold_is_found_exactly_and_nothing_is_trained(accepted, monkeypatch):
+def test_an_off_by_one_fold_is_found_exactly_and_nothing_is_trained(trained, monkeypatch):
     split = folds._split
 
     def shifted(n, protocol, number, seed):
@@ -392,7 +391,7 @@ def test_an_off_by_one_fold_is_found_exactly_and_nothing_is_trained(accepted, mo
         return train, np.append(validation[1:], test[:1]), np.append(test[1:], validation[:1])
 
     monkeypatch.setattr(folds, "_split", shifted)
-    done = accepted("check", "--json")
+    done = trained("check", "--json")
     assert f"{TASK}, folds: folds changed (the first: kfold(5) fold 0 seed 0)" in one_line_error(done, 1)
     assert rows(done, "cgcnn") == []
     assert "no model was trained" in json.loads(done.stdout)["notes"][-1]
@@ -416,9 +415,9 @@ def half_of_the_edges(batch, messages):
     [(cgcnn.CrystalConvolution, "forward", wrong_activation), (cgcnn, "sum_incoming", half_of_the_edges)],
     ids=["wrong activation", "half of the edges"],
 )
-def test_a_planted_mistake_is_a_loss(accepted, monkeypatch, owner, name, wrong):
+def test_a_planted_mistake_is_a_loss(trained, monkeypatch, owner, name, wrong):
     monkeypatch.setattr(owner, name, wrong)
-    done = accepted("check", "--json")
+    done = trained("check", "--json")
     assert "cgcnn, MAE / MAE of the mean +" in one_line_error(done, 1)
     assert rows(done, "cgcnn")[0]["verdict"] == "worse"
     assert rows(done, "dummy")[0]["verdict"] == "same"

@@ -1,12 +1,12 @@
-"""`pytest -m regression`: every model against the accepted canary, as `python -m benchmark check` does it."""
+"""`pytest -m regression`: every model against the baseline, as `python -m benchmark check` does it."""
 
 from __future__ import annotations
 
 import pytest
 
 from benchmark.regression.baseline import read_baseline
-from benchmark.regression.canary import run_canary
-from benchmark.regression.check import Report, check
+from benchmark.regression.check import CheckReport, check
+from benchmark.regression.trainings import run_trainings
 from models.registry import registered
 from tests.benchmark.conftest import ROOT
 
@@ -14,17 +14,17 @@ pytestmark = pytest.mark.regression
 
 
 @pytest.fixture(scope="session")
-def report(request) -> Report:
+def report(request) -> CheckReport:
     """One check of the models whose tests were selected, on all cores."""
     chosen = [item.callspec.params["model"] for item in request.session.items if "model" in getattr(item, "fixturenames", ())]
-    return check(read_baseline(ROOT / "leaderboards" / "canary.json"), sorted(set(chosen)), False, (), run_canary)
+    return check(read_baseline(ROOT / "leaderboards" / "baseline.json"), sorted(set(chosen)), False, (), run_trainings)
 
 
-def failures(report: Report, subjects: set[str]) -> list[str]:
+def failures(report: CheckReport, subjects: set[str]) -> list[str]:
     return [f"{row.what}: {row.verdict} {row.note}" for row in report.failures if row.subject in subjects]
 
 
-def test_data_and_folds_are_the_accepted_ones(report):
+def test_data_and_folds_are_those_of_the_baseline(report):
     assert not failures(report, {row.subject for row in report.rows} - registered().keys())
 
 

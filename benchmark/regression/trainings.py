@@ -1,4 +1,4 @@
-"""The canary: short trainings of every model on small built-in tasks, always the same, that tell whether something changed."""
+"""Short trainings of every model on the regression sets: small built-in tasks, always the same, that show what changed."""
 
 from __future__ import annotations
 
@@ -22,47 +22,47 @@ from benchmark.tasks.metrics import score
 from benchmark.tasks.tasks import Task, TaskData, find_tasks
 from models.contract import ModelSpec, Settings
 
-TASKS = ("emt/alloys/formation_energy_per_atom",)
+TRAINED_SETS = ("emt/alloys/formation_energy_per_atom",)
 """What models are trained on: small cells, so that many seeds are cheap, and the quietest of the built-in targets."""
 
-WATCHED_TASKS = (*TASKS, "emt/surfaces/adsorption_energy", "emt/pt_clusters/total_energy")
+REGRESSION_SETS = (*TRAINED_SETS, "emt/surfaces/adsorption_energy", "emt/pt_clusters/total_energy")
 """Whose data and folds are compared."""
 
 PROFILE = "mini"
 """Whose settings a model is trained with, but for what its baseline changes."""
 
-DIVISION = Protocol("kfold", 2)
+HALVES = Protocol("kfold", 2)
 """Half of the crystals are tested: the error is then known more sharply, and training costs little."""
 
 REPEATED = Protocol("shuffle")
-"""What the trainings are called: each is a fold of its own, with a training seed of its own, of one and the same division."""
+"""What the trainings are called: each is a fold of its own, with a training seed of its own, of one and the same split."""
 
-WATCHED = (Protocol("kfold", 5), Protocol("shuffle", 3), DIVISION)
-"""Divisions whose hashes are compared; nothing is trained on the first two."""
+COMPARED_SPLITS = (Protocol("kfold", 5), Protocol("shuffle", 3), HALVES)
+"""Splits whose hashes are compared; nothing is trained on the first two."""
 
 
 @dataclass(frozen=True)
-class CanaryTask(Task):
-    """A task that is divided the same way in every fold: what differs between folds is the training alone."""
+class RegressionSet(Task):
+    """A task that is split the same way in every fold: what differs between folds is the training alone."""
 
     def load(self) -> TaskData:
-        """The crystals, divided as the first fold of DIVISION whatever is asked for."""
+        """The crystals, split as the first fold of HALVES whatever is asked for."""
         data = super().load()
-        return CanaryData(data.task, data.crystals, data.targets, data.published, data.whole, data.present)
+        return RegressionData(data.task, data.crystals, data.targets, data.published, data.whole, data.present)
 
 
 @dataclass(frozen=True, eq=False)
-class CanaryData(TaskData):
-    """Crystals that are divided in one way only."""
+class RegressionData(TaskData):
+    """Crystals that are split in one way only."""
 
     def fold(self, protocol: Protocol, number: int, seed: int) -> Fold:
-        """The first fold of DIVISION."""
-        return super().fold(DIVISION, 0, 0)
+        """The first fold of HALVES."""
+        return super().fold(HALVES, 0, 0)
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """One training of a model on a task of the canary; without `mae` it failed, for `reason`."""
+class ShortTraining:
+    """One training of a model on a regression set; without `mae` it failed, for `reason`."""
 
     model: str
     task: str
@@ -74,13 +74,13 @@ class Measurement:
     peak_bytes: int | None
 
 
-Train = Callable[[tuple[Job, ...]], list[Measurement]]
+Train = Callable[[tuple[Job, ...]], list[ShortTraining]]
 
 
-def canary_tasks(names: Iterable[str]) -> list[CanaryTask]:
+def regression_sets(names: Iterable[str]) -> list[RegressionSet]:
     """The tasks of these names."""
     found = [task for name in names for task in find_tasks(name)]
-    return [CanaryTask(task.source, task.dataset, task.target, task.unit) for task in found]
+    return [RegressionSet(task.source, task.dataset, task.target, task.unit) for task in found]
 
 
 def parameters(spec: ModelSpec, settings: Settings) -> tuple[int | None, int | None]:
@@ -88,31 +88,31 @@ def parameters(spec: ModelSpec, settings: Settings) -> tuple[int | None, int | N
     return spec.model(settings).n_parameters, spec.describe()["parameters"]
 
 
-def task_baseline(task: CanaryTask) -> TaskBaseline:
+def task_baseline(task: RegressionSet) -> TaskBaseline:
     """Hashes of the task's data and of its folds today. Raises what loading the dataset raises."""
     data = Task.load(task)
-    watched = [(protocol, number) for protocol in WATCHED for number in range(protocol.n_folds)]
+    watched = [(protocol, number) for protocol in COMPARED_SPLITS for number in range(protocol.n_folds)]
     splits = {
         f"{protocol} fold {number} seed 0": split_of(data, data.fold(protocol, number, 0)) for protocol, number in watched
     }
-    fold = data.fold(DIVISION, 0, 0)
+    fold = data.fold(HALVES, 0, 0)
     mean = np.full(len(fold.test), data.targets[fold.train].mean())
     # Rounded, so that it is the same number on every machine.
     scale = round(score(data.targets[fold.test], mean).mae, 9)
     return TaskBaseline(dataset_hash=data.dataset_hash, scale=scale, splits=splits)
 
 
-def canary_jobs(seeds: Mapping[str, Iterable[int]], settings: Mapping[str, Settings]) -> tuple[Job, ...]:
+def training_jobs(seeds: Mapping[str, Iterable[int]], settings: Mapping[str, Settings]) -> tuple[Job, ...]:
     """The trainings of models under seeds, by task and model; one thread each, as many workers as cores."""
     workers = default_workers()
     wanted = [(name, seed) for name, numbers in seeds.items() for seed in numbers]
     return tuple(
         Job(task, name, settings[name], PROFILE, REPEATED, fold=seed, seed=0, workers=workers)
-        for task, (name, seed) in product(canary_tasks(TASKS), wanted)
+        for task, (name, seed) in product(regression_sets(TRAINED_SETS), wanted)
     )
 
 
-def run_canary(jobs: tuple[Job, ...], on_done: Callable[[], None] = lambda: None) -> list[Measurement]:
+def run_trainings(jobs: tuple[Job, ...], on_done: Callable[[], None] = lambda: None) -> list[ShortTraining]:
     """Carry the jobs out by the harness, in a store that is thrown away; a failed one is a measurement with its reason.
 
     Raises:
@@ -120,7 +120,7 @@ def run_canary(jobs: tuple[Job, ...], on_done: Callable[[], None] = lambda: None
     """
     with tempfile.TemporaryDirectory() as folder:
         records = run_jobs(jobs, Store(Path(folder)), lambda news: None, lambda job, record: on_done()) if jobs else []
-    return [_measurement(record) for record in records]
+    return [_short_training(record) for record in records]
 
 
 class Trainings:
@@ -129,11 +129,11 @@ class Trainings:
     def __init__(self, train: Train, settings: Mapping[str, Settings]) -> None:
         self.train = train
         self.settings = settings
-        self.done: dict[tuple[str, str, int], Measurement] = {}
+        self.done: dict[tuple[str, str, int], ShortTraining] = {}
 
     def extend(self, seeds: Mapping[str, Iterable[int]]) -> None:
         """Train these models under these seeds on every task."""
-        for found in self.train(canary_jobs(seeds, self.settings)):
+        for found in self.train(training_jobs(seeds, self.settings)):
             self.done[found.model, found.task, found.seed] = found
 
     @property
@@ -141,7 +141,7 @@ class Trainings:
         """Names of the tasks that were trained on, in order."""
         return sorted({task for _, task, _ in self.done})
 
-    def of(self, model: str, task: str) -> list[Measurement]:
+    def of(self, model: str, task: str) -> list[ShortTraining]:
         """In order of their seeds."""
         return [m for (name, where, _), m in sorted(self.done.items()) if (name, where) == (model, task)]
 
@@ -156,14 +156,14 @@ class Trainings:
 
 
 def this_machine() -> Machine:
-    """This machine, as the canary uses it."""
+    """This machine, as the short trainings use it."""
     return machine("cpu", 1, default_workers())
 
 
-def _measurement(record: Record) -> Measurement:
+def _short_training(record: Record) -> ShortTraining:
     mae = record.metrics.test.mae if record.metrics else None
     known = mae == 0  # nobody predicts crystals that were held out without any error
-    return Measurement(
+    return ShortTraining(
         record.key.model,
         record.key.task,
         record.training_seed,
