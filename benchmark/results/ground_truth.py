@@ -1,4 +1,4 @@
-"""What the targets and the division of a record are checked against: the data on this machine, or else the published records.
+"""Ground truth for a record's targets and split: the data on this machine, or else the published records.
 
 Scores that agree with their predictions prove nothing where the targets themselves were changed.
 """
@@ -21,12 +21,12 @@ from benchmark.tasks.tasks import Task, TaskData, split_of
 from datasets import registry
 from datasets.errors import InputError
 
-Group = tuple[str, str, str, int, int]
+FoldKey = tuple[str, str, str, int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
-    """One fold, told by something else than the record to check: its division, its unit, and targets by id."""
+class GroundTruth:
+    """Split, unit and targets by id of one fold, from another source than the record to check."""
 
     source: str
     split: Split
@@ -71,31 +71,31 @@ class Data:
 
 
 @dataclass(eq=False)
-class References:
-    """Finds the reference of a record; what was loaded for one task is dropped with the next."""
+class GroundTruths:
+    """Finds the ground truth of a record; what was loaded for one task is dropped with the next."""
 
     board: Store
     _task: tuple[str, str] = ("", "")
     _data: Data = field(default_factory=lambda: Data(None))
-    _folds: dict[Group, Reference | None] = field(default_factory=dict)
-    _published: dict[Group, list[Record]] = field(default_factory=dict)
+    _folds: dict[FoldKey, GroundTruth | None] = field(default_factory=dict)
+    _published: dict[FoldKey, list[Record]] = field(default_factory=dict)
 
-    def of(self, record: Record) -> Reference | None:
+    def of(self, record: Record) -> GroundTruth | None:
         """What the record is to be checked against; None where there is neither data nor another published record.
 
         Raises:
-            InputError: the data are here, and cannot be divided as the record says.
+            InputError: the data are here, and cannot be split as the record says.
         """
         key = record.key
         if self._task != (key.task, key.dataset_hash):
             self._task, self._data, self._folds = (key.task, key.dataset_hash), _data_of(key), {}
             self._published = self._published_folds(key.task)
-        group = _group(key)
+        place = _fold_key(key)
         if self._data.data:
-            if group not in self._folds:
-                self._folds[group] = _from_data(self._data, key)
-            return self._folds[group]
-        return next((found for other in self._published.get(group, []) if (found := self._from_record(other, key))), None)
+            if place not in self._folds:
+                self._folds[place] = _from_data(self._data, key)
+            return self._folds[place]
+        return next((found for other in self._published.get(place, []) if (found := self._from_record(other, key))), None)
 
     def missing(self) -> str:
         """Why the data of the last record cannot be used, and what to do."""
@@ -105,9 +105,9 @@ class References:
     def _paths(self) -> dict[str, list[Path]]:
         return dict(self.board.tasks())
 
-    def _published_folds(self, task: str) -> dict[Group, list[Record]]:
-        """The complete records of a task by fold. One that is invalid is no reference; it is found where the board is read."""
-        found: dict[Group, list[Record]] = {}
+    def _published_folds(self, task: str) -> dict[FoldKey, list[Record]]:
+        """The complete records of a task by fold. One that is invalid is left out; it is found where the board is read."""
+        found: dict[FoldKey, list[Record]] = {}
         for path in self._paths.get(task, []):
             try:
                 records = self.board.read_all(path)
@@ -115,10 +115,10 @@ class References:
                 continue
             for record in records:
                 if record.status == "complete":
-                    found.setdefault(_group(record.key), []).append(record)
+                    found.setdefault(_fold_key(record.key), []).append(record)
         return found
 
-    def _from_record(self, other: Record, key: JobKey) -> Reference | None:
+    def _from_record(self, other: Record, key: JobKey) -> GroundTruth | None:
         if other.key == key:
             return None
         try:
@@ -126,12 +126,12 @@ class References:
         except InputError:
             return None
         series = pd.Series(found.targets, index=pd.Index(found.ids))
-        return Reference(
+        return GroundTruth(
             f"the published {self.board.run_path(other.key)}, fold {key.fold}", other.split, other.key.unit, series
         )
 
 
-def _group(key: JobKey) -> Group:
+def _fold_key(key: JobKey) -> FoldKey:
     return key.task, key.dataset_hash, key.protocol, key.seed, key.fold
 
 
@@ -149,9 +149,9 @@ def _data_of(key: JobKey) -> Data:
     return Data(data)
 
 
-def _from_data(here: Data, key: JobKey) -> Reference:
+def _from_data(here: Data, key: JobKey) -> GroundTruth:
     data = here.data
     assert data
     split = split_of(data, data.fold(Protocol.named(key.protocol), key.fold, key.seed))
     unit = registry.get(key.dataset).card.targets[key.target]
-    return Reference("the dataset", split, unit, here.targets)
+    return GroundTruth("the dataset", split, unit, here.targets)

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from benchmark.results import compositions
-from benchmark.results.ground_truth import References
+from benchmark.results.ground_truth import GroundTruths
 from benchmark.results.packed import packed_files
 from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult, scored_tasks
 from benchmark.results.store import Store, write_together
-from benchmark.results.submission import Published, card_problems, cards_of, check_reference, links, name_of
+from benchmark.results.submission import Published, card_problems, cards_of, check_ground_truth, links, name_of
 from benchmark.results.validation import Predictions
 from datasets.errors import InputError, unknown_name
 from datasets.registry import registered
@@ -76,7 +76,7 @@ def add_compositions(store: Store) -> list[Path]:
 def _chosen(source: Store, target: Store, tasks: Sequence[str], models: Sequence[str]) -> list[Chosen]:
     """The records to publish, every one of them valid. Raises InputError with the first problem of any."""
     problems = links(source.root)
-    references, seen = References(target), set()
+    truths, seen = GroundTruths(target), set()
     chosen: list[Chosen] = []
     for task, runs in scored_tasks(source):
         seen |= {(task, scored.run.first.key.model) for scored in runs}
@@ -87,7 +87,7 @@ def _chosen(source: Store, target: Store, tasks: Sequence[str], models: Sequence
             for record in scored.run.folds:
                 result = results.get(record.key.fold)
                 chosen.append((record, result))
-                problems += check_reference(references, source.path(record.key), record, result)[0]
+                problems += check_ground_truth(truths, source.path(record.key), record, result)[0]
     for kind, names, known in (("task", tasks, {t for t, _ in seen}), ("model", models, {m for _, m in seen})):
         for name in names:
             if name not in known:

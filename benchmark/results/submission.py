@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from benchmark.results.ground_truth import References
+from benchmark.results.ground_truth import GroundTruths
 from benchmark.results.model_cards import card_path, read_card
 from benchmark.results.records import JobKey, Record
 from benchmark.results.scores import FoldResult
@@ -62,7 +62,7 @@ def examine(store: Store, board: Store) -> Report:
     if not (store.root / "records").is_dir():
         raise InputError(f"{store.root.resolve()} has no records; name a directory that `python -m benchmark run --out` wrote")
     problems = links(store.root) + strays(store.root)
-    references, published = References(board), Published(board)
+    truths, published = GroundTruths(board), Published(board)
     unproven, records, unread, states = [], [], [], []
     for path in _record_files(store):
         scored, found = _read(store, path)
@@ -73,10 +73,10 @@ def examine(store: Store, board: Store) -> Report:
             states.append((state := published.state(record), name_of(store, path, record)))
             if found:
                 continue
-            line, lacking = check_reference(references, path, record, predictions)
+            line, lacking = check_ground_truth(truths, path, record, predictions)
             problems += line
             if lacking and state == "unchanged":
-                unproven.append(one_line(f"{path}: {references.missing()}", LONGEST_PROBLEM))
+                unproven.append(one_line(f"{path}: {truths.missing()}", LONGEST_PROBLEM))
             elif lacking:
                 problems.append(f"{path}: {lacking}")
     models = {record.key.model for record in records}
@@ -133,18 +133,18 @@ def _read(store: Store, path: Path) -> tuple[list[Scored], list[str]]:
         return [(record, None) for record in records], list(error.problems)
 
 
-def check_reference(
-    references: References, path: Path, record: Record, predictions: Predictions | FoldResult | None
+def check_ground_truth(
+    truths: GroundTruths, path: Path, record: Record, predictions: Predictions | FoldResult | None
 ) -> tuple[list[str], str]:
-    """Where a record of the file `path` disagrees with its reference; and what to do, where it has none."""
+    """Where a record of the file `path` disagrees with the ground truth; and what to do, where there is none."""
     try:
-        reference = references.of(record)
+        truth = truths.of(record)
     except InputError as error:
         return [f"{path}: {error}"], ""
-    if reference is None:
+    if truth is None:
         hint = "no record of the same fold is published; put the data in place (`python -m benchmark datasets info NAME`)"
-        return [], f"nothing to check its targets and folds against: {references.missing()}; {hint}"
-    return [f"{path}: {problem}" for problem in reference.problems(record, predictions)], ""
+        return [], f"nothing to check its targets and folds against: {truths.missing()}; {hint}"
+    return [f"{path}: {problem}" for problem in truth.problems(record, predictions)], ""
 
 
 def links(root: Path) -> list[str]:

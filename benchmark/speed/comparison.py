@@ -48,7 +48,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SpeedComparison:
     """What both files have, and what only one has."""
 
     changes: tuple[Change, ...]
@@ -70,7 +70,7 @@ def parse_thresholds(text: str, statistics: Sequence[str] = STATISTICS) -> tuple
     return tuple(found)
 
 
-def compare(old: Session, new: Session, thresholds: Sequence[Threshold]) -> Comparison:
+def compare(old: Session, new: Session, thresholds: Sequence[Threshold]) -> SpeedComparison:
     """Every benchmark that both sessions have.
 
     Raises:
@@ -90,4 +90,4 @@ def compare(old: Session, new: Session, thresholds: Sequence[Threshold]) -> Comp
         if not any(change.role == "ours" for change in found):
             raise InputError(f"no benchmark of ours has {threshold.statistic} in both files, so there is nothing to compare")
         changes += found
-    return Comparison(tuple(changes), tuple(sorted(before.keys() - after)), tuple(sorted(after.keys() - before)))
+    return SpeedComparison(tuple(changes), tuple(sorted(before.keys() - after)), tuple(sorted(after.keys() - before)))

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from scipy.stats import linregress
 
-from benchmark.speed.session import Extra, Group, Measurement, Session, require_one_machine
+from benchmark.speed.session import Extra, Measurement, Session, TopicAndGroup, require_one_machine
 from datasets.errors import InputError
 
 FEWEST_SIZES = 3
@@ -24,7 +24,7 @@ class Ceilings:
 
 
 @dataclass(frozen=True)
-class Row:
+class SpeedRow:
     """Ours beside the baseline of its group, where it has one, and beside what the machine could do."""
 
     ours: Measurement
@@ -121,10 +121,10 @@ class Performance:
                 )
 
     @cached_property
-    def groups(self) -> dict[Group, list[tuple[int, Measurement]]]:
+    def groups(self) -> dict[TopicAndGroup, list[tuple[int, Measurement]]]:
         """The measurements of each topic and group, with the numbers of their sessions."""
         latest = {m.fullname: (number, m) for number, session in enumerate(self.sessions) for m in session.benchmarks}
-        found: dict[Group, list[tuple[int, Measurement]]] = {}
+        found: dict[TopicAndGroup, list[tuple[int, Measurement]]] = {}
         for number, measurement in latest.values():
             found.setdefault(measurement.where, []).append((number, measurement))
         return found
@@ -158,13 +158,13 @@ class Performance:
         return found
 
     @cached_property
-    def topics(self) -> dict[str, dict[str, list[Row]]]:
+    def topics(self) -> dict[str, dict[str, list[SpeedRow]]]:
         """The rows of each group of each topic, but for those that are sizes of one thing."""
-        found: dict[str, dict[str, list[Row]]] = {}
+        found: dict[str, dict[str, list[SpeedRow]]] = {}
         scaled = {scaling.group for scaling in self.scalings}
         for (topic, group), measurements in self.groups.items():
             rows = [
-                Row(m, self.sessions[number].baselines.get(m.where), self.floor(m.extra_info))
+                SpeedRow(m, self.sessions[number].baselines.get(m.where), self.floor(m.extra_info))
                 for number, m in measurements
                 if m.extra_info.role == "ours"
             ]

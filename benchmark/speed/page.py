@@ -14,8 +14,8 @@ from tabulate import tabulate
 from benchmark.rendering.images import png
 from benchmark.rendering.text import escape, require_own
 from benchmark.results.store import write_atomically
-from benchmark.speed.comparison import Comparison
-from benchmark.speed.measurements import Exponent, Performance, Row, Scaling
+from benchmark.speed.comparison import SpeedComparison
+from benchmark.speed.measurements import Exponent, Performance, Scaling, SpeedRow
 from benchmark.speed.session import Extra, Measurement
 from datasets.errors import InputError
 
@@ -117,7 +117,7 @@ def _ceiling(measured: Measurement) -> list[str]:
     return [what, duration(measured.stats.median), str(measured.stats.rounds), ", ".join(rates)]
 
 
-def _row(row: Row) -> list[str]:
+def _row(row: SpeedRow) -> list[str]:
     target, reached = row.ours.extra_info.target, {True: "met", False: "not met", None: "no baseline"}[row.met]
     return [
         row.ours.what,
@@ -214,7 +214,7 @@ def figure(scalings: list[Scaling]) -> Figure:
 # -- a comparison -----------------------------------------------------------------------------------
 
 
-def comparison_table(comparison: Comparison) -> str:
+def comparison_table(comparison: SpeedComparison) -> str:
     """Old, new and change, then what only one of the files has."""
     rows = []
     for change in comparison.changes:

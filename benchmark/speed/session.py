@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from benchmark.schema import Machine
 from datasets.errors import InputError
 
-Group = tuple[str, str]
+TopicAndGroup = tuple[str, str]
 
 
 class Read(BaseModel):
@@ -65,7 +65,7 @@ class Measurement(Read):
         return Path(self.fullname.partition("::")[0]).stem.removeprefix("test_").replace("_", " ")
 
     @property
-    def where(self) -> Group:
+    def where(self) -> TopicAndGroup:
         """Topic and group."""
         return self.topic, self.group or ""
 
@@ -105,7 +105,7 @@ class Session(Read):
     benchmarks: tuple[Measurement, ...] = Field(min_length=1)
 
     @cached_property
-    def baselines(self) -> dict[Group, Measurement]:
+    def baselines(self) -> dict[TopicAndGroup, Measurement]:
         """By topic and group: a ratio is of two times of one run."""
         return {m.where: m for m in self.benchmarks if m.extra_info.role == "baseline"}
 

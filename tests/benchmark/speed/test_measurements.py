@@ -215,14 +215,14 @@ def test_fast(measure):
 
 
 def test_what_pytest_benchmark_writes_is_what_is_read(tmp_path):
-    (tmp_path / "test_quick.py").write_text(MEASURED_HERE)
+    (tmp_path / "test_sums.py").write_text(MEASURED_HERE)
     command = [sys.executable, "-m", "pytest", "-p", "tests.speed.conftest", "--rootdir", tmp_path, tmp_path]
     measuring = ("--benchmark-only", "--benchmark-json", tmp_path / "out.json")
     done = subprocess.run([*command, *measuring], env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     session = read_session(tmp_path / "out.json")
     (found,) = session.benchmarks
-    assert (found.topic, found.what, found.extra_info.role, found.stats.rounds) == ("mini", "fast", "ours", 3)
+    assert (found.topic, found.what, found.extra_info.role, found.stats.rounds) == ("sums", "fast", "ours", 3)
     assert (found.extra_info.floor_bytes, found.extra_info.crystals, found.extra_info.model_extra["what"]) == (8, 7, "sum")
     assert session.machine_info.benchmark.machine.cores == cores()
     assert "torch" in session.machine_info.benchmark.versions
