@@ -33,7 +33,9 @@ def report_table(report: CheckReport, stale: list[str]) -> str:
     note = mini_note([PROFILE]) if any(row.is_model for row in report.rows) else ""
     parts = [tabulate(rows, headings, disable_numparse=True), note, "\n".join(report.notes)]
     if stale:
-        parts.append("\n".join(["stale records, to be run and published again:", *(f"  {line}" for line in stale)]))
+        parts.append(
+            "\n".join(["published records that are not known to give today's numbers:", *(f"  {line}" for line in stale)])
+        )
     return "\n\n".join(part for part in parts if part)
 
 

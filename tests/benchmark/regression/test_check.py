@@ -16,12 +16,14 @@ from benchmark.harness.job import execute, load_task
 from benchmark.regression import check, loss_test, trainings, update
 from benchmark.regression.baseline import read_baseline
 from benchmark.regression.trainings import ShortTraining
+from benchmark.results.store import Store
 from benchmark.tasks import folds
 from models import registry
 from models.graph.message_passing import add_parts, sum_incoming
 from models.zoo import cgcnn
 from tests.benchmark.cli.test_main import one_line_error
 from tests.benchmark.conftest import ROOT, write_folder
+from tests.benchmark.constructed import write_run, write_sources
 
 EVERY = registry.registered()
 UPDATE = ("check", "--seeds", "6", "--update-baseline", "the first baseline")
@@ -339,8 +341,21 @@ def test_stale_records_are_listed_and_do_not_fail(benchmark_command, noisy, tmp_
     done = benchmark_command("check", "--quick")
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("  dummy: ")]
-    assert "published records of another source than today's" in line and "emt/surfaces/adsorption_energy" in line
-    assert "schnet: " in done.stdout and "of a model that is no longer here" in done.stdout
+    assert "30 published records of source ad2c578b, that today's source was not compared with" in line
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("  schnet: ")]
+    assert "whose model is no longer here" in line
+
+
+def test_records_of_a_moved_source_that_gives_the_same_numbers_are_not_listed(benchmark_command, noisy, tmp_path, monkeypatch):
+    board = tmp_path / "leaderboards"
+    write_run(Store(board), "dummy", 1.0, folds=2)
+    write_sources(board, unchanged=["dummy"])
+    benchmark_command(*UPDATE)
+    monkeypatch.setattr("benchmark.regression.check.fingerprint", lambda model: "a" * 64)
+    assert "not known to give today's numbers" not in benchmark_command("check", "--quick").stdout
+    write_sources(board, outdated=["dummy"])
+    done = benchmark_command("check", "--quick")
+    assert "  dummy: 2 published records of source ffffffff, of which today's source gives other numbers" in done.stdout
 
 
 # -- planted changes, really trained -----------------------------------------------------------------
