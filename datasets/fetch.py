@@ -21,7 +21,7 @@ STAGING = ".fetching"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FetchedSet:
     """A dataset that is on this machine now: its card, what is there, and whether it was fetched just now."""
 
     card: Card
@@ -31,7 +31,7 @@ class Outcome:
     new: bool
 
 
-def fetch(name: str, on_progress: Progress, offline: bool = False) -> Outcome:
+def fetch(name: str, on_progress: Progress, offline: bool = False) -> FetchedSet:
     """Make sure that a dataset is on this machine and is what its card, or the note of its release, says.
 
     What was there already is checked and left as it is. A fetch that fails leaves the data directory as it was; what
@@ -50,7 +50,7 @@ def fetch(name: str, on_progress: Progress, offline: bool = False) -> Outcome:
     dataset = registry.get(name)
     card = dataset.card
     if not isinstance(dataset, FileDataset):
-        return Outcome(card, registry.load(name), None, None, new=False)
+        return FetchedSet(card, registry.load(name), None, None, new=False)
     path = data_path(card)
     if path.is_dir():
         raise InputError(f"{card.name}: {path} is a folder where the dataset's file belongs; move it away")
@@ -71,13 +71,13 @@ def fetch(name: str, on_progress: Progress, offline: bool = False) -> Outcome:
         raise InputError(f"{card.name}: another process is fetching it; wait for it") from None
 
 
-def _present(dataset: FileDataset, path: Path) -> Outcome:
+def _present(dataset: FileDataset, path: Path) -> FetchedSet:
     crystals = dataset.load()
     registry.require_expected(dataset.card, crystals)
-    return Outcome(dataset.card, crystals, path, fetched(dataset.card), new=False)
+    return FetchedSet(dataset.card, crystals, path, fetched(dataset.card), new=False)
 
 
-def _fetch(dataset: FileDataset, fetcher: Fetcher, path: Path, staging: Path, on_progress: Progress) -> Outcome:
+def _fetch(dataset: FileDataset, fetcher: Fetcher, path: Path, staging: Path, on_progress: Progress) -> FetchedSet:
     """Fetch into `staging` and place what is right; what the next attempt can go on from stays there."""
     card, staged, note_file = dataset.card, staging / path.name, staging / f"{path.name}.note"
     staging.mkdir(exist_ok=True)
@@ -102,7 +102,7 @@ def _fetch(dataset: FileDataset, fetcher: Fetcher, path: Path, staging: Path, on
     os.replace(note_file, note_path(path))  # first: a note without its file is a file not fetched yet
     os.replace(staged, path)
     shutil.rmtree(staging)
-    return Outcome(card, crystals, path, note, new=True)
+    return FetchedSet(card, crystals, path, note, new=True)
 
 
 def _require_release(card: Card, origin: Origin, crystals: Crystals) -> None:

@@ -37,7 +37,7 @@ def read_trainings(root: Path) -> list[Trained]:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class SourceComparison:
     """Two sources of a model, trained on the same tasks."""
 
     difference: float
@@ -62,7 +62,7 @@ class Sources:
         known = [record for trainings in self.trained.get(model, {}).values() for record, _ in trainings]
         return max(known, key=lambda record: record.started_at, default=None)
 
-    def comparison(self, model: str, source: str) -> Comparison | None:
+    def comparison(self, model: str, source: str) -> SourceComparison | None:
         """A source beside the newest one of its model; None where one of them was not trained, or on no common task."""
         newest, known = self.newest(model), self.trained.get(model, {})
         if newest is None or source not in known:
@@ -76,7 +76,7 @@ class Sources:
             float(np.abs(one.predictions - other.predictions).max() / one.targets.std()) for (_, one), (_, other) in pairs
         ]
         processors = {record.machine.processor for pair in pairs for record, _ in pair}
-        return Comparison(max(differences), len(processors) == 1)
+        return SourceComparison(max(differences), len(processors) == 1)
 
     def outdated(self, model: str, source: str) -> bool | None:
         """Whether the newest source of a model gives other predictions than this one; None where nobody knows."""
