@@ -114,6 +114,18 @@ def test_sheets_that_differ_only_in_height_are_two():
     assert labels(slab(), (lattice, pbc, numbers, lifted)) == [0, 1]
 
 
+def layers(spacing: float) -> Cell:
+    """A sheet of 15 layers of aluminium."""
+    sites = np.array([[0.5 * (layer % 2), 0.5 * (layer % 2), (2.0 + layer * spacing) / 50] for layer in range(15)])
+    return np.diag([2.86, 2.86, 50.0]), np.array([True, True, False]), np.full(15, 13), sites
+
+
+@pytest.mark.parametrize(("spacing", "expected"), [(2.05, [0, 0]), (2.06, [0, 1])])
+def test_sheets_whose_layers_agree_but_not_their_thickness_are_two(spacing, expected):
+    """14 spacings of 0.03 Å more are 0.42 Å, of 0.04 Å more are 0.56 Å: half an Å is allowed."""
+    assert labels(layers(2.02), layers(spacing)) == expected
+
+
 def test_clusters_are_compared_by_their_distances():
     lattice, pbc, numbers, coords = cluster()
     moved = coords.copy()
@@ -122,11 +134,11 @@ def test_clusters_are_compared_by_their_distances():
     assert labels(cluster(), mirrored(cluster()), (lattice, pbc, numbers, moved), *alloyed) == [0, 0, 2, 3, 4]
 
 
-def test_a_cluster_and_twice_the_cluster_are_two():
+def test_a_pair_of_atoms_and_a_tetrahedron_of_the_same_distance_are_two():
     """Reduced formulas are for crystals only."""
-    lattice, pbc, numbers, coords = cluster()
-    twice = lattice, pbc, np.tile(numbers, 2), np.concatenate([coords, coords + 0.3])
-    assert labels(cluster(), twice) == [0, 1]
+    corners = np.array([[0.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 1.0]]) * 1.9
+    pair, tetrahedron = ((np.eye(3) * 20.0, OPEN, np.full(n, 78), (corners[:n] + 8) / 20) for n in (2, 4))
+    assert labels(pair, tetrahedron, rotated(pair)) == [0, 1, 0]
 
 
 def test_lone_atoms_of_an_element_are_duplicates():

@@ -55,6 +55,7 @@ def test_a_target_is_summarized(crystals):
     assert found.std == pytest.approx(7**0.5)  # deviations -2, -1, 3
     assert found.quartiles == (0.5, 1.0, 3.0)
     assert found.zeros == pytest.approx(1 / 3)
+    assert summarize(with_target(crystals, [-2.0, 0.0, -1.0, 5.0]), "energy", "eV").zeros == 0.25
 
 
 @pytest.mark.parametrize(("values", "std"), [([np.nan] * 4, None), ([np.nan, 2.0, np.nan, np.nan], None), ([3.0] * 4, 0.0)])
@@ -86,6 +87,13 @@ def test_rounded_and_two_valued_targets_have_no_outliers():
     assert not outliers(np.random.default_rng(1).normal(0, 1, 5000).round(1)[:, None].ravel().clip(-3, 3)).any()
 
 
+def test_a_gap_of_one_rounding_step_cuts_nothing_off():
+    """Twenty equal values have no range, so that any gap is wider than it."""
+    values = np.concatenate([np.linspace(-1.0, 1.0, 200), np.full(20, 1.2), [1.3, 1.3]])
+    assert not outliers(values).any()
+    assert outliers(np.append(values[:-2], [1.6, 1.6]))[-2:].all()
+
+
 def test_outliers_are_the_same_mirrored_and_in_another_unit():
     values = np.append(np.random.default_rng(2).normal(0, 1, 500), [9.0, -7.0])
     assert outliers(values)[-2:].all()
@@ -111,6 +119,21 @@ def test_the_spread_inside_groups_of_duplicates():
     assert found.widest == (("a", 1.0), ("c", 1.5))
     alone = with_target(crystals, [1.0, 5.0] + [np.nan] * 4)
     assert spread_of_duplicates(alone, find_duplicates(alone), "energy", "eV") is None
+
+
+def test_of_a_large_group_only_the_ends_of_the_spread_are_named():
+    crystals = Crystals.from_cells([f"c{i}" for i in range(11)], [rock_salt()] * 11)
+    crystals = with_target(crystals, [float(i * 7 % 11) for i in range(11)])
+    found = spread_of_duplicates(crystals, find_duplicates(crystals), "energy", "eV")
+    assert found.widest == (("c0", 0.0), ("c3", 10.0)) and found.max == 10.0
+
+
+def test_an_atom_with_exactly_k_neighbours_has_enough_and_atoms_nearly_too_close_are_not():
+    pair = np.eye(3) * 30.0, np.zeros(3, bool), np.array([1, 1]), np.array([[0.5, 0.5, 0.5], [0.5, 0.5, 0.5 + 0.6 / 30]])
+    crystals = Crystals.from_cells(["hydrogen"], [pair])
+    assert graph_health(crystals, Nearest(1, 8.0)).atoms_with_fewer_than_k.count == 0
+    assert graph_health(crystals, Nearest(2, 8.0)).atoms_with_fewer_than_k.count == 2
+    assert graph_health(crystals, Nearest(1, 8.0)).atoms_too_close.count == 0
 
 
 def test_the_graphs_of_isolated_small_and_crowded_crystals():

@@ -247,6 +247,9 @@ def test_units_come_from_the_heading_or_the_request_and_must_agree(tmp_path):
     assert "write TARGET=UNIT" in one_line(tmp_path / "x.csv", "bulk", unit=None, units=["blk=GPa"])
     assert "has the unit GPa already" in one_line(tmp_path / "x.csv", "bulk", unit=None, units=["GPa", "bulk=eV"])
     assert "write a unit" in one_line(tmp_path / "x.csv", "bulk", unit=" ")
+    assert "write a unit" in one_line(tmp_path / "x.csv", "bulk", unit="m" * 41)
+    (tmp_path / "x.csv").write_text(csv_text(["cif", "gap [ eV ]"], CIFS, GAPS))
+    assert read(tmp_path / "x.csv", "gap", unit=None).units == {"gap": "eV"}
 
 
 def test_targets_are_the_only_numbers_or_named(tmp_path):
@@ -258,6 +261,7 @@ def test_targets_are_the_only_numbers_or_named(tmp_path):
     assert "several columns of numbers: 'gap', 'E/atom', 'pbc'" in one_line(path)
     assert "call it 'E_per_atom'" in one_line(path, "E/atom")
     assert "cannot name a target" in one_line(path, "pbc")
+    assert "cannot name a target" in one_line(json_file(tmp_path / "x.json", records(**{"g" * 101: GAPS})), "g" * 101)
     assert "no column of numbers" in one_line(json_file(tmp_path / "x.json", records(gap=["a", "b", "c"])))
 
 
