@@ -10,12 +10,15 @@ from itertools import combinations
 import numpy as np
 from scipy.stats import friedmanchisquare, rankdata
 
-from benchmark.statistics.comparisons import ALPHA, ROUNDING, TaskErrors, holm
+from benchmark.statistics.comparisons import ALPHA, CORRECTION, ROUNDING, TaskErrors, holm
 from benchmark.statistics.resampling import RESAMPLES, generator, resampled_maes
 from datasets.parallel import on_every_core
 
 MUCH_WORK = 5e9
 """Errors times resamples, some seconds on one core, from which other processes are worth their start."""
+
+RANK_TEST = f"Wilcoxon's signed-rank test after {CORRECTION}"
+"""What separates two models over tasks, as pages name it."""
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,14 @@ from benchmark.statistics.resampling import RESAMPLES, resampled_maes
 ALPHA = 0.05
 CONFIDENCE = f"{100 * (1 - ALPHA):g} %"
 """Of every interval, as pages write it."""
-TESTS = "the corrected resampled t-test over folds after Holm's correction for all pairs, and the bootstrap over crystals"
+CORRECTION = "Holm's correction"
+"""For testing many pairs, as pages name it."""
+TESTS = f"the corrected resampled t-test over folds after {CORRECTION} for all pairs, and the bootstrap over crystals"
 """What separates two models, as pages name it."""
 COLUMNS = (
-    "The interval and p are of the corrected resampled t-test over folds, Holm's p corrects it for all pairs of models, and "
-    f"p of crystals is the bootstrap's. Two models are told apart where both of the last are below {ALPHA:g}."
+    f"The interval and p are of the corrected resampled t-test over folds, corrected p is that p after {CORRECTION} for all "
+    "pairs of models, and p of crystals is the bootstrap's. Two models are told apart where both of the last are below "
+    f"{ALPHA:g}."
 )
 """What the columns of a table of pairs mean."""
 ROUNDING = 1e-12

@@ -18,6 +18,7 @@ from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.pages.task import page_of
 from benchmark.leaderboard.rows import BASELINE, BoardRow
 from benchmark.rendering.text import count, crystals, escape, interval, link, listed, mini_note, seconds, table
+from benchmark.statistics.across_tasks import RANK_TEST
 from benchmark.statistics.comparisons import CONFIDENCE
 
 TITLE = "# Leaderboard"
@@ -167,7 +168,7 @@ def _over_tasks_note(track: Track) -> str:
     if track.ranks.reason:
         lines.append(f"No two models can be told apart by their ranks: {escape(track.ranks.reason)}.")
     else:
-        lines.append("Neighbours in rank that share a letter cannot be told apart by Wilcoxon's test after Holm's correction.")
+        lines.append(f"Neighbours in rank that share a letter cannot be told apart by {RANK_TEST}.")
     if track.overall and track.overall.left_out:
         shown = [f"{escape(task)} ({escape(why)})" for task, why in track.overall.left_out]
         lines.append(f"Not counted in the score: {listed(shown)}.")

@@ -118,7 +118,7 @@ def _differences(group: ComparisonGroup) -> str:
         if number > previous:
             best, previous = model, number
     larger = ["MAE larger by", f"{CONFIDENCE} interval"]
-    header = ["tier", "model", "against", *larger, "p", "p, Holm", "p of crystals", "told apart"]
+    header = ["tier", "model", "against", *larger, "p", "corrected p", "p of crystals", "told apart"]
     return table(header, rows, text=("model", "against"))
 
 

@@ -20,7 +20,8 @@ from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.web.details import rounded
 from benchmark.rendering.text import mini_note
-from benchmark.statistics.comparisons import CONFIDENCE, TESTS
+from benchmark.statistics.across_tasks import RANK_TEST
+from benchmark.statistics.comparisons import CONFIDENCE, CORRECTION, TESTS
 
 COSTS = {
     "training": "training time / fold [s]",
@@ -37,6 +38,8 @@ def board_data(board: Board) -> dict[str, Any]:
     return {
         "costs": COSTS,
         "tests": TESTS,
+        "correction": CORRECTION,
+        "rank_test": RANK_TEST,
         "confidence": CONFIDENCE,
         "measured": sorted(MEASURED),
         "conclusions": [unescape(line) for line in findings(board)],

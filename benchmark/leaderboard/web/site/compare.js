@@ -59,7 +59,7 @@ board.views.compare = (() => {
     const real = pairs.separable[place] ? "The difference is real by both tests" : "The two cannot be told apart";
     const tests = pairs.low[place] === null
       ? `one fold does not show how scores vary from training to training; p = ${n.p(pairs.p_crystals[place])} by the bootstrap over crystals`
-      : `p = ${n.p(pairs.p[place])} over folds after Holm's correction for all pairs of the task, ${n.p(pairs.p_crystals[place])} over crystals`;
+      : `p = ${n.p(pairs.p[place])} over folds after ${board.data.correction} for all pairs of the task, ${n.p(pairs.p_crystals[place])} over crystals`;
     const [wins, losses] = [pairs.wins[place], pairs.losses[place]];
     const equal = size - wins - losses;
     return h("div", {class: "verdict"},

@@ -75,7 +75,7 @@ board.views.overview = (() => {
     const over = `Mean ranks over ${n.many(ranks.n_tasks, "task")}, 1 is best. `;
     if (ranks.reason) return `${over}Nothing is separated: ${ranks.reason}.`;
     const test = ranks.friedman_p === null ? "" : ` (Friedman p = ${n.p(ranks.friedman_p)})`;
-    return `${over}Models joined by a bar cannot be told apart by Wilcoxon's signed-rank test after Holm's correction${test}. ` +
+    return `${over}Models joined by a bar cannot be told apart by ${board.data.rank_test}${test}. ` +
       (ranks.cliques.length ? `Joined: ${ranks.cliques.map((clique) => clique.join(", ")).join("; ")}.` : "All can be told apart.");
   }
 
