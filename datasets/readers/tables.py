@@ -17,10 +17,10 @@ from datasets.allowed_names import require_target_name
 from datasets.crystals import STRUCTURE_COLUMNS, Cell, Crystals
 from datasets.errors import InputError
 from datasets.readers.ase_tables import read_database, read_frames, rows_of_ase_json
+from datasets.readers.cell_values import MISSING, cell_of_value
 from datasets.readers.columns import (
     INDEX,
     Columns,
-    decoded,
     is_ase,
     looks_like_structure,
     read_csv,
@@ -29,7 +29,7 @@ from datasets.readers.columns import (
     split_heading,
 )
 from datasets.readers.folder import AS_GIVEN, ELEMENT_TABLE, read_folder
-from datasets.readers.structure_files import PACKED, POOL_ABOVE, cells_of, checked, parse_dict, parse_structure, read_structure
+from datasets.readers.structure_files import PACKED, POOL_ABOVE, cells_of
 
 READERS = {
     ".csv": read_csv, ".parquet": read_parquet,
@@ -48,7 +48,6 @@ ID_NAMES = (
 SAMPLE = 50
 """Rows in which a structure is looked for."""
 
-MISSING = frozenset(("", "na", "n/a", "nan", "null", "none"))
 NO_TARGET, NO_STRUCTURE = "without a value of any target", "without a readable, fully occupied structure"
 FEW = 3
 """Reasons that are reported of the rows that are left out."""
@@ -272,30 +271,6 @@ def _cells(table: RawTable, rows: Sequence[int] | np.ndarray) -> list[Cell | Inp
     chosen = [table.structures[row] for row in rows]
     slow = any(isinstance(value, (str, Path)) for value in chosen)
     return cells_of(cell_of_value, chosen, [table.places[row] for row in rows], POOL_ABOVE if slow else math.inf)
-
-
-def cell_of_value(value: Any, name: str) -> Cell:
-    """The structure that a value of a table is: a cell, a dict, the JSON of one, CIF text, or a file.
-
-    Raises:
-        InputError: it begins with `name`: none, unreadable, partially occupied, or what `read_structure` refuses.
-    """
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        try:
-            value = decoded(value)
-        except ValueError as error:
-            raise InputError(f"{name}: a structure that is not JSON; truncated? ({error})") from error
-    if isinstance(value, InputError):
-        raise InputError(f"{name}{value}")
-    if isinstance(value, tuple):
-        return checked(value, name)
-    if isinstance(value, Path):
-        return read_structure(value, name)
-    if isinstance(value, dict):
-        return parse_dict(value, name)
-    if isinstance(value, str) and value.strip().lower() not in MISSING:
-        return parse_structure(value, "CIF", name)
-    raise InputError(f"{name}: no structure")
 
 
 def _ids(table: RawTable, rows: Sequence[int]) -> list[str]:
