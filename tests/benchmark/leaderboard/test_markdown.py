@@ -228,14 +228,6 @@ def test_a_miniature_is_never_shown_under_the_name_of_the_published_network_alon
     assert "cgcnn (mini)" in terminal_table(group) and MINIATURES in terminal_table(group)
 
 
-def test_what_is_said_of_miniatures_is_true():
-    spec = models()["deeper-gatgnn"]
-    for name, profile in (("deeper-gatgnn (mini)", "mini"), ("deeper-gatgnn as published", "paper")):
-        settings = spec.settings(profile)
-        size = f"{settings.n_layers} layers and {spec.model(settings).n_parameters:,} parameters"
-        assert f"{name} has {size}" in MINIATURES
-
-
 def test_a_new_column_is_shown_everywhere(store, monkeypatch):
     seed = Column("seed", "seed of the run", lambda row, group: "seven", lambda row, group: 7)
     monkeypatch.setattr(columns, "COLUMNS", (*columns.COLUMNS, seed))

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
@@ -17,7 +18,6 @@ from benchmark.studies.omee_et_al import SETTINGS_TASK
 from benchmark.studies.pages import write_study_pages
 from benchmark.studies.planning import plan_study
 from benchmark.studies.published import read_trials
-from benchmark.studies.sensitivity import conclusions
 from benchmark.studies.sensitivity.conclusions import FACTORS, models
 from benchmark.studies.sensitivity.page import PAGES, figures, json_rows, published
 from benchmark.studies.sensitivity.study import STUDY
@@ -84,8 +84,7 @@ def test_a_factor_that_a_model_does_not_have_is_left_out():
                                 for v in FACTORS[f])  # fmt: skip
 
 
-def test_every_value_is_trained_on_the_same_folds_of_each_seed(small_folder, tmp_path, monkeypatch):
-    keep(monkeypatch)
+def test_every_value_is_trained_on_the_same_folds_of_each_seed(small_folder, tmp_path, few_factors):
     request = RunOptions(tasks=[str(small_folder)], models=["gatgnn-mdl"], profile="smoke", folds=2, seed=4)
     plan = plan_study(STUDY, request, [], Store(tmp_path))
     counts = Counter((job.settings.dropout, job.settings.activation) for job in plan.todo)
@@ -181,12 +180,16 @@ def test_the_published_activations_are_drawn_on_their_task_alone():
     assert drawn == {SETTINGS_TASK: [False, True], "set/target": [False]}
 
 
-def keep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two factors with one other value each."""
-    for name in set(FACTORS) - {"dropout", "activation"}:
-        monkeypatch.delitem(conclusions.FACTORS, name)
-    monkeypatch.setitem(conclusions.FACTORS, "dropout", (0.0, 0.5))
-    monkeypatch.setitem(conclusions.FACTORS, "activation", ("softplus", "relu"))
+@pytest.fixture
+def few_factors() -> Iterator[None]:
+    """Two factors with one other value each; then all of them again, in their order."""
+    before = dict(FACTORS)
+    few = {"dropout": (0.0, 0.5), "activation": ("softplus", "relu")}
+    FACTORS.clear()
+    FACTORS.update({name: few[name] for name in before if name in few})
+    yield
+    FACTORS.clear()
+    FACTORS.update(before)
 
 
 def numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -194,8 +197,9 @@ def numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{name: value for name, value in row.items() if name != "training_s"} for row in rows]
 
 
-def test_a_study_that_is_killed_and_resumed_gives_the_same_report(benchmark_command, small_folder, tmp_path, monkeypatch):
-    keep(monkeypatch)
+def test_a_study_that_is_killed_and_resumed_gives_the_same_report(
+    benchmark_command, small_folder, tmp_path, monkeypatch, few_factors
+):
     monkeypatch.setattr("benchmark.harness.machine.cores", lambda: 1)
     store = Store(tmp_path / "runs" / "studies" / "sensitivity")
     arguments = (
@@ -229,8 +233,7 @@ def test_a_study_that_is_killed_and_resumed_gives_the_same_report(benchmark_comm
     assert (tmp_path / "reports" / "sensitivity" / "mine" / "target.md").is_file()
 
 
-def test_one_seed_of_a_fold_is_one_record(small_folder, tmp_path, monkeypatch):
-    keep(monkeypatch)
+def test_one_seed_of_a_fold_is_one_record(small_folder, tmp_path, few_factors):
     store = Store(tmp_path)
     request = RunOptions(tasks=[str(small_folder)], models=["gatgnn-mdl"], profile="smoke", folds=2)
     for job in plan_study(STUDY, request, [], store).todo[:1]:
