@@ -128,14 +128,21 @@ def _work(pipe: Connection, threads: int) -> None:
     from benchmark.harness.job import execute
 
     torch.set_num_threads(threads)
-    with suppress(EOFError):  # dismissed
+
+    def tell(news: Epoch | Record | Failed | None) -> None:
+        try:
+            pipe.send(news)
+        except OSError:  # the parent has ended; the model must not be told, or its fold would be recorded as failed
+            _die()
+
+    with suppress(EOFError, ConnectionError):  # dismissed
         while True:
             job, store, observer = pipe.recv()
-            pipe.send(None)
+            tell(None)
             try:
-                pipe.send(execute(job, store, pipe.send, observer))
+                tell(execute(job, store, tell, observer))
             except Exception as error:
-                pipe.send(Failed(error, traceback.format_exc()))
+                tell(Failed(error, traceback.format_exc()))
 
 
 def _die_with_parent() -> None:
@@ -143,4 +150,8 @@ def _die_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait([parent.sentinel])
+    _die()
+
+
+def _die() -> None:
     os.killpg(0, signal.SIGKILL)
