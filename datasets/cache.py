@@ -33,6 +33,8 @@ from datasets.paths import cache_dir
 DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "I8": "i1", "U8": "u1", "BOOL": "?"}
 
 SIZE_VARIABLE, DEFAULT_SIZE = "BENCHMARK_CACHE_SIZE", "20 GB"
+NEVER_EVICTED = ("imported", "data")
+"""Folders of the cache directory that hold what no computation gives back."""
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 _ENTRY = re.compile(r"(?P<file>[0-9a-f]{32}\.(safetensors|parquet))(\.\d+\.partial)?")
@@ -99,6 +101,8 @@ def entries() -> list[Entry]:
     """All entries, the least recently used first."""
     found = []
     for path in cache_dir().glob("*/*"):
+        if path.parent.name in NEVER_EVICTED:
+            continue
         with suppress(FileNotFoundError):  # another process deleted it
             if _ENTRY.fullmatch(path.name) and path.is_file():
                 status = path.stat()

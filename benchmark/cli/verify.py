@@ -11,6 +11,7 @@ import typer
 
 from benchmark.cli.shared.options import JsonOption
 from benchmark.results.directories import PUBLISHED
+from datasets.errors import InputError
 
 commands = typer.Typer()
 
@@ -33,6 +34,8 @@ def verify(
     from benchmark.results.sources import read_sources
     from benchmark.results.store import Store
 
+    if not (board / "records").is_dir():
+        raise InputError(f"{board} has no records whose sources could be compared; name a board with --to")
     shown = Console(stderr=True, quiet=as_json)
     with shown.status("short trainings"):
         train_sources(board, model or [])

@@ -61,7 +61,7 @@ class BoardRow:
     @property
     def is_baseline(self) -> bool:
         """Whether errors are shown relative to that of this run."""
-        return self.model == BASELINE and self.unchanged
+        return self.model == BASELINE and not self.run.first.changed
 
     def over_folds(self, metric: str) -> tuple[float, float | None] | None:
         """Mean and standard deviation of `mae`, `rmse` or `r2`; None where no fold has it."""

@@ -14,7 +14,8 @@ from benchmark.harness.machine import default_workers
 from benchmark.harness.run import run_jobs
 from benchmark.regression.trainings import PROFILE, REGRESSION_SETS, REPEATED, regression_sets
 from benchmark.results.packed import packed_files
-from benchmark.results.sources import Sources, Trained, read_trainings, sources_path
+from benchmark.results.records import Record
+from benchmark.results.sources import Sources, Trained, by_source, read_trainings, sources_path
 from benchmark.results.store import Store, write_together
 from datasets.errors import BenchmarkError
 from models import registry
@@ -37,7 +38,7 @@ class SourceState:
 
 
 def train_sources(root: Path, models: Sequence[str], on_done: Callable[[], None] = lambda: None) -> list[Trained]:
-    """Train today's source of these models (empty: all) once on each regression set, where that was not done, and keep it.
+    """Train today's source of these models (empty: all) on each regression set, where it is not the newest, and keep it.
 
     Args:
         root: of the store whose records name sources.
@@ -50,18 +51,33 @@ def train_sources(root: Path, models: Sequence[str], on_done: Callable[[], None]
     """
     names = [registry.get(name).name for name in models] or list(registry.registered())
     kept = read_trainings(root)
-    known = {(record.key.model, record.key.source, record.key.task) for record, _ in kept}
     jobs = tuple(
         Job(task, name, registry.get(name).settings(PROFILE), PROFILE, REPEATED, fold=0, seed=0, workers=default_workers())
         for name, task in product(names, regression_sets(REGRESSION_SETS))
-        if (name, fingerprint(registry.get(name).model), task.name) not in known
     )
+    sources = by_source(kept)
+    jobs = tuple(job for job in jobs if not _is_newest(sources, job))
     fresh = _train(jobs, on_done) if jobs else []
     if fresh:
+        again = {_place(record) for record, _ in fresh}
+        kept = [(record, found) for record, found in kept if _place(record) not in again]
         root.mkdir(parents=True, exist_ok=True)
         together = sorted([*kept, *fresh], key=lambda one: (one[0].key.model, one[0].started_at))
         write_together(packed_files(sources_path(root), together))
     return fresh
+
+
+def _is_newest(sources: Sources, job: Job) -> bool:
+    """Whether this training was done, and no other source of the model was trained since: else a revert would not be seen."""
+    newest = sources.newest(job.model)
+    if newest is None or newest.key.source != job.fingerprint:
+        return False
+    done = [record.key for record, _ in sources.trained[job.model][job.fingerprint]]
+    return any((key.task, key.settings) == (job.task.name, job.settings.as_dict()) for key in done)
+
+
+def _place(record: Record) -> tuple[str, str, str]:
+    return record.key.model, record.key.source, record.key.task
 
 
 def _train(jobs: tuple[Job, ...], on_done: Callable[[], None]) -> list[Trained]:

@@ -21,6 +21,7 @@ from benchmark.schema import Strict
 from benchmark.tasks.folds import MOST_FOLDS
 
 PACKED_BYTES = 32 * RECORD_BYTES
+UNPACKED_BYTES = 256 * RECORD_BYTES
 
 
 class Columns(Protocol):
@@ -82,14 +83,17 @@ def read_packed(path: Path) -> list[Record]:
         InvalidFile: too large, not such a file, a record that is invalid, or one that is there twice.
     """
     packed = parse_json(path, PackedRecords, PACKED_BYTES)
+    # What is shared is written once and read for each: the size of the file alone would bound nothing.
+    if len(json.dumps(packed.shared)) * len(packed.records) > UNPACKED_BYTES:
+        raise InvalidFile(path, [f"{len(packed.records):,} records share more than can belong to them"])
     try:
         documents = unpack(packed.shared, packed.records)
     except ValueError as error:
         raise InvalidFile(path, [str(error)]) from None
     records = [_record(path, number, document) for number, document in enumerate(documents)]
-    keys = {record.key.model_dump_json() for record in records}
-    if len(keys) < len(records):
-        raise InvalidFile(path, [f"{len(records) - len(keys)} records are there twice"])
+    places = {(record.key.task, record.key.model, record.key.run_id, record.key.fold) for record in records}
+    if len(places) < len(records):
+        raise InvalidFile(path, [f"{len(records) - len(places)} records are there twice"])
     return records
 
 

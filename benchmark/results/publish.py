@@ -13,7 +13,7 @@ from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult, scored_tasks
 from benchmark.results.store import Store, write_together
 from benchmark.results.submission import Published, card_problems, cards_of, check_ground_truth, links, name_of
-from benchmark.results.validation import Predictions
+from benchmark.results.validation import InvalidFile, Predictions
 from datasets.errors import InputError, unknown_name
 from datasets.registry import registered
 
@@ -44,7 +44,7 @@ def publish_records(source: Store, target: Store, tasks: Sequence[str], models: 
         raise InputError(f"{len(standing)} published results differ, the first is {standing[0]}; use --replace to replace them")
     target.require_writable()
     fresh = [one for one, state in zip(chosen, states, strict=True) if state != "unchanged"]
-    runs = dict(_packed_runs(target, fresh))
+    runs = dict(_packed_runs(target, fresh, replace))
     write_together([*((new, old.read_bytes()) for old, new in cards), *runs.items()])
     for path in runs:
         if path.with_suffix(".parquet") not in runs:  # what lies there are the predictions of records that were replaced
@@ -56,12 +56,15 @@ def _models(chosen: Iterable[Chosen]) -> set[str]:
     return {record.key.model for record, _ in chosen}
 
 
-def _packed_runs(target: Store, fresh: Sequence[Chosen]) -> Iterator[tuple[Path, bytes]]:
+def _packed_runs(target: Store, fresh: Sequence[Chosen], replace: bool) -> Iterator[tuple[Path, bytes]]:
     """The files of the runs that fresh records belong to, with the folds that are published already."""
     for path in dict.fromkeys(target.run_path(record.key) for record, _ in fresh):
         folds: dict[int, Chosen] = {}
-        if path.exists():
-            folds = {record.key.fold: (record, found) for record, found in target.scored(path)}
+        try:
+            folds = {record.key.fold: (record, found) for record, found in target.scored(path)} if path.exists() else {}
+        except InvalidFile as error:  # a publication that was killed between its two files can be done again
+            if not replace:
+                raise InputError(f"{error}; use --replace to publish the run anew") from None
         folds |= {record.key.fold: (record, found) for record, found in fresh if target.run_path(record.key) == path}
         yield from packed_files(path, [folds[number] for number in sorted(folds)])
 

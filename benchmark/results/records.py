@@ -144,6 +144,8 @@ class Record(Strict):
             raise ValueError(f"a record with status '{self.status}' needs a reason")
         if self.status != "complete" and (self.metrics or self.predictions_sha256):
             raise ValueError(f"a record with status '{self.status}' has no metrics and no predictions")
+        if (self.key.device == "cpu") != (self.machine.device == "cpu"):
+            raise ValueError(f"key.device is {self.key.device}, machine.device is {self.machine.device}")
         if any(name not in self.key.settings or self.key.settings[name] != value for name, value in self.changed.items()):
             raise ValueError("changed is not a part of the settings")
         return self

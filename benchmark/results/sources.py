@@ -69,7 +69,7 @@ class Sources:
             return None
         others = {record.key.task: (record, found) for record, found in known[newest.key.source]}
         pairs = [(one, others[one[0].key.task]) for one in known[source] if one[0].key.task in others]
-        pairs = [(one, other) for one, other in pairs if one[0].split == other[0].split]
+        pairs = [(one, other) for one, other in pairs if _asked_of(one[0]) == _asked_of(other[0])]
         if not pairs:
             return None
         differences = [
@@ -85,6 +85,11 @@ class Sources:
             return None if newest is None else False
         compared = self.comparison(model, source)
         return None if compared is None or compared.same is None else not compared.same
+
+
+def _asked_of(record: Record) -> tuple[object, ...]:
+    """What was trained but for the source: a difference of two of these is not one of the sources."""
+    return record.key.dataset_hash, record.key.settings, record.split
 
 
 def by_source(trainings: Iterable[Trained]) -> Sources:

@@ -22,6 +22,7 @@ from datasets.errors import BenchmarkError, InputError
 
 Scored = tuple[Record, Predictions | None]
 
+FOLD_FILE = re.compile(r"fold-[0-9]{2,4}\.json")
 RUN_FILE = re.compile(r"[^/]+_seed[0-9]+_[0-9a-f]{8}_[0-9a-f]{8}_(cpu|gpu)\.json")
 
 
@@ -161,7 +162,7 @@ class Store:
 
 def is_fold(path: Path) -> bool:
     """Whether a file's name is that of one fold's record."""
-    return path.name.startswith("fold-")
+    return FOLD_FILE.fullmatch(path.name) is not None
 
 
 def is_run(path: Path) -> bool:

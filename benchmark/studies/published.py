@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from benchmark.results.packed import packed_files, read_packed
 from benchmark.results.records import JobKey, Record
 from benchmark.results.scores import OnInvalid, refuse
 from benchmark.results.store import Store, write_together
-from benchmark.results.validation import InvalidFile, read_bounded, read_predictions, schema_problems
+from benchmark.results.validation import PREDICTION_BYTES, InvalidFile, read_bounded, read_predictions, schema_problems
 from benchmark.studies.trials import Kept, Observation, Trial, read_folds
 from datasets.errors import InputError
 
@@ -122,7 +121,7 @@ def publish_study(
     fresh = [kept for kept in _read_all(source, kind, refuse) if kept[0].record.key.task in tasks]
     if not fresh:
         raise InputError(f"nothing to publish: {source.root} has no fold of {', '.join(sorted(tasks)) or 'any task named'}")
-    old = [kept for kept in read_published(target, kind) if kept[0].record.key.task in tasks]
+    old = [kept for kept in _read_all(target, kind, refuse) if kept[0].record.key.task in tasks]
     standing = {identity(trial.record.key): trial.record for trial, _ in old}
     differing = [t.record for t, _ in fresh if standing.get(identity(t.record.key), t.record) != t.record]
     if differing and not replace:
@@ -132,10 +131,23 @@ def publish_study(
     written: list[Path] = []
     for task in sorted({trial.record.key.task for trial, _ in fresh}):
         files = _packed(_path(target, task), kind, [one for one in kept.values() if one[0].record.key.task == task])
+        if any(len(data) > PREDICTION_BYTES for _, data in files):
+            raise InputError(f"{task}: {len(kept):,} folds are too many for one table; publish fewer tasks or models")
         write_together(files)
         written += [path for path, _ in files]
-        shutil.rmtree(target.root / "records" / task, ignore_errors=True)
+        _remove_single_folds(target, (trial.record.key for trial, _ in kept.values() if trial.record.key.task == task), kind)
     return written
+
+
+def _remove_single_folds(store: Store, keys: Iterable[JobKey], kind: type[Observation] | None) -> None:
+    """Delete the files of folds that a table of their task holds now."""
+    for key in keys:
+        for path in (
+            store.path(key),
+            store.path(key).with_suffix(".parquet"),
+            *([store.beside(key, kind.kind)] if kind else []),
+        ):
+            path.unlink(missing_ok=True)
 
 
 def _packed(path: Path, kind: type[Observation] | None, kept: Sequence[Kept]) -> list[tuple[Path, bytes]]:

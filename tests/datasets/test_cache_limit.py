@@ -95,7 +95,7 @@ def test_stored_crystals_are_read_again_unless_they_are_others():
 
 def test_imported_sets_and_fetched_data_are_never_deleted(folder):
     others = ["imported/mine.parquet", "imported/mine.json", "data/cgcnn/materials.parquet", "data/pt.tar.gz", "notes.txt"]
-    others += ["imported/0123.safetensors", f"data/fung/{'a' * 32}.safetensors"]
+    others += ["imported/0123.safetensors", f"data/fung/{'a' * 32}.safetensors", f"imported/{'b' * 32}.parquet"]
     for name in others:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"x" * BYTES)

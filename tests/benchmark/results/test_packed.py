@@ -9,12 +9,15 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from benchmark.results.packed import packed_files, predictions_bytes, read_packed
 from benchmark.results.packing import pack, unpack
 from benchmark.results.publish import publish_records
+from benchmark.results.records import Record
 from benchmark.results.store import Store
 from benchmark.results.validation import InvalidFile
+from datasets.errors import InputError
 from tests.benchmark.results.test_store import failed, make
 
 VALUES = st.recursive(
@@ -131,3 +134,50 @@ def test_the_packed_json_is_a_line_a_fold(board):
     lines = path.read_text().splitlines()
     assert sum('"fold": ' in line for line in lines) == 5 == len(read_packed(path))
     assert dict(packed_files(path, board.scored(path)))[path].decode() == path.read_text()
+
+
+def test_a_fold_cannot_be_there_twice_by_another_order_of_its_settings(board):
+    (path,) = board.paths()
+    content = json.loads(path.read_text())
+    (first, *_), shared = content["records"], content["shared"]
+    shared["key"]["settings"] = {}
+    for fold in content["records"]:
+        fold["key"]["settings"] = {"epochs": 3, "width": 8}
+    again = json.loads(json.dumps(first))
+    again["key"]["settings"] = {"width": 8, "epochs": 3}
+    content["records"].append(again)
+    path.write_text(json.dumps(content))
+    with pytest.raises(InvalidFile, match="1 records are there twice"):
+        read_packed(path)
+
+
+def test_what_is_shared_by_very_many_is_refused_before_it_is_unfolded(board, monkeypatch):
+    monkeypatch.setattr("benchmark.results.packed.UNPACKED_BYTES", 1000)
+    with pytest.raises(InvalidFile, match="share more than can belong to them"):
+        read_packed(board.paths()[0])
+
+
+def test_a_publication_that_was_killed_between_its_files_is_done_again_with_replace(board, tmp_path):
+    (path,) = board.paths()
+    path.with_suffix(".parquet").unlink()
+    runs = Store(tmp_path / "runs")
+    path.write_text(path.read_text().replace('"a paper"', '"another paper"'))
+    with pytest.raises(InputError, match="--replace"):
+        publish_records(runs, board, [], [], replace=False)
+    publish_records(runs, board, [], [], replace=True)
+    assert len(board.scored(path)) == 5
+
+
+def test_a_record_names_one_kind_of_device():
+    record = make()[0]
+    gpu = record.key.model_copy(update={"device": "gpu"})
+    with pytest.raises(ValidationError, match=r"key\.device is gpu, machine\.device is cpu"):
+        Record(**{**dict(record), "key": gpu})
+
+
+def test_a_profile_called_like_a_fold_s_file_is_a_run(tmp_path):
+    runs, board = Store(tmp_path / "runs"), Store(tmp_path / "board")
+    key = make()[0].key.model_copy(update={"profile": "fold-x"})
+    runs.write(*make(key=key))
+    publish_records(runs, board, [], [], replace=False)
+    assert [record.key.profile for record in board.records()] == ["fold-x"]

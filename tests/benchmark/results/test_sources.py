@@ -54,3 +54,10 @@ def test_a_damaged_file_of_trainings_is_named(tmp_path):
     sources_path(tmp_path).with_suffix(".parquet").unlink()
     with pytest.raises(InvalidFile, match=r"sources\.parquet"):
         read_sources(tmp_path)
+
+
+def test_other_settings_or_data_are_no_difference_of_sources(tmp_path):
+    old, new = trained(OLD, 1, tmp=tmp_path), trained(NEW, 2, 0.3, tmp=tmp_path)
+    for change in ({"settings": {"epochs": 9}}, {"dataset_hash": "9" * 64}):
+        other = old[0].model_copy(update={"key": old[0].key.model_copy(update=change)}), old[1]
+        assert by_source([other, new]).outdated("cgcnn", OLD) is None

@@ -55,7 +55,13 @@ def make(
         versions={"python": "3.11"}, git_commit=None, started_at=datetime(2026, 1, 1, tzinfo=timezone.utc),
         predictions_sha256=frame_hash(predictions),
     )  # fmt: skip
-    return Record(**{**fields, **changes}), predictions
+    fields |= changes
+    if "machine" in changes:
+        device = "cpu" if changes["machine"].device == "cpu" else "gpu"
+        fields["key"] = fields["key"].model_copy(update={"device": device})
+    elif fields["key"].device == "gpu":
+        fields["machine"] = fields["machine"].model_copy(update={"device": "NVIDIA H100"})
+    return Record(**fields), predictions
 
 
 def failed(fold: int = 0, **changes) -> Record:

@@ -122,6 +122,22 @@ def test_published_in_place_the_files_of_single_folds_make_way(tmp_path):
     assert told(store) == before and not store.paths()
 
 
+def test_folds_of_the_target_that_were_not_published_yet_are_published_and_not_lost(tmp_path):
+    source, target = kept(tmp_path / "runs"), Store(tmp_path / "reports")
+    target.write(*make(0, "schnet"))
+    publish_study(source, target, None, {"set/target"})
+    found = [(trial.record.key.model, trial.record.key.fold) for trial, _ in read_published(target, None)]
+    assert found == [("cgcnn", 0), ("cgcnn", 1), ("cgcnn", 2), ("schnet", 0)] and not target.paths()
+
+
+def test_a_table_that_could_not_be_read_again_is_not_written(tmp_path, monkeypatch):
+    store = kept(tmp_path)
+    monkeypatch.setattr("benchmark.studies.published.PREDICTION_BYTES", 100)
+    with pytest.raises(InputError, match="too many for one table"):
+        publish_study(store, store, LayerReport, {"set/target"})
+    assert len(store.paths()) == 3 and not list(tmp_path.rglob("target.json"))
+
+
 def test_another_result_of_a_published_fold_is_refused_and_replaced_only_when_told(tmp_path):
     source, target = kept(tmp_path / "runs"), Store(tmp_path / "reports")
     publish_study(source, target, LayerReport, {"set/target"})
