@@ -59,8 +59,8 @@ def test_a_source_is_trained_once_and_again_after_a_revert(trained, tmp_path):
     assert read_sources(board).outdated("dummy", "b" * 64) is True
 
 
-def test_the_states_name_every_source_of_the_records(trained, tmp_path):
-    assert trained
+@pytest.mark.usefixtures("trained")
+def test_the_states_name_every_source_of_the_records(tmp_path):
     board = Store(tmp_path / "board")
     write_run(board, "dummy", 1.0, folds=2)
     train_sources(board.root, ["dummy"])
