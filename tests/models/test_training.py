@@ -106,6 +106,26 @@ def test_the_best_epoch_is_restored(problem):
     assert math.isclose(restored, min(errors), rel_tol=1e-6)
 
 
+def test_of_equally_good_epochs_the_first_is_the_best(problem):
+    network = ScaledNetwork(nn.Sequential(nn.Linear(3, 1), nn.Flatten(0)))
+    still = Recipe(epochs=3, batch_size=8, learning_rate=1e-30)
+    fitted = train_network(network, problem.cut, still, problem.targets, TRAIN, VALIDATION, 0, lambda epoch: None)
+    assert len({epoch.validation_mae for epoch in fitted.history}) == 1 and fitted.best_epoch == 1
+
+
+@pytest.mark.parametrize(("clip_norm", "length"), [(0.01, 0.01), (0.1, 0.1)])
+def test_a_clipped_gradient_moves_the_weights_by_the_rate_times_the_norm(problem, clip_norm, length):
+    network = ScaledNetwork(nn.Sequential(nn.Linear(3, 1), nn.Flatten(0)))
+    before = torch.cat([p.detach().clone().ravel() for p in network.parameters()])
+    once = Recipe(
+        epochs=1, batch_size=40, optimizer="sgd", momentum=0, weight_decay=0, learning_rate=1, loss="mse",
+        schedule="constant", clip_norm=clip_norm,
+    )  # fmt: skip
+    train_network(network, problem.cut, once, problem.targets, TRAIN, VALIDATION, 0, lambda epoch: None)
+    after = torch.cat([p.detach().ravel() for p in network.parameters()])
+    assert math.isclose((after - before).norm().item(), length, rel_tol=1e-3)
+
+
 def test_history_tells_every_epoch_in_order(problem):
     seen: list[Epoch] = []
     _, fitted = problem.train(FAST, on_epoch=seen.append)

@@ -299,3 +299,15 @@ def test_thesis_settings_are_the_paper_profile():
     assert registry.get("soap-svr").settings("paper") == SoapSVRSettings(5.0, 1, 2, 1.0, 0.1, "scale")
     mlp = registry.get("soap-mlp").settings("paper")
     assert (mlp.standardise, mlp.epochs, mlp.batch_size, mlp.optimizer) == ("none", 30, 256, "sgd")
+
+
+@pytest.mark.parametrize("standardise", ["none", "train"])
+def test_descriptors_are_standardised_over_the_training_rows_or_not_at_all(salts, standardise):
+    crystals, targets = salts
+    train, validation, _ = rows_of(crystals)
+    model = SoapMLP(SoapMLPSettings(epochs=1, batch_size=8, hidden=4, standardise=standardise))
+    inputs = model.prepare(crystals)
+    model.fit(inputs, targets, train, validation, seed=0)
+    x = inputs.matrix[:, columns_of(crystals.elements, model.settings)][train].toarray()
+    expected = x.mean(axis=0) if standardise == "train" else np.zeros(x.shape[1])
+    np.testing.assert_allclose(model.state()["network.shift"], expected, rtol=1e-5, atol=1e-6)
