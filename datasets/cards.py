@@ -23,6 +23,8 @@ class Card(BaseModel):
     description: str
     targets: dict[str, str]
     """Target → unit; the first is the main one."""
+    classes: dict[str, tuple[str, ...]] = {}
+    """Class target → its classes' names; the target's column holds their places in this list, 0, 1, …"""
     rows: int | None = None
     """Crystals expected; None where it depends on the user's files."""
     content_hash: str | None = None
