@@ -260,13 +260,23 @@ Cell = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 def cell_of_structure(structure: Structure, name: str) -> Cell:
     """(lattice, pbc, atomic numbers, fractional coordinates) of a pymatgen structure called `name` in errors."""
-    if not structure.is_ordered:
-        site = next(site for site in structure if not site.is_ordered)
-        raise InputError(f"{name}: site {site.species_string} is partially occupied; structures must be ordered")
-    numbers = np.array([site.specie.Z for site in structure])
+    elements = [element_of_site([(s.Z, occupancy) for s, occupancy in site.species.items()]) for site in structure]
+    if None in elements:
+        species = structure[elements.index(None)].species_string
+        raise InputError(f"{name}: site {species} is partially occupied; structures must be ordered")
+    numbers = np.array(elements)
     if not np.isin(numbers, np.arange(1, 119)).all():  # pymatgen gives a placeholder species a hash for a number
         raise InputError(f"{name}: an atom is of no known element; the species are {structure.formula}")
     return structure.lattice.matrix, np.array(structure.lattice.pbc), numbers, structure.frac_coords
+
+
+def element_of_site(species: Sequence[tuple[int, float]]) -> int | None:
+    """The atomic number on a site of (atomic number, occupancy) pairs that is full with one element; None for any other.
+
+    A site that is deuterium in part and hydrogen for the rest is a full hydrogen.
+    """
+    full = abs(sum(occupancy for _, occupancy in species) - 1) <= 1e-8  # pymatgen's own tolerance
+    return species[0][0] if full and len({number for number, _ in species}) == 1 else None
 
 
 def cell_of_atoms(atoms: Atoms, name: str) -> Cell:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pymatgen.core import Lattice, Structure
 
-from datasets.crystals import Crystals
+from datasets.crystals import Crystals, cell_of_structure
 from datasets.errors import InputError
 
 SALT = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
@@ -192,3 +192,13 @@ def test_damaged_and_foreign_tables_are_one_line_errors(crystals, tmp_path):
         pq.write_table(good.set_column(where, column, pa.array(values)), path)
         with pytest.raises(InputError, match=r"t\.parquet: a column has not the expected type"):
             Crystals.from_parquet(path)
+
+
+def test_a_site_that_is_full_with_isotopes_of_one_element_is_that_element():
+    lattice = Lattice.cubic(4)
+    sites = [{"Li": 1}, {"H": 0.3, "D": 0.7}, {"T": 1}, {"Fe2+": 0.5, "Fe3+": 0.5}]
+    numbers = cell_of_structure(Structure(lattice, sites, [[i / 4, 0, 0] for i in range(4)]), "x")[2]
+    assert numbers.tolist() == [3, 1, 1, 26]
+    for partial in ({"H": 0.3, "D": 0.6}, {"Na": 0.5, "K": 0.5}, {"H": 0.5}):
+        with pytest.raises(InputError, match=r"x: site .* is partially occupied"):
+            cell_of_structure(Structure(lattice, [partial], [[0, 0, 0]]), "x")
