@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import numbers
-import re
 import sqlite3
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from datasets.errors import InputError
+from datasets.readers.ase_images import integers, only_cell
 from datasets.readers.columns import Columns, decoded, text_of
-from datasets.readers.structure_files import ase_images, checked, only_cell, reason_of
+from datasets.readers.structure_files import checked, reason_of
+from datasets.readers.xyz import Frame, atoms_of, frames
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -29,8 +30,6 @@ FIELDS = ("id", "numbers", "positions", "cell", "pbc", *RESULTS, "key_value_pair
 VERSIONS = range(5, 10)
 """Of ASE's SQLite layout; older ones lack columns."""
 
-_WIDE = re.compile(r"Properties=\S*:\d{3}")
-
 
 def read_frames(path: Path) -> Columns:
     """The frames of an XYZ file, extended or plain; columns are the numbers and texts of the comment lines.
@@ -38,29 +37,21 @@ def read_frames(path: Path) -> Columns:
     Raises:
         InputError: it cannot be read, or a line that should hold a frame's number of atoms does not.
     """
-    return _columns(_row(lambda frame=frame: _of_frame(frame)) for frame in _frames(path))  # type: ignore[misc]
+    try:
+        read = list(frames(text_of(path)))
+    except EOFError as error:
+        raise InputError(f"{path}: {error}; truncated?") from error
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+    return _columns(_row(lambda frame=frame: _of_frame(frame)) for frame in read)  # type: ignore[misc]
 
 
-def _frames(path: Path) -> Iterator[str]:
-    lines = text_of(path).replace("\r\n", "\n").rstrip().split("\n")
-    at = 0
-    while at < len(lines):
-        count = lines[at].strip()
-        if count:
-            if not count.isdecimal() or len(count) > 9:
-                raise InputError(f"{path} line {at + 1}: '{count[:40]}' where a frame's number of atoms is expected; damaged?")
-            if at + 2 + int(count) > len(lines):
-                raise InputError(f"{path} line {at + 1}: the file ends before the frame's {count} atoms; truncated?")
-            yield "\n".join(lines[at : at + 2 + int(count)]) + "\n"
-            at += 1 + int(count)
-        at += 1
-
-
-def _of_frame(frame: str) -> tuple[Atoms, dict[str, Any]]:
-    if _WIDE.search(frame.split("\n", 2)[1]):
-        raise ValueError("a property of a hundred columns or more")
-    (atoms,) = ase_images(frame, "extxyz")
-    return atoms, {**atoms.info, **(atoms.calc.results if atoms.calc else {})}
+def _of_frame(frame: Frame) -> tuple[Atoms, dict[str, Any]]:
+    try:
+        atoms, values = atoms_of(frame)
+    except ValueError as error:
+        raise InputError(f": not readable: {error}") from error
+    return atoms, dict(sorted(values.items(), key=lambda value: value[0] in RESULTS))
 
 
 def _row(read: Callable[[], tuple[Atoms, Mapping[str, Any]]]) -> dict[str, Any]:
@@ -69,6 +60,8 @@ def _row(read: Callable[[], tuple[Atoms, Mapping[str, Any]]]) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             atoms, values = read()
+    except InputError as error:
+        return {STRUCTURE: error}
     except Exception as error:  # parsers of other people raise anything on a bad file
         return {STRUCTURE: InputError(f": not readable; damaged? ({reason_of(error)})")}
     row: dict[str, Any] = {k: v for k, v in values.items() if isinstance(v, (numbers.Real, str)) and k != STRUCTURE}
@@ -158,4 +151,4 @@ def _attached(content: str | bytes | None) -> dict[str, Any]:
 def _atoms(species: Any, positions: Any, cell: Any, pbc: Any) -> Atoms:
     from ase import Atoms
 
-    return Atoms(np.array(species, dtype=np.int64), positions=np.array(positions, dtype=float), cell=cell, pbc=pbc)
+    return Atoms(integers(species), positions=np.array(positions, dtype=float), cell=cell, pbc=pbc)

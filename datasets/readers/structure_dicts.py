@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from datasets.crystals import Cell, cell_of_structure
+from datasets.crystals import Cell, element_of_site
+from datasets.errors import InputError
+from datasets.readers.symbols import number_of, numbers_of
 
 STRUCTURES = ("Structure", "IStructure")
 
@@ -20,39 +22,50 @@ def cell_of_dict(content: dict[str, Any], name: str) -> Cell:
     """Lattice and sites of a structure's dict; nothing else in it is looked at.
 
     Raises:
-        InputError: a site is partially occupied or of no known element. Anything else where keys or types are wrong.
+        InputError: a site is partially occupied or of no known element, a key lacks, or a value has the wrong type or length.
     """
-    if "lattice_mat" in content:
-        return _of_jarvis(content)
-    return _ordered(content) or _by_pymatgen(content, name)
+    try:
+        return _of_jarvis(content, name) if "lattice_mat" in content else _of_pymatgen(content, name)
+    except KeyError as error:
+        raise InputError(f"{name}: a structure's dict without {error}") from error
+    except (TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:100]
+        raise InputError(f"{name}: a structure's dict with a value of the wrong type or length ({reason})") from error
 
 
-def _ordered(content: dict[str, Any]) -> Cell | None:
-    """What pymatgen makes of full sites of plain elements, some 15 times faster; None for any other structure."""
-    from ase.data import atomic_numbers
-
+def _of_pymatgen(content: dict[str, Any], name: str) -> Cell:
     lattice, sites = content["lattice"], content["sites"]
-    full = [site["species"][0] for site in sites if len(site["species"]) == 1 and site["species"][0]["occu"] == 1]
-    numbers = np.array([atomic_numbers.get(species["element"], 0) for species in full], dtype=np.int64)
-    matrix = np.array(lattice.get("matrix", ()), dtype=float)
-    if len(full) < len(sites) or not numbers.all() or matrix.shape != (3, 3):
-        return None
+    numbers = [_element(site["species"], f"{name}: site {i}") for i, site in enumerate(sites)]
     frac_coords = np.array([site["abc"] for site in sites], dtype=float).reshape(len(sites), 3)
-    return matrix, np.array(lattice.get("pbc") or (True, True, True), dtype=bool).reshape(3), numbers, frac_coords
+    periodic = np.array(lattice.get("pbc") or (True, True, True), dtype=bool).reshape(3)
+    return _matrix(lattice), periodic, np.array(numbers, dtype=np.int64), frac_coords
 
 
-def _by_pymatgen(content: dict[str, Any], name: str) -> Cell:
-    from pymatgen.core import Structure
+def _element(species: list[dict[str, Any]], name: str) -> int:
+    try:
+        element = element_of_site([(number_of(part["element"]), part["occu"]) for part in species])
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from error
+    if element is None:
+        shown = ", ".join(f"{part['element']}:{part['occu']}" for part in species)[:40]
+        raise InputError(f"{name} ({shown}) is partially occupied; structures must be ordered")
+    return element
 
-    # Properties can name any class for pymatgen to import and call.
-    sites = [{key: value for key, value in site.items() if key != "properties"} for site in content["sites"]]
-    return cell_of_structure(Structure.from_dict({"lattice": content["lattice"], "sites": sites}), name)
+
+def _matrix(lattice: dict[str, Any]) -> np.ndarray:
+    if "matrix" in lattice:
+        return np.array(lattice["matrix"], dtype=float).reshape(3, 3)
+    from pymatgen.core import Lattice
+
+    return Lattice.from_parameters(*(float(lattice[key]) for key in ("a", "b", "c", "alpha", "beta", "gamma"))).matrix
 
 
-def _of_jarvis(content: dict[str, Any]) -> Cell:
-    from ase.data import atomic_numbers
-
+def _of_jarvis(content: dict[str, Any], name: str) -> Cell:
     lattice = np.array(content["lattice_mat"], dtype=float).reshape(3, 3)
-    numbers = np.array([atomic_numbers[symbol.strip()] for symbol in content["elements"]], dtype=np.int64)
-    coords = np.array(content["coords"], dtype=float).reshape(len(numbers), 3)
-    return lattice, np.ones(3, dtype=bool), numbers, coords @ np.linalg.inv(lattice) if content.get("cartesian") else coords
+    numbers = numbers_of(map(str.strip, content["elements"]), name)
+    coords, cartesian = np.array(content["coords"], dtype=float), content.get("cartesian", False)
+    if coords.shape != (len(numbers), 3):
+        raise InputError(f"{name}: {len(numbers)} elements but coordinates of shape {coords.shape}; expected three an element")
+    if cartesian not in (True, False):
+        raise InputError(f"{name}: 'cartesian' is {cartesian!r}; expected true or false")
+    return lattice, np.ones(3, dtype=bool), numbers, coords @ np.linalg.inv(lattice) if cartesian else coords

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
-import json
 import lzma
 import warnings
 import zlib
@@ -13,17 +11,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from datasets.crystals import Cell, cell_of_atoms, cell_of_structure
+from datasets.crystals import Cell, cell_of_structure
 from datasets.errors import InputError
 from datasets.parallel import on_every_core
-from datasets.readers.structure_dicts import STRUCTURES, cell_of_dict
-
-if TYPE_CHECKING:
-    from ase import Atoms
+from datasets.readers.ase_images import only_cell, require_one
+from datasets.readers.poscar import read_poscar
+from datasets.readers.structure_dicts import cell_of_dict
+from datasets.readers.structure_json import read_json_structure, read_yaml_structure
+from datasets.readers.texts import require_no_page, text_of_bytes
+from datasets.readers.xyz import read_xyz
 
 SUFFIXES = {
     ".cif": "CIF", ".vasp": "POSCAR", ".poscar": "POSCAR", ".contcar": "POSCAR",
@@ -36,7 +36,7 @@ TEXTS = {
 }  # fmt: skip
 """Anywhere in a name: what pymatgen would read without counting the structures of a file."""
 
-PACKED: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 POOL_ABOVE = 500
 CHUNK = 16
 HEAVIEST = 118
@@ -77,11 +77,11 @@ def read_structure(path: str | Path, name: str | None = None) -> Cell:
     try:
         if kind is None:
             return _by_other_readers(path, name)
-        with PACKED.get(path.suffix.lower(), open)(path, "rt", encoding="utf-8-sig", errors="replace") as file:
-            text = file.read()
+        with PACKED.get(path.suffix.lower(), open)(path, "rb") as file:
+            raw = file.read()
     except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
         raise InputError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
-    return parse_structure(text, kind, name)
+    return parse_structure(text_of_bytes(raw, name), kind, name)
 
 
 def parse_structure(text: str, kind: str, name: str) -> Cell:
@@ -112,7 +112,8 @@ def _guarded(read: Callable[[], Cell], what: str, name: str) -> Cell:
     except InputError:
         raise
     except Exception as error:  # parsers of other people raise anything on a bad file
-        raise InputError(f"{name}: not a readable {what}; damaged or truncated? ({reason_of(error)})") from error
+        ends = "; damaged or truncated?" if what == "CIF file" or isinstance(error, EOFError) else ""
+        raise InputError(f"{name}: not a readable {what}{ends} ({reason_of(error)})") from error
 
 
 def reason_of(error: Exception) -> str:
@@ -195,7 +196,7 @@ def _cif(text: str, name: str) -> Cell:
         structures = parser.parse_structures(primitive=False)
     except ValueError as error:
         raise ValueError(" ".join([*getattr(parser, "warnings", [])[-1:], str(error)])) from error
-    _require_one(len(structures), name)
+    require_one(len(structures), name)
     cell = cell_of_structure(structures[0], name)
     _require_formula(parser.as_dict(), cell[2], name)
     return cell
@@ -216,54 +217,15 @@ def _require_formula(blocks: dict[str, dict[str, object]], numbers: np.ndarray, 
         raise InputError(f"{name}: {sites.formula} by its sites but {declared} by its formula line; truncated?")
 
 
-def _poscar(text: str, name: str) -> Cell:
-    return only_cell(ase_images(text, "vasp"), name)
-
-
-def _xyz(text: str, name: str) -> Cell:
-    header = "".join(text.splitlines()[1:2])
-    extended = "Lattice=" in header or "Properties=" in header
-    return only_cell(ase_images(text, "extxyz" if extended else "xyz"), name)
-
-
-def ase_images(text: str, form: str) -> list[Atoms]:
-    """Every structure in a text of ASE's format `form`; raises what ASE raises."""
-    from ase.io import read
-
-    images = read(io.StringIO(text), index=":", format=form)
-    return images if isinstance(images, list) else [images]
-
-
-def _ase_json(text: str, name: str) -> Cell:
-    from ase import Atoms
-    from ase.io.jsonio import decode
-
-    content = json.loads(text)
-    if isinstance(content, dict) and content.get("@class") in STRUCTURES:
-        return cell_of_dict(content, name)
-    table = decode(text)
-    if not isinstance(table, dict) or "ids" not in table:
-        raise InputError(f"{name}: JSON, but not of ASE's atoms or of a pymatgen structure")
-    rows = [table[int(row)] for row in table["ids"]]
-    return only_cell([Atoms(r["numbers"], positions=r["positions"], cell=r["cell"], pbc=r["pbc"]) for r in rows], name)
-
-
-def _yaml(text: str, name: str) -> Cell:
-    from ruamel.yaml import YAML
-
-    content = YAML(typ="safe").load(text)
-    if not isinstance(content, dict) or content.get("@class") not in STRUCTURES:
-        raise InputError(f"{name}: YAML, but not of a pymatgen structure")
-    return cell_of_dict(content, name)
-
-
 def _by_other_readers(path: Path, name: str) -> Cell:
     """What pymatgen knows by its name, else what ASE knows by name or content."""
     from ase.io.formats import UnknownFileTypeError
 
     with path.open("rb") as file:
-        if not file.read(1):
-            raise InputError(f"{name}: the file is empty")
+        start = file.read(100)
+    if not start:
+        raise InputError(f"{name}: the file is empty")
+    require_no_page(start, name)
     reasons = []
     for read in (_by_pymatgen, _by_ase):
         try:
@@ -296,20 +258,6 @@ def _by_ase(path: Path, name: str) -> Cell:
     return only_cell(read(str(path.absolute()), index=":", do_not_split_by_at_sign=True), name)
 
 
-def only_cell(images: Sequence[Atoms], name: str) -> Cell:
-    """The one structure that ASE read; InputError where there are more, or a site is partially occupied."""
-    _require_one(len(images), name)
-    for column in ("occupancy", "occupancies"):
-        if np.any(np.asarray(images[0].arrays.get(column, 1), dtype=float) < 1):
-            raise InputError(f"{name}: a site is partially occupied; structures must be ordered")
-    return cell_of_atoms(images[0], name)
-
-
-def _require_one(count: int, name: str) -> None:
-    if count != 1:
-        raise InputError(f"{name}: {count} structures in one file; expected one")
-
-
 _PARSERS: dict[str, Callable[[str, str], Cell]] = {
-    "CIF": _cif, "POSCAR": _poscar, "XYZ": _xyz, "ASE JSON": _ase_json, "pymatgen YAML": _yaml,
+    "CIF": _cif, "POSCAR": read_poscar, "XYZ": read_xyz, "ASE JSON": read_json_structure, "pymatgen YAML": read_yaml_structure,
 }  # fmt: skip
