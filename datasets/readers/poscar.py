@@ -92,11 +92,13 @@ def _head(lines: Sequence[str]) -> _Head:
     words: list[str] = []
     while at < len(lines) and not _counts(lines[at]):
         words += _words(lines[at])
-        at += 1
         if not all(word[0].isalpha() for word in words):
-            raise ValueError(f"line 6 '{lines[5].strip()[:40]}' holds neither symbols nor counts")
+            raise ValueError(f"line {at + 1} '{lines[at].strip()[:40]}' holds neither symbols nor counts")
+        at += 1
     counts: list[int] = []
-    while at < len(lines) and _counts(lines[at]):  # long lists go on in the next line
+    while (
+        at < len(lines) and _counts(lines[at]) and (not words or len(counts) < len(words))
+    ):  # long lists go on in the next line
         counts += _counts(lines[at])
         at += 1
     if words and len(words) != len(counts):

@@ -222,7 +222,7 @@ def _by_other_readers(path: Path, name: str) -> Cell:
     from ase.io.formats import UnknownFileTypeError
 
     with path.open("rb") as file:
-        start = file.read(100)
+        start = file.read(1000)
     if not start:
         raise InputError(f"{name}: the file is empty")
     require_no_page(start, name)

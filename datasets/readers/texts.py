@@ -11,18 +11,20 @@ from datasets.errors import InputError
 BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 NO_STRUCTURES = {
-    b"<!doctype html": "a web page; download the file itself", b"<html": "a web page; download the file itself",
     b"version https://git-lfs": "a pointer of Git LFS; fetch the file itself with `git lfs pull`",
     b"%pdf": "a PDF", b"pk\x03\x04": "a zip archive; unpack it", b"\x1f\x8b": "packed by gzip; give its name the ending .gz",
     b"bzh": "packed by bzip2; give its name the ending .bz2", b"\xfd7zxz": "packed by xz; give its name the ending .xz",
 }  # fmt: skip
 """First bytes in lower case → what the file is."""
 
+_PAGE = re.compile(rb"(?im)^\s*(<!doctype html|<html|<head|<body|http/\d)")
 _FORTRAN = re.compile(r"([-+]?[0-9.]+)(?:[dD]|\*\^)([-+]?[0-9]+)")
 
 
 def require_no_page(start: bytes, name: str) -> None:
     """Raise InputError where a file begins as a web page, an archive or a PDF does."""
+    if _PAGE.search(start):
+        raise InputError(f"{name}: a web page; download the file itself")
     begin = start.lstrip().lower()
     for magic, what in NO_STRUCTURES.items():
         if begin.startswith(magic):
@@ -38,14 +40,14 @@ def text_of_bytes(raw: bytes, name: str) -> str:
     bom = next((bom for bom in BOMS if raw.startswith(bom)), b"")
     body = raw[len(bom) :]
     if BOMS.get(bom, "utf-8") == "utf-8":
-        require_no_page(body[:100], name)
+        require_no_page(body[:1000], name)
         if b"\0" in body:
             thin = max(body[::2].count(0), body[1::2].count(0)) > 0.4 * len(body)
             raise InputError(f"{name}: {'UTF-16 without a byte order mark; save it as UTF-8' if thin else 'binary, not text'}")
     text = body.decode(BOMS.get(bom, "utf-8"), errors="replace")
     if not text.strip():
         raise InputError(f"{name}: the file is empty")
-    require_no_page(text[:100].encode(), name)
+    require_no_page(text[:1000].encode(), name)
     return text
 
 

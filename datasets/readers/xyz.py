@@ -81,7 +81,8 @@ def frames(text: str) -> Iterator[Frame]:
             at += 1
             continue
         if not is_integer(count):
-            raise ValueError(f"line {at + 1}: '{count[:40]}' where a frame's number of atoms is expected")
+            hint = "; correct the number of atoms of the frame above it" if at else ""
+            raise ValueError(f"line {at + 1}: '{count[:40]}' where a frame's number of atoms is expected{hint}")
         end = at + 2 + int(count)
         if end > len(lines) and int(count):
             raise EOFError(f"line {at + 1}: the file ends before the frame's {count} atoms")
