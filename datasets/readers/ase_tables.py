@@ -62,6 +62,8 @@ def _row(read: Callable[[], tuple[Atoms, Mapping[str, Any]]]) -> dict[str, Any]:
             atoms, values = read()
     except InputError as error:
         return {STRUCTURE: error}
+    except KeyError as error:
+        return {STRUCTURE: InputError(f": a row without {error}")}
     except Exception as error:  # parsers of other people raise anything on a bad file
         return {STRUCTURE: InputError(f": not readable; damaged? ({reason_of(error)})")}
     row: dict[str, Any] = {k: v for k, v in values.items() if isinstance(v, (numbers.Real, str)) and k != STRUCTURE}

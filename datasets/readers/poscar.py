@@ -34,6 +34,7 @@ class _Head:
     symbols: list[str]
     """Empty in VASP 4."""
     counts: list[int]
+    selective: bool
     mode: str
     n_lines: int
 
@@ -88,7 +89,10 @@ def _head(lines: Sequence[str]) -> _Head:
     if len(lines) < at + 2:
         raise EOFError(f"the file ends after line {len(lines)}, above the sites")
     scale = _scale(lines[1])
-    lattice = [_vector(lines[i].split(), f"line {i + 1}", finite) for i in (2, 3, 4)]
+    lattice = [_vector(_words(lines[i]), f"line {i + 1}", finite) for i in (2, 3, 4)]
+    longer = next((i for i in (2, 3, 4) if len(_words(lines[i])) > 3), None)
+    if longer:
+        raise ValueError(f"line {longer + 1} '{lines[longer].strip()[:40]}' is no lattice vector: more than three numbers")
     words: list[str] = []
     while at < len(lines) and not _counts(lines[at]):
         words += _words(lines[at])
@@ -105,12 +109,12 @@ def _head(lines: Sequence[str]) -> _Head:
         raise ValueError(f"{len(words)} symbols ({' '.join(words)[:40]}) but {len(counts)} counts")
     if not counts or at >= len(lines):
         raise EOFError(f"the file ends after line {len(lines)}, above the sites")
-    if lines[at].strip()[:1].lower() == "s":  # Selective dynamics
-        at += 1
+    selective = lines[at].strip()[:1].lower() == "s"
+    at += selective
     mode = lines[at].strip() if at < len(lines) else ""
     if mode[:1].lower() not in MODES:
         raise ValueError(f"line {at + 1} '{mode[:40]}' is neither Direct nor Cartesian")
-    return _Head(lines[0].strip(), scale, lattice, words, counts, MODES[mode[0].lower()], at + 1)
+    return _Head(lines[0].strip(), scale, lattice, words, counts, selective, MODES[mode[0].lower()], at + 1)
 
 
 def _words(line: str) -> list[str]:
@@ -179,7 +183,7 @@ def _require_one(rest: Sequence[str], head: _Head) -> None:
 
 def _elements(sites: Sequence[Sequence[str]], head: _Head, name: str) -> np.ndarray:
     """(n,) atomic numbers by the line of symbols, else by the symbols at the sites, else by the comment."""
-    labels = [_label(words[3:]) for words in sites]
+    labels = [_label(words[3:], head.selective) for words in sites]
     labelled = all(labels)
     groups = head.symbols
     if not groups and labelled:
@@ -204,10 +208,10 @@ def _numbers(symbols: Sequence[str], name: str) -> np.ndarray:
         raise InputError(f"{name}: the line of symbols: {error}") from error
 
 
-def _label(words: Sequence[str]) -> str:
-    """The symbol behind the coordinates and flags of a site, empty where there is none."""
+def _label(words: Sequence[str], selective: bool) -> str:
+    """The symbol behind the coordinates and flags of a site, empty where there is none; a T is a flag or tritium."""
     if len(words) >= 3 and all(word.lower() in FLAGS for word in words[:3]):
-        words = words[3:]
+        words = words[3:] if selective else []
     return words[0] if words and words[0][0].isalpha() else ""
 
 

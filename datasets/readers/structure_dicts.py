@@ -37,8 +37,11 @@ def _of_pymatgen(content: dict[str, Any], name: str) -> Cell:
     lattice, sites = content["lattice"], content["sites"]
     numbers = [_element(site["species"], f"{name}: site {i}") for i, site in enumerate(sites)]
     frac_coords = np.array([site["abc"] for site in sites], dtype=float).reshape(len(sites), 3)
-    periodic = np.array(lattice.get("pbc") or (True, True, True), dtype=bool).reshape(3)
-    return _matrix(lattice), periodic, np.array(numbers, dtype=np.int64), frac_coords
+    pbc = lattice.get("pbc")
+    periodic = (True, True, True) if pbc is None else pbc
+    if len(periodic) != 3 or not all(flag in (True, False) for flag in periodic):
+        raise InputError(f"{name}: 'pbc' of the lattice is {pbc!r}; expected three of true or false")
+    return _matrix(lattice), np.array(periodic, dtype=bool), np.array(numbers, dtype=np.int64), frac_coords
 
 
 def _element(species: list[dict[str, Any]], name: str) -> int:

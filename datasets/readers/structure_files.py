@@ -33,6 +33,7 @@ SUFFIXES = {
 
 TEXTS = {
     ".cif": "CIF", ".mcif": "CIF", ".json": "ASE JSON", ".mson": "ASE JSON", ".yaml": "pymatgen YAML", ".yml": "pymatgen YAML",
+    "POSCAR": "POSCAR", "CONTCAR": "POSCAR",
 }  # fmt: skip
 """Anywhere in a name: what pymatgen would read without counting the structures of a file."""
 
@@ -73,7 +74,9 @@ def read_structure(path: str | Path, name: str | None = None) -> Cell:
     path = Path(path)
     name = name or str(path)
     plain = path.with_suffix("") if path.suffix.lower() in PACKED else path
-    kind = format_of(plain) or next((kind for suffix, kind in TEXTS.items() if suffix in plain.name.lower()), None)
+    kind = format_of(plain) or next(
+        (kind for part, kind in TEXTS.items() if part in plain.name or part in plain.name.lower()), None
+    )
     try:
         if kind is None:
             return _by_other_readers(path, name)
@@ -231,6 +234,7 @@ def _by_other_readers(path: Path, name: str) -> Cell:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                warnings.filterwarnings("error", message="Elements in POSCAR cannot be determined")  # H, He, … in their place
                 return checked(read(path, name), name)
         except InputError:
             raise

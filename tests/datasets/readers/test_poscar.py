@@ -111,6 +111,8 @@ BAD = {
     "three scales, one below zero": (poscar(scale="1 -2 1"), "line 2 '1 -2 1' is not a scale"),
     "no scale": (poscar(scale="0.0"), "line 2 '0.0' is not a scale"),
     "a word as scale": (poscar(scale="Mg"), "line 2 'Mg' is not a scale"),
+    "flags without their line": (poscar(symbols="", sites=("0 0 0 T T T Mg", "1 1 1 T T T O")), NO_SYMBOLS),
+    "a long vector": (poscar(lattice=("0 .5 .5 T", *LATTICE[1:])), "line 3 '0 .5 .5 T' is no lattice vector"),
     "a short vector": (poscar(lattice=("0 .5", *LATTICE[1:])), "line 3: 2 numbers; expected 3"),
     "a vector of words": (poscar(lattice=("0 .5 nan", *LATTICE[1:])), "line 3: 'nan' is not finite"),
     "no volume": (poscar(scale="-8", lattice=("1 0 0", "2 0 0", "0 0 1")), "span no volume"),

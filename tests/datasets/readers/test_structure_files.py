@@ -236,3 +236,11 @@ def test_the_pool_keeps_order_and_raises_the_first_error(tmp_path, monkeypatch):
         paths[bad].write_text("nonsense")
     with pytest.raises(InputError, match=r"^row 4: not a readable XYZ file"):
         read_many(paths, [f"row {i}" for i in range(8)])
+
+
+@pytest.mark.parametrize("name", ["CHGCAR", "relaxed_POSCAR.txt", "my.CONTCAR.old"])
+def test_elements_are_never_made_up_for_a_file_of_vasp_4(tmp_path, name):
+    (tmp_path / name).write_text(poscar().replace("comment", "In conditions").replace("Na\n", "") + "\n1 1 1\n0.0\n")
+    with pytest.raises(InputError, match=rf"{name}: .*[Ee]lements") as caught:
+        read_structure(tmp_path / name)
+    assert "\n" not in str(caught.value)

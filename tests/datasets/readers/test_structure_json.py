@@ -60,6 +60,8 @@ BAD = {
     "two coordinates": (structure(site((0, 0), H=1)), "a value of the wrong type or length"),
     "no coordinates": (structure({"species": [{"element": "H", "occu": 1}]}), "a structure's dict without 'abc'"),
     "no species": (structure({"abc": [0, 0, 0]}), "a structure's dict without 'species'"),
+    "a number as pbc": (structure(lattice={"matrix": MATRIX, "pbc": [True, 5.64, True]}), "expected three of true or false"),
+    "two flags": (structure(lattice={"matrix": MATRIX, "pbc": [True, True]}), "expected three of true or false"),
     "no matrix": (structure(site(H=1), lattice={"a": 3}), "a structure's dict without 'b'"),
     "a short matrix": (structure(site(H=1), lattice={"matrix": [[1, 0, 0]]}), "a value of the wrong type or length"),
     "words": (structure(site(H="all")), "a value of the wrong type or length"),
