@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ def read_poscar(text: str, name: str) -> Cell:
 
 
 def _by_ase(head: _Head, numbers: np.ndarray, coords: list[list[float]], name: str) -> Cell:
-    """ASE reads a POSCAR without doubts: a line a number, every element by its symbol, a scale that is no volume."""
+    """ASE reads a POSCAR without doubts: one line of symbols, elements by their symbols, a scale that is no volume."""
     from ase.data import chemical_symbols
     from ase.io.vasp import read_vasp
 
@@ -70,15 +71,8 @@ def _by_ase(head: _Head, numbers: np.ndarray, coords: list[list[float]], name: s
     volume = abs(np.linalg.det(head.lattice))
     if scale[0] < 0 and volume:  # a volume; ASE would turn a left-handed lattice over
         scale = [float(np.cbrt(-scale[0] / volume))]
-    rows: list[list[Any]] = [
-        ["-"],
-        scale,
-        *head.lattice,
-        [chemical_symbols[z] for z in numbers],
-        [1] * len(numbers),
-        [head.mode],
-        *coords,
-    ]
+    groups = [(chemical_symbols[z], len(list(atoms))) for z, atoms in groupby(numbers)]
+    rows: list[Any] = [["-"], scale, *head.lattice, *zip(*groups, strict=True), [head.mode], *coords]
     text = "".join(" ".join(map(str, row)) + "\n" for row in rows)
     return cell_of_atoms(read_vasp(io.StringIO(text)), name)
 

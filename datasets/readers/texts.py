@@ -18,7 +18,7 @@ NO_STRUCTURES = {
 """First bytes in lower case → what the file is."""
 
 _PAGE = re.compile(rb"(?im)^\s*(<!doctype html|<html|<head|<body|http/\d)")
-_FORTRAN = re.compile(r"([-+]?[0-9.]+)(?:[dD]|\*\^)([-+]?[0-9]+)")
+_FORTRAN = re.compile(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[dD]|\*\^)([-+]?[0-9]+)")
 
 
 def require_no_page(start: bytes, name: str) -> None:
@@ -58,12 +58,12 @@ def lines_of(text: str) -> list[str]:
 
 def number(token: str) -> float:
     """The number that a token is, also with a Fortran exponent (`1.5D-3`). Raises ValueError that names any other token."""
-    match = _FORTRAN.fullmatch(token)
     try:
         if "_" not in token:
-            return float(f"{match[1]}e{match[2]}" if match else token)
+            return float(token)
     except ValueError:
-        pass
+        if match := _FORTRAN.fullmatch(token):
+            return float(f"{match[1]}e{match[2]}")
     raise ValueError(f"'{token[:40]}' is no number")
 
 

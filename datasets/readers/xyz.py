@@ -32,8 +32,14 @@ WIDTHS = {"species": 1, "pos": 3, "z": 1, "occupancy": 1}
 PLAIN = {"species": 0, "pos": 1}
 
 _KEY = re.compile(rf"(?<![\w\"'])({'|'.join(KEYS)})(?=\s*=)", re.IGNORECASE)
-_OTHER_CELL = re.compile(r"(?<![a-z])(unit_?cell|cell|lattice|box)", re.IGNORECASE)
-_NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(\.\d*)?(?![\w.])")
+_NUMBER = r"(?<![\w.])[-+]?\d+(\.\d*)?(?![\w.])"
+_OTHER_CELL = re.compile(
+    rf"(?i)(?<![a-z])(unit_?cell|cell|lattice|box|%pbc)(.*?{_NUMBER}){{3}}"
+    rf"|^(\s*{_NUMBER}){{6}}((\s*{_NUMBER}){{3}})?$"
+    r"|(?=.*\ba\s*=)(?=.*\bb\s*=)(?=.*\bc\s*=)(?=.*\balpha\s*=)(?=.*\bgamma\s*=)"
+)
+"""A cell in another way: the word with its numbers, six or nine bare numbers, or lengths and angles by their letters."""
+
 _VECTOR = re.compile(r"(tv|vec)\d*", re.IGNORECASE)
 
 
@@ -141,7 +147,7 @@ def _values(comment: str) -> dict[str, Any]:
 def _cell(lattice: Any, frame: Frame) -> tuple[np.ndarray | None, list[bool] | None]:
     """(3, 3) cell vectors, zero where there is none, and along which it is periodic; None without a cell."""
     if lattice is None and not frame.vectors:
-        if _OTHER_CELL.search(frame.comment) and len(_NUMBER.findall(frame.comment)) >= 3:
+        if _OTHER_CELL.search(frame.comment[:1000]):
             raise ValueError(
                 f"the comment line names a cell that is not read ('{frame.comment[:40]}'); write it as Lattice=\"…\""
             )
