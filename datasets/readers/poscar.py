@@ -20,6 +20,9 @@ from datasets.readers.texts import finite, is_integer, lines_of, number
 MODES = {"d": "Direct", "f": "Direct", "r": "Direct", "c": "Cartesian", "k": "Cartesian"}
 """First letter of the line above the sites (Direct, Fractional, Reduced, Cartesian, Karthesisch) → what VASP calls it."""
 
+HEAD = 30
+"""Lines in which the head of a further structure is looked for."""
+
 FLAGS = frozenset(("t", "f", ".true.", ".false.", "true", "false"))
 
 _PARTS = re.compile(r"([A-Z][a-z]?)(\d*)")
@@ -94,10 +97,8 @@ def _head(lines: Sequence[str]) -> _Head:
             raise ValueError(f"line {at + 1} '{lines[at].strip()[:40]}' holds neither symbols nor counts")
         at += 1
     counts: list[int] = []
-    while (
-        at < len(lines) and _counts(lines[at]) and (not words or len(counts) < len(words))
-    ):  # long lists go on in the next line
-        counts += _counts(lines[at])
+    while at < len(lines) and _counts(lines[at]) and (not words or len(counts) < len(words)):
+        counts += _counts(lines[at])  # long lists go on in the next line
         at += 1
     if words and len(words) != len(counts):
         raise ValueError(f"{len(words)} symbols ({' '.join(words)[:40]}) but {len(counts)} counts")
@@ -169,7 +170,7 @@ def _require_one(rest: Sequence[str], head: _Head) -> None:
         raise ValueError(f"more sites than the {sum(head.counts)} that the counts name; correct the counts")
     for start in range(len(rest)):
         try:
-            _head(rest[start:])
+            _head(rest[start : start + HEAD])
         except (ValueError, EOFError):
             continue
         raise ValueError("several structures in one file; expected one")
