@@ -35,7 +35,7 @@ def number_of(label: str) -> int:
         if not 1 <= int(label[:9]) <= HEAVIEST:
             raise ValueError(f"{shown} is no atomic number from 1 to {HEAVIEST}")
         return int(label)
-    match = _LABEL.fullmatch(label)
+    match = _LABEL.fullmatch(label) if label.isascii() and label.isprintable() else None  # else bytes that were damaged
     if match is None:
         raise ValueError(f"{shown} begins with no symbol of an element")
     letters = match[1]

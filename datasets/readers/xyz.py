@@ -90,6 +90,8 @@ def frames(text: str) -> Iterator[Frame]:
             hint = "; correct the number of atoms of the frame above it" if at else ""
             raise ValueError(f"line {at + 1}: '{count[:40]}' where a frame's number of atoms is expected{hint}")
         end = at + 2 + int(count)
+        if _is_site("".join(lines[at + 1 : at + 2])):
+            raise ValueError(f"line {at + 2} reads as an atom; a comment line, if only an empty one, stands above the atoms")
         if end > len(lines) and int(count):
             raise EOFError(f"line {at + 1}: the file ends before the frame's {count} atoms")
         rows = [line.split() for line in lines[at + 2 : end]]
@@ -99,6 +101,14 @@ def frames(text: str) -> Iterator[Frame]:
         vectors = [row[1:] for row in rows if _is_vector(row)]
         yield Frame(at + 1, "".join(lines[at + 1 : at + 2]).strip(), [row for row in rows if not _is_vector(row)], vectors)
         at = end
+
+
+def _is_site(line: str) -> bool:
+    words = line.split()
+    try:
+        return len(words) == 4 and not words[0].isdigit() and number_of(words[0]) > 0 and bool(_triple(words[1:]))
+    except ValueError:
+        return False
 
 
 def _is_vector(row: Sequence[str]) -> bool:

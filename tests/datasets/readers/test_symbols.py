@@ -36,7 +36,28 @@ def test_vacancies_and_dummy_atoms_are_refused_by_name(label):
 
 
 @pytest.mark.parametrize(
-    "label", ["Uue", "Qq", "OH1", "A1", "M1", "cO", "nA", "CB", "CH4", "0", "119", "9" * 500, "", "-1", "1H", "²", "É"]
+    "label",
+    [
+        "Uue",
+        "Qq",
+        "OH1",
+        "A1",
+        "M1",
+        "cO",
+        "nA",
+        "CB",
+        "CH4",
+        "0",
+        "119",
+        "9" * 500,
+        "",
+        "-1",
+        "1H",
+        "²",
+        "É",
+        "N\ufffd",
+        "N\x01",
+    ],
 )
 def test_what_is_no_element_is_refused(label):
     with pytest.raises(ValueError, match=r"no known element|no atomic number|no symbol") as caught:
