@@ -35,7 +35,7 @@ def cell_of_dict(content: dict[str, Any], name: str) -> Cell:
 
 def _of_pymatgen(content: dict[str, Any], name: str) -> Cell:
     lattice, sites = content["lattice"], content["sites"]
-    numbers = [_element(site["species"], f"{name}: site {i}") for i, site in enumerate(sites)]
+    numbers = [_element(site["species"], name, i) for i, site in enumerate(sites)]
     frac_coords = np.array([site["abc"] for site in sites], dtype=float).reshape(len(sites), 3)
     pbc = lattice.get("pbc")
     periodic = (True, True, True) if pbc is None else pbc
@@ -44,14 +44,15 @@ def _of_pymatgen(content: dict[str, Any], name: str) -> Cell:
     return _matrix(lattice), np.array(periodic, dtype=bool), np.array(numbers, dtype=np.int64), frac_coords
 
 
-def _element(species: list[dict[str, Any]], name: str) -> int:
+def _element(species: list[dict[str, Any]], name: str, site: int) -> int:
     try:
-        element = element_of_site([(number_of(part["element"]), part["occu"]) for part in species])
+        parts = [(number_of(part["element"]), part["occu"]) for part in species]
     except ValueError as error:
-        raise InputError(f"{name}: {error}") from error
+        raise InputError(f"{name}: site {site}: {error}") from error
+    element = parts[0][0] if len(parts) == 1 and parts[0][1] == 1 else element_of_site(parts)
     if element is None:
         shown = ", ".join(f"{part['element']}:{part['occu']}" for part in species)[:40]
-        raise InputError(f"{name} ({shown}) is partially occupied; structures must be ordered")
+        raise InputError(f"{name}: site {site} ({shown}) is partially occupied; structures must be ordered")
     return element
 
 

@@ -28,6 +28,9 @@ COLUMNS = {
 }  # fmt: skip
 """Names of the `Properties` that are read, in lower case → what they are."""
 
+LAMMPS = "Atoms. Timestep"
+"""Comment of LAMMPS's dumps, which hold types for symbols."""
+
 WIDTHS = {"species": 1, "pos": 3, "z": 1, "occupancy": 1}
 PLAIN = {"species": 0, "pos": 1}
 
@@ -244,6 +247,8 @@ def _numbers(rows: Sequence[Sequence[str]], columns: dict[str, int], frame: Fram
         raise ValueError("the columns of symbols and of atomic numbers disagree")
     labels = [row[columns["species"]] for row in rows] if "species" in columns else []
     kinds = sorted(set(given[0]))
-    if "z" not in columns and any(label.isdigit() for label in labels) and kinds == list(range(1, len(kinds) + 1)):
-        raise ValueError(f"the first column holds the numbers 1 to {len(kinds)}: types, or atomic numbers? write symbols")
+    types = kinds == list(range(1, len(kinds) + 1)) or frame.comment.startswith(LAMMPS)
+    if "z" not in columns and any(label.isdigit() for label in labels) and types:
+        shown = ", ".join(map(str, kinds[:5]))
+        raise ValueError(f"the column of symbols holds the numbers {shown}: types, or atomic numbers? write symbols")
     return given[0]
