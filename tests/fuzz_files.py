@@ -192,6 +192,8 @@ def second_reading(path: Path) -> Reading:
         warnings.simplefilter("ignore")
         warnings.filterwarnings("error", message="Elements in POSCAR cannot be determined")
         if kind == "vasp":
+            if text.split("\n")[1].strip().startswith("-"):
+                raise ValueError("pymatgen multiplies Cartesian sites by the volume that a negative scale is")
             return _of_pymatgen(Poscar.from_str(text).structure)
         if kind == "xyz":
             (molecule,) = XYZ.from_str(text).all_molecules
