@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from ase.data import chemical_symbols
 from torch import Tensor, nn
 
+from datasets.compact_cells import compact
 from datasets.crystals import Crystals
 from datasets.errors import InputError
 from models.contract import Fitted, Model, ModelSpec, OnEpoch
@@ -40,6 +41,11 @@ class SoapModel(Model[S, SoapTable]):
     def __init__(self, settings: S, device: str = "cpu") -> None:
         super().__init__(settings, device)
         self.species = np.empty(0, dtype=np.int64)
+
+    @classmethod
+    def refused(cls, settings: S, crystals: Crystals) -> dict[int, str]:
+        """Those whose neighbours cannot be searched."""
+        return compact(crystals, settings.r_cut).refused
 
     def prepare(self, crystals: Crystals) -> SoapTable:
         """Describe the crystals, periodic in the directions of `pbc`; cached by structures, settings and code.
