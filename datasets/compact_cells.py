@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -46,6 +47,7 @@ class Compact:
         return (image + steps[dst] - steps[src]) @ self.bases[row]
 
 
+@lru_cache(maxsize=4)
 def compact(crystals: Crystals, cutoff: float) -> Compact:
     """Write anew the crystals in whose cells a search up to `cutoff` Å would take too long; the others stay as they are."""
     refused = {int(row): "its coordinates are too large to hold the digits of a position" for row in _blurred(crystals)}
@@ -67,11 +69,12 @@ def compact(crystals: Crystals, cutoff: float) -> Compact:
         int(row): f"a cell vector is far shorter than the cutoff, {cutoff:g} Å: neighbours lie more than 127 cells away"
         for row in np.flatnonzero((_reach(made, cutoff) > FARTHEST).any(axis=1))
     }
-    refused |= {
-        int(row): f"its atoms stand up to {extent:,.0f} Å apart, too far for a search"
-        for row, extent in enumerate(_extents_of_the_scattered(made, cutoff))
-        if extent and row not in refused
-    }
+    low, high = (_over_atoms(extreme, made, made.frac_coords) for extreme in (np.minimum, np.maximum))
+    most = np.einsum("ni,nij->nj", high - low, np.abs(made.lattice))
+    for row in np.setdiff1d(np.flatnonzero(_boxes(most, cutoff) > MOST_BOXES), list(refused)):
+        extent = np.ptp(made.cart_coords(row), axis=0)
+        if _boxes(extent, cutoff) > MOST_BOXES:
+            refused[int(row)] = f"its atoms stand up to {extent.max():,.0f} Å apart, too far for a search"
     return Compact(made, rows, bases, steps, refused)
 
 
@@ -104,8 +107,6 @@ def _reduced(cell: np.ndarray, pbc: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     return np.array(reduced), basis
 
 
-def _extents_of_the_scattered(crystals: Crystals, cutoff: float) -> np.ndarray:
-    """(n,) Å between the outermost atoms of the crystals whose atoms need too many boxes; 0 for the others."""
-    places = np.einsum("ni,nij->nj", crystals.frac_coords, np.repeat(crystals.lattice, crystals.n_atoms, axis=0))
-    extents = _over_atoms(np.maximum, crystals, places) - _over_atoms(np.minimum, crystals, places)
-    return np.where(np.ceil(extents / cutoff + 2).prod(axis=1) > MOST_BOXES, extents.max(axis=1), 0.0)
+def _boxes(extent: np.ndarray, cutoff: float) -> np.ndarray:
+    """(...) boxes of the cutoff's size around atoms that stand so far apart (..., 3), in Å."""
+    return np.ceil(extent / cutoff + 2).prod(axis=-1)
