@@ -17,6 +17,7 @@ from datasets.cards import Card, Dataset
 from datasets.crystals import STRUCTURE_COLUMNS, Crystals
 from datasets.elements import read_element_features
 from datasets.errors import InputError
+from datasets.mp_ids import canonical_mp_id
 from datasets.readers.columns import split_heading
 from datasets.readers.structure_files import SUFFIXES, format_of, read_each, read_many
 
@@ -141,6 +142,11 @@ def _read_table(source: Path, structures: Sequence[Path]) -> FolderTable:
     for structure in structures:
         for key in {structure.stem, structure.name}:
             known.setdefault(key, []).append(structure)
+    spelled: dict[str, list[Path]] = {}
+    for key, files in known.items():
+        if (other := canonical_mp_id(key)) not in known:
+            spelled.setdefault(other, []).extend(files)
+    known |= spelled
     units = {"target": AS_GIVEN}
     headed = _is_header(rows[0][1], known)
     if headed:
@@ -213,7 +219,7 @@ def _header(cells: Sequence[str], source: Path) -> dict[str, str]:
 def _file_of(crystal: str, known: Mapping[str, Sequence[Path]], place: str) -> Path:
     if not crystal:
         raise InputError(f"{place}: the id is empty; give the name of a structure file")
-    files = known.get(crystal, ())
+    files = known.get(crystal) or known.get(canonical_mp_id(crystal), ())
     if not files:
         raise InputError(f"{place}: id '{crystal}' has no structure file; add e.g. {crystal}.cif or remove the row")
     if len(files) > 1:
