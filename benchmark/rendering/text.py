@@ -123,8 +123,8 @@ def crystals(record: Record) -> str:
 
 
 def is_plain(value: float) -> bool:
-    """Whether a number is read more easily without a power of ten; the web page draws the same line."""
-    return value == 0 or 1e-6 <= abs(value) < 1e6
+    """Whether a number is read more easily without a power of ten."""
+    return value == 0 or 1e-6 <= abs(value) < 1e9
 
 
 def plus_minus(mean: float, std: float | None) -> str:
@@ -138,7 +138,7 @@ def plus_minus(mean: float, std: float | None) -> str:
 def significant(value: float, digits: int = 3) -> str:
     """That many significant digits, without an exponent where it can be read."""
     text = f"{value:#.{digits}g}".rstrip(".")
-    return f"{value:,.0f}" if "e+" in text and abs(value) < 1e9 else text
+    return f"{value:,.0f}" if "e+" in text and is_plain(value) else text
 
 
 def interval(low: float, high: float) -> str:

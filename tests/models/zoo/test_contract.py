@@ -163,6 +163,22 @@ def test_one_crystal_more_than_whole_batches_can_be_fitted(alloys, name, batch_s
     assert np.isfinite(predict(model, alloys)).all()
 
 
+@each_model
+def test_crystals_that_prepare_refuses_are_known_before(alloys, name):
+    cells = [
+        (alloys.lattice[row], alloys.pbc[row], alloys.atomic_numbers[a], alloys.frac_coords[a])
+        for row, a in ((row, alloys.atoms_of(row)) for row in range(2))
+    ]
+    lattice, pbc, numbers, coords = cells[0]
+    mixed = Crystals.from_cells(["good", "fine", "blurred"], [*cells, (lattice, pbc, numbers, coords + 1e15)])
+    spec = get(name)
+    known = spec.model.refused(spec.settings("smoke"), mixed)
+    said = refusal(build(name), mixed)
+    assert bool(known) == bool(said) and set(known) <= {2}
+    assert not known or f"crystal 'blurred': {known[2]}; remove the crystal" == said
+    assert spec.model.refused(spec.settings("smoke"), alloys) == {}
+
+
 # -- what must not matter ---------------------------------------------------------------------------
 
 
