@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,17 @@ INNER = 20
 
 GAP = 0.25
 """Spreads that a gap must be wide, so that rounded values are no outliers."""
+
+ROUNDING = 1e-14
+"""A range below this part of the largest value is rounding."""
+
+FEWEST = 5
+"""Values that are needed to say that one of them is far from the others."""
+
+GROSS = 10.0
+"""A value is grossly far from the median where it is so many times farther than 3 interquartile ranges, and so many times
+farther than all but one in a thousand of the others (than all others, where there are fewer). Energies, band gaps and
+logarithms of moduli stay below 7 interquartile ranges."""
 
 OUTLIER_RULE = (
     f"The spread of a side is 1.4826 times the median distance from the median, over the values on that side of it (those "
@@ -158,6 +170,34 @@ def _above(deviation: np.ndarray) -> np.ndarray:
             limit = min(limit, side[last])
             break
     return deviation > limit
+
+
+def doubts(crystals: Crystals, target: str) -> list[str]:
+    """What makes a target's numbers doubtful: one line where all are equal, or for a value grossly far from the others."""
+    values = crystals.targets[target].dropna()
+    array = values.to_numpy()
+    if len(array) > 1 and np.ptp(array) <= ROUNDING * np.abs(array).max():
+        return [f"{target}: all {len(array):,} values are {array[0]:.6g}; there is nothing to learn"]
+    if len(array) < FEWEST:
+        return []
+    median = float(np.median(array))
+    distance = np.abs(array - median)
+    within = float(np.sort(distance)[-2 - len(array) // 1000])
+    gross = distance > GROSS * max(within, 3 * float(np.subtract(*np.percentile(array, [75, 25]))))
+    if not gross.any():
+        return []
+    worst = int(distance.argmax())
+    others = int(gross.sum()) - 1
+    also = f" (and {others} more)" if others else ""
+    return [
+        f"{target}: '{values.index[worst]}' has {array[worst]:.6g}{also}, while the median is {median:.6g} and the other "
+        f"values lie within {float(distance[~gross].max()):.4g} of it; correct such values, or remove their crystals"
+    ]
+
+
+def doubts_of_all(crystals: Crystals, targets: Iterable[str]) -> list[str]:
+    """The doubts about those of the targets that the set has."""
+    return [line for target in targets if target in crystals.targets for line in doubts(crystals, target)]
 
 
 def spread_of_duplicates(crystals: Crystals, duplicates: Duplicates, target: str, unit: str) -> Spread | None:

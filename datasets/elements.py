@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from datasets.crystals import Crystals
-from datasets.errors import InputError
+from datasets.errors import InputError, require_none
 
 PROPERTIES = {
     "group": 19,
@@ -187,13 +187,16 @@ def magpie_features() -> np.ndarray:
 
 
 def require_features(crystals: Crystals, table: np.ndarray) -> None:
-    """Raise InputError naming the first crystal with an element that `table` has no row for."""
+    """Raise InputError naming the crystals with an element that `table` has no row for."""
+    require_none(crystals.ids, without_features(crystals, table), "remove")
+
+
+def without_features(crystals: Crystals, table: np.ndarray) -> dict[int, str]:
+    """Row → which element `table` has no row for, of the crystals that hold one."""
     numbers = crystals.atomic_numbers
     known = (numbers > 0) & (numbers < len(table))
     known &= np.any(table, axis=1)[np.where(known, numbers, 0)]
-    if not known.all():
-        atom = int((~known).argmax())
-        row = crystals.row_of(atom)
-        raise InputError(
-            f"crystal '{crystals.ids[row]}': no features for the element with Z = {numbers[atom]}; remove the crystal"
-        )
+    unknown = np.flatnonzero(~known)
+    rows, first = np.unique(np.searchsorted(crystals.offsets, unknown, side="right") - 1, return_index=True)
+    atoms = unknown[first]
+    return {int(row): f"no features for the element with Z = {numbers[i]}" for row, i in zip(rows, atoms, strict=True)}

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class BenchmarkError(Exception):
@@ -32,3 +36,27 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
     return InputError(f"unknown {kind} '{name}'; {hint}")
+
+
+FEW = 3
+"""Reasons that are given of many."""
+
+
+def several(reasons: Sequence[str]) -> str:
+    """Reasons on one line: the first few, then how many there are in all."""
+    more = len(reasons) - FEW
+    shown = "; ".join(reasons[:FEW])
+    return shown if more <= 0 else f"{shown}; and {more} {'other' if more == 1 else 'others'} ({len(reasons)} in all)"
+
+
+def require_none(ids: np.ndarray, refused: Mapping[int, str], what_to_do: str) -> None:
+    """Raise InputError where crystals are refused, naming them.
+
+    Args:
+        ids: of all crystals.
+        refused: row → why.
+        what_to_do: with them, a verb.
+    """
+    if refused:
+        reasons = [f"crystal '{ids[row]}': {refused[row]}" for row in sorted(refused)]
+        raise InputError(f"{several(reasons)}; {what_to_do} the crystal{'s' if len(refused) > 1 else ''}")

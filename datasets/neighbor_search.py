@@ -97,8 +97,6 @@ def search_chunk(chunk: ChunkColumns, rule: Rule) -> dict[str, np.ndarray]:
     atom = dst + offsets[crystal]
     order = by_group_and_value(atom, distance)
     dst, src, image, distance, crystal, atom = (c[order] for c in (dst, src, image, distance, crystal, atom))
-    if len(image) and np.abs(image).max() > 127:
-        raise InputError("a neighbour lies more than 127 cells away: a cell vector is far shorter than the cutoff")
     tied = np.zeros(len(lattice), dtype=np.int32)
     if not isinstance(rule, Radius):
         if isinstance(rule, MinimumImage):

@@ -12,8 +12,9 @@ import joblib
 import numpy as np
 
 from datasets.cache import Arrays, cached
+from datasets.compact_cells import Compact, compact
 from datasets.crystals import Crystals
-from datasets.errors import InputError
+from datasets.errors import InputError, require_none
 from datasets.neighbor_search import PHANTOM, ChunkColumns, MinimumImage, Radius, Rule, search_chunk
 from datasets.parallel import on_every_core
 
@@ -34,7 +35,8 @@ class Neighbors:
         src: (E,) int32, the neighbour, counted within its crystal.
         dst: (E,) int32, the atom that receives the edge, counted within its crystal.
         distance: (E,) float32, Å.
-        image: (E, 3) int8, the cell of the neighbour: it stands at `frac_coords[src] + image`.
+        image: (E, 3) int8, the cell of the neighbour: it stands at `frac_coords[src] + image`; int64 where a crystal of the
+            set has atoms or lattice vectors that far away.
         tied: (n,) int32, atoms whose k-th neighbour shares its shell with the next.
         seconds: wall-clock time of the search, when it was made.
     """
@@ -73,11 +75,12 @@ def find_neighbors(crystals: Crystals, rule: Rule, processes: int | None = None,
         allow_isolated: whether an atom may be without neighbours under `Radius` too.
 
     Raises:
-        InputError: there are no crystals, or under `Radius` an atom has no neighbour; the line names it.
+        InputError: there are no crystals, some cannot be searched, or under `Radius` an atom has no neighbour; the line
+            names them.
     """
     if not len(crystals):
         raise InputError("no crystals to search for neighbours")
-    sources = (Path(__file__), Path(__file__).with_name("neighbor_search.py"))
+    sources = [Path(__file__).with_name(f"{name}.py") for name in ("neighbors", "neighbor_search", "compact_cells")]
     code = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
     key = {"structures": crystals.structure_hash, "rule": repr(rule), "code": code}
     entry = cached("neighbors", key, lambda: search(crystals, rule, processes))
@@ -88,7 +91,10 @@ def find_neighbors(crystals: Crystals, rule: Rule, processes: int | None = None,
 
 
 def search(crystals: Crystals, rule: Rule, processes: int | None = None) -> Arrays:
-    """The columns of `Neighbors`, computed now."""
+    """The columns of `Neighbors`, computed now. Raises InputError where crystals cannot be searched."""
+    made = compact(crystals, rule.cutoff)
+    require_none(crystals.ids, made.refused, "remove")
+    crystals = made.crystals
     marks = np.linspace(0, crystals.offsets[-1], int(crystals.offsets[-1] / CHUNK_ATOMS) + 2)
     bounds = np.unique(np.searchsorted(crystals.offsets[:-1], marks))
     chunks = [_columns(crystals, int(start), int(stop)) for start, stop in pairwise(bounds)]
@@ -96,7 +102,16 @@ def search(crystals: Crystals, rule: Rule, processes: int | None = None) -> Arra
     found = on_every_core(partial(search_chunk, rule=rule), chunks, processes)
     columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
     columns["edge_offsets"] = np.concatenate([[0], np.cumsum(columns.pop("n_edges"))])
-    return columns
+    return columns | {"image": _images(made, columns)} if len(made.rows) else columns
+
+
+def _images(made: Compact, columns: Arrays) -> np.ndarray:
+    """The images of all edges in the cells as they were given: of 8 bits where those hold them."""
+    images = columns["image"].astype(np.int64)
+    for i, row in enumerate(made.rows):
+        edges = slice(*map(int, columns["edge_offsets"][row : row + 2]))
+        images[edges] = made.images(i, columns["src"][edges], columns["dst"][edges], images[edges])
+    return images if np.abs(images).max(initial=0) > 127 else images.astype(np.int8)
 
 
 def _columns(crystals: Crystals, start: int, stop: int) -> ChunkColumns:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from datasets import sets
 from datasets.cards import Card, Dataset, FileDataset, data_path, fetched
@@ -14,6 +16,7 @@ from datasets.crystals import Crystals
 from datasets.errors import InputError, unknown_name
 from datasets.imported import imported_sets
 from datasets.paths import note_path
+from datasets.readers import folder
 from datasets.readers.folder import open_folder
 
 
@@ -38,8 +41,8 @@ def is_folder(name: str) -> bool:
         return False
 
 
-def get(name: str) -> Dataset | FileDataset:
-    """The dataset called `name`, or the user's own folder at that path.
+def get(name: str, without: Collection[str] = ()) -> Dataset | FileDataset:
+    """The dataset called `name`, or the user's own folder at that path without the crystals of some ids.
 
     Raises:
         InputError: no dataset has that name and no such folder exists; the nearest names are suggested.
@@ -47,22 +50,28 @@ def get(name: str) -> Dataset | FileDataset:
     if name in registered():
         return registered()[name]
     if is_folder(name):
-        return open_folder(Path(name))
+        return open_folder(Path(name), without)
     raise unknown_name("dataset", name, registered())
 
 
 @lru_cache(maxsize=1)
-def load(name: str) -> Crystals:
-    """Load a dataset, keep the last one, and check it against its card.
+def load(name: str, without: tuple[str, ...] = ()) -> Crystals:
+    """Load a dataset, keep the last one, and check it against its card; then leave out the crystals of some ids.
 
     Raises:
         DatasetMissing: its files are not on this machine.
         InputError: the number of crystals or the content is not what the card says.
     """
-    dataset = get(name)
+    dataset = get(name, without)
     crystals = dataset.load()
     require_expected(dataset.card, crystals)
-    return crystals
+    left_out = np.isin(crystals.ids, without)
+    return crystals.take(~left_out) if left_out.any() else crystals
+
+
+def unreadable(name: str) -> dict[str, str]:
+    """Id → why, of the crystals of a folder that cannot be read; none of a named dataset, whose files are checked."""
+    return {} if name in registered() else folder.unreadable(Path(name))
 
 
 def require_expected(card: Card, crystals: Crystals) -> None:

@@ -102,6 +102,11 @@ class Model(ABC, Generic[S, Inputs]):
         self.about: dict[str, str] = {}
         """What the weights predict, where it is known: "task", "target", "unit" and what else a user may ask."""
 
+    @classmethod
+    def refused(cls, settings: S, crystals: Crystals) -> dict[int, str]:
+        """Row → why, of the crystals that a model with these settings cannot take; found without training."""
+        return {}
+
     @property
     @abstractmethod
     def n_parameters(self) -> int | None:

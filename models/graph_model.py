@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from datasets.compact_cells import compact
 from datasets.crystals import Crystals
-from datasets.elements import require_features
+from datasets.elements import require_features, without_features
 from datasets.neighbor_search import Rule
 from datasets.neighbors import find_neighbors
 from models.contract import Fitted, Model, OnEpoch, require
@@ -80,6 +81,12 @@ class GraphModel(Model[R, GraphTable]):
         if crystals is not None and crystals.element_features is not None and settings.atom_features == "cgcnn":
             return crystals.element_features
         return element_table(settings.atom_features)
+
+    @classmethod
+    def refused(cls, settings: R, crystals: Crystals) -> dict[int, str]:
+        """Those with an element without features, and those whose neighbours cannot be searched."""
+        unsearchable = compact(crystals, cls.rule(settings).cutoff).refused
+        return unsearchable | without_features(crystals, cls.known_elements(settings, crystals))
 
     @abstractmethod
     def build(self, settings: R, elements: np.ndarray) -> nn.Module:

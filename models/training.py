@@ -60,6 +60,9 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "smooth-l1": F.smooth_l1_loss,
 }
 
+ROUNDING = 1e-14
+"""A standard deviation below this part of the largest target is the rounding of a constant one."""
+
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 """Of glibc's malloc.h."""
 
@@ -90,6 +93,14 @@ def denormals_flushed() -> Iterator[None]:
         torch.set_flush_denormal(before)
 
 
+def spread_of(targets: np.ndarray) -> float:
+    """The standard deviation, whatever the unit; of constant targets their order of magnitude, 1 for zeros."""
+    std, largest = float(np.std(targets)), float(np.abs(targets).max())
+    if std <= ROUNDING * largest:
+        return 10.0 ** math.floor(math.log10(largest)) if largest else 1.0
+    return std
+
+
 Cut = Callable[[Tensor], Any]
 """Rows (B,) on the host → whatever the network takes."""
 
@@ -107,10 +118,9 @@ class ScaledNetwork(nn.Module):
         self.register_buffer("std", torch.ones((), dtype=torch.float64))
 
     def fit_scaler(self, targets: np.ndarray) -> None:
-        """Set mean and standard deviation; a constant target keeps a standard deviation of 1."""
-        std = float(np.std(targets))
+        """Set mean and spread."""
         self.mean.fill_(float(np.mean(targets)))
-        self.std.fill_(std if std > 1e-12 else 1.0)
+        self.std.fill_(spread_of(targets))
 
     def forward(self, batch: Any) -> Tensor:
         """(B,) float64 predictions in the target's unit."""

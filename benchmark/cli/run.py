@@ -56,6 +56,9 @@ def run(
     save_checkpoints: Annotated[
         bool, typer.Option("--save-checkpoints", help="Keep each fold's model beside its record, for `predict`.")
     ] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out crystals that cannot be read, or that a chosen model cannot take.")
+    ] = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -87,6 +90,7 @@ def run(
         workers=workers,
         threads=max(1, cores() // workers),
         save_checkpoints=save_checkpoints,
+        skip_bad=skip_bad,
     )
     for path in dataset or []:
         if not path.is_dir():
@@ -116,6 +120,7 @@ def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
     from benchmark.leaderboard.pages.write import write_pages
     from benchmark.leaderboard.terminal import terminal_table
     from benchmark.leaderboard.web.write import write_site
+    from benchmark.results import compositions
 
     with live(plan, quiet=as_json) as display:
         records = run_jobs(plan.todo, store, display.on_progress, display.on_record)
@@ -123,6 +128,8 @@ def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
     def leave_out(error: InputError) -> None:
         console.print(f"left out of the board: {error}", markup=False, soft_wrap=True)
 
+    for task in {job.task for job in plan.jobs if job.task.without}:
+        compositions.keep(store.root, task.whole())
     board = write_site(store, store.root, leave_out, {job.task.dataset: job.task.source for job in plan.jobs})
     pages = write_pages(board, store.root, leave_out)
     tasks = {job.task.name for job in plan.jobs}

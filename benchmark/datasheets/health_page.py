@@ -102,6 +102,8 @@ def again(source: str, health: DatasetHealth, rule: str | None, root: Path) -> s
 
 def findings(health: DatasetHealth) -> Iterator[str]:
     """One sentence for each thing to know, the gravest first."""
+    for doubt in health.doubts:
+        yield f"{doubt}."
     yield from _duplicate_findings(health)
     for target in health.targets:
         yield from _target_findings(target)

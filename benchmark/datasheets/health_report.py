@@ -20,6 +20,7 @@ from datasets.contents import (
     TargetSummary,
     count_elements,
     describe_cells,
+    doubts_of_all,
     spread_of_duplicates,
     summarize,
 )
@@ -60,6 +61,8 @@ class DatasetHealth:
     elements: tuple[ElementCount, ...]
     cells: Cells
     targets: tuple[TargetSummary, ...]
+    doubts: tuple[str, ...]
+    """About the targets' values."""
     duplicates: DuplicateSummary
     leakage: tuple[Leakage, ...]
     graphs: tuple[GraphHealth, ...]
@@ -94,6 +97,7 @@ def examine(source: str, rules: Sequence[Rule] = RULES) -> DatasetHealth:
         elements=count_elements(crystals),
         cells=describe_cells(crystals),
         targets=summaries,
+        doubts=tuple(doubts_of_all(crystals, targets)),
         duplicates=_summarize_duplicates(crystals, duplicates, targets),
         leakage=tuple(row for task in tasks for row in leakage(task.load())),
         graphs=tuple(graph_health(crystals, rule) for rule in rules),

@@ -6,17 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchmark.harness.bad_crystals import BadCrystals, ConfiguredModel
 from benchmark.harness.job import Job
 from benchmark.results.store import Store
 from benchmark.tasks.folds import Protocol, ProtocolName, Split
 from benchmark.tasks.tasks import Task, TaskData, find_tasks, split_of, tasks_of
 from datasets import registry as datasets_registry
 from datasets.cards import data_file
-from datasets.elements import require_features
 from datasets.errors import DatasetMissing, InputError, TargetMissing, unknown_name
 from models import registry
-from models.contract import ModelSpec, Settings
-from models.graph_model import GraphModel
+from models.contract import ModelSpec
 
 DEFAULT_FOLDS = {"kfold": 5, "shuffle": 10, "published": 1}
 
@@ -30,6 +29,8 @@ class Plan:
     skipped: tuple[str, ...]
     checkpoints: tuple[Path, ...] = ()
     """Where the jobs keep their models, if they do."""
+    warnings: tuple[str, ...] = ()
+    """What a person should know of the data: crystals left out, doubtful targets."""
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -55,15 +56,7 @@ class RunOptions:
     workers: int = 1
     threads: int = 1
     save_checkpoints: bool = False
-
-
-@dataclass(frozen=True)
-class ConfiguredModel:
-    """A model with the settings that it is run with, on one in `train_divisor` training crystals."""
-
-    spec: ModelSpec
-    settings: Settings
-    train_divisor: int = 1
+    skip_bad: bool = False
 
 
 IsDone = Callable[[Job, TaskData, Split], bool]
@@ -103,7 +96,7 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
     """The jobs of models with their settings, on the tasks, folds and device that the options name.
 
     Raises:
-        InputError: an unknown task, a dataset that cannot be read or split.
+        InputError: an unknown task, a dataset that cannot be read or split, or crystals that a model cannot take.
         DatasetMissing: a dataset asked for by name is not on this machine.
     """
     named = options.preset or options.profile
@@ -111,17 +104,20 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
     todo: list[Job] = []
     done: list[Job] = []
     folders: dict[Path, None] = {}
-    for task in tasks:
-        protocol = _protocol(options, task)
+    warnings: dict[str, None] = {}
+    bad = BadCrystals(models)
+    for found in tasks:
+        protocol = _protocol(options, found)
         try:
+            task = bad.left_out_of(found) if options.skip_bad else found
             data = task.load()
         except TargetMissing as error:
-            if task.name in options.tasks:
+            if found.name in options.tasks:
                 raise
             skipped.append(str(error))
             continue
-        for model in models:
-            _require_elements(data, model.spec, model.settings)
+        bad.require_none(data)
+        warnings |= dict.fromkeys(bad.warnings(data))
         protocols = {model.train_divisor: replace(protocol, train_divisor=model.train_divisor) for model in models}
         splits = {
             part: [split_of(data, data.fold(p, number, options.seed)) for number in range(p.n_folds)]
@@ -135,7 +131,7 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
                 )  # fmt: skip
                 (done if is_done(job, data, split) else todo).append(job)
                 folders |= {store.path(job.key(data.dataset_hash)).parent: None} if job.save_checkpoints else {}
-    return Plan(tuple(todo), tuple(done), tuple(skipped), tuple(folders))
+    return Plan(tuple(todo), tuple(done), tuple(skipped), tuple(folders), tuple(warnings))
 
 
 def _all_models(preset: str | None) -> list[ModelSpec]:
@@ -175,12 +171,3 @@ def _protocol(options: RunOptions, task: Task) -> Protocol:
     # The published split is one fold, however many the other datasets of the same run get.
     folds = DEFAULT_FOLDS[name] if options.folds is None or name == "published" else options.folds
     return Protocol(name, folds, options.group_duplicates)
-
-
-def _require_elements(data: TaskData, spec: ModelSpec, settings: Settings) -> None:
-    """Say before anything runs that a graph network has no features for an element."""
-    if issubclass(spec.model, GraphModel):
-        try:
-            require_features(data.crystals, spec.model.known_elements(settings, data.crystals))
-        except InputError as error:
-            raise InputError(f"{data.task.dataset}: {spec.name}: {error}, or leave the model out with --model") from None

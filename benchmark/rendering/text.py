@@ -122,8 +122,15 @@ def crystals(record: Record) -> str:
     return f"{record.split.n_train + record.split.n_validation + record.split.n_test:,}"
 
 
+def is_plain(value: float) -> bool:
+    """Whether a number is read more easily without a power of ten."""
+    return value == 0 or 1e-6 <= abs(value) < 1e9
+
+
 def plus_minus(mean: float, std: float | None) -> str:
-    """Four significant digits, the spread to the same decimals."""
+    """Four significant digits, the spread to the same decimals; with powers of ten where the mean is far from one."""
+    if not is_plain(mean):
+        return f"{mean:.3e}" + (f" ± {std:.1e}" if std is not None else "")
     decimals = max(0, 3 - math.floor(math.log10(abs(mean)))) if mean else 4
     return f"{mean:.{decimals}f}" + (f" ± {std:.{decimals}f}" if std is not None else "")
 
@@ -131,12 +138,14 @@ def plus_minus(mean: float, std: float | None) -> str:
 def significant(value: float, digits: int = 3) -> str:
     """That many significant digits, without an exponent where it can be read."""
     text = f"{value:#.{digits}g}".rstrip(".")
-    return f"{value:,.0f}" if "e+" in text else text
+    return f"{value:,.0f}" if "e+" in text and is_plain(value) else text
 
 
 def interval(low: float, high: float) -> str:
     """Both ends to the decimals that the wider one needs."""
     widest = max(abs(low), abs(high))
+    if not is_plain(widest):
+        return f"{low:.2e} … {high:.2e}"
     decimals = max(0, 2 - math.floor(math.log10(widest))) if widest else 3
     return f"{low:.{decimals}f} … {high:.{decimals}f}"
 

@@ -39,17 +39,24 @@ def add(root: Path, wanted: Mapping[str, str]) -> list[Path]:
     """
     added = []
     for dataset_hash, source in wanted.items():
-        path = path_of(root, dataset_hash)
-        if path.exists():
+        if path_of(root, dataset_hash).exists():
             continue
         try:
             crystals = registry.load(source)
         except BenchmarkError:
             continue
         if crystals.content_hash == dataset_hash:
-            write(path, crystals)
-            added.append(path)
+            added += keep(root, crystals)
     return added
+
+
+def keep(root: Path, crystals: Crystals) -> list[Path]:
+    """Write the compositions of these crystals where they are missing below `root`; returns the new path, if any."""
+    path = path_of(root, crystals.content_hash)
+    if path.exists():
+        return []
+    write(path, crystals)
+    return [path]
 
 
 def write(path: Path, crystals: Crystals) -> None:

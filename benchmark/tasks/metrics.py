@@ -31,7 +31,9 @@ def score(targets: np.ndarray, predictions: np.ndarray) -> Scores:
     a board.
     """
     errors = predictions - targets
-    residual, spread = float(errors @ errors), float(((targets - targets.mean()) ** 2).sum())
+    residual = float(errors @ errors)
+    # The mean of equal numbers may differ from them in the last digit.
+    spread = float(((targets - targets.mean()) ** 2).sum()) if np.ptp(targets) else 0.0
     r2 = 1 - residual / spread if spread else float(not residual)
     return Scores(
         mae=float(np.abs(errors).mean()),

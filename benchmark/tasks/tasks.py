@@ -18,21 +18,29 @@ from datasets.errors import InputError, TargetMissing, unknown_name
 
 @dataclass(frozen=True)
 class Task:
-    """`source` is what `datasets.registry.get` takes: a dataset's name or a folder's path."""
+    """`source` is what `datasets.registry.get` takes: a dataset's name or a folder's path.
+
+    `without` are the ids of crystals that a run leaves out, as if the dataset did not have them.
+    """
 
     source: str
     dataset: str
     target: str
     unit: str
+    without: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """`dataset/target`."""
         return f"{self.dataset}/{self.target}"
 
+    def whole(self) -> Crystals:
+        """The crystals of the dataset but for those left out."""
+        return registry.load(self.source, self.without) if self.without else registry.load(self.source)
+
     def load(self) -> TaskData:
         """The crystals that have a value of the target. Raises what loading the dataset raises."""
-        crystals = registry.load(self.source)
+        crystals = self.whole()
         if self.target not in crystals.targets or not crystals.targets[self.target].notna().any():
             raise TargetMissing(f"{self.name}: no crystal has a value in this release of the data")
         present = crystals.targets[self.target].notna().to_numpy()

@@ -8,16 +8,17 @@ import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
-from pydantic import BaseModel, TypeAdapter
+from pydantic import AfterValidator, BaseModel, TypeAdapter
 
 from datasets.cards import Origin, Progress
 from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError, InputError
 from datasets.fetching.download import get_json, session
+from datasets.mp_ids import canonical_mp_id
 from datasets.readers.structure_files import cells_of, parse_dict
 
 CHUNK = 500
@@ -37,7 +38,8 @@ class Modulus(BaseModel):
 class Material(BaseModel):
     """What is asked of the summary of a material."""
 
-    material_id: str
+    material_id: Annotated[str, AfterValidator(canonical_mp_id)]
+    """As in the published lists, which have numbers."""
     structure: dict[str, Any]
     deprecated: bool = False
     formation_energy_per_atom: float | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from datasets.cards import Card, Dataset
 from datasets.crystals import STRUCTURE_COLUMNS, Crystals
 from datasets.elements import read_element_features
 from datasets.errors import InputError
+from datasets.mp_ids import canonical_mp_id
 from datasets.readers.columns import split_heading
-from datasets.readers.structure_files import SUFFIXES, format_of, read_many
+from datasets.readers.structure_files import SUFFIXES, format_of, read_each, read_many
 
 STANDARD_NAMES = ("id_prop.csv", "targets.csv")
 ELEMENT_TABLE = "atom_init.json"
@@ -40,19 +41,37 @@ class FolderTable:
     targets: pd.DataFrame
     units: dict[str, str]
 
+    def without(self, ids: Collection[str]) -> FolderTable:
+        """The table without the rows of these ids."""
+        rows = [row for row, name in enumerate(self.ids) if name not in ids]
+        return replace(
+            self,
+            ids=[self.ids[row] for row in rows],
+            files=[self.files[row] for row in rows],
+            places=[self.places[row] for row in rows],
+            targets=self.targets.iloc[rows],
+        )
 
-def open_folder(path: Path) -> Dataset:
+
+def unreadable(path: Path) -> dict[str, str]:
+    """Id → why, of the rows of a folder whose structure files cannot be read. Raises as `open_folder`."""
+    table = read_folder(path)
+    cells = zip(table.ids, read_each(table.files, table.places), strict=True)
+    return {name: str(cell) for name, cell in cells if isinstance(cell, InputError)}
+
+
+def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
     """A folder of structure files and one CSV as a dataset; only the CSV and the listing are read until `load`.
 
     The CSV is `id_prop.csv`, `targets.csv` or the only `*.csv`. Without a header (CGCNN's layout) it holds `id,target`;
     with one, the columns after the first are targets, `name` or `name [unit]`. A structure file is found by `<id>` plus
     its suffix, or by an id that already has it. Where a header names several targets an empty cell is a missing value.
-    Element features in `atom_init.json` replace the built-in ones of CGCNN.
+    Element features in `atom_init.json` replace the built-in ones of CGCNN. The rows of the ids `without` are left out.
 
     Raises:
         InputError: one line that names the file and the row and says what to do. `load` raises it for structure files.
     """
-    table = read_folder(path)
+    table = read_folder(path).without(without)
     spare, source = table.n_files - len(table.files), table.source
     name = path.resolve().name
     card = Card(
@@ -69,7 +88,11 @@ def open_folder(path: Path) -> Dataset:
     )
 
     def load() -> Crystals:
-        crystals = Crystals.from_cells(table.ids, read_many(table.files, table.places), table.targets)
+        try:
+            cells = read_many(table.files, table.places)
+        except InputError as error:
+            raise InputError(f"{error}; `run --skip-bad` leaves out such crystals") from error
+        crystals = Crystals.from_cells(table.ids, cells, table.targets)
         own = path / ELEMENT_TABLE
         return replace(crystals, element_features=read_element_features(own)) if own.exists() else crystals
 
@@ -119,6 +142,11 @@ def _read_table(source: Path, structures: Sequence[Path]) -> FolderTable:
     for structure in structures:
         for key in {structure.stem, structure.name}:
             known.setdefault(key, []).append(structure)
+    spelled: dict[str, list[Path]] = {}
+    for key, files in known.items():
+        if (other := canonical_mp_id(key)) not in known:
+            spelled.setdefault(other, []).extend(files)
+    known |= spelled
     units = {"target": AS_GIVEN}
     headed = _is_header(rows[0][1], known)
     if headed:
@@ -191,7 +219,7 @@ def _header(cells: Sequence[str], source: Path) -> dict[str, str]:
 def _file_of(crystal: str, known: Mapping[str, Sequence[Path]], place: str) -> Path:
     if not crystal:
         raise InputError(f"{place}: the id is empty; give the name of a structure file")
-    files = known.get(crystal, ())
+    files = known.get(crystal) or known.get(canonical_mp_id(crystal), ())
     if not files:
         raise InputError(f"{place}: id '{crystal}' has no structure file; add e.g. {crystal}.cif or remove the row")
     if len(files) > 1:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from datasets.crystals import Cell, cell_of_structure
-from datasets.errors import InputError
+from datasets.errors import InputError, several
 from datasets.parallel import on_every_core
 from datasets.readers.ase_images import only_cell, require_one
 from datasets.readers.poscar import read_poscar
@@ -132,14 +132,13 @@ def read_many(paths: Sequence[str | Path], names: Sequence[str] | None = None) -
         names: what errors call each (default: its path).
 
     Raises:
-        InputError: that of the first file, in order, that cannot be read.
+        InputError: some files cannot be read: the first few, in order, and how many there are.
     """
-    cells = []
-    for cell in read_each(paths, names):
-        if isinstance(cell, InputError):
-            raise cell
-        cells.append(cell)
-    return cells
+    cells = read_each(paths, names)
+    bad = [str(cell) for cell in cells if isinstance(cell, InputError)]
+    if bad:
+        raise InputError(several(bad))
+    return [cell for cell in cells if not isinstance(cell, InputError)]
 
 
 def read_each(paths: Sequence[str | Path], names: Sequence[str] | None = None) -> list[Cell | InputError]:

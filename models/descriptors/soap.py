@@ -20,8 +20,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from datasets.cache import Arrays, cached
+from datasets.compact_cells import compact
 from datasets.crystals import Crystals
-from datasets.errors import InputError
+from datasets.errors import InputError, require_none
 from datasets.parallel import on_every_core
 from models.contract import Settings
 
@@ -93,6 +94,9 @@ def columns_of(species: np.ndarray, settings: SoapSettings) -> np.ndarray:
 
 
 def _describe_all(crystals: Crystals, settings: SoapSettings) -> Arrays:
+    made = compact(crystals, settings.r_cut)
+    require_none(crystals.ids, made.refused, "remove")
+    crystals = made.crystals
     chunks = [crystals.take(np.arange(i, min(i + CHUNK, len(crystals)))) for i in range(0, len(crystals), CHUNK)]
     work = partial(describe, settings=settings)
     found = on_every_core(work, chunks) if len(crystals) >= POOL_FROM else map(work, chunks)

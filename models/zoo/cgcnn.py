@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,7 @@ def read_upstream(path: Path, device: str = "cpu") -> CGCNN:
     except Exception as error:  # a damaged file makes torch raise anything
         raise InputError(f"{path}: not a PyTorch checkpoint ({' '.join(str(error).split())[:120]})") from None
     try:
-        weights, scaler = dict(content["state_dict"]), content["normalizer"]
+        weights, scaler = _unwrapped(content["state_dict"]), content["normalizer"]
         if len(weights["fc_out.weight"]) != 1:
             raise InputError(f"{path}: a classifier; only regression checkpoints can be read")
         settings, model_state = _settings_of(weights), {f"network.{name}": tensor for name, tensor in weights.items()}
@@ -135,6 +136,18 @@ def read_upstream(path: Path, device: str = "cpu") -> CGCNN:
         detail = " ".join(str(error).split())[:120]
         raise InputError(f"{path}: not a regression checkpoint of the original CGCNN ({detail})") from None
     return model
+
+
+WRAPPERS = ("module.", "_orig_mod.", "model.")
+"""What DataParallel, torch.compile and trainers put before the name of every weight."""
+
+
+def _unwrapped(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """The weights by their own names, where all of them have the same wrapper's name before."""
+    weights = dict(weights)
+    while (before := next((name for name in WRAPPERS if all(key.startswith(name) for key in weights)), "")) and weights:
+        weights = {key.removeprefix(before): weight for key, weight in weights.items()}
+    return weights
 
 
 def _settings_of(weights: dict[str, Any]) -> CGCNNSettings:

@@ -18,15 +18,19 @@ import torch.nn.functional as F
 from ase.data import chemical_symbols
 from torch import Tensor, nn
 
+from datasets.compact_cells import compact
 from datasets.crystals import Crystals
 from datasets.errors import InputError
 from models.contract import Fitted, Model, ModelSpec, OnEpoch
 from models.descriptors.soap import SoapSettings, SoapTable, as_arrays, as_matrix, columns_of, soap_table
 from models.descriptors.svr import fit_svr
-from models.training import Cut, Recipe, ScaledNetwork, predict_rows, train_network
+from models.training import Cut, Recipe, ScaledNetwork, predict_rows, spread_of, train_network
 
 CHUNK = 1000
 """Rows of the kernel matrix held at once."""
+
+PUBLISHED_SPREADS = (1e-3, 1e3)
+"""Standard deviations of targets that `SoapSVR` fits in their own unit."""
 
 S = TypeVar("S", bound=SoapSettings)
 
@@ -37,6 +41,11 @@ class SoapModel(Model[S, SoapTable]):
     def __init__(self, settings: S, device: str = "cpu") -> None:
         super().__init__(settings, device)
         self.species = np.empty(0, dtype=np.int64)
+
+    @classmethod
+    def refused(cls, settings: S, crystals: Crystals) -> dict[int, str]:
+        """Those whose neighbours cannot be searched."""
+        return compact(crystals, settings.r_cut).refused
 
     def prepare(self, crystals: Crystals) -> SoapTable:
         """Describe the crystals, periodic in the directions of `pbc`; cached by structures, settings and code.
@@ -85,7 +94,8 @@ class SoapSVR(SoapModel[SoapSVRSettings]):
     """y = Σ_i w_i exp(-g |x - x_i|²) + b over the support vectors x_i.
 
     By the published rule neither descriptors nor targets are scaled, so epsilon = 0.1 is in the target's unit and a
-    target of small spread (Poisson ratio) is fitted by a constant. Nothing is random: the seed has no effect.
+    target of small spread (Poisson ratio) is fitted by a constant. Only targets whose spread is outside `PUBLISHED_SPREADS`,
+    such as joules, are divided by it, as epsilon and C cannot fit them. Nothing is random: the seed has no effect.
     """
 
     settings_class = SoapSVRSettings
@@ -116,11 +126,13 @@ class SoapSVR(SoapModel[SoapSVRSettings]):
         x = self._features(inputs)[train].astype(np.float64)
         variance = x.multiply(x).mean() - x.mean() ** 2 if self.settings.gamma == "scale" else 1.0
         gamma = 1 / (x.shape[1] * variance) if variance > 0 else 1.0
-        support, dual, intercept = fit_svr(x, targets[train], self.settings.penalty, self.settings.epsilon, gamma)
+        spread = spread_of(targets[train])
+        unit = 1.0 if PUBLISHED_SPREADS[0] <= spread <= PUBLISHED_SPREADS[1] else spread
+        support, dual, intercept = fit_svr(x, targets[train] / unit, self.settings.penalty, self.settings.epsilon, gamma)
         self.learnt = {
             **as_arrays(x[support]),
-            "dual": dual,
-            "intercept": intercept,
+            "dual": dual * unit,
+            "intercept": intercept * unit,
             "gamma": np.array([gamma]),
         }
         return Fitted()

@@ -12,6 +12,7 @@ from datasets.contents import (
     ElementCount,
     count_elements,
     describe_cells,
+    doubts,
     outliers,
     spread_of_duplicates,
     summarize,
@@ -47,6 +48,37 @@ def test_elements_without_features_are_those_the_table_in_force_does_not_know():
     own = np.zeros((104, 3), dtype=np.float32)
     own[[11, 103]] = 1.0
     assert [e.symbol for e in count_elements(replace(crystals, element_features=own)) if not e.has_features] == ["Cl"]
+
+
+def column(*values: float) -> Crystals:
+    ids = [f"c{row}" for row in range(len(values))]
+    return Crystals.from_cells(ids, [rock_salt()] * len(values), pd.DataFrame({"energy": values}))
+
+
+@pytest.mark.parametrize("value", [0.0, 0.1, -4.8e-20, 3.2e6])
+def test_a_target_without_any_spread_is_told(value):
+    assert doubts(column(value, value, value), "energy") == [f"energy: all 3 values are {value:.6g}; there is nothing to learn"]
+
+
+@pytest.mark.parametrize("unit", [1.0, 1.602e-19, 1e6])
+def test_one_value_far_from_all_others_is_named(unit):
+    values = [-1.0, -1.5, -2.0, -2.5, -3.0, -240.0]  # the last in kJ/mol
+    [line] = doubts(column(*(value * unit for value in values)), "energy")
+    assert line.startswith(f"energy: 'c5' has {-240 * unit:.6g}, while the median is {-2.25 * unit:.6g} and the other values")
+    assert float(line.split("lie within ")[1].split()[0]) == pytest.approx(1.25 * unit, rel=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_heavy_tails_and_many_zeros_are_no_doubt(seed):
+    rng = np.random.default_rng(seed)
+    gaps = np.where(rng.random(2000) < 0.8, 0.0, rng.exponential(2.0, 2000))
+    for values in (rng.normal(0, 1, 2000), rng.lognormal(0, 1.5, 2000), rng.standard_t(3, 2000), gaps, np.r_[0.0, 0, 0, 9]):
+        assert doubts(column(*values), "energy") == []
+
+
+def test_values_that_are_missing_are_no_doubt():
+    assert doubts(column(np.nan, np.nan), "energy") == []
+    assert "all 2 values are 5;" in doubts(column(5.0, np.nan, 5.0), "energy")[0]
 
 
 def test_a_target_is_summarized(crystals):

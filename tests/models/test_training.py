@@ -10,7 +10,7 @@ from torch import nn
 
 from datasets.errors import InputError
 from models.contract import Epoch, Fitted, TrainingDiverged
-from models.training import Recipe, ScaledNetwork, predict_rows, train_network
+from models.training import Recipe, ScaledNetwork, predict_rows, spread_of, train_network
 
 TRAIN, VALIDATION, TEST = np.arange(40), np.arange(40, 52), np.arange(52, 60)
 
@@ -61,6 +61,23 @@ def test_a_constant_target_is_learnt_without_dividing_by_zero(problem):
     network, _ = problem.train(FAST, np.full(60, 3.5))
     assert network.std.item() == 1.0
     assert np.abs(problem.predict(network) - 3.5).max() < 2.0
+
+
+@pytest.mark.parametrize(
+    ("targets", "spread"),
+    [
+        ([1.0, 3.0], 1.0),
+        ([1e-20, 3e-20], 1e-20),
+        ([1e6, 3e6], 1e6),
+        ([1e9, 1e9 + 2e-3], 1e-3),  # a millionth of a millionth of the values, and no rounding
+        ([0.1] * 3, 0.1),  # whose mean is not 0.1 but the next number
+        ([-4.8e-20] * 3, 1e-20),
+        ([3.5] * 3, 1.0),
+        ([0.0] * 3, 1.0),
+    ],
+)
+def test_the_spread_of_targets_is_judged_by_their_size(targets, spread):
+    assert spread_of(np.array(targets)) == pytest.approx(spread, rel=1e-4)
 
 
 def test_predictions_are_in_the_unit_of_the_target_and_learn_something(problem):

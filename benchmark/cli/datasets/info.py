@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ def info(
     from benchmark.datasheets.card_page import card_page, card_text, checked_card
     from benchmark.results.store import write_atomically
     from datasets.cards import fetched
+    from datasets.contents import doubts_of_all
     from datasets.registry import get, load
 
     card, crystals = get(name).card, load(name)
@@ -31,4 +33,6 @@ def info(
         path = page / f"{card.name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, card_page(about).encode())
+    for doubt in doubts_of_all(crystals, card.targets):
+        print(f"warning: {doubt}", file=sys.stderr)
     print(json.dumps(about.model_dump(), indent=1) if as_json else card_text(about))

@@ -127,6 +127,15 @@ def test_the_order_of_crystals_in_a_file_has_no_say(store):
     )
 
 
+def test_targets_far_below_one_are_compared_as_closely(store):
+    joules = [1e-20 * row for row in range(PER_FOLD)]
+    for fold in range(5):
+        write_fold(store, "a", fold, [1e-21] * PER_FOLD, targets=joules)
+        write_fold(store, "liar", fold, [2e-21] * PER_FOLD, targets=joules if fold else [5e-20, *joules[1:]])
+    with pytest.raises(InputError, match="set/target, fold 0: liar and a have different targets"):
+        only(store)
+
+
 def test_records_that_disagree_on_a_target_are_refused_by_name(store):
     write_run(store, "a", 1.0)
     write_run(store, "liar", 2.0, folds=4)

@@ -286,6 +286,13 @@ def test_the_materials_project_becomes_a_table_with_a_report(project, data):
     assert len(registry.load("fung/bulk")) == 5, "another dataset of the same file"
 
 
+def test_ids_in_letters_are_those_of_the_list(project):
+    project.known["mp-4"]["material_id"], project.known["mp-5"]["material_id"] = "mp-aaaaaaae", "mp-f"
+    outcome = get("cgcnn")
+    assert outcome.crystals.ids.tolist() == ["mp-1", "mp-3", "mp-4", "mp-5", "mp-6"]
+    assert outcome.note.report["vanished_ids"] == ["mp-7"]
+
+
 def test_a_broken_off_fetch_of_the_project_keeps_its_chunks(project, monkeypatch):
     answer, seen = project.answers["/materials/summary/"], []
 

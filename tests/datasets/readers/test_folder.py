@@ -59,6 +59,20 @@ def test_ids_are_text(folder):
     assert open_folder(with_csv(folder, "007,1\n")).load().ids.tolist() == ["007"]
 
 
+def test_an_id_of_the_materials_project_finds_its_file_in_either_spelling(folder):
+    for old, new in (("a", "mp-149"), ("b", "mp-aaaaaafu"), ("c", "mp-ba")):
+        (folder / f"{old}.cif").rename(folder / f"{new}.cif")
+    crystals = open_folder(with_csv(folder, "mp-aaaaaaft,1\nmp-150,2\nmp-aaaaaaba,3\n")).load()
+    assert crystals.ids.tolist() == ["mp-aaaaaaft", "mp-150", "mp-aaaaaaba"]
+    assert crystals.lattice[:, 0, 0].round(6).tolist() == [4, 5, 6]
+    (folder / "mp-aaaaaaft.cif").write_bytes((folder / "mp-ba.cif").read_bytes())
+    assert open_folder(with_csv(folder, "mp-149,1\n")).load().lattice[0, 0, 0] == 4  # its own name comes first
+    (folder / "mp-ft.cif").write_bytes((folder / "mp-ba.cif").read_bytes())
+    (folder / "mp-149.cif").unlink()
+    with pytest.raises(InputError, match=r"'mp-149' has several structure files \(mp-aaaaaaft\.cif and mp-ft\.cif\)"):
+        open_folder(folder)
+
+
 def test_the_card_reads_no_structure(folder):
     (folder / "a.cif").write_text("broken")
     dataset = open_folder(with_csv(folder, "a,1\n"))

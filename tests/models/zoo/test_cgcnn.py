@@ -221,6 +221,22 @@ def test_deeper_heads_and_own_widths_are_read_from_the_file(alloys, tmp_path):
     assert loaded.about == {}
 
 
+@pytest.mark.parametrize("before", ["module.", "_orig_mod.", "model.", "module._orig_mod."])
+def test_weights_saved_from_a_wrapped_network_are_its_weights(alloys, tmp_path, before):
+    model = CGCNN(CGCNNSettings(n_layers=2, width=6, hidden=5, cutoff=6.0, ties="padded", epochs=1))
+    state, scaler = model.network.network.state_dict(), {"mean": torch.tensor(2.0), "std": torch.tensor(0.5)}
+    torch.save({"state_dict": state, "normalizer": scaler}, tmp_path / "bare.pth.tar")
+    wrapped = {f"{before}{name}": weight for name, weight in state.items()}
+    torch.save({"state_dict": wrapped, "normalizer": scaler}, tmp_path / "wrapped.pth.tar")
+    rows = np.arange(len(alloys))
+    bare, loaded = (read_upstream(tmp_path / f"{name}.pth.tar") for name in ("bare", "wrapped"))
+    assert np.array_equal(loaded.predict(loaded.prepare(alloys), rows), bare.predict(bare.prepare(alloys), rows))
+    wrapped["fc_out.bias"] = wrapped.pop(f"{before}fc_out.bias")
+    torch.save({"state_dict": wrapped, "normalizer": scaler}, tmp_path / "mixed.pth.tar")
+    with pytest.raises(InputError, match=r"mixed\.pth\.tar: not a regression checkpoint"):
+        read_upstream(tmp_path / "mixed.pth.tar")
+
+
 def test_files_that_are_no_checkpoints_of_a_regression_are_refused_in_one_line(shared_data, tmp_path):
     class Bomb:
         def __reduce__(self):

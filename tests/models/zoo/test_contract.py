@@ -163,6 +163,22 @@ def test_one_crystal_more_than_whole_batches_can_be_fitted(alloys, name, batch_s
     assert np.isfinite(predict(model, alloys)).all()
 
 
+@each_model
+def test_crystals_that_prepare_refuses_are_known_before(alloys, name):
+    cells = [
+        (alloys.lattice[row], alloys.pbc[row], alloys.atomic_numbers[a], alloys.frac_coords[a])
+        for row, a in ((row, alloys.atoms_of(row)) for row in range(2))
+    ]
+    lattice, pbc, numbers, coords = cells[0]
+    mixed = Crystals.from_cells(["good", "fine", "blurred"], [*cells, (lattice, pbc, numbers, coords + 1e15)])
+    spec = get(name)
+    known = spec.model.refused(spec.settings("smoke"), mixed)
+    said = refusal(build(name), mixed)
+    assert bool(known) == bool(said) and set(known) <= {2}
+    assert not known or f"crystal 'blurred': {known[2]}; remove the crystal" == said
+    assert spec.model.refused(spec.settings("smoke"), alloys) == {}
+
+
 # -- what must not matter ---------------------------------------------------------------------------
 
 
@@ -173,6 +189,20 @@ def test_targets_of_test_rows_never_influence_the_fit(trained, alloys, name):
         energy[TEST] = value
         other = replace(alloys, targets=alloys.targets.assign(energy=energy))
         assert np.array_equal(predict(fitted(name, other), alloys), predict(trained[name], alloys))
+
+
+JOULES = 1.602176634e-19
+"""An electronvolt."""
+
+
+@each_model
+@pytest.mark.parametrize("unit", [JOULES, 1e-12, 1e6])
+def test_targets_in_another_unit_give_the_same_predictions_in_it(alloys, name, unit):
+    # soap-svr, as published, fits a usual target in its own unit: a spread of 1 is where this and the scaled fit meet.
+    energy = alloys.targets["energy"].to_numpy() / alloys.targets["energy"].to_numpy()[TRAIN].std()
+    here, there = (replace(alloys, targets=alloys.targets.assign(energy=energy * one)) for one in (1.0, unit))
+    before, after = predict(fitted(name, here), alloys), predict(fitted(name, there), alloys)
+    np.testing.assert_allclose(after / unit, before, rtol=1e-6, atol=1e-6)
 
 
 @each_model

@@ -10,11 +10,11 @@ board.numbers = (() => {
     return value ? Math.min(20, Math.max(0, 3 - Math.floor(Math.log10(Math.abs(value))))) : 4;
   }
 
-  // Four significant digits, the spread to the same decimals.
+  // Four significant digits, the spread to the same decimals; with powers of ten where the mean is far from one.
   function spread(pair) {
     if (!pair) return missing;
     const [mean, std] = pair;
-    if (Math.abs(mean) >= 1e6) return mean.toExponential(3) + (std === null ? "" : ` ± ${std.toExponential(1)}`);
+    if (Math.abs(mean) >= 1e6 || (mean && Math.abs(mean) < 1e-6)) return mean.toExponential(3) + (std === null ? "" : ` ± ${std.toExponential(1)}`);
     const decimals = decimalsOf(mean);
     return mean.toFixed(decimals) + (std === null ? "" : ` ± ${std.toFixed(decimals)}`);
   }

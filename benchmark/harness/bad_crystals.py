@@ -1,0 +1,70 @@
+"""Crystals that a run cannot use: left out for all its models, or named all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from benchmark.tasks.tasks import Task, TaskData
+from datasets import registry
+from datasets.contents import doubts
+from datasets.errors import InputError, require_none, several
+from models.contract import ModelSpec, Settings
+
+
+@dataclass(frozen=True)
+class ConfiguredModel:
+    """A model with the settings that it is run with, on one in `train_divisor` training crystals."""
+
+    spec: ModelSpec
+    settings: Settings
+    train_divisor: int = 1
+
+
+@dataclass(frozen=True)
+class BadCrystals:
+    """Finds the crystals that cannot be read, and those that one of the models cannot take."""
+
+    models: Sequence[ConfiguredModel]
+    _found: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Source → id → why."""
+
+    def left_out_of(self, task: Task) -> Task:
+        """The task without the bad crystals of its dataset, so that all its models are compared on the same crystals."""
+        if task.source not in self._found:
+            self._found[task.source] = self._search(task.source)
+        return replace(task, without=tuple(self._found[task.source]))
+
+    def _search(self, source: str) -> dict[str, str]:
+        found: dict[str, str] = {}
+        try:
+            crystals = registry.load(source)
+        except InputError:
+            found = registry.unreadable(source)
+            if not found:
+                raise
+            crystals = registry.load(source, tuple(found))
+        for model in self.models:
+            refused = model.spec.model.refused(model.settings, crystals)
+            found |= {str(crystals.ids[row]): f"crystal '{crystals.ids[row]}': {why}" for row, why in refused.items()}
+        if len(found) and all(name in found for name in crystals.ids):
+            raise InputError(f"{source}: no crystal can be used: {several(list(found.values()))}")
+        return found
+
+    def require_none(self, data: TaskData) -> None:
+        """Raise InputError before anything runs where a model cannot take a crystal; all such crystals are counted."""
+        for model in self.models:
+            refused = model.spec.model.refused(model.settings, data.crystals)
+            try:
+                require_none(data.crystals.ids, refused, "remove")
+            except InputError as error:
+                hint = f"leave {'them' if len(refused) > 1 else 'it'} out with --skip-bad, or the model with --model"
+                raise InputError(f"{data.task.dataset}: {model.spec.name}: {error}, or {hint}") from None
+
+    def warnings(self, data: TaskData) -> list[str]:
+        """One line for the crystals left out of the dataset, and one where the target is doubtful."""
+        task, lines = data.task, []
+        if task.without:
+            reasons = several([self._found[task.source][name] for name in task.without])
+            lines = [f"{task.dataset}: without {len(task.without)} of its crystals: {reasons}"]
+        return lines + [f"{task.dataset}/{line}" for line in doubts(data.crystals, task.target)]
