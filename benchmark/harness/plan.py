@@ -55,6 +55,8 @@ class RunOptions:
     workers: int = 1
     threads: int = 1
     save_checkpoints: bool = False
+    numbers_only: bool = False
+    """Whether a task of classes is refused."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,12 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
     folders: dict[Path, None] = {}
     for task in tasks:
         protocol = _protocol(options, task)
+        if options.numbers_only and task.classes:
+            reason = f"{task.name}: its target is a class, a study needs a number"
+            if task.name in options.tasks:
+                raise InputError(reason)
+            skipped.append(reason)
+            continue
         try:
             data = task.load()
         except TargetMissing as error:
@@ -120,14 +128,20 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
                 raise
             skipped.append(str(error))
             continue
-        for model in models:
+        able = models if task.classes is None else [model for model in models if model.spec.model.classifies]
+        if names := [model.spec.name for model in models if model not in able]:
+            unable = f"{task.name}: {' and '.join(names)} predicts numbers, not classes"
+            if options.models:
+                raise InputError(f"{unable}; leave it out with --model")
+            skipped.append(unable)
+        for model in able:
             _require_elements(data, model.spec, model.settings)
-        protocols = {model.train_divisor: replace(protocol, train_divisor=model.train_divisor) for model in models}
+        protocols = {model.train_divisor: replace(protocol, train_divisor=model.train_divisor) for model in able}
         splits = {
             part: [split_of(data, data.fold(p, number, options.seed)) for number in range(p.n_folds)]
             for part, p in protocols.items()
         }
-        for model in models:
+        for model in able:
             for fold, split in enumerate(splits[model.train_divisor]):
                 job = Job(
                     task, model.spec.name, model.settings, named, protocols[model.train_divisor], fold, options.seed,
@@ -174,7 +188,7 @@ def _protocol(options: RunOptions, task: Task) -> Protocol:
     name: ProtocolName = options.protocol or ("published" if published else "kfold")
     # The published split is one fold, however many the other datasets of the same run get.
     folds = DEFAULT_FOLDS[name] if options.folds is None or name == "published" else options.folds
-    return Protocol(name, folds, options.group_duplicates)
+    return Protocol(name, folds, options.group_duplicates, stratified=task.classes is not None and name != "published")
 
 
 def _require_elements(data: TaskData, spec: ModelSpec, settings: Settings) -> None:

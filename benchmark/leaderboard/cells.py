@@ -39,7 +39,7 @@ def mean_r2(row: BoardRow) -> str:
 
 def relative(row: BoardRow, group: ComparisonGroup) -> str:
     """MAE in units of the baseline's."""
-    found, unit = row.over_folds("mae"), group.baseline_mae
+    found, unit = row.over_folds("mae"), group.baseline_loss
     return significant(found[0] / unit) if found and unit else ""
 
 

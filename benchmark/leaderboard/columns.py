@@ -68,7 +68,7 @@ def _mean(metric: str) -> Callable[[BoardRow, ComparisonGroup], Value]:
 
 
 def _relative(row: BoardRow, group: ComparisonGroup) -> float | None:
-    found, unit = row.over_folds("mae"), group.baseline_mae
+    found, unit = row.over_folds("mae"), group.baseline_loss
     return found[0] / unit if found and unit else None
 
 

@@ -25,8 +25,9 @@ def info(
     from datasets.cards import fetched
     from datasets.registry import get, load
 
-    card, crystals = get(name).card, load(name)
-    about = checked_card(card, crystals, fetched(card))
+    dataset, crystals = get(name), load(name)
+    card = dataset.card
+    about = checked_card(dataset, crystals, fetched(card))
     if page:
         path = page / f"{card.name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)

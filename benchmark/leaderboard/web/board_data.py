@@ -115,7 +115,7 @@ def group_data(group: ComparisonGroup) -> dict[str, Any]:
         "track": group.track,
         "crystals": split.n_train + split.n_validation + split.n_test,
         "folds": group.folds,
-        "baseline": rounded(group.baseline_mae),
+        "baseline": rounded(group.baseline_loss),
         "reason": group.tiers and group.tiers.reason,
         "machines": machines,
         "rows": rows,

@@ -91,7 +91,7 @@ def test_a_run_without_all_folds_is_not_ranked_and_the_reason_is_given(store):
 def test_without_any_complete_fold_nothing_is_ranked(store):
     store.write(failed(0), None)
     group, predictions = only(store)
-    assert (group.tiers, group.errors, predictions, group.baseline_mae) == (None, None, None, None)
+    assert (group.tiers, group.errors, predictions, group.baseline_loss) == (None, None, None, None)
 
 
 def test_only_runs_of_the_same_division_are_ranked_and_one_stranger_does_not_outvote_the_others(store):
@@ -186,4 +186,4 @@ def test_a_metric_has_its_mean_and_spread_over_folds(store):
     group, _ = only(store)
     # 0.1 and 0.3: mean 0.2, sample standard deviation 0.1 · √2
     assert group.rows[0].over_folds("mae") == pytest.approx((0.2, 0.02**0.5))
-    assert group.baseline_mae == pytest.approx(0.2)
+    assert group.baseline_loss == pytest.approx(0.2)
