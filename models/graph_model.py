@@ -84,7 +84,7 @@ class GraphModel(Model[R, GraphTable]):
 
     @abstractmethod
     def build(self, settings: R, elements: np.ndarray, n_outputs: int) -> nn.Module:
-        """A network from GraphBatch to (B, n_outputs), with fresh weights, for these element features (Z, F)."""
+        """A network from GraphBatch to (B,), or (B, n_outputs) of several, with fresh weights; elements are features (Z, F)."""
 
     def calibrate(self, network: nn.Module, inputs: GraphTable) -> None:
         """Set what the network takes from the graphs before it is trained; nothing by default."""

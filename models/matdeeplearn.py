@@ -88,13 +88,13 @@ class FamilyNetwork(nn.Module):
         self.register_buffer("longest", torch.tensor(settings.cutoff, dtype=torch.float64))
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """(B, n_outputs): the scaled target, or a logit a class."""
+        """(B,) scaled targets, or (B, n_outputs) logits of classes."""
         e = self.expansion(batch.lengths / self.longest.to(batch.distance.dtype))
         return self.core(batch, self.atom_features(batch), e)
 
     @abstractmethod
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, n_features) atom features and (D, 50) features of the lengths → (B, n_outputs)."""
+        """(N, n_features) atom features and (D, 50) features of the lengths → (B,) or (B, n_outputs)."""
 
 
 class ResidualNetwork(FamilyNetwork):
@@ -111,7 +111,7 @@ class ResidualNetwork(FamilyNetwork):
         self.head = Perceptron(settings.width, [settings.hidden] * 3, nn.ReLU(), n_outputs)
 
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, n_features), (D, 50) → (B, n_outputs)."""
+        """(N, n_features), (D, 50) → (B,) or (B, n_outputs)."""
         x = torch.relu(self.embed(x))
         for conv, norm in zip(self.convs, self.norms, strict=True):
             out = conv(batch, x, e)

@@ -114,7 +114,7 @@ class ScaledNetwork(nn.Module):
 
     def forward(self, batch: Any) -> Tensor:
         """(B,) float64 predictions in the target's unit."""
-        return self.std * self.network(batch).double().squeeze(-1) + self.mean
+        return self.std * self.network(batch).double().flatten() + self.mean
 
     def labels(self, targets: np.ndarray) -> Tensor:
         """What the network's output is trained to be: (n,) float32 scaled targets."""
@@ -122,7 +122,7 @@ class ScaledNetwork(nn.Module):
 
     def loss(self, name: str, outputs: Tensor, labels: Tensor) -> Tensor:
         """The mean loss that the recipe names."""
-        return LOSSES[name](outputs.squeeze(-1), labels)
+        return LOSSES[name](outputs.flatten(), labels)
 
     def error(self, predictions: np.ndarray, targets: np.ndarray) -> float:
         """By which epochs are chosen: the mean absolute error."""

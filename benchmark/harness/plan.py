@@ -130,9 +130,9 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
             continue
         able = models if task.classes is None else [model for model in models if model.spec.model.classifies]
         if names := [model.spec.name for model in models if model not in able]:
-            unable = f"{task.name}: {' and '.join(names)} predicts numbers, not classes"
+            unable = f"{task.name}: {' and '.join(names)} predict{'s' * (len(names) == 1)} numbers, not classes"
             if options.models:
-                raise InputError(f"{unable}; leave it out with --model")
+                raise InputError(f"{unable}; name other models with --model")
             skipped.append(unable)
         for model in able:
             _require_elements(data, model.spec, model.settings)

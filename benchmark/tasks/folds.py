@@ -71,7 +71,7 @@ class Protocol:
         if self.name == "published":
             return f"published split{part}"
         divided = {"kfold": str(self.n_folds), "shuffle": "80:10:10"}[self.name]
-        return f"{self.name}({divided}{', grouped' * self.grouped}{', stratified' * self.stratified}{part})"
+        return f"{self.name}({divided}{', grouped' if self.grouped else ''}{', stratified' if self.stratified else ''}{part})"
 
     @classmethod
     def named(cls, text: str) -> Protocol:

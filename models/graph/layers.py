@@ -77,7 +77,7 @@ class GroupNorm(nn.Module):
 
 
 class Perceptron(nn.Module):
-    """Linear → activation for each of `widths`, then Linear; (B, F) → (B, n_outputs)."""
+    """Linear → activation for each of `widths`, then Linear; (B, F) → (B,), or (B, n_outputs) of several."""
 
     def __init__(self, width: int, widths: list[int], activation: nn.Module, n_outputs: int = 1) -> None:
         super().__init__()
@@ -86,10 +86,10 @@ class Perceptron(nn.Module):
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, F) → (B, n_outputs)."""
+        """(B, F) → (B,), or (B, n_outputs) of several."""
         for layer in self.layers:
             x = self.activation(layer(x))
-        return self.out(x)
+        return self.out(x).squeeze(-1)
 
 
 LN2 = float(torch.tensor(2.0).log())

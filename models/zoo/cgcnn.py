@@ -61,7 +61,7 @@ class CrystalConvolution(nn.Module):
 class CGCNNNetwork(nn.Module):
     """Embedding, convolutions, mean over atoms, softplus, then Linear → softplus `n_hidden` times, Linear."""
 
-    def __init__(self, settings: CGCNNSettings, elements: np.ndarray, n_outputs: int) -> None:
+    def __init__(self, settings: CGCNNSettings, elements: np.ndarray, n_outputs: int = 1) -> None:
         super().__init__()
         self.atom_features = AtomFeatures(settings.atom_features, elements)
         # Upstream steps 0.2 Å from 0 to the cutoff and uses the step as the width.
@@ -76,7 +76,7 @@ class CGCNNNetwork(nn.Module):
         self.fc_out = nn.Linear(settings.hidden, n_outputs)
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """(B, n_outputs): the scaled target, or a logit a class."""
+        """(B,) scaled targets, or (B, n_outputs) logits of classes."""
         v = self.embedding(self.atom_features(batch))
         e = self.expansion(batch.lengths)
         for conv in self.convs:
@@ -84,7 +84,7 @@ class CGCNNNetwork(nn.Module):
         hidden = self.dropout(F.softplus(self.conv_to_fc(F.softplus(readout_mean(batch, v)))))
         for layer in self.fcs:
             hidden = F.softplus(layer(hidden))
-        return self.fc_out(hidden)
+        return self.fc_out(hidden).squeeze(-1)
 
 
 class CGCNN(GraphModel[CGCNNSettings]):

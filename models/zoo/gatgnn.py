@@ -73,7 +73,7 @@ class GlobalAttention(nn.Module):
     def forward(self, batch: GraphBatch, x: Tensor) -> Tensor:
         """(N, width) → (B, width)."""
         fractions = composition(batch, self.first, self.n_elements, x.dtype)
-        weights = self.score(torch.cat([x, fractions[batch.crystal]], dim=1))
+        weights = self.score(torch.cat([x, fractions[batch.crystal]], dim=1)).unsqueeze(-1)
         return readout_sum(batch, softmax_within(batch, weights) * x)
 
 
@@ -93,7 +93,7 @@ class GATGNNSettings(NearestSettings):
 class GATGNNNetwork(nn.Module):
     """x ← softplus(BN(AGAT(x))); attention over atoms and composition; two hidden layers."""
 
-    def __init__(self, settings: GATGNNSettings, elements: np.ndarray, n_outputs: int) -> None:
+    def __init__(self, settings: GATGNNSettings, elements: np.ndarray, n_outputs: int = 1) -> None:
         super().__init__()
         width = settings.width
         self.atom_features = AtomFeatures(settings.atom_features, elements)
@@ -107,7 +107,7 @@ class GATGNNNetwork(nn.Module):
         self.head = Perceptron(width, [width, width], nn.Softplus(), n_outputs)
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """(B, n_outputs): the scaled target, or a logit a class."""
+        """(B,) scaled targets, or (B, n_outputs) logits of classes."""
         x = self.embed(self.atom_features(batch))
         e = F.leaky_relu(self.embed_edges(self.expansion(batch.lengths)), LEAK)
         for conv, norm in zip(self.convs, self.norms, strict=True):
@@ -154,7 +154,7 @@ class GATGNNMDLSettings(FamilySettings):
 class GATGNNMDLNetwork(FamilyNetwork):
     """x ← norm(AGAT(x)), to which the skip adds x, then dropout; attention over atoms and composition; one linear layer."""
 
-    def __init__(self, settings: GATGNNMDLSettings, elements: np.ndarray, n_outputs: int) -> None:
+    def __init__(self, settings: GATGNNMDLSettings, elements: np.ndarray, n_outputs: int = 1) -> None:
         super().__init__(settings, elements)
         width, activation = settings.width, settings.activation
         self.skip, self.dropout = settings.skip, settings.dropout
@@ -168,13 +168,13 @@ class GATGNNMDLNetwork(FamilyNetwork):
         self.head = nn.Linear(width, n_outputs)
 
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, n_features), (D, 50) → (B, n_outputs)."""
+        """(N, n_features), (D, 50) → (B,) or (B, n_outputs)."""
         x = F.leaky_relu(self.embed(x), LEAK)
         e = F.leaky_relu(self.embed_edges(e), LEAK)
         for conv, norm in zip(self.convs, self.norms, strict=True):
             out = norm(conv(batch, x, e))
             x = F.dropout(out if self.skip == "none" else out + x, self.dropout, self.training)
-        return self.head(self.readout(batch, x))
+        return self.head(self.readout(batch, x)).squeeze(-1)
 
 
 class GATGNNMDL(FamilyModel[GATGNNMDLSettings]):

@@ -116,7 +116,7 @@ class Block(nn.Module):
 class MEGNetNetwork(nn.Module):
     """Embedding, dense pairs, blocks, Set2Set of atoms and of bonds beside the state, two dense layers, one number."""
 
-    def __init__(self, settings: MEGNetSettings, elements: np.ndarray, n_outputs: int) -> None:
+    def __init__(self, settings: MEGNetSettings, elements: np.ndarray, n_outputs: int = 1) -> None:
         super().__init__()
         width, hidden, pooled = settings.width, settings.hidden, settings.pooled
         self.atom_features: AtomFeatures | None = None
@@ -136,13 +136,13 @@ class MEGNetNetwork(nn.Module):
         self.apply(_initialise)
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """(B, n_outputs): the scaled target, or a logit a class."""
+        """(B,) scaled targets, or (B, n_outputs) logits of classes."""
         atoms = self.embedding(batch.atomic_numbers if self.atom_features is None else self.atom_features(batch))
         v, e = self.atom(atoms), self.bond(self.expansion(batch.lengths))
         u = self.state(v.new_zeros(batch.n_crystals, STATE))
         for number, block in enumerate(self.blocks):
             v, e, u = block(batch, v, e, u, by_length=number == 0)
-        return self.readout(torch.cat([self.pool_atoms(batch, v), self.pool_bonds(batch, e), u], dim=1))
+        return self.readout(torch.cat([self.pool_atoms(batch, v), self.pool_bonds(batch, e), u], dim=1)).squeeze(-1)
 
 
 def _initialise(module: nn.Module) -> None:

@@ -70,7 +70,7 @@ class Block(nn.Module):
 class MEGNetMDLNetwork(FamilyNetwork):
     """Blocks with an embedding of atoms, edges and state before each; [mean x, mean e, u]; perceptron."""
 
-    def __init__(self, settings: MEGNetMDLSettings, elements: np.ndarray, n_outputs: int) -> None:
+    def __init__(self, settings: MEGNetMDLSettings, elements: np.ndarray, n_outputs: int = 1) -> None:
         super().__init__(settings, elements)
         width, layers = settings.width, range(settings.n_layers)
         self.skip = settings.skip
@@ -82,7 +82,7 @@ class MEGNetMDLNetwork(FamilyNetwork):
         self.head = Perceptron(3 * width, [settings.hidden] * 3, nn.ReLU(), n_outputs)
 
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, n_features), (D, 50) → (B, n_outputs)."""
+        """(N, n_features), (D, 50) → (B,) or (B, n_outputs)."""
         inputs: tuple[Tensor, ...] = (torch.relu(self.embed(x)), e, e.new_zeros(batch.n_crystals, N_STATE))
         embeddings = zip(self.embed_atoms, self.embed_edges, self.embed_state, strict=True)
         for layer, (conv, embed) in enumerate(zip(self.convs, embeddings, strict=True)):

@@ -52,7 +52,7 @@ class EdgeNetwork(nn.Module):
 class MPNNNetwork(FamilyNetwork):
     """m = ReLU(norm(conv(x))), h ← GRU(m, h), x = h, to which the skip adds the layer's input; mean over atoms; perceptron."""
 
-    def __init__(self, settings: MPNNSettings, elements: np.ndarray, n_outputs: int) -> None:
+    def __init__(self, settings: MPNNSettings, elements: np.ndarray, n_outputs: int = 1) -> None:
         super().__init__(settings, elements)
         self.skip = settings.skip
         self.embed = nn.Linear(self.atom_features.n_features, settings.width)
@@ -63,7 +63,7 @@ class MPNNNetwork(FamilyNetwork):
         self.head = Perceptron(settings.width, [settings.hidden] * 3, nn.ReLU(), n_outputs)
 
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, n_features), (D, 50) → (B, n_outputs)."""
+        """(N, n_features), (D, 50) → (B,) or (B, n_outputs)."""
         h = x = torch.relu(self.embed(x))
         for conv, norm, gate in zip(self.convs, self.norms, self.gates, strict=True):
             h = gate(torch.relu(norm(conv(batch, x, e))), h)

@@ -184,9 +184,9 @@ class Head(nn.Module):
         self.scale.copy_(torch.from_numpy(np.where(std > 1e-6, std, 1.0)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, n_features) descriptors → (B, n_outputs): the scaled target, or a logit a class."""
+        """(B, n_features) descriptors → (B,) scaled targets, or (B, n_outputs) logits of classes."""
         hidden = self.conv_to_fc(F.softplus((x - self.shift) / self.scale))
-        return self.fc_out(F.softplus(hidden))
+        return self.fc_out(F.softplus(hidden)).squeeze(-1)
 
 
 class SoapMLP(SoapModel[SoapMLPSettings]):

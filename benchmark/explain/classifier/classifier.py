@@ -72,7 +72,7 @@ class Classifier:
                 for chunk in rows[torch.randperm(len(rows), generator=generator)].split(settings.batch_size):
                     if len(chunk) < 2:  # batch statistics need two
                         continue
-                    loss = F.binary_cross_entropy_with_logits(self.network(table.cut(chunk)).squeeze(-1), classes[chunk])
+                    loss = F.binary_cross_entropy_with_logits(self.network(table.cut(chunk)), classes[chunk])
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
@@ -100,7 +100,7 @@ class Classifier:
         """(B,) float64 probability of the class high: in eval mode, without a gradient."""
         self.network.eval()
         with torch.no_grad():
-            return torch.sigmoid(self.network(batch).double().squeeze(-1))
+            return torch.sigmoid(self.network(batch).double())
 
     def to_bytes(self) -> bytes:
         """The weights as a safetensors file, with the name of the network and the number of node types."""

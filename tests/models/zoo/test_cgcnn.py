@@ -221,7 +221,7 @@ def test_deeper_heads_and_own_widths_are_read_from_the_file(alloys, tmp_path):
     assert loaded.about == {}
 
 
-def test_files_that_are_no_checkpoints_of_a_regression_are_refused_in_one_line(shared_data, tmp_path):
+def test_files_that_are_no_checkpoints_are_refused_in_one_line(tmp_path):
     class Bomb:
         def __reduce__(self):
             return (tmp_path.joinpath("exploded").mkdir, ())
@@ -235,8 +235,6 @@ def test_files_that_are_no_checkpoints_of_a_regression_are_refused_in_one_line(s
             read_upstream(tmp_path / f"{name}.pth.tar")
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "exploded").exists()
-    with pytest.raises(InputError, match="not a regression checkpoint: it is a classifier"):
-        read_upstream(shared_data("cgcnn/pre-trained/semi-metal-classification.pth.tar"))
 
 
 def test_the_users_element_features_replace_the_built_in_ones_and_stay_with_the_weights(alloys, tmp_path):
