@@ -16,7 +16,7 @@ from benchmark.rendering.text import model_name
 from benchmark.results.scores import OnInvalid, refuse, scored_tasks
 from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
-from benchmark.statistics.across_tasks import Overall, Ranks, critical_differences, mae_table, overall_scores
+from benchmark.statistics.across_tasks import Overall, Ranks, critical_differences, loss_table, overall_scores
 from benchmark.statistics.comparisons import TaskErrors
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ def track_of(groups: tuple[ComparisonGroup, ...]) -> Track:
         return Track(title, groups, (), None, None)
     baseline = model_name(BASELINE, groups[0].first.key.profile)
     overall = overall_scores([errors for errors, _ in entered.values()], models, baseline=baseline, resamples=RESAMPLES)
-    ranks = critical_differences(models, mae_table(tasks, models))
+    ranks = critical_differences(models, loss_table(tasks, models))
     return Track(title, groups, tuple(models), overall if overall.tasks else None, ranks)
 
 
