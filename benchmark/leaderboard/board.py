@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import TypeVar
 
 from benchmark.leaderboard.comparison_groups import RESAMPLES, ComparisonGroup, GroupPredictions, comparison_groups
+from benchmark.leaderboard.kinds import Kind
 from benchmark.leaderboard.rows import BASELINE
 from benchmark.rendering.text import model_name
 from benchmark.results.scores import OnInvalid, refuse, scored_tasks
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """Models over the tasks of one profile, protocol and seed."""
+    """Models over the tasks of one profile, protocol and seed, all of numbers or all of classes."""
 
     title: str
     comparison_groups: tuple[ComparisonGroup, ...]
@@ -34,6 +35,11 @@ class Track:
     """None without models to compare, or without the baseline."""
     ranks: Ranks | None
     """None without models to compare."""
+
+    @property
+    def kind(self) -> Kind:
+        """Of all its tasks."""
+        return self.comparison_groups[0].kind
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,9 +19,9 @@ def title(group: ComparisonGroup, among: Sequence[ComparisonGroup]) -> str:
     return escape(group.title if len(same) > 1 else group.track)
 
 
-def mae(row: BoardRow) -> str:
-    """MAE ± std, or the status of a run without a score."""
-    found = row.over_folds("mae")
+def loss(row: BoardRow) -> str:
+    """MAE or log-loss ± std, or the status of a run without a score."""
+    found = row.over_folds("loss")
     return plus_minus(*found) if found else row.run.first.status
 
 
@@ -38,8 +38,8 @@ def mean_r2(row: BoardRow) -> str:
 
 
 def relative(row: BoardRow, group: ComparisonGroup) -> str:
-    """MAE in units of the baseline's."""
-    found, unit = row.over_folds("mae"), group.baseline_loss
+    """The loss in units of the baseline's."""
+    found, unit = row.over_folds("loss"), group.baseline_loss
     return significant(found[0] / unit) if found and unit else ""
 
 

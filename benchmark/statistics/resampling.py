@@ -22,9 +22,10 @@ def generator(seed: int, ids: np.ndarray) -> np.random.Generator:
 def resampled_means(ids: np.ndarray, errors: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
     """(resamples, M) mean loss of every model on bootstrap samples of the crystals; a row is one sample.
 
-    Every sample draws as many crystals as there are, with replacement, each with all its rows. It is the plain bootstrap
-    without any approximation; only the sums are ordered cleverly: how often each crystal was drawn times the errors is one
-    matrix product for all models. The order of the rows has no say, as crystals are numbered in the order of their ids.
+    Every sample, the same for all models, draws as many crystals as there are, with replacement, each with all its rows. It
+    is the plain bootstrap without any approximation; only the sums are ordered cleverly: how often each crystal was drawn
+    times the errors is one matrix product for all models. The order of the rows has no say, as crystals are numbered in the
+    order of their ids.
 
     Args:
         ids: (n,) of the crystals.
