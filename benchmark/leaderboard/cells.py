@@ -31,6 +31,12 @@ def spread(row: BoardRow, metric: str) -> str:
     return plus_minus(*found) if found else ""
 
 
+def share(row: BoardRow, metric: str) -> str:
+    """Mean ± std of a score between 0 and 1, with four decimals; empty without a score."""
+    mean, std = row.over_folds(metric) or (None, None)
+    return "" if mean is None else f"{mean:.4f}" + (f" ± {std:.4f}" if std is not None else "")
+
+
 def mean_r2(row: BoardRow) -> str:
     """Mean R²; empty where no fold has one."""
     found = row.over_folds("r2")

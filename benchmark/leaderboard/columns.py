@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmark.leaderboard.cells import device, loss, machine, mean_r2, parameters, relative, spread
+from benchmark.leaderboard.cells import device, loss, machine, mean_r2, parameters, relative, share, spread
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import CLASSES, KINDS, NUMBERS, Kind
 from benchmark.leaderboard.rows import BoardRow, Costs
@@ -60,10 +60,11 @@ def cost(key: str, heading: str, cell: Callable[[Costs], str], value: Callable[[
 
 def score(key: str, heading: str, kind: Kind, hint: str = "", cell: Callable[[BoardRow], str] | None = None) -> Column:
     """A score of the test crystals: mean and standard deviation over folds, unless `cell` writes something else."""
+    usual = share if kind is CLASSES else spread
     return Column(
         key,
         heading,
-        lambda row, group: cell(row) if cell else spread(row, key),
+        lambda row, group: cell(row) if cell else usual(row, key),
         lambda row, group: found[0] if (found := row.over_folds(key)) else None,
         kinds=(kind,),
         in_unit=key in ("mae", "rmse"),

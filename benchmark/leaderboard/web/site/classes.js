@@ -1,4 +1,4 @@
-// A model that predicts classes: which it takes for which, whether its probabilities hold, and its surest mistakes.
+// A model that predicts classes: which it takes for which, whether its probabilities hold, and where it was most wrong.
 "use strict";
 
 board.classes = (() => {
@@ -18,7 +18,7 @@ board.classes = (() => {
       h("section", {}, h("h2", {}, "Which class is taken for which"), confusion(group, row, own)),
       h("section", {}, h("h2", {}, "Probability against share that is right"), figure),
       h("section", {}, h("h2", {}, "Log-loss by element"), board.views.model.elements(group, row, shared, own)),
-      h("section", {}, h("h2", {}, "Surest mistakes"), worst(group, own)));
+      h("section", {}, h("h2", {}, "Lowest probabilities of the true class"), worst(group, own)));
     return reliability(figure, row, own);
   }
 

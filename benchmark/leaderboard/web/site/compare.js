@@ -35,7 +35,7 @@ board.views.compare = (() => {
     content.removeAttribute("aria-busy");
     if (group.classes) {
       content.replaceChildren(verdict(group, shared, a, b), h("section", {}, h("h2", {}, "Difference by element"), elements(group, shared, a, b)),
-        note("Of classes, single crystals of two models are not listed beside each other; each model's own view has its surest mistakes."));
+        note("Of classes, single crystals of two models are not listed beside each other; the view of a model lists where it is most wrong."));
       return null;
     }
     // More than 0 where A errs more.
@@ -70,7 +70,7 @@ board.views.compare = (() => {
     const equal = size - wins - losses;
     return h("div", {class: "verdict"},
       h("p", {}, h("strong", {}, `${real}: `), `${first}${interval}; ${tests}.`),
-      h("p", {}, `${better.label} ${group.classes ? "gives the true class more" : "is nearer"} on ${n.percent(wins / size)} of ${n.many(size, "test crystal")}, ${worse.label} on ${n.percent(losses / size)}` +
+      h("p", {}, `${better.label} ${group.classes ? "gives the true class a higher probability" : "is nearer"} on ${n.percent(wins / size)} of ${n.many(size, "test crystal")}, ${worse.label} on ${n.percent(losses / size)}` +
         `${equal ? `; ${n.grouped(equal)} are equal` : ""}.`));
   }
 
