@@ -10,6 +10,7 @@ from itertools import groupby
 
 import numpy as np
 
+from benchmark.leaderboard.kinds import Kind, kind_of
 from benchmark.leaderboard.rows import BoardRow, costs, run_labels
 from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult, OnInvalid, ScoredRun, refuse
@@ -49,13 +50,15 @@ class GroupPredictions:
 
 @dataclass(frozen=True, eq=False)
 class ComparisonGroup:
-    """Runs that may be compared: the same data, profile, protocol and seed. Rows by mean loss, those without one last."""
+    """Runs that may be compared: the same data, classes, profile, protocol and seed. Rows by mean loss, then those without."""
 
     rows: tuple[BoardRow, ...]
     tiers: Tiers | None
     """Of the ranked rows, by label; None where no row is ranked."""
     errors: TaskErrors | None
     """Of the ranked rows, by label, for statistics over tasks."""
+    class_counts: tuple[int, ...] | None = None
+    """Test crystals of each class; None without a ranked row, and of a target that is a number."""
 
     @property
     def first(self) -> Record:
@@ -63,9 +66,16 @@ class ComparisonGroup:
         return self.rows[0].run.first
 
     @property
+    def kind(self) -> Kind:
+        """Whether numbers or classes are predicted."""
+        return kind_of(self.first.key)
+
+    @property
     def track(self) -> str:
-        """Profile, protocol and seed in words: what comparison groups of different tasks can share."""
-        return self.first.key.track
+        """Profile, protocol and seed in words: what comparison groups of different tasks of one kind can share."""
+        key = self.first.key
+        # A protocol that is stratified names classes by that; a published split does not.
+        return key.track + (", classes" if key.classes and "stratified" not in key.protocol else "")
 
     @property
     def title(self) -> str:
@@ -74,7 +84,7 @@ class ComparisonGroup:
 
     @property
     def baseline_loss(self) -> float | None:
-        """Mean loss of the model that predicts the mean, or of classes their shares, if it ran."""
+        """Mean loss of the model that predicts the mean, or each class's share, if it ran."""
         found = [row.over_folds("loss") for row in self.rows if row.is_baseline]
         return found[0][0] if found and found[0] else None
 
@@ -112,9 +122,9 @@ def comparison_groups(
             otherwise the run is not ranked.
     """
 
-    def sharing(scored: ScoredRun) -> tuple[str, str, int, str]:
+    def sharing(scored: ScoredRun) -> tuple[str, str, int, str, tuple[str, ...]]:
         key = scored.run.first.key
-        return key.profile, key.protocol, key.seed, key.dataset_hash
+        return key.profile, key.protocol, key.seed, key.dataset_hash, key.classes or ()
 
     together = groupby(sorted(runs, key=lambda r: (sharing(r), r.loss[0])), key=sharing)
     return [_comparison_group(list(shared), sources, on_invalid) for _, shared in together]
@@ -152,7 +162,9 @@ def _comparison_group(
         )
         for label, scored in zip(labels, runs, strict=True)
     )
-    return ComparisonGroup(rows, tiers, errors), predictions
+    classes = runs[0].run.first.key.classes
+    counts = np.bincount(predictions.targets.astype(int), minlength=len(classes)) if predictions and classes else None
+    return ComparisonGroup(rows, tiers, errors, None if counts is None else tuple(counts.tolist())), predictions
 
 
 def _tiers(errors: TaskErrors) -> Tiers:

@@ -11,7 +11,7 @@ from benchmark.results.scores import Run
 from benchmark.tasks.metrics import AnyScores
 
 BASELINE = "dummy"
-"""The model that predicts the mean of the training targets; errors are shown relative to its error."""
+"""Predicts the mean of the training targets, or each class's share of them; losses are shown relative to its loss."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ def test_rows_stand_in_tiers_best_first(store):
     assert {row.label: row.tier for row in group.rows[:2]} == {"best": 1, "nearly": 1}
     assert group.folds == 5
     assert predictions.values.shape == (5 * PER_FOLD, 4)
-    assert group.errors.fold_maes().shape == (5, 4)
+    assert group.errors.fold_losses().shape == (5, 4)
 
 
 def test_large_groups_have_the_same_tiers_from_another_process(store, monkeypatch):
@@ -122,7 +122,7 @@ def test_the_order_of_crystals_in_a_file_has_no_say(store):
     assert found["a"] == pytest.approx([expected[name][0] for name in reference])
     assert found["b"] == pytest.approx([expected[name][1] for name in reference])
     assert predictions.folds.tolist() == np.repeat(np.arange(5), PER_FOLD).tolist()
-    assert dict(zip(group.errors.models, group.errors.maes, strict=True)) == pytest.approx(
+    assert dict(zip(group.errors.models, group.errors.mean_losses, strict=True)) == pytest.approx(
         {"a": np.abs(errors[0]).mean(), "b": np.abs(errors[1]).mean()}
     )
 
