@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from datasets.crystals import Crystals
 from datasets.errors import DatasetMissing, InputError
 from datasets.paths import cache_dir, note_path
+
+MOST_CLASSES = 50
+"""Of a class target."""
 
 
 class Card(BaseModel):
@@ -99,12 +104,17 @@ def fetched(card: Card) -> Fetched | None:
         raise InputError(f"{note}: not the note of a fetched file; {hint}") from error
 
 
+Derived = Mapping[str, Callable[[pd.DataFrame], pd.Series]]
+"""Target → how it follows from the columns of `Crystals.targets`; it is no column, so the content hash is without it."""
+
+
 @dataclass(frozen=True)
 class Dataset:
     """A card and the function that loads the crystals; `load` raises DatasetMissing where files are absent."""
 
     card: Card
     load: Callable[[], Crystals]
+    derived: Derived = field(default_factory=dict)
 
 
 Fetcher = Callable[[Path, "Progress"], "Origin"]
@@ -129,7 +139,15 @@ class FileDataset:
     card: Card
     read: Callable[[Path], Crystals]
     fetch: Fetcher | None = None
+    derived: Derived = field(default_factory=dict)
 
     def load(self) -> Crystals:
         """The crystals of the file. Raises DatasetMissing where it is absent, InputError where it is damaged."""
         return self.read(data_file(self.card))
+
+
+def target_values(dataset: Dataset | FileDataset, crystals: Crystals, target: str) -> np.ndarray:
+    """(n,) values of a target of the dataset's crystals, NaN where there is none; all NaN where a release lacks its column."""
+    if target in dataset.derived:
+        return dataset.derived[target](crystals.targets).to_numpy(dtype=float)
+    return crystals.targets[target].to_numpy() if target in crystals.targets else np.full(len(crystals), np.nan)

@@ -11,18 +11,19 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args, get_type_hints
 
 import numpy as np
 
+from datasets.cards import MOST_CLASSES
 from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError, InputError, unknown_name
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training crystals showed; errors are mean absolute, in the target's unit."""
+    """What one pass over the training crystals showed; the error is the MAE in the target's unit, of classes the log-loss."""
 
     number: int
     of: int
     training_loss: float
-    validation_mae: float
+    validation_error: float
     seconds: float
 
 
@@ -88,17 +89,26 @@ Inputs = TypeVar("Inputs")
 
 
 class Model(ABC, Generic[S, Inputs]):
-    """A regressor from crystals to one number each.
+    """A model of crystals that predicts one number each or, of `n_classes` classes, a probability each.
 
-    A model is built from its settings alone; what depends on data (the target scaler, the elements it knows) is
-    learnt by `fit` from training rows only and saved with the weights.
+    A model is built from its settings and the number of classes alone; what depends on data (the target scaler, the elements
+    it knows) is learnt by `fit` from training rows only and saved with the weights.
+
+    Raises:
+        InputError: classes are asked of a model that only predicts numbers.
     """
 
     settings_class: ClassVar[type[Settings]]
+    classifies: ClassVar[bool] = False
+    """Whether it can be trained on classes."""
 
-    def __init__(self, settings: S, device: str = "cpu") -> None:
+    def __init__(self, settings: S, device: str = "cpu", n_classes: int = 0) -> None:
+        if n_classes and not self.classifies:
+            raise InputError(f"a {type(self).__name__} predicts numbers, not classes")
         self.settings = settings
         self.device = device
+        self.n_classes = n_classes
+        """0: a regression."""
         self.about: dict[str, str] = {}
         """What the weights predict, where it is known: "task", "target", "unit" and what else a user may ask."""
 
@@ -134,7 +144,7 @@ class Model(ABC, Generic[S, Inputs]):
         seed: int,
         on_epoch: OnEpoch = lambda epoch: None,
     ) -> Fitted:
-        """Fit to `targets` (n,) at rows `train`; choose between epochs by rows `validation`.
+        """Fit to `targets` (n,) at rows `train`; choose between epochs by rows `validation`. Classes are 0, 1, ….
 
         Raises:
             TrainingDiverged: the loss is not finite.
@@ -142,7 +152,7 @@ class Model(ABC, Generic[S, Inputs]):
 
     @abstractmethod
     def predict(self, inputs: Inputs, rows: np.ndarray) -> np.ndarray:
-        """(len(rows),) float64 predictions in the target's unit."""
+        """(len(rows),) float64 predictions in the target's unit, or (len(rows), n_classes) probabilities."""
 
     @abstractmethod
     def state(self) -> dict[str, np.ndarray]:
@@ -158,7 +168,8 @@ class Model(ABC, Generic[S, Inputs]):
 
         arrays = {name: np.ascontiguousarray(array) for name, array in self.state().items()}
         # One entry: safetensors writes several in random order, and the same model should give the same bytes.
-        header = {"model": type(self).__name__, "settings": self.settings.as_dict(), "about": self.about}
+        header: dict[str, Any] = {"model": type(self).__name__, "settings": self.settings.as_dict(), "about": self.about}
+        header |= {"n_classes": self.n_classes} if self.n_classes else {}
         save_file(arrays, path, {"header": json.dumps(header)})
 
     @classmethod
@@ -177,13 +188,20 @@ class Model(ABC, Generic[S, Inputs]):
             if header["model"] != cls.__name__:
                 raise InputError(f"it holds a {header['model']}")
             settings = cls.settings_class().changed({name: str(value) for name, value in header["settings"].items()})
-            model = cls(settings, device)  # type: ignore[arg-type]
+            model = cls(settings, device, _class_count(header.get("n_classes", 0)))  # type: ignore[arg-type]
             model.set_state(arrays)
             model.about = {str(name): str(value) for name, value in header["about"].items()}
         except Exception as error:  # whatever a foreign file makes of its header and its arrays
             detail = " ".join(str(error).split())[:200]
             raise InputError(f"{path}: not a readable checkpoint of a {cls.__name__} ({detail})") from error
         return model
+
+
+def _class_count(stated: object) -> int:
+    """Of a checkpoint's header. Raises ValueError where it is no number of classes."""
+    if not isinstance(stated, int) or not (stated == 0 or 2 <= stated <= MOST_CLASSES):
+        raise ValueError(f"{str(stated)[:40]} classes")
+    return stated
 
 
 @dataclass(frozen=True)

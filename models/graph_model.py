@@ -20,7 +20,7 @@ from datasets.neighbors import find_neighbors
 from models.contract import Fitted, Model, OnEpoch, require
 from models.graph.atom_features import AtomFeatureName, element_table
 from models.graph.batch import GraphTable
-from models.training import Recipe, ScaledNetwork, predict_rows, train_network
+from models.training import Recipe, predict_rows, train_network, with_outputs
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,12 @@ class GraphModel(Model[R, GraphTable]):
     ones. A fitted model keeps its own: fit a fresh one to other crystals.
     """
 
+    classifies = True
     loops: ClassVar[bool] = False
     """Whether each atom also sends to itself."""
 
-    def __init__(self, settings: R, device: str = "cpu") -> None:
-        super().__init__(settings, device)
+    def __init__(self, settings: R, device: str = "cpu", n_classes: int = 0) -> None:
+        super().__init__(settings, device, n_classes)
         self._set_network(self.known_elements(settings))
         self._fitted = False
 
@@ -89,15 +90,16 @@ class GraphModel(Model[R, GraphTable]):
         return unsearchable | without_features(crystals, cls.known_elements(settings, crystals))
 
     @abstractmethod
-    def build(self, settings: R, elements: np.ndarray) -> nn.Module:
-        """A network from GraphBatch to (B,), with fresh weights, for these element features (Z, F)."""
+    def build(self, settings: R, elements: np.ndarray, n_outputs: int) -> nn.Module:
+        """A network from GraphBatch to (B,), or (B, n_outputs) of several, with fresh weights; elements are features (Z, F)."""
 
     def calibrate(self, network: nn.Module, inputs: GraphTable) -> None:
         """Set what the network takes from the graphs before it is trained; nothing by default."""
 
     def _set_network(self, elements: np.ndarray) -> None:
         self.elements = elements
-        self.network = ScaledNetwork(self.build(self.settings, elements)).to(self.device)
+        network = with_outputs(self.n_classes, lambda n_outputs: self.build(self.settings, elements, n_outputs))
+        self.network = network.to(self.device)
 
     @property
     def n_parameters(self) -> int:

@@ -88,28 +88,30 @@ class FamilyNetwork(nn.Module):
         self.register_buffer("longest", torch.tensor(settings.cutoff, dtype=torch.float64))
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """(B,) predictions in units of the scaled target."""
+        """(B,) scaled targets, or (B, n_outputs) logits of classes."""
         e = self.expansion(batch.lengths / self.longest.to(batch.distance.dtype))
         return self.core(batch, self.atom_features(batch), e)
 
     @abstractmethod
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, n_features) atom features and (D, 50) features of the lengths → (B,)."""
+        """(N, n_features) atom features and (D, 50) features of the lengths → (B,) or (B, n_outputs)."""
 
 
 class ResidualNetwork(FamilyNetwork):
     """x ← norm(x + conv(x)), with the input added once more for the doubled skip; readout; perceptron."""
 
-    def __init__(self, settings: HeadSettings, elements: np.ndarray, convs: Sequence[nn.Module], readout: Readout) -> None:
+    def __init__(
+        self, settings: HeadSettings, elements: np.ndarray, n_outputs: int, convs: Sequence[nn.Module], readout: Readout
+    ) -> None:
         super().__init__(settings, elements)
         self.skip, self.readout = settings.skip, readout
         self.embed = nn.Linear(self.atom_features.n_features, settings.width)
         self.convs = nn.ModuleList(convs)
         self.norms = nn.ModuleList(make_norm(settings) for _ in convs)
-        self.head = Perceptron(settings.width, [settings.hidden] * 3, nn.ReLU())
+        self.head = Perceptron(settings.width, [settings.hidden] * 3, nn.ReLU(), n_outputs)
 
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, n_features), (D, 50) → (B,)."""
+        """(N, n_features), (D, 50) → (B,) or (B, n_outputs)."""
         x = torch.relu(self.embed(x))
         for conv, norm in zip(self.convs, self.norms, strict=True):
             out = conv(batch, x, e)

@@ -106,7 +106,7 @@ Cut = Callable[[Tensor], Any]
 
 
 class ScaledNetwork(nn.Module):
-    """A network with the scaler of its targets: y = std · network(x) + mean."""
+    """A network with one output and the scaler of its targets: y = std · network(x) + mean."""
 
     mean: Tensor
     std: Tensor
@@ -124,7 +124,48 @@ class ScaledNetwork(nn.Module):
 
     def forward(self, batch: Any) -> Tensor:
         """(B,) float64 predictions in the target's unit."""
-        return self.std * self.network(batch).double() + self.mean
+        return self.std * self.network(batch).double().flatten() + self.mean
+
+    def labels(self, targets: np.ndarray) -> Tensor:
+        """What the network's output is trained to be: (n,) float32 scaled targets."""
+        return torch.from_numpy((targets - self.mean.item()) / self.std.item()).float().to(self.mean.device)
+
+    def loss(self, name: str, outputs: Tensor, labels: Tensor) -> Tensor:
+        """The mean loss that the recipe names."""
+        return LOSSES[name](outputs.flatten(), labels)
+
+    def error(self, predictions: np.ndarray, targets: np.ndarray) -> float:
+        """By which epochs are chosen: the mean absolute error."""
+        return float(np.abs(predictions - targets).mean())
+
+
+class Classifier(ScaledNetwork):
+    """A network with one output a class: p = softmax(network(x)); targets are the classes' numbers, which are not scaled."""
+
+    def fit_scaler(self, targets: np.ndarray) -> None:
+        """Nothing to scale."""
+
+    def forward(self, batch: Any) -> Tensor:
+        """(B, n_classes) float64 probabilities."""
+        return torch.softmax(self.network(batch).double(), dim=1)
+
+    def labels(self, targets: np.ndarray) -> Tensor:
+        """(n,) int64 numbers of classes."""
+        return torch.from_numpy(targets.astype(np.int64)).to(self.mean.device)
+
+    def loss(self, name: str, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy, whatever loss of numbers the recipe names."""
+        return F.cross_entropy(outputs, labels)
+
+    def error(self, predictions: np.ndarray, targets: np.ndarray) -> float:
+        """The log-loss: the mean of -ln p(true class)."""
+        chosen = predictions[np.arange(len(targets)), targets.astype(np.int64)]
+        return float(-np.log(chosen.clip(min=np.finfo(float).tiny)).mean())
+
+
+def with_outputs(n_classes: int, build: Callable[[int], nn.Module]) -> ScaledNetwork:
+    """What is trained: a scaled regression for `n_classes` 0, else a classifier; `build` makes a network of n outputs."""
+    return Classifier(build(n_classes)) if n_classes else ScaledNetwork(build(1))
 
 
 @denormals_flushed()
@@ -138,7 +179,7 @@ def train_network(
     seed: int,
     on_epoch: OnEpoch,
 ) -> Fitted:
-    """Train in place and leave the weights of the epoch with the lowest validation MAE.
+    """Train in place and leave the weights of the epoch with the lowest validation error: MAE, or a classifier's log-loss.
 
     The scaler is fitted on the training rows alone. With the same seed, data and thread count the result is the same.
 
@@ -148,7 +189,7 @@ def train_network(
     keep_freed_memory()
     network.fit_scaler(targets[train])
     device = network.mean.device
-    scaled = torch.from_numpy((targets - network.mean.item()) / network.std.item()).float().to(device)
+    labels = network.labels(targets)
     generator = torch.Generator().manual_seed(seed)
     rows = torch.from_numpy(np.array(train, dtype=np.int64))
     steps = math.ceil(len(train) / recipe.batch_size)
@@ -162,7 +203,7 @@ def train_network(
         order = rows[torch.randperm(len(rows), generator=generator)]
         losses = []
         for chunk in _batches(order, recipe.batch_size):
-            loss = LOSSES[recipe.loss](network.network(cut(chunk)), scaled[chunk.to(device, non_blocking=True)])
+            loss = network.loss(recipe.loss, network.network(cut(chunk)), labels[chunk.to(device, non_blocking=True)])
             optimizer.zero_grad()
             loss.backward()
             if recipe.clip_norm:
@@ -173,7 +214,7 @@ def train_network(
         training_loss = float(torch.stack(losses).sum()) / len(train)
         if not math.isfinite(training_loss):
             raise TrainingDiverged(f"the loss is {training_loss} in epoch {number}; lower the learning rate")
-        error = float(np.abs(predict_rows(network, cut, validation, recipe.batch_size) - targets[validation]).mean())
+        error = network.error(predict_rows(network, cut, validation, recipe.batch_size), targets[validation])
         epoch_schedule(error)
         if error < best:
             best, best_number, best_state = error, number, copy.deepcopy(network.state_dict())
@@ -186,7 +227,7 @@ def train_network(
 
 
 def predict_rows(network: ScaledNetwork, cut: Cut, rows: np.ndarray, batch_size: int) -> np.ndarray:
-    """(len(rows),) float64 predictions in eval mode."""
+    """(len(rows),) float64 predictions in eval mode; (len(rows), n_classes) probabilities of a classifier."""
     network.eval()
     with torch.inference_mode():
         order = torch.from_numpy(np.array(rows, dtype=np.int64))
@@ -212,7 +253,7 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def _schedules(
     optimizer: torch.optim.Optimizer, recipe: Recipe, steps: int
 ) -> tuple[Callable[[], None], Callable[[float], None]]:
-    """What to call after each step, and after each epoch with the validation MAE."""
+    """What to call after each step, and after each epoch with the validation error."""
     if recipe.schedule == "one-cycle":
         cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, recipe.epochs * steps)
         return cycle.step, lambda error: None

@@ -31,11 +31,14 @@ def predict(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Predict crystals with checkpoints; several predict as an ensemble, with their standard deviation as spread."""
+    """Predict crystals with checkpoints; several predict as an ensemble, with their standard deviation as spread.
+
+    A classifier gives the most probable class and the probability of each.
+    """
     from tabulate import tabulate
 
     from benchmark.harness.machine import choose_device
-    from benchmark.harness.predict import find_structures, predict_files, require_file, unit_of, write_csv
+    from benchmark.harness.predict import find_structures, meaning_of, predict_files, require_file, write_csv
     from models.checkpoints import find_checkpoints, load_checkpoint
 
     if csv:
@@ -43,7 +46,7 @@ def predict(
     device = choose_device(device)
     files, structures = find_checkpoints(checkpoint), find_structures(paths)
     models = [load_checkpoint(file, device) for file in files]
-    found = predict_files(models, unit_of(models, files), structures)
+    found = predict_files(models, meaning_of(models, files), structures)
     rows = found.rows()
     for line in found.left_out:
         print(f"left out: {line}", file=sys.stderr)

@@ -107,6 +107,7 @@ def study(
         workers=workers,
         # One each, whatever the workers: sums are rounded by how many threads share them, and curves would mix both.
         threads=1,
+        numbers_only=True,
     )
     if not options.tasks:
         raise InputError("nothing to study: name tasks with --task, or a folder with --dataset")

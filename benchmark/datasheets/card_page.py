@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 from pydantic import BaseModel
 from tabulate import tabulate
 
-from datasets.cards import Card, Fetched
+from datasets.cards import Card, Dataset, Fetched, FileDataset, target_values
 from datasets.crystals import Crystals
 
 
@@ -28,14 +29,15 @@ class CheckedCard(BaseModel):
     fetched: Fetched | None
 
 
-def checked_card(card: Card, crystals: Crystals, note: Fetched | None) -> CheckedCard:
+def checked_card(dataset: Dataset | FileDataset, crystals: Crystals, note: Fetched | None) -> CheckedCard:
     """Set a card beside the counts of the loaded crystals; a target that this release lacks has 0 rows."""
-    counts = crystals.targets.notna().sum()
+    card = dataset.card
+    counts = {target: int(np.isfinite(target_values(dataset, crystals, target)).sum()) for target in card.targets}
     return CheckedCard(
         name=card.name,
         rows=len(crystals),
         content_hash=crystals.content_hash,
-        targets={target: TargetRows(unit=unit, rows=int(counts.get(target, 0))) for target, unit in card.targets.items()},
+        targets={target: TargetRows(unit=unit, rows=counts[target]) for target, unit in card.targets.items()},
         atoms=len(crystals.atomic_numbers),
         card=card,
         fetched=note,

@@ -84,7 +84,8 @@ def examine(source: str, rules: Sequence[Rule] = RULES) -> DatasetHealth:
     if not len(crystals):
         raise InputError(f"{card.name} has no crystals to examine")
     duplicates = find_duplicates(crystals)
-    targets = {target: unit for target, unit in card.targets.items() if target in crystals.targets}
+    numbers = crystals.targets.columns.difference(list(card.classes))
+    targets = {target: unit for target, unit in card.targets.items() if target in numbers}
     summaries = tuple(summarize(crystals, target, unit) for target, unit in targets.items())
     valued = {summary.target for summary in summaries if summary.count}
     tasks = [task for task in tasks_of(source) if task.target in valued]

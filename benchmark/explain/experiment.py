@@ -153,6 +153,8 @@ def require_possible(plan: ExperimentPlan) -> None:
     So it is where the model has no graphs, the given regressor is not of the target, the split or the model that are
     explained, or other explainers are asked for on a machine without DGL.
     """
+    if plan.task.classes:
+        raise InputError(f"{plan.task.name}: its target is a class; explanations divide a number at its median")
     Classifier(plan.model, 1)
     if plan.cross_check:
         with backend("dgl"):

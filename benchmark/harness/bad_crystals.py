@@ -51,9 +51,9 @@ class BadCrystals:
             raise InputError(f"{source}: no crystal can be used: {several(list(found.values()))}")
         return found
 
-    def require_none(self, data: TaskData) -> None:
+    def require_none(self, data: TaskData, models: Sequence[ConfiguredModel]) -> None:
         """Raise InputError before anything runs where a model cannot take a crystal; all such crystals are counted."""
-        for model in self.models:
+        for model in models:
             refused = model.spec.model.refused(model.settings, data.crystals)
             try:
                 require_none(data.crystals.ids, refused, "remove")
@@ -67,4 +67,5 @@ class BadCrystals:
         if task.without:
             reasons = several([self._found[task.source][name] for name in task.without])
             lines = [f"{task.dataset}: without {len(task.without)} of its crystals: {reasons}"]
-        return lines + [f"{task.dataset}/{line}" for line in doubts(data.crystals, task.target)]
+        doubtful = [] if task.classes else doubts(data.crystals, task.target)
+        return lines + [f"{task.dataset}/{line}" for line in doubtful]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from benchmark.harness import machine
 from benchmark.harness.fingerprint import fingerprint
 from benchmark.results.records import GraphHealth, JobKey, Memory, Record, Status, Times
 from benchmark.results.store import Store, write_atomically
-from benchmark.results.validation import frame_hash
+from benchmark.results.validation import frame_hash, predictions_frame
 from benchmark.schema import one_line
 from benchmark.tasks.folds import MOST_FOLDS, Fold, Protocol
 from benchmark.tasks.metrics import Metrics, score
@@ -65,6 +66,7 @@ class Job:
             fold=self.fold,
             seed=self.seed,
             source=self.fingerprint,
+            classes=self.task.classes,
             device="cpu" if self.device == "cpu" else "gpu",
         )
 
@@ -184,7 +186,7 @@ def _health(crystals: Crystals, rule: Rule) -> GraphHealth:
 
 
 def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
-    model: Model[Any, Any] = registry.get(job.model).model(job.settings, job.device)
+    model: Model[Any, Any] = registry.get(job.model).model(job.settings, job.device, len(job.task.classes or ()))
     inputs, graph_seconds, health = prepared(job.task, job.model, job.settings, job.device)
     with machine.clock(job.device) as training:
         fitted = model.fit(inputs, data.targets, fold.train, fold.validation, job.training_seed, on_epoch)
@@ -192,7 +194,7 @@ def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
         test = _finite(model.predict(inputs, fold.test))
     known = {"train": fold.train, "validation": fold.validation}
     scores = {part: score(data.targets[rows], _finite(model.predict(inputs, rows))) for part, rows in known.items()}
-    model.about = {name: str(value) for name, value in job.key(data.dataset_hash) if name != "settings"}
+    model.about = _about(job.key(data.dataset_hash))
     parameters = model.n_parameters
     assert parameters is not None, "a fitted model knows its size"
     return Outcome(
@@ -204,15 +206,14 @@ def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
         best_epoch=fitted.best_epoch,
         metrics=Metrics(test=score(data.targets[fold.test], test), **scores),
         times=Times(graphs_wall_s=graph_seconds, training=training.duration, inference=inference.duration),
-        predictions=pd.DataFrame(
-            {
-                "id": data.crystals.ids[fold.test].astype(str),
-                "fold": job.fold,
-                "target": data.targets[fold.test],
-                "prediction": test,
-            }
-        ),
+        predictions=predictions_frame(data.crystals.ids[fold.test].astype(str), job.fold, data.targets[fold.test], test),
     )
+
+
+def _about(key: JobKey) -> dict[str, str]:
+    """What a checkpoint says of itself: the key without the settings, which it has anyway."""
+    said = {name: str(value) for name, value in key if name not in ("settings", "classes")}
+    return said | ({"classes": json.dumps(key.classes)} if key.classes else {})
 
 
 def _finite(predictions: np.ndarray) -> np.ndarray:

@@ -57,6 +57,8 @@ class RunOptions:
     threads: int = 1
     save_checkpoints: bool = False
     skip_bad: bool = False
+    numbers_only: bool = False
+    """Whether a task of classes is refused."""
 
 
 IsDone = Callable[[Job, TaskData, Split], bool]
@@ -107,23 +109,25 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
     warnings: dict[str, None] = {}
     bad = BadCrystals(models)
     for found in tasks:
+        if options.numbers_only and found.classes:
+            _leave_out(f"{found.name}: its target is a class, a study needs a number", found.name in options.tasks, skipped)
+            continue
         protocol = _protocol(options, found)
         try:
             task = bad.left_out_of(found) if options.skip_bad else found
             data = task.load()
         except TargetMissing as error:
-            if found.name in options.tasks:
-                raise
-            skipped.append(str(error))
+            _leave_out(str(error), found.name in options.tasks, skipped)
             continue
-        bad.require_none(data)
+        able = _able(models, task, options, skipped)
+        bad.require_none(data, able)
         warnings |= dict.fromkeys(bad.warnings(data))
-        protocols = {model.train_divisor: replace(protocol, train_divisor=model.train_divisor) for model in models}
+        protocols = {model.train_divisor: replace(protocol, train_divisor=model.train_divisor) for model in able}
         splits = {
             part: [split_of(data, data.fold(p, number, options.seed)) for number in range(p.n_folds)]
             for part, p in protocols.items()
         }
-        for model in models:
+        for model in able:
             for fold, split in enumerate(splits[model.train_divisor]):
                 job = Job(
                     task, model.spec.name, model.settings, named, protocols[model.train_divisor], fold, options.seed,
@@ -132,6 +136,24 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
                 (done if is_done(job, data, split) else todo).append(job)
                 folders |= {store.path(job.key(data.dataset_hash)).parent: None} if job.save_checkpoints else {}
     return Plan(tuple(todo), tuple(done), tuple(skipped), tuple(folders), tuple(warnings))
+
+
+def _leave_out(reason: str, asked_for: bool, skipped: list[str]) -> None:
+    """Note why a task or a model is left out. Raises InputError where it was asked for by name."""
+    if asked_for:
+        raise InputError(reason)
+    skipped.append(reason)
+
+
+def _able(models: Sequence[ConfiguredModel], task: Task, options: RunOptions, skipped: list[str]) -> Sequence[ConfiguredModel]:
+    """The models that can predict the task's target; the others are noted."""
+    if task.classes is None:
+        return models
+    able = [model for model in models if model.spec.model.classifies]
+    if names := [model.spec.name for model in models if model not in able]:
+        unable = f"{task.name}: {' and '.join(names)} predict{'s' * (len(names) == 1)} numbers, not classes"
+        _leave_out(f"{unable}; name other models with --model" if options.models else unable, bool(options.models), skipped)
+    return able
 
 
 def _all_models(preset: str | None) -> list[ModelSpec]:
@@ -170,4 +192,4 @@ def _protocol(options: RunOptions, task: Task) -> Protocol:
     name: ProtocolName = options.protocol or ("published" if published else "kfold")
     # The published split is one fold, however many the other datasets of the same run get.
     folds = DEFAULT_FOLDS[name] if options.folds is None or name == "published" else options.folds
-    return Protocol(name, folds, options.group_duplicates)
+    return Protocol(name, folds, options.group_duplicates, stratified=task.classes is not None and name != "published")

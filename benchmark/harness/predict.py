@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,28 +24,45 @@ UNKNOWN_UNIT = "as trained"
 
 
 @dataclass(frozen=True)
+class Meaning:
+    """What predictions are: numbers in a unit, or probabilities of named classes."""
+
+    unit: str = UNKNOWN_UNIT
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class FilePredictions:
     """What was predicted, in the order of the files.
 
     Attributes:
         ids: of the n crystals that were predicted.
-        values: (members, n) the models' predictions.
-        unit: of the values; `UNKNOWN_UNIT` where no checkpoint says it.
+        values: (members, n, 1) the models' predictions; (members, n, K) probabilities of K classes.
+        meaning: of the values.
         left_out: one line a file that could not be used, which names it and says why.
     """
 
     ids: tuple[str, ...]
     values: np.ndarray
-    unit: str
+    meaning: Meaning
     left_out: tuple[str, ...]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Id, prediction (the mean over members), with several members their sample standard deviation, and unit."""
-        rows = []
-        for name, values in zip(self.ids, self.values.T, strict=True):
-            spread = {"spread": float(values.std(ddof=1))} if len(values) > 1 else {}
-            rows.append({"id": name, "prediction": float(values.mean()), **spread, "unit": self.unit})
-        return rows
+        """Id, prediction (the mean over members), with several members their sample standard deviation, and unit.
+
+        Of classes: the most probable one by the mean over members, with several members the standard deviation of its
+        probability, and the mean probability of each class.
+        """
+        return [self._row(name, self.values[:, n]) for n, name in enumerate(self.ids)]
+
+    def _row(self, name: str, values: np.ndarray) -> dict[str, Any]:
+        means, classes = values.mean(axis=0), self.meaning.classes
+        chosen = int(means.argmax())
+        spread = {"spread": float(values[:, chosen].std(ddof=1))} if len(values) > 1 else {}
+        if classes:
+            shares = {f"p({label})": float(p) for label, p in zip(classes, means, strict=True)}
+            return {"id": name, "prediction": classes[chosen], **spread, **shares}
+        return {"id": name, "prediction": float(means[0]), **spread, "unit": self.meaning.unit}
 
 
 def find_structures(paths: Sequence[Path]) -> list[Path]:
@@ -80,22 +98,42 @@ def ids_of(paths: Sequence[Path]) -> list[str]:
         level = [i + again for i, again in zip(level, shared, strict=True)]
 
 
-def unit_of(models: Sequence[Model[Any, Any]], names: Sequence[object]) -> str:
-    """The unit in which all members of an ensemble predict the same target.
+def meaning_of(models: Sequence[Model[Any, Any]], names: Sequence[object]) -> Meaning:
+    """The unit, or the classes, in which all members of an ensemble predict the same target.
 
     Raises:
-        InputError: two say that they predict different targets, or in different units.
+        InputError: two predict different targets, classes, or in different units, or a checkpoint's classes cannot be read.
     """
-    known: dict[str, object] = {}
-    for what in ("target", "unit"):
-        known = {model.about[what]: name for model, name in zip(models, names, strict=True) if model.about.get(what)}
-        if len(known) > 1:
-            (one, first), (other, second) = list(known.items())[:2]
-            raise InputError(f"checkpoints of different {what}s cannot be averaged: '{one}' in {first}, '{other}' in {second}")
-    return next(iter(known), UNKNOWN_UNIT)
+    _same("numbers of classes", [str(model.n_classes) for model in models], names)
+    _same("targets", [model.about.get("target") for model in models], names)
+    unit = _same("units", [model.about.get("unit") for model in models], names)
+    classes = _same("classes", [model.about.get("classes") for model in models], names)
+    n_classes = models[0].n_classes
+    if not n_classes:
+        return Meaning(unit or UNKNOWN_UNIT)
+    return Meaning(classes=_class_names(classes or json.dumps(list(range(n_classes))), n_classes, names[0]))
 
 
-def predict_files(models: Sequence[Model[Any, Any]], unit: str, paths: Sequence[Path]) -> FilePredictions:
+def _same(what: str, said: Sequence[str | None], names: Sequence[object]) -> str | None:
+    """What those say that say something. Raises InputError where two differ."""
+    known = {text: name for text, name in zip(said, names, strict=True) if text}
+    if len(known) > 1:
+        (one, first), (other, second) = list(known.items())[:2]
+        raise InputError(f"checkpoints of different {what} cannot be averaged: '{one}' in {first}, '{other}' in {second}")
+    return next(iter(known), None)
+
+
+def _class_names(text: str, n_classes: int, name: object) -> tuple[str, ...]:
+    try:
+        classes = json.loads(text)
+    except ValueError:
+        classes = None
+    if not isinstance(classes, list) or len(set(map(str, classes))) != n_classes:
+        raise InputError(f"{name}: it says its classes are {text[:80]}; expected the names of {n_classes}")
+    return tuple(map(str, classes))
+
+
+def predict_files(models: Sequence[Model[Any, Any]], meaning: Meaning, paths: Sequence[Path]) -> FilePredictions:
     """Predict the crystal of each file with each model; what cannot be used is left out, with its reason."""
     ids, cells = ids_of(paths), read_each(paths)
     left_out = {row: str(cell) for row, cell in enumerate(cells) if isinstance(cell, InputError)}
@@ -105,12 +143,13 @@ def predict_files(models: Sequence[Model[Any, Any]], unit: str, paths: Sequence[
     left_out |= {read[row]: f"{paths[read[row]]}: {reason}" for row, reason in refused.items()}
     kept = [row for row in range(len(read)) if row not in refused]
     lines = tuple(left_out[row] for row in sorted(left_out))
-    return FilePredictions(tuple(crystals.ids[kept]), values[:, kept], unit, lines)
+    return FilePredictions(tuple(crystals.ids[kept]), values[:, kept], meaning, lines)
 
 
 def predict_crystals(models: Sequence[Model[Any, Any]], crystals: Crystals) -> tuple[np.ndarray, dict[int, str]]:
-    """(members, n) predictions, and row → why of the crystals that a member cannot predict, say for an element."""
-    values, refused = np.full((len(models), len(crystals)), np.nan), dict[int, str]()
+    """(members, n, 1) predictions or (members, n, K) probabilities; row → why of crystals that a member cannot predict."""
+    shape = len(models), len(crystals), max(1, models[0].n_classes)
+    values, refused = np.full(shape, np.nan), dict[int, str]()
     for member, model in enumerate(models):
         rows = np.array([row for row in range(len(crystals)) if row not in refused], dtype=np.int64)
         if len(rows) == 0:
@@ -126,11 +165,11 @@ def _predict_rows(model: Model[Any, Any], crystals: Crystals, rows: np.ndarray) 
         inputs = model.prepare(crystals.take(rows))
     except InputError as error:
         if len(rows) == 1:
-            return np.array([np.nan]), {int(rows[0]): str(error)}
+            return np.full((1, max(1, model.n_classes)), np.nan), {int(rows[0]): str(error)}
         (first, why), (second, why_not) = (_predict_rows(model, crystals, half) for half in np.array_split(rows, 2))
         return np.concatenate([first, second]), why | why_not
-    values = model.predict(inputs, np.arange(len(rows)))
-    return values, {int(row): "its prediction is not finite" for row in rows[~np.isfinite(values)]}
+    values = model.predict(inputs, np.arange(len(rows))).reshape(len(rows), -1)
+    return values, {int(row): "its prediction is not finite" for row in rows[~np.isfinite(values).all(axis=1)]}
 
 
 def require_file(path: Path) -> None:

@@ -11,12 +11,13 @@ from itertools import groupby
 from typing import TypeVar
 
 from benchmark.leaderboard.comparison_groups import RESAMPLES, ComparisonGroup, GroupPredictions, comparison_groups
+from benchmark.leaderboard.kinds import Kind
 from benchmark.leaderboard.rows import BASELINE
 from benchmark.rendering.text import model_name
 from benchmark.results.scores import OnInvalid, refuse, scored_tasks
 from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
-from benchmark.statistics.across_tasks import Overall, Ranks, critical_differences, mae_table, overall_scores
+from benchmark.statistics.across_tasks import Overall, Ranks, critical_differences, loss_table, overall_scores
 from benchmark.statistics.comparisons import TaskErrors
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """Models over the tasks of one profile, protocol and seed."""
+    """Models over the tasks of one profile, protocol and seed, all of numbers or all of classes."""
 
     title: str
     comparison_groups: tuple[ComparisonGroup, ...]
@@ -34,6 +35,11 @@ class Track:
     """None without models to compare, or without the baseline."""
     ranks: Ranks | None
     """None without models to compare."""
+
+    @property
+    def kind(self) -> Kind:
+        """Of all its tasks."""
+        return self.comparison_groups[0].kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +106,7 @@ def track_of(groups: tuple[ComparisonGroup, ...]) -> Track:
         return Track(title, groups, (), None, None)
     baseline = model_name(BASELINE, groups[0].first.key.profile)
     overall = overall_scores([errors for errors, _ in entered.values()], models, baseline=baseline, resamples=RESAMPLES)
-    ranks = critical_differences(models, mae_table(tasks, models))
+    ranks = critical_differences(models, loss_table(tasks, models))
     return Track(title, groups, tuple(models), overall if overall.tasks else None, ranks)
 
 

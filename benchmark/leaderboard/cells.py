@@ -19,9 +19,9 @@ def title(group: ComparisonGroup, among: Sequence[ComparisonGroup]) -> str:
     return escape(group.title if len(same) > 1 else group.track)
 
 
-def mae(row: BoardRow) -> str:
-    """MAE ± std, or the status of a run without a score."""
-    found = row.over_folds("mae")
+def loss(row: BoardRow) -> str:
+    """MAE or log-loss ± std, or the status of a run without a score."""
+    found = row.over_folds("loss")
     return plus_minus(*found) if found else row.run.first.status
 
 
@@ -31,6 +31,12 @@ def spread(row: BoardRow, metric: str) -> str:
     return plus_minus(*found) if found else ""
 
 
+def share(row: BoardRow, metric: str) -> str:
+    """Mean ± std of a score between 0 and 1, with four decimals; empty without a score."""
+    mean, std = row.over_folds(metric) or (None, None)
+    return "" if mean is None else f"{mean:.4f}" + (f" ± {std:.4f}" if std is not None else "")
+
+
 def mean_r2(row: BoardRow) -> str:
     """Mean R²; empty where no fold has one."""
     found = row.over_folds("r2")
@@ -38,8 +44,8 @@ def mean_r2(row: BoardRow) -> str:
 
 
 def relative(row: BoardRow, group: ComparisonGroup) -> str:
-    """MAE in units of the baseline's."""
-    found, unit = row.over_folds("mae"), group.baseline_mae
+    """The loss in units of the baseline's."""
+    found, unit = row.over_folds("loss"), group.baseline_loss
     return significant(found[0] / unit) if found and unit else ""
 
 

@@ -1,6 +1,6 @@
 """The columns of a board: one definition for the markdown pages, the terminal and the web page. Needs no torch.
 
-A column that is added to COLUMNS appears in all the places that it names.
+A column that is added to COLUMNS appears in all the places, and for the kinds of tasks, that it names.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmark.leaderboard.cells import device, machine, mae, mean_r2, parameters, relative, spread
+from benchmark.leaderboard.cells import device, loss, machine, mean_r2, parameters, relative, share, spread
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
+from benchmark.leaderboard.kinds import CLASSES, KINDS, NUMBERS, Kind
 from benchmark.leaderboard.rows import BoardRow, Costs
 from benchmark.rendering.text import seconds, size
 from benchmark.tasks.folds import kfolds
@@ -32,8 +33,12 @@ class Column:
     value: Callable[[BoardRow, ComparisonGroup], Value]
     """What the web page sorts by; None where the run has no value."""
     places: tuple[str, ...] = EVERYWHERE
+    kinds: tuple[Kind, ...] = KINDS
+    """The tasks that it is for."""
     in_unit: bool = False
     """Whether it is in the unit of the task."""
+    is_score: bool = False
+    """Whether it is a score of the test crystals."""
     is_text: bool = False
     """Text is aligned to the left, numbers to the right."""
     hint: str = ""
@@ -53,6 +58,26 @@ def cost(key: str, heading: str, cell: Callable[[Costs], str], value: Callable[[
     )
 
 
+def score(key: str, heading: str, kind: Kind, hint: str = "", cell: Callable[[BoardRow], str] | None = None) -> Column:
+    """A score of the test crystals: mean and standard deviation over folds, unless `cell` writes something else."""
+    usual = share if kind is CLASSES else spread
+    return Column(
+        key,
+        heading,
+        lambda row, group: cell(row) if cell else usual(row, key),
+        lambda row, group: found[0] if (found := row.over_folds(key)) else None,
+        kinds=(kind,),
+        in_unit=key in ("mae", "rmse"),
+        is_score=True,
+        hint=hint,
+    )
+
+
+def relative_loss(kind: Kind, hint: str) -> Column:
+    """The loss divided by the dummy's."""
+    return Column("relative", f"{kind.loss} / dummy", relative, _relative, (PAGE, WEB), (kind,), hint=hint)
+
+
 def _tier(row: BoardRow, group: ComparisonGroup) -> int | None:
     """None for a row without a rival."""
     return row.tier if group.has_rivals else None
@@ -63,12 +88,8 @@ def _name(row: BoardRow, group: ComparisonGroup) -> str:
     return row.label + (f" ({row.unranked})" if row.unranked and row.scores else "")
 
 
-def _mean(metric: str) -> Callable[[BoardRow, ComparisonGroup], Value]:
-    return lambda row, group: found[0] if (found := row.over_folds(metric)) else None
-
-
 def _relative(row: BoardRow, group: ComparisonGroup) -> float | None:
-    found, unit = row.over_folds("mae"), group.baseline_mae
+    found, unit = row.over_folds("loss"), group.baseline_loss
     return found[0] / unit if found and unit else None
 
 
@@ -93,10 +114,16 @@ def peak_memory(row: BoardRow) -> int | None:
 COLUMNS = (
     Column("tier", "tier", lambda row, group: str(_tier(row, group) or ""), _tier, is_text=True),
     Column("model", "model", _name, lambda row, group: row.label, is_text=True),
-    Column("mae", "MAE", lambda row, group: mae(row), _mean("mae"), in_unit=True),
-    Column("rmse", "RMSE", lambda row, group: spread(row, "rmse"), _mean("rmse"), in_unit=True),
-    Column("r2", "R²", lambda row, group: mean_r2(row), _mean("r2")),
-    Column("relative", "MAE / dummy", relative, _relative, (PAGE, WEB), hint="1 is the model that predicts the mean"),
+    score(NUMBERS.field, NUMBERS.loss, NUMBERS, cell=loss),
+    score("rmse", "RMSE", NUMBERS),
+    score("r2", "R²", NUMBERS, cell=mean_r2),
+    relative_loss(NUMBERS, "1 is the model that predicts the mean"),
+    score(CLASSES.field, CLASSES.loss, CLASSES, "mean of −ln p(true class), 0 is perfect: what models are compared by", loss),
+    score("roc_auc", "ROC-AUC", CLASSES, "1 where the probability orders every two crystals rightly, 0.5 by chance"),
+    score("balanced_accuracy", "balanced accuracy", CLASSES, "mean over classes of the share that is recognised"),
+    score("f1", "F1", CLASSES, "of the second of two classes; of more the mean over classes"),
+    score("calibration_error", "calibration error", CLASSES, "mean distance of stated probability and share that is right"),
+    relative_loss(CLASSES, "1 is the model that predicts each class's share"),
     Column("folds", "folds", _folds, lambda row, group: len(row.scores), (TERMINAL, WEB)),
     cost("training", "training / fold", lambda costs: seconds(costs.training_s), lambda costs: costs.training_s),
     cost("inference", "inference / 1,000", lambda costs: seconds(costs.inference_s), lambda costs: costs.inference_s,
@@ -115,6 +142,6 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def columns_of(place: str) -> list[Column]:
-    """The columns that a place shows, in order."""
-    return [column for column in COLUMNS if place in column.places]
+def columns_of(place: str, kind: Kind) -> list[Column]:
+    """The columns that a place shows of tasks of a kind, in order."""
+    return [column for column in COLUMNS if place in column.places and kind in column.kinds]

@@ -10,11 +10,13 @@ from itertools import groupby
 
 import numpy as np
 
+from benchmark.leaderboard.kinds import Kind, kind_of
 from benchmark.leaderboard.rows import BoardRow, costs, run_labels
 from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult, OnInvalid, ScoredRun, refuse
 from benchmark.results.sources import Sources
 from benchmark.statistics.comparisons import TaskErrors, Tiers, rank_tiers
+from benchmark.tasks.metrics import losses
 from datasets.errors import InputError
 from datasets.parallel import in_another_process
 
@@ -36,20 +38,27 @@ class GroupPredictions:
     folds: np.ndarray
     """(n,) number of the fold."""
     targets: np.ndarray
-    """(n,) in the task's unit."""
+    """(n,) in the task's unit; of classes their numbers."""
     values: np.ndarray
-    """(n, M) in the task's unit."""
+    """(n, M) in the task's unit; of K classes (n, M, K) probabilities."""
+
+    @property
+    def losses(self) -> np.ndarray:
+        """(n, M) |error|, or -ln p(true class)."""
+        return np.column_stack([losses(self.targets, self.values[:, m]) for m in range(len(self.labels))])
 
 
 @dataclass(frozen=True, eq=False)
 class ComparisonGroup:
-    """Runs that may be compared: the same data, profile, protocol and seed. Rows by mean MAE, those without one last."""
+    """Runs that may be compared: the same data, classes, profile, protocol and seed. Rows by mean loss, then those without."""
 
     rows: tuple[BoardRow, ...]
     tiers: Tiers | None
     """Of the ranked rows, by label; None where no row is ranked."""
     errors: TaskErrors | None
     """Of the ranked rows, by label, for statistics over tasks."""
+    class_counts: tuple[int, ...] | None = None
+    """Test crystals of each class; None without a ranked row, and of a target that is a number."""
 
     @property
     def first(self) -> Record:
@@ -57,9 +66,16 @@ class ComparisonGroup:
         return self.rows[0].run.first
 
     @property
+    def kind(self) -> Kind:
+        """Whether numbers or classes are predicted."""
+        return kind_of(self.first.key)
+
+    @property
     def track(self) -> str:
-        """Profile, protocol and seed in words: what comparison groups of different tasks can share."""
-        return self.first.key.track
+        """Profile, protocol and seed in words: what comparison groups of different tasks of one kind can share."""
+        key = self.first.key
+        # A protocol that is stratified names classes by that; a published split does not.
+        return key.track + (", classes" if key.classes and "stratified" not in key.protocol else "")
 
     @property
     def title(self) -> str:
@@ -67,9 +83,9 @@ class ComparisonGroup:
         return self.first.key.comparison_group
 
     @property
-    def baseline_mae(self) -> float | None:
-        """Mean MAE of the model that predicts the mean, if it ran."""
-        found = [row.over_folds("mae") for row in self.rows if row.is_baseline]
+    def baseline_loss(self) -> float | None:
+        """Mean loss of the model that predicts the mean, or each class's share, if it ran."""
+        found = [row.over_folds("loss") for row in self.rows if row.is_baseline]
         return found[0][0] if found and found[0] else None
 
     @property
@@ -79,7 +95,7 @@ class ComparisonGroup:
 
     @property
     def in_order(self) -> list[BoardRow]:
-        """Ranked rows by tier and mean MAE, then the others."""
+        """Ranked rows by tier and mean loss, then the others."""
         place = {label: number for number, label in enumerate(self.tiers.models)} if self.tiers else {}
         return sorted(self.rows, key=lambda row: place.get(row.label, len(place)))
 
@@ -106,11 +122,11 @@ def comparison_groups(
             otherwise the run is not ranked.
     """
 
-    def sharing(scored: ScoredRun) -> tuple[str, str, int, str]:
+    def sharing(scored: ScoredRun) -> tuple[str, str, int, str, tuple[str, ...]]:
         key = scored.run.first.key
-        return key.profile, key.protocol, key.seed, key.dataset_hash
+        return key.profile, key.protocol, key.seed, key.dataset_hash, key.classes or ()
 
-    together = groupby(sorted(runs, key=lambda r: (sharing(r), r.mae[0])), key=sharing)
+    together = groupby(sorted(runs, key=lambda r: (sharing(r), r.loss[0])), key=sharing)
     return [_comparison_group(list(shared), sources, on_invalid) for _, shared in together]
 
 
@@ -146,7 +162,9 @@ def _comparison_group(
         )
         for label, scored in zip(labels, runs, strict=True)
     )
-    return ComparisonGroup(rows, tiers, errors), predictions
+    classes = runs[0].run.first.key.classes
+    counts = np.bincount(predictions.targets.astype(int), minlength=len(classes)) if predictions and classes else None
+    return ComparisonGroup(rows, tiers, errors, None if counts is None else tuple(counts.tolist())), predictions
 
 
 def _tiers(errors: TaskErrors) -> Tiers:
@@ -183,7 +201,7 @@ def _unranked(scored: ScoredRun, splits: tuple[tuple[int, str], ...]) -> str | N
 
 
 def aligned(scored: ScoredRun, like: ScoredRun) -> np.ndarray:
-    """(n,) predictions of a run, crystal by crystal in the order of another run of the same folds.
+    """(n,) or (n, K) predictions of a run, crystal by crystal in the order of another run of the same folds.
 
     Raises:
         InputError: the records disagree on the crystals of a fold, or on the target of one.
@@ -192,7 +210,7 @@ def aligned(scored: ScoredRun, like: ScoredRun) -> np.ndarray:
 
 
 def _in_order_of(result: FoldResult, like: FoldResult) -> np.ndarray:
-    """(n,) predictions of a fold in the order of another run's crystals."""
+    """(n,) or (n, K) predictions of a fold in the order of another run's crystals."""
     order: slice | np.ndarray = slice(None)
     key, other = result.record.key, like.record.key
     if result.ids is not like.ids and not np.array_equal(result.ids, like.ids):
@@ -212,17 +230,17 @@ def _side_by_side(values: Mapping[str, np.ndarray], like: ScoredRun) -> GroupPre
         ids=np.concatenate([result.ids for result in results]).astype(str),
         folds=np.repeat([result.record.key.fold for result in results], [len(result.ids) for result in results]),
         targets=np.concatenate([result.targets for result in results]),
-        values=np.column_stack(list(values.values())),
+        values=np.stack(list(values.values()), axis=1),
     )
 
 
 def task_errors(record: Record, predictions: GroupPredictions) -> TaskErrors:
-    """Absolute errors of a comparison group's ranked rows; `record` is any of them."""
+    """Losses of a comparison group's ranked rows; `record` is any of them."""
     return TaskErrors(
         task=record.key.task,
         models=predictions.labels,
         ids=predictions.ids,
         folds=predictions.folds,
-        errors=np.abs(predictions.values - predictions.targets[:, None]),
+        errors=predictions.losses,
         test_to_train=record.split.n_test / record.split.n_train,
     )

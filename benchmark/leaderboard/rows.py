@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from benchmark.rendering.text import model_name
 from benchmark.results.scores import Run
-from benchmark.tasks.metrics import Scores
+from benchmark.tasks.metrics import AnyScores
 
 BASELINE = "dummy"
-"""The model that predicts the mean of the training targets; errors are shown relative to its error."""
+"""Predicts the mean of the training targets, or each class's share of them; losses are shown relative to its loss."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class BoardRow:
     label: str
     """The model's name as shown, and what tells it from other runs of the model in its comparison group. Unique there."""
     run: Run
-    scores: tuple[Scores, ...]
+    scores: tuple[AnyScores, ...]
     """Of the complete folds, computed from their predictions."""
     costs: Costs | None
     """None without a complete fold."""
@@ -64,8 +64,8 @@ class BoardRow:
         return self.model == BASELINE and not self.run.first.changed
 
     def over_folds(self, metric: str) -> tuple[float, float | None] | None:
-        """Mean and standard deviation of `mae`, `rmse` or `r2`; None where no fold has it."""
-        values = [value for scores in self.scores if (value := getattr(scores, metric)) is not None]
+        """Mean and standard deviation of a score by its name, as `mae` or `roc_auc`; None where no fold has it."""
+        values = [value for scores in self.scores if (value := getattr(scores, metric, None)) is not None]
         return self.run.mean_and_std(values) if values else None
 
 

@@ -98,7 +98,7 @@ def task_baseline(task: RegressionSet) -> TaskBaseline:
     fold = data.fold(HALVES, 0, 0)
     mean = np.full(len(fold.test), data.targets[fold.train].mean())
     # Rounded, so that it is the same number on every machine.
-    scale = round(score(data.targets[fold.test], mean).mae, 9)
+    scale = round(score(data.targets[fold.test], mean).loss, 9)
     return TaskBaseline(dataset_hash=data.dataset_hash, scale=scale, splits=splits)
 
 
@@ -161,7 +161,7 @@ def this_machine() -> Machine:
 
 
 def _short_training(record: Record) -> ShortTraining:
-    mae = record.metrics.test.mae if record.metrics else None
+    mae = record.metrics.test.loss if record.metrics else None
     known = mae == 0  # nobody predicts crystals that were held out without any error
     return ShortTraining(
         record.key.model,

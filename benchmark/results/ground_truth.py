@@ -31,6 +31,7 @@ class GroundTruth:
     source: str
     split: Split
     unit: str
+    classes: tuple[str, ...] | None
     targets: pd.Series
 
     def problems(self, record: Record, predictions: Predictions | FoldResult | None) -> list[str]:
@@ -41,6 +42,8 @@ class GroundTruth:
         ]
         if record.key.unit != self.unit:
             found.append(f"key.unit is '{record.key.unit}', {self.source} says '{self.unit}'")
+        if record.key.classes != self.classes:
+            found.append(f"key.classes is {record.key.classes}, {self.source} says {self.classes}")
         return found + (self._target_problems(predictions) if predictions else [])
 
     def _target_problems(self, predictions: Predictions | FoldResult) -> list[str]:
@@ -126,9 +129,8 @@ class GroundTruths:
         except InputError:
             return None
         series = pd.Series(found.targets, index=pd.Index(found.ids))
-        return GroundTruth(
-            f"the published {self.board.run_path(other.key)}, fold {key.fold}", other.split, other.key.unit, series
-        )
+        source = f"the published {self.board.run_path(other.key)}, fold {key.fold}"
+        return GroundTruth(source, other.split, other.key.unit, other.key.classes, series)
 
 
 def _fold_key(key: JobKey) -> FoldKey:
@@ -141,7 +143,7 @@ def _data_of(key: JobKey) -> Data:
     if key.target not in registry.get(key.dataset).card.targets:
         return Data(None, f"{key.dataset} has no target '{key.target}'")
     try:
-        data = Task(key.dataset, key.dataset, key.target, key.unit).load()
+        data = Task(key.dataset, key.dataset, key.target, key.unit, key.classes).load()
     except InputError as error:
         return Data(None, str(error))
     if data.dataset_hash != key.dataset_hash:
@@ -153,5 +155,5 @@ def _from_data(here: Data, key: JobKey) -> GroundTruth:
     data = here.data
     assert data
     split = split_of(data, data.fold(Protocol.named(key.protocol), key.fold, key.seed))
-    unit = registry.get(key.dataset).card.targets[key.target]
-    return GroundTruth("the dataset", split, unit, here.targets)
+    card = registry.get(key.dataset).card
+    return GroundTruth("the dataset", split, card.targets[key.target], card.classes.get(key.target), here.targets)

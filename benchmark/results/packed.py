@@ -16,7 +16,15 @@ from pydantic import Field, JsonValue, ValidationError
 
 from benchmark.results.packing import pack, unpack
 from benchmark.results.records import Record
-from benchmark.results.validation import RECORD_BYTES, SCHEMA, InvalidFile, parse_json, schema_problems
+from benchmark.results.validation import (
+    PROBABILITY,
+    RECORD_BYTES,
+    InvalidFile,
+    parse_json,
+    predictions_frame,
+    schema,
+    schema_problems,
+)
 from benchmark.schema import Strict
 from benchmark.tasks.folds import MOST_FOLDS
 
@@ -25,7 +33,7 @@ UNPACKED_BYTES = 256 * RECORD_BYTES
 
 
 class Columns(Protocol):
-    """Ids, targets and predictions (n,) of the test crystals of a fold."""
+    """Ids (n,), targets (n,) and predictions (n,) or (n, K) of the test crystals of a fold."""
 
     @property
     def ids(self) -> np.ndarray:
@@ -37,7 +45,7 @@ class Columns(Protocol):
 
     @property
     def predictions(self) -> np.ndarray:
-        """In the task's unit."""
+        """In the task's unit; of classes, probabilities."""
 
 
 class PackedRecords(Strict):
@@ -59,7 +67,7 @@ def packed_json(records: Sequence[Record]) -> bytes:
 def packed_files(path: Path, scored: Sequence[tuple[Record, Columns | None]]) -> list[tuple[Path, bytes]]:
     """The JSON file `path` of records and, where one has predictions, the Parquet file beside it: (path, content) of each."""
     frames = [
-        pd.DataFrame({"id": found.ids, "fold": record.key.fold, "target": found.targets, "prediction": found.predictions})
+        predictions_frame(found.ids, record.key.fold, found.targets, found.predictions)
         for record, found in scored
         if found is not None
     ]
@@ -68,11 +76,11 @@ def packed_files(path: Path, scored: Sequence[tuple[Record, Columns | None]]) ->
 
 
 def predictions_bytes(predictions: pd.DataFrame) -> bytes:
-    """The Parquet file of predictions with the columns of `validation.SCHEMA`."""
-    buffer = io.BytesIO()
-    table = pa.Table.from_pandas(predictions, pa.schema(SCHEMA), preserve_index=False)
+    """The Parquet file of predictions with the columns of `validation.schema`."""
+    buffer, columns = io.BytesIO(), schema(sum(str(name).startswith(PROBABILITY) for name in predictions))
+    table = pa.Table.from_pandas(predictions, pa.schema(columns), preserve_index=False)
     # Ids are written out: what a file decodes to is bounded by its size.
-    pq.write_table(table, buffer, use_dictionary=[name for name in SCHEMA if name != "id"])
+    pq.write_table(table, buffer, use_dictionary=[name for name in columns if name != "id"])
     return buffer.getvalue()
 
 

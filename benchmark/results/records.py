@@ -11,8 +11,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from benchmark.schema import Count, Duration, Machine, Settings, Sha256, Strict, Text
 from benchmark.tasks.folds import MOST_FOLDS, PROTOCOL, Split, kfolds
-from benchmark.tasks.metrics import Metrics
+from benchmark.tasks.metrics import ClassScores, Metrics, Scores
 from datasets.allowed_names import is_path_part
+from datasets.cards import MOST_CLASSES
 
 Status = Literal["complete", "failed", "diverged", "out-of-memory"]
 DeviceClass = Literal["cpu", "gpu"]
@@ -60,6 +61,8 @@ class JobKey(Strict):
     seed: int = Field(ge=0, lt=2**31)
     source: Sha256
     """Hash of the source that defines the model (`harness.fingerprint`)."""
+    classes: Annotated[tuple[Text, ...], Field(min_length=2, max_length=MOST_CLASSES)] | None = None
+    """Names of the classes; None of a target that is a number."""
     device: DeviceClass
     """On which kind of device it was trained; the record's machine names the device."""
 
@@ -70,6 +73,8 @@ class JobKey(Strict):
                 raise ValueError(f"'{part[:40]}' cannot be part of a name: no '/', not '.' or '..', at most 100 characters")
         if self.task != f"{self.dataset}/{self.target}":
             raise ValueError("task is not dataset/target")
+        if self.classes and len(set(self.classes)) < len(self.classes):
+            raise ValueError("two classes have one name")
         if self.n_folds is not None and self.fold >= self.n_folds:
             raise ValueError(f"{self.protocol} has no fold {self.fold}")
         return self
@@ -146,6 +151,9 @@ class Record(Strict):
             raise ValueError(f"a record with status '{self.status}' has no metrics and no predictions")
         if (self.key.device == "cpu") != (self.machine.device == "cpu"):
             raise ValueError(f"key.device is {self.key.device}, machine.device is {self.machine.device}")
+        kind = ClassScores if self.key.classes else Scores
+        if self.metrics and not all(isinstance(scores, kind) for _, scores in self.metrics):
+            raise ValueError("the metrics are not those of the target, which is a number or a class")
         if any(name not in self.key.settings or self.key.settings[name] != value for name, value in self.changed.items()):
             raise ValueError("changed is not a part of the settings")
         return self

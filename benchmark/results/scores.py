@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmark.results.records import Record
 from benchmark.results.store import Store
-from benchmark.tasks.metrics import Scores
+from benchmark.tasks.metrics import AnyScores
 from datasets.errors import InputError
 
 
@@ -41,12 +41,12 @@ class Run:
 class FoldResult:
     """A complete fold: its record, its test scores, and the n test crystals that they are computed from.
 
-    `ids` (n,) str, in the order of the file; one array for all folds with the same ids. `targets` and `predictions` (n,) in
-    the target's unit. The arrays are not writeable.
+    `ids` (n,) str, in the order of the file; one array for all folds with the same ids. `targets` (n,) and
+    `predictions` (n,) in the target's unit; of K classes their numbers, and (n, K) probabilities. The arrays are not writeable.
     """
 
     record: Record
-    scores: Scores
+    scores: AnyScores
     ids: np.ndarray
     targets: np.ndarray
     predictions: np.ndarray
@@ -60,14 +60,14 @@ class ScoredRun:
     results: tuple[FoldResult, ...]
 
     @property
-    def scores(self) -> tuple[Scores, ...]:
+    def scores(self) -> tuple[AnyScores, ...]:
         """The test scores of the complete folds."""
         return tuple(result.scores for result in self.results)
 
     @property
-    def mae(self) -> tuple[float, float | None]:
-        """Mean and standard deviation over folds; infinite where no fold has a score, so that it sorts last."""
-        return self.run.mean_and_std(s.mae for s in self.scores) if self.results else (float("inf"), None)
+    def loss(self) -> tuple[float, float | None]:
+        """Mean and standard deviation over folds of what models are compared by; infinite where no fold has a score."""
+        return self.run.mean_and_std(s.loss for s in self.scores) if self.results else (float("inf"), None)
 
 
 OnInvalid = Callable[[InputError], None]

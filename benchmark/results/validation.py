@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 from benchmark.results.records import Record
 from benchmark.schema import one_line
 from benchmark.tasks.folds import ids_hash
-from benchmark.tasks.metrics import Scores, score
+from benchmark.tasks.metrics import AnyScores, score
 from datasets.errors import InputError
 
 RECORD_BYTES = 1_000_000
@@ -50,8 +50,25 @@ LARGEST_VALUE = 1e100
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
-SCHEMA = {"id": pa.string(), "fold": pa.int64(), "target": pa.float64(), "prediction": pa.float64()}
-"""Columns of predictions: of one fold, or of all folds of a run, one after the other."""
+PROBABILITY = "probability_"
+UNCERTAIN = 1e-6
+"""By which the probabilities of a crystal may miss a sum of 1."""
+
+
+def schema(n_classes: int = 0) -> dict[str, pa.DataType]:
+    """Columns of predictions of one fold, or of all folds of a run, one after the other: a number, or a probability a class."""
+    return {"id": pa.string(), "fold": pa.int64(), "target": pa.float64()} | dict.fromkeys(_predicted(n_classes), pa.float64())
+
+
+def _predicted(n_classes: int) -> list[str]:
+    return [f"{PROBABILITY}{number}" for number in range(n_classes)] or ["prediction"]
+
+
+def predictions_frame(ids: np.ndarray, fold: int, targets: np.ndarray, predictions: np.ndarray) -> pd.DataFrame:
+    """The table of (n,) predicted numbers, or (n, K) probabilities, with the columns of `schema`."""
+    names = _predicted(predictions.shape[1] if predictions.ndim == 2 else 0)
+    columns = dict(zip(names, np.atleast_2d(predictions.T), strict=True))
+    return pd.DataFrame({"id": ids, "fold": fold, "target": targets} | columns)
 
 
 class InvalidFile(InputError):
@@ -65,7 +82,7 @@ class InvalidFile(InputError):
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """The test part of a fold: n ids, targets and predictions (n,), in the order of the file, and their scores.
+    """The test part of a fold: n ids, targets (n,) and predictions (n,) or (n, K), in the order of the file; their scores.
 
     `ids` is one array for all files with the same ids; it is not writeable.
     """
@@ -73,7 +90,7 @@ class Predictions:
     ids: np.ndarray
     targets: np.ndarray
     predictions: np.ndarray
-    scores: Scores
+    scores: AnyScores
 
 
 def read_bounded(path: Path, most: int) -> bytes:
@@ -105,7 +122,7 @@ def parse_json(path: Path, schema: type[Schema], most: int = RECORD_BYTES) -> Sc
 
 
 def predictions_hash(ids: np.ndarray, targets: np.ndarray, predictions: np.ndarray) -> str:
-    """sha256 of n ids, targets and predictions (n,), in this order; the file that holds them has no say."""
+    """sha256 of n ids, targets (n,) and predictions (n,) or (n, K), in this order; the file that holds them has no say."""
     return _values_hash(_order_hash(ids), targets, predictions)
 
 
@@ -121,8 +138,8 @@ def _values_hash(order: str, *columns: np.ndarray) -> str:
 
 
 def frame_hash(frame: pd.DataFrame) -> str:
-    """`predictions_hash` of a table with the columns of SCHEMA."""
-    return predictions_hash(frame["id"].to_numpy(), frame["target"].to_numpy(), frame["prediction"].to_numpy())
+    """`predictions_hash` of a table with the columns of `schema`."""
+    return predictions_hash(frame["id"].to_numpy(), frame["target"].to_numpy(), frame[list(frame)[3:]].to_numpy().squeeze())
 
 
 def read_predictions(path: Path, records: Sequence[Record]) -> list[Predictions]:
@@ -136,7 +153,7 @@ def read_predictions(path: Path, records: Sequence[Record]) -> list[Predictions]
     data = read_bounded(path, min(PREDICTION_BYTES, FOOTER_BYTES + BYTES_A_ROW * n))
     try:
         file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=["id"])
-        problems = _declared_problems(file, len(data), n)
+        problems = _declared_problems(file, len(data), n, schema(_class_count(records)))
         table = None if problems else file.read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InvalidFile(path, [f"not a readable Parquet file ({str(error).partition(chr(10))[0]})"]) from None
@@ -149,6 +166,11 @@ def read_predictions(path: Path, records: Sequence[Record]) -> list[Predictions]
     return found
 
 
+def _class_count(records: Sequence[Record]) -> int:
+    """Of the task that the records of a run share."""
+    return len(records[0].key.classes or ())
+
+
 def _of_record(path: Path, table: pa.Table, record: Record) -> Predictions:
     """The rows of one record, checked."""
     problems = []
@@ -156,12 +178,18 @@ def _of_record(path: Path, table: pa.Table, record: Record) -> Predictions:
         ids, sha, order = _ids(table.column("id"))
     except (InputError, pa.ArrowException, ValueError) as error:
         raise InvalidFile(path, [str(error)]) from None
-    fold, targets, predictions = (_numbers(table.column(name)) for name in ("fold", "target", "prediction"))
+    fold, targets, *predicted = (_numbers(table.column(name)) for name in table.column_names[1:])
+    predictions = np.column_stack(predicted) if record.key.classes else predicted[0]
+    predictions.flags.writeable = False
     if sha != record.split.test_sha256:
         problems.append("its ids are not those of the test part (split.test_sha256 differs)")
     if (fold != record.key.fold).any():
         problems.append(f"column fold is not {record.key.fold} in every row")
-    problems += _not_finite("target", targets, ids) + _not_finite("prediction", predictions, ids)
+    problems += _not_finite("target", targets, ids)
+    for name, values in zip(table.column_names[3:], predicted, strict=True):
+        problems += _not_finite(name, values, ids)
+    if record.key.classes and not problems:
+        problems += _no_classes(targets, predictions, ids)
     if not problems and _values_hash(order, targets, predictions) != record.predictions_sha256:
         problems.append("not the predictions that its record names (sha256 differs)")
     if problems:
@@ -173,19 +201,27 @@ def _of_record(path: Path, table: pa.Table, record: Record) -> Predictions:
     return Predictions(ids, targets, predictions, scores)
 
 
-def _declared_problems(file: pq.ParquetFile, size: int, n_test: int) -> list[str]:
+def _no_classes(targets: np.ndarray, probabilities: np.ndarray, ids: np.ndarray) -> list[str]:
+    """Targets that are no class's number, and probabilities that are none."""
+    foreign = ~np.isin(targets, np.arange(probabilities.shape[1]))
+    outside = (probabilities < 0).any(axis=1) | (np.abs(probabilities.sum(axis=1) - 1) > UNCERTAIN)
+    said = {"its target is no class's number": foreign, "its probabilities are not from 0 to 1 with a sum of 1": outside}
+    return [f"'{ids[wrong.argmax()]}': {what}; {wrong.sum()} such rows" for what, wrong in said.items() if wrong.any()]
+
+
+def _declared_problems(file: pq.ParquetFile, size: int, n_test: int, expected: dict[str, pa.DataType]) -> list[str]:
     """What the footer says that cannot be; after it, reading takes memory in proportion to the size of the file."""
     footer = file.metadata
     found = {field.name: field.type for field in file.schema_arrow.remove_metadata()}
     if found.get("id") in (pa.dictionary(pa.int32(), pa.string()), pa.dictionary(pa.int32(), pa.large_string())):
         found["id"] = pa.string()  # as it is asked for, and as newer releases of pandas write text
-    if list(found.items()) != list(SCHEMA.items()) or footer.num_columns != len(SCHEMA):
-        shown, expected = (", ".join(f"{name} {kind}" for name, kind in columns.items()) for columns in (found, SCHEMA))
-        return [f"columns {shown}; expected {expected}"]
+    if list(found.items()) != list(expected.items()) or footer.num_columns != len(expected):
+        shown, wanted = (", ".join(f"{name} {kind}" for name, kind in columns.items()) for columns in (found, expected))
+        return [f"columns {shown}; expected {wanted}"]
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
     if footer.num_rows != n_test or sum(group.num_rows for group in groups) != n_test:
         return [f"{footer.num_rows:,} rows, split.n_test says {n_test:,}"]
-    columns = [group.column(number) for group in groups for number in range(len(SCHEMA))]
+    columns = [group.column(number) for group in groups for number in range(len(expected))]
     if not {column.compression for column in columns} <= {"SNAPPY", "UNCOMPRESSED"}:
         return ["compressed otherwise than by snappy"]
     ids = sum(column.total_uncompressed_size for column in columns if column.path_in_schema == "id")
@@ -242,9 +278,13 @@ def _not_finite(name: str, values: np.ndarray, ids: np.ndarray) -> list[str]:
     return [shown] if wrong.any() else []
 
 
-def _agree(found: Scores, stated: Scores) -> bool:
-    """Equal but for the rounding of sums; R² is a difference of numbers near one."""
-    if (found.r2 is None) != (stated.r2 is None):
+def _agree(found: AnyScores, stated: AnyScores) -> bool:
+    """Equal but for the rounding of sums; R² and the scores of classes are differences of numbers near one."""
+    ours, theirs = found.model_dump(), stated.model_dump()
+    if ours.keys() != theirs.keys() or any((ours[name] is None) != (theirs[name] is None) for name in ours):
         return False
-    errors = np.isclose([found.mae, found.rmse], [stated.mae, stated.rmse], rtol=1e-9, atol=0.0)
-    return bool(errors.all()) and abs((found.r2 or 0.0) - (stated.r2 or 0.0)) <= 1e-9 * max(1.0, abs(found.r2 or 0.0))
+    return all(
+        abs(value - theirs[name]) <= 1e-9 * (abs(value) if name in ("mae", "rmse") else max(1.0, abs(value)))
+        for name, value in ours.items()
+        if value is not None
+    )

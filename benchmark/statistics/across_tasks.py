@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import friedmanchisquare, rankdata
 
 from benchmark.statistics.comparisons import ALPHA, CORRECTION, ROUNDING, TaskErrors, holm
-from benchmark.statistics.resampling import RESAMPLES, generator, resampled_maes
+from benchmark.statistics.resampling import RESAMPLES, generator, resampled_means
 from datasets.parallel import on_every_core
 
 MUCH_WORK = 5e9
@@ -55,7 +55,7 @@ class Overall:
 
     models: tuple[str, ...]
     scores: tuple[float, ...]
-    """Mean over the tasks of MAE / MAE of the baseline."""
+    """Mean over the tasks of mean loss / mean loss of the baseline."""
     intervals: tuple[tuple[float, float], ...]
     tasks: tuple[str, ...]
     """The tasks that count, all that every model has; say how many they are wherever a score is shown."""
@@ -72,9 +72,9 @@ def common_tasks(
     return tuple(task for task, names in missing if not names), left_out
 
 
-def mae_table(tasks: Sequence[TaskErrors], models: Sequence[str]) -> np.ndarray:
-    """(T, M) mean MAE over folds of the models on tasks that all have them; ValueError where one lacks a model."""
-    rows = [task.fold_maes().mean(axis=0)[[task.models.index(model) for model in models]] for task in tasks]
+def loss_table(tasks: Sequence[TaskErrors], models: Sequence[str]) -> np.ndarray:
+    """(T, M) mean loss over folds of the models on tasks that all have them; ValueError where one lacks a model."""
+    rows = [task.fold_losses().mean(axis=0)[[task.models.index(model) for model in models]] for task in tasks]
     return np.array(rows).reshape(len(tasks), len(models))
 
 
@@ -86,10 +86,10 @@ def fewest_tasks(n_models: int, alpha: float = ALPHA) -> int:
     return tasks
 
 
-def critical_differences(models: Sequence[str], maes: np.ndarray, *, alpha: float = ALPHA) -> Ranks:
+def critical_differences(models: Sequence[str], losses: np.ndarray, *, alpha: float = ALPHA) -> Ranks:
     """Mean ranks and what separates them; Demšar, JMLR 7, 1 (2006), sections 3.1.3, 3.2.2 and 3.2.4.
 
-    A model's rank on a task is its place by MAE, 1 for the best; equal ones share the mean of their places. Two models are
+    A model's rank on a task is its place by loss, 1 for the best; equal ones share the mean of their places. Two models are
     separable if Friedman's test over all models has p below α, and so has the Wilcoxon signed-rank test of the two after
     Holm's correction for all pairs. It replaces the Nemenyi distance, with which the verdict on two models depends on the
     others in the table (Benavoli, Corani & Mangili, JMLR 17, 5 (2016)).
@@ -100,21 +100,21 @@ def critical_differences(models: Sequence[str], maes: np.ndarray, *, alpha: floa
 
     Args:
         models: M names.
-        maes: (T, M) MAE by task and model.
+        losses: (T, M) mean loss by task and model.
         alpha: bound on the chance of any false separation.
 
     Raises:
-        ValueError: shapes disagree, a model is named twice, there is no task or model, or an MAE is negative or not finite.
+        ValueError: shapes disagree, a model is named twice, there is no task or model, or a loss is negative or not finite.
     """
-    if maes.ndim != 2 or not maes.size or maes.shape[1] != len(models) or len(set(models)) != len(models):
-        raise ValueError(f"{maes.shape} errors by task and model for the models {', '.join(models)}")
-    if not (np.isfinite(maes).all() and (maes >= 0).all()):
-        raise ValueError("an MAE is negative or not finite")
-    ranks = rankdata(maes, axis=1).mean(axis=0)
+    if losses.ndim != 2 or not losses.size or losses.shape[1] != len(models) or len(set(models)) != len(models):
+        raise ValueError(f"{losses.shape} errors by task and model for the models {', '.join(models)}")
+    if not (np.isfinite(losses).all() and (losses >= 0).all()):
+        raise ValueError("a loss is negative or not finite")
+    ranks = rankdata(losses, axis=1).mean(axis=0)
     order = sorted(range(len(models)), key=lambda m: (ranks[m], models[m]))
     numbers = list(combinations(order, 2))
-    p = np.array([_signed_rank_p(maes[:, better], maes[:, worse]) for better, worse in numbers])
-    friedman_p, corrected = _friedman_p(maes), holm(p).tolist()
+    p = np.array([_signed_rank_p(losses[:, better], losses[:, worse]) for better, worse in numbers])
+    friedman_p, corrected = _friedman_p(losses), holm(p).tolist()
     differ = friedman_p is None or friedman_p < alpha
     pairs = tuple(
         RankPair(models[b], models[w], float(raw), p_holm, differ and p_holm < alpha)
@@ -124,11 +124,11 @@ def critical_differences(models: Sequence[str], maes: np.ndarray, *, alpha: floa
     return Ranks(
         models=ordered,
         mean_ranks=tuple(ranks[order].tolist()),
-        n_tasks=len(maes),
+        n_tasks=len(losses),
         friedman_p=friedman_p,
         pairs=pairs,
         cliques=_cliques(ordered, {(pair.better, pair.worse) for pair in pairs if pair.separable}),
-        reason=_why_none(len(maes), len(models), friedman_p, alpha),
+        reason=_why_none(len(losses), len(models), friedman_p, alpha),
     )
 
 
@@ -150,11 +150,11 @@ def _signed_rank_p(first: np.ndarray, second: np.ndarray) -> float:
     return min(1.0, 2 * float(min(chances[: positive + 1].sum(), chances[positive:].sum())))
 
 
-def _friedman_p(maes: np.ndarray) -> float | None:
-    if maes.shape[1] < 3:
+def _friedman_p(losses: np.ndarray) -> float | None:
+    if losses.shape[1] < 3:
         return None
     # Equal models everywhere are 0 / 0 to scipy.
-    return float(friedmanchisquare(*maes.T).pvalue) if np.ptp(maes, axis=1).any() else 1.0
+    return float(friedmanchisquare(*losses.T).pvalue) if np.ptp(losses, axis=1).any() else 1.0
 
 
 def _why_none(n_tasks: int, n_models: int, friedman_p: float | None, alpha: float) -> str | None:
@@ -188,7 +188,7 @@ def overall_scores(
     seed: int = 0,
     confidence: float = 1 - ALPHA,
 ) -> Overall:
-    """Mean over tasks of MAE / MAE of the baseline, over the tasks that have all the models and the baseline.
+    """Mean over tasks of mean loss / mean loss of the baseline, over the tasks that have all the models and the baseline.
 
     No task counts for some models only: a task that lacks one, or whose baseline makes no error, is left out for all, and
     named.
@@ -203,7 +203,7 @@ def overall_scores(
     Args:
         tasks: errors of the models.
         models: M names of the models to compare.
-        baseline: the model whose MAE is the unit.
+        baseline: the model whose mean loss is the unit.
         resamples: of the bootstrap.
         seed: of the bootstrap.
         confidence: of the intervals.
@@ -219,8 +219,8 @@ def overall_scores(
     kept = tuple(task for task in kept if _errors_of(task, baseline).any())
     if not kept:
         return Overall((), (), (), (), left_out + flawless)
-    maes = mae_table(kept, together)
-    scores = (maes / maes[:, [together.index(baseline)]]).mean(axis=0)
+    losses = loss_table(kept, together)
+    scores = (losses / losses[:, [together.index(baseline)]]).mean(axis=0)
     resampled = np.zeros((resamples, len(together)))
     sample = partial(_resampled_fold_means, models=together, resamples=resamples, seed=seed)
     work = resamples * sum(task.errors.size for task in kept)
@@ -245,9 +245,9 @@ def _errors_of(task: TaskErrors, model: str) -> np.ndarray:
 
 
 def _resampled_fold_means(task: TaskErrors, models: Sequence[str], resamples: int, seed: int) -> np.ndarray:
-    """(resamples, M) mean over drawn folds of the MAE on drawn crystals of the fold."""
+    """(resamples, M) mean over drawn folds of the mean loss on drawn crystals of the fold."""
     errors = task.errors[:, [task.models.index(model) for model in models]]
     parts = [task.folds == fold for fold in np.unique(task.folds)]
-    maes = np.stack([resampled_maes(task.ids[part], errors[part], resamples=resamples, seed=seed) for part in parts])
+    losses = np.stack([resampled_means(task.ids[part], errors[part], resamples=resamples, seed=seed) for part in parts])
     drawn = generator(seed, task.ids).integers(0, len(parts), (len(parts), resamples))
-    return maes[drawn, np.arange(resamples)].mean(axis=0)
+    return losses[drawn, np.arange(resamples)].mean(axis=0)

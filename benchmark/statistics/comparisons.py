@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from benchmark.statistics.resampling import RESAMPLES, resampled_maes
+from benchmark.statistics.resampling import RESAMPLES, resampled_means
 
 ALPHA = 0.05
 CONFIDENCE = f"{100 * (1 - ALPHA):g} %"
@@ -52,7 +52,7 @@ class FoldTest:
 
 @dataclass(frozen=True)
 class CrystalTest:
-    """The difference of two models' MAE over all test crystals, first minus second, in the target's unit."""
+    """The difference of two models' mean loss over all test crystals, first minus second, in the unit of the loss."""
 
     difference: float
     p: float
@@ -63,10 +63,10 @@ class CrystalTest:
 
 @dataclass(frozen=True, eq=False)
 class TaskErrors:
-    """Absolute errors of several models on the same test crystals of one task.
+    """Losses of several models on the same test crystals of one task: absolute errors or, of classes, -ln p(true class).
 
     Raises:
-        ValueError: shapes disagree, a model is named twice, there is no row, an error is negative or not finite, or the ratio
+        ValueError: shapes disagree, a model is named twice, there is no row, a loss is negative or not finite, or the ratio
             is not positive. A model without a prediction for some rows has no place here: leave out the model, or the rows.
     """
 
@@ -78,7 +78,7 @@ class TaskErrors:
     folds: np.ndarray
     """(n,) number of the fold that the row was tested in."""
     errors: np.ndarray
-    """(n, M) |prediction - target| in the target's unit."""
+    """(n, M) |prediction - target| in the target's unit; of classes -ln p(true class)."""
     test_to_train: float
     """Crystals tested to crystals trained on in a fold: `split.n_test / split.n_train` of the records, 0.28 of kfold(5)."""
 
@@ -89,17 +89,17 @@ class TaskErrors:
         if len(set(self.models)) != len(self.models) or not self.models:
             raise ValueError(f"{self.task}: the models must be named, each once: {self.models}")
         if not (np.isfinite(self.errors).all() and (self.errors >= 0).all()):
-            raise ValueError(f"{self.task}: an absolute error is negative or not finite")
+            raise ValueError(f"{self.task}: a loss is negative or not finite")
         if not self.test_to_train > 0:
             raise ValueError(f"{self.task}: the ratio of test to training crystals must be positive")
 
     @cached_property
-    def maes(self) -> np.ndarray:
-        """(M,) MAE over all rows."""
+    def mean_losses(self) -> np.ndarray:
+        """(M,) mean loss over all rows: MAE or log-loss."""
         return self.errors.mean(axis=0)
 
-    def fold_maes(self) -> np.ndarray:
-        """(k, M) MAE of every fold, in order of their numbers; the order of the rows has no say, not even in the last bit."""
+    def fold_losses(self) -> np.ndarray:
+        """(k, M) mean loss of every fold, in order of their numbers; the order of the rows changes not even the last bit."""
         order = np.lexsort((self.ids, self.folds))
         _, starts, counts = np.unique(self.folds[order], return_index=True, return_counts=True)
         return np.add.reduceat(self.errors[order], starts, axis=0) / counts[:, None]
@@ -107,7 +107,7 @@ class TaskErrors:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two models of a task; differences are MAE of the worse minus MAE of the better."""
+    """Two models of a task; differences are mean loss of the worse minus that of the better."""
 
     better: str
     worse: str
@@ -124,8 +124,8 @@ class Tiers:
 
     task: str
     models: tuple[str, ...]
-    maes: tuple[float, ...]
-    """Mean over folds of the MAE, in the target's unit."""
+    mean_losses: tuple[float, ...]
+    """Mean over folds of the mean loss."""
     tiers: tuple[int, ...]
     """From 1, never falling."""
     pairs: tuple[Pair, ...]
@@ -178,7 +178,7 @@ def paired_bootstrap(
     seed: int = 0,
     confidence: float = 1 - ALPHA,
 ) -> CrystalTest:
-    """Bootstrap over crystals of the difference of two MAE; Efron & Tibshirani, An Introduction to the Bootstrap (1993).
+    """Bootstrap over crystals of the difference of two losses; Efron & Tibshirani, An Introduction to the Bootstrap (1993).
 
     The interval is of percentiles. The p is the one that agrees with it: twice the smaller share of the samples on one side
     of 0, (1 + count) / (1 + resamples). Both say how far the difference depends on which crystals were tested, with these
@@ -186,7 +186,7 @@ def paired_bootstrap(
 
     Args:
         ids: (n,) of the crystals; a crystal that was tested in several folds is drawn with all its rows.
-        first: (n,) absolute errors of one model.
+        first: (n,) losses of one model.
         second: (n,) those of the other.
         resamples: how many samples.
         seed: of the draws.
@@ -196,19 +196,19 @@ def paired_bootstrap(
         ValueError: as `TaskErrors`.
     """
     pair = TaskErrors("pair", ("first", "second"), ids, np.zeros(len(ids), int), np.column_stack([first, second]), 1.0)
-    maes = resampled_maes(ids, pair.errors, resamples=resamples, seed=seed)
-    return _crystal_tests(pair, maes, [0], 1, confidence)[0]
+    resampled = resampled_means(ids, pair.errors, resamples=resamples, seed=seed)
+    return _crystal_tests(pair, resampled, [0], 1, confidence)[0]
 
 
 def _crystal_tests(
-    task: TaskErrors, maes: np.ndarray, firsts: Sequence[int], second: int, confidence: float
+    task: TaskErrors, means: np.ndarray, firsts: Sequence[int], second: int, confidence: float
 ) -> list[CrystalTest]:
-    """The tests of several columns against one, given the resampled MAE (resamples, M) of all."""
-    differences = (task.maes[firsts] - task.maes[second]).tolist()
+    """The tests of several columns against one, given the resampled mean losses (resamples, M) of all."""
+    differences = (task.mean_losses[firsts] - task.mean_losses[second]).tolist()
     if (task.ids == task.ids[0]).all():
         reason = "one crystal does not show how errors vary from crystal to crystal"
         return [CrystalTest(difference, 1.0, None, reason) for difference in differences]
-    several, one = maes[:, firsts], maes[:, [second]]
+    several, one = means[:, firsts], means[:, [second]]
     resampled = several - one
     resampled[np.abs(resampled) <= ROUNDING * np.maximum(several, one)] = 0.0
     on_one_side = np.minimum(np.count_nonzero(resampled <= 0, axis=0), np.count_nonzero(resampled >= 0, axis=0))
@@ -232,7 +232,7 @@ def holm(p: np.ndarray) -> np.ndarray:
 def rank_tiers(task: TaskErrors, *, alpha: float = ALPHA, resamples: int = RESAMPLES, seed: int = 0) -> Tiers:
     """Tiers of models that cannot be told apart from the best of their tier.
 
-    Models are sorted by their mean MAE over folds (equal ones by name). The first tier begins with the best; it ends before
+    Models are sorted by their mean loss over folds (equal ones by name). The first tier begins with the best; it ends before
     the first model that is separable from the best; that one begins the next tier, and so on. So the best models of two
     tiers that follow each other are separable; two members of different tiers need not be, and `pairs` says whether.
 
@@ -254,14 +254,14 @@ def rank_tiers(task: TaskErrors, *, alpha: float = ALPHA, resamples: int = RESAM
         resamples: of the bootstrap.
         seed: of the bootstrap.
     """
-    scores = task.fold_maes()
+    scores = task.fold_losses()
     means = scores.mean(axis=0)
     order = sorted(range(len(task.models)), key=lambda m: (means[m], task.models[m]))
-    maes = resampled_maes(task.ids, task.errors, resamples=resamples, seed=seed)
+    resampled = resampled_means(task.ids, task.errors, resamples=resamples, seed=seed)
     numbers = list(combinations(order, 2))
     folds = [corrected_t_test(scores[:, worse], scores[:, better], task.test_to_train) for better, worse in numbers]
     places = range(1, len(order))
-    crystals = [test for m in places for test in _crystal_tests(task, maes, order[m:], order[m - 1], 1 - ALPHA)]
+    crystals = [test for m in places for test in _crystal_tests(task, resampled, order[m:], order[m - 1], 1 - ALPHA)]
     corrected = holm(np.array([test.p for test in folds])).tolist()
     pairs = tuple(
         Pair(task.models[b], task.models[w], fold, crystal, p_holm, p_holm < alpha and crystal.p < alpha)

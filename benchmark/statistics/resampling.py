@@ -19,16 +19,17 @@ def generator(seed: int, ids: np.ndarray) -> np.random.Generator:
     return np.random.default_rng([seed, int(ids_hash(map(str, ids))[:16], 16)])
 
 
-def resampled_maes(ids: np.ndarray, errors: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-    """(resamples, M) MAE of every model on bootstrap samples of the crystals; a row is one sample, the same for all models.
+def resampled_means(ids: np.ndarray, errors: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
+    """(resamples, M) mean loss of every model on bootstrap samples of the crystals; a row is one sample.
 
-    Every sample draws as many crystals as there are, with replacement, each with all its rows. It is the plain bootstrap
-    without any approximation; only the sums are ordered cleverly: how often each crystal was drawn times the errors is one
-    matrix product for all models. The order of the rows has no say, as crystals are numbered in the order of their ids.
+    Every sample, the same for all models, draws as many crystals as there are, with replacement, each with all its rows. It
+    is the plain bootstrap without any approximation; only the sums are ordered cleverly: how often each crystal was drawn
+    times the errors is one matrix product for all models. The order of the rows has no say, as crystals are numbered in the
+    order of their ids.
 
     Args:
         ids: (n,) of the crystals.
-        errors: (n, M) absolute errors.
+        errors: (n, M) losses.
         resamples: how many samples.
         seed: of the draws, which also depend on the ids.
     """

@@ -73,7 +73,7 @@ class Configuration:
     @property
     def training_mae(self) -> float:
         """Mean over folds of the error on the training part."""
-        return float(np.mean([record.metrics.train.mae for record in self.complete if record.metrics]))
+        return float(np.mean([record.metrics.train.loss for record in self.complete if record.metrics]))
 
     @property
     def r2(self) -> float:

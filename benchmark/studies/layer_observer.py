@@ -26,7 +26,7 @@ from models.graph.layer_features import (
     relative_energy,
 )
 from models.graph_model import GraphModel
-from models.training import LOSSES, ScaledNetwork
+from models.training import ScaledNetwork
 
 
 def look(job: Job, data: TaskData, fold: Fold, outcome: Outcome | None) -> LayerReport:
@@ -55,7 +55,7 @@ def fresh(job: Job, data: TaskData, fold: Fold, inputs: GraphTable) -> ScaledNet
     model = registry.get(job.model).model(job.settings, job.device)
     assert isinstance(model, GraphModel)
     torch.manual_seed(job.training_seed)
-    network = model.build(job.settings, inputs.elements)
+    network = model.build(job.settings, inputs.elements, 1)
     model.calibrate(network, inputs)
     scaled = ScaledNetwork(network).to(job.device)
     scaled.fit_scaler(data.targets[fold.train])
@@ -72,9 +72,8 @@ def layer_states(
     """
     batch = inputs.cut(torch.from_numpy(np.array(rows, dtype=np.int64)))
     features = features_by_layer(network.network, settings.n_layers, batch)
-    scaled = (torch.from_numpy(targets[rows]).to(network.mean.device) - network.mean) / network.std
     network.zero_grad()
-    LOSSES[settings.loss](network.network(batch), scaled.float()).backward()
+    network.loss(settings.loss, network.network(batch), network.labels(targets[rows])).backward()
     gradients = [*gradient_norms(network.network, settings.n_layers), None]
     network.zero_grad()
     return tuple(

@@ -23,6 +23,7 @@ from benchmark.results.scores import OnInvalid, refuse
 from benchmark.results.store import Store, write_together
 from benchmark.results.validation import PREDICTION_BYTES, InvalidFile, read_bounded, read_predictions, schema_problems
 from benchmark.studies.trials import Kept, Observation, Trial, read_folds
+from benchmark.tasks.metrics import of_numbers
 from datasets.errors import InputError
 
 MOST_BYTES = 64 * 2**20
@@ -70,7 +71,7 @@ def _read_task(store: Store, path: Path, kind: type[Observation] | None) -> list
     kept: list[Kept] = []
     for row, record in enumerate(records):
         found = next(predictions) if record.status == "complete" else None
-        kept.append((Trial(record, found.scores if found else None, seen.get(row)), found))
+        kept.append((Trial(record, of_numbers(found.scores) if found else None, seen.get(row)), found))
     return kept
 
 

@@ -15,7 +15,7 @@ from benchmark.results.scores import OnInvalid, scored_tasks
 from benchmark.results.store import Store
 from benchmark.results.validation import InvalidFile, schema_problems
 from benchmark.schema import Strict
-from benchmark.tasks.metrics import Scores
+from benchmark.tasks.metrics import Scores, of_numbers
 
 
 class Observation(Strict):
@@ -53,7 +53,7 @@ def read_folds(store: Store, kind: type[Observation] | None, on_invalid: OnInval
             for record in scored.run.folds:
                 found = next(results) if record.status == "complete" else None
                 seen = _seen(store, record, kind, on_invalid) if kind else None
-                yield Trial(record, found.scores if found else None, seen), found
+                yield Trial(record, of_numbers(found.scores) if found else None, seen), found
 
 
 def _seen(store: Store, record: Record, kind: type[Observation], on_invalid: OnInvalid) -> Observation | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
-from sklearn.model_selection import KFold, train_test_split
+from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold, train_test_split
 
 from benchmark.schema import Sha256, Strict
 from datasets.errors import InputError
@@ -24,7 +25,8 @@ MOST_TEST_CRYSTALS = 2_000_000
 """No fold of a published set comes near; a record that claims more is refused before its predictions are read."""
 
 TRAIN_PART = r"(, train 1/([2-9]|[1-9][0-9]{1,3}))?"
-PROTOCOL = rf"^((kfold\([1-9][0-9]{{0,3}}|shuffle\(80:10:10)(, grouped)?{TRAIN_PART}\)|published split{TRAIN_PART})$"
+DIVIDED = r"(kfold\([1-9][0-9]{0,3}|shuffle\(80:10:10)(, grouped)?(, stratified)?"
+PROTOCOL = rf"^({DIVIDED}{TRAIN_PART}\)|published split{TRAIN_PART})$"
 """What `folds.Protocol` is called in a record."""
 
 
@@ -43,12 +45,14 @@ class Protocol:
     "published": the split that came with the dataset; one fold.
 
     `grouped`: crystals of one group, the duplicates of a structure, are never in two parts; the shares are then of groups.
+    `stratified`: each class has the same share of every part, as far as its crystals and groups allow.
     `train_divisor`: only one in so many crystals of the training part is used; of one fold, the fewer are among the more.
     """
 
     name: ProtocolName = "kfold"
     n_folds: int = 5
     grouped: bool = False
+    stratified: bool = False
     train_divisor: int = 1
 
     def __post_init__(self) -> None:
@@ -58,6 +62,8 @@ class Protocol:
             raise InputError(f"{self.name} with {self.n_folds} folds is impossible")
         if self.name == "published" and self.grouped:
             raise InputError("a published split cannot be grouped by duplicates; use --protocol kfold or shuffle")
+        if self.name == "published" and self.stratified:
+            raise InputError("a published split cannot be stratified by class; use --protocol kfold or shuffle")
 
     def __str__(self) -> str:
         """What identifies a fold: the number of shuffles does not, as each is independent."""
@@ -65,7 +71,7 @@ class Protocol:
         if self.name == "published":
             return f"published split{part}"
         divided = {"kfold": str(self.n_folds), "shuffle": "80:10:10"}[self.name]
-        return f"{self.name}({divided}{', grouped' if self.grouped else ''}{part})"
+        return f"{self.name}({divided}{', grouped' if self.grouped else ''}{', stratified' if self.stratified else ''}{part})"
 
     @classmethod
     def named(cls, text: str) -> Protocol:
@@ -74,8 +80,9 @@ class Protocol:
         divisor = int(part[1]) if part else 1
         kfold = re.match(r"kfold\(([1-9][0-9]{0,3})[,)]", text)
         names: list[tuple[ProtocolName, int]] = [("kfold", int(kfold[1]))] if kfold else [("published", 1), ("shuffle", 10)]
-        grouped = ", grouped" in text
-        for protocol in (cls(name, n_folds, grouped and name != "published", divisor) for name, n_folds in names):
+        kinds = ", grouped" in text, ", stratified" in text
+        for name, n_folds in names:
+            protocol = cls(name, n_folds, *((False, False) if name == "published" else kinds), divisor)
             if str(protocol) == text:
                 return protocol
         raise InputError(f"unknown protocol '{text}'")
@@ -108,6 +115,7 @@ def make_fold(
     seed: int,
     published: np.ndarray | None = None,
     groups: np.ndarray | None = None,
+    classes: np.ndarray | None = None,
 ) -> Fold:
     """Fold `number` (from 0) of the crystals `ids`.
 
@@ -121,10 +129,11 @@ def make_fold(
         seed: of every random choice.
         published: (n,) 0 train, 1 validation, 2 test; needed by the "published" protocol only.
         groups: (n,) integers, equal for the crystals to keep together; needed by a grouped protocol only.
+        classes: (n,) numbers of classes; needed by a stratified protocol only.
 
     Raises:
         InputError: there are too few crystals or groups for it, or no published split.
-        ValueError: a grouped protocol without groups.
+        ValueError: a grouped protocol without groups, or a stratified one without classes.
     """
     if protocol.name == "published":
         if published is None:
@@ -137,8 +146,14 @@ def make_fold(
             if groups is None:
                 raise ValueError(f"{protocol} needs groups")
             unit = _by_appearance(groups[order])
-        parts = _split(int(unit.max(initial=-1)) + 1, protocol, number, seed)
-        train, validation, test = (np.sort(order[np.isin(unit, part)]) for part in parts)
+        _require_enough(int(unit.max(initial=-1)) + 1, protocol)
+        if protocol.stratified:
+            if classes is None:
+                raise ValueError(f"{protocol} needs classes")
+            parts = _stratified(classes[order], unit, protocol, number, seed)
+        else:
+            parts = _split(unit, protocol, number, seed)
+        train, validation, test = (np.sort(order[part]) for part in parts)
     if protocol.train_divisor > 1:
         train = _part(train, ids, protocol.train_divisor, _state(seed, number, 2))
     if min(len(train), len(validation), len(test)) == 0:
@@ -146,12 +161,42 @@ def make_fold(
     return Fold(train, validation, test)
 
 
-def _split(n: int, protocol: Protocol, number: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Train, validation and test part of n crystals, or of n groups."""
+def _require_enough(n: int, protocol: Protocol) -> None:
+    """Raise InputError where n crystals, or n groups, are too few."""
     least = max(protocol.n_folds if protocol.name == "kfold" else 10, 5)
     if n < least:
         what = "groups of crystals" if protocol.grouped else "crystals"
         raise InputError(f"{n} {what} with a value are too few for {protocol}; at least {least} are needed")
+
+
+def _stratified(
+    classes: np.ndarray, unit: np.ndarray, protocol: Protocol, number: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of the train, validation and test part, with each class's share alike; a unit is never divided."""
+    if protocol.name == "kfold":
+        if (most := int(np.bincount(classes).max())) < protocol.n_folds:
+            raise InputError(f"no class has more than {most} crystals, too few for {protocol}")
+        rest, test = _dealt(classes, unit, protocol.n_folds, seed)[number]
+    else:
+        rest, test = _dealt(classes, unit, 10, _state(seed, number, 0))[0]
+    tenth = 10 if protocol.name == "kfold" else 9
+    train, validation = _dealt(classes[rest], unit[rest], tenth, _state(seed, number, 1))[0]
+    return rest[train], rest[validation], test
+
+
+def _dealt(classes: np.ndarray, unit: np.ndarray, parts: int, state: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows outside and inside of each of so many parts; of fewer where no class has as many crystals."""
+    most = min(parts, int(np.bincount(classes).max()), len(np.unique(unit)))
+    grouped = len(np.unique(unit)) < len(unit)
+    kind = StratifiedGroupKFold if grouped else StratifiedKFold
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        return list(kind(most, shuffle=True, random_state=state).split(classes, classes, unit if grouped else None))
+
+
+def _split(unit: np.ndarray, protocol: Protocol, number: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of the train, validation and test part; the shares are of units, which are never divided."""
+    n = int(unit.max()) + 1
     if protocol.name == "kfold":
         folds = KFold(protocol.n_folds, shuffle=True, random_state=seed).split(np.arange(n))
         rest, test = list(folds)[number]
@@ -160,6 +205,7 @@ def _split(n: int, protocol: Protocol, number: int, seed: int) -> tuple[np.ndarr
         rest, test = train_test_split(np.arange(n), test_size=0.1, random_state=_state(seed, number, 0))
         fraction = 1 / 9
     train, validation = train_test_split(rest, test_size=fraction, random_state=_state(seed, number, 1))
+    train, validation, test = (np.flatnonzero(np.isin(unit, part)) for part in (train, validation, test))
     return train, validation, test
 
 

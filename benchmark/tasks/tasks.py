@@ -11,6 +11,7 @@ import numpy as np
 from benchmark.tasks.folds import Fold, Protocol, Split, ids_hash, make_fold
 from datasets import registry
 from datasets.allowed_names import is_path_part
+from datasets.cards import target_values
 from datasets.crystals import Crystals
 from datasets.duplicates import find_duplicates
 from datasets.errors import InputError, TargetMissing, unknown_name
@@ -27,6 +28,8 @@ class Task:
     dataset: str
     target: str
     unit: str
+    classes: tuple[str, ...] | None = None
+    """Names of the classes; None of a target that is a number."""
     without: tuple[str, ...] = ()
 
     @property
@@ -40,14 +43,15 @@ class Task:
 
     def load(self) -> TaskData:
         """The crystals that have a value of the target. Raises what loading the dataset raises."""
-        crystals = self.whole()
-        if self.target not in crystals.targets or not crystals.targets[self.target].notna().any():
+        crystals, dataset = self.whole(), registry.get(self.source)
+        values = target_values(dataset, crystals, self.target)
+        present = ~np.isnan(values)
+        if not present.any():
             raise TargetMissing(f"{self.name}: no crystal has a value in this release of the data")
-        present = crystals.targets[self.target].notna().to_numpy()
-        column = registry.get(self.source).card.split_column
+        column = dataset.card.split_column
         published = crystals.targets[column].to_numpy()[present] if column else None
         kept = crystals if present.all() else crystals.take(present)
-        return TaskData(self, kept, kept.targets[self.target].to_numpy(), published, crystals, present)
+        return TaskData(self, kept, values[present], published, crystals, present)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,8 +78,9 @@ class TaskData:
     def fold(self, protocol: Protocol, number: int, seed: int) -> Fold:
         """Row numbers of fold `number`; an InputError names the task."""
         groups = self.groups if protocol.grouped else None
+        classes = self.targets.astype(int) if protocol.stratified else None
         try:
-            return make_fold(self.crystals.ids, protocol, number, seed, self.published, groups)
+            return make_fold(self.crystals.ids, protocol, number, seed, self.published, groups, classes)
         except InputError as error:
             raise InputError(f"{self.task.name}: {error}") from None
 
@@ -94,7 +99,7 @@ def tasks_of(source: str) -> list[Task]:
     taken = {name.split("/")[0] for name in registry.registered()}
     if source not in registry.registered() and (card.name in taken or not is_path_part(card.name)):
         raise InputError(f"{source}: a folder cannot be called '{card.name}', which is a dataset's name; rename it")
-    return [Task(source, card.name, target, unit) for target, unit in card.targets.items()]
+    return [Task(source, card.name, target, unit, card.classes.get(target)) for target, unit in card.targets.items()]
 
 
 def find_tasks(text: str) -> list[Task]:

@@ -77,16 +77,16 @@ class GroupNorm(nn.Module):
 
 
 class Perceptron(nn.Module):
-    """Linear → activation for each of `widths`, then Linear → one number; (B, F) → (B,)."""
+    """Linear → activation for each of `widths`, then Linear; (B, F) → (B,), or (B, n_outputs) of several."""
 
-    def __init__(self, width: int, widths: list[int], activation: nn.Module) -> None:
+    def __init__(self, width: int, widths: list[int], activation: nn.Module, n_outputs: int = 1) -> None:
         super().__init__()
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip([width, *widths], widths, strict=False))
-        self.out = nn.Linear(widths[-1], 1)
+        self.out = nn.Linear(widths[-1], n_outputs)
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, F) → (B,)."""
+        """(B, F) → (B,), or (B, n_outputs) of several."""
         for layer in self.layers:
             x = self.activation(layer(x))
         return self.out(x).squeeze(-1)

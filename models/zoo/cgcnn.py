@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _codecs
 import pickle
 import warnings
 from collections.abc import Mapping
@@ -59,9 +60,9 @@ class CrystalConvolution(nn.Module):
 
 
 class CGCNNNetwork(nn.Module):
-    """Embedding, convolutions, mean over atoms, softplus, then Linear → softplus `n_hidden` times, Linear to one number."""
+    """Embedding, convolutions, mean over atoms, softplus, then Linear → softplus `n_hidden` times, Linear."""
 
-    def __init__(self, settings: CGCNNSettings, elements: np.ndarray) -> None:
+    def __init__(self, settings: CGCNNSettings, elements: np.ndarray, n_outputs: int = 1) -> None:
         super().__init__()
         self.atom_features = AtomFeatures(settings.atom_features, elements)
         # Upstream steps 0.2 Å from 0 to the cutoff and uses the step as the width.
@@ -71,15 +72,17 @@ class CGCNNNetwork(nn.Module):
         self.convs = nn.ModuleList(CrystalConvolution(settings.width, n_edge) for _ in range(settings.n_layers))
         self.conv_to_fc = nn.Linear(settings.width, settings.hidden)
         self.fcs = nn.ModuleList(nn.Linear(settings.hidden, settings.hidden) for _ in range(settings.n_hidden - 1))
-        self.fc_out = nn.Linear(settings.hidden, 1)
+        # Upstream drops half of what its classifier's last layer sees.
+        self.dropout = nn.Dropout(0.5) if n_outputs > 1 else nn.Identity()
+        self.fc_out = nn.Linear(settings.hidden, n_outputs)
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """(B,) predictions in units of the scaled target."""
+        """(B,) scaled targets, or (B, n_outputs) logits of classes."""
         v = self.embedding(self.atom_features(batch))
         e = self.expansion(batch.lengths)
         for conv in self.convs:
             v = conv(batch, v, e)
-        hidden = F.softplus(self.conv_to_fc(F.softplus(readout_mean(batch, v))))
+        hidden = self.dropout(F.softplus(self.conv_to_fc(F.softplus(readout_mean(batch, v)))))
         for layer in self.fcs:
             hidden = F.softplus(layer(hidden))
         return self.fc_out(hidden).squeeze(-1)
@@ -95,9 +98,9 @@ class CGCNN(GraphModel[CGCNNSettings]):
         """12 nearest periodic neighbours within 8 Å."""
         return Nearest(settings.k, settings.cutoff, settings.ties)
 
-    def build(self, settings: CGCNNSettings, elements: np.ndarray) -> nn.Module:
+    def build(self, settings: CGCNNSettings, elements: np.ndarray, n_outputs: int) -> nn.Module:
         """The network with fresh weights."""
-        return CGCNNNetwork(settings, elements)
+        return CGCNNNetwork(settings, elements, n_outputs)
 
 
 UPSTREAM_UNITS = {
@@ -105,36 +108,43 @@ UPSTREAM_UNITS = {
     "bulk_moduli": "log10(GPa)", "shear_moduli": "log10(GPa)", "poisson_ratio": "1",
 }  # fmt: skip
 
+UPSTREAM_CLASSES = {"target": "is_metal", "unit": "class", "classes": '["non-metal", "metal"]'}
+"""Of the published classifier; its class 1 is metal."""
+
+NUMPY_NUMBERS: list[Any] = [
+    (np.float64().__reduce__()[0], "numpy.core.multiarray.scalar"), np.dtype, np.dtypes.Float64DType, _codecs.encode,
+]  # fmt: skip
+"""What a pickled number of NumPy is made of; the published classifier keeps its best score as one."""
+
 
 def read_upstream(path: Path, device: str = "cpu") -> CGCNN:
-    """A regression checkpoint of the original code (`.pth.tar`); no pickled code is executed.
+    """A checkpoint of the original code (`.pth.tar`), a regression or a classifier; no pickled code is executed.
 
-    Depth, widths and the scaler of the targets come from the file; the graph is upstream's, phantom edges included.
+    Depth, widths, classes and the scaler of the targets come from the file; the graph is upstream's, phantom edges included.
 
     Raises:
-        InputError: not such a file, it holds more than tensors and numbers, or it is a classifier.
+        InputError: not such a file, or it holds more than tensors and numbers.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.serialization.safe_globals(NUMPY_NUMBERS):
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
-        reason = "it is a classifier, holds Python objects that would be executed, or is damaged"
-        raise InputError(f"{path}: not a regression checkpoint: {reason}") from None
+        reason = "it holds Python objects that would be executed, or is damaged"
+        raise InputError(f"{path}: not a checkpoint of weights: {reason}") from None
     except Exception as error:  # a damaged file makes torch raise anything
         raise InputError(f"{path}: not a PyTorch checkpoint ({' '.join(str(error).split())[:120]})") from None
     try:
         weights, scaler = _unwrapped(content["state_dict"]), content["normalizer"]
-        if len(weights["fc_out.weight"]) != 1:
-            raise InputError(f"{path}: a classifier; only regression checkpoints can be read")
+        n_outputs = len(weights["fc_out.weight"])
         settings, model_state = _settings_of(weights), {f"network.{name}": tensor for name, tensor in weights.items()}
-        model = CGCNN(settings, device)
+        model = CGCNN(settings, device, n_outputs if n_outputs > 1 else 0)
         scales = {name: torch.tensor(float(scaler[name]), dtype=torch.float64) for name in ("mean", "std")}
         model.set_state({name: tensor.numpy() for name, tensor in (model_state | scales).items()})
         model.about = _about(content)
     except (KeyError, TypeError, AttributeError, RuntimeError, IndexError, ValueError) as error:
         detail = " ".join(str(error).split())[:120]
-        raise InputError(f"{path}: not a regression checkpoint of the original CGCNN ({detail})") from None
+        raise InputError(f"{path}: not a checkpoint of the original CGCNN ({detail})") from None
     return model
 
 
@@ -167,7 +177,8 @@ def _settings_of(weights: dict[str, Any]) -> CGCNNSettings:
 def _about(content: dict[str, Any]) -> dict[str, str]:
     """Target and unit, where the file says which property of the Materials Project it was trained on."""
     target = str((content.get("args", {}).get("data_options") or [""])[-1])
-    return {"target": target, "unit": UPSTREAM_UNITS[target]} if target in UPSTREAM_UNITS else {}
+    known = {name: {"target": name, "unit": unit} for name, unit in UPSTREAM_UNITS.items()} | {"metal_semi": UPSTREAM_CLASSES}
+    return dict(known.get(target, {}))
 
 
 PUBLISHED = CGCNNSettings(

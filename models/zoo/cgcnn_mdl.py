@@ -43,10 +43,10 @@ class CGCNNMDL(FamilyModel[CGCNNMDLSettings]):
     settings_class = CGCNNMDLSettings
     receiver = "neighbor"
 
-    def build(self, settings: CGCNNMDLSettings, elements: np.ndarray) -> nn.Module:
+    def build(self, settings: CGCNNMDLSettings, elements: np.ndarray, n_outputs: int) -> nn.Module:
         """The network with fresh weights."""
         convs = [GatedConvolution(settings.width) for _ in range(settings.n_layers)]
-        return ResidualNetwork(settings, elements, convs, readout_mean)
+        return ResidualNetwork(settings, elements, n_outputs, convs, readout_mean)
 
 
 PLAIN = CGCNNMDLSettings(learning_rate=0.002)

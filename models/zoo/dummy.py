@@ -1,4 +1,4 @@
-"""The floor of every board: the mean of the training targets."""
+"""The floor of every board: the mean of the training targets, of classes their shares."""
 
 from __future__ import annotations
 
@@ -11,15 +11,23 @@ from models.contract import Fitted, Model, ModelSpec, OnEpoch, Settings
 
 
 class Dummy(Model[Settings, int]):
-    """Predicts the mean of the training targets for every crystal (scikit-learn's DummyRegressor says the same)."""
+    """Predicts for every crystal the mean of the training targets, or each class's share of them.
+
+    scikit-learn's DummyRegressor and DummyClassifier say the same.
+    """
 
     settings_class = Settings
-    mean = float("nan")
+    classifies = True
+
+    def __init__(self, settings: Settings, device: str = "cpu", n_classes: int = 0) -> None:
+        super().__init__(settings, device, n_classes)
+        self.mean = np.full(max(1, n_classes), np.nan)
+        """(1,), or (n_classes,) shares."""
 
     @property
     def n_parameters(self) -> int:
-        """One: the mean."""
-        return 1
+        """One: the mean; of K classes K - 1, as their shares add up to 1."""
+        return max(1, self.n_classes - 1)
 
     def prepare(self, crystals: Crystals) -> int:
         """Nothing but the number of crystals."""
@@ -38,21 +46,23 @@ class Dummy(Model[Settings, int]):
         seed: int,
         on_epoch: OnEpoch = lambda epoch: None,
     ) -> Fitted:
-        """Take the mean over `train`."""
-        self.mean = float(np.mean(targets[train]))
+        """Take the mean, or the shares, over `train`."""
+        known = targets[train]
+        shares = np.bincount(known.astype(int), minlength=self.n_classes) / len(known) if self.n_classes else np.mean(known)
+        self.mean = np.atleast_1d(shares)
         return Fitted()
 
     def predict(self, inputs: int, rows: np.ndarray) -> np.ndarray:
-        """The mean, for every row."""
-        return np.full(len(rows), self.mean)
+        """The mean, or the shares, for every row."""
+        return np.tile(self.mean, (len(rows), 1)) if self.n_classes else np.full(len(rows), self.mean[0])
 
     def state(self) -> dict[str, np.ndarray]:
         """The mean."""
-        return {"mean": np.array([self.mean])}
+        return {"mean": self.mean}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Take over a mean."""
-        self.mean = float(state["mean"][0])
+        self.mean = np.array(state["mean"], dtype=float)
 
 
 MODELS = [

@@ -93,7 +93,7 @@ class GATGNNSettings(NearestSettings):
 class GATGNNNetwork(nn.Module):
     """x ← softplus(BN(AGAT(x))); attention over atoms and composition; two hidden layers."""
 
-    def __init__(self, settings: GATGNNSettings, elements: np.ndarray) -> None:
+    def __init__(self, settings: GATGNNSettings, elements: np.ndarray, n_outputs: int = 1) -> None:
         super().__init__()
         width = settings.width
         self.atom_features = AtomFeatures(settings.atom_features, elements)
@@ -104,10 +104,10 @@ class GATGNNNetwork(nn.Module):
         self.norms = nn.ModuleList(BatchNorm(width) for _ in range(settings.n_layers))
         # Elements 1 … 103.
         self.readout = GlobalAttention(width, [width // 2], 103, 1)
-        self.head = Perceptron(width, [width, width], nn.Softplus())
+        self.head = Perceptron(width, [width, width], nn.Softplus(), n_outputs)
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """(B,) predictions in units of the scaled target."""
+        """(B,) scaled targets, or (B, n_outputs) logits of classes."""
         x = self.embed(self.atom_features(batch))
         e = F.leaky_relu(self.embed_edges(self.expansion(batch.lengths)), LEAK)
         for conv, norm in zip(self.convs, self.norms, strict=True):
@@ -125,9 +125,9 @@ class GATGNN(GraphModel[GATGNNSettings]):
         """12 nearest periodic neighbours within 8 Å."""
         return Nearest(settings.k, settings.cutoff, settings.ties)
 
-    def build(self, settings: GATGNNSettings, elements: np.ndarray) -> nn.Module:
+    def build(self, settings: GATGNNSettings, elements: np.ndarray, n_outputs: int) -> nn.Module:
         """The network with fresh weights."""
-        return GATGNNNetwork(settings, elements)
+        return GATGNNNetwork(settings, elements, n_outputs)
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class GATGNNMDLSettings(FamilySettings):
 class GATGNNMDLNetwork(FamilyNetwork):
     """x ← norm(AGAT(x)), to which the skip adds x, then dropout; attention over atoms and composition; one linear layer."""
 
-    def __init__(self, settings: GATGNNMDLSettings, elements: np.ndarray) -> None:
+    def __init__(self, settings: GATGNNMDLSettings, elements: np.ndarray, n_outputs: int = 1) -> None:
         super().__init__(settings, elements)
         width, activation = settings.width, settings.activation
         self.skip, self.dropout = settings.skip, settings.dropout
@@ -165,10 +165,10 @@ class GATGNNMDLNetwork(FamilyNetwork):
         )
         self.norms = nn.ModuleList(make_norm(settings) for _ in range(settings.n_layers))
         self.readout = GlobalAttention(width, [width, width], 108, 0, activation)
-        self.head = nn.Linear(width, 1)
+        self.head = nn.Linear(width, n_outputs)
 
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, n_features), (D, 50) → (B,)."""
+        """(N, n_features), (D, 50) → (B,) or (B, n_outputs)."""
         x = F.leaky_relu(self.embed(x), LEAK)
         e = F.leaky_relu(self.embed_edges(e), LEAK)
         for conv, norm in zip(self.convs, self.norms, strict=True):
@@ -182,9 +182,9 @@ class GATGNNMDL(FamilyModel[GATGNNMDLSettings]):
 
     settings_class = GATGNNMDLSettings
 
-    def build(self, settings: GATGNNMDLSettings, elements: np.ndarray) -> nn.Module:
+    def build(self, settings: GATGNNMDLSettings, elements: np.ndarray, n_outputs: int) -> nn.Module:
         """The network with fresh weights."""
-        return GATGNNMDLNetwork(settings, elements)
+        return GATGNNMDLNetwork(settings, elements, n_outputs)
 
 
 ORIGINAL = "Louis et al., Phys. Chem. Chem. Phys. 22, 18141 (2020)"

@@ -116,7 +116,7 @@ class Block(nn.Module):
 class MEGNetNetwork(nn.Module):
     """Embedding, dense pairs, blocks, Set2Set of atoms and of bonds beside the state, two dense layers, one number."""
 
-    def __init__(self, settings: MEGNetSettings, elements: np.ndarray) -> None:
+    def __init__(self, settings: MEGNetSettings, elements: np.ndarray, n_outputs: int = 1) -> None:
         super().__init__()
         width, hidden, pooled = settings.width, settings.hidden, settings.pooled
         self.atom_features: AtomFeatures | None = None
@@ -132,11 +132,11 @@ class MEGNetNetwork(nn.Module):
         self.blocks = nn.ModuleList(Block(width, hidden, dense=number > 0) for number in range(settings.n_layers))
         self.pool_atoms = Set2Set(width, pooled, "atoms")
         self.pool_bonds = Set2Set(width, pooled, "edges")
-        self.readout = nn.Sequential(Dense(4 * pooled + width, width), Dense(width, pooled), nn.Linear(pooled, 1))
+        self.readout = nn.Sequential(Dense(4 * pooled + width, width), Dense(width, pooled), nn.Linear(pooled, n_outputs))
         self.apply(_initialise)
 
     def forward(self, batch: GraphBatch) -> Tensor:
-        """(B,) predictions in units of the scaled target."""
+        """(B,) scaled targets, or (B, n_outputs) logits of classes."""
         atoms = self.embedding(batch.atomic_numbers if self.atom_features is None else self.atom_features(batch))
         v, e = self.atom(atoms), self.bond(self.expansion(batch.lengths))
         u = self.state(v.new_zeros(batch.n_crystals, STATE))
@@ -173,9 +173,9 @@ class MEGNet(GraphModel[MEGNetSettings]):
         table = super().known_elements(settings, crystals)
         return table[:ELEMENTS] if settings.atom_features == "embedding" else table
 
-    def build(self, settings: MEGNetSettings, elements: np.ndarray) -> nn.Module:
+    def build(self, settings: MEGNetSettings, elements: np.ndarray, n_outputs: int) -> nn.Module:
         """The network with fresh weights."""
-        return MEGNetNetwork(settings, elements)
+        return MEGNetNetwork(settings, elements, n_outputs)
 
 
 UPSTREAM_TARGETS = {

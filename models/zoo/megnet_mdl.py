@@ -70,7 +70,7 @@ class Block(nn.Module):
 class MEGNetMDLNetwork(FamilyNetwork):
     """Blocks with an embedding of atoms, edges and state before each; [mean x, mean e, u]; perceptron."""
 
-    def __init__(self, settings: MEGNetMDLSettings, elements: np.ndarray) -> None:
+    def __init__(self, settings: MEGNetMDLSettings, elements: np.ndarray, n_outputs: int = 1) -> None:
         super().__init__(settings, elements)
         width, layers = settings.width, range(settings.n_layers)
         self.skip = settings.skip
@@ -79,10 +79,10 @@ class MEGNetMDLNetwork(FamilyNetwork):
         self.embed_edges = nn.ModuleList(_pair(width if layer else N_EDGE, width) for layer in layers)
         self.embed_state = nn.ModuleList(_pair(width if layer else N_STATE, width) for layer in layers)
         self.convs = nn.ModuleList(Block(settings) for _ in layers)
-        self.head = Perceptron(3 * width, [settings.hidden] * 3, nn.ReLU())
+        self.head = Perceptron(3 * width, [settings.hidden] * 3, nn.ReLU(), n_outputs)
 
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, n_features), (D, 50) → (B,)."""
+        """(N, n_features), (D, 50) → (B,) or (B, n_outputs)."""
         inputs: tuple[Tensor, ...] = (torch.relu(self.embed(x)), e, e.new_zeros(batch.n_crystals, N_STATE))
         embeddings = zip(self.embed_atoms, self.embed_edges, self.embed_state, strict=True)
         for layer, (conv, embed) in enumerate(zip(self.convs, embeddings, strict=True)):
@@ -105,9 +105,9 @@ class MEGNetMDL(FamilyModel[MEGNetMDLSettings]):
 
     settings_class = MEGNetMDLSettings
 
-    def build(self, settings: MEGNetMDLSettings, elements: np.ndarray) -> nn.Module:
+    def build(self, settings: MEGNetMDLSettings, elements: np.ndarray, n_outputs: int) -> nn.Module:
         """The network with fresh weights."""
-        return MEGNetMDLNetwork(settings, elements)
+        return MEGNetMDLNetwork(settings, elements, n_outputs)
 
 
 PLAIN = MEGNetMDLSettings(learning_rate=0.0005)

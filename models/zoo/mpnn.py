@@ -52,7 +52,7 @@ class EdgeNetwork(nn.Module):
 class MPNNNetwork(FamilyNetwork):
     """m = ReLU(norm(conv(x))), h ← GRU(m, h), x = h, to which the skip adds the layer's input; mean over atoms; perceptron."""
 
-    def __init__(self, settings: MPNNSettings, elements: np.ndarray) -> None:
+    def __init__(self, settings: MPNNSettings, elements: np.ndarray, n_outputs: int = 1) -> None:
         super().__init__(settings, elements)
         self.skip = settings.skip
         self.embed = nn.Linear(self.atom_features.n_features, settings.width)
@@ -60,10 +60,10 @@ class MPNNNetwork(FamilyNetwork):
         self.convs = nn.ModuleList(EdgeNetwork(settings.width) for _ in layers)
         self.norms = nn.ModuleList(make_norm(settings) for _ in layers)
         self.gates = nn.ModuleList(nn.GRUCell(settings.width, settings.width) for _ in layers)
-        self.head = Perceptron(settings.width, [settings.hidden] * 3, nn.ReLU())
+        self.head = Perceptron(settings.width, [settings.hidden] * 3, nn.ReLU(), n_outputs)
 
     def core(self, batch: GraphBatch, x: Tensor, e: Tensor) -> Tensor:
-        """(N, n_features), (D, 50) → (B,)."""
+        """(N, n_features), (D, 50) → (B,) or (B, n_outputs)."""
         h = x = torch.relu(self.embed(x))
         for conv, norm, gate in zip(self.convs, self.norms, self.gates, strict=True):
             h = gate(torch.relu(norm(conv(batch, x, e))), h)
@@ -77,9 +77,9 @@ class MPNN(FamilyModel[MPNNSettings]):
     settings_class = MPNNSettings
     receiver = "neighbor"
 
-    def build(self, settings: MPNNSettings, elements: np.ndarray) -> nn.Module:
+    def build(self, settings: MPNNSettings, elements: np.ndarray, n_outputs: int) -> nn.Module:
         """The network with fresh weights."""
-        return MPNNNetwork(settings, elements)
+        return MPNNNetwork(settings, elements, n_outputs)
 
 
 PLAIN = MPNNSettings(learning_rate=0.001)

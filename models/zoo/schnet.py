@@ -57,11 +57,11 @@ class SchNet(FamilyModel[SchNetSettings]):
     settings_class = SchNetSettings
     receiver = "neighbor"
 
-    def build(self, settings: SchNetSettings, elements: np.ndarray) -> nn.Module:
+    def build(self, settings: SchNetSettings, elements: np.ndarray, n_outputs: int) -> nn.Module:
         """The network with fresh weights."""
         sizes = (settings.width, settings.filters, settings.cutoff)
         convs = [Interaction(*sizes) for _ in range(settings.n_layers)]
-        return ResidualNetwork(settings, elements, convs, readout_max)
+        return ResidualNetwork(settings, elements, n_outputs, convs, readout_max)
 
 
 PLAIN = SchNetSettings(learning_rate=0.0005)

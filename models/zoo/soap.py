@@ -24,7 +24,7 @@ from datasets.errors import InputError
 from models.contract import Fitted, Model, ModelSpec, OnEpoch
 from models.descriptors.soap import SoapSettings, SoapTable, as_arrays, as_matrix, columns_of, soap_table
 from models.descriptors.svr import fit_svr
-from models.training import Cut, Recipe, ScaledNetwork, predict_rows, spread_of, train_network
+from models.training import Cut, Recipe, ScaledNetwork, predict_rows, spread_of, train_network, with_outputs
 
 CHUNK = 1000
 """Rows of the kernel matrix held at once."""
@@ -38,8 +38,8 @@ S = TypeVar("S", bound=SoapSettings)
 class SoapModel(Model[S, SoapTable]):
     """A model on descriptors; its columns are those of the elements in the inputs that it was fitted on."""
 
-    def __init__(self, settings: S, device: str = "cpu") -> None:
-        super().__init__(settings, device)
+    def __init__(self, settings: S, device: str = "cpu", n_classes: int = 0) -> None:
+        super().__init__(settings, device, n_classes)
         self.species = np.empty(0, dtype=np.int64)
 
     @classmethod
@@ -100,8 +100,8 @@ class SoapSVR(SoapModel[SoapSVRSettings]):
 
     settings_class = SoapSVRSettings
 
-    def __init__(self, settings: SoapSVRSettings, device: str = "cpu") -> None:
-        super().__init__(settings, device)
+    def __init__(self, settings: SoapSVRSettings, device: str = "cpu", n_classes: int = 0) -> None:
+        super().__init__(settings, device, n_classes)
         self.learnt: dict[str, np.ndarray] = {}
 
     @property
@@ -181,12 +181,12 @@ class Head(nn.Module):
     shift: Tensor
     scale: Tensor
 
-    def __init__(self, n_features: int, hidden: int) -> None:
+    def __init__(self, n_features: int, hidden: int, n_outputs: int) -> None:
         super().__init__()
         self.register_buffer("shift", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
         self.conv_to_fc = nn.Linear(n_features, hidden)
-        self.fc_out = nn.Linear(hidden, 1)
+        self.fc_out = nn.Linear(hidden, n_outputs)
 
     def fit_scaler(self, x: sp.csr_array) -> None:
         """Set mean and standard deviation of the columns; one that hardly varies keeps a standard deviation of 1."""
@@ -196,7 +196,7 @@ class Head(nn.Module):
         self.scale.copy_(torch.from_numpy(np.where(std > 1e-6, std, 1.0)))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, n_features) descriptors → (B,) predictions in units of the scaled target."""
+        """(B, n_features) descriptors → (B,) scaled targets, or (B, n_outputs) logits of classes."""
         hidden = self.conv_to_fc(F.softplus((x - self.shift) / self.scale))
         return self.fc_out(F.softplus(hidden)).squeeze(-1)
 
@@ -205,9 +205,10 @@ class SoapMLP(SoapModel[SoapMLPSettings]):
     """CGCNN's head on the descriptor, trained by the shared loop."""
 
     settings_class = SoapMLPSettings
+    classifies = True
 
-    def __init__(self, settings: SoapMLPSettings, device: str = "cpu") -> None:
-        super().__init__(settings, device)
+    def __init__(self, settings: SoapMLPSettings, device: str = "cpu", n_classes: int = 0) -> None:
+        super().__init__(settings, device, n_classes)
         self.network = ScaledNetwork(nn.Identity())
 
     @property
@@ -227,7 +228,8 @@ class SoapMLP(SoapModel[SoapMLPSettings]):
         """Draw fresh weights from `seed`, fit the scaler to the rows `train`, then run the shared training loop."""
         torch.manual_seed(seed)
         self.species = inputs.crystals.elements
-        head = self._build()
+        head = self._build().network
+        assert isinstance(head, Head)
         if self.settings.standardise == "train":
             head.fit_scaler(self._features(inputs)[train].astype(np.float64))
         return train_network(self.network, self._cut(inputs), self.settings, targets, train, validation, seed, on_epoch)
@@ -236,10 +238,10 @@ class SoapMLP(SoapModel[SoapMLPSettings]):
         """Predictions in eval mode."""
         return predict_rows(self.network, self._cut(inputs), rows, self.settings.batch_size)
 
-    def _build(self) -> Head:
-        head = Head(len(columns_of(self.species, self.settings)), self.settings.hidden)
-        self.network = ScaledNetwork(head).to(self.device)
-        return head
+    def _build(self) -> ScaledNetwork:
+        sizes = len(columns_of(self.species, self.settings)), self.settings.hidden
+        self.network = with_outputs(self.n_classes, lambda n_outputs: Head(*sizes, n_outputs)).to(self.device)
+        return self.network
 
     def _cut(self, inputs: SoapTable) -> Cut:
         x = self._features(inputs)

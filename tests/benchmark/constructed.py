@@ -9,12 +9,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 
 from benchmark.results.packed import packed_files
 from benchmark.results.sources import sources_path
 from benchmark.results.store import Store, write_together
-from benchmark.results.validation import frame_hash
+from benchmark.results.validation import frame_hash, predictions_frame
 from benchmark.tasks.folds import Split, ids_hash
 from benchmark.tasks.metrics import Metrics, score
 from tests.benchmark.results import test_store
@@ -38,12 +37,45 @@ def write_fold(
     **changes,
 ) -> None:
     """A complete record of one fold whose predictions are off by `errors`; `order` permutes the rows of the file."""
-    n = len(errors)
+    wanted = np.arange(len(errors), dtype=float) if targets is None else np.asarray(targets, dtype=float)
+    order = np.arange(len(errors)) if order is None else np.asarray(order)
+    _write(store, model, fold, task, order, wanted, wanted + errors, key, changes)
+
+
+def write_class_fold(
+    store: Store,
+    model: str,
+    fold: int,
+    classes: Sequence[int],
+    probabilities: Sequence[Sequence[float]],
+    *,
+    names: tuple[str, ...] = ("insulator", "metal"),
+    task: str = "set/is_metal",
+    protocol: str = "kfold(5, stratified)",
+    key: dict | None = None,
+    **changes,
+) -> None:
+    """A complete record of one fold that gave `probabilities` (n, K) to crystals of `classes` (n,)."""
+    key = {"unit": "class", "classes": names, "protocol": protocol} | (key or {})
+    order, targets = np.arange(len(classes)), np.asarray(classes, dtype=float)
+    _write(store, model, fold, task, order, targets, np.asarray(probabilities), key, changes)
+
+
+def _write(
+    store: Store,
+    model: str,
+    fold: int,
+    task: str,
+    order: np.ndarray,
+    targets: np.ndarray,
+    predictions: np.ndarray,
+    key: dict | None,
+    changes: dict,
+) -> None:
+    n = len(targets)
     ids = np.array([f"{task}-{fold}-{row}" for row in range(n)])
-    wanted = np.arange(n, dtype=float) if targets is None else np.asarray(targets, dtype=float)
-    order = np.arange(n) if order is None else np.asarray(order)
-    frame = pd.DataFrame({"id": ids, "fold": fold, "target": wanted, "prediction": wanted + errors}).iloc[order]
-    found = score(frame["target"].to_numpy(), frame["prediction"].to_numpy())
+    frame = predictions_frame(ids[order], fold, targets[order], predictions[order])
+    found = score(targets[order], predictions[order])
     rest = {"train_sha256": "a" * 64, "validation_sha256": "b" * 64, "n_train": 4 * n, "n_validation": n}
     template, _ = make(fold, model)
     dataset, _, target = task.rpartition("/")

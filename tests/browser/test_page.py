@@ -133,7 +133,7 @@ def test_the_page_decodes_the_errors_that_were_written(open_page):
         }"""
     )
     assert mae == pytest.approx(
-        page.evaluate("board.data.comparison_groups[0].rows.find((row) => row.label === 'schnet').mae[0]"), rel=1e-3
+        page.evaluate("board.data.comparison_groups[0].rows.find((row) => row.label === 'schnet').loss[0]"), rel=1e-3
     )
 
 

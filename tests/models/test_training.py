@@ -98,7 +98,7 @@ def test_targets_outside_training_and_validation_may_be_missing(problem):
     missing[TEST] = np.nan
     other, refitted = problem.train(FAST, missing)
     assert np.array_equal(problem.predict(network), problem.predict(other))
-    assert [e.validation_mae for e in fitted.history] == [e.validation_mae for e in refitted.history]
+    assert [e.validation_error for e in fitted.history] == [e.validation_error for e in refitted.history]
 
 
 def test_each_epoch_passes_once_over_the_training_rows_in_a_new_order(problem):
@@ -117,7 +117,7 @@ def test_the_best_epoch_is_restored(problem):
                 network.network[-2].bias.add_(1000.0)
 
     fitted = train_network(network, problem.cut, Recipe(epochs=8), problem.targets, TRAIN, VALIDATION, 0, ruin)
-    errors = [epoch.validation_mae for epoch in fitted.history]
+    errors = [epoch.validation_error for epoch in fitted.history]
     assert errors[-1] > 100 * min(errors) and fitted.best_epoch == 1 + int(np.argmin(errors)) <= 5
     restored = np.abs(problem.predict(network, VALIDATION) - problem.targets[VALIDATION]).mean()
     assert math.isclose(restored, min(errors), rel_tol=1e-6)
@@ -127,7 +127,7 @@ def test_of_equally_good_epochs_the_first_is_the_best(problem):
     network = ScaledNetwork(nn.Sequential(nn.Linear(3, 1), nn.Flatten(0)))
     still = Recipe(epochs=3, batch_size=8, learning_rate=1e-30)
     fitted = train_network(network, problem.cut, still, problem.targets, TRAIN, VALIDATION, 0, lambda epoch: None)
-    assert len({epoch.validation_mae for epoch in fitted.history}) == 1 and fitted.best_epoch == 1
+    assert len({epoch.validation_error for epoch in fitted.history}) == 1 and fitted.best_epoch == 1
 
 
 @pytest.mark.parametrize(("clip_norm", "length"), [(0.01, 0.01), (0.1, 0.1)])
@@ -148,7 +148,7 @@ def test_history_tells_every_epoch_in_order(problem):
     _, fitted = problem.train(FAST, on_epoch=seen.append)
     assert isinstance(fitted, Fitted) and tuple(seen) == fitted.history
     assert [(e.number, e.of) for e in seen] == [(n, 5) for n in range(1, 6)]
-    assert all(e.seconds > 0 and math.isfinite(e.training_loss) and math.isfinite(e.validation_mae) for e in seen)
+    assert all(e.seconds > 0 and math.isfinite(e.training_loss) and math.isfinite(e.validation_error) for e in seen)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])

@@ -38,11 +38,12 @@ def import_(
     from benchmark.datasheets.card_page import card_text, checked_card
     from datasets.importing import import_table
     from datasets.readers.tables import TableOptions
+    from datasets.registry import get
 
     options = TableOptions(source, name, target or [], unit or [], structure_column, skip_bad)
     made = import_table(options, replace)
     crystals, left_out = made.content.crystals, made.content.left_out
-    about = checked_card(made.card, crystals, None)
+    about = checked_card(get(name), crystals, None)
     if as_json:
         left = {"left_out": left_out, "reasons": made.content.reasons, "files": [str(path) for path in made.files]}
         print(json.dumps({**about.model_dump(), **left}, indent=1))

@@ -27,12 +27,13 @@ def info(
     from datasets.contents import doubts_of_all
     from datasets.registry import get, load
 
-    card, crystals = get(name).card, load(name)
-    about = checked_card(card, crystals, fetched(card))
+    dataset, crystals = get(name), load(name)
+    card = dataset.card
+    about = checked_card(dataset, crystals, fetched(card))
     if page:
         path = page / f"{card.name}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, card_page(about).encode())
-    for doubt in doubts_of_all(crystals, card.targets):
+    for doubt in doubts_of_all(crystals, [target for target in card.targets if target not in card.classes]):
         print(f"warning: {doubt}", file=sys.stderr)
     print(json.dumps(about.model_dump(), indent=1) if as_json else card_text(about))

@@ -24,6 +24,11 @@ def job_name(job: Job) -> str:
     return f"{job.task.name} {job.model} fold {job.fold + 1}/{job.protocol.n_folds}"
 
 
+def _loss(value: float, classes: tuple[str, ...] | None, unit: str) -> str:
+    """MAE with its unit, or log-loss."""
+    return f"log-loss {value:.4g}" if classes else f"MAE {value:.4g} {unit}"
+
+
 @dataclass
 class Display:
     """Takes the harness's news and shows them."""
@@ -34,13 +39,13 @@ class Display:
     finished: set[Job] = field(default_factory=set)
 
     def on_progress(self, news: run.Progress) -> None:
-        """Move the bar of a job: epoch, validation MAE, time left."""
+        """Move the bar of a job: epoch, validation error, time left."""
         if news.job in self.finished:
             return
         if news.job not in self.bars:
             self.bars[news.job] = self.progress.add_task(job_name(news.job), total=None, detail="")
         if news.epoch:
-            detail = f"MAE {news.epoch.validation_mae:.4g} {news.job.task.unit}"
+            detail = _loss(news.epoch.validation_error, news.job.task.classes, news.job.task.unit)
             self.progress.update(self.bars[news.job], total=news.epoch.of, completed=news.epoch.number, detail=detail)
 
     def on_record(self, job: Job, record: Record) -> None:
@@ -50,7 +55,8 @@ class Display:
         self.finished.add(job)
         self.progress.advance(self.total)
         if record.metrics and record.times:
-            outcome = f"test MAE {record.metrics.test.mae:.4g} {record.key.unit} in {record.times.training.wall_s:.1f} s"
+            found = _loss(record.metrics.test.loss, record.key.classes, record.key.unit)
+            outcome = f"test {found} in {record.times.training.wall_s:.1f} s"
         else:
             outcome = f"{record.status}: {record.reason}"
         self.progress.console.print(f"{job_name(job)}: {outcome}", markup=False, soft_wrap=True)

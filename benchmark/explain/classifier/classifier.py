@@ -40,7 +40,7 @@ class Classifier:
         self.name, self.n_node_types, self.loops = model, n_node_types, spec.model.loops
         self.settings = spec.settings(PROFILE)
         built: GraphModel[Any] = spec.model(self.settings)
-        self.network = built.build(self.settings, node_type_features(n_node_types))
+        self.network = built.build(self.settings, node_type_features(n_node_types), 1)
 
     def fit(
         self,

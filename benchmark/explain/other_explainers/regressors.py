@@ -103,7 +103,7 @@ def _best_run(subject: Subject, model: str, runs: Store) -> Record | None:
         same = (record.key.dataset_hash, record.key.source) == (subject.data.dataset_hash, source)
         if same and record.metrics and runs.finished(record.key, split, with_checkpoint=True):
             found.append(record)
-    return min(found, key=lambda record: record.metrics.validation.mae if record.metrics else math.inf, default=None)
+    return min(found, key=lambda record: record.metrics.validation.loss if record.metrics else math.inf, default=None)
 
 
 def _command(subject: Subject, model: str, runs: Store) -> str:
@@ -180,7 +180,7 @@ def _fitted(subject: Subject, name: str, settings: RegressorSettings, news: News
     model.fit(
         model.prepare(subject.data.crystals.take(rows)), subject.data.targets[rows], np.arange(n), np.arange(n, len(rows)),
         subject.experiment.seed,
-        lambda epoch: news(f"regressor {name}: epoch {epoch.number}/{epoch.of}, validation MAE {epoch.validation_mae:.4g}"),
+        lambda epoch: news(f"regressor {name}: epoch {epoch.number}/{epoch.of}, validation MAE {epoch.validation_error:.4g}"),
     )  # fmt: skip
     return model
 

@@ -7,17 +7,19 @@ from collections.abc import Mapping, Sequence
 
 from benchmark.leaderboard.board import Board
 from benchmark.leaderboard.cells import (
+    loss,
     machine,
     machines,
-    mae,
     mark,
     parameters,
     relative,
+    share,
     stale_note,
     title,
     unranked,
 )
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
+from benchmark.leaderboard.kinds import CLASSES, KINDS, Kind
 from benchmark.leaderboard.pages.task import as_published, page_of
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.rows import BoardRow
@@ -41,9 +43,6 @@ def model_page(name: str, standings: Sequence[Standing], card: ModelCard | None 
     rows = [row for _, row in standings]
     where = machines(rows)
     several = any(row.label != name for row in rows)
-    header = ["task", *(["run"] if several else []), "track", "tier", "place", "MAE", "unit", "MAE / dummy",
-              "training / fold", "inference / 1,000", "parameters", "machine"]  # fmt: skip
-    body = [_cells(standing, standings, where, several) for standing in standings]
     parts = [
         f"# {escape(name)}",
         f"{escape(rows[0].run.first.paper)}. [All boards](../README.md).",
@@ -51,7 +50,7 @@ def model_page(name: str, standings: Sequence[Standing], card: ModelCard | None 
         "Tier and place are those in the comparison group: the runs of the task with the same data, profile, protocol and "
         "seed. A tier holds models that cannot be told from its best one. Times compare on one machine only.",
         escape(mini_note(row.run.first.key.profile for row in rows)),
-        table(header, body, text=("run", "track", "unit")),
+        *(_standings(kind, standings, where, several) for kind in KINDS),
         stale_note(rows, "on the page of the task"),
         *_published(name, standings),
         f"## Settings\n\n{_settings(rows)}",
@@ -68,6 +67,15 @@ def _about(card: ModelCard) -> str:
     return f"{authors}Source: {escape(card.source)}; licence: {escape(card.licence)}.\n\n```\n{cite}\n```"
 
 
+def _standings(kind: Kind, standings: Sequence[Standing], where: Sequence[str], several: bool) -> str:
+    """A row for each run on tasks of a kind; empty where there is none."""
+    header = ["task", *(["run"] if several else []), "track", "tier", "place", kind.loss,
+              "ROC-AUC" if kind is CLASSES else "unit", f"{kind.loss} / dummy",
+              "training / fold", "inference / 1,000", "parameters", "machine"]  # fmt: skip
+    body = [_cells(standing, standings, where, several) for standing in standings if standing[0].kind is kind]
+    return table(header, body, text=("run", "track", "unit")) if body else ""
+
+
 def _cells(standing: Standing, standings: Sequence[Standing], where: Sequence[str], several: bool) -> list[str]:
     (group, row), rows = standing, [row for _, row in standings]
     key, tiers, place = row.run.first.key, group.tiers, ["", ""]
@@ -78,8 +86,8 @@ def _cells(standing: Standing, standings: Sequence[Standing], where: Sequence[st
         *([escape(row.label)] if several else []),
         title(group, [group for group, _ in standings]),
         *place,
-        mae(row) + unranked(row),
-        escape(key.unit),
+        loss(row) + unranked(row),
+        share(row, "roc_auc") if group.kind is CLASSES else escape(key.unit),
         relative(row, group),
         seconds(row.costs.training_s) if row.costs else "",
         seconds(row.costs.inference_s) if row.costs else "",

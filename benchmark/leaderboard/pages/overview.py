@@ -8,14 +8,15 @@ from collections.abc import Iterator, Sequence
 from benchmark.leaderboard.board import Board, Track
 from benchmark.leaderboard.cells import (
     cheapest_text,
+    loss,
     machines,
-    mae,
     relative,
     title,
     unranked,
 )
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
-from benchmark.leaderboard.pages.task import page_of
+from benchmark.leaderboard.kinds import CLASSES, KINDS, NUMBERS, Kind
+from benchmark.leaderboard.pages.task import page_of, relative_to
 from benchmark.leaderboard.rows import BASELINE, BoardRow
 from benchmark.rendering.text import count, crystals, escape, interval, link, listed, mini_note, seconds, table
 from benchmark.statistics.across_tasks import RANK_TEST
@@ -23,12 +24,15 @@ from benchmark.statistics.comparisons import CONFIDENCE
 
 TITLE = "# Leaderboard"
 
+ERRORS = {
+    NUMBERS: "Errors are mean absolute errors on crystals never seen in training, ± their standard deviation over folds.",
+    CLASSES: "Where classes are predicted, the log-loss, the mean of -ln p(true class), takes the place of the error.",
+}
+
 READING = (
-    "Errors are mean absolute errors on crystals never seen in training, ± their standard deviation over folds. A comparison "
-    "group holds the runs of one task with the same data, profile, protocol and seed; a track holds the comparison groups of "
-    "one profile, protocol and seed. A tier holds models that cannot be told from its best one, so read no order inside it. "
-    "`MAE / dummy` is the error divided by the error of predicting the mean of the training targets. Times compare on one "
-    "machine only."
+    "A comparison group holds the runs of one task with the same data, profile, protocol and seed; a track holds the "
+    "comparison groups of one profile, protocol and seed. A tier holds models that cannot be told from its best one, so read "
+    "no order inside it."
 )
 
 SHOWN = 4
@@ -38,19 +42,32 @@ SHOWN = 4
 def index_page(board: Board) -> str:
     """What a board says, from the sentences to the numbers."""
     conclusions = "\n".join(f"- {line}" for line in findings(board))
+    winners = "\n\n".join(_winners(board, kind) for kind in _kinds(board))
     note = mini_note(group.first.key.profile for group in board.comparison_groups)
     parts = [
         TITLE,
         conclusions or "There is no record yet.",
         *([escape(note)] if note else []),
-        f"{READING} `python -m benchmark leaderboard` writes the same as a page to sort and plot, `index.html`.",
-        f"## Who is best, at which cost\n\n{_winners(board)}",
+        f"{_reading(board)} `python -m benchmark leaderboard` writes the same as a page to sort and plot, `index.html`.",
+        f"## Who is best, at which cost\n\n{winners}",
     ]
     for track in board.tracks:
         parts += _over_tasks(track)
     for track in board.tracks:
         parts.append(f"## Every model: track {escape(track.title)}\n\n{_everything(track)}")
     return "\n\n".join(parts) + "\n"
+
+
+def _kinds(board: Board) -> list[Kind]:
+    """Those of its tasks."""
+    return [kind for kind in KINDS if any(group.kind is kind for group in board.comparison_groups)] or [NUMBERS]
+
+
+def _reading(board: Board) -> str:
+    """How to read the tables, for the kinds of tasks that are there."""
+    kinds = _kinds(board)
+    lines = [*(ERRORS[kind] for kind in kinds), READING, *map(relative_to, kinds), "Times compare on one machine only."]
+    return " ".join(lines)
 
 
 # -- what to conclude -------------------------------------------------------------------------------
@@ -107,7 +124,8 @@ def _overall(track: Track) -> str:
     assert track.overall and track.ranks
     best, (low, high) = track.overall.models[0], track.overall.intervals[0]
     over = f"Over {count(len(track.overall.tasks), 'task')} (track {escape(track.title)})"
-    score = f"{escape(best)} has the lowest error, {track.overall.scores[0]:.2f} of the dummy's ({low:.2f} … {high:.2f})"
+    relative = f"{track.overall.scores[0]:.2f} of the dummy's ({low:.2f} … {high:.2f})"
+    score = f"{escape(best)} has the lowest {track.kind.error}, {relative}"
     if track.ranks.reason:
         return f"{over}, {score}, but the tasks separate no two models: {escape(track.ranks.reason)}."
     behind = [pair.worse for pair in track.ranks.pairs if pair.better == best and pair.separable]
@@ -118,22 +136,24 @@ def _overall(track: Track) -> str:
 # -- tables -----------------------------------------------------------------------------------------
 
 
-def _winners(board: Board) -> str:
-    header = ["task", "unit", "crystals", "track", "models",
-              "first tier, MAE", "MAE / dummy", "its fastest to train"]  # fmt: skip
+def _winners(board: Board, kind: Kind) -> str:
+    """The first tier of each comparison group of a kind."""
+    header = ["task", *(["unit"] if kind is NUMBERS else []), "crystals", "track", "models",
+              f"first tier, {kind.loss}", f"{kind.loss} / dummy", "its fastest to train"]  # fmt: skip
     rows = []
-    for group in board.comparison_groups:
+    for group in (group for group in board.comparison_groups if group.kind is kind):
         best = group.first_tier
-        names = [f"{escape(row.label)} {mae(row)}" for row in best[:SHOWN]]
+        names = [f"{escape(row.label)} {loss(row)}" for row in best[:SHOWN]]
         names += [f"{len(best) - SHOWN} more"] if len(best) > SHOWN else []
         first = group.first
         rows.append([
-            link(first.key.task, page_of(first.key.task)), escape(first.key.unit), crystals(first),
+            link(first.key.task, page_of(first.key.task)),
+            *([escape(first.key.unit)] if kind is NUMBERS else []), crystals(first),
             title(group, board.comparison_groups),
             str(len(group.tiers.models) if group.tiers else 0), "; ".join(names),
             relative(best[0], group) if best else "", cheapest_text(best),
         ])  # fmt: skip
-    return table(header, rows, text=("unit", "track", "first tier, MAE", "its fastest to train"))
+    return table(header, rows, text=("unit", "track", f"first tier, {kind.loss}", "its fastest to train"))
 
 
 def _over_tasks(track: Track) -> list[str]:
@@ -148,7 +168,7 @@ def _over_tasks(track: Track) -> list[str]:
     }
     firsts = Counter(row.label for group in track.comparison_groups if group.has_rivals for row in group.first_tier)
     training = _training(track)
-    header = ["model", "MAE / dummy", f"{CONFIDENCE} interval", "mean rank", "first tier"]
+    header = ["model", f"{track.kind.loss} / dummy", f"{CONFIDENCE} interval", "mean rank", "first tier"]
     header += [] if ranks.reason else ["groups"]
     header += ["training, a fold of each"] if training else []
     named = {row.label: row.model for group in track.comparison_groups for row in group.rows}
@@ -164,7 +184,9 @@ def _over_tasks(track: Track) -> list[str]:
 
 def _over_tasks_note(track: Track) -> str:
     assert track.ranks
-    lines = ["The mean over tasks of MAE / MAE of the dummy, with an interval of folds and crystals, and the mean rank by MAE."]
+    name = track.kind.loss
+    score = f"The mean over tasks of {name} / {name} of the dummy, with an interval of folds and crystals"
+    lines = [f"{score}, and the mean rank by {name}."]
     if track.ranks.reason:
         lines.append(f"No two models can be told apart by their ranks: {escape(track.ranks.reason)}.")
     else:
@@ -190,7 +212,7 @@ def _training(track: Track) -> dict[str, float]:
 
 
 def _everything(track: Track) -> str:
-    """The MAE of every row of every comparison group of a track; models down, tasks across."""
+    """The loss of every row of every comparison group of a track; models down, tasks across."""
     rows = [row for group in track.comparison_groups for row in group.rows]
     labels = {row.label: row.model for row in sorted(rows, key=lambda row: (row.model == BASELINE, row.label))}
     tasks = Counter(group.first.key.task for group in track.comparison_groups)
@@ -202,10 +224,11 @@ def _everything(track: Track) -> str:
     for group in track.comparison_groups:
         key = group.first.key
         release = f", data {key.dataset_hash[:8]}" if tasks[key.task] > 1 else ""
-        header.append(f"{link(key.task, page_of(key.task))}{escape(release)}, {escape(key.unit)}")
+        unit = key.unit if group.kind is NUMBERS else group.kind.loss
+        header.append(f"{link(key.task, page_of(key.task))}{escape(release)}, {escape(unit)}")
     return table(header, body)
 
 
 def _cell(row: BoardRow, group: ComparisonGroup) -> str:
-    text = mae(row) + unranked(row)
+    text = loss(row) + unranked(row)
     return f"**{text}**" if row.tier == 1 and group.has_rivals else text

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmark.leaderboard.cells import cheapest_text, machine, machines, mae, mark, stale_note, unranked
+from benchmark.leaderboard.cells import cheapest_text, loss, machine, machines, mark, stale_note, unranked
 from benchmark.leaderboard.columns import PAGE, columns_of
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
+from benchmark.leaderboard.kinds import CLASSES, Kind
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS, PublishedResult
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.rendering.text import (
@@ -24,20 +25,41 @@ from benchmark.rendering.text import (
 )
 from benchmark.statistics.comparisons import COLUMNS, CONFIDENCE
 from benchmark.tasks.folds import kfolds
+from datasets.cards import MOST_CLASSES
 from datasets.registry import registered
 
 READING = (
     "A comparison group holds the runs of this task with the same data, profile, protocol and seed. ± is the standard "
     "deviation over folds. A tier holds the models that cannot be told from its best one: read no order inside it. "
-    "`MAE / dummy` is the error divided by the error of predicting the mean of the training targets. Times are means of a "
-    "fold and compare on one machine only (its number is in the last column); memory is the largest peak of the process and, "
-    "where there is one, of the device."
+    "{baseline} Times are means of a fold and compare on one machine only (its number is in the last column); memory is the "
+    "largest peak of the process and, where there is one, of the device."
 )
 
-DIFFERENCES = (
-    "Every model against the best of its tier, and the best of every tier against the best of the one before: how much "
-    f"larger its MAE is. {COLUMNS}"
+CLASS_SCORES = (
+    "Models are compared by their log-loss, the mean of -ln of the probability that they give to the true class; 0 is perfect. "
+    "ROC-AUC is 1 where the probability orders every two crystals rightly, and 0.5 by chance. Balanced accuracy is the mean "
+    "over classes of the share that is recognised. The calibration error is the mean distance between the probability of the "
+    "most probable class and how often that class is right."
 )
+
+
+def relative_to(kind: Kind) -> str:
+    """What the column of relative losses means."""
+    return f"`{kind.loss} / dummy` is the {kind.error} divided by the {kind.error} of {kind.baseline} of the training targets."
+
+
+def differences(kind: Kind) -> str:
+    """What the table of pairs means."""
+    return (
+        "Every model against the best of its tier, and the best of every tier against the best of the one before: how much "
+        f"larger its {kind.loss} is. {COLUMNS}"
+    )
+
+
+def reading(group: ComparisonGroup) -> str:
+    """How to read the tables of a comparison group."""
+    scores = CLASS_SCORES if group.kind is CLASSES else f"Unit of the errors: {escape(group.first.key.unit)}."
+    return f"{scores} {READING.format(baseline=relative_to(group.kind))}"
 
 
 def page_of(task: str) -> str:
@@ -51,7 +73,8 @@ def task_page(groups: Sequence[ComparisonGroup]) -> str:
     up = "../" * (key.task.count("/") + 1)
     where = machines(row for group in groups for row in group.in_order)
     note = mini_note(group.first.key.profile for group in groups)
-    parts = [f"# {escape(key.task)}", f"Unit of the errors: {escape(key.unit)}. {READING} [All boards]({up}README.md)."]
+    parts = [f"# {escape(key.task)}", *dict.fromkeys(map(reading, groups))]
+    parts[-1] += f" [All boards]({up}README.md)."
     parts += [escape(note)] if note else []
     for group in groups:
         parts += [f"## {escape(group.title)}", *_comparison_group(group, where, up)]
@@ -62,15 +85,17 @@ def task_page(groups: Sequence[ComparisonGroup]) -> str:
 
 def _comparison_group(group: ComparisonGroup, where: Sequence[str], up: str) -> Iterator[str]:
     yield conclusion(group)
+    if group.kind is CLASSES:
+        yield classes_line(group)
     rows = group.in_order
-    columns = columns_of(PAGE)
+    columns = columns_of(PAGE, group.kind)
     body = [_cells(row, group, where, up) for row in rows]
     yield table([column.heading for column in columns], body, text=[column.heading for column in columns if column.is_text])
     for line in (stale_note(rows, "below"), _failures(rows)):
         if line:
             yield line
     if group.has_rivals:
-        yield f"### Which differences are real\n\n{DIFFERENCES}"
+        yield f"### Which differences are real\n\n{differences(group.kind)}"
         yield _differences(group)
     yield _provenance(group)
 
@@ -92,13 +117,25 @@ def conclusion(group: ComparisonGroup) -> str:
     )
 
 
+def classes_line(group: ComparisonGroup) -> str:
+    """The names of the classes, their shares of the test crystals where these are known, and what F1 is of."""
+    names = [escape(name) for name in group.first.key.classes or ()]
+    counts = group.class_counts
+    shown = names
+    if counts:
+        shown = [f"{name} {100 * n / sum(counts):.1f} %" for name, n in zip(names, counts, strict=True)]
+    where = " of the test crystals" if counts else ""
+    f1 = f"F1 is of the second, {names[1]}" if len(names) == 2 else "ROC-AUC and F1 are means over the classes"
+    return f"{len(names)} classes{where}: {listed(shown, most=MOST_CLASSES)}. {f1}."
+
+
 def _cells(row: BoardRow, group: ComparisonGroup, where: Sequence[str], up: str) -> list[str]:
     """The cells of a row: the name is a link, the machine its number in the list at the end of the page."""
     special = {
         "model": link(row.label, f"{up}models/{row.model}.md") + mark(row, group.rows) + unranked(row),
         "machine": str(where.index(machine(row.run.first)) + 1),
     }
-    return [special.get(column.key) or escape(column.cell(row, group)) for column in columns_of(PAGE)]
+    return [special.get(column.key) or escape(column.cell(row, group)) for column in columns_of(PAGE, group.kind)]
 
 
 def _differences(group: ComparisonGroup) -> str:
@@ -117,7 +154,7 @@ def _differences(group: ComparisonGroup) -> str:
         ])  # fmt: skip
         if number > previous:
             best, previous = model, number
-    larger = ["MAE larger by", f"{CONFIDENCE} interval"]
+    larger = [f"{group.kind.loss} larger by", f"{CONFIDENCE} interval"]
     header = ["tier", "model", "against", *larger, "p", "corrected p", "p of crystals", "told apart"]
     return table(header, rows, text=("model", "against"))
 
@@ -128,7 +165,7 @@ def published_beside(groups: Sequence[ComparisonGroup]) -> list[str]:
     rows = []
     for other in (other for other in PUBLISHED_RESULTS if other.task == task):
         ran = [(group, row) for group in groups for row in group.rows if row.model == other.model and row.unchanged]
-        here = "; ".join(f"{mae(row)} ({escape(group.first.key.profile)}){unranked(row)}" for group, row in ran if row.scores)
+        here = "; ".join(f"{loss(row)} ({escape(group.first.key.profile)}){unranked(row)}" for group, row in ran if row.scores)
         told = f"{other.training_s:,.0f} s" if other.training_s else ""
         rows.append([other.model, as_published(other), str(other.epochs or ""), told, here, other.source, other.differs])
     header = ["model", "published MAE", "epochs", "training", "here", "source", "what differs there"]

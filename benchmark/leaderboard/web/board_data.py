@@ -15,6 +15,7 @@ from benchmark.leaderboard.board import Board, Track
 from benchmark.leaderboard.cells import machine
 from benchmark.leaderboard.columns import WEB, Value, columns_of, peak_memory
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
+from benchmark.leaderboard.kinds import KINDS, NUMBERS, Kind
 from benchmark.leaderboard.pages.overview import findings
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.rows import BoardRow
@@ -45,18 +46,24 @@ def board_data(board: Board) -> dict[str, Any]:
         "conclusions": [unescape(line) for line in findings(board)],
         "published": published(board),
         "mini": mini_note(group.first.key.profile for group in board.comparison_groups),
-        "columns": [
-            {"key": c.key, "heading": c.heading, "in_unit": c.in_unit, "text": c.is_text, "hint": c.hint}
-            for c in columns_of(WEB)
-        ],
+        "kinds": {kind.name: kind_data(kind) for kind in KINDS},
         "tracks": [track_data(track) for track in board.tracks],
         "comparison_groups": [group_data(group) for group in board.comparison_groups],
     }
 
 
+def kind_data(kind: Kind) -> dict[str, Any]:
+    """What tables and figures of the tasks of a kind are called, and their columns."""
+    columns = [
+        {"key": c.key, "heading": c.heading, "in_unit": c.in_unit, "score": c.is_score, "text": c.is_text, "hint": c.hint}
+        for c in columns_of(WEB, kind)
+    ]
+    return {"loss": kind.loss, "key": kind.field, "baseline": kind.baseline, "columns": columns}
+
+
 def published(board: Board) -> dict[str, list[dict[str, Any]]]:
     """Results of others by task, those of the tasks here."""
-    tasks = dict.fromkeys(group.first.key.task for group in board.comparison_groups)
+    tasks = dict.fromkeys(group.first.key.task for group in board.comparison_groups if group.kind is NUMBERS)
     found = {task: [asdict(other) for other in PUBLISHED_RESULTS if other.task == task] for task in tasks}
     return {task: others for task, others in found.items() if others}
 
@@ -78,6 +85,7 @@ def track_data(track: Track) -> dict[str, Any]:
     overall, ranks = track.overall, track.ranks
     return {
         "title": track.title,
+        "kind": track.kind.name,
         "comparison_groups": [group_name(group) for group in track.comparison_groups],
         "models": track.models,
         "overall": overall
@@ -110,12 +118,15 @@ def group_data(group: ComparisonGroup) -> dict[str, Any]:
     return {
         "id": group_name(group),
         "task": key.task,
+        "kind": group.kind.name,
         "unit": key.unit,
+        "classes": key.classes,
+        "class_counts": group.class_counts,
         "title": group.title,
         "track": group.track,
         "crystals": split.n_train + split.n_validation + split.n_test,
         "folds": group.folds,
-        "baseline": rounded(group.baseline_mae),
+        "baseline": rounded(group.baseline_loss),
         "reason": group.tiers and group.tiers.reason,
         "machines": machines,
         "rows": rows,
@@ -131,8 +142,7 @@ def group_data(group: ComparisonGroup) -> dict[str, Any]:
 
 def row_data(row: BoardRow, group: ComparisonGroup, machines: Sequence[str]) -> dict[str, Any]:
     """A run: its cells as the page shows and sorts them, and the numbers that figures need; None where there is no value."""
-    mae, r2, costs = row.over_folds("mae"), row.over_folds("r2"), row.costs
-    first = row.run.first
+    costs, first = row.costs, row.run.first
     return {
         "label": row.label,
         "model": row.model,
@@ -143,15 +153,13 @@ def row_data(row: BoardRow, group: ComparisonGroup, machines: Sequence[str]) -> 
         "unranked": row.unranked or (None if group.has_rivals else "without a rival"),
         "stale": row.stale,
         "status": first.status if not row.scores else None,
-        "mae": _spread(mae),
-        "rmse": _spread(row.over_folds("rmse")),
-        "r2": rounded(r2[0]) if r2 else None,
+        "loss": _spread(row.over_folds("loss")),
         "training": rounded(costs.training_s) if costs else None,
         "inference": rounded(costs.inference_s) if costs else None,
         "parameters": costs.parameters[1] if costs else None,
         "memory": peak_memory(row),
         "machine": machines.index(machine(first)),
-        "cells": [[column.cell(row, group), _sorted_by(column.value(row, group))] for column in columns_of(WEB)],
+        "cells": [[column.cell(row, group), _sorted_by(column.value(row, group))] for column in columns_of(WEB, group.kind)],
     }
 
 
@@ -165,17 +173,17 @@ def _spread(value: tuple[float, float | None] | None) -> list[float | None] | No
 
 
 def fronts(rows: Sequence[dict[str, Any]], cost: str) -> list[list[int]]:
-    """Pareto fronts of MAE against a cost, as numbers of rows from cheap to dear.
+    """Pareto fronts of the loss against a cost, as numbers of rows from cheap to dear.
 
     One a machine where the machine decides the cost, otherwise one for all; without the baseline.
     """
-    able = [n for n, row in enumerate(rows) if row["mae"] and row[cost] is not None and not row["baseline"]]
+    able = [n for n, row in enumerate(rows) if row["loss"] and row[cost] is not None and not row["baseline"]]
     machines = range(1 + max((row["machine"] for row in rows), default=-1)) if cost in MEASURED else [None]
     found = []
     for number in machines:
         chosen = np.array([n for n in able if number is None or rows[n]["machine"] == number], dtype=int)
         front = pareto_front(
-            np.array([rows[n][cost] for n in chosen], dtype=float), np.array([rows[n]["mae"][0] for n in chosen], dtype=float)
+            np.array([rows[n][cost] for n in chosen], dtype=float), np.array([rows[n]["loss"][0] for n in chosen], dtype=float)
         )
         found.append(chosen[front].tolist())
     return found

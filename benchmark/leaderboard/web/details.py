@@ -1,4 +1,4 @@
-"""What the web page shows of single crystals: errors of a comparison group's models, summed up and packed. Needs no torch."""
+"""What the web page shows of single crystals: errors of predicted numbers, summed up and packed. Needs no torch."""
 
 from __future__ import annotations
 
@@ -159,13 +159,14 @@ def group_details(predictions: GroupPredictions, tiers: Tiers, elements: Crystal
     """What all models of a comparison group share: crystals, groups, and what tells each pair apart."""
     edges, in_bands = bands(predictions.targets)
     return {
+        "crystals": len(predictions.ids),
         "ids": predictions.ids.tolist(),
         "targets": packed(predictions.targets, "<f4"),
         "folds": packed(predictions.folds, "<u2"),
         "bands": {"edges": numbers(edges), "counts": in_bands.counts.tolist()},
         "elements": elements and {"symbols": elements.names, "counts": elements.counts.tolist()},
         "held": elements and {"texts": elements.texts, "by": packed(elements.text_of, "<u4")},
-        "pairs": _pairs(predictions, tiers),
+        "pairs": pairs_details(predictions, tiers),
     }
 
 
@@ -194,10 +195,10 @@ def model_details(predictions: GroupPredictions, elements: CrystalGroups | None)
         )
 
 
-def _pairs(predictions: GroupPredictions, tiers: Tiers) -> dict[str, list[Any]]:
-    """Columns over the pairs of models; `wins` and `losses` count the crystals on which the better one errs less, and more."""
+def pairs_details(predictions: GroupPredictions, tiers: Tiers) -> dict[str, list[Any]]:
+    """Columns over the pairs of models; `wins` and `losses` count crystals on which the better one's loss is less, and more."""
     number = {label: m for m, label in enumerate(predictions.labels)}
-    wins = won(np.abs(predictions.values - predictions.targets[:, None]))
+    wins = won(predictions.losses)
     rows = [(pair, number[pair.better], number[pair.worse]) for pair in tiers.pairs]
     low, high = zip(*(pair.folds.interval or (None, None) for pair, _, _ in rows), strict=True) if rows else ((), ())
     return {
@@ -215,6 +216,6 @@ def _pairs(predictions: GroupPredictions, tiers: Tiers) -> dict[str, list[Any]]:
 
 
 def won(errors: np.ndarray) -> np.ndarray:
-    """(M, M) on how many crystals the first model has a smaller absolute error than the second, of (n, M) errors."""
+    """(M, M) on how many crystals the first model has a smaller loss than the second, of (n, M) losses."""
     columns = np.ascontiguousarray(errors.T)
     return np.array([(row < columns).sum(axis=1) for row in columns])

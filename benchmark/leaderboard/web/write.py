@@ -18,7 +18,9 @@ import pandas as pd
 
 from benchmark.leaderboard.board import Board, read_board
 from benchmark.leaderboard.comparison_groups import ComparisonGroup, GroupPredictions
+from benchmark.leaderboard.kinds import CLASSES
 from benchmark.leaderboard.web.board_data import board_data, file_name, group_name
+from benchmark.leaderboard.web.class_details import class_group_details, class_model_details
 from benchmark.leaderboard.web.details import by_element, group_details, model_details
 from benchmark.rendering.plotly_script import in_page, plotly_name, write_plotly
 from benchmark.results import compositions
@@ -30,7 +32,7 @@ from datasets.errors import InputError
 SITE = files("benchmark.leaderboard.web") / "site"
 SCRIPTS = (
     "numbers.js", "dom.js", "table.js", "plots.js", "details.js", "elements.js",
-    "overview.js", "task.js", "cost.js", "model.js", "compare.js", "page.js",
+    "overview.js", "task.js", "cost.js", "classes.js", "model.js", "compare.js", "page.js",
 )  # fmt: skip
 MARK = '<meta name="generator" content="crystal-benchmark">'
 FOLDERS = ("assets", "details")
@@ -121,8 +123,10 @@ def write_details(details: Path, group: ComparisonGroup, predictions: GroupPredi
     folder.mkdir()
     elements = by_element(predictions.ids, known)
     assert group.tiers is not None
-    _write_payload(folder, name, "group", group_details(predictions, group.tiers, elements))
-    for label, payload in model_details(predictions, elements):
+    classes = group.kind is CLASSES
+    of_group, of_models = (class_group_details, class_model_details) if classes else (group_details, model_details)
+    _write_payload(folder, name, "group", of_group(predictions, group.tiers, elements))
+    for label, payload in of_models(predictions, elements):
         _write_payload(folder, name, file_name(label), payload)
 
 

@@ -25,7 +25,7 @@ def look(job: Job, data: TaskData, fold: Fold, outcome: Outcome | None) -> Histo
         EpochState(
             number=epoch.number,
             training_loss=epoch.training_loss,
-            validation_mae=epoch.validation_mae if np.isfinite(epoch.validation_mae) else None,
+            validation_mae=epoch.validation_error if np.isfinite(epoch.validation_error) else None,
             seconds=epoch.seconds,
         )
         for epoch in (outcome.history if outcome else ())

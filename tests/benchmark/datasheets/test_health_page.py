@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -36,9 +38,9 @@ def test_the_largest_group_of_duplicates_comes_first_and_zeros_are_named(planted
 
 
 def test_a_card_says_as_expected_only_where_it_says_how_many(planted):
-    card, crystals = get(str(planted)).card, load(str(planted))
-    assert "12 crystals as expected, 12 atoms" in card_text(checked_card(card, crystals, None))
-    fewer = card.model_copy(update={"rows": 20})
+    dataset, crystals = get(str(planted)), load(str(planted))
+    assert "12 crystals as expected, 12 atoms" in card_text(checked_card(dataset, crystals, None))
+    fewer = replace(dataset, card=dataset.card.model_copy(update={"rows": 20}))
     assert "12 crystals (20 in the card's release), 12 atoms" in card_text(checked_card(fewer, crystals, None))
-    unknown = card.model_copy(update={"rows": None})
+    unknown = replace(dataset, card=dataset.card.model_copy(update={"rows": None}))
     assert "12 crystals, 12 atoms" in card_text(checked_card(unknown, crystals, None))

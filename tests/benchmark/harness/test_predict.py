@@ -66,7 +66,7 @@ def run_of(request, small_folder, tmp_path_factory) -> tuple[Store, Path]:
 def constant(path: Path, mean: float, **about: str) -> Path:
     """A checkpoint that predicts `mean` for every crystal."""
     model = Dummy(Dummy.settings_class())
-    model.mean = mean
+    model.mean = np.array([mean])
     model.about = {"target": "gap", "unit": "eV", **about}
     model.save(path)
     return path
@@ -108,7 +108,7 @@ def test_a_checkpoint_knows_the_key_of_its_record(run_of, predicted, small_folde
     store, folder = run_of
     record = next(store.records())
     about = get(record.key.model).model.load(folder / "fold-00.safetensors").about
-    assert about == {name: str(value) for name, value in record.key.model_dump(exclude={"settings"}).items()}
+    assert about == {name: str(value) for name, value in record.key.model_dump(exclude={"settings", "classes"}).items()}
     assert predicted("--checkpoint", folder / "fold-00.safetensors", small_folder / "c0.cif")["c0"]["unit"] == "as given"
 
 
@@ -227,11 +227,11 @@ def test_every_refused_crystal_is_found_and_members_need_not_refuse_the_same(all
 
     members = [Picky(Dummy.settings_class()) for _ in range(2)]
     for member, mean, refuses in zip(members, (1.0, 2.0), (("alloy-0", "alloy-7"), ("alloy-7", "alloy-29")), strict=True):
-        member.mean, member.refuses = mean, refuses
+        member.mean, member.refuses = np.array([mean]), refuses
     values, refused = predict_crystals(members, alloys)
     assert {row: reason.split("'")[1] for row, reason in refused.items()} == {0: "alloy-0", 7: "alloy-7", 29: "alloy-29"}
     kept = [row for row in range(30) if row not in refused]
-    np.testing.assert_array_equal(values[:, kept], np.repeat([[1.0], [2.0]], 27, axis=1))
+    np.testing.assert_array_equal(values[:, kept], np.repeat([[[1.0]], [[2.0]]], 27, axis=1))
 
 
 def test_a_prediction_that_is_not_finite_is_left_out(tmp_path, copper, predict):
@@ -283,13 +283,39 @@ def test_pickled_code_is_refused(tmp_path, copper, predict):
 
     (tmp_path / "bomb.pth.tar").write_bytes(pickle.dumps({"state_dict": Bomb()}, protocol=2))
     line = one_line_error(predict("--checkpoint", tmp_path / "bomb.pth.tar", copper))
-    assert "bomb.pth.tar: not a regression checkpoint: it is a classifier, holds Python objects" in line
+    assert "bomb.pth.tar: not a checkpoint of weights: it holds Python objects" in line
     assert not (tmp_path / "executed").exists()
 
 
-def test_a_classifier_is_refused(shared_data, copper, predict):
+def test_a_classifier_gives_the_class_and_every_probability(shared_data, copper, predict, tmp_path):
     checkpoint = shared_data("cgcnn/pre-trained/semi-metal-classification.pth.tar")
-    assert "a classifier" in one_line_error(predict("--checkpoint", checkpoint, copper))
+    code, out, _ = predict("--checkpoint", checkpoint, copper, "--json")
+    (row,) = json.loads(out)
+    assert code == 0 and list(row) == ["id", "prediction", "p(non-metal)", "p(metal)"]
+    assert row["prediction"] == "metal" and row["p(metal)"] > 0.9
+    assert row["p(metal)"] + row["p(non-metal)"] == pytest.approx(1)
+    both = json.loads(predict("--checkpoint", checkpoint, "--checkpoint", _classifier(tmp_path, 0.2), copper, "--json")[1])[0]
+    assert both["p(metal)"] == pytest.approx((row["p(metal)"] + 0.2) / 2)
+    assert both["spread"] == pytest.approx(abs(row["p(metal)"] - 0.2) / np.sqrt(2))
+
+
+def test_classifiers_of_other_classes_and_regressions_are_not_averaged(tmp_path, copper, two_ev, predict):
+    mine, other = _classifier(tmp_path, 0.2), _classifier(tmp_path, 0.2, classes='["a", "b"]')
+    assert "checkpoints of different classes cannot be averaged" in one_line_error(
+        predict("--checkpoint", mine, "--checkpoint", other, copper)
+    )
+    assert "different numbers of classes" in one_line_error(predict("--checkpoint", mine, "--checkpoint", two_ev, copper))
+    broken = _classifier(tmp_path, 0.2, classes='["a"]')
+    assert "expected the names of 2" in one_line_error(predict("--checkpoint", broken, copper))
+
+
+def _classifier(folder: Path, share: float, classes: str = '["non-metal", "metal"]') -> Path:
+    """A checkpoint that gives every crystal the same two probabilities."""
+    model = Dummy(Dummy.settings_class(), n_classes=2)
+    model.mean, model.about = np.array([1 - share, share]), {"classes": classes}
+    path = folder / f"{len(list(folder.iterdir()))}.safetensors"
+    model.save(path)
+    return path
 
 
 def test_help_has_an_example(predict):

@@ -45,7 +45,7 @@ def test_rows_stand_in_tiers_best_first(store):
     assert {row.label: row.tier for row in group.rows[:2]} == {"best": 1, "nearly": 1}
     assert group.folds == 5
     assert predictions.values.shape == (5 * PER_FOLD, 4)
-    assert group.errors.fold_maes().shape == (5, 4)
+    assert group.errors.fold_losses().shape == (5, 4)
 
 
 def test_large_groups_have_the_same_tiers_from_another_process(store, monkeypatch):
@@ -91,7 +91,7 @@ def test_a_run_without_all_folds_is_not_ranked_and_the_reason_is_given(store):
 def test_without_any_complete_fold_nothing_is_ranked(store):
     store.write(failed(0), None)
     group, predictions = only(store)
-    assert (group.tiers, group.errors, predictions, group.baseline_mae) == (None, None, None, None)
+    assert (group.tiers, group.errors, predictions, group.baseline_loss) == (None, None, None, None)
 
 
 def test_only_runs_of_the_same_division_are_ranked_and_one_stranger_does_not_outvote_the_others(store):
@@ -122,7 +122,7 @@ def test_the_order_of_crystals_in_a_file_has_no_say(store):
     assert found["a"] == pytest.approx([expected[name][0] for name in reference])
     assert found["b"] == pytest.approx([expected[name][1] for name in reference])
     assert predictions.folds.tolist() == np.repeat(np.arange(5), PER_FOLD).tolist()
-    assert dict(zip(group.errors.models, group.errors.maes, strict=True)) == pytest.approx(
+    assert dict(zip(group.errors.models, group.errors.mean_losses, strict=True)) == pytest.approx(
         {"a": np.abs(errors[0]).mean(), "b": np.abs(errors[1]).mean()}
     )
 
@@ -195,4 +195,4 @@ def test_a_metric_has_its_mean_and_spread_over_folds(store):
     group, _ = only(store)
     # 0.1 and 0.3: mean 0.2, sample standard deviation 0.1 · √2
     assert group.rows[0].over_folds("mae") == pytest.approx((0.2, 0.02**0.5))
-    assert group.baseline_mae == pytest.approx(0.2)
+    assert group.baseline_loss == pytest.approx(0.2)

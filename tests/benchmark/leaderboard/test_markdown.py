@@ -237,7 +237,7 @@ def test_a_new_column_is_shown_everywhere(store, monkeypatch):
     header, _, first, *_ = [line for line in task_page([group]).splitlines() if line.startswith("|")]
     assert header.endswith("seed of the run |") and first.endswith(" seven |")
     data = board_data(board)
-    assert data["columns"][-1]["heading"] == "seed of the run"
+    assert all(kind["columns"][-1]["heading"] == "seed of the run" for kind in data["kinds"].values())
     assert [row["cells"][-1] for row in data["comparison_groups"][0]["rows"]] == [["seven", 7]] * 3
 
 

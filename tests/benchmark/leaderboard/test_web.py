@@ -162,10 +162,10 @@ def test_the_pareto_front_is_that_of_its_definition(points):
 
 def test_times_of_two_machines_are_never_on_one_front():
     rows = [
-        {"mae": [1.0, None], "training": 5.0, "parameters": 5, "baseline": False, "machine": 0},
-        {"mae": [0.5, None], "training": 1.0, "parameters": 1, "baseline": False, "machine": 1},
-        {"mae": [9.0, None], "training": 0.1, "parameters": 0, "baseline": True, "machine": 1},
-        {"mae": None, "training": None, "parameters": None, "baseline": False, "machine": 0},
+        {"loss": [1.0, None], "training": 5.0, "parameters": 5, "baseline": False, "machine": 0},
+        {"loss": [0.5, None], "training": 1.0, "parameters": 1, "baseline": False, "machine": 1},
+        {"loss": [9.0, None], "training": 0.1, "parameters": 0, "baseline": True, "machine": 1},
+        {"loss": None, "training": None, "parameters": None, "baseline": False, "machine": 0},
     ]
     assert fronts(rows, "training") == [[0], [1]]
     assert fronts(rows, "parameters") == [[1]]
@@ -179,9 +179,9 @@ def test_the_page_holds_the_scores_and_its_details_the_crystals(store, tmp_path)
     data = data_of(tmp_path / "site")
     (group,) = data["comparison_groups"]
     best, dummy = group["rows"]
-    relative = [column["key"] for column in data["columns"]].index("relative")
+    relative = [column["key"] for column in data["kinds"]["numbers"]["columns"]].index("relative")
     # 0.1 and 0.3: mean 0.2, standard deviation 0.1 · √2
-    assert (best["label"], best["mae"], best["cells"][relative]) == ("cgcnn", [0.2, 0.141421], ["0.100", 0.1])
+    assert (best["label"], best["loss"], best["cells"][relative]) == ("cgcnn", [0.2, 0.141421], ["0.100", 0.1])
     assert dummy["baseline"] and dummy["cells"][relative] == ["1.00", 1]
     shared = payload_of(tmp_path / "site", group, "group")
     assert shared["ids"] == list("abcdabcd")
@@ -272,7 +272,7 @@ def test_a_task_on_which_all_failed_has_rows_and_no_details(tmp_path, status):
     write_site(store, tmp_path / "site")
     (group,) = data_of(tmp_path / "site")["comparison_groups"]
     (row,) = group["rows"]
-    assert (row["status"], row["tier"], row["mae"], row["file"]) == (status, None, None, None)
+    assert (row["status"], row["tier"], row["loss"], row["file"]) == (status, None, None, None)
     assert group["failures"] == [{"label": "cgcnn", "fold": 0, "status": status, "reason": "12 GB wanted"}]
     assert list((tmp_path / "site" / "details").iterdir()) == []
 

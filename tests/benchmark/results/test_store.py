@@ -323,9 +323,9 @@ class TestPublishing:
         store.write(*make(shift=0.2))
         with pytest.raises(InputError, match="--replace"):
             publish_records(store, target, [], [], replace=False)
-        assert every_run(target)[0].mae[0] == pytest.approx(0.1)
+        assert every_run(target)[0].loss[0] == pytest.approx(0.1)
         publish_records(store, target, [], [], replace=True)
-        assert every_run(target)[0].mae[0] == pytest.approx(0.2)
+        assert every_run(target)[0].loss[0] == pytest.approx(0.2)
 
     def test_an_invalid_record_stops_everything_before_the_first_copy(self, store, tmp_path):
         store.write(*make(0))

@@ -85,7 +85,7 @@ def covered(rng: np.random.Generator, scatter: float, correlation: float = 0.0, 
 
 def rejected_pairs(task: TaskErrors, alpha: float = 0.05) -> int:
     """1 if the corrected t-test tells the first two models apart, else 0."""
-    scores = task.fold_maes()
+    scores = task.fold_losses()
     return int(corrected_t_test(scores[:, 0], scores[:, 1], task.test_to_train).p < alpha)
 
 
@@ -96,7 +96,7 @@ def several_tiers(task: TaskErrors) -> int:
 
 def separated_from_best(task: TaskErrors, alpha: float = 0.05) -> int:
     """1 if Holm over the comparisons with the best model alone would separate any: the rule that is not used."""
-    scores = task.fold_maes()
+    scores = task.fold_losses()
     best = int(scores.mean(axis=0).argmin())
     others = [m for m in range(scores.shape[1]) if m != best]
     return int((holm(np.array([corrected_t_test(scores[:, m], scores[:, best], 0.25).p for m in others])) < alpha).any())
@@ -104,7 +104,7 @@ def separated_from_best(task: TaskErrors, alpha: float = 0.05) -> int:
 
 def plain_t_test(task: TaskErrors, alpha: float = 0.05) -> int:
     """1 if the t-test without the correction tells the first two models apart: the rule that is not used."""
-    scores = task.fold_maes()
+    scores = task.fold_losses()
     return int(corrected_t_test(scores[:, 0], scores[:, 1], 1e-12).p < alpha)
 
 

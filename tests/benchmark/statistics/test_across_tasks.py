@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmark.statistics.across_tasks import common_tasks, critical_differences, fewest_tasks, mae_table, overall_scores
+from benchmark.statistics.across_tasks import common_tasks, critical_differences, fewest_tasks, loss_table, overall_scores
 from benchmark.statistics.comparisons import TaskErrors
 from tests.benchmark.statistics.simulated_errors import covered, names, rows
 
@@ -27,14 +27,14 @@ def steady(n_tasks: int, n_models: int, seed: int = 0) -> np.ndarray:
 
 def test_ranks_and_p_by_scipy():
     rng = np.random.default_rng(0)
-    maes = rng.exponential(size=(12, 4)) * [1, 1, 2, 4]
-    found = critical_differences(names(4), maes)
+    losses = rng.exponential(size=(12, 4)) * [1, 1, 2, 4]
+    found = critical_differences(names(4), losses)
     ranks = dict(zip(found.models, found.mean_ranks, strict=True))
-    assert [ranks[name] for name in names(4)] == pytest.approx(stats.rankdata(maes, axis=1).mean(axis=0))
-    assert found.friedman_p == pytest.approx(stats.friedmanchisquare(*maes.T).pvalue)
+    assert [ranks[name] for name in names(4)] == pytest.approx(stats.rankdata(losses, axis=1).mean(axis=0))
+    assert found.friedman_p == pytest.approx(stats.friedmanchisquare(*losses.T).pvalue)
     pair = next(p for p in found.pairs if {p.better, p.worse} == {"model-00", "model-03"})
     # The signed ranks are those of the logarithms, which know no unit.
-    assert pair.p == pytest.approx(stats.wilcoxon(np.log(maes[:, 0] / maes[:, 3])).pvalue)
+    assert pair.p == pytest.approx(stats.wilcoxon(np.log(losses[:, 0] / losses[:, 3])).pvalue)
 
 
 def test_ties_of_differences_have_the_p_of_all_signs():
@@ -64,9 +64,9 @@ def test_models_in_the_same_order_on_enough_tasks_are_all_separable():
 
 
 def test_cliques_join_models_that_are_not_separable():
-    maes = steady(14, 4)
-    maes[:, 1] = maes[:, 0] * np.where(np.arange(14) % 2, 1.001, 0.999)
-    found = critical_differences(names(4), maes)
+    losses = steady(14, 4)
+    losses[:, 1] = losses[:, 0] * np.where(np.arange(14) % 2, 1.001, 0.999)
+    found = critical_differences(names(4), losses)
     assert [set(clique) for clique in found.cliques] == [{"model-00", "model-01"}]
 
 
@@ -96,10 +96,10 @@ def test_a_single_model_has_rank_1():
     assert (found.mean_ranks, found.pairs, found.cliques, found.reason) == ((1,), (), (), None)
 
 
-@pytest.mark.parametrize("maes", [np.ones((2, 3)), np.ones((0, 2)), np.ones(2), np.array([[1.0, np.nan]]), -np.ones((1, 2))])
-def test_tables_that_are_not_errors_of_the_models_are_refused(maes):
-    with pytest.raises(ValueError, match=r"MAE|errors by task and model"):
-        critical_differences(["a", "b"], maes)
+@pytest.mark.parametrize("losses", [np.ones((2, 3)), np.ones((0, 2)), np.ones(2), np.array([[1.0, np.nan]]), -np.ones((1, 2))])
+def test_tables_that_are_not_errors_of_the_models_are_refused(losses):
+    with pytest.raises(ValueError, match=r"a loss is negative|errors by task and model"):
+        critical_differences(["a", "b"], losses)
 
 
 @settings(max_examples=50, deadline=None)
@@ -107,13 +107,13 @@ def test_tables_that_are_not_errors_of_the_models_are_refused(maes):
 def test_the_order_of_tasks_models_and_the_units_have_no_say_in_ranks(seed):
     rng = np.random.default_rng(seed)
     n_tasks, n_models = int(rng.integers(1, 16)), int(rng.integers(1, 6))
-    maes = np.round(rng.exponential(size=(n_tasks, n_models)) * rng.choice([1, 1, 5], n_models), int(rng.integers(0, 6)))
-    found = critical_differences(names(n_models), maes)
+    losses = np.round(rng.exponential(size=(n_tasks, n_models)) * rng.choice([1, 1, 5], n_models), int(rng.integers(0, 6)))
+    found = critical_differences(names(n_models), losses)
     assert all(0 <= pair.p <= pair.p_holm <= 1 for pair in found.pairs)
     assert list(found.mean_ranks) == sorted(found.mean_ranks)
     assert sum(found.mean_ranks) == pytest.approx(n_models * (n_models + 1) / 2)
     columns, units = rng.permutation(n_models), 2.0 ** rng.integers(-9, 9, (n_tasks, 1))
-    again = critical_differences([names(n_models)[m] for m in columns], (units * maes)[rng.permutation(n_tasks)][:, columns])
+    again = critical_differences([names(n_models)[m] for m in columns], (units * losses)[rng.permutation(n_tasks)][:, columns])
     assert (again.models, again.cliques) == (found.models, found.cliques)
     assert [pair.p for pair in again.pairs] == pytest.approx([pair.p for pair in found.pairs])
 
@@ -218,11 +218,11 @@ def test_the_order_of_tasks_and_models_has_no_say_in_the_score(seed):
 def test_the_table_has_a_row_a_task_and_a_column_a_model():
     tasks = [task("s/a", {"y": 2.0, "x": 1.0}, spread=0), task("s/b", {"x": 3.0}, spread=0)]
     kept, left_out = common_tasks(tasks, ["x", "y"])
-    assert mae_table(kept, ["x", "y"]).tolist() == [[1, 2]]
+    assert loss_table(kept, ["x", "y"]).tolist() == [[1, 2]]
     assert left_out == (("s/b", "without y"),)
-    assert mae_table((), ["x", "y"]).shape == (0, 2)
+    assert loss_table((), ["x", "y"]).shape == (0, 2)
     with pytest.raises(ValueError, match="not in tuple"):
-        mae_table(tasks, ["x", "y"])
+        loss_table(tasks, ["x", "y"])
 
 
 def test_intervals_cover_the_true_score_about_as_often_as_stated():

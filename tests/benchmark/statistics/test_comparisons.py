@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 
 from benchmark.statistics.comparisons import TaskErrors, corrected_t_test, holm, paired_bootstrap, rank_tiers
-from benchmark.statistics.resampling import resampled_maes
+from benchmark.statistics.resampling import resampled_means
 from tests.benchmark.statistics.simulated_errors import (
     correlated,
     names,
@@ -115,25 +115,25 @@ def test_the_bootstrap_is_that_of_scipy():
 
 
 def test_every_sample_of_two_crystals_by_hand():
-    maes = resampled_maes(np.array(["a", "b"]), np.array([[1.0, 0.0], [3.0, 0.0]]), resamples=4000)[:, 0]
-    values, counts = np.unique(maes, return_counts=True)
+    means = resampled_means(np.array(["a", "b"]), np.array([[1.0, 0.0], [3.0, 0.0]]), resamples=4000)[:, 0]
+    values, counts = np.unique(means, return_counts=True)
     assert values.tolist() == [1, 2, 3]
     assert counts / 4000 == pytest.approx([0.25, 0.5, 0.25], abs=0.03)
 
 
 def test_a_crystal_tested_in_several_folds_is_drawn_with_all_its_rows():
     ids = np.array(["a", "b", "a", "a"])
-    maes = resampled_maes(ids, np.array([[1.0], [9.0], [1.0], [1.0]]), resamples=200)[:, 0]
+    means = resampled_means(ids, np.array([[1.0], [9.0], [1.0], [1.0]]), resamples=200)[:, 0]
     # a twice, one of each (three rows of 1 and one of 9), b twice
-    assert set(maes.tolist()) == {1, 3, 9}
+    assert set(means.tolist()) == {1, 3, 9}
 
 
 def test_many_crystals_are_drawn_in_blocks(monkeypatch):
     rng = np.random.default_rng(2)
     ids, errors = np.arange(50), rng.exponential(size=(50, 3))
-    at_once = resampled_maes(ids, errors, resamples=101)
+    at_once = resampled_means(ids, errors, resamples=101)
     monkeypatch.setattr("benchmark.statistics.resampling.BLOCK", 10)
-    one_by_one = resampled_maes(ids, errors, resamples=101)
+    one_by_one = resampled_means(ids, errors, resamples=101)
     assert one_by_one.shape == (101, 3)
     assert one_by_one.mean(axis=0) == pytest.approx(errors.mean(axis=0), rel=0.1)
     assert at_once.std(axis=0) == pytest.approx(one_by_one.std(axis=0), rel=0.4)
@@ -142,10 +142,10 @@ def test_many_crystals_are_drawn_in_blocks(monkeypatch):
 def test_tasks_on_the_same_crystals_draw_the_same_crystals():
     rng = np.random.default_rng(3)
     ids, errors = np.array(["a", "b", "c", "d"]), rng.exponential(size=(4, 1))
-    first = resampled_maes(ids, errors, resamples=50)
-    assert (resampled_maes(ids, 2 * errors, resamples=50) == 2 * first).all()
-    assert (resampled_maes(np.array(["a", "b", "c", "e"]), errors, resamples=50) != first).any()
-    assert (resampled_maes(ids, errors, resamples=50, seed=1) != first).any()
+    first = resampled_means(ids, errors, resamples=50)
+    assert (resampled_means(ids, 2 * errors, resamples=50) == 2 * first).all()
+    assert (resampled_means(np.array(["a", "b", "c", "e"]), errors, resamples=50) != first).any()
+    assert (resampled_means(ids, errors, resamples=50, seed=1) != first).any()
 
 
 def test_identical_errors_and_a_single_crystal_have_p_1():
@@ -206,14 +206,14 @@ def test_models_that_cannot_be_told_apart_share_a_tier():
     found = rank_tiers(spread_task([2.0, 1.0, 1.0001, 2.0001, 5.0]))
     assert found.tiers == (1, 1, 2, 2, 3)
     assert set(found.models[:2]) == {"model-01", "model-02"}
-    assert found.maes == pytest.approx([1, 1, 2, 2, 5], abs=0.01)
+    assert found.mean_losses == pytest.approx([1, 1, 2, 2, 5], abs=0.01)
     assert len(found.pairs) == 10
     assert found.reason is None
 
 
 def test_pairs_carry_both_tests_and_holm_over_all_pairs():
     task = spread_task([1.0, 2.0, 3.0], spread=1.0)
-    found, scores = rank_tiers(task), task.fold_maes()
+    found, scores = rank_tiers(task), task.fold_losses()
     raw = [corrected_t_test(scores[:, w], scores[:, b], 0.25).p for b, w in ((0, 1), (0, 2), (1, 2))]
     assert [pair.folds.p for pair in found.pairs] == pytest.approx(raw)
     assert [pair.p_holm for pair in found.pairs] == pytest.approx(holm(np.array(raw)))
@@ -248,10 +248,10 @@ def test_a_single_model_has_tier_1():
     assert (found.tiers, found.pairs, found.reason) == ((1,), (), None)
 
 
-def test_fold_maes_are_means_of_the_rows_of_each_fold():
+def test_fold_losses_are_means_of_the_rows_of_each_fold():
     errors = np.array([[1.0], [5.0], [3.0]])
     task = TaskErrors("t", ("a",), np.array(["x", "y", "z"]), np.array([4, 1, 4]), errors, 0.5)
-    assert task.fold_maes().tolist() == [[5], [2]]
+    assert task.fold_losses().tolist() == [[5], [2]]
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_every_model_has_one_tier_whatever_the_order_of_models_and_crystals(seed
     assert len(found.tiers) == len(found.models)
     assert found.tiers[0] == 1
     assert all(step in (0, 1) for step in np.diff(found.tiers))
-    assert list(found.maes) == sorted(found.maes)
+    assert list(found.mean_losses) == sorted(found.mean_losses)
     assert all(0 <= pair.p_holm <= 1 and 0 <= pair.crystals.p <= 1 for pair in found.pairs)
     for other in (shuffled(task, rng.permutation(len(task.ids))), reordered(task, rng.permutation(len(task.models)))):
         again = rank_tiers(other, resamples=99)

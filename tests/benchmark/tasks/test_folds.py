@@ -149,8 +149,9 @@ def test_fewer_groups_than_folds_are_refused_in_one_line():
 @pytest.mark.parametrize(
     "protocol",
     [Protocol(), Protocol("kfold", 10, grouped=True), Protocol("shuffle", 10), Protocol("shuffle", 10, True),
-     Protocol("published", 1), Protocol("kfold", 10, False, 16), Protocol("kfold", 2, True, 2),
-     Protocol("shuffle", 10, True, 4), Protocol("published", 1, train_divisor=8)],
+     Protocol("published", 1), Protocol("kfold", 10, train_divisor=16), Protocol("kfold", 2, True, train_divisor=2),
+     Protocol("shuffle", 10, True, train_divisor=4), Protocol("published", 1, train_divisor=8),
+     Protocol("kfold", 5, stratified=True), Protocol("shuffle", 10, True, True, 4)],
 )  # fmt: skip
 def test_a_protocol_is_found_by_what_a_record_calls_it(protocol):
     assert Protocol.named(str(protocol)) == protocol
@@ -162,3 +163,62 @@ def test_a_protocol_is_found_by_what_a_record_calls_it(protocol):
 def test_no_other_protocol_is_found(text):
     with pytest.raises(InputError):
         Protocol.named(text)
+
+
+# -- classes ----------------------------------------------------------------------------------------
+
+
+def stratified(name, classes, number=0, seed=0, groups=None, n_folds=5):
+    ids = np.array([f"id{i:04d}" for i in range(len(classes))], dtype=object)
+    return make_fold(ids, Protocol(name, n_folds, groups is not None, True), number, seed, groups=groups, classes=classes)
+
+
+@pytest.mark.parametrize(("name", "shares"), [("kfold", (720, 80, 200)), ("shuffle", (800, 100, 100))])
+def test_each_part_has_the_same_share_of_each_class(name, shares):
+    classes = np.repeat([0, 1, 2], [700, 290, 10])
+    for part, n in zip(parts(stratified(name, classes, 1)), shares, strict=True):
+        assert len(part) == pytest.approx(n, abs=2)
+        np.testing.assert_allclose(np.bincount(classes[part], minlength=3), np.array([0.7, 0.29, 0.01]) * n, atol=1.01)
+
+
+@settings(max_examples=50, deadline=None)
+@given(n=st.integers(12, 120), n_classes=st.integers(2, 4), seed=st.integers(0, 10**6), grouped=st.booleans(),
+       name=st.sampled_from(["kfold", "shuffle"]))  # fmt: skip
+def test_stratified_folds_divide_all_crystals_and_no_group(n, n_classes, seed, grouped, name):
+    rng = np.random.default_rng(seed)
+    classes, groups = rng.integers(n_classes, size=n), rng.integers(n, size=n) if grouped else None
+    assume(np.bincount(classes).max() >= 10 and (groups is None or len(np.unique(groups)) >= 12))
+    tested = []
+    for number in range(5):
+        fold = stratified(name, classes, number, seed, groups)
+        assert sorted(np.concatenate(parts(fold))) == list(range(n))
+        tested.append(fold.test)
+        if groups is not None:
+            for one, other in ((fold.train, fold.test), (fold.train, fold.validation), (fold.validation, fold.test)):
+                assert not np.intersect1d(groups[one], groups[other]).size
+    if name == "kfold":
+        assert sorted(np.concatenate(tested)) == list(range(n))
+
+
+def test_the_order_of_the_rows_has_no_say_on_stratified_folds():
+    classes, order = np.arange(103) % 3, np.random.default_rng(0).permutation(103)
+    one = make_fold(IDS, Protocol("kfold", 5, stratified=True), 1, 7, classes=classes)
+    other = make_fold(IDS[order], Protocol("kfold", 5, stratified=True), 1, 7, classes=classes[order])
+    for mine, theirs in zip(parts(one), parts(other), strict=True):
+        assert set(IDS[mine]) == set(IDS[order][theirs])
+
+
+def test_too_rare_classes_and_a_stratified_published_split_are_refused():
+    with pytest.raises(InputError, match=r"no class has more than 4 crystals, too few for kfold\(5, stratified\)"):
+        stratified("kfold", np.arange(16) % 4)
+    with pytest.raises(InputError, match="published split cannot be stratified"):
+        Protocol("published", 1, stratified=True)
+    with pytest.raises(ValueError, match="needs classes"):
+        make_fold(IDS, Protocol("kfold", 5, stratified=True), 0, 0)
+
+
+def test_stratified_folds_are_the_same_for_ever():
+    """A changed hash means that published folds can no longer be reproduced."""
+    classes = np.arange(103) % 4
+    folds = [make_fold(IDS, Protocol(name, 5, stratified=True), 2, 0, classes=classes) for name in ("kfold", "shuffle")]
+    assert [ids_hash(IDS[fold.test])[:12] for fold in folds] == ["be84b70a677d", "375cdcb81d1e"]

@@ -1,10 +1,22 @@
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
-from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    f1_score,
+    log_loss,
+    mean_absolute_error,
+    r2_score,
+    roc_auc_score,
+    root_mean_squared_error,
+)
 
-from benchmark.tasks.metrics import score
+from benchmark.tasks.metrics import ClassScores, losses, score
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -48,3 +60,44 @@ def test_one_crystal_has_no_r2():
 def test_a_prediction_that_is_not_finite_has_no_score():
     with pytest.raises(ValueError, match="finite"):
         score(np.array([1.0, 2.0]), np.array([1.0, np.nan]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(n=st.integers(8, 60), n_classes=st.integers(2, 5), seed=st.integers(0, 10**6), ties=st.booleans())
+def test_scores_of_classes_are_those_of_scikit_learn(n, n_classes, seed, ties):
+    rng = np.random.default_rng(seed)
+    classes = np.concatenate([np.arange(n_classes), rng.integers(n_classes, size=n)]).astype(float)
+    raw = rng.integers(1, 4, (len(classes), n_classes)) if ties else rng.random((len(classes), n_classes))
+    probabilities = raw / raw.sum(axis=1, keepdims=True)
+    found = score(classes, probabilities)
+    chosen, labels = probabilities.argmax(axis=1), list(range(n_classes))
+    assert isinstance(found, ClassScores)
+    assert found.balanced_accuracy == pytest.approx(balanced_accuracy_score(classes, chosen))
+    assert found.log_loss == pytest.approx(log_loss(classes, probabilities, labels=labels))
+    binary = n_classes == 2
+    assert found.f1 == pytest.approx(f1_score(classes, chosen, average="binary" if binary else "macro", zero_division=0))
+    wanted = roc_auc_score(classes, probabilities[:, 1] if binary else probabilities, multi_class="ovr")
+    assert found.roc_auc == pytest.approx(wanted)
+
+
+def test_classes_by_hand():
+    """Of four crystals the third is wrong; stated 0.9, 0.6, 0.8 and 0.6 with 1, 1, 0 and 1 right."""
+    classes, metal = np.array([1.0, 0.0, 0.0, 1.0]), np.array([0.9, 0.4, 0.8, 0.6])
+    found = score(classes, np.column_stack([1 - metal, metal]))
+    assert found.model_dump() == pytest.approx({
+        "roc_auc": 0.75, "balanced_accuracy": 0.75, "f1": 0.8,
+        "log_loss": -np.log([0.9, 0.6, 0.2, 0.6]).mean(), "calibration_error": (0.1 + 0.8 + 0.8) / 4,
+    })  # fmt: skip
+    assert found.loss == found.log_loss
+
+
+def test_classes_without_a_crystal_leave_no_roc_auc_and_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = score(np.zeros(3), np.array([[0.9, 0.1], [0.4, 0.6], [1.0, 0.0]]))
+    assert found.roc_auc is None and found.balanced_accuracy == pytest.approx(2 / 3) and found.f1 == 0
+
+
+def test_what_a_crystal_adds_to_the_loss_is_bounded():
+    np.testing.assert_allclose(losses(np.array([0.0, 1.0]), np.array([[0.0, 1.0], [0.5, 0.5]])), [36.04365, np.log(2)])
+    np.testing.assert_allclose(losses(np.array([1.0, 2.0]), np.array([3.0, 1.5])), [2, 0.5])

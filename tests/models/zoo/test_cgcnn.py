@@ -233,11 +233,11 @@ def test_weights_saved_from_a_wrapped_network_are_its_weights(alloys, tmp_path, 
     assert np.array_equal(loaded.predict(loaded.prepare(alloys), rows), bare.predict(bare.prepare(alloys), rows))
     wrapped["fc_out.bias"] = wrapped.pop(f"{before}fc_out.bias")
     torch.save({"state_dict": wrapped, "normalizer": scaler}, tmp_path / "mixed.pth.tar")
-    with pytest.raises(InputError, match=r"mixed\.pth\.tar: not a regression checkpoint"):
+    with pytest.raises(InputError, match=r"mixed\.pth\.tar: not a checkpoint"):
         read_upstream(tmp_path / "mixed.pth.tar")
 
 
-def test_files_that_are_no_checkpoints_of_a_regression_are_refused_in_one_line(shared_data, tmp_path):
+def test_files_that_are_no_checkpoints_are_refused_in_one_line(tmp_path):
     class Bomb:
         def __reduce__(self):
             return (tmp_path.joinpath("exploded").mkdir, ())
@@ -251,8 +251,6 @@ def test_files_that_are_no_checkpoints_of_a_regression_are_refused_in_one_line(s
             read_upstream(tmp_path / f"{name}.pth.tar")
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "exploded").exists()
-    with pytest.raises(InputError, match="not a regression checkpoint: it is a classifier"):
-        read_upstream(shared_data("cgcnn/pre-trained/semi-metal-classification.pth.tar"))
 
 
 def test_the_users_element_features_replace_the_built_in_ones_and_stay_with_the_weights(alloys, tmp_path):

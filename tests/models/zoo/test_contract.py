@@ -115,9 +115,9 @@ def test_history_is_in_order_and_reported_as_it_happens(alloys, name):
     assert tuple(seen) == outcome.history
     assert [epoch.number for epoch in seen] == list(range(1, len(seen) + 1))
     if seen:
-        assert outcome.best_epoch == 1 + int(np.argmin([epoch.validation_mae for epoch in seen]))
+        assert outcome.best_epoch == 1 + int(np.argmin([epoch.validation_error for epoch in seen]))
         error = np.abs(model.predict(model.prepare(alloys), VALIDATION) - targets[VALIDATION]).mean()
-        assert math.isclose(error, min(epoch.validation_mae for epoch in seen), rel_tol=1e-5)
+        assert math.isclose(error, min(epoch.validation_error for epoch in seen), rel_tol=1e-5)
 
 
 @each_model

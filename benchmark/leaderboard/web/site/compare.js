@@ -33,6 +33,11 @@ board.views.compare = (() => {
   function show(content, group, shared, a, b) {
     const figure = h("div", {});
     content.removeAttribute("aria-busy");
+    if (group.classes) {
+      content.replaceChildren(verdict(group, shared, a, b), h("section", {}, h("h2", {}, "Difference by element"), elements(group, shared, a, b)),
+        note("Of classes, single crystals of two models are not listed beside each other; the view of a model lists where it is most wrong."));
+      return null;
+    }
     // More than 0 where A errs more.
     const worse = Float64Array.from(a.error, (error, index) => Math.abs(error) - Math.abs(b.error[index]));
     const order = [...worse.keys()].sort((i, j) => worse[i] - worse[j] || i - j);
@@ -52,10 +57,11 @@ board.views.compare = (() => {
     const place = pairs.better.findIndex((better, index) => (better === a.label && pairs.worse[index] === b.label) || (better === b.label && pairs.worse[index] === a.label));
     const [better, worse] = pairs.better[place] === a.label ? [a, b] : [b, a];
     const unit = board.unit(group);
-    const size = shared.ids.length;
+    const size = shared.crystals;
+    const {loss} = board.kind(group);
     const difference = pairs.difference[place];
     const interval = pairs.low[place] === null ? "" : ` (${board.data.confidence} interval ${n.significant(pairs.low[place])} to ${n.significant(pairs.high[place])})`;
-    const first = difference === 0 ? "Both have the same MAE" : `${better.label} has the lower MAE, by ${n.significant(difference)} ${unit}`.trim();
+    const first = difference === 0 ? `Both have the same ${loss}` : `${better.label} has the lower ${loss}, by ${n.significant(difference)} ${unit}`.trim();
     const real = pairs.separable[place] ? "The difference is real by both tests" : "The two cannot be told apart";
     const tests = pairs.low[place] === null
       ? `one fold does not show how scores vary from training to training; p = ${n.p(pairs.p_crystals[place])} by the bootstrap over crystals`
@@ -64,7 +70,7 @@ board.views.compare = (() => {
     const equal = size - wins - losses;
     return h("div", {class: "verdict"},
       h("p", {}, h("strong", {}, `${real}: `), `${first}${interval}; ${tests}.`),
-      h("p", {}, `${better.label} is nearer on ${n.percent(wins / size)} of ${n.many(size, "test crystal")}, ${worse.label} on ${n.percent(losses / size)}` +
+      h("p", {}, `${better.label} ${group.classes ? "gives the true class a higher probability" : "is nearer"} on ${n.percent(wins / size)} of ${n.many(size, "test crystal")}, ${worse.label} on ${n.percent(losses / size)}` +
         `${equal ? `; ${n.grouped(equal)} are equal` : ""}.`));
   }
 
@@ -118,15 +124,16 @@ board.views.compare = (() => {
   function elements(group, shared, a, b) {
     if (!shared.elements) return note("There is no picture, as the compositions of these crystals are not beside the records.");
     const unit = board.unit(group);
+    const {loss} = board.kind(group);
     const differences = a.elements.map((value, index) => value - b.elements[index]);
     const most = Math.max(...differences.map(Math.abs)) || 1;
     const shown = n.alike(differences);
     const values = new Map(shared.elements.symbols.map((symbol, index) => [symbol, {
       text: (differences[index] > 0 ? "+" : "") + shown(differences[index]), share: -differences[index] / most,
-      words: `${symbol}: MAE ${n.significant(a.elements[index])} with ${a.label}, ${n.significant(b.elements[index])} ${unit} with ${b.label}; ${n.many(shared.elements.counts[index], "crystal")}`,
+      words: `${symbol}: ${loss} ${n.significant(a.elements[index])} with ${a.label}, ${n.significant(b.elements[index])} ${unit} with ${b.label}; ${n.many(shared.elements.counts[index], "crystal")}`,
     }]));
-    return [...board.elements.table(`MAE of ${a.label} minus MAE of ${b.label} by element`, values),
-      note(`MAE of ${a.label} minus MAE of ${b.label}${unit ? `, in ${unit}` : ""}: negative where ${a.label} is better.`)];
+    return [...board.elements.table(`${loss} of ${a.label} minus ${loss} of ${b.label} by element`, values),
+      note(`${loss} of ${a.label} minus ${loss} of ${b.label}${unit ? `, in ${unit}` : ""}: negative where ${a.label} is better.`)];
   }
 
   return {title, draw};

@@ -22,7 +22,7 @@ board.views.cost = (() => {
       select("cost", Object.entries(costs), cost, (value) => board.go({cost: value})),
       apart && group.machines.length > 1 && select("machine", group.machines.map((name, index) => [String(index), name]), String(machine),
         (value) => board.go({machine: value}))));
-    const rows = group.rows.filter((row) => row.mae && row[cost] !== null && !row.baseline && (!apart || row.machine === machine));
+    const rows = group.rows.filter((row) => row.loss && row[cost] !== null && !row.baseline && (!apart || row.machine === machine));
     if (!rows.length) {
       place.append(note(`No run has a score and a value of "${costs[cost]}".`));
       return;
@@ -45,31 +45,32 @@ board.views.cost = (() => {
   function plot(figure, group, cost, rows, front) {
     const {axis, color, text} = board.plots;
     const unit = board.unit(group);
-    const hover = (row) => `${text(row.label)}<br>MAE ${n.spread(row.mae)} ${text(unit)}<br>${text(board.data.costs[cost].split(" [")[0])} ${FORMATS[cost](row[cost])}`;
+    const {loss, baseline} = board.kind(group);
+    const hover = (row) => `${text(row.label)}<br>${loss} ${n.spread(row.loss)} ${text(unit)}<br>${text(board.data.costs[cost].split(" [")[0])} ${FORMATS[cost](row[cost])}`;
     // A line far above all points would press them together.
-    const highest = Math.max(...rows.map((row) => row.mae[0] + (row.mae[1] || 0)));
+    const highest = Math.max(...rows.map((row) => row.loss[0] + (row.loss[1] || 0)));
     const level = group.baseline !== null && group.baseline < 1.6 * highest ? group.baseline : null;
     const x = padded(rows.map((row) => Math.log10(row[cost])), 0.3);
-    const y = padded([...rows.flatMap((row) => [row.mae[0] - (row.mae[1] || 0), row.mae[0] + (row.mae[1] || 0)]), level === null ? highest : level], highest / 10);
+    const y = padded([...rows.flatMap((row) => [row.loss[0] - (row.loss[1] || 0), row.loss[0] + (row.loss[1] || 0)]), level === null ? highest : level], highest / 10);
     const others = rows.filter((row) => !front.includes(row));
     const names = named([...front, ...others], cost, x, y, Math.min(860, figure.clientWidth));
     const points = (chosen, marker) => ({
-      type: "scatter", mode: "markers+text", x: chosen.map((row) => row[cost]), y: chosen.map((row) => row.mae[0]),
-      error_y: {type: "data", array: chosen.map((row) => row.mae[1] || 0), thickness: 1, width: 3, color: color("muted")},
+      type: "scatter", mode: "markers+text", x: chosen.map((row) => row[cost]), y: chosen.map((row) => row.loss[0]),
+      error_y: {type: "data", array: chosen.map((row) => row.loss[1] || 0), thickness: 1, width: 3, color: color("muted")},
       text: chosen.map((row) => names.has(row) ? text(row.label) : ""), textposition: chosen.map((row) => names.get(row) || "top right"),
       textfont: {size: 11, color: color("ink")}, hovertext: chosen.map(hover), hoverinfo: "text", marker,
     });
     const traces = [
-      {type: "scatter", mode: "lines", x: front.map((row) => row[cost]), y: front.map((row) => row.mae[0]), line: {shape: "hv", color: color("accent"), width: 1.5}, hoverinfo: "skip"},
+      {type: "scatter", mode: "lines", x: front.map((row) => row[cost]), y: front.map((row) => row.loss[0]), line: {shape: "hv", color: color("accent"), width: 1.5}, hoverinfo: "skip"},
       points(others, {color: color("paper"), size: 8, line: {color: color("muted"), width: 1.5}}),
       points(front, {color: color("accent"), size: 9}),
     ];
     return board.plots.draw(figure, traces, {
       height: HEIGHT, margin: MARGIN, xaxis: axis(board.data.costs[cost].split(" [")[0], {type: "log", range: x, ...ticks(x, TICKS[cost])}),
-      yaxis: axis(unit ? `MAE [${unit}]` : "MAE", {range: y}),
+      yaxis: axis(board.views.model.labelled(loss, group), {range: y}),
       shapes: level === null ? [] : [{type: "line", xref: "paper", x0: 0, x1: 1, y0: level, y1: level, line: {color: color("muted"), width: 1, dash: "dot"}}],
-      annotations: level === null ? [] : [{xref: "paper", x: 0, xanchor: "left", y: level, yanchor: "bottom", text: "predicting the mean", showarrow: false, font: {size: 11, color: color("muted")}}],
-    }, `MAE against ${board.data.costs[cost].split(" [")[0]} of ${n.many(rows.length, "run")}; bars are the standard deviation over folds. ` +
+      annotations: level === null ? [] : [{xref: "paper", x: 0, xanchor: "left", y: level, yanchor: "bottom", text: baseline, showarrow: false, font: {size: 11, color: color("muted")}}],
+    }, `${loss} against ${board.data.costs[cost].split(" [")[0]} of ${n.many(rows.length, "run")}; bars are the standard deviation over folds. ` +
       `On the line, nothing is both cheaper and more accurate: ${front.map((row) => row.label).join(", ")}.`);
   }
 
@@ -93,7 +94,7 @@ board.views.cost = (() => {
   // Where each name stands beside its point: the first place that is free, and none where none is. The front comes first.
   function named(rows, cost, x, y, width) {
     const [across, down] = [width - MARGIN.l - MARGIN.r, HEIGHT - MARGIN.t - MARGIN.b];
-    const at = (row) => [across * (Math.log10(row[cost]) - x[0]) / (x[1] - x[0]), down * (y[1] - row.mae[0]) / (y[1] - y[0])];
+    const at = (row) => [across * (Math.log10(row[cost]) - x[0]) / (x[1] - x[0]), down * (y[1] - row.loss[0]) / (y[1] - y[0])];
     const taken = rows.map((row) => at(row)).map(([left, top]) => [left - 5, top - 5, left + 5, top + 5]);
     const found = new Map();
     for (const row of rows) {
@@ -119,7 +120,7 @@ board.views.cost = (() => {
       {label: "model", text: true, head: true, cell: (row) => row.label},
       {label: "tier", text: true, cell: (row) => row.tier ? tier(row.tier) : row.unranked},
       {label: board.data.costs[cost].split(" [")[0], cell: (row) => FORMATS[cost](row[cost])},
-      {label: board.unit(group) ? `MAE [${board.unit(group)}]` : "MAE", cell: (row) => n.spread(row.mae)},
+      {label: board.views.model.labelled(board.kind(group).loss, group), cell: (row) => n.spread(row.loss)},
       {label: "on the front", text: true, cell: (row) => front.includes(row) ? "yes" : ""},
     ], ordered);
   }

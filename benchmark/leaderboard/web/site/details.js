@@ -1,4 +1,4 @@
-// Single crystals: loaded comparison group by comparison group and model by model, from scripts, as a page from disk may not fetch files.
+// Single crystals, or of classes their sums: loaded comparison group by comparison group and model by model, from scripts, as a page from disk may not fetch files.
 "use strict";
 
 board.details = (() => {
@@ -27,15 +27,17 @@ board.details = (() => {
 
   async function ofGroup(group) {
     const payload = await load(group, "group");
-    payload.target ||= unpacked(payload.targets, Float32Array);
-    payload.fold ||= unpacked(payload.folds, Uint16Array);
+    if (payload.targets) {
+      payload.target ||= unpacked(payload.targets, Float32Array);
+      payload.fold ||= unpacked(payload.folds, Uint16Array);
+    }
     if (payload.held) payload.heldBy ||= unpacked(payload.held.by, Uint32Array);
     return payload;
   }
 
   async function ofModel(group, row) {
     const payload = await load(group, row.file);
-    payload.error ||= Float64Array.from(unpacked(payload.errors, Int16Array), (q) => payload.scale * Math.sinh(q * payload.step));
+    if (payload.errors) payload.error ||= Float64Array.from(unpacked(payload.errors, Int16Array), (q) => payload.scale * Math.sinh(q * payload.step));
     return payload;
   }
 

@@ -17,11 +17,17 @@ board.views.model = (() => {
       return;
     }
     const row = chosen(rows, state);
-    place.append(h("p", {class: "facts"}, row.tier ? tier(row.tier) : row.unranked, ` · MAE ${n.spread(row.mae)} ${board.unit(group)}, RMSE ${n.spread(row.rmse)}, R² ${n.fixed(row.r2, 3)}`));
+    place.append(h("p", {class: "facts"}, row.tier ? tier(row.tier) : row.unranked, ` · ${scores(group, row)}`));
     const content = h("div", {"aria-busy": "true"}, note("Loading …"));
     place.append(content);
     board.guard(content, Promise.all([board.details.ofGroup(group), board.details.ofModel(group, row)])
       .then(([shared, own]) => content.isConnected && show(content, group, row, shared, own)));
+  }
+
+  // As the table of the task has them.
+  function scores(group, row) {
+    const words = board.kind(group).columns.map((column, index) => [column, row.cells[index][1] === null ? n.missing : row.cells[index][0]]);
+    return words.filter(([column]) => column.score).map(([{heading, in_unit}, cell]) => `${heading} ${cell} ${in_unit ? board.unit(group) : ""}`.trim()).join(", ");
   }
 
   function chosen(rows, state) {
@@ -35,6 +41,7 @@ board.views.model = (() => {
   async function show(content, group, row, shared, own) {
     const [parity, histogram, banded] = [h("div", {}), h("div", {}), h("div", {})];
     content.removeAttribute("aria-busy");
+    if (group.classes) return board.classes.model(content, group, row, shared, own);
     content.replaceChildren(
       h("section", {}, h("h2", {}, "Prediction against target"), parity),
       h("section", {}, h("h2", {}, "Distribution of errors"), histogram),
@@ -135,13 +142,14 @@ board.views.model = (() => {
     if (!shared.elements) return note("There is no picture, as the compositions of these crystals are not beside the records.");
     const [least, most] = [Math.min(...own.elements), Math.max(...own.elements)];
     const unit = board.unit(group);
+    const {loss} = board.kind(group);
     const shown = n.alike(own.elements);
     const values = new Map(shared.elements.symbols.map((symbol, index) => [symbol, {
       text: shown(own.elements[index]), share: most > least ? (own.elements[index] - least) / (most - least) : 0,
-      words: `${symbol}: MAE ${n.significant(own.elements[index], 4)} ${unit} over ${n.many(shared.elements.counts[index], "crystal")} that hold it`,
+      words: `${symbol}: ${loss} ${n.significant(own.elements[index], 4)} ${unit} over ${n.many(shared.elements.counts[index], "crystal")} that hold it`,
     }]));
-    return [...board.elements.table(`MAE of ${row.label} by element`, values),
-      note(`Mean |error| over the crystals that hold the element${unit ? `, in ${unit}` : ""}; coloured from ${n.significant(least)} to ${n.significant(most)}. A crystal counts for each of its elements.`)];
+    return [...board.elements.table(`${loss} of ${row.label} by element`, values),
+      note(`${group.classes ? "Log-loss" : "Mean |error|"} over the crystals that hold the element${unit ? `, in ${unit}` : ""}; coloured from ${n.significant(least)} to ${n.significant(most)}. A crystal counts for each of its elements.`)];
   }
 
   function worst(group, shared, own) {
@@ -155,5 +163,5 @@ board.views.model = (() => {
     ], order);
   }
 
-  return {title, draw, labelled, named, naming};
+  return {title, draw, labelled, named, naming, elements};
 })();

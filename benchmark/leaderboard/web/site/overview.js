@@ -33,7 +33,8 @@ board.views.overview = (() => {
     const known = overall && overall.models.length;
     if (known || ranks) parts.push(trackTable(chosen, known ? overall : null, ranks));
     if (known) {
-      parts.push(note(`Overall score: mean over ${n.many(overall.tasks.length, "task")} of MAE / MAE of the model that predicts the mean; ` +
+      const {loss, baseline} = board.kind(chosen);
+      parts.push(note(`Overall score: mean over ${n.many(overall.tasks.length, "task")} of ${loss} / ${loss} of ${baseline}; ` +
         `1 is no better than that, 0 is perfect. The interval is over folds and crystals; the grey mark is 1. Tasks: ${overall.tasks.join(", ")}.`));
     }
     for (const [task, why] of overall ? overall.left_out : []) parts.push(note(`Left out: ${task}, ${why}.`));
@@ -117,14 +118,14 @@ board.views.overview = (() => {
       {label: "track", text: true, cell: (group) => group.track},
       {label: "crystals", cell: (group) => n.grouped(group.crystals)},
       {label: "runs", cell: (group) => String(group.rows.length)},
-      {label: "lowest MAE", cell: lowest},
+      {label: groups.some((group) => group.classes) ? "lowest MAE or log-loss" : "lowest MAE", cell: lowest},
       {label: "first tier", text: true, cell: firstTier},
     ], groups);
   }
 
   function lowest(group) {
     const best = group.rows.find((row) => row.file);
-    return best ? `${n.spread(best.mae)} ${board.unit(group)}` : n.missing;
+    return best ? `${n.spread(best.loss)} ${group.classes ? `(${board.kind(group).loss})` : board.unit(group)}` : n.missing;
   }
 
   function firstTier(group) {

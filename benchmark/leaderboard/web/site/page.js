@@ -9,7 +9,9 @@
   const KEPT = {overview: ["group"], task: ["group"], cost: ["group"], model: ["group", "model"], compare: ["group", "model"]};
   const byId = new Map(board.data.comparison_groups.map((group) => [group.id, group]));
 
-  board.unit = (group) => group.unit === "1" ? "" : group.unit;
+  // Names and columns of the scores: those of numbers, or those of classes.
+  board.kind = (group) => board.data.kinds[group.kind];
+  board.unit = (group) => group.classes || group.unit === "1" ? "" : group.unit;
   const fullest = board.data.comparison_groups.reduce((most, one) => (one.rows.length > most.rows.length ? one : most), board.data.comparison_groups[0]);
   board.group = (state) => byId.get(state.group) || fullest;
   board.dark = () => window.matchMedia("(prefers-color-scheme: dark)").matches;

@@ -11,7 +11,7 @@ board.views.task = (() => {
   function columns(group) {
     const unit = board.unit(group);
     const special = {model: (row) => named(row, outdated(group)), tier: ranked};
-    const all = board.data.columns.map((column, index) => ({
+    const all = board.kind(group).columns.map((column, index) => ({
       ...column, head: column.key === "model", label: column.in_unit && unit ? `${column.heading} [${unit}]` : column.heading,
       cell: special[column.key] || ((row) => row.cells[index][1] === null ? n.missing : row.cells[index][0]),
       value: (row) => row.cells[index][1],
@@ -44,11 +44,11 @@ board.views.task = (() => {
     }
     const frame = h("div", {class: "scroller", role: "region", "aria-label": "Runs", tabindex: "0"});
     const said = h("p", {class: "said", role: "status"});
-    const view = {filter: state.filter || "", sort: state.sort || "mae", descending: state.order === "descending",
+    const view = {filter: state.filter || "", sort: state.sort || board.kind(group).key, descending: state.order === "descending",
       current: state.stale === "hide", whole: state.failed === "hide", machine: group.machines[state.machine] ? state.machine : ""};
     const change = (changes) => {
       Object.assign(view, changes);
-      board.remember({filter: view.filter, sort: view.sort === "mae" ? "" : view.sort, order: view.descending ? "descending" : "",
+      board.remember({filter: view.filter, sort: view.sort === board.kind(group).key ? "" : view.sort, order: view.descending ? "descending" : "",
         stale: view.current ? "hide" : "", failed: view.whole ? "hide" : "", machine: view.machine});
       fill(frame, said, group, view, change);
     };
@@ -65,7 +65,10 @@ board.views.task = (() => {
 
   function facts(group) {
     const words = [n.many(group.crystals, "crystal"), group.title, n.many(group.folds, "fold")];
-    if (group.baseline !== null) words.push(`predicting the mean errs by ${n.significant(group.baseline, 4)} ${board.unit(group)}`.trim());
+    if (group.classes) words.push(board.classes.facts(group));
+    const {loss, baseline} = board.kind(group);
+    const value = group.baseline === null ? "" : n.significant(group.baseline, 4);
+    if (value) words.push(group.classes ? `${baseline} has a ${loss} of ${value}` : `${baseline} errs by ${value} ${board.unit(group)}`.trim());
     return `${words.join(" · ")}.`;
   }
 
@@ -73,7 +76,7 @@ board.views.task = (() => {
     const shown = group.rows.filter((row) => row.label.toLowerCase().includes(view.filter.trim().toLowerCase()) &&
       !(view.current && row.stale) && !(view.whole && !row.file) && (view.machine === "" || String(row.machine) === view.machine));
     const all = columns(group);
-    const column = all.find((other) => other.key === view.sort) || all.find((other) => other.key === "mae");
+    const column = all.find((other) => other.key === view.sort) || all.find((other) => other.key === board.kind(group).key);
     const rows = board.table.sorted(shown, column, view.descending);
     const timed = rows.filter((row) => column.value(row) !== null);
     const apart = TIMES.includes(column.key) && new Set(timed.map((row) => row.machine)).size > 1;
@@ -103,7 +106,7 @@ board.views.task = (() => {
         `${board.data.tests}.` + (group.reason ? ` Here nothing is separated: ${group.reason}.` : "")));
     }
     if (group.rows.some((row) => row.stale)) parts.push(note(outdated(group) ? "A newer source of every model gives other numbers." : "† A newer source of the model gives other numbers."));
-    if (board.data.published[group.task]) parts.push(h("h2", {}, "Published results"), ...published(group));
+    if (!group.classes && board.data.published[group.task]) parts.push(h("h2", {}, "Published results"), ...published(group));
     if (group.failures.length) {
       parts.push(h("h2", {}, "Folds without a score"), board.table.plain(`Failed folds on ${group.task}`, [
         {label: "model", text: true, head: true, cell: (failure) => failure.label},
@@ -118,11 +121,11 @@ board.views.task = (() => {
   function published(group) {
     const results = board.data.published[group.task];
     const unit = board.unit(group);
-    const here = (result) => group.rows.find((row) => row.model === result.model && row.unchanged && row.mae);
+    const here = (result) => group.rows.find((row) => row.model === result.model && row.unchanged && row.loss);
     return [board.table.plain(`Published results of ${group.task}`, [
       {label: "model", text: true, head: true, cell: (result) => result.model},
       {label: unit ? `published MAE [${unit}]` : "published MAE", cell: (result) => result.std === null ? String(result.mae) : `${result.mae} ± ${result.std}`},
-      {label: "here", cell: (result) => here(result) ? `${n.spread(here(result).mae)} (${here(result).label})` : n.missing},
+      {label: "here", cell: (result) => here(result) ? `${n.spread(here(result).loss)} (${here(result).label})` : n.missing},
       {label: "published training", cell: (result) => n.seconds(result.training_s)},
       {label: "epochs", cell: (result) => result.epochs === null ? n.missing : n.grouped(result.epochs)},
       {label: "source", text: true, cell: (result) => result.source},
