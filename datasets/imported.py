@@ -46,6 +46,7 @@ def _read_card(path: Path, mtime_ns: int, size: int) -> Card | None:
     try:
         card = Card.model_validate(json.loads(path.read_bytes()))
         usable = card.name == path.stem and is_name(card.name) and bool(card.targets) and all(map(is_path_part, card.targets))
+        usable = usable and all(name in card.targets and len(names) > 1 for name, names in card.classes.items())
         if usable and card.rows is not None and card.content_hash is not None:
             return card
         reason = "not a card that an import wrote"

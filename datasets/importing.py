@@ -67,6 +67,7 @@ def _card(options: TableOptions, content: TableCrystals) -> Card:
         name=options.name,
         description=f"{len(crystals)} crystals imported from {source}",
         targets=content.units,
+        classes=content.classes,
         rows=len(crystals),
         content_hash=crystals.content_hash,
         licence="the user's own",
@@ -74,7 +75,10 @@ def _card(options: TableOptions, content: TableCrystals) -> Card:
         source=f"{source}, sha256 {_sha256(options.source)}",
         version=f"content sha256 {crystals.content_hash[:16]}",
         how_to_get="Import the file again.",
-        known_problems=tuple(f"rows {what} that were left out: {count}" for what, count in content.left_out.items()),
+        known_problems=(
+            *(f"rows {what} that were left out: {count}" for what, count in content.left_out.items()),
+            *content.problems,
+        ),
     )
 
 

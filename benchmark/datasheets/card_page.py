@@ -17,13 +17,19 @@ class TargetRows(BaseModel):
     rows: int
 
 
+class ClassRows(TargetRows):
+    """The unit and rows of a class target, and the crystals of each class."""
+
+    classes: dict[str, int]
+
+
 class CheckedCard(BaseModel):
     """A card and the counts of the loaded crystals."""
 
     name: str
     rows: int
     content_hash: str
-    targets: dict[str, TargetRows]
+    targets: dict[str, ClassRows | TargetRows]
     atoms: int
     card: Card
     fetched: Fetched | None
@@ -32,16 +38,24 @@ class CheckedCard(BaseModel):
 def checked_card(dataset: Dataset | FileDataset, crystals: Crystals, note: Fetched | None) -> CheckedCard:
     """Set a card beside the counts of the loaded crystals; a target that this release lacks has 0 rows."""
     card = dataset.card
-    counts = {target: int(np.isfinite(target_values(dataset, crystals, target)).sum()) for target in card.targets}
+    values = {target: target_values(dataset, crystals, target) for target in card.targets}
     return CheckedCard(
         name=card.name,
         rows=len(crystals),
         content_hash=crystals.content_hash,
-        targets={target: TargetRows(unit=unit, rows=counts[target]) for target, unit in card.targets.items()},
+        targets={target: _rows(card, target, column) for target, column in values.items()},
         atoms=len(crystals.atomic_numbers),
         card=card,
         fetched=note,
     )
+
+
+def _rows(card: Card, target: str, values: np.ndarray) -> TargetRows:
+    rows = TargetRows(unit=card.targets[target], rows=int(np.isfinite(values).sum()))
+    if target not in card.classes:
+        return rows
+    counts = {name: int((values == code).sum()) for code, name in enumerate(card.classes[target])}
+    return ClassRows(**rows.model_dump(), classes=counts)
 
 
 def card_text(about: CheckedCard) -> str:
@@ -53,6 +67,7 @@ def card_text(about: CheckedCard) -> str:
         f"{about.rows:,} crystals{_expected(about)}, {about.atoms:,} atoms, content sha256 {about.content_hash}",
         "",
         _targets(about, "simple"),
+        *_classes(about),
         "",
         *(f"{name}: {text}" for name, text in _origin(about)),
         *(f"known problem: {problem}" for problem in card.known_problems),
@@ -73,6 +88,7 @@ def card_page(about: CheckedCard) -> str:
         "",
         _targets(about, "github"),
         "",
+        *(f"- {line}" for line in _classes(about)),
         *(f"- {name}: {text}" for name, text in _origin(about)),
         "",
         *(["## Known problems", "", *(f"- {problem}" for problem in card.known_problems), ""] if card.known_problems else []),
@@ -91,6 +107,13 @@ def _expected(about: CheckedCard) -> str:
 def _targets(about: CheckedCard, layout: str) -> str:
     rows = [[target, found.unit, f"{found.rows:,}"] for target, found in about.targets.items()]
     return tabulate(rows, ["target", "unit", "rows"], layout, disable_numparse=True)
+
+
+def _classes(about: CheckedCard) -> list[str]:
+    """A line on the classes of each class target, with their crystals."""
+    found = {target: rows.classes for target, rows in about.targets.items() if isinstance(rows, ClassRows)}
+    lists = {target: (f"{name} ({count:,})" for name, count in classes.items()) for target, classes in found.items()}
+    return [f"classes of {target}: {', '.join(classes)}" for target, classes in lists.items()]
 
 
 def _origin(about: CheckedCard) -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets.errors import InputError
-from datasets.readers.archives import MOST_BYTES, unpacked
+from datasets.readers.archives import MOST_BYTES
+from datasets.readers.csv_text import read_csv_text
 from datasets.readers.structure_dicts import is_structure_dict
 from datasets.readers.structure_files import parse_dict, reason_of
+from datasets.readers.structure_values import is_entry, looks_like_structure
+from datasets.readers.unicode_text import text_of
 
 Columns = dict[str, list[Any]]
 """Heading → one value a row; None where there is none. A cell is a structure that is read, an InputError one that cannot be:
@@ -35,39 +36,30 @@ def split_heading(text: str) -> tuple[str, str]:
     return (match["name"], (match["unit"] or "").strip()) if match else (text, "")
 
 
-def looks_like_structure(value: object) -> bool:
-    """Whether a value of a table is a structure: a cell, one that failed, a dict, or the text of a dict or of a CIF."""
-    if isinstance(value, str):
-        return "_cell_length_a" in value or (
-            value.lstrip().startswith("{") and ('"sites"' in value or '"lattice_mat"' in value)
-        )
-    return isinstance(value, (tuple, InputError)) or is_structure_dict(value)
-
-
-def text_of(path: Path) -> str:
-    """A text file, packed or not. Raises InputError where it cannot be read or is not UTF-8."""
-    try:
-        return unpacked(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
-
-
 def read_csv(path: Path) -> Columns:
     """The columns of a CSV with a header, as text.
 
     Raises:
-        InputError: it cannot be read, a row has more cells than the header, a heading is repeated.
+        InputError: as `read_csv_text`, or a row has more cells than the header, or a heading is repeated.
     """
-    try:
-        table = pd.read_csv(io.StringIO(text_of(path)), header=None, dtype=str, keep_default_na=False)
-    except (ValueError, OverflowError, pd.errors.ParserError) as error:
-        raise InputError(f"{path}: not a CSV with a header ({reason_of(error)})") from error
-    headings = [str(cell).strip() for cell in table.iloc[0]]
-    repeated = pd.Index(headings).duplicated()
-    if repeated.any():
-        raise InputError(f"{path}: column '{headings[repeated.argmax()]}' is repeated; rename one")
-    rows = table.iloc[1:].astype(object).where(table.iloc[1:].notna(), None)
-    return {heading: rows[i].tolist() for i, heading in enumerate(headings)}
+    content = read_csv_text(path)
+    if not content.rows:
+        raise InputError(f"{path}: not a CSV with a header (the file is empty)")
+    headings = [cell.strip() for cell in content.rows[0]]
+    repeated = next((name for place, name in enumerate(headings) if name in headings[:place]), None)
+    if repeated is not None:
+        raise InputError(f"{path}: column '{repeated}' is repeated; rename one")
+    wide = next((row for row, cells in enumerate(content.rows) if len(cells) > len(headings)), None)
+    if wide is not None:
+        raise InputError(
+            f"{path} row {content.numbers[wide]}: not a CSV with a header: {len(content.rows[wide])} columns, the header has "
+            f"{len(headings)}; {content.separated_by}"
+        )
+    below = content.rows[1:]
+    if any(len(cells) < len(headings) for cells in below):
+        below = [cells + [""] * (len(headings) - len(cells)) for cells in below]
+    columns = zip(*below, strict=True) if below else [()] * len(headings)
+    return {heading: list(column) for heading, column in zip(headings, columns, strict=True)}
 
 
 def read_parquet(path: Path, most_bytes: int = MOST_BYTES) -> Columns:
@@ -105,7 +97,9 @@ def _cell_of_lists(lattice: Any, numbers: Any, frac_coords: Any, pbc: Any) -> An
 
 
 def _compact(value: Any) -> Any:
-    """A structure's dict as its cell, which is some hundred times smaller; anything else as it is."""
+    """A structure's dict, also in an entry's, as its cell, which is some hundred times smaller; anything else as it is."""
+    if is_entry(value) and is_structure_dict(value.get("structure")):
+        return {**value, "structure": _compact(value["structure"])}
     if not is_structure_dict(value):
         return value
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +15,13 @@ from datasets.cards import Card, Dataset
 from datasets.crystals import STRUCTURE_COLUMNS, Crystals
 from datasets.elements import read_element_features
 from datasets.errors import InputError
-from datasets.mp_ids import canonical_mp_id
+from datasets.readers.class_targets import CLASS, ClassColumn, class_column
 from datasets.readers.columns import split_heading
+from datasets.readers.csv_text import CsvText, read_csv_text
+from datasets.readers.decimals import MISSING, DoubtfulNumber, decimal_sign, looks_like_number, number
+from datasets.readers.folder_files import files_by_id, files_of
 from datasets.readers.structure_files import SUFFIXES, format_of, read_each, read_many
+from datasets.readers.unicode_text import normalised
 
 STANDARD_NAMES = ("id_prop.csv", "targets.csv")
 ELEMENT_TABLE = "atom_init.json"
@@ -30,16 +32,24 @@ HOW_TO = "add id_prop.csv with one `id,target` line a crystal"
 
 @dataclass(frozen=True)
 class FolderTable:
-    """The CSV of a folder: the id, structure file and place (for errors) of each row; targets and their units."""
+    """The CSV of a folder: the id, structure file and place (for errors) of each row; targets as text, and their units."""
 
     source: Path
     n_files: int
     """Structure files of the folder, with those that have no row."""
     ids: list[str]
     files: list[Path]
-    places: list[str]
-    targets: pd.DataFrame
+    rows: list[int]
+    """Numbers of the lines, from 1."""
+    columns: dict[str, list[str]]
+    """Target → a text each row."""
     units: dict[str, str]
+    """`as given` where the heading has none."""
+
+    @property
+    def places(self) -> list[str]:
+        """What errors call each row and its structure file."""
+        return [f"{self.source} row {row}: {file.name}" for row, file in zip(self.rows, self.files, strict=True)]
 
     def without(self, ids: Collection[str]) -> FolderTable:
         """The table without the rows of these ids."""
@@ -48,8 +58,8 @@ class FolderTable:
             self,
             ids=[self.ids[row] for row in rows],
             files=[self.files[row] for row in rows],
-            places=[self.places[row] for row in rows],
-            targets=self.targets.iloc[rows],
+            rows=[self.rows[row] for row in rows],
+            columns={name: [texts[row] for row in rows] for name, texts in self.columns.items()},
         )
 
 
@@ -66,25 +76,32 @@ def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
     The CSV is `id_prop.csv`, `targets.csv` or the only `*.csv`. Without a header (CGCNN's layout) it holds `id,target`;
     with one, the columns after the first are targets, `name` or `name [unit]`. A structure file is found by `<id>` plus
     its suffix, or by an id that already has it. Where a header names several targets an empty cell is a missing value.
-    Element features in `atom_init.json` replace the built-in ones of CGCNN. The rows of the ids `without` are left out.
+    A column of booleans, of labels or with the unit `class` is a class target; any other is one of numbers. Element
+    features in `atom_init.json` replace the built-in ones of CGCNN. The rows of the ids
+    `without` are left out.
 
     Raises:
         InputError: one line that names the file and the row and says what to do. `load` raises it for structure files.
     """
     table = read_folder(path).without(without)
+    targets, classes = _targets(table)
     spare, source = table.n_files - len(table.files), table.source
     name = path.resolve().name
     card = Card(
         name=name,
         description=f"{len(table.ids)} crystals of the folder {name}",
-        targets=table.units,
+        targets=table.units | dict.fromkeys(classes, CLASS),
+        classes={name: column.names for name, column in classes.items()},
         rows=len(table.ids),
         licence="the user's own",
         citation="none",
         source=f"{table.n_files} structure files and {source.name}",
         version="as found",
         how_to_get="Place the structure files and their CSV in the folder.",
-        known_problems=(f"{_files(spare)} no row in {source.name}",) if spare else (),
+        known_problems=(
+            *([f"{_files(spare)} no row in {source.name}"] if spare else []),
+            *(problem for name, column in classes.items() for problem in column.rare(name)),
+        ),
     )
 
     def load() -> Crystals:
@@ -92,7 +109,7 @@ def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
             cells = read_many(table.files, table.places)
         except InputError as error:
             raise InputError(f"{error}; `run --skip-bad` leaves out such crystals") from error
-        crystals = Crystals.from_cells(table.ids, cells, table.targets)
+        crystals = Crystals.from_cells(table.ids, cells, targets)
         own = path / ELEMENT_TABLE
         return replace(crystals, element_features=read_element_features(own)) if own.exists() else crystals
 
@@ -134,72 +151,37 @@ def _find_csv(path: Path) -> Path:
 
 
 def _read_table(source: Path, structures: Sequence[Path]) -> FolderTable:
-    """The CSV's rows with their structure files, every cell checked."""
-    rows = _read_rows(source)
+    """The CSV's rows with their structure files; targets are not read yet."""
+    known = files_by_id(structures)
+    content = read_csv_text(source, lambda text: normalised(text) in known)
+    every = ([cell.strip() for cell in cells] for cells in content.rows)
+    rows = [(row, cells) for row, cells in zip(content.numbers, every, strict=True) if any(cells)]
     if not rows:
         raise InputError(f"{source}: the file is empty; {HOW_TO}")
-    known: dict[str, list[Path]] = {}
-    for structure in structures:
-        for key in {structure.stem, structure.name}:
-            known.setdefault(key, []).append(structure)
-    spelled: dict[str, list[Path]] = {}
-    for key, files in known.items():
-        if (other := canonical_mp_id(key)) not in known:
-            spelled.setdefault(other, []).extend(files)
-    known |= spelled
     units = {"target": AS_GIVEN}
     headed = _is_header(rows[0][1], known)
     if headed:
         units = _header(rows.pop(0)[1], source)
     if not rows:
         raise InputError(f"{source}: a header but no rows; add one line a crystal")
-    table = FolderTable(source, len(structures), [], [], [], pd.DataFrame(), units)
-    seen: dict[Path, str] = {}
-    values = np.empty((len(rows), len(units)))
-    for i, (number, cells) in enumerate(rows):
-        place = f"{source} row {number}"
-        if len(cells) != 1 + len(units):
+    _require_width(rows, 1 + len(units), headed, source, content)
+    ids = [normalised(cells[0]) for _, cells in rows]
+    files = files_of(ids, known, [f"{source} row {row}" for row, _ in rows])
+    texts = zip(*(cells[1:] for _, cells in rows), strict=True)
+    columns = {name: list(column) for name, column in zip(units, texts, strict=True)}
+    return FolderTable(source, len(structures), ids, files, [row for row, _ in rows], columns, units)
+
+
+def _require_width(rows: Sequence[tuple[int, list[str]]], width: int, headed: bool, source: Path, content: CsvText) -> None:
+    for row, cells in rows:
+        if len(cells) != width:
             hint = "as in the header" if headed else "id,target; more targets need a header that names them"
-            raise InputError(f"{place}: {len(cells)} columns; expected {1 + len(units)} ({hint})")
-        file = _file_of(cells[0], known, place)
-        if file in seen:
-            raise InputError(f"{place}: id '{cells[0]}' appears more than once (first in {seen[file]}); remove one")
-        seen[file] = f"row {number}"
-        where, several = f"{place} (id '{cells[0]}')", len(units) > 1
-        values[i] = [_number(cell, name, where, several) for cell, name in zip(cells[1:], units, strict=True)]
-        table.ids.append(cells[0])
-        table.files.append(file)
-        table.places.append(f"{place}: {file.name}")
-    return replace(table, targets=pd.DataFrame(values, columns=list(units)))
-
-
-def _read_rows(source: Path) -> list[tuple[int, list[str]]]:
-    """(row number from 1, stripped cells) of every line that is not blank."""
-    raw = source.read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        row = raw[: error.start].count(b"\n") + 1
-        raise InputError(f"{source} row {row}: bytes that are not UTF-8; save the file as UTF-8") from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        rows = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
-    except csv.Error as error:
-        raise InputError(f"{source} row {reader.line_num}: not CSV ({error})") from error
-    return [(number, cells) for number, cells in rows if any(cells)]
+            raise InputError(f"{source} row {row}: {len(cells)} columns; expected {width} ({hint}); {content.separated_by}")
 
 
 def _is_header(cells: Sequence[str], known: Mapping[str, object]) -> bool:
     """Whether the first row names columns: text beside an id that no structure file has."""
-    return cells[0] not in known and not all(_is_number(cell) for cell in cells[1:])
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
+    return normalised(cells[0]) not in known and not all(looks_like_number(cell) for cell in cells[1:])
 
 
 def _header(cells: Sequence[str], source: Path) -> dict[str, str]:
@@ -216,27 +198,43 @@ def _header(cells: Sequence[str], source: Path) -> dict[str, str]:
     return units
 
 
-def _file_of(crystal: str, known: Mapping[str, Sequence[Path]], place: str) -> Path:
-    if not crystal:
-        raise InputError(f"{place}: the id is empty; give the name of a structure file")
-    files = known.get(crystal) or known.get(canonical_mp_id(crystal), ())
-    if not files:
-        raise InputError(f"{place}: id '{crystal}' has no structure file; add e.g. {crystal}.cif or remove the row")
-    if len(files) > 1:
-        names = " and ".join(file.name for file in files)
-        raise InputError(f"{place}: id '{crystal}' has several structure files ({names}); give the id its suffix")
-    return files[0]
+def _targets(table: FolderTable) -> tuple[pd.DataFrame, dict[str, ClassColumn]]:
+    """The values of every target, and the classes of those that are classes."""
+    places = [f"{table.source} row {row} (id '{crystal}')" for row, crystal in zip(table.rows, table.ids, strict=True)]
+    values: dict[str, Sequence[float] | np.ndarray] = {}
+    classes: dict[str, ClassColumn] = {}
+    for name, texts in table.columns.items():
+        _require_present(texts, name, places, len(table.columns) > 1)
+        unit = table.units[name].removeprefix(AS_GIVEN)
+        column = class_column(texts, name, unit, places, str(table.source))
+        if column:
+            values[name], classes[name] = column.codes, column
+        else:
+            values[name] = _numbers(texts, name, places, table)
+    return pd.DataFrame(values), classes
 
 
-def _number(cell: str, target: str, place: str, may_miss: bool) -> float:
-    """The value of a cell; NaN for an empty one where values may be missing."""
-    if not cell and may_miss:
-        return math.nan
-    if not cell:
-        raise InputError(f"{place}: target '{target}' is empty; give a number or remove the row")
-    if not _is_number(cell):
-        raise InputError(f'{place}: target "{cell}" is not a number; correct it or remove the row')
-    if not math.isfinite(float(cell)):
-        missing = "leave the cell empty" if may_miss else "give a finite number or remove the row"
-        raise InputError(f"{place}: target '{target}' is {cell}; {missing}")
-    return float(cell)
+def _require_present(texts: Sequence[str], target: str, places: Sequence[str], may_miss: bool) -> None:
+    """Raise InputError where a cell stands for no value: only an empty one may, and where there are several targets."""
+    for text, place in zip(texts, places, strict=True):
+        if not text and not may_miss:
+            raise InputError(f"{place}: target '{target}' is empty; give a value or remove the row")
+        if text and text.lower() in MISSING:
+            missing = "leave the cell empty" if may_miss else "give a value or remove the row"
+            raise InputError(f"{place}: target '{target}' is {text}; {missing}")
+
+
+def _numbers(texts: Sequence[str], target: str, places: Sequence[str], table: FolderTable) -> list[float]:
+    """The numbers of a column; NaN for an empty cell."""
+    try:
+        sign = decimal_sign(texts, table.columns.values())
+    except DoubtfulNumber as error:
+        raise InputError(f"{places[error.row]}: target '{target}' is {error}") from error
+    values = [number(text, sign) for text in texts]
+    for text, value, place in zip(texts, values, places, strict=True):
+        if value is None:
+            hint = "" if table.units[target] == AS_GIVEN else f"; a column of classes has the unit {CLASS}"
+            raise InputError(f'{place}: target "{text}" is not a number; correct it or remove the row{hint}')
+        if math.isinf(value):
+            raise InputError(f"{place}: target '{target}' is {text}; give a finite number or remove the row")
+    return [value for value in values if value is not None]

@@ -98,6 +98,8 @@ CARDS = {
     "other name": lambda text: text.replace('"mine"', '"emt/alloys"'),
     "no targets": lambda text: json.dumps({**json.loads(text), "targets": {}}),
     "escaping target": lambda text: json.dumps({**json.loads(text), "targets": {"../x": "eV"}}),
+    "one class": lambda text: json.dumps({**json.loads(text), "classes": {"gap": ["a"]}}),
+    "classes of no target": lambda text: json.dumps({**json.loads(text), "classes": {"x": ["a", "b"]}}),
     "no hash": lambda text: json.dumps({**json.loads(text), "content_hash": None}),
     "unknown field": lambda text: json.dumps({**json.loads(text), "more": 1}),
     "list": lambda _: "[]",
@@ -150,6 +152,28 @@ def test_a_folder_is_copied_with_its_element_features(tmp_path):
     assert registry.get("mine").card.known_problems == (
         "rows without a readable, fully occupied structure that were left out: 1",
     )
+
+
+def test_classes_are_kept_on_the_card(tmp_path):
+    source = write_folder(tmp_path / "source", 5)
+    (source / "id_prop.csv").write_text("c0,semi\nc1,metal\nc2,semi\nc3,\nc4,semi\n")
+    made = import_table(TableOptions(source, "mine", ["target"]))
+    card = registry.get("mine").card
+    assert (card.targets, card.classes) == ({"target": "class"}, {"target": ("metal", "semi")}) and card == made.card
+    assert card.known_problems == (
+        "rows without a value of any target that were left out: 1",
+        "target: one crystal only is metal",
+    )
+    assert registry.load("mine").targets["target"].tolist() == [1, 0, 1, 1]
+
+
+def test_a_folder_whose_numbers_may_be_classes_says_which_by_its_unit(tmp_path):
+    source = write_folder(tmp_path / "source", 5)
+    (source / "id_prop.csv").write_text("c0;0\nc1;1\nc2;0\nc3;1\nc4;0\n")
+    with pytest.raises(InputError, match="may be classes or amounts"):
+        import_table(TableOptions(source, "mine"))
+    assert import_table(TableOptions(source, "mine", units=["class"])).card.classes == {"target": ("0", "1")}
+    assert import_table(TableOptions(source, "mine", units=["eV"]), replacing=True).card.classes == {}
 
 
 def test_a_folder_without_units_asks_for_them(tmp_path):

@@ -24,10 +24,16 @@ def import_(
     ],
     name: Annotated[str, typer.Option(help="What the set is called from then on.")],
     target: Annotated[
-        list[str] | None, typer.Option(help="A column to predict; may be repeated. Default: the only one of numbers.")
+        list[str] | None,
+        typer.Option(help="A column of numbers or classes to predict; may be repeated. Default: the only one of numbers."),
     ] = None,
-    unit: Annotated[list[str] | None, typer.Option(help="UNIT of the one target, or TARGET=UNIT; may be repeated.")] = None,
-    structure_column: Annotated[str | None, typer.Option(help="The column of structures, where there are several.")] = None,
+    unit: Annotated[
+        list[str] | None,
+        typer.Option(help="UNIT of the one target, or TARGET=UNIT; may be repeated. That of classes is class."),
+    ] = None,
+    structure_column: Annotated[
+        str | None, typer.Option(help="The column of structures, or of file names beside the table, where there are several.")
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out rows without a readable, fully occupied structure.")
     ] = False,

@@ -72,6 +72,22 @@ def test_json_says_what_was_made_and_left_out(benchmark_command, metals, tmp_pat
     )
 
 
+def test_classes_are_shown_with_their_counts(benchmark_command, metals, tmp_path):
+    rows = list(csv.reader(metals.open()))
+    with metals.open("w", newline="") as file:
+        csv.writer(file, delimiter=";").writerows([[*row[:2], row[0] in ("m1", "m3") or "f"] for row in rows])
+    metals.write_text(metals.read_text().replace("id;structure;f", "id;structure;light"))
+    arguments = ("datasets", "import", "metals.csv", "--name", "x", "--target", "light")
+    assert "mixes" in one_line_error(benchmark_command(*arguments))
+    metals.write_text(metals.read_text().replace(";True", ";t"))
+    line = "classes of light: False (19), True (2)"
+    assert line in benchmark_command(*arguments).stdout.splitlines()
+    assert line in benchmark_command("datasets", "info", "x", "--page", str(tmp_path)).stdout.splitlines()
+    assert f"- {line}" in (tmp_path / "x.md").read_text().splitlines()
+    info = json.loads(benchmark_command("datasets", "info", "x", "--json").stdout)
+    assert info["targets"]["light"] == {"unit": "class", "rows": 21, "classes": {"False": 19, "True": 2}}
+
+
 def test_one_crystal_that_came_with_nothing_is_one_line(benchmark_command, tmp_path):
     write(tmp_path / "x.extxyz", bulk("Cu"))
     line = one_line_error(benchmark_command("datasets", "import", "x.extxyz", "--name", "x"))

@@ -80,6 +80,37 @@ def test_the_card_reads_no_structure(folder):
         dataset.load()
 
 
+def test_ids_are_equal_under_unicode_normalisation_and_without_blanks_around(folder):
+    (folder / "a.cif").rename(folder / "caf\u00e9.cif")
+    (folder / "b.cif").rename(folder / "re\u0301sume\u0301.Cif")
+    dataset = open_folder(with_csv(folder, "\u200bcafe\u0301\u00a0,1\nr\u00e9sum\u00e9.cif,2\n c ,3\n"))
+    assert dataset.load().ids.tolist() == ["caf\u00e9", "r\u00e9sum\u00e9.cif", "c"]
+    with pytest.raises(InputError, match="row 2: id 'caf\u00e9' appears more than once \\(first in row 1\\)"):
+        open_folder(with_csv(folder, "cafe\u0301,1\ncaf\u00e9,2\n"))
+    (folder / "c.cif").rename(folder / "cafe\u0301.cif")
+    with pytest.raises(InputError, match=r"has several structure files .*; the names are equal, rename one"):
+        open_folder(with_csv(folder, "cafe\u0301,1\n"))
+
+
+def test_the_letter_case_of_endings_is_free(folder):
+    (folder / "a.cif").rename(folder / "a.Cif")
+    (folder / "b.cif").rename(folder / "b.CIF")
+    assert open_folder(with_csv(folder, "a.cif,1\nb.CIF,2\nc.CIF,3\n")).load().lattice[:, 0, 0].round().tolist() == [4, 5, 6]
+    (folder / "c.cif").rename(folder / "b.cif")
+    assert open_folder(with_csv(folder, "b.cif,1\nb.CIF,2\n")).load().lattice[:, 0, 0].round().tolist() == [6, 5]
+
+
+def test_classes_of_a_folder_are_codes_and_names_on_the_card(folder):
+    dataset = open_folder(with_csv(folder, "a,metal\nb,semi\nc,metal\n"))
+    card = dataset.card
+    assert (card.targets, card.classes) == ({"target": "class"}, {"target": ("metal", "semi")})
+    assert card.known_problems == ("target: one crystal only is semi",)
+    assert dataset.load().targets["target"].tolist() == [0, 1, 0]
+    card = open_folder(with_csv(folder, "id;phase [class];gap [eV];metal\na;2;1,5;yes\nb;10;;no\nc;2;2,5;YES\n")).card
+    assert card.targets == {"phase": "class", "gap": "eV", "metal": "class"}
+    assert card.classes == {"phase": ("2", "10"), "metal": ("False", "True")}
+
+
 def test_the_registry_opens_a_folder_by_its_path(folder):
     assert len(registry.load(str(with_csv(folder, "a,1\n")))) == 1
 
@@ -104,15 +135,32 @@ TABLES = {
         "row 1: 3 columns; expected 2 (id,target; more targets need a header",
     ),
     "a short row": ("id,gap,e\na,1\n", "row 2: 2 columns; expected 3 (as in the header)"),
-    "semicolons": ("a;1\nb;2\n", "row 1: 1 columns; expected 2"),
+    "blanks": ("a 1\nb 2\n", "row 1: 1 columns; expected 2"),
+    "no known separator": ("a:1\nb:2\n", "no separator was found in the first row; expected ',', ';', a tab, '|'"),
+    "a row with another separator": (
+        "a;1\nb,2\n",
+        "row 2: 1 columns; expected 2 (id,target; more targets need a header that names them); the separator is ';'",
+    ),
+    "a decimal comma that separates": (
+        "a,1,5\nb,2,5\n",
+        "row 1: 3 columns; expected 2 (id,target; more targets need a header that names them); the separator is ','",
+    ),
+    "a value under no heading": ("id,gap,\na,1,\nb,1,2\n", "row 1: a column without a name"),
+    "a separator at the end of some rows": ("id,gap\na,1,\nb,1\n", "row 2: 3 columns; expected 2 (as in the header)"),
+    "accents composed and decomposed": ("a\u0301,1\n\u00e1,2\n", "row 1: id '\u00e1' has no structure file"),
+    "letter case": ("A,1\n", "row 1: id 'A' has no structure file; a differs in letter case"),
+    "two units": ("id,gap [eV]\na,metal\nb,metal\n", "is not a number; correct it or remove the row; a column of classes has"),
     "a nameless column": ("id,gap,\na,1,2\n", "row 1: a column without a name"),
     "a repeated column": ("id,gap,gap [eV]\na,1,2\n", "row 1: column 'gap' is repeated or reserved"),
     "a reserved column": ("id,lattice\na,1\n", "row 1: column 'lattice' is repeated or reserved"),
     "empty": ("", "the file is empty; add id_prop.csv"),
     "blank lines": ("\n ,\n", "the file is empty"),
     "header only": ("id,gap\n", "a header but no rows"),
-    "latin-1": (b"a,1\nb,\xb5\n", "row 2: bytes that are not UTF-8"),
-    "an open quote": ('a,1\n"b,2\n', "not CSV"),
+    "latin-1": (b"a,1\nb,\xb5\n", "row 2: bytes that are not UTF-8 (byte 6); save the file as UTF-8"),
+    "windows-1252": ("id;gap [\u00c5]\na;1,5\n".encode("cp1252"), "row 1: bytes that are not UTF-8 (byte 8); save"),
+    "UTF-16 without a mark": ("a,1\nb,2\n".encode("utf-16-le"), "UTF-16 without a byte order mark; save the file as UTF-8"),
+    "half of a UTF-16": ("a,1\nb,2\n".encode("utf-16")[:-1], "bytes that are not UTF-16"),
+    "an open quote": ('a,1\n"b,2\n', "row 2: not a CSV (a quote that is not closed)"),
 }
 
 

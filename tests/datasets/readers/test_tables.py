@@ -283,6 +283,10 @@ def test_ids_are_text_and_unique(tmp_path):
     assert "row 3: id 'a' appears more than once in column 'material_id' (first in row 1)" in line
     for bad in (None, "", " ", "two\nlines", [1], "x" * 101):
         assert "row 2: no id" in one_line(json_file(tmp_path / "x.json", records(material_id=["a", bad, "c"])))
+    for equal in ("\u00e9", "e\u0301", "\ufeff\u00e9", "e\u0301\u200b", " \u00e9\u00a0"):
+        line = one_line(json_file(tmp_path / "x.json", records(material_id=["\u00e9", "b", equal])))
+        assert "row 3: id '\u00e9' appears more than once in column 'material_id' (first in row 1)" in line
+    assert "row 2: no id" in one_line(json_file(tmp_path / "x.json", records(material_id=["ab", "a\u200bb", "c"])))
     same_but_left_out = records(material_id=["a", "b", "a"], gap=[1.0, 2.0, None])
     assert len(read(json_file(tmp_path / "x.json", same_but_left_out)).crystals) == 2
 
@@ -297,7 +301,9 @@ BAD = {
     "no sites": ({**DICTS[0], "sites": []}, "no atoms"),
     "wrong types": ({"lattice": 5, "sites": "Na"}, "structure's dict"),
     "truncated text": (json.dumps(DICTS[0])[:-9], "truncated?"),
-    "file name": ("mp-1.cif", "not a readable CIF file"),
+    "file name": ("mp-1.cif", "no file 'mp-1.cif' in the folder of the table"),
+    "a word": ("NaCl", "'NaCl' is neither a structure nor the name of a file"),
+    "another text": ("a\nb\nc", "not a readable CIF file"),
     "number": (5, "no structure"),
 }
 

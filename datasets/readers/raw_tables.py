@@ -1,0 +1,137 @@
+"""Reads the rows of a table of any layout as they stand there, and finds its column of structures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from datasets.crystals import STRUCTURE_COLUMNS
+from datasets.errors import InputError
+from datasets.readers.ase_tables import read_database, read_frames, rows_of_ase_json
+from datasets.readers.columns import INDEX, Columns, is_ase, read_csv, read_json, read_parquet, split_heading
+from datasets.readers.decimals import is_missing
+from datasets.readers.folder import AS_GIVEN, ELEMENT_TABLE, read_folder
+from datasets.readers.structure_files import PACKED
+from datasets.readers.structure_values import files_beside, is_entry, is_file_name, looks_like_structure
+
+READERS = {
+    ".csv": read_csv, ".tsv": read_csv, ".parquet": read_parquet,
+    ".json": read_json, ".jsonl": read_json, ".ndjson": read_json,
+    ".xyz": read_frames, ".extxyz": read_frames, ".db": read_database,
+}  # fmt: skip
+
+STRUCTURE_NAMES = ("structure", "cif", "atoms")
+"""Looked at first, in this order."""
+
+ID_NAMES = (
+    "material_id", "mp_id", "mpid", "mbid", "task_id", "jid", "uid", "structure_id", "crystal_id", "id", INDEX,
+)  # fmt: skip
+"""What a column of ids is called; the first that is there is used."""
+
+SAMPLE = 50
+"""Rows in which a structure is looked for."""
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """Which columns of a table to read, and their units; `name` is only for the command that an error shows."""
+
+    source: Path
+    name: str
+    targets: Sequence[str] = ()
+    """Empty: the only column of numbers."""
+    units: Sequence[str] = ()
+    """`UNIT` for a single target, or `TARGET=UNIT`; the unit `class` makes it a class target."""
+    structure_column: str | None = None
+    skip_bad: bool = False
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """n rows as they stand in the source, nothing read yet: structures, values and units by column."""
+
+    places: list[str]
+    structures: list[Any]
+    columns: Columns
+    units: dict[str, str] = field(default_factory=dict)
+    features: Path | None = None
+    """Element features that belong to the crystals."""
+
+
+def read_table(options: TableOptions) -> RawTable:
+    """The rows of a file, or of a folder of structure files with a CSV; structures that are text or files are not read yet.
+
+    Raises:
+        InputError: it cannot be read, has no rows, no structure column, or several.
+    """
+    path = options.source
+    if path.is_dir():
+        return _of_folder(path, options)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file or folder")
+    plain = path.with_suffix("") if path.suffix.lower() in PACKED else path
+    reader = READERS.get(plain.suffix.lower())
+    if reader is None:
+        raise InputError(f"{path}: not a table of a known kind; expected a folder or {', '.join(READERS)}")
+    columns = reader(path)
+    if is_ase(columns):
+        columns = rows_of_ase_json(columns)
+    chosen = _structure_column(columns, options)
+    structures = files_beside(columns[chosen], path)
+    if chosen.lower() not in ID_NAMES:  # the names of files may be the ids
+        del columns[chosen]
+    if not structures:
+        raise InputError(f"{path}: no rows")
+    if all(isinstance(structure, InputError) for structure in structures):
+        raise InputError(f"{path} row 1{structures[0]}; no row has a readable structure")
+    places = [f"{path} row {number}" for number in range(1, len(structures) + 1)]
+    split = {heading: split_heading(heading) for heading in columns}
+    bare = [name for name, _ in split.values()]
+    named = {h: name if name and bare.count(name) == 1 else h for h, (name, _) in split.items()}
+    units = {named[heading]: unit for heading, (_, unit) in split.items() if unit}
+    return RawTable(places, structures, {named[heading]: values for heading, values in columns.items()}, units)
+
+
+def _of_folder(path: Path, options: TableOptions) -> RawTable:
+    if options.structure_column:
+        raise InputError(f"{path}: a folder has structure files; leave --structure-column out")
+    table = read_folder(path)
+    columns: Columns = {STRUCTURE_COLUMNS[0]: list(table.ids), **table.columns}  # a name that no target has
+    units = {name: unit for name, unit in table.units.items() if unit != AS_GIVEN}
+    own = path / ELEMENT_TABLE
+    places = [f"{table.source} row {row}" for row in table.rows]
+    return RawTable(places, list(table.files), columns, units, own if own.exists() else None)
+
+
+def _structure_column(columns: Columns, options: TableOptions) -> str:
+    if options.structure_column:
+        if options.structure_column not in columns:
+            raise InputError(f"{options.source}: no column '{options.structure_column}'; it has {listed(columns)}")
+        return options.structure_column
+    named = [name for wanted in STRUCTURE_NAMES for name in columns if name.lower() == wanted]
+    found = [name for name in columns if any(map(looks_like_structure, _first(columns[name])))]
+    files = [name for name in columns if (first := _first(columns[name])) and all(map(is_file_name, first))]
+    of_name = [[name for name in named if name in some] for some in (found, files)]
+    chosen = of_name[0] or found or of_name[1] or files or named
+    if not chosen:
+        entry = any(is_entry({"@class": value}) for value in _first(columns.get("@class", [])))
+        known = "its rows are entries without a structure" if entry else f"it has {listed(columns)}"
+        raise InputError(
+            f"{options.source}: no column of structures (pymatgen's as JSON, CIF or POSCAR text, names of files); {known}"
+        )
+    if len(chosen) > 1 and chosen[0] not in named:
+        raise InputError(f"{options.source}: several columns of structures: {listed(chosen)}; name one with --structure-column")
+    return chosen[0]
+
+
+def _first(values: Sequence[Any]) -> list[Any]:
+    return list(islice((value for value in values if not is_missing(value)), SAMPLE))
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names of columns for an error."""
+    shown = [f"'{name[:40]}'" for name in names]
+    return ", ".join(shown[:20]) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "")

@@ -1,0 +1,118 @@
+"""Chooses the targets of a table, with their units, and reads their values as numbers or classes."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from datasets.allowed_names import require_target_name
+from datasets.crystals import STRUCTURE_COLUMNS
+from datasets.errors import InputError
+from datasets.readers.class_targets import CLASS, ClassColumn, class_column, is_boolean
+from datasets.readers.decimals import DoubtfulNumber, decimal_sign, is_missing, looks_like_number, number
+from datasets.readers.raw_tables import ID_NAMES, RawTable, TableOptions, listed
+
+
+@dataclass(frozen=True)
+class TableTargets:
+    """The targets of a table: (n, targets) values, NaN where there is none, units, and the classes of class targets."""
+
+    values: np.ndarray
+    units: dict[str, str]
+    classes: dict[str, ClassColumn]
+
+
+def read_targets(options: TableOptions, table: RawTable) -> TableTargets:
+    """The targets asked for, else the only column of numbers.
+
+    Raises:
+        InputError: there is no such column, or several; a value is neither a number nor a class; a unit is missing.
+    """
+    names = _chosen(options, table)
+    units = _units(options, names, table)
+    values, classes = [], {}
+    for name in names:
+        column = class_column(table.columns[name], name, units[name], table.places, str(options.source))
+        if column:
+            units[name], classes[name] = CLASS, column
+        values.append(column.codes if column else _numbers(table, name))
+    _require_units(options, units)
+    return TableTargets(np.column_stack(values), units, classes)
+
+
+def _chosen(options: TableOptions, table: RawTable) -> list[str]:
+    path, names = options.source, list(dict.fromkeys(options.targets))
+    if not names:
+        columns = {name: values for name, values in table.columns.items() if name and name.lower() not in ID_NAMES}
+        kinds = (_has_numbers, _has_decimal_commas, is_boolean)
+        names = next(filter(None, ([name for name, values in columns.items() if has(values)] for has in kinds)), [])
+        if not names:
+            raise InputError(
+                f"{path}: no column of numbers to predict; it has {listed(table.columns)}; name one of classes with --target"
+            )
+        if len(names) > 1:
+            raise InputError(f"{path}: several columns of numbers: {listed(names)}; name the targets with --target")
+    for name in names:
+        if name not in table.columns:
+            raise InputError(f"{path}: no column '{name}'; it has {listed(table.columns)}")
+        require_target_name(name, str(path))
+        if name in STRUCTURE_COLUMNS or not name.isprintable():
+            raise InputError(f"{path}: column '{name}' cannot name a target; rename it")
+    return names
+
+
+def _has_numbers(values: Sequence[object]) -> bool:
+    parsed = [number(value) for value in values]
+    return None not in parsed and not all(math.isnan(value) for value in parsed if value is not None)
+
+
+def _has_decimal_commas(values: Sequence[object]) -> bool:
+    present = [value for value in values if not is_missing(value)]
+    return bool(present) and all(isinstance(value, str) and looks_like_number(value) for value in present)
+
+
+def _numbers(table: RawTable, name: str) -> np.ndarray:
+    """The column as (n,) float64, NaN where there is no value; InputError names the first row that has no finite number."""
+    column = table.columns[name]
+    try:
+        sign = decimal_sign(column, table.columns.values())
+    except DoubtfulNumber as error:
+        raise InputError(f"{table.places[error.row]}: target '{name}' is {error}") from error
+    parsed = [number(value, sign) for value in column]
+    for value, found, place in zip(column, parsed, table.places, strict=True):
+        if found is None or math.isinf(found):
+            shown = " ".join(str(value).split())[:40]
+            raise InputError(f"{place}: target '{name}' is '{shown}', not a finite number; correct it or leave it empty")
+    return np.array(parsed, dtype=float)
+
+
+def _units(options: TableOptions, names: Sequence[str], table: RawTable) -> dict[str, str]:
+    """Target → unit, out of the options, else out of the headings; empty where neither has one."""
+    given: dict[str, str] = {}
+    for text in options.units:
+        owner = next((name for name in names if text.startswith(f"{name}=")), None)
+        if owner is None and ("=" in text or len(names) > 1):
+            raise InputError(f"--unit {text}: write TARGET=UNIT; the targets are {listed(names)}")
+        unit = text.strip() if owner is None else text[len(owner) + 1 :].strip()
+        if not unit or not unit.isprintable() or len(unit) > 40:
+            raise InputError(f"--unit {text}: write a unit of at most 40 characters, such as eV, or 1 for a number without")
+        if given.setdefault(owner or names[0], unit) != unit:
+            raise InputError(f"--unit {text}: '{owner or names[0]}' has the unit {given[owner or names[0]]} already")
+    for name in names:
+        if name in given and table.units.get(name, given[name]) != given[name]:
+            raise InputError(f"--unit {given[name]}: '{name}' is in {table.units[name]} by its heading; correct one of them")
+    return {name: given.get(name) or table.units.get(name, "") for name in names}
+
+
+def _require_units(options: TableOptions, units: dict[str, str]) -> None:
+    """Raise InputError, with the command to write, where a target has no unit."""
+    lacking = [name for name, unit in units.items() if not unit]
+    if lacking:
+        command = ["python", "-m", "benchmark", "datasets", "import", str(options.source), "--name", options.name]
+        command += [word for name in units for word in ("--target", name)]
+        command += [word for name in units for word in ("--unit", f"{name}={units[name] or 'UNIT'}")]
+        raise InputError(f"{options.source}: {listed(lacking)} without a unit; write {shlex.join(command)}")
