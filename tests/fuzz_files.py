@@ -31,7 +31,7 @@ QUARTZ = Structure.from_spacegroup(
     "P3_221", Lattice.hexagonal(4.91, 5.4), ["Si", "O"], [[0.47, 0, 0], [0.415, 0.266, 0.119]], tol=0.01
 )
 HYDRIDE = Structure(
-    Lattice.from_parameters(3.1, 4.2, 5.3, 80, 95, 110), ["Li", "H", "B", "H"], np.arange(12).reshape(4, 3) % 7 / 7
+    Lattice.from_parameters(4.6, 6.2, 7.9, 80, 95, 110), ["Li", "H", "B", "H"], np.arange(12).reshape(4, 3) % 7 / 7
 )
 STRUCTURES = (SALT, QUARTZ, HYDRIDE)
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from datasets.errors import InputError
 from datasets.readers.ase_images import integers, only_cell
+from datasets.readers.checks import checked
 from datasets.readers.columns import Columns, decoded
-from datasets.readers.structure_files import checked, reason_of
+from datasets.readers.structure_files import reason_of
 from datasets.readers.unicode_text import text_of
 from datasets.readers.xyz import Frame, atoms_of, frames
 

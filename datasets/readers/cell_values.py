@@ -7,9 +7,10 @@ from typing import Any
 
 from datasets.crystals import Cell
 from datasets.errors import InputError
+from datasets.readers.checks import checked
 from datasets.readers.columns import decoded
 from datasets.readers.decimals import is_missing
-from datasets.readers.structure_files import checked, parse_dict, parse_structure, read_structure
+from datasets.readers.structure_files import parse_dict, parse_structure, read_structure
 from datasets.readers.structure_values import kind_of_text, printed_by, structure_of_entry
 
 

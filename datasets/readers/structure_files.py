@@ -13,12 +13,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from datasets.crystals import Cell, cell_of_structure
 from datasets.errors import InputError, several
 from datasets.parallel import on_every_core
-from datasets.readers.ase_images import only_cell, require_one
+from datasets.readers.ase_images import only_cell
+from datasets.readers.checks import checked
+from datasets.readers.cif import read_cif
 from datasets.readers.poscar import read_poscar
 from datasets.readers.structure_dicts import cell_of_dict
 from datasets.readers.structure_json import read_json_structure, read_yaml_structure
@@ -40,10 +40,6 @@ TEXTS = {
 PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 POOL_ABOVE = 500
 CHUNK = 16
-HEAVIEST = 118
-FLATTEST = 1e-8
-SMALLEST = 1e-6
-"""Å³, as `Crystals` has it."""
 
 
 def format_of(path: Path) -> str | None:
@@ -168,57 +164,6 @@ def _cells_or_errors(read: Callable[[Any, str], Cell], pairs: Sequence[tuple[Any
     return cells
 
 
-def checked(cell: Cell, name: str) -> Cell:
-    """The cell itself, if it can be a crystal.
-
-    Raises:
-        InputError: it has no atoms, an unknown element, a value that is not finite, or a flat lattice.
-    """
-    lattice, _, numbers, frac_coords = cell
-    if len(numbers) == 0:
-        raise InputError(f"{name}: no atoms")
-    unknown = (numbers < 1) | (numbers > HEAVIEST)
-    if unknown.any():
-        raise InputError(f"{name}: atom {int(unknown.argmax())} is of no known element")
-    if not np.isfinite(lattice).all():
-        raise InputError(f"{name}: a lattice vector is not finite")
-    if abs(np.linalg.det(lattice)) <= max(SMALLEST, FLATTEST * np.linalg.norm(lattice, axis=1).prod()):
-        raise InputError(f"{name}: the lattice vectors span no volume")
-    infinite = ~np.isfinite(frac_coords).all(axis=1)
-    if infinite.any():
-        raise InputError(f"{name}: a coordinate of atom {int(infinite.argmax())} is not finite")
-    return cell
-
-
-def _cif(text: str, name: str) -> Cell:
-    from pymatgen.io.cif import CifParser
-
-    parser = CifParser.from_str(text)
-    try:
-        structures = parser.parse_structures(primitive=False)
-    except ValueError as error:
-        raise ValueError(" ".join([*getattr(parser, "warnings", [])[-1:], str(error)])) from error
-    require_one(len(structures), name)
-    cell = cell_of_structure(structures[0], name)
-    _require_formula(parser.as_dict(), cell[2], name)
-    return cell
-
-
-def _require_formula(blocks: dict[str, dict[str, object]], numbers: np.ndarray, name: str) -> None:
-    """Raise InputError where sites and declared formula disagree; X-ray structures may lack hydrogen."""
-    from pymatgen.core import Composition
-
-    declared = next((b["_chemical_formula_sum"] for b in blocks.values() if b.get("_chemical_formula_sum")), "?")
-    try:
-        formula = Composition(str(declared))
-    except ValueError:
-        return
-    heavy = {e.symbol: amount for e, amount in formula.items() if e.symbol not in ("H", "D", "T")}
-    sites = Composition({z: int((numbers == z).sum()) for z in np.unique(numbers) if z > 1})
-    if heavy and not Composition(heavy).fractional_composition.almost_equals(sites.fractional_composition, rtol=1e-3):
-        raise InputError(f"{name}: {sites.formula} by its sites but {declared} by its formula line; truncated?")
-
-
 def _by_other_readers(path: Path, name: str) -> Cell:
     """What pymatgen knows by its name, else what ASE knows by name or content."""
     from ase.io.formats import UnknownFileTypeError
@@ -262,5 +207,6 @@ def _by_ase(path: Path, name: str) -> Cell:
 
 
 _PARSERS: dict[str, Callable[[str, str], Cell]] = {
-    "CIF": _cif, "POSCAR": read_poscar, "XYZ": read_xyz, "ASE JSON": read_json_structure, "pymatgen YAML": read_yaml_structure,
+    "CIF": read_cif, "POSCAR": read_poscar, "XYZ": read_xyz, "ASE JSON": read_json_structure,
+    "pymatgen YAML": read_yaml_structure,
 }  # fmt: skip

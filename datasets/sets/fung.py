@@ -20,7 +20,8 @@ from datasets.errors import InputError
 from datasets.fetching.download import download
 from datasets.readers.archives import members
 from datasets.readers.ase_tables import read_database
-from datasets.readers.structure_files import checked, parse_structure
+from datasets.readers.checks import checked
+from datasets.readers.structure_files import parse_structure
 from datasets.sets.citations import MATDEEPLEARN
 
 SOURCE = "https://github.com/vxfung/MatDeepLearn"

@@ -133,7 +133,7 @@ def test_jarvis_atoms_and_text_for_missing_values(tmp_path):
 def images() -> list[Atoms]:
     found = []
     for i in range(3):
-        atoms = Atoms("Cu12", positions=np.arange(36.0).reshape(12, 3) / 7, cell=[8, 8, 9 + i], pbc=(True, True, False))
+        atoms = Atoms("Cu12", positions=np.arange(36.0).reshape(12, 3) / 2.5, cell=[8, 8, 9 + i], pbc=(True, True, False))
         atoms.calc = SinglePointCalculator(atoms, energy=-1.5 * i, forces=np.zeros((12, 3)))
         atoms.info = {"strain": 0.1 * i, "label": "x", "tensor": np.eye(3)}
         found.append(atoms)
