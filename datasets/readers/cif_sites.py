@@ -86,14 +86,10 @@ def _symbol_of_site(symbol: str, label: str, formula: dict[int, float] | None) -
     if symbol not in MISSING:
         letters = _letters(symbol)
         try:
-            number = number_of(
-                letters.capitalize() + symbol[len(letters) :] if len(letters) == 2 else symbol if letters else "?"
-            )
-            if letters.isupper() and len(letters) == 2 and number > HEAVIEST_IN_CAPITALS:
-                number_of(symbol)
+            _require_symbol(symbol, letters)
         except ValueError as error:
             raise InputError(f"site '{label}': '{symbol}' is no known element: {error}") from error
-        if letters in ISOTOPES:  # pymatgen adds up H and D on one place wrongly
+        if letters.upper() in ISOTOPES:  # pymatgen adds up H and D on one place wrongly
             return "H"
         return symbol if letters == letters.capitalize() else letters.capitalize()
     letters = _letters(label)
@@ -108,6 +104,14 @@ def _symbol_of_site(symbol: str, label: str, formula: dict[int, float] | None) -
     if letters == "T" and 1 not in (formula or {}):
         raise InputError(f"site '{label}': tritium, or no element; give its element (_atom_site_type_symbol)")
     return "H" if letters in ISOTOPES else letters.capitalize()
+
+
+def _require_symbol(symbol: str, letters: str) -> None:
+    """Raise ValueError unless a symbol is that of one element: two capitals are one element here, other than in labels."""
+    capitals = len(letters) == 2 and letters.isupper()
+    number = number_of(letters.capitalize() + symbol[2:] if capitals else symbol if letters else "?")
+    if capitals and number > HEAVIEST_IN_CAPITALS:
+        number_of(symbol)
 
 
 def _letters(text: str) -> str:

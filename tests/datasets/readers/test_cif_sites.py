@@ -46,7 +46,7 @@ def test_a_label_of_no_known_element_is_refused(label, message):
     assert message in said and f"'{label}'" in said
 
 
-@pytest.mark.parametrize("symbol", ["Va", "X", "Du", "OH", "Wat", "Qq", "NO3", "6", "0.8Na + 0.2K"])
+@pytest.mark.parametrize("symbol", ["Va", "X", "Du", "OH", "Wat", "Qq", "sI", "NO3", "6", "0.8Na + 0.2K"])
 def test_a_symbol_of_no_element_is_refused(symbol):
     assert "'N1'" in refused(cif(f"N1 '{symbol}' 0 0 0\nO1 O .5 .5 .5"))
 
