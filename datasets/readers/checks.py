@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import product
 
 import numpy as np
 
@@ -32,7 +33,7 @@ QUERY, MOST_PAIRS = 128, 10**6
 SKEWED = 0.1
 """Volume of a cell over the product of its lengths, below which other vectors of its lattice are taken."""
 
-SPARSEST = 10**7
+SPARSEST = 10**5
 """Volume over the cube of the cutoff, above which a search by cells of the cutoff's size would fill the memory."""
 
 
@@ -77,7 +78,7 @@ def too_close(cell: Cell) -> str | None:
         return None
     from ase.data import chemical_symbols
 
-    first, second, distance = found
+    first, second, distance = *sorted(found[:2]), found[2]
     names = [f"{atom} ({chemical_symbols[numbers[atom]]})" for atom in (first, second)]
     pair = f"atom {names[0]} and its own periodic image" if first == second else f"atoms {names[0]} and {names[1]}"
     least = limits[numbers[first], numbers[second]]
@@ -94,7 +95,7 @@ def _nearest_of(
     cell, coords = _compact(lattice, np.asarray(pbc, dtype=bool), frac_coords)
     span = np.ptp(coords, axis=0) + np.abs(cell[np.asarray(pbc, dtype=bool)]).sum(axis=0) + cutoff
     sparse = span.prod() > SPARSEST * cutoff**3
-    start, size = 0, len(coords) if sparse else QUERY
+    start, size = 0, QUERY
     while start < len(coords):
         search = _pairs_in_sparse if sparse else _pairs
         first, second, apart, distance = search(cell, coords, pbc, slice(start, start + size), cutoff)
@@ -132,13 +133,18 @@ def _pairs(
 
 
 def _pairs_in_sparse(
-    cell: np.ndarray, coords: np.ndarray, pbc: np.ndarray, _of: slice, cutoff: float
+    cell: np.ndarray, coords: np.ndarray, pbc: np.ndarray, of: slice, cutoff: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """As `_pairs` of all atoms, in little memory where the cell is vast."""
-    from ase.neighborlist import primitive_neighbor_list
+    """As `_pairs`, in little memory where the cell is vast."""
+    from scipy.spatial import cKDTree
 
-    first, second, distance = primitive_neighbor_list("ijd", pbc, cell, coords, cutoff)
-    return first, second, np.ones(len(first), dtype=bool), distance
+    heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    reach = np.where(pbc, np.ceil(cutoff / heights), 0).astype(int)
+    shifts = np.array(list(product(*(range(-n, n + 1) for n in reach))))
+    images = (shifts @ cell)[:, None] + coords
+    near = cKDTree(coords[of]).sparse_distance_matrix(cKDTree(images.reshape(-1, 3)), cutoff, output_type="ndarray")
+    first, (shift, second) = near["i"] + of.start, np.divmod(near["j"], len(coords))
+    return first, second, (first != second) | shifts[shift].any(axis=1), near["v"]
 
 
 @lru_cache(maxsize=1)

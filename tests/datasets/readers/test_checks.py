@@ -1,6 +1,7 @@
 """Two atoms too close are refused with their distance, in any cell, and no real crystal is."""
 
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from pymatgen.core import Lattice, Structure
 
 from datasets import registry
 from datasets.errors import InputError
+from datasets.readers import checks
 from datasets.readers.checks import checked, too_close
 
 CUBE = 5.0 * np.eye(3)
@@ -96,3 +98,24 @@ def test_no_crystal_of_the_built_in_sets_is_lost(name, rows, shared_data, monkey
         atoms = crystals.atoms_of(row)
         checked((*(c[row] for c in columns), crystals.atomic_numbers[atoms], crystals.frac_coords[atoms]), crystals.ids[row])
     assert len(crystals) == rows
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_both_searches_find_the_same_pairs(seed):
+    rng = np.random.default_rng(seed)
+    cell, pbc, n = rng.normal(size=(3, 3)) + 6 * np.eye(3), rng.random(3) < 0.7, int(rng.integers(2, 9))
+    coords = rng.random((n, 3)) @ cell
+    coords[1] = coords[0]
+    of = slice(n // 2 - 1, n)
+    dense, sparse = (search(cell, coords, pbc, of, 2.5) for search in (checks._pairs, checks._pairs_in_sparse))
+    pairs = [sorted(zip(i[apart], j[apart], d[apart].round(9), strict=True)) for i, j, apart, d in (dense, sparse)]
+    assert pairs[0] == pairs[1]
+
+
+def test_a_vast_cell_is_searched_in_little_memory():
+    sites = np.array([[0, 0, 0], [0.5, 0, 0], [0, 0, 0.001]])
+    cell = np.diag([5e6, 5.64, 5.64]), np.ones(3, dtype=bool), np.array([11, 17, 11]), sites
+    tracemalloc.start()
+    assert "atoms 0 (Na) and 2 (Na) are 0.006 Å apart" in str(too_close(cell))
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()

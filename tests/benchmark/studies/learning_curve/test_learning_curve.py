@@ -37,7 +37,7 @@ def test_smaller_training_parts_are_nested_and_nothing_else_changes(name):
         shuffled = make_fold(IDS[order], Protocol(name, 5, train_divisor=divisor), 1, 0)
         assert set(IDS[order][shuffled.train]) == before
     assert str(Protocol("kfold", 5, train_divisor=4)) == "kfold(5, train 1/4)"
-    assert str(Protocol("kfold", 5, True, 4)) == "kfold(5, grouped, train 1/4)"
+    assert str(Protocol("kfold", 5, True, train_divisor=4)) == "kfold(5, grouped, train 1/4)"
     assert str(Protocol("published", 1, train_divisor=2)) == "published split, train 1/2"
 
 
