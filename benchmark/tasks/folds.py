@@ -186,8 +186,8 @@ def _stratified(
 
 def _dealt(classes: np.ndarray, unit: np.ndarray, parts: int, state: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Rows outside and inside of each of so many parts; of fewer where no class has as many crystals."""
-    most = min(parts, int(np.bincount(classes).max()), len(np.unique(unit)))
-    grouped = len(np.unique(unit)) < len(unit)
+    n_units = len(np.unique(unit))
+    most, grouped = min(parts, int(np.bincount(classes).max()), n_units), n_units < len(unit)
     kind = StratifiedGroupKFold if grouped else StratifiedKFold
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)

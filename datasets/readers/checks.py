@@ -9,8 +9,8 @@ import numpy as np
 
 from datasets.crystals import Cell
 from datasets.errors import InputError
+from datasets.readers.symbols import HEAVIEST
 
-HEAVIEST = 118
 FLATTEST = 1e-8
 SMALLEST = 1e-6
 """Å³, as `Crystals` has it."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from datasets.errors import InputError
+
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none"))
 """Texts that stand for no value, in lower case."""
 
@@ -55,6 +57,21 @@ def decimal_sign(column: Sequence[Any], table: Iterable[Sequence[Any]]) -> str:
     if all(_THOUSANDS.fullmatch(text) for _, text in commas) and _signs(table) != {","}:
         raise DoubtfulNumber(*commas[0], _two_numbers(commas[0][1]))
     return ","
+
+
+def numbers_of_column(
+    column: Sequence[Any], table: Iterable[Sequence[Any]], target: str, places: Sequence[str]
+) -> list[float | None]:
+    """The values of a target's column as `number` reads them, with the column's decimal sign.
+
+    Raises:
+        InputError: a value can be two numbers; begins with its row's place.
+    """
+    try:
+        sign = decimal_sign(column, table)
+    except DoubtfulNumber as error:
+        raise InputError(f"{places[error.row]}: target '{target}' is {error}") from error
+    return [number(value, sign) for value in column]
 
 
 def _two_numbers(text: str) -> str:

@@ -18,7 +18,7 @@ from datasets.errors import InputError
 from datasets.readers.class_targets import CLASS, ClassColumn, class_column
 from datasets.readers.columns import split_heading
 from datasets.readers.csv_text import CsvText, read_csv_text
-from datasets.readers.decimals import MISSING, DoubtfulNumber, decimal_sign, looks_like_number, number
+from datasets.readers.decimals import MISSING, looks_like_number, numbers_of_column
 from datasets.readers.folder_files import files_by_id, files_of
 from datasets.readers.structure_files import SUFFIXES, format_of, read_each, read_many
 from datasets.readers.unicode_text import normalised
@@ -226,11 +226,7 @@ def _require_present(texts: Sequence[str], target: str, places: Sequence[str], m
 
 def _numbers(texts: Sequence[str], target: str, places: Sequence[str], table: FolderTable) -> list[float]:
     """The numbers of a column; NaN for an empty cell."""
-    try:
-        sign = decimal_sign(texts, table.columns.values())
-    except DoubtfulNumber as error:
-        raise InputError(f"{places[error.row]}: target '{target}' is {error}") from error
-    values = [number(text, sign) for text in texts]
+    values = numbers_of_column(texts, table.columns.values(), target, places)
     for text, value, place in zip(texts, values, places, strict=True):
         if value is None:
             hint = "" if table.units[target] == AS_GIVEN else f"; a column of classes has the unit {CLASS}"

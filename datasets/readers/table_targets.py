@@ -13,7 +13,7 @@ from datasets.allowed_names import require_target_name
 from datasets.crystals import STRUCTURE_COLUMNS
 from datasets.errors import InputError
 from datasets.readers.class_targets import CLASS, ClassColumn, class_column, is_boolean
-from datasets.readers.decimals import DoubtfulNumber, decimal_sign, is_missing, looks_like_number, number
+from datasets.readers.decimals import is_missing, looks_like_number, number, numbers_of_column
 from datasets.readers.raw_tables import ID_NAMES, RawTable, TableOptions, listed
 
 
@@ -78,11 +78,7 @@ def _has_decimal_commas(values: Sequence[object]) -> bool:
 def _numbers(table: RawTable, name: str) -> np.ndarray:
     """The column as (n,) float64, NaN where there is no value; InputError names the first row that has no finite number."""
     column = table.columns[name]
-    try:
-        sign = decimal_sign(column, table.columns.values())
-    except DoubtfulNumber as error:
-        raise InputError(f"{table.places[error.row]}: target '{name}' is {error}") from error
-    parsed = [number(value, sign) for value in column]
+    parsed = numbers_of_column(column, table.columns.values(), name, table.places)
     for value, found, place in zip(column, parsed, table.places, strict=True):
         if found is None or math.isinf(found):
             shown = " ".join(str(value).split())[:40]

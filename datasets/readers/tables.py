@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.crystals import Cell, Crystals
-from datasets.errors import InputError
+from datasets.errors import FEW, InputError
 from datasets.readers.cell_values import cell_of_value
 from datasets.readers.raw_tables import ID_NAMES, RawTable, TableOptions, read_table
 from datasets.readers.structure_files import POOL_ABOVE, cells_of
@@ -21,8 +21,6 @@ from datasets.readers.table_targets import read_targets
 from datasets.readers.unicode_text import normalised
 
 NO_TARGET, NO_STRUCTURE = "without a value of any target", "without a readable, fully occupied structure"
-FEW = 3
-"""Reasons that are reported of the rows that are left out."""
 
 
 @dataclass(frozen=True)

@@ -31,20 +31,25 @@ def require_no_page(start: bytes, name: str) -> None:
             raise InputError(f"{name}: {what}")
 
 
+def without_mark(raw: bytes) -> tuple[bytes, str]:
+    """Bytes without their byte order mark, and the encoding that it names; UTF-8 where there is none."""
+    bom = next((bom for bom in BOMS if raw.startswith(bom)), b"")
+    return raw[len(bom) :], BOMS.get(bom, "utf-8")
+
+
 def text_of_bytes(raw: bytes, name: str) -> str:
     """The text of a file called `name` in errors: UTF-8, or UTF-16 with a byte order mark; other bytes are replaced.
 
     Raises:
         InputError: it is empty, binary, UTF-16 without a mark, a web page, an archive or a PDF.
     """
-    bom = next((bom for bom in BOMS if raw.startswith(bom)), b"")
-    body = raw[len(bom) :]
-    if BOMS.get(bom, "utf-8") == "utf-8":
+    body, encoding = without_mark(raw)
+    if encoding == "utf-8":
         require_no_page(body[:1000], name)
         if b"\0" in body:
             thin = max(body[::2].count(0), body[1::2].count(0)) > 0.4 * len(body)
             raise InputError(f"{name}: {'UTF-16 without a byte order mark; save it as UTF-8' if thin else 'binary, not text'}")
-    text = body.decode(BOMS.get(bom, "utf-8"), errors="replace")
+    text = body.decode(encoding, errors="replace")
     if not text.strip():
         raise InputError(f"{name}: the file is empty")
     require_no_page(text[:1000].encode(), name)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 import unicodedata
 from pathlib import Path
 
 from datasets.errors import InputError
 from datasets.readers.archives import unpacked
+from datasets.readers.texts import without_mark
 
-BOMS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _INVISIBLE = r"[\s\u200b-\u200f\u2060\ufeff]+"
 _AROUND = re.compile(f"^{_INVISIBLE}|{_INVISIBLE}$")
 
@@ -22,11 +21,11 @@ def text_of(path: Path) -> str:
         InputError: it cannot be read, is of another encoding, or is no text.
     """
     raw = unpacked(path)
-    encoding = next((name for bom, name in BOMS.items() if raw.startswith(bom)), "utf-8-sig")
+    body, encoding = without_mark(raw)
     try:
-        text = (raw[2:] if encoding in BOMS.values() else raw).decode(encoding)
+        text = body.decode(encoding)
     except UnicodeDecodeError as error:
-        row, shown = raw[: error.start].count(b"\n") + 1, "UTF-16" if encoding in BOMS.values() else "UTF-8"
+        row, shown = body[: error.start].count(b"\n") + 1, "UTF-8" if encoding == "utf-8" else "UTF-16"
         raise InputError(
             f"{path} row {row}: bytes that are not {shown} (byte {error.start}); save the file as UTF-8"
         ) from error
