@@ -162,9 +162,9 @@ def put_on_special_positions(block: Block, operations: Operations, metric: np.nd
     Raises:
         InputError: for a site it cannot be told.
     """
-    frac = coordinates_of(block)
     if len(operations) == 1:
-        return np.ones(len(frac))
+        return np.ones(len(block[LABEL]))
+    frac = coordinates_of(block)
     shift, near = _near_images(frac, operations, metric, _rounding(block))
     tight = (np.abs(shift) < TOLERANCE / 2).all(axis=2) | ~near  # seen from another image it can be twice that
     moved = np.flatnonzero(~tight.all(axis=1))
