@@ -79,9 +79,16 @@ def _parsed(name: str, text: str, hint: Any) -> Any:
             raise InputError(f"setting {name}='{text}': choose one of {', '.join(map(str, choices))}")
         return text
     try:
-        return hint(text)
+        return _truth(text) if hint is bool else hint(text)
     except ValueError:
         raise InputError(f"setting {name}='{text}' is not of type {hint.__name__}") from None
+
+
+def _truth(text: str) -> bool:
+    """Of the words true and false. Raises ValueError for any other."""
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
 
 
 S = TypeVar("S", bound=Settings)

@@ -14,7 +14,7 @@ from benchmark.studies.layers import CRYSTALS, MEASURES, LayerReport, LayerState
 from benchmark.tasks.folds import Fold
 from benchmark.tasks.tasks import TaskData
 from models import registry
-from models.graph.batch import GraphTable
+from models.graph.table import GraphTable
 from models.graph.layer_features import (
     dirichlet_energy,
     effective_rank,

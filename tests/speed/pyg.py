@@ -21,7 +21,7 @@ from torch_geometric.nn import (
 from torch_geometric.nn.models.schnet import InteractionBlock
 from torch_geometric.utils import scatter, softmax
 
-from models.graph.batch import GraphTable
+from models.graph.table import GraphTable
 
 
 def as_data(network: nn.Module, table: GraphTable, rows: range, targets: Tensor) -> list[Data]:

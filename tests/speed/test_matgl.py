@@ -12,7 +12,7 @@ from torch import nn
 
 from datasets.neighbor_search import Radius
 from datasets.neighbors import find_neighbors
-from models.graph.batch import GraphTable
+from models.graph.table import GraphTable
 from models.zoo.megnet import MEGNet, MEGNetSettings
 from tests.speed.test_training import training_step
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.graph.batch import GraphTable
+from models.graph.table import GraphTable
 from models.graph_model import GraphModel
 from models.registry import get, registered
 

@@ -10,7 +10,8 @@ from datasets.elements import cgcnn_features
 from datasets.errors import InputError
 from models.graph import message_passing
 from models.graph.attention import attend, pair_states
-from models.graph.batch import GraphBatch, GraphTable, unshared_pairs
+from models.graph.batch import GraphBatch, unshared_pairs
+from models.graph.table import GraphTable
 from models.graph.message_passing import (
     add_parts,
     backend,

@@ -17,7 +17,8 @@ from datasets.neighbors import find_neighbors
 from datasets.readers.structure_files import read_many
 from datasets.registry import load
 from models.graph.atom_features import AtomFeatures, element_table
-from models.graph.batch import GraphBatch, GraphTable
+from models.graph.batch import GraphBatch
+from models.graph.table import GraphTable
 from models.graph.layers import GaussianExpansion
 from models.graph.message_passing import backend
 from models.registry import get

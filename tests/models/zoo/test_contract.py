@@ -16,7 +16,8 @@ from datasets.errors import InputError
 from datasets.neighbor_search import Radius
 from datasets.neighbors import find_neighbors
 from models.contract import Epoch, Model, ModelSpec, Settings
-from models.graph.batch import GraphBatch, GraphTable
+from models.graph.batch import GraphBatch
+from models.graph.table import GraphTable
 from models.graph.message_passing import backend
 from models.graph_model import GraphModel
 from models.registry import get, registered

@@ -13,7 +13,8 @@ from datasets.neighbor_search import MinimumImage
 from datasets.neighbors import find_neighbors
 from datasets.readers.structure_files import read_many
 from models.contract import Settings
-from models.graph.batch import GraphBatch, GraphTable
+from models.graph.batch import GraphBatch
+from models.graph.table import GraphTable
 from models.graph.message_passing import backend
 from models.registry import get
 from tests.backends import each_backend

@@ -18,7 +18,8 @@ from datasets.errors import InputError
 from datasets.neighbor_search import Radius
 from datasets.neighbors import find_neighbors
 from datasets.readers.structure_files import read_many
-from models.graph.batch import GraphBatch, GraphTable
+from models.graph.batch import GraphBatch
+from models.graph.table import GraphTable
 from models.graph.layers import Set2Set, hard_sigmoid, shifted_softplus
 from models.graph.message_passing import backend
 from models.registry import get
