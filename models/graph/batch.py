@@ -131,6 +131,12 @@ class GraphBatch:
         return torch.arange(len(self.src), device=self.src.device) if self.length_of is None else self.length_of
 
     @cached_property
+    def by_length(self) -> tuple[Tensor, Tensor]:
+        """(E,) the edges by their length, and (D + 1,) where those of each length begin."""
+        counts = _counts(self.edge_length, len(self.lengths))
+        return torch.argsort(self.edge_length), torch.cat([counts.new_zeros(1), torch.cumsum(counts, 0)])
+
+    @cached_property
     def terms(self) -> Tensor:
         """(E, 3) int64: sender, receiver and length of each edge, counted through atoms, atoms and lengths."""
         n = len(self.atomic_numbers)

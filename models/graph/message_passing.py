@@ -125,7 +125,7 @@ def sum_incoming(batch: GraphBatch, messages: Tensor) -> Tensor:
     """(N, …) sum over the incoming edges of each atom of (E, …) messages; 0 where there is none."""
     if batch.merged is None:
         return _sum_rows(batch, messages)
-    if uses_dgl(batch):
+    if _backend.get() == "dgl":
         return _sum_rows(batch, weighted(messages, batch.merged))
     return _SumMerged.apply(batch, messages)
 
@@ -171,13 +171,31 @@ def mean_incoming(batch: GraphBatch, messages: Tensor) -> Tensor:
     return sum_incoming(batch, messages) / batch.degree.clamp(min=1).to(messages.dtype).unsqueeze(-1)
 
 
-def sum_filtered(batch: GraphBatch, sender: Tensor, weights: Tensor) -> Tensor:
-    """(N, F) sum over the incoming edges of `sender[src] ⊙ weights`, from (N, F) and (E, F)."""
+def sum_filtered(batch: GraphBatch, sender: Tensor, filters: Tensor) -> Tensor:
+    """(N, F) sum over the incoming edges of `sender[src] ⊙ filters[length_of]`, from (N, F) and (D, F)."""
+    if batch.merged is None or batch.length_of is None:
+        edges = weighted(from_lengths(batch, filters), batch.merged)
+    else:
+        edges = _MergedLengths.apply(batch, filters)
     if uses_dgl(batch):
         from models.graph.dgl_backend import ops
 
-        return ops.u_mul_e_sum(batch.dgl, sender, weighted(weights, batch.merged))
-    return sum_incoming(batch, sender.index_select(0, batch.src) * weights)
+        return ops.u_mul_e_sum(batch.dgl, sender, edges)
+    return _sum_rows(batch, sender.index_select(0, batch.src) * edges)
+
+
+class _MergedLengths(torch.autograd.Function):
+    """`from_lengths` times `merged`, in one pass each way."""
+
+    @staticmethod
+    def forward(ctx: Any, batch: GraphBatch, x: Tensor) -> Tensor:
+        ctx.batch = batch
+        return bag_sum(x, batch.edge_length, torch.arange(len(batch.src) + 1, device=x.device), batch.merged)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        order, bags = ctx.batch.by_length
+        return None, bag_sum(gradients[0].contiguous(), order, bags, ctx.batch.merged[order])
 
 
 def sum_outer(batch: GraphBatch, sender: Tensor, edge: Tensor) -> Tensor:

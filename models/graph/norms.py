@@ -63,17 +63,19 @@ class _WeightedNorm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (x, p, gamma, mean, scale), gradient = ctx.saved_tensors, gradients[0]
-        by_beta = gradient.sum(dim=0)
-        by_gamma = torch.zeros_like(by_beta)
+        by_beta, products = torch.zeros_like(mean), torch.zeros_like(mean)
         for rows in pieces(x):
-            by_gamma += ((x[rows] - mean) * gradient[rows]).sum(dim=0)
-        by_gamma *= scale
+            by_beta += gradient[rows].sum(dim=0)
+            products += (x[rows] * gradient[rows]).sum(dim=0)
+        by_gamma = (products - mean * by_beta) * scale
+        # ∂/∂x_i = γ s (g_i − p_i (Σ g + x̂_i Σ g x̂)) = a g_i − p_i (b + c x_i).
+        a = gamma * scale
+        c = a * scale * by_gamma
+        b = a * by_beta - c * mean
         by_x = torch.empty_like(x)
         for rows in pieces(x):
-            # ∂/∂x_i = γ s (g_i − p_i (Σ g + x̂_i Σ g x̂)).
-            shared = (x[rows] - mean).mul_(scale * by_gamma).add_(by_beta).mul_(p[rows, None])
-            torch.sub(gradient[rows], shared, out=shared)
-            torch.mul(shared, gamma * scale, out=by_x[rows])
+            shared = torch.addcmul(b, c, x[rows])
+            torch.addcmul(gradient[rows] * a, shared, p[rows, None], value=-1, out=by_x[rows])
         return by_x, None, by_gamma, by_beta, None
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-PIECE = 1 << 20
-"""Numbers worked on in one go on the CPU: 4 MB in single precision."""
+PIECE = 1 << 18
+"""Numbers worked on in one go on the CPU: 1 MB in single precision."""
 
 
 def pieces(x: Tensor, width: int = 0) -> Iterator[slice]:
