@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from datasets.neighbors import find_neighbors
 from models.contract import Fitted, Model, OnEpoch, require
 from models.graph.atom_features import AtomFeatureName, element_table
 from models.graph.table import GraphTable
-from models.training import Recipe, predict_rows, train_network, with_outputs
+from models.training import Recipe, ScaledNetwork, predict_rows, train_network, warm_up, with_outputs
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,12 @@ class GraphModel(Model[R, GraphTable]):
         """Set what the network takes from the graphs before it is trained; nothing by default."""
 
     def _set_network(self, elements: np.ndarray) -> None:
-        self.elements = elements
-        network = with_outputs(self.n_classes, lambda n_outputs: self.build(self.settings, elements, n_outputs))
-        self.network = network.to(self.device)
+        self.elements, self.network = elements, self._fresh(elements)
+
+    def _fresh(self, elements: np.ndarray) -> ScaledNetwork:
+        """The network with fresh weights behind the scaler, on the device."""
+        build = partial(self.build, self.settings, elements)
+        return with_outputs(self.n_classes, build).to(self.device)
 
     @property
     def n_parameters(self) -> int:
@@ -130,6 +134,10 @@ class GraphModel(Model[R, GraphTable]):
     def preparation_seconds(self, inputs: GraphTable) -> float:
         """Time of the neighbour search and of the folding."""
         return inputs.seconds
+
+    def warm_up(self, inputs: GraphTable, targets: np.ndarray, train: np.ndarray) -> None:
+        """One step on a network that is thrown away."""
+        warm_up(self._fresh(inputs.elements), inputs.cut, self.settings, targets, train)
 
     def fit(
         self,

@@ -226,6 +226,18 @@ def train_network(
     return Fitted(tuple(history), best_number)
 
 
+@denormals_flushed()
+def warm_up(network: ScaledNetwork, cut: Cut, recipe: Recipe, targets: np.ndarray, train: np.ndarray) -> None:
+    """One step of `train_network`, and one prediction, with a network that is thrown away."""
+    keep_freed_memory()
+    network.fit_scaler(targets[train])
+    rows = torch.from_numpy(np.array(train[: recipe.batch_size], dtype=np.int64))
+    labels = network.labels(targets)[rows.to(network.mean.device)]
+    network.loss(recipe.loss, network.train().network(cut(rows)), labels).backward()
+    _optimizer(network, recipe).step()
+    predict_rows(network, cut, train[:1], 1)
+
+
 def predict_rows(network: ScaledNetwork, cut: Cut, rows: np.ndarray, batch_size: int) -> np.ndarray:
     """(len(rows),) float64 predictions in eval mode; (len(rows), n_classes) probabilities of a classifier."""
     network.eval()

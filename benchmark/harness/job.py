@@ -188,6 +188,7 @@ def _health(crystals: Crystals, rule: Rule) -> GraphHealth:
 def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
     model: Model[Any, Any] = registry.get(job.model).model(job.settings, job.device, len(job.task.classes or ()))
     inputs, graph_seconds, health = prepared(job.task, job.model, job.settings, job.device)
+    model.warm_up(inputs, data.targets, fold.train)
     with machine.clock(job.device) as training:
         fitted = model.fit(inputs, data.targets, fold.train, fold.validation, job.training_seed, on_epoch)
     with machine.clock(job.device) as inference:

@@ -12,6 +12,7 @@ from models.graph.batch import GraphBatch
 from models.graph.message_passing import bag_sum, weighted
 from models.graph.pieces import pieces
 
+
 def pair_states(batch: GraphBatch, atom: Tensor, length: Tensor) -> Tensor:
     """(P, F) softplus(atom + length) of the batch's P pairs of an atom and a length, from (N, F) and (D, F)."""
     return _PairStates.apply(batch, atom, length)

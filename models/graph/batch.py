@@ -166,8 +166,10 @@ class GraphBatch:
     @cached_property
     def degree(self) -> Tensor:
         """(N,) int64 incoming edges of each atom, merged ones counted."""
-        return self.n_incoming if self.merged is None else self.n_incoming.new_zeros(len(self.n_incoming)).index_add(
-            0, self.dst, self.merged.long()
+        return (
+            self.n_incoming
+            if self.merged is None
+            else self.n_incoming.new_zeros(len(self.n_incoming)).index_add(0, self.dst, self.merged.long())
         )
 
     @cached_property

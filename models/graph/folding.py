@@ -27,9 +27,7 @@ WORTH = 0.9
 FOLDED = ("atom_offsets", "atomic_numbers", "list_length", "copies", "edge_offsets", "src", "dst", "length_of", "merged")
 
 
-def folded_columns(
-    crystals: Crystals, neighbors: Neighbors, loops: bool, tolerance: float
-) -> tuple[GraphColumns, float]:
+def folded_columns(crystals: Crystals, neighbors: Neighbors, loops: bool, tolerance: float) -> tuple[GraphColumns, float]:
     """The folded graphs of `graph_columns`, or those themselves where folding spares less than a tenth of the edges, and the
     seconds that this took; cached on disk by structures, rule and code, as the neighbours are."""
     names = [field.name for field in fields(GraphColumns)]

@@ -48,9 +48,7 @@ class _WeightedNorm(torch.autograd.Function):
     """(x − m) / √(v + eps) · γ + β with m = Σ p x and v = Σ p (x − m)², for weights p that add up to 1."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, p: Tensor, gamma: Tensor, beta: Tensor, eps: float
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(ctx: Any, x: Tensor, p: Tensor, gamma: Tensor, beta: Tensor, eps: float) -> tuple[Tensor, Tensor, Tensor]:
         mean = p @ x
         variance = torch.zeros_like(mean)
         for rows in pieces(x):

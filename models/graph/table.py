@@ -45,7 +45,9 @@ class GraphTable:
         self.src, self.dst, self.length_of, self.distance = map(column, (made.src, made.dst, made.length_of, made.lengths))
         self.copies, self.merged = (None if one is None else column(one) for one in (made.copies, made.merged))
         # Sizes are counted on the host, so that a device need not stop to tell them.
-        self.offsets = [torch.from_numpy(np.array(part)) for part in (made.atom_offsets, made.edge_offsets, made.length_offsets)]
+        self.offsets = [
+            torch.from_numpy(np.array(part)) for part in (made.atom_offsets, made.edge_offsets, made.length_offsets)
+        ]
         self.device_offsets = [part.to(device) for part in self.offsets]
         self.n_atoms = torch.from_numpy(np.array(crystals.n_atoms))
         self.n_edges = torch.from_numpy(neighbors.n_edges + loops * crystals.n_atoms)
