@@ -141,7 +141,7 @@ class Model(ABC, Generic[S, Inputs]):
     def preparation_seconds(self, inputs: Inputs) -> float:
         """Wall-clock seconds that `prepare` took when these inputs were computed, not read from the cache."""
 
-    def warm_up(self, inputs: Inputs, targets: np.ndarray, train: np.ndarray) -> None:  # noqa: B027
+    def warm_up(self, inputs: Inputs, targets: np.ndarray, train: np.ndarray) -> None:
         """One step of training that leaves no trace in `fit`: the first one in a process pays for what libraries load."""
 
     @abstractmethod

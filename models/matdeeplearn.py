@@ -17,9 +17,9 @@ from datasets.neighbor_search import MinimumImage, Nearest, Rule
 from models.contract import ModelSpec, require
 from models.graph.atom_features import AtomFeatureName, AtomFeatures
 from models.graph.batch import GraphBatch
-from models.graph.table import GraphTable
 from models.graph.layers import GaussianExpansion, Perceptron
 from models.graph.norms import BatchNorm, GroupNorm
+from models.graph.table import GraphTable
 from models.graph_model import GraphModel, NearestSettings
 from models.training import MINI, Recipe
 

@@ -14,7 +14,6 @@ from benchmark.studies.layers import CRYSTALS, MEASURES, LayerReport, LayerState
 from benchmark.tasks.folds import Fold
 from benchmark.tasks.tasks import TaskData
 from models import registry
-from models.graph.table import GraphTable
 from models.graph.layer_features import (
     dirichlet_energy,
     effective_rank,
@@ -25,6 +24,7 @@ from models.graph.layer_features import (
     neighbor_distance,
     relative_energy,
 )
+from models.graph.table import GraphTable
 from models.graph_model import GraphModel
 from models.training import ScaledNetwork
 
