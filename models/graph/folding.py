@@ -49,7 +49,7 @@ def folded_columns(crystals: Crystals, neighbors: Neighbors, loops: bool, tolera
 
 
 def _hash(column: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(column)).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(column).data).hexdigest()
 
 
 def fold(columns: GraphColumns) -> GraphColumns:

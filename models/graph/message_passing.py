@@ -154,7 +154,7 @@ class _SumMerged(torch.autograd.Function):
         return None, weighted(gradients[0].index_select(0, ctx.batch.dst), ctx.batch.merged)
 
 
-def bag_sum(table: Tensor, rows: Tensor, bags: Tensor, weights: Tensor) -> Tensor:
+def bag_sum(table: Tensor, rows: Tensor, bags: Tensor, weights: Tensor | None) -> Tensor:
     """(len(bags) − 1, F) sums of rows of (n, F), each times its weight; the i-th takes those from bags[i] to bags[i + 1]."""
     if not len(rows):
         return table.new_zeros(len(bags) - 1, table.shape[1])

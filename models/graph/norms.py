@@ -23,7 +23,7 @@ class BatchNorm(nn.BatchNorm1d):
     """Batch normalisation of (N, F) that falls back to the running statistics where fewer than two rows have none of their
     own. Rows of a folded batch count as often as what they stand for: in the mean, and in the unbiased running variance."""
 
-    def forward(self, batch: GraphBatch, x: Tensor, rows: Rows = "atoms") -> Tensor:
+    def forward(self, batch: GraphBatch, x: Tensor, rows: Rows = "atoms") -> Tensor:  # type: ignore[override]
         """(N, F) → (N, F)."""
         weights, n = counted(batch, x, rows)
         if not self.training or weights is None or n < 2:
