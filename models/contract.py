@@ -33,6 +33,8 @@ class Fitted:
 
     history: tuple[Epoch, ...] = ()
     best_epoch: int = 0
+    last_state: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """What `state` would hold with the weights of the last epoch, as far as it differs; empty where those were kept."""
 
 
 OnEpoch = Callable[[Epoch], None]

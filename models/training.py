@@ -222,8 +222,14 @@ def train_network(
         on_epoch(history[-1])
     if not math.isfinite(best):
         raise TrainingDiverged("no epoch has a finite validation error; lower the learning rate")
+    last = {} if best_number == recipe.epochs else _arrays(network)
     network.load_state_dict(best_state)
-    return Fitted(tuple(history), best_number)
+    return Fitted(tuple(history), best_number, last)
+
+
+def _arrays(network: nn.Module) -> dict[str, np.ndarray]:
+    """A copy of the state as arrays."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in network.state_dict().items()}
 
 
 @denormals_flushed()
