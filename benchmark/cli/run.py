@@ -50,6 +50,9 @@ def run(
         bool, typer.Option("--group-duplicates", help="Keep duplicates of a structure in one part of every fold.")
     ] = False,
     seed: SeedOption = 0,
+    repeats: Annotated[
+        int, typer.Option(min=1, max=100, help="Divide and train anew this often, with the seeds from --seed on.")
+    ] = 1,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     out: Annotated[Path, typer.Option(help="Where records and pages go.")] = RUNS,
@@ -86,6 +89,7 @@ def run(
         folds=folds,
         group_duplicates=group_duplicates,
         seed=seed,
+        repeats=repeats,
         device=device,
         workers=workers,
         threads=max(1, cores() // workers),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,6 +52,8 @@ class RunOptions:
     folds: int | None = None
     group_duplicates: bool = False
     seed: int = 0
+    repeats: int = 1
+    """How often everything is divided and trained anew: with the seeds from `seed` on."""
     device: str = "cpu"
     workers: int = 1
     threads: int = 1
@@ -123,19 +125,27 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
         bad.require_none(data, able)
         warnings |= dict.fromkeys(bad.warnings(data))
         protocols = {model.train_divisor: replace(protocol, train_divisor=model.train_divisor) for model in able}
-        splits = {
-            part: [split_of(data, data.fold(p, number, options.seed)) for number in range(p.n_folds)]
-            for part, p in protocols.items()
-        }
-        for model in able:
-            for fold, split in enumerate(splits[model.train_divisor]):
-                job = Job(
-                    task, model.spec.name, model.settings, named, protocols[model.train_divisor], fold, options.seed,
-                    options.device, options.threads, options.workers, options.save_checkpoints,
-                )  # fmt: skip
-                (done if is_done(job, data, split) else todo).append(job)
-                folders |= {store.path(job.key(data.dataset_hash)).parent: None} if job.save_checkpoints else {}
+        for job, split in _jobs(task, data, able, protocols, named, options):
+            (done if is_done(job, data, split) else todo).append(job)
+            folders |= {store.path(job.key(data.dataset_hash)).parent: None} if job.save_checkpoints else {}
     return Plan(tuple(todo), tuple(done), tuple(skipped), tuple(folders), tuple(warnings))
+
+
+def _jobs(
+    task: Task, data: TaskData, models: Sequence[ConfiguredModel], protocols: Mapping[int, Protocol], named: str,
+    options: RunOptions,
+) -> Iterator[tuple[Job, Split]]:  # fmt: skip
+    """Every fold of every model, and how it splits the crystals; one repeat after another."""
+    for seed in range(options.seed, options.seed + options.repeats):
+        splits = {
+            part: [split_of(data, data.fold(p, number, seed)) for number in range(p.n_folds)] for part, p in protocols.items()
+        }
+        for model in models:
+            for fold, split in enumerate(splits[model.train_divisor]):
+                yield Job(
+                    task, model.spec.name, model.settings, named, protocols[model.train_divisor], fold, seed,
+                    options.device, options.threads, options.workers, options.save_checkpoints,
+                ), split  # fmt: skip
 
 
 def _leave_out(reason: str, asked_for: bool, skipped: list[str]) -> None:

@@ -11,10 +11,10 @@ def row_as_json(row: Any) -> dict[str, Any]:
     """A row as plain JSON values: its key, tier, mean and spread of its loss, and its folds with metrics and times."""
     key = row.run.first.key
     loss = kind_of(key).field
-    named = {name: getattr(key, name) for name in ("task", "unit", "model", "settings", "profile", "protocol", "seed")}
+    named = {name: getattr(key, name) for name in ("task", "unit", "model", "settings", "profile", "protocol")}
     folds = [
-        {"fold": r.key.fold, "status": r.status, "reason": r.reason, "metrics": r.metrics and r.metrics.model_dump(),
-         "times": r.times and r.times.model_dump(), "parameters": r.parameters}
+        {"seed": r.key.seed, "fold": r.key.fold, "status": r.status, "reason": r.reason, "metrics": r.metrics and r.metrics.model_dump(),
+         "last_epoch": r.last_epoch and r.last_epoch.model_dump(), "times": r.times and r.times.model_dump(), "parameters": r.parameters}
         for r in row.run.folds
     ]  # fmt: skip
     mean, std = row.over_folds("loss") or (None, None)

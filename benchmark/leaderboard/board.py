@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """Models over the tasks of one profile, protocol and seed, all of numbers or all of classes."""
+    """Models over the tasks of one profile and protocol, all of numbers or all of classes."""
 
     title: str
     comparison_groups: tuple[ComparisonGroup, ...]
@@ -50,7 +50,7 @@ class Board:
 
     @cached_property
     def tracks(self) -> tuple[Track, ...]:
-        """Comparison groups of one profile, protocol and seed together; those with most rows first."""
+        """Comparison groups of one profile and protocol together; those with most rows first."""
         ordered = sorted(self.comparison_groups, key=lambda group: group.track)
         found = [tuple(together) for _, together in groupby(ordered, key=lambda group: group.track)]
         return tuple(map(track_of, sorted(found, key=lambda groups: -sum(len(group.rows) for group in groups))))
@@ -92,7 +92,7 @@ def _ahead(items: Iterator[T]) -> Iterator[T]:
 
 
 def track_of(groups: tuple[ComparisonGroup, ...]) -> Track:
-    """Statistics over the tasks of comparison groups that share profile, protocol and seed."""
+    """Statistics over the tasks of comparison groups that share profile and protocol."""
     entered: dict[str, tuple[TaskErrors, set[str]]] = {}
     for group in groups:
         labels = {row.label for row in group.rows if row.tier and row.unchanged and not row.is_baseline}

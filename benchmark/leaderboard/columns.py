@@ -95,7 +95,8 @@ def _relative(row: BoardRow, group: ComparisonGroup) -> float | None:
 
 def _folds(row: BoardRow, group: ComparisonGroup) -> str:
     """Complete folds, of those that the protocol has, or of those tried."""
-    wanted = kfolds(row.run.first.key.protocol) or len(row.run.folds)
+    folds = kfolds(row.run.first.key.protocol)
+    wanted = folds * len(row.run.seeds) if folds else len(row.run.folds)
     return str(wanted) if len(row.run.complete) == wanted else f"{len(row.run.complete)} of {wanted}"
 
 

@@ -37,6 +37,8 @@ class GroupPredictions:
     """(n,) of str; an id tested in several folds is there several times."""
     folds: np.ndarray
     """(n,) number of the fold."""
+    repeats: np.ndarray
+    """(n,) seed of the repeat."""
     targets: np.ndarray
     """(n,) in the task's unit; of classes their numbers."""
     values: np.ndarray
@@ -50,7 +52,7 @@ class GroupPredictions:
 
 @dataclass(frozen=True, eq=False)
 class ComparisonGroup:
-    """Runs that may be compared: the same data, classes, profile, protocol and seed. Rows by mean loss, then those without."""
+    """Runs that may be compared: the same data, classes, profile and protocol. Rows by mean loss, then those without."""
 
     rows: tuple[BoardRow, ...]
     tiers: Tiers | None
@@ -62,7 +64,7 @@ class ComparisonGroup:
 
     @property
     def first(self) -> Record:
-        """A record to read what all rows share from: task, unit, data, profile, protocol, seed."""
+        """A record to read what all rows share from: task, unit, data, profile, protocol."""
         return self.rows[0].run.first
 
     @property
@@ -72,7 +74,7 @@ class ComparisonGroup:
 
     @property
     def track(self) -> str:
-        """Profile, protocol and seed in words: what comparison groups of different tasks of one kind can share."""
+        """Profile and protocol in words: what comparison groups of different tasks of one kind can share."""
         key = self.first.key
         # A protocol that is stratified names classes by that; a published split does not.
         return key.track + (", classes" if key.classes and "stratified" not in key.protocol else "")
@@ -122,9 +124,9 @@ def comparison_groups(
             otherwise the run is not ranked.
     """
 
-    def sharing(scored: ScoredRun) -> tuple[str, str, int, str, tuple[str, ...]]:
+    def sharing(scored: ScoredRun) -> tuple[str, str, str, tuple[str, ...]]:
         key = scored.run.first.key
-        return key.profile, key.protocol, key.seed, key.dataset_hash, key.classes or ()
+        return key.profile, key.protocol, key.dataset_hash, key.classes or ()
 
     together = groupby(sorted(runs, key=lambda r: (sharing(r), r.loss[0])), key=sharing)
     return [_comparison_group(list(shared), sources, on_invalid) for _, shared in together]
@@ -173,12 +175,15 @@ def _tiers(errors: TaskErrors) -> Tiers:
     return in_another_process(work) if errors.errors.size * RESAMPLES > LARGE else work()
 
 
-def _splits(scored: ScoredRun) -> tuple[tuple[int, str], ...]:
-    """Which complete folds a run has, and how each splits the crystals."""
-    return tuple((r.record.key.fold, r.record.split.model_dump_json()) for r in scored.results)
+Splits = tuple[tuple[int, int, str], ...]
 
 
-def _common_splits(runs: Sequence[ScoredRun]) -> tuple[tuple[int, str], ...]:
+def _splits(scored: ScoredRun) -> Splits:
+    """Seed and number of the complete folds of a run, and how each splits the crystals."""
+    return tuple((r.record.key.seed, r.record.key.fold, r.record.split.model_dump_json()) for r in scored.results)
+
+
+def _common_splits(runs: Sequence[ScoredRun]) -> Splits:
     """Of the most folds; among these of most runs; among these of the run that was started first."""
     splits = {id(scored): _splits(scored) for scored in runs}
     count = Counter(splits.values())
@@ -190,7 +195,7 @@ def _common_splits(runs: Sequence[ScoredRun]) -> tuple[tuple[int, str], ...]:
     return splits[id(max(runs, key=fullest))]
 
 
-def _unranked(scored: ScoredRun, splits: tuple[tuple[int, str], ...]) -> str | None:
+def _unranked(scored: ScoredRun, splits: Splits) -> str | None:
     """Why a run cannot be in the tiers: only runs of the same folds can be compared."""
     n = len(scored.results)
     if not n:
@@ -225,10 +230,12 @@ def _in_order_of(result: FoldResult, like: FoldResult) -> np.ndarray:
 def _side_by_side(values: Mapping[str, np.ndarray], like: ScoredRun) -> GroupPredictions:
     """The aligned predictions of ranked rows by label, with the crystals of the run that they were aligned to."""
     results = like.results
+    n = [len(result.ids) for result in results]
     return GroupPredictions(
         labels=tuple(values),
         ids=np.concatenate([result.ids for result in results]).astype(str),
-        folds=np.repeat([result.record.key.fold for result in results], [len(result.ids) for result in results]),
+        folds=np.repeat([result.record.key.fold for result in results], n),
+        repeats=np.repeat([result.record.key.seed for result in results], n),
         targets=np.concatenate([result.targets for result in results]),
         values=np.stack(list(values.values()), axis=1),
     )

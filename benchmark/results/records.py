@@ -86,8 +86,8 @@ class JobKey(Strict):
 
     @property
     def track(self) -> str:
-        """Profile, protocol and seed in words: what folds of different tasks can share."""
-        return f"{self.profile}, {self.protocol}, seed {self.seed}"
+        """Profile and protocol in words: what folds of different tasks can share."""
+        return f"{self.profile}, {self.protocol}"
 
     @property
     def comparison_group(self) -> str:
@@ -96,10 +96,19 @@ class JobKey(Strict):
 
     @property
     def run_id(self) -> str:
-        """Name of the run that this fold belongs to: profile, protocol, seed, a hash of data and settings, source, device."""
+        """Name of the repeat that this fold belongs to, and of its file."""
+        return self._named(f"_seed{self.seed}")
+
+    @property
+    def pooled_id(self) -> str:
+        """Name of the run that this fold belongs to, of whatever seed: profile, protocol, a hash of data and settings, source,
+        device."""
+        return self._named("")
+
+    def _named(self, seed: str) -> str:
         digest = hashlib.sha256(json.dumps([self.dataset_hash, self.settings], sort_keys=True).encode()).hexdigest()
         protocol = "".join(c if c.isalnum() else "-" for c in self.protocol).strip("-")
-        return f"{self.profile}_{protocol}_seed{self.seed}_{digest[:8]}_{self.source[:8]}_{self.device}"
+        return f"{self.profile}_{protocol}{seed}_{digest[:8]}_{self.source[:8]}_{self.device}"
 
 
 class Record(Strict):

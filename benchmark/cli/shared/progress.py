@@ -21,7 +21,7 @@ console = Console(stderr=True, highlight=False)
 
 def job_name(job: Job) -> str:
     """`task model fold 2/5`."""
-    return f"{job.task.name} {job.model} fold {job.fold + 1}/{job.protocol.n_folds}"
+    return f"{job.task.name} {job.model} seed {job.seed} fold {job.fold + 1}/{job.protocol.n_folds}"
 
 
 def _loss(value: float, classes: tuple[str, ...] | None, unit: str) -> str:

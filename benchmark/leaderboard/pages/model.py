@@ -47,8 +47,8 @@ def model_page(name: str, standings: Sequence[Standing], card: ModelCard | None 
         f"# {escape(name)}",
         f"{escape(rows[0].run.first.paper)}. [All boards](../README.md).",
         _about(card) if card else "",
-        "Tier and place are those in the comparison group: the runs of the task with the same data, profile, protocol and "
-        "seed. A tier holds models that cannot be told from its best one. Times compare on one machine only.",
+        "Tier and place are those in the comparison group: the runs of the task with the same data, profile and "
+        "protocol. A tier holds models that cannot be told from its best one. Times compare on one machine only.",
         escape(mini_note(row.run.first.key.profile for row in rows)),
         *(_standings(kind, standings, where, several) for kind in KINDS),
         stale_note(rows, "on the page of the task"),

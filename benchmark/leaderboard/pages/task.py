@@ -29,7 +29,7 @@ from datasets.cards import MOST_CLASSES
 from datasets.registry import registered
 
 READING = (
-    "A comparison group holds the runs of this task with the same data, profile, protocol and seed. ± is the standard "
+    "A comparison group holds the runs of this task with the same data, profile and protocol; folds of several seeds, the repeats, are pooled. ± is the standard "
     "deviation over folds. A tier holds the models that cannot be told from its best one: read no order inside it. "
     "{baseline} Times are means of a fold and compare on one machine only (its number is in the last column); memory is the "
     "largest peak of the process and, where there is one, of the device."
@@ -181,7 +181,9 @@ def as_published(other: PublishedResult) -> str:
 def _failures(rows: Sequence[BoardRow]) -> str:
     """A list of the folds that failed, each with its reason; empty where there are none."""
     failed = [(row.label, record) for row in rows for record in row.run.folds if record.status != "complete"]
-    lines = [f"- {escape(label)}, fold {r.key.fold}: {r.status}: {escape(r.reason or '')}" for label, r in failed]
+    lines = [
+        f"- {escape(label)}, seed {r.key.seed}, fold {r.key.fold}: {r.status}: {escape(r.reason or '')}" for label, r in failed
+    ]
     return "Folds without a score:\n\n" + "\n".join(lines) if lines else ""
 
 
@@ -216,5 +218,7 @@ def again(group: ComparisonGroup) -> str:
     run = f"run {what} --profile {key.profile} --protocol {protocol}"
     if ", train 1/" in key.protocol:
         run = f"study learning-curve {what} --profile {key.profile}"
-    command = f"python -m benchmark {run}{folds} --seed {key.seed}"
+    seeds = sorted({record.key.seed for row in group.rows for record in row.run.folds})
+    folds += f" --repeats {len(seeds)}" if len(seeds) > 1 else ""
+    command = f"python -m benchmark {run}{folds} --seed {seeds[0]}"
     return command.replace("`", "'")
