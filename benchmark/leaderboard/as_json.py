@@ -12,12 +12,17 @@ def row_as_json(row: Any) -> dict[str, Any]:
     key = row.run.first.key
     loss = kind_of(key).field
     named = {name: getattr(key, name) for name in ("task", "unit", "model", "settings", "profile", "protocol")}
-    folds = [
-        {"seed": r.key.seed, "fold": r.key.fold, "status": r.status, "reason": r.reason, "metrics": r.metrics and r.metrics.model_dump(),
-         "last_epoch": r.last_epoch and r.last_epoch.model_dump(), "times": r.times and r.times.model_dump(), "parameters": r.parameters}
-        for r in row.run.folds
-    ]  # fmt: skip
+    folds = [_fold_as_json(record) for record in row.run.folds]
     mean, std = row.over_folds("loss") or (None, None)
     classes = {"classes": key.classes} if key.classes else {}
     standing = {"tier": row.tier, "unranked": row.unranked, "stale": row.stale}
     return {**named, **classes, **standing, loss: mean, f"{loss}_std": std, "folds": folds}
+
+
+def _fold_as_json(record: Any) -> dict[str, Any]:
+    """A fold's place, outcome, scores and costs."""
+    parts = {name: getattr(record, name) for name in ("metrics", "last_epoch", "times")}
+    return {
+        "seed": record.key.seed, "fold": record.key.fold, "status": record.status, "reason": record.reason,
+        **{name: part and part.model_dump() for name, part in parts.items()}, "parameters": record.parameters,
+    }  # fmt: skip

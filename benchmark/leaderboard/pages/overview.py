@@ -31,8 +31,8 @@ ERRORS = {
 
 READING = (
     "A comparison group holds the runs of one task with the same data, profile and protocol; folds of several seeds, the "
-    "repeats, are pooled. A track holds the comparison groups of one profile and protocol. A tier holds models that cannot be told from its best one, so read "
-    "no order inside it."
+    "repeats, are pooled. A track holds the comparison groups of one profile and protocol. A tier holds models that cannot be "
+    "told from its best one, so read no order inside it."
 )
 
 SHOWN = 4

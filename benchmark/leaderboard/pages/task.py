@@ -29,10 +29,10 @@ from datasets.cards import MOST_CLASSES
 from datasets.registry import registered
 
 READING = (
-    "A comparison group holds the runs of this task with the same data, profile and protocol; folds of several seeds, the repeats, are pooled. ± is the standard "
-    "deviation over folds. A tier holds the models that cannot be told from its best one: read no order inside it. "
-    "{baseline} Times are means of a fold and compare on one machine only (its number is in the last column); memory is the "
-    "largest peak of the process and, where there is one, of the device."
+    "A comparison group holds the runs of this task with the same data, profile and protocol; folds of several seeds, the "
+    "repeats, are pooled. ± is the standard deviation over folds. A tier holds the models that cannot be told from its best "
+    "one: read no order inside it. {baseline} Times are means of a fold and compare on one machine only (its number is in the "
+    "last column); memory is the largest peak of the process and, where there is one, of the device."
 )
 
 CLASS_SCORES = (
