@@ -8,14 +8,17 @@ from benchmark.leaderboard.kinds import kind_of
 
 
 def row_as_json(row: Any) -> dict[str, Any]:
-    """A row as plain JSON values: its key, tier, mean and spread of its loss, and its folds with metrics and times."""
+    """A row as plain JSON values: its key, standing, mean and spread of its loss, and its folds with metrics and times."""
     key = row.run.first.key
     loss = kind_of(key).field
     named = {name: getattr(key, name) for name in ("task", "unit", "model", "settings", "profile", "protocol")}
     folds = [_fold_as_json(record) for record in row.run.folds]
     mean, std = row.over_folds("loss") or (None, None)
     classes = {"classes": key.classes} if key.classes else {}
-    standing = {"tier": row.tier, "unranked": row.unranked, "stale": row.stale}
+    found = row.standing
+    about = {"ratio_to_best": found and found.ratio, "ratio_interval": found and found.interval,
+             "ranks": found and found.ranks, "verdict": found and found.verdict}  # fmt: skip
+    standing = {**about, "unranked": row.unranked, "stale": row.stale}
     return {**named, **classes, **standing, loss: mean, f"{loss}_std": std, "folds": folds}
 
 

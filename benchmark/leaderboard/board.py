@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import TypeVar
 
-from benchmark.leaderboard.comparison_groups import RESAMPLES, ComparisonGroup, GroupPredictions, comparison_groups
+from benchmark.leaderboard.comparison_groups import ComparisonGroup, GroupPredictions, comparison_groups
 from benchmark.leaderboard.kinds import Kind
 from benchmark.leaderboard.rows import BASELINE
 from benchmark.rendering.text import model_name
@@ -21,6 +21,9 @@ from benchmark.statistics.across_tasks import Overall, Ranks, critical_differenc
 from benchmark.statistics.comparisons import TaskErrors
 
 T = TypeVar("T")
+
+RESAMPLES = 1_000
+"""Of the bootstrap over tasks: a limit of an interval is known to a few hundredths of its width."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +98,7 @@ def track_of(groups: tuple[ComparisonGroup, ...]) -> Track:
     """Statistics over the tasks of comparison groups that share profile and protocol."""
     entered: dict[str, tuple[TaskErrors, set[str]]] = {}
     for group in groups:
-        labels = {row.label for row in group.rows if row.tier and row.unchanged and not row.is_baseline}
+        labels = {row.label for row in group.rows if row.standing and row.unchanged and not row.is_baseline}
         known = entered.get(group.first.key.task)
         if group.errors and len(labels) > (len(known[1]) if known else 1):
             entered[group.first.key.task] = group.errors, labels

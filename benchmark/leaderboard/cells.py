@@ -7,7 +7,7 @@ from math import inf
 
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.rows import BoardRow
-from benchmark.rendering.text import count, escape, plus_minus, seconds, significant
+from benchmark.rendering.text import count, escape, interval, plus_minus, seconds, significant
 from benchmark.results.records import Record
 
 STALE = "†"
@@ -49,6 +49,29 @@ def relative(row: BoardRow, group: ComparisonGroup) -> str:
     return significant(found[0] / unit) if found and unit else ""
 
 
+def verdict(row: BoardRow, group: ComparisonGroup) -> str:
+    """What is decided about a row, with the repeats that would decide it; empty without a rival."""
+    found = row.standing if group.has_rivals else None
+    if found is None:
+        return ""
+    more = f" ({count(found.more_repeats, 'more repeat')})" if found.verdict == "undecided" and found.more_repeats else ""
+    return found.verdict + more
+
+
+def ratio(row: BoardRow, group: ComparisonGroup) -> str:
+    """The loss over the best's with its interval; empty without a rival."""
+    found = row.standing if group.has_rivals else None
+    if found is None:
+        return ""
+    return significant(found.ratio) + (f" ({interval(*found.interval)})" if found.interval else "")
+
+
+def ranks(row: BoardRow, group: ComparisonGroup) -> str:
+    """The interval of the rank; empty without a rival."""
+    found = row.standing if group.has_rivals else None
+    return " – ".join(str(rank) for rank in dict.fromkeys(found.ranks)) if found else ""
+
+
 def parameters(row: BoardRow) -> str:
     """How many, or from … to where the data decide it."""
     return " – ".join(f"{number:,}" for number in dict.fromkeys(row.costs.parameters)) if row.costs else ""
@@ -69,7 +92,7 @@ def stale_note(rows: Sequence[BoardRow], where: str) -> str:
 
 
 def unranked(row: BoardRow) -> str:
-    """Why a row has no tier, in brackets."""
+    """Why a row is not compared, in brackets."""
     return f" ({escape(row.unranked)})" if row.unranked and row.scores else ""
 
 

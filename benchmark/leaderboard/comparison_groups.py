@@ -1,11 +1,10 @@
-"""Comparison groups: the runs of a task that may be compared, in tiers. Needs no torch."""
+"""Comparison groups: the runs of a task that may be compared, and what is decided about them. Needs no torch."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -15,16 +14,10 @@ from benchmark.leaderboard.rows import BoardRow, costs, run_labels
 from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult, OnInvalid, ScoredRun, refuse
 from benchmark.results.sources import Sources
-from benchmark.statistics.comparisons import TaskErrors, Tiers, rank_tiers
+from benchmark.statistics.comparisons import TaskErrors
+from benchmark.statistics.decisions import Decisions, Verdict, decide
 from benchmark.tasks.metrics import losses
 from datasets.errors import InputError
-from datasets.parallel import in_another_process
-
-RESAMPLES = 1_000
-"""Of the bootstraps of a board: p = 0.05 is known to ± 0.007, which a veto needs no better."""
-
-LARGE = 1e9
-"""Errors times resamples, half a second, from which tiers are computed in another process; one process serves them all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +48,8 @@ class ComparisonGroup:
     """Runs that may be compared: the same data, classes, profile and protocol. Rows by mean loss, then those without."""
 
     rows: tuple[BoardRow, ...]
-    tiers: Tiers | None
-    """Of the ranked rows, by label; None where no row is ranked."""
+    decisions: Decisions | None
+    """About the ranked rows, by label; None where no row is ranked."""
     errors: TaskErrors | None
     """Of the ranked rows, by label, for statistics over tasks."""
     class_counts: tuple[int, ...] | None = None
@@ -97,19 +90,22 @@ class ComparisonGroup:
 
     @property
     def in_order(self) -> list[BoardRow]:
-        """Ranked rows by tier and mean loss, then the others."""
-        place = {label: number for number, label in enumerate(self.tiers.models)} if self.tiers else {}
-        return sorted(self.rows, key=lambda row: place.get(row.label, len(place)))
+        """Ranked rows by mean loss, then the others."""
+        return [*self.ranked, *(row for row in self.rows if not row.standing)]
 
     @property
-    def first_tier(self) -> list[BoardRow]:
-        """The rows of the first tier, best first."""
-        return [row for row in self.in_order if row.tier == 1]
+    def ranked(self) -> list[BoardRow]:
+        """The rows that are compared, by mean loss."""
+        return sorted((row for row in self.rows if row.standing), key=lambda row: row.standing.mean_loss if row.standing else 0)
+
+    def with_verdict(self, verdict: Verdict) -> list[BoardRow]:
+        """The rows about which that is decided, by mean loss."""
+        return [row for row in self.ranked if row.standing and row.standing.verdict == verdict]
 
     @property
     def has_rivals(self) -> bool:
         """Whether there are two ranked rows to compare."""
-        return self.tiers is not None and len(self.tiers.models) > 1
+        return len(self.ranked) > 1
 
 
 def comparison_groups(
@@ -150,15 +146,15 @@ def _comparison_group(
                 reasons[label] = "its crystals or targets are not those of the other rows"
     predictions = _side_by_side(values, like) if like else None
     errors = task_errors(runs[0].run.first, predictions) if predictions else None
-    tiers = _tiers(errors) if errors else None
-    tier = dict(zip(tiers.models, tiers.tiers, strict=True)) if tiers else {}
+    decisions = decide(errors) if errors else None
+    standings = {standing.model: standing for standing in decisions.standings} if decisions else {}
     rows = tuple(
         BoardRow(
             label=label,
             run=scored.run,
             scores=scored.scores,
             costs=costs(scored.run),
-            tier=tier.get(label),
+            standing=standings.get(label),
             unranked=reasons[label],
             stale=sources.outdated(scored.run.first.key.model, scored.run.first.key.source),
         )
@@ -166,13 +162,7 @@ def _comparison_group(
     )
     classes = runs[0].run.first.key.classes
     counts = np.bincount(predictions.targets.astype(int), minlength=len(classes)) if predictions and classes else None
-    return ComparisonGroup(rows, tiers, errors, None if counts is None else tuple(counts.tolist())), predictions
-
-
-def _tiers(errors: TaskErrors) -> Tiers:
-    """Those of `rank_tiers`, large ones from another process: a thread here that reads the next task is not held up."""
-    work = partial(rank_tiers, errors, resamples=RESAMPLES)
-    return in_another_process(work) if errors.errors.size * RESAMPLES > LARGE else work()
+    return ComparisonGroup(rows, decisions, errors, None if counts is None else tuple(counts.tolist())), predictions
 
 
 Splits = tuple[tuple[int, int, str], ...]
@@ -196,7 +186,7 @@ def _common_splits(runs: Sequence[ScoredRun]) -> Splits:
 
 
 def _unranked(scored: ScoredRun, splits: Splits) -> str | None:
-    """Why a run cannot be in the tiers: only runs of the same folds can be compared."""
+    """Why a run cannot be compared: only runs of the same folds can be compared."""
     n = len(scored.results)
     if not n:
         return scored.run.first.status
@@ -248,6 +238,7 @@ def task_errors(record: Record, predictions: GroupPredictions) -> TaskErrors:
         models=predictions.labels,
         ids=predictions.ids,
         folds=predictions.folds,
+        repeats=predictions.repeats,
         errors=predictions.losses,
         test_to_train=record.split.n_test / record.split.n_train,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from benchmark.rendering.text import model_name
 from benchmark.results.scores import Run
+from benchmark.statistics.decisions import Standing
 from benchmark.tasks.metrics import AnyScores
 
 BASELINE = "dummy"
@@ -43,9 +44,10 @@ class BoardRow:
     """Of the complete folds, computed from their predictions."""
     costs: Costs | None
     """None without a complete fold."""
-    tier: int | None
+    standing: Standing | None
+    """Beside the best of its comparison group."""
     unranked: str | None
-    """Why there is no tier."""
+    """Why there is no standing."""
     stale: bool | None
     """Whether a newer source of the model gives other numbers; None where no record says so or not."""
 
