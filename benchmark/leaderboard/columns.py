@@ -80,7 +80,7 @@ def score(key: str, heading: str, kind: Kind, hint: str = "", cell: Callable[[Bo
 def beside_the_best(kind: Kind) -> tuple[Column, Column]:
     """The loss over the best's with its interval, and the interval of the rank."""
     return (
-        Column("ratio", f"{kind.loss} / best", ratio, _ratio, kinds=(kind,), hint=f"with its {CONFIDENCE} interval"),
+        Column("ratio", f"{kind.loss} / best other", ratio, _ratio, kinds=(kind,), hint=f"with its {CONFIDENCE} interval"),
         Column("rank", "rank", ranks, _best_rank, (PAGE, WEB), (kind,), hint="from … to, by the pairs that are told apart"),
     )
 

@@ -12,11 +12,13 @@ from benchmark.leaderboard.cells import (
     machines,
     mark,
     parameters,
+    ranks,
     relative,
     share,
     stale_note,
     title,
     unranked,
+    verdict,
 )
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import CLASSES, KINDS, Kind
