@@ -109,7 +109,7 @@ def calls(batch: GraphBatch) -> dict:
         "readout_mean": (readout_mean, (features(atoms, 4),)),
         "from_senders": (from_senders, (features(atoms, 5),)),
         "mean_incoming": (mean_incoming, (features(edges, 7),)),
-        "sum_filtered": (sum_filtered, (features(atoms, 8), features(edges, 9))),
+        "sum_filtered": (sum_filtered, (features(atoms, 8), features(lengths, 9))),
         "sum_outer": (sum_outer, (features(atoms, 10), features(edges, 11, 2))),
         "softmax_incoming": (softmax_incoming, (features(edges, 12),)),
         "readout_sum": (readout_sum, (features(atoms, 13),)),
