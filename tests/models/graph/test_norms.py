@@ -84,7 +84,8 @@ def test_gradients_of_group_normalisation_are_those_of_finite_differences():
 
 
 COPIES = ([2, 1, 5, 3], [1, 1, 1, 1], [3, 1, 9, 2])
-TOLERANCE = {torch.float64: 1e-12, torch.float32: 2e-5}
+TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-4}
+"""Of the largest number: a gradient by a row is the small difference of large ones."""
 
 
 def both(layer: nn.Module, reference: nn.Module, copies: list[int], dtype: torch.dtype) -> list[list[torch.Tensor]]:
