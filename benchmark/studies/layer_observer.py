@@ -73,9 +73,7 @@ def fresh(job: Job, data: TaskData, fold: Fold, inputs: GraphTable) -> ScaledNet
     return scaled.train()
 
 
-def layer_states(
-    network: ScaledNetwork, settings: Any, inputs: GraphTable, targets: np.ndarray
-) -> tuple[LayerState, ...]:
+def layer_states(network: ScaledNetwork, settings: Any, inputs: GraphTable, targets: np.ndarray) -> tuple[LayerState, ...]:
     """n_layers + 1 states of some crystals, not folded, in the mode that the network is in; their loss gives the gradients.
 
     Raises:

@@ -131,7 +131,9 @@ def messages_weighted(network: nn.Module, weights: Tensor | None) -> Iterator[No
     """Within, every message to an atom is multiplied by the weight of its edge, from (E,); None leaves them."""
     modules = {sys.modules[type(part).__module__] for part in network.modules()} if weights is not None else set()
     own = [module for module in modules if module.__name__.startswith("models.")]
-    replaced = [(module, name, getattr(module, name)) for module in own for name in (*MESSAGES, FILTERED) if hasattr(module, name)]
+    replaced = [
+        (module, name, getattr(module, name)) for module in own for name in (*MESSAGES, FILTERED) if hasattr(module, name)
+    ]
     try:
         for module, name, collect in replaced:
             setattr(module, name, _filtered(weights) if name == FILTERED else _weighted(collect, MESSAGES[name], weights))

@@ -201,7 +201,14 @@ def folded_batch(seed: int) -> Folded:
 
 
 PER_CRYSTAL = {"readout_mean", "readout_sum", "readout_max", "readout_mean of edges"}
-PER_EDGE = {"add_parts", "add_parts with lengths", "from_lengths", "from_senders", "softmax_incoming", "softmax_within of edges"}
+PER_EDGE = {
+    "add_parts",
+    "add_parts with lengths",
+    "from_lengths",
+    "from_senders",
+    "softmax_incoming",
+    "softmax_within of edges",
+}
 PER_ATOM = {"attend", "sum_incoming", "mean_incoming", "sum_filtered", "sum_outer", "softmax_within"}
 
 

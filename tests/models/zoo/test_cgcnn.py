@@ -18,9 +18,9 @@ from datasets.readers.structure_files import read_many
 from datasets.registry import load
 from models.graph.atom_features import AtomFeatures, element_table
 from models.graph.batch import GraphBatch
-from models.graph.table import GraphTable
 from models.graph.layers import GaussianExpansion
 from models.graph.message_passing import backend
+from models.graph.table import GraphTable
 from models.registry import get
 from models.zoo.cgcnn import CGCNN, PUBLISHED, CGCNNNetwork, CGCNNSettings, CrystalConvolution, read_upstream
 from tests.backends import each_backend, needs_dgl, require_same_from_both
@@ -214,7 +214,9 @@ def test_a_checkpoints_target_and_unit_are_read_from_it(shared_data):
 
 
 def test_deeper_heads_and_own_widths_are_read_from_the_file(alloys, tmp_path):
-    settings = CGCNNSettings(n_layers=2, width=6, hidden=5, n_hidden=3, cutoff=6.0, ties="padded", epochs=1, length_tolerance=0.0)
+    settings = CGCNNSettings(
+        n_layers=2, width=6, hidden=5, n_hidden=3, cutoff=6.0, ties="padded", epochs=1, length_tolerance=0.0
+    )
     model = CGCNN(settings)
     model.network.mean.fill_(2.0)
     model.network.std.fill_(0.5)

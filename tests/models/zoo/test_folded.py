@@ -112,7 +112,8 @@ def distance(one: Step, other: Step) -> tuple[float, float, float]:
     pairs = [[(one[part], other[part])] for part in (0, 1)]
     pairs += [[(one[part][key], other[part][key]) for key in other[part]] for part in (2, 3)]
     predicted, trained, gradients, state = (
-        max((float((x - y).abs().max()) for x, y in part), default=0.0) / max((float(y.abs().max()) for _, y in part), default=1)
+        max((float((x - y).abs().max()) for x, y in part), default=0.0)
+        / max((float(y.abs().max()) for _, y in part), default=1)
         for part in pairs
     )
     return predicted, max(trained, gradients), state

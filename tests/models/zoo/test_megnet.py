@@ -19,9 +19,9 @@ from datasets.neighbor_search import Radius
 from datasets.neighbors import find_neighbors
 from datasets.readers.structure_files import read_many
 from models.graph.batch import GraphBatch
-from models.graph.table import GraphTable
 from models.graph.layers import Set2Set, hard_sigmoid, shifted_softplus
 from models.graph.message_passing import backend
+from models.graph.table import GraphTable
 from models.registry import get
 from models.zoo.megnet import MEGNet, MEGNetNetwork, MEGNetSettings, keras_names, read_upstream
 from tests.backends import each_backend, needs_dgl, require_same_from_both
