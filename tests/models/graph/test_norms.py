@@ -94,13 +94,14 @@ def both(layer: nn.Module, reference: nn.Module, copies: list[int], dtype: torch
     reference.double().load_state_dict(layer.state_dict())
     times, batch, found = torch.tensor(copies), counted(copies, dtype), []
     owner = torch.repeat_interleave(times)
-    for module, of_rows, dtype in ((layer, batch, dtype), (reference, atoms(sum(copies)), torch.float64)):
+    for module, of_rows in ((layer, batch), (reference, atoms(sum(copies)))):
+        kind = dtype if of_rows is batch else torch.float64
         outputs = []
         for step in range(2):
-            x = (rows(len(copies), WIDTH, step, 3.0).detach() * 2).float().to(dtype).requires_grad_()
+            x = (rows(len(copies), WIDTH, step, 3.0).detach() * 2).float().to(kind).requires_grad_()
             each = x if of_rows is batch else x[owner]
             y = module(each) if type(module) is nn.BatchNorm1d else module(of_rows, each)
-            total = (torch.cos(torch.arange(y.shape[1], dtype=dtype)) * y.square()).sum(dim=1)
+            total = (torch.cos(torch.arange(y.shape[1], dtype=kind)) * y.square()).sum(dim=1)
             total = (total * times).sum() if of_rows is batch else total.sum()
             y = y if of_rows is batch else y[torch.cumsum(times, 0) - 1]
             outputs += [y, *torch.autograd.grad(total, [x, *module.parameters()])]

@@ -100,7 +100,7 @@ def step(model: GraphModel, table: GraphTable, n_outputs: int, dtype: torch.dtyp
     out = network.train()(batch)
     (out.square() * torch.cos(torch.arange(out.numel(), dtype=dtype)).view_as(out)).sum().backward()
     gradients = {key: weight.grad for key, weight in network.named_parameters() if weight.grad is not None}
-    return predicted, out.detach(), gradients, {key: buffer for key, buffer in network.named_buffers()}
+    return predicted, out.detach(), gradients, dict(network.named_buffers())
 
 
 def distance(one: Step, other: Step) -> tuple[float, float, float]:
@@ -111,11 +111,9 @@ def distance(one: Step, other: Step) -> tuple[float, float, float]:
     assert one[2].keys() == other[2].keys() and one[3].keys() == other[3].keys()
     pairs = [[(one[part], other[part])] for part in (0, 1)]
     pairs += [[(one[part][key], other[part][key]) for key in other[part]] for part in (2, 3)]
-    predicted, trained, gradients, state = (
-        max((float((x - y).abs().max()) for x, y in part), default=0.0)
-        / max((float(y.abs().max()) for _, y in part), default=1)
-        for part in pairs
-    )
+    off = [max((float((x - y).abs().max()) for x, y in part), default=0.0) for part in pairs]
+    largest = [max((float(y.abs().max()) for _, y in part), default=1.0) for part in pairs]
+    predicted, trained, gradients, state = (a / b for a, b in zip(off, largest, strict=True))
     return predicted, max(trained, gradients), state
 
 
