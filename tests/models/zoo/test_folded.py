@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from datasets.crystals import Cell, Crystals
+from datasets.errors import InputError
 from models.graph.message_passing import backend
 from models.graph.table import GraphTable
 from models.graph_model import GraphModel
@@ -176,6 +177,28 @@ def test_the_graphs_of_every_profile_are_of_rules_compared_here(name):
     spec = get(name)
     known = {type(spec.model.rule(spec.settings("smoke", changes))) for changes in CHANGES if is_known(name, changes)}
     assert {type(spec.model.rule(settings)) for settings in [*spec.profiles.values(), *spec.presets.values()]} <= known
+
+
+@pytest.mark.parametrize("name", ["cgcnn", "megnet", "deeper-gatgnn"])
+def test_raw_lengths_fold_as_far_as_they_are_equal(shapes, name):
+    changes = {"length_tolerance": "0"}
+    model, folded, plain = tables(name, changes, shapes)
+    merging = tables(name, {}, shapes)[1]
+    assert len(merging.src) < len(folded.src) < len(plain.src) and len(merging.distance) < len(folded.distance)
+    require_same_in_double(*(step(model, table, 1, torch.float64) for table in (folded, plain)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"fold": "maybe"}, "setting fold='maybe' is not of type bool"),
+        ({"length_tolerance": "-1"}, "length_tolerance=-1.0: it must be from 0 to 0.01"),
+        ({"length_tolerance": "nan"}, "length_tolerance=nan: it must be from 0 to 0.01"),
+    ],
+)
+def test_impossible_settings_of_graphs_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        get("cgcnn").settings("smoke", changes)
 
 
 DROPS = [name for name in NAMES if is_known(name, {"dropout": "0.1"})]
