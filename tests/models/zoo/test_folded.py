@@ -68,12 +68,18 @@ def shapes() -> Crystals:
 
 
 def tables(name: str, changes: dict[str, str], crystals: Crystals) -> tuple[GraphModel, GraphTable, GraphTable]:
-    """A model, and its folded and its unfolded graphs of the crystals that it takes."""
-    settings = get(name).settings("smoke", changes)
-    model, unfolded = (get(name).model(replace(settings, fold=fold)) for fold in (True, False))
-    refused = model.refused(settings, crystals)
-    taken = crystals.take([row for row in range(len(crystals)) if row not in refused])
-    return model, model.prepare(taken), unfolded.prepare(taken)
+    """A model, and its folded and its unfolded graphs of the crystals that it takes; made once."""
+    key = (name, *changes.items(), crystals.structure_hash)
+    if key not in MADE:
+        settings = get(name).settings("smoke", changes)
+        model, unfolded = (get(name).model(replace(settings, fold=fold)) for fold in (True, False))
+        refused = model.refused(settings, crystals)
+        taken = crystals.take([row for row in range(len(crystals)) if row not in refused])
+        MADE[key] = model, model.prepare(taken), unfolded.prepare(taken)
+    return MADE[key]
+
+
+MADE: dict[tuple, tuple[GraphModel, GraphTable, GraphTable]] = {}
 
 
 def network_of(model: GraphModel, table: GraphTable, n_outputs: int, dtype: torch.dtype) -> nn.Module:
