@@ -37,7 +37,7 @@ PLAIN = {"species": 0, "pos": 1}
 _KEY = re.compile(rf"(?<![\w\"'])({'|'.join(KEYS)})(?=\s*=)", re.IGNORECASE)
 _NUMBER = r"(?<![\w.])[-+]?\d+(\.\d*)?(?![\w.])"
 _OTHER_CELL = re.compile(
-    rf"(?i)(?<![a-z])(unit_?cell|cell|lattice|box|%pbc)(.*?{_NUMBER}){{3}}"
+    rf"(?i)(?<![a-z])(unit_?cell|cell|lattice|box|cryst1|%pbc)(.*?{_NUMBER}){{3}}"
     rf"|^(\s*{_NUMBER}){{6}}((\s*{_NUMBER}){{3}})?$"
     r"|(?=.*\ba\s*=)(?=.*\bb\s*=)(?=.*\bc\s*=)(?=.*\balpha\s*=)(?=.*\bgamma\s*=)"
 )

@@ -124,6 +124,7 @@ BAD = {
     "no volume": (xyz('Lattice="1 0 0 2 0 0 0 0 1"'), "span no volume"),
     "a lattice that is not finite": (xyz('Lattice="nan 0 0 0 1 0 0 0 1"'), ""),
     "a cell by another name": (xyz('cell="4.1 0 0 0 4.1 0 0 0 4.1"'), "names a cell that is not read"),
+    "a cell as PDB has it": (xyz("CRYST1 4.1 4.1 4.1 90 90 90"), "names a cell that is not read"),
     "a cell in numbers": (xyz("4.1 4.1 4.1 90 90 90"), "names a cell that is not read"),
     "a cell by its letters": (xyz("a=4.1 b=4.1 c=4.1 alpha=90 beta=90 gamma=90"), "names a cell that is not read"),
     "a cell of Avogadro": (xyz("%PBC 4.1 4.1 4.1"), "names a cell that is not read"),
