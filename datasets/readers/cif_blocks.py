@@ -32,6 +32,7 @@ _SPELLING = {tag.lower(): tag for tag in _KNOWN} | {
     "_symmetry_space_group_name_h_m": HM_NAMES[0],
     "_atom_site_site_symmetry_multiplicity": "_atom_site_symmetry_multiplicity",
     "_cell_z_pdb": UNITS,
+    **dict.fromkeys(("_atom_site_occupation", "_atom_site_site_occupancy", "_atom_site_occ", "_atom_site_sof"), OCCUPANCY),
 }
 FLATTEST = 1e-10
 """Squared volume of a cell with lengths of 1."""

@@ -75,8 +75,12 @@ def _require_real(block: Block) -> None:
     for label, group, assembly in zip(labels, groups, assemblies, strict=False):
         if group in MISSING or group == "0":
             continue
+        if group.startswith("-"):
+            raise InputError(
+                f"site '{label}' is disordered about a special position (disorder group {group}); structures must be ordered"
+            )
         first, known = seen.setdefault(assembly, (label, group))
-        if group != known or group.startswith("-"):
+        if group != known:
             raise InputError(
                 f"sites '{first}' and '{label}' are of alternative positions (disorder groups {known} and {group}); "
                 "structures must be ordered"

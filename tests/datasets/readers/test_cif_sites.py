@@ -120,6 +120,9 @@ def test_an_atom_that_is_listed_twice_is_named():
     ("column", "values", "message"),
     [
         ("disorder_group", "1 2", "alternative positions (disorder groups 1 and 2)"),
+        ("disorder_group", ". -1", "disordered about a special position (disorder group -1)"),
+        ("occupation", "1 0.5", "partially occupied"),
+        ("site_occupancy", "1 0.5", "partially occupied"),
         ("attached_hydrogens", "0 1", "has 1 hydrogen atoms that are not listed"),
         ("calc_flag", "d dum", "is a dummy"),
         ("symmetry_multiplicity", "1 4", "has the multiplicity 4, but symmetry makes 1 atoms of it"),

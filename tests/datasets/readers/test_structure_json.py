@@ -160,6 +160,6 @@ def test_an_entry_is_its_structure():
     ],
 )
 def test_another_json_is_refused_for_what_it_is(content, message):
-    with pytest.raises(InputError, match="x.json: ") as caught:
+    with pytest.raises(InputError, match=r"x\.json: ") as caught:
         parse_structure(json.dumps(content), "ASE JSON", "x.json")
     assert message in str(caught.value)
