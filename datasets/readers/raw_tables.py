@@ -135,4 +135,6 @@ def _first(values: Sequence[Any]) -> list[Any]:
 def listed(names: Iterable[str]) -> str:
     """Names of columns for an error."""
     shown = [f"'{name[:40]}'" for name in names]
+    if not shown:
+        return "no other"
     return ", ".join(shown[:20]) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "")

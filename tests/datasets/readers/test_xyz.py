@@ -9,6 +9,7 @@ from ase.data import chemical_symbols
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datasets.errors import InputError
 from datasets.readers.ase_tables import read_frames
 from datasets.readers.structure_files import parse_structure
 from tests.datasets.readers.refusals import assert_refused
@@ -222,3 +223,10 @@ def test_what_is_written_is_read(data):
     found = read(xyz(header, "\n".join(sites) + "\n"))
     assert found[2].tolist() == numbers and found[1].tolist() == pbc and np.array_equal(found[0], lattice)
     assert np.allclose(found[3] @ found[0], positions, atol=1e-9)
+
+
+@pytest.mark.parametrize("said", ["units=bohr", "Length_Unit=nm", 'unit="pm"'])
+def test_lengths_in_another_unit_are_refused(said):
+    with pytest.raises(InputError, match="write lengths in Å"):
+        read(xyz(f"{HEADER} {said}"))
+    require_salt(read(xyz(f"{HEADER} units=angstrom energy_unit=nm")))
