@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ MISSING = frozenset(("", "?", "."))
 _NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?:\(\d+\)?)?")
 
 
+@lru_cache(maxsize=4096)
 def spelling(tag: str) -> str | None:
     """How pymatgen spells a tag that is looked at, None for any other."""
     return _SPELLING.get(tag.lower().replace(".", "_").rstrip("_"))

@@ -72,7 +72,7 @@ def _elements_contradiction(block: Block, counts: dict[int, int]) -> str | None:
             named = {number_of(symbol) for symbol in re.findall("[A-Z][a-z]*", text)}
         except ValueError:
             continue
-        if named != set(counts):
+        if named and named != set(counts):
             return f"{_text(counts)} by its sites but {text[:60]} by its formula line; truncated?"
     return None
 

@@ -11,7 +11,8 @@ from datasets.readers.texts import in_ascii
 _HEADERS = re.compile(r"^(\s*)(data_\S*|loop_)", re.MULTILINE | re.IGNORECASE)
 _FIELD = re.compile(r"^;.*?^;", re.MULTILINE | re.DOTALL)
 _HEADER_IN_FIELD = re.compile(r"^(\s*)(?=data_|#)", re.MULTILINE | re.IGNORECASE)
-_TAG = re.compile(r"^[ \t]*(_\S+)[ \t]*(.*)", re.MULTILINE)
+_ITEM = re.compile(r"^[ \t]*(_\S+)\s+(?!_|loop_|data_)('[^'\n]*'|\"[^\"\n]*\"|\S+)", re.MULTILINE)
+"""A tag and the value behind it, which may stand on the next line."""
 
 
 def prepared(text: str) -> tuple[str, bool]:
@@ -30,7 +31,7 @@ def prepared(text: str) -> tuple[str, bool]:
     if len(set(headers)) < len(headers):
         raise InputError(f"two data blocks are called '{headers[-1]}'; one structure a file")
     text = _HEADERS.sub(lambda match: match[1] + match[2][:5].lower() + match[2][5:], text)
-    for block in re.split(r"^\s*data_", text, flags=re.MULTILINE):
+    for block in re.split(r"^\s*data_", text, flags=re.MULTILINE) if len(headers) > 1 else [text]:
         _require_tags_once(block)
     return text, bool(headers)
 
@@ -38,8 +39,8 @@ def prepared(text: str) -> tuple[str, bool]:
 def _require_tags_once(block: str) -> None:
     """Raise InputError where a tag stands twice with two values, of which pymatgen takes the last."""
     seen: dict[str, str] = {}
-    for tag, rest in _TAG.findall(_FIELD.sub("", block) if "\n;" in block else block):
+    for tag, text in _ITEM.findall(_FIELD.sub("", block) if "\n;" in block else block):
         known = spelling(tag)
-        value = rest.partition(" #")[0].strip()
+        value = text.strip("'\"")
         if known and seen.setdefault(known, value) != value:
             raise InputError(f"{known} is given twice, with different values: '{seen[known][:40]}' and '{value[:40]}'")

@@ -25,7 +25,7 @@ XYZ = ("x", "y", "z")
     [
         "_chemical_formula_sum 'Cl Na'", "_chemical_formula_sum 'Cl Na'\n_cell_formula_units_Z 4",
         "_chemical_formula_sum 'Cl4 Na4'\n_cell_formula_units_Z 4", "_chemical_formula_sum 'Cl2 Na2'\n_cell_formula_units_Z 2",
-        "_chemical_formula_sum ?", "_cell_formula_units_Z 3", "_chemical_formula_sum '2(Na Cl)'",
+        "_chemical_formula_sum ?", "_cell_formula_units_Z 3", "_chemical_formula_sum '2(Na Cl)'", "_chemical_formula_sum unknown",
     ],
 )  # fmt: skip
 def test_a_formula_that_fits_the_counts(head):
@@ -67,6 +67,7 @@ def test_more_or_less_hydrogen_than_declared_is_refused():
         lambda text: text.upper().replace("NA1 NA", "Na1 Na").replace("CL1 CL", "Cl1 Cl"),
         lambda text: text.replace("\n", "\r\n"),
         lambda text: text.replace("\nNa1", "\n# a comment\n'Na1'").replace("data_test", "# head\ndata_test"),
+        lambda text: text.replace("_length_a 4.21", "_length_a  4.21\n# _cell_length_a 5\n_cell_length_a\n'4.21'"),
         lambda text: text + "\ndata_global\n_publ_author_name 'A. Name'\n",
         lambda text: "data_global\n_journal_year 1999\n" + text,
         lambda text: re.sub("1 (Na|Cl)", r"1 \1 Uiso", text).replace("symbol", "symbol\n_atom_site_thermal_displace_type"),
@@ -80,6 +81,7 @@ def test_other_spellings_of_a_file(change):
     ("before", "after", "message"),
     [
         ("_cell_length_a 4.21", "_cell_length_a 4.21\n_cell_length_a 5.2", "_cell_length_a is given twice"),
+        ("_cell_length_a 4.21", "_cell_length_a\n4.21\n_cell_length_a\n5.2", "_cell_length_a is given twice"),
         ("_cell_length_a 4.21", "_CELL.LENGTH_A 4.22\n_cell_length_a 4.21", "_cell_length_a is given twice"),
         ("data_test", "", "no data block, which begins with a line such as data_name"),
         ("_cell_angle_gamma 90", "_cell_angle_gamma 180.0", "the cell needs"),
