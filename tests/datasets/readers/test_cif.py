@@ -25,7 +25,8 @@ XYZ = ("x", "y", "z")
     [
         "_chemical_formula_sum 'Cl Na'", "_chemical_formula_sum 'Cl Na'\n_cell_formula_units_Z 4",
         "_chemical_formula_sum 'Cl4 Na4'\n_cell_formula_units_Z 4", "_chemical_formula_sum 'Cl2 Na2'\n_cell_formula_units_Z 2",
-        "_chemical_formula_sum ?", "_cell_formula_units_Z 3", "_chemical_formula_sum '2(Na Cl)'", "_chemical_formula_sum unknown",
+        "_chemical_formula_sum ?", "_cell_formula_units_Z 3", "_chemical_formula_sum '2(Na Cl)'",
+        "_chemical_formula_sum unknown",
     ],
 )  # fmt: skip
 def test_a_formula_that_fits_the_counts(head):
