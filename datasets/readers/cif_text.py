@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 from datasets.errors import InputError
-from datasets.readers.cif_blocks import spelling
+from datasets.readers.cif_blocks import OPERATIONS, spelling
 from datasets.readers.texts import in_ascii
+
+LOOPED = ("_atom_", *OPERATIONS)
+"""Columns of loops, whose repetition is found by the loops."""
 
 _HEADERS = re.compile(r"^(\s*)(data_\S*|loop_)", re.MULTILINE | re.IGNORECASE)
 _FIELD = re.compile(r"^;.*?^;", re.MULTILINE | re.DOTALL)
@@ -42,5 +45,5 @@ def _require_tags_once(block: str) -> None:
     for tag, text in _ITEM.findall(_FIELD.sub("", block) if "\n;" in block else block):
         known = spelling(tag)
         value = text.strip("'\"")
-        if known and seen.setdefault(known, value) != value:
+        if known and not known.startswith(LOOPED) and seen.setdefault(known, value) != value:
             raise InputError(f"{known} is given twice, with different values: '{seen[known][:40]}' and '{value[:40]}'")
