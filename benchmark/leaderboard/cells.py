@@ -38,9 +38,9 @@ def share(row: BoardRow, metric: str) -> str:
 
 
 def mean_r2(row: BoardRow) -> str:
-    """Mean R²; empty where no fold has one."""
+    """Mean R², three decimals, or three digits where it is far below zero; empty where no fold has one."""
     found = row.over_folds("r2")
-    return f"{found[0]:.3f}" if found else ""
+    return (f"{found[0]:.3f}" if found[0] > -1000 else f"{found[0]:.3g}") if found else ""
 
 
 def relative(row: BoardRow, group: ComparisonGroup) -> str:

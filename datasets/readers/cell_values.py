@@ -10,8 +10,9 @@ from datasets.errors import InputError
 from datasets.readers.checks import checked
 from datasets.readers.columns import decoded
 from datasets.readers.decimals import is_missing
+from datasets.readers.structure_dicts import structure_of_entry
 from datasets.readers.structure_files import parse_dict, parse_structure, read_structure
-from datasets.readers.structure_values import kind_of_text, printed_by, structure_of_entry
+from datasets.readers.structure_values import kind_of_text, printed_by
 
 
 def cell_of_value(value: Any, name: str) -> Cell:

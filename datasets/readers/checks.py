@@ -15,6 +15,9 @@ FLATTEST = 1e-8
 SMALLEST = 1e-6
 """Å³, as `Crystals` has it."""
 
+FARTHEST = 1e8
+"""Cells; a float64 with more of them before the point has fewer than eight digits of the place in the cell."""
+
 NEAREST = 0.5
 """Å; no two nuclei of a crystal are nearer: H₂ has 0.74 Å."""
 
@@ -41,7 +44,7 @@ def checked(cell: Cell, name: str) -> Cell:
     """The cell itself, if it can be a crystal.
 
     Raises:
-        InputError: it has no atoms, an unknown element, a value that is not finite, a flat lattice, or two atoms too close.
+        InputError: it has no atoms, an unknown element, a value that is not finite or vast, a flat lattice, or atoms too close.
     """
     lattice, _, numbers, frac_coords = cell
     if len(numbers) == 0:
@@ -56,6 +59,9 @@ def checked(cell: Cell, name: str) -> Cell:
     infinite = ~np.isfinite(frac_coords).all(axis=1)
     if infinite.any():
         raise InputError(f"{name}: a coordinate of atom {int(infinite.argmax())} is not finite")
+    far = (np.abs(frac_coords) > FARTHEST).any(axis=1)
+    if far.any():
+        raise InputError(f"{name}: atom {int(far.argmax())} lies more than {FARTHEST:.0e} cells away; correct its coordinates")
     near = too_close(cell)
     if near:
         raise InputError(f"{name}: {near}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from datasets.readers.cif_sites import (
     tidy_sites,
 )
 from datasets.readers.cif_symmetry import operations_of
+from datasets.readers.cif_text import prepared
 from datasets.readers.symbols import number_of
 
 if TYPE_CHECKING:
@@ -47,8 +47,6 @@ HARMLESS = (
 ABOUT_CODE = (DeprecationWarning, FutureWarning)
 """Warnings of how libraries are called."""
 
-_HEADERS = re.compile(r"^(\s*)(data_\S*|loop_)", re.MULTILINE | re.IGNORECASE)
-
 
 def read_cif(text: str, name: str) -> Cell:
     """The crystal of a CIF text.
@@ -57,17 +55,16 @@ def read_cif(text: str, name: str) -> Cell:
         InputError: it has no or several structures, a site, its symmetry or its cell is doubtful, or the atoms contradict the
             declared formula. Anything else where pymatgen cannot parse the text.
     """
-    headers = [match[2].lower() for match in _HEADERS.finditer(text) if match[2][0] in "dD"]
-    if len(set(headers)) < len(headers):
-        raise InputError(f"{name}: two data blocks are called '{headers[-1]}'; one structure a file")
-    text = _HEADERS.sub(lambda match: match[1] + match[2][:5].lower() + match[2][5:], text)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
+            text, has_blocks = prepared(text)
             parser = _parser_class().from_str(text, occupancy_tolerance=1 + FULL, check_cif=False)
             blocks = [block for block in parser.as_dict().values() if has_sites(block)]
+            if not blocks and not has_blocks:
+                raise InputError("not a readable CIF file: no data block, which begins with a line such as data_name")
             if not blocks:
-                raise ValueError("no data block with atoms" if headers else "no data block")
+                raise ValueError("no data block with atoms")
             require_one(len(blocks), name)
             structure = _structure(parser, blocks[0])
         except InputError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,9 +33,19 @@ _SPELLING = {tag.lower(): tag for tag in _KNOWN} | {
     "_symmetry_space_group_name_h_m": HM_NAMES[0],
     "_atom_site_site_symmetry_multiplicity": "_atom_site_symmetry_multiplicity",
     "_cell_z_pdb": UNITS,
+    **dict.fromkeys(("_atom_site_occupation", "_atom_site_site_occupancy", "_atom_site_occ", "_atom_site_sof"), OCCUPANCY),
 }
+FLATTEST = 1e-10
+"""Squared volume of a cell with lengths of 1."""
+
 MISSING = frozenset(("", "?", "."))
 _NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?:\(\d+\)?)?")
+
+
+@lru_cache(maxsize=4096)
+def spelling(tag: str) -> str | None:
+    """How pymatgen spells a tag that is looked at, None for any other."""
+    return _SPELLING.get(tag.lower().replace(".", "_").rstrip("_"))
 
 
 def respelled(block: Block) -> Block:
@@ -45,7 +56,7 @@ def respelled(block: Block) -> Block:
     """
     found: Block = {}
     for tag, value in block.items():
-        spelt = _SPELLING.get(tag.lower().replace(".", "_").rstrip("_"), tag)
+        spelt = spelling(tag) or tag
         if found.setdefault(spelt, value) != value:
             raise InputError(f"{spelt} is given twice, with different values")
     return found
@@ -117,4 +128,7 @@ def cell_metric(block: Block) -> np.ndarray:
         values.append(value)
     lengths, cosines = np.array(values[:3]), np.cos(np.deg2rad(values[3:]))
     alpha, beta, gamma = cosines
-    return np.outer(lengths, lengths) * [[1, gamma, beta], [gamma, 1, alpha], [beta, alpha, 1]]
+    angular = np.array([[1, gamma, beta], [gamma, 1, alpha], [beta, alpha, 1]])
+    if np.linalg.det(angular) < FLATTEST:
+        raise InputError(f"the angles {', '.join(f'{angle:g}' for angle in values[3:])} are those of no cell; correct one")
+    return np.outer(lengths, lengths) * angular

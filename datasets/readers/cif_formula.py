@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import numpy as np
 
 from datasets.readers.cif_blocks import FORMULA, UNITS, Block, number_of_text, texts_of
+from datasets.readers.symbols import number_of
 
 TOLERANCE = 1e-3
 """Relative; declared amounts are rounded."""
@@ -37,13 +39,13 @@ def formula_contradiction(block: Block, numbers: np.ndarray) -> str | None:
     """How the atoms contradict the declared formula and number of formula units, None where they do not.
 
     The atoms must be a whole number of formulas: as many as `_cell_formula_units_Z` says, or one where the formula is that of
-    the whole cell, as pymatgen writes it. X-ray structures may lack hydrogen: of that there may be less than declared.
+    the whole cell, as pymatgen writes it. X-ray structures often lack hydrogen, which is said by its name.
     """
-    formula = declared_formula(block)
-    if formula is None:
-        return None
     counted = np.bincount(numbers)
     counts = {int(z): int(counted[z]) for z in np.flatnonzero(counted)}
+    formula = declared_formula(block)
+    if formula is None:
+        return _elements_contradiction(block, counts)
     heavy = [z for z in formula if z > 1] or [1]
     said = f"{_text(counts)} by its sites but {texts_of(block, FORMULA)[0]} by its formula line"
     if set(heavy) | {1} != set(counts) | {1} or not all(counts.get(z) for z in heavy):
@@ -56,8 +58,22 @@ def formula_contradiction(block: Block, numbers: np.ndarray) -> str | None:
     declared = number_of_text(" ".join(texts_of(block, UNITS)))
     if declared and round(units) not in (declared, *_whole_cell(formula, declared)):
         return f"{said}: {units:.0f} formula units in the cell, but _cell_formula_units_Z is {declared:g}; correct one"
-    if counts.get(1, 0) > formula.get(1, 0) * units * (1 + TOLERANCE):
-        return f"{said}: more hydrogen than declared"
+    hydrogen, expected = counts.get(1, 0), formula.get(1, 0) * units
+    if abs(hydrogen - expected) > TOLERANCE * max(1, expected):
+        more = "more hydrogen than declared" if hydrogen > expected else "hydrogen is missing among the sites; add it"
+        return f"{said}: {more}"
+    return None
+
+
+def _elements_contradiction(block: Block, counts: dict[int, int]) -> str | None:
+    """How the elements contradict a formula that names elements only but whose amounts are not readable, `Na Cl . 2H2O`."""
+    for text in texts_of(block, FORMULA):
+        try:
+            named = {number_of(symbol) for symbol in re.findall("[A-Z][a-z]*", text)}
+        except ValueError:
+            continue
+        if named and named != set(counts):
+            return f"{_text(counts)} by its sites but {text[:60]} by its formula line; truncated?"
     return None
 
 

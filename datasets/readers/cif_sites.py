@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from itertools import takewhile
 
 import numpy as np
@@ -31,6 +33,8 @@ FARTHEST = 0.5
 
 HEAVIEST_IN_CAPITALS = 94
 """`NO`, `CN` and `CF` are hardly nobelium, copernicium and californium."""
+
+_GROUP = re.compile(r"[A-Z][a-z]?\d+([A-Z][a-z]?)(?![a-z])")
 
 TOLERANCE = 1e-4
 """Within which pymatgen takes two fractional coordinates for one, and rounds them to thirds."""
@@ -71,8 +75,12 @@ def _require_real(block: Block) -> None:
     for label, group, assembly in zip(labels, groups, assemblies, strict=False):
         if group in MISSING or group == "0":
             continue
+        if group.startswith("-"):
+            raise InputError(
+                f"site '{label}' is disordered about a special position (disorder group {group}); structures must be ordered"
+            )
         first, known = seen.setdefault(assembly, (label, group))
-        if group != known or group.startswith("-"):
+        if group != known:
             raise InputError(
                 f"sites '{first}' and '{label}' are of alternative positions (disorder groups {known} and {group}); "
                 "structures must be ordered"
@@ -86,7 +94,7 @@ def _symbol_of_site(symbol: str, label: str, formula: dict[int, float] | None) -
     if symbol not in MISSING:
         letters = _letters(symbol)
         try:
-            _require_symbol(symbol, letters)
+            _require_symbol(symbol, letters, label)
         except ValueError as error:
             raise InputError(f"site '{label}': '{symbol}' is no known element: {error}") from error
         if letters.upper() in ISOTOPES:  # pymatgen adds up H and D on one place wrongly
@@ -94,7 +102,7 @@ def _symbol_of_site(symbol: str, label: str, formula: dict[int, float] | None) -
         return symbol if letters == letters.capitalize() else letters.capitalize()
     letters = _letters(label)
     try:
-        if number_of(label if letters else "?") not in (formula or {}) and (decided := _by_formula(letters, formula or {})):
+        if _number_of_word(label) not in (formula or {}) and (decided := _by_formula(letters, formula or {})):
             return decided
     except ValueError as error:
         decided = _by_formula(letters, formula or {})
@@ -106,12 +114,31 @@ def _symbol_of_site(symbol: str, label: str, formula: dict[int, float] | None) -
     return "H" if letters in ISOTOPES else letters.capitalize()
 
 
-def _require_symbol(symbol: str, letters: str) -> None:
-    """Raise ValueError unless a symbol is that of one element: two capitals are one element here, other than in labels."""
+def _require_symbol(symbol: str, letters: str, label: str) -> None:
+    """Raise ValueError unless a symbol is that of one element: two capitals are one element here, other than in labels.
+
+    Nor is `H2O` hydrogen here, as it is in labels: the hydrogen of O2.
+    """
+    group = _GROUP.match(symbol)
+    if group and symbol != label and _is_element(group[1]):
+        raise ValueError(f"it names {letters} and {group[1]}")
     capitals = len(letters) == 2 and letters.isupper()
-    number = number_of(letters.capitalize() + symbol[2:] if capitals else symbol if letters else "?")
+    number = _number_of_word(letters.capitalize() + symbol[2:] if capitals else symbol)
     if capitals and number > HEAVIEST_IN_CAPITALS:
         number_of(symbol)
+
+
+def _number_of_word(text: str) -> int:
+    """As `number_of`, but a number alone is no element: as a label it counts the sites."""
+    if text.isdigit():
+        raise ValueError(f"'{text}' begins with no symbol of an element")
+    return number_of(text)
+
+
+def _is_element(symbol: str) -> bool:
+    with suppress(ValueError):
+        return number_of(symbol) > 0
+    return False
 
 
 def _letters(text: str) -> str:

@@ -45,7 +45,10 @@ def operations_of(block: Block, metric: np.ndarray, attempt: Attempt) -> Operati
             names, or do not fit the cell; the names are misspelt, disagree, or leave the origin or the setting open.
     """
     named = _named(block)
-    texts = next((tuple(found) for tag in OPERATIONS if (found := texts_of(block, tag))), None)
+    lists = [tuple(found) for tag in OPERATIONS if (found := texts_of(block, tag))]
+    if len({tuple(re.sub(r"\s", "", text).lower() for text in found) for found in lists}) > 1:
+        raise InputError("two lists of symmetry operations, which differ; keep the right one")
+    texts = lists[0] if lists else None
     if texts is None:
         return _only_fitting(block, named, metric, attempt)
     listed, number = _listed(texts)

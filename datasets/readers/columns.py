@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 from datasets.errors import InputError
 from datasets.readers.archives import MOST_BYTES
 from datasets.readers.csv_text import read_csv_text
-from datasets.readers.structure_dicts import is_structure_dict
+from datasets.readers.structure_dicts import is_entry, is_structure_dict
 from datasets.readers.structure_files import parse_dict, reason_of
-from datasets.readers.structure_values import is_entry, looks_like_structure
+from datasets.readers.structure_values import is_file_name, looks_like_structure
 from datasets.readers.unicode_text import text_of
 
 Columns = dict[str, list[Any]]
@@ -40,12 +40,14 @@ def read_csv(path: Path) -> Columns:
     """The columns of a CSV with a header, as text.
 
     Raises:
-        InputError: as `read_csv_text`, or a row has more cells than the header, or a heading is repeated.
+        InputError: as `read_csv_text`, or a row has more cells than the header, a heading is repeated, or there is no header.
     """
     content = read_csv_text(path)
     if not content.rows:
         raise InputError(f"{path}: not a CSV with a header (the file is empty)")
     headings = [cell.strip() for cell in content.rows[0]]
+    if any(looks_like_structure(text) or (is_file_name(text) and (path.parent / text).is_file()) for text in headings):
+        raise InputError(f"{path}: the first row holds a structure; put a header with the names of the columns above it")
     repeated = next((name for place, name in enumerate(headings) if name in headings[:place]), None)
     if repeated is not None:
         raise InputError(f"{path}: column '{repeated}' is repeated; rename one")

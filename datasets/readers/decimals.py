@@ -104,6 +104,8 @@ def number(value: Any, sign: str = ".") -> float | None:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (str, numbers.Real)):
         return None
     try:
+        if isinstance(value, str) and "_" in value:  # which `float` leaves out
+            return None
         return float(value.replace(",", ".") if sign == "," and isinstance(value, str) else value)
     except (ValueError, OverflowError):
         return math.nan if is_missing(value) else None

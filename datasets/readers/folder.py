@@ -159,7 +159,7 @@ def _read_table(source: Path, structures: Sequence[Path]) -> FolderTable:
     if not rows:
         raise InputError(f"{source}: the file is empty; {HOW_TO}")
     units = {"target": AS_GIVEN}
-    headed = _is_header(rows[0][1], known)
+    headed = _is_header(rows, known)
     if headed:
         units = _header(rows.pop(0)[1], source)
     if not rows:
@@ -179,9 +179,12 @@ def _require_width(rows: Sequence[tuple[int, list[str]]], width: int, headed: bo
             raise InputError(f"{source} row {row}: {len(cells)} columns; expected {width} ({hint}); {content.separated_by}")
 
 
-def _is_header(cells: Sequence[str], known: Mapping[str, object]) -> bool:
-    """Whether the first row names columns: text beside an id that no structure file has."""
-    return normalised(cells[0]) not in known and not all(looks_like_number(cell) for cell in cells[1:])
+def _is_header(rows: Sequence[tuple[int, list[str]]], known: Mapping[str, object]) -> bool:
+    """Whether the first row names columns: text beside an id that no structure file has, none of it a class of rows below."""
+    (_, first), *below = rows
+    if normalised(first[0]) in known or all(looks_like_number(cell) for cell in first[1:]):
+        return False
+    return not any(cell and cell in cells[1:] for cell in first[1:] for _, cells in below)
 
 
 def _header(cells: Sequence[str], source: Path) -> dict[str, str]:

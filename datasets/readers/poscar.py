@@ -191,8 +191,7 @@ def _elements(sites: Sequence[Sequence[str]], head: _Head, name: str) -> np.ndar
             f"'{head.comment[:40]}' is no formula that fits the counts {counts}; write the symbols on a line above the counts"
         )
     numbers = np.repeat(_numbers(groups, name), head.counts)
-    if labelled:
-        _require_same(labels, numbers, name)
+    _require_same(labels, numbers, name)
     return numbers
 
 
@@ -211,9 +210,9 @@ def _label(words: Sequence[str], selective: bool) -> str:
 
 
 def _require_same(labels: Sequence[str], numbers: np.ndarray, name: str) -> None:
-    """InputError where every label is an element's and one is of another element; other words are comments."""
+    """InputError where every label that is there is an element's and one is of another element; other words are comments."""
     try:
-        found = [number_of(label) for label in labels]
+        found = [number_of(label) if label else z for label, z in zip(labels, numbers, strict=True)]
     except ValueError:
         return
     wrong = np.flatnonzero(found != numbers)

@@ -14,8 +14,9 @@ from datasets.readers.ase_tables import read_database, read_frames, rows_of_ase_
 from datasets.readers.columns import INDEX, Columns, is_ase, read_csv, read_json, read_parquet, split_heading
 from datasets.readers.decimals import is_missing
 from datasets.readers.folder import AS_GIVEN, ELEMENT_TABLE, read_folder
+from datasets.readers.structure_dicts import is_entry
 from datasets.readers.structure_files import PACKED
-from datasets.readers.structure_values import files_beside, is_entry, is_file_name, looks_like_structure
+from datasets.readers.structure_values import files_beside, is_file_name, looks_like_structure
 
 READERS = {
     ".csv": read_csv, ".tsv": read_csv, ".parquet": read_parquet,
@@ -134,4 +135,6 @@ def _first(values: Sequence[Any]) -> list[Any]:
 def listed(names: Iterable[str]) -> str:
     """Names of columns for an error."""
     shown = [f"'{name[:40]}'" for name in names]
+    if not shown:
+        return "no other"
     return ", ".join(shown[:20]) + (f" and {len(shown) - 20} more" if len(shown) > 20 else "")

@@ -18,6 +18,20 @@ def is_structure_dict(content: object) -> bool:
     return isinstance(content, dict) and ({"lattice", "sites"} <= content.keys() or {"lattice_mat", "coords"} <= content.keys())
 
 
+def is_entry(value: object) -> bool:
+    """Whether it is a dict of pymatgen's entries: a structure or a composition with its energy."""
+    return isinstance(value, dict) and str(value.get("@class")).endswith("Entry")
+
+
+def structure_of_entry(value: Any, name: str) -> Any:
+    """The structure of an entry's dict, another value as it is. Raises InputError for an entry without a structure."""
+    if not is_entry(value):
+        return value
+    if value.get("structure") is None:
+        raise InputError(f"{name}: a {value['@class']}, which has no structure; write ComputedStructureEntry or the structure")
+    return value["structure"]
+
+
 def cell_of_dict(content: dict[str, Any], name: str) -> Cell:
     """Lattice and sites of a structure's dict; nothing else in it is looked at.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from datasets.crystals import Cell
 from datasets.errors import InputError
 from datasets.readers.ase_images import integers, only_cell, require_one
-from datasets.readers.structure_dicts import STRUCTURES, cell_of_dict, is_structure_dict
+from datasets.readers.structure_dicts import STRUCTURES, cell_of_dict, is_structure_dict, structure_of_entry
 
 
 def read_json_structure(text: str, name: str) -> Cell:
@@ -24,19 +25,31 @@ def read_json_structure(text: str, name: str) -> Cell:
     except json.JSONDecodeError as error:
         early = error.pos >= len(text.rstrip()) - 1 or "Unterminated" in error.msg
         raise InputError(f"{name}: not JSON{'; damaged or truncated?' if early else ''} ({error})") from error
+    content = structure_of_entry(content, name)
     if isinstance(content, list) and len(content) > 1 and all(map(_is_structure, content)):
         require_one(len(content), name)
     if _is_structure(content):
         return cell_of_dict(content, name)
     table = decode(text)
     if not isinstance(table, dict) or "ids" not in table:
-        raise InputError(f"{name}: JSON, but not of ASE's atoms or of a pymatgen structure")
+        raise InputError(f"{name}: JSON, but not of ASE's atoms or of a pymatgen structure{_what_it_is(content)}")
     require_one(len(table["ids"]), name)
     row = table[int(table["ids"][0])]
     lacking = [key for key in ("numbers", "positions", "cell", "pbc") if key not in row]
     if lacking:
         raise InputError(f"{name}: ASE's JSON without {' and '.join(lacking)}")
     return only_cell([Atoms(integers(row["numbers"]), positions=row["positions"], cell=row["cell"], pbc=row["pbc"])], name)
+
+
+def _what_it_is(content: Any) -> str:
+    """What else a JSON is that people take for a structure's, for an error; empty where it is none of that."""
+    if isinstance(content, dict) and isinstance(content.get("@class"), str):
+        return f" but of a {content['@class'][:40]}"
+    if isinstance(content, dict) and "attributes" in str(content.get("data"))[:1000]:
+        return " but an answer of OPTIMADE; write its structures as CIF"
+    parts = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    place = next((place for place, part in parts if _is_structure(structure_of_entry(part, str(place)))), None)
+    return "" if place is None else f"; that under '{str(place)[:40]}' is one, write it alone"
 
 
 def _is_structure(content: object) -> bool:

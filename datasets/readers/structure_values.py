@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.errors import InputError
-from datasets.readers.structure_dicts import is_structure_dict
+from datasets.readers.structure_dicts import is_entry, is_structure_dict
 from datasets.readers.structure_files import PACKED, TEXTS, format_of
 
 PRINTED = {
@@ -57,20 +57,6 @@ def _numbers(line: str) -> int:
         except ValueError:
             return count
     return len(words)
-
-
-def is_entry(value: object) -> bool:
-    """Whether it is a dict of pymatgen's entries: a structure or a composition with its energy."""
-    return isinstance(value, dict) and str(value.get("@class")).endswith("Entry")
-
-
-def structure_of_entry(value: Any, name: str) -> Any:
-    """The structure of an entry's dict, another value as it is. Raises InputError for an entry without a structure."""
-    if not is_entry(value):
-        return value
-    if value.get("structure") is None:
-        raise InputError(f"{name}: a {value['@class']}, which has no structure; write ComputedStructureEntry or the structure")
-    return value["structure"]
 
 
 def is_file_name(value: object) -> bool:

@@ -18,6 +18,8 @@ NO_ATOMS = frozenset(("x", "xx", "va", "vac", "vacancy", "du", "dum", "dummy", "
 """In lower case: vacancies, dummy and ghost atoms, and cell vectors written as atoms."""
 
 _LABEL = re.compile(r"([A-Za-z]+)([^A-Za-z].*)?")
+_ANOTHER = re.compile(r"[\d.()+-]*[-+/,&|\s]\s*([A-Z][a-z]?)(?![a-z])")
+"""A second symbol behind a separator, as in `Cl/Br`; the hash of VASP 6, `Ti/4c6f`, is in small letters."""
 
 
 @lru_cache(maxsize=4096)
@@ -25,7 +27,7 @@ def number_of(label: str) -> int:
     """The atomic number of a symbol (`Cs`, `CL`, `na`), a label (`Cs1`, `Fe_pv`, `O2-`), an isotope (`D`, `T`) or a number.
 
     The letters that a label begins with are its symbol. Two capitals that are elements both by themselves and together
-    (`CO`: cobalt, or carbon and oxygen) are refused.
+    (`CO`: cobalt, or carbon and oxygen) are refused, and two symbols with a separator (`Cl/Br`).
 
     Raises:
         ValueError: one line: a vacancy or dummy atom, no element, beyond the tables, or two elements at once.
@@ -40,6 +42,9 @@ def number_of(label: str) -> int:
         raise ValueError(f"{shown} begins with no symbol of an element")
     letters = match[1]
     known = _known()
+    another = _ANOTHER.match(match[2] or "")
+    if another and another[1] in known:
+        raise ValueError(f"{shown} names {letters} and {another[1]}; an atom is of one element")
     if letters in known:
         return known[letters]
     if letters.lower() in NO_ATOMS:

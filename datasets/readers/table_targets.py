@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from datasets.errors import InputError
 from datasets.readers.class_targets import CLASS, ClassColumn, class_column, is_boolean
 from datasets.readers.decimals import is_missing, looks_like_number, number, numbers_of_column
 from datasets.readers.raw_tables import ID_NAMES, RawTable, TableOptions, listed
+
+_NUMERIC = re.compile(r"\s*[<>~]?\s*[-+\u2212]?[.,]?\d")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,9 @@ def _chosen(options: TableOptions, table: RawTable) -> list[str]:
         columns = {name: values for name, values in table.columns.items() if name and name.lower() not in ID_NAMES}
         kinds = (_has_numbers, _has_decimal_commas, is_boolean)
         names = next(filter(None, ([name for name, values in columns.items() if has(values)] for has in kinds)), [])
+        doubtful = [name for name, values in columns.items() if _begin_with_numbers(values)]
+        if not names and len(doubtful) == 1:  # its values that are none are named
+            names = doubtful
         if not names:
             raise InputError(
                 f"{path}: no column of numbers to predict; it has {listed(table.columns)}; name one of classes with --target"
@@ -68,6 +74,12 @@ def _chosen(options: TableOptions, table: RawTable) -> list[str]:
 def _has_numbers(values: Sequence[object]) -> bool:
     parsed = [number(value) for value in values]
     return None not in parsed and not all(math.isnan(value) for value in parsed if value is not None)
+
+
+def _begin_with_numbers(values: Sequence[object]) -> bool:
+    """Whether half of the values are numbers, or begin with one as `0.5 eV` and `<0.1` do."""
+    present = [str(value) for value in values if not is_missing(value)]
+    return 2 * sum(bool(_NUMERIC.match(text)) for text in present) >= len(present) > 0
 
 
 def _has_decimal_commas(values: Sequence[object]) -> bool:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from datasets.crystals import Cell, Crystals
 from datasets.errors import FEW, InputError
+from datasets.mp_ids import canonical_mp_id
 from datasets.readers.cell_values import cell_of_value
 from datasets.readers.raw_tables import ID_NAMES, RawTable, TableOptions, read_table
 from datasets.readers.structure_files import POOL_ABOVE, cells_of
@@ -95,15 +96,18 @@ def _ids(table: RawTable, rows: Sequence[int]) -> list[str]:
     if column is None:
         width = max(4, len(str(len(table.places))))
         return [f"row-{row + 1:0{width}d}" for row in rows]
+    found: list[str] = []
     seen: dict[str, str] = {}
     for row in rows:
         crystal, place = _id(table.columns[column][row]), table.places[row]
         if not crystal:
             raise InputError(f"{place}: no id in column '{column}'; give it one of at most 100 printable characters")
-        if crystal in seen:
-            raise InputError(f"{place}: id '{crystal}' appears more than once in column '{column}' (first in {seen[crystal]})")
-        seen[crystal] = place.removeprefix(f"{place.rpartition(' row ')[0]} ")
-    return list(seen)
+        known = canonical_mp_id(crystal)
+        if known in seen:
+            raise InputError(f"{place}: id '{crystal}' appears more than once in column '{column}' (first in {seen[known]})")
+        seen[known] = place.removeprefix(f"{place.rpartition(' row ')[0]} ")
+        found.append(crystal)
+    return found
 
 
 def _id(value: Any) -> str:

@@ -8,7 +8,11 @@ import re
 
 from datasets.errors import InputError
 
-BOMS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+BOMS = {
+    codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF32_LE: "utf-32-le", codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be",
+}  # fmt: skip
+"""Byte order mark → encoding; the mark of UTF-32 begins with that of UTF-16."""
 
 NO_STRUCTURES = {
     b"version https://git-lfs": "a pointer of Git LFS; fetch the file itself with `git lfs pull`",
@@ -16,6 +20,11 @@ NO_STRUCTURES = {
     b"bzh": "packed by bzip2; give its name the ending .bz2", b"\xfd7zxz": "packed by xz; give its name the ending .xz",
 }  # fmt: skip
 """First bytes in lower case → what the file is."""
+
+_IN_ASCII = {
+    **dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212\ufe63\uff0d"), "-"),
+    **dict.fromkeys(map(ord, "\xa0\u2007\u2009\u202f\u3000"), " "),
+}
 
 _PAGE = re.compile(rb"(?im)^\s*(<!doctype html|<html|<head|<body|http/\d)")
 _FORTRAN = re.compile(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?:[dD]|\*\^)([-+]?[0-9]+)")
@@ -54,6 +63,14 @@ def text_of_bytes(raw: bytes, name: str) -> str:
         raise InputError(f"{name}: the file is empty")
     require_no_page(text[:1000].encode(), name)
     return text
+
+
+def in_ascii(text: str) -> str:
+    """The text with minus signs and blanks of Unicode in ASCII, and `~`, which no number has, for any other character.
+
+    For parsers that drop what is not ASCII: they read `−0.1` as 0.1.
+    """
+    return text if text.isascii() else re.sub(r"[^\x00-\x7f]", "~", text.translate(_IN_ASCII))
 
 
 def lines_of(text: str) -> list[str]:

@@ -28,6 +28,10 @@ COLUMNS = {
 }  # fmt: skip
 """Names of the `Properties` that are read, in lower case → what they are."""
 
+UNIT_KEYS = frozenset(("unit", "units", "length_unit", "length_units", "pos_unit", "pos_units"))
+OTHER_UNITS = frozenset(("bohr", "nm", "pm", "nanometer", "nanometers", "picometer", "picometers"))
+"""Of lengths, in lower case, as the comment line may have them."""
+
 LAMMPS = "Atoms. Timestep"
 """Comment of LAMMPS's dumps, which hold types for symbols."""
 
@@ -37,7 +41,7 @@ PLAIN = {"species": 0, "pos": 1}
 _KEY = re.compile(rf"(?<![\w\"'])({'|'.join(KEYS)})(?=\s*=)", re.IGNORECASE)
 _NUMBER = r"(?<![\w.])[-+]?\d+(\.\d*)?(?![\w.])"
 _OTHER_CELL = re.compile(
-    rf"(?i)(?<![a-z])(unit_?cell|cell|lattice|box|%pbc)(.*?{_NUMBER}){{3}}"
+    rf"(?i)(?<![a-z])(unit_?cell|cell|lattice|box|cryst1|%pbc)(.*?{_NUMBER}){{3}}"
     rf"|^(\s*{_NUMBER}){{6}}((\s*{_NUMBER}){{3}})?$"
     r"|(?=.*\ba\s*=)(?=.*\bb\s*=)(?=.*\bc\s*=)(?=.*\balpha\s*=)(?=.*\bgamma\s*=)"
 )
@@ -128,6 +132,7 @@ def atoms_of(frame: Frame) -> tuple[Atoms, dict[str, Any]]:
 
     values = _values(frame.comment)
     lattice, properties, pbc = (values.pop(key, None) for key in KEYS)
+    _require_angstrom(values)
     cell, periodic = _cell(lattice, frame)
     if pbc is not None:
         periodic = _periodic(pbc)
@@ -155,6 +160,13 @@ def _values(comment: str) -> dict[str, Any]:
             return {}
         raise ValueError(f"the comment line is not of extended XYZ ({error})") from error
     return values if keys else {key: value for key, value in values.items() if key not in KEYS}
+
+
+def _require_angstrom(values: dict[str, Any]) -> None:
+    """Raise ValueError where the comment line says that lengths are in another unit."""
+    for key, value in values.items():
+        if key.lower() in UNIT_KEYS and str(value).lower() in OTHER_UNITS:
+            raise ValueError(f"the comment line says {key}={value}; write lengths in Å")
 
 
 def _cell(lattice: Any, frame: Frame) -> tuple[np.ndarray | None, list[bool] | None]:

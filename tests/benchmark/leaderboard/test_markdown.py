@@ -4,12 +4,14 @@ import json
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from benchmark.leaderboard import columns
 from benchmark.leaderboard.board import read_board
-from benchmark.leaderboard.cells import cheapest_text
+from benchmark.leaderboard.cells import cheapest_text, mean_r2
 from benchmark.leaderboard.columns import Column
 from benchmark.leaderboard.pages.task import again, task_page
 from benchmark.leaderboard.pages.write import write_pages
@@ -370,3 +372,11 @@ def test_numbers_are_readable():
 def test_the_folds_of_a_protocol():
     assert [kfolds(name) for name in ("kfold(5)", "kfold(10, grouped)")] == [5, 10]
     assert [kfolds(name) for name in ("shuffle(80:10:10)", "published split")] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("r2", "text"), [(None, ""), ((0.98765, 0.1), "0.988"), ((-3.25, 1.0), "-3.250"), ((-2.89e22, 1.0), "-2.89e+22")]
+)
+def test_a_vast_r2_has_three_digits(r2, text):
+    row: Any = SimpleNamespace(over_folds=lambda metric: r2)
+    assert mean_r2(row) == text

@@ -52,7 +52,7 @@ def test_atoms_too_close_are_refused_with_the_pair_and_the_distance(crystal, mes
         cell([8, 1], [[0, 0, 0], [0.13, 0, 0]]),  # O-H as X-rays see it
         cell([7, 7], [[0, 0, 0], [0.2196, 0, 0]]),
         cell([24, 24], [[0, 0, 0], [0.348, 0, 0]]),  # a quintuple bond
-        cell([11], [[1e15, 0, 0]]),
+        cell([11], [[1e8, 0, 0]]),
         cell([11], [[0, 0, 0]], np.diag([0.5, 9, 9]), [False, True, True]),  # no image along a
         cell([11], [[0, 0, 0]], [[3, 0, 0], [3000, 3, 0], [30000, 5000, 3]]),
         cell([11, 17], [[0, 0, 0], [0.5, 0.5, 0.5]], 1e5 * np.eye(3)),
@@ -119,3 +119,9 @@ def test_a_vast_cell_is_searched_in_little_memory():
     assert "atoms 0 (Na) and 2 (Na) are 0.006 Å apart" in str(too_close(cell))
     assert tracemalloc.get_traced_memory()[1] < 50e6
     tracemalloc.stop()
+
+
+def test_a_coordinate_without_digits_of_its_place_is_refused():
+    assert checked(cell([12, 8], [[500, 0, -1000], [0.5, 0.5, 0.5]]), "x")
+    with pytest.raises(InputError, match=r"x: atom 1 lies more than 1e\+08 cells away"):
+        checked(cell([12, 8], [[0, 0, 0], [0.5, 1e16, 0.5]]), "x")

@@ -46,7 +46,9 @@ def test_a_label_of_no_known_element_is_refused(label, message):
     assert message in said and f"'{label}'" in said
 
 
-@pytest.mark.parametrize("symbol", ["Va", "X", "Du", "OH", "Wat", "Qq", "sI", "NO3", "6", "0.8Na + 0.2K"])
+@pytest.mark.parametrize(
+    "symbol", ["Va", "X", "Du", "OH", "Wat", "Qq", "sI", "NO3", "6", "H2O", "Cl/Br", "Cl Br", "Fe3+Ni2+", "0.8Na + 0.2K"]
+)
 def test_a_symbol_of_no_element_is_refused(symbol):
     assert "'N1'" in refused(cif(f"N1 '{symbol}' 0 0 0\nO1 O .5 .5 .5"))
 
@@ -54,7 +56,7 @@ def test_a_symbol_of_no_element_is_refused(symbol):
 @pytest.mark.parametrize(
     ("label", "declared", "expected"),
     [
-        ("OH1", "H2 Mg O", "O1Mg1"), ("OA2", "Mg O", "O1Mg1"), ("Mg1", "Mg O", None), ("CA1", "C Mg", "C1Mg1"),
+        ("OH1", "Mg O", "O1Mg1"), ("OA2", "Mg O", "O1Mg1"), ("Mg1", "Mg O", None), ("CA1", "C Mg", "C1Mg1"),
         ("CA1", "Ca Mg", "Mg1Ca1"), ("SiT1", "Mg Si", "Mg1Si1"),
     ],
 )  # fmt: skip
@@ -118,6 +120,9 @@ def test_an_atom_that_is_listed_twice_is_named():
     ("column", "values", "message"),
     [
         ("disorder_group", "1 2", "alternative positions (disorder groups 1 and 2)"),
+        ("disorder_group", ". -1", "disordered about a special position (disorder group -1)"),
+        ("occupation", "1 0.5", "partially occupied"),
+        ("site_occupancy", "1 0.5", "partially occupied"),
         ("attached_hydrogens", "0 1", "has 1 hydrogen atoms that are not listed"),
         ("calc_flag", "d dum", "is a dummy"),
         ("symmetry_multiplicity", "1 4", "has the multiplicity 4, but symmetry makes 1 atoms of it"),

@@ -261,3 +261,8 @@ def test_element_features_that_cannot_be_read_are_refused_in_one_line(folder, co
     with pytest.raises(InputError, match=rf"atom_init\.json: {reason}") as caught:
         open_folder(folder).load()
     assert "\n" not in str(caught.value)
+
+
+def test_a_class_of_rows_below_is_no_heading(folder):
+    with pytest.raises(InputError, match="row 1: id 'lost' has no structure file"):
+        open_folder(with_csv(folder, "lost,metal\na,metal\nb,semi\nc,semi\n"))

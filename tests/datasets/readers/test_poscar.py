@@ -98,6 +98,7 @@ BAD = {
     "a vacancy at a site": (poscar(symbols="", sites=("0 0 0 Mg", ".5 .5 .5 X")), "atom 1: 'X' is a vacancy"),
     "beyond the tables": (poscar(symbols="Mg Uue"), "'Uue' is no known element"),
     "two elements": (poscar(symbols="CO O"), "'CO' is Co, or C and O"),
+    "a contradiction at one site": (poscar(sites=("0 0 0", ".5 .5 .5 Mg")), "atom 1 is 'Mg' behind its coordinates"),
     "a contradiction": (poscar(sites=("0 0 0 O", ".5 .5 .5 Mg")), "atom 0 is 'O' behind its coordinates, but not by the line"),
     "more counts": (poscar(counts="1 1 1"), "2 symbols (Mg O) but 3 counts"),
     "fewer counts": (poscar(counts="2"), "2 symbols (Mg O) but 1 counts"),

@@ -60,9 +60,10 @@ def test_latin_1_author_names_and_a_byte_order_mark_do_no_harm(tmp_path):
     assert len(read_structure(tmp_path / "salt.cif")[2]) == 8
 
 
-def test_x_ray_structures_may_lack_the_hydrogen_of_their_formula(tmp_path):
+def test_an_x_ray_structure_without_the_hydrogen_of_its_formula_is_refused(tmp_path):
     (tmp_path / "salt.cif").write_text(P1.replace("'Na4 Cl4'", "'Na4 Cl4 H8'"))
-    assert len(read_structure(tmp_path / "salt.cif")[2]) == 8
+    with pytest.raises(InputError, match="hydrogen is missing among the sites; add it"):
+        read_structure(tmp_path / "salt.cif")
 
 
 def poscar(lattice="5 0 0\n0 5 0\n0 0 5", element="Na", count="1", coordinate="0 0 0") -> str:
@@ -75,7 +76,7 @@ BAD = {
     "cut-in-a-row.cif": (P1[: P1.rindex("0.")], "damaged or truncated"),
     "cut-between-rows.cif": (P1[: P1.index(SITES[-1])], "truncated?"),
     "cut-before-the-sites.cif": (P1[: P1.index(SITES[0])], "damaged or truncated"),
-    "prose.cif": ("this is no CIF\n", "damaged or truncated"),
+    "prose.cif": ("this is no CIF\n", "no data block"),
     "twice.cif": (P1 + P1.replace("data_NaCl", "data_again"), "2 structures in one file"),
     "partial.cif": (P1.replace(SITES[0], SITES[0].removesuffix("1") + "0.5"), "partially occupied"),
     "element.cif": (P1.replace("Na", "Qq"), ""),

@@ -142,3 +142,24 @@ def test_what_is_written_is_read(data):
     for content in (written.as_dict(), as_jarvis):
         found = parse_structure(json.dumps(content), "ASE JSON", "x.json")
         assert found[2].tolist() == numbers and np.array_equal(found[0], lattice.matrix) and np.allclose(found[3], frac_coords)
+
+
+def test_an_entry_is_its_structure():
+    entry = {"@class": "ComputedStructureEntry", "energy": -1.0, "structure": structure(site(H=1))}
+    assert parse_structure(json.dumps(entry), "ASE JSON", "x.json")[2].tolist() == [3, 1]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"@class": "ComputedEntry", "energy": -1.0}, "a ComputedEntry, which has no structure"),
+        ({"@class": "Molecule", "sites": []}, "but of a Molecule"),
+        ({"data": [{"attributes": {"species_at_sites": ["H"]}}]}, "an answer of OPTIMADE"),
+        ({"jid": "JVASP-1", "atoms": jarvis()}, "that under 'atoms' is one, write it alone"),
+        ([structure()], "that under '0' is one"),
+    ],
+)
+def test_another_json_is_refused_for_what_it_is(content, message):
+    with pytest.raises(InputError, match=r"x\.json: ") as caught:
+        parse_structure(json.dumps(content), "ASE JSON", "x.json")
+    assert message in str(caught.value)

@@ -29,6 +29,12 @@ def test_capitals_of_two_elements_are_refused(label):
         number_of(label)
 
 
+@pytest.mark.parametrize("label", ["Cl/Br", "Mg,Ca", "Fe3+Ni2+", "O-H", "Zr1/Ti1", "Cl Br"])
+def test_two_symbols_with_a_separator_are_refused(label):
+    with pytest.raises(ValueError, match="an atom is of one element"):
+        number_of(label)
+
+
 @pytest.mark.parametrize("label", ["va", "Vac", "VAC1", "X", "X2", "Du", "Bq", "Gh", "Q1", "Tv"])
 def test_vacancies_and_dummy_atoms_are_refused_by_name(label):
     with pytest.raises(ValueError, match=f"'{label}' is a vacancy or a dummy atom"):

@@ -287,8 +287,27 @@ def test_ids_are_text_and_unique(tmp_path):
         line = one_line(json_file(tmp_path / "x.json", records(material_id=["\u00e9", "b", equal])))
         assert "row 3: id '\u00e9' appears more than once in column 'material_id' (first in row 1)" in line
     assert "row 2: no id" in one_line(json_file(tmp_path / "x.json", records(material_id=["ab", "a\u200bb", "c"])))
+    line = one_line(json_file(tmp_path / "x.json", records(material_id=["mp-149", "b", "mp-aaaaaaft"])))
+    assert "row 3: id 'mp-aaaaaaft' appears more than once" in line
     same_but_left_out = records(material_id=["a", "b", "a"], gap=[1.0, 2.0, None])
     assert len(read(json_file(tmp_path / "x.json", same_but_left_out)).crystals) == 2
+
+
+@pytest.mark.parametrize("text", ["abc", "0.5 eV", "<0.1", "\u22120.5", "0.5(1)", "1_000", "50%", "5D-1"])
+def test_a_value_that_is_no_number_is_named_in_the_only_column_of_numbers(tmp_path, text):
+    line = one_line(json_file(tmp_path / "x.json", records(gap=["0.1", text, "0.3"], word=["a", "b", "c"])))
+    assert f"row 2: target 'gap' is '{text}', not a finite number" in line
+
+
+def test_a_csv_without_a_header_is_refused(tmp_path):
+    path = tmp_path / "x.csv"
+    rows = [[f"s{i}", json.dumps(content), str(i)] for i, content in enumerate(DICTS)]
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    assert "the first row holds a structure; put a header" in one_line(path)
+    (tmp_path / "s.cif").write_text("data_x")
+    path.write_text("s0,s.cif,0.1\ns1,s.cif,0.2\n")
+    assert "the first row holds a structure; put a header" in one_line(path)
 
 
 # -- structures --------------------------------------------------------------------------------------

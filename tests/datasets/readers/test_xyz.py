@@ -9,6 +9,7 @@ from ase.data import chemical_symbols
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datasets.errors import InputError
 from datasets.readers.ase_tables import read_frames
 from datasets.readers.structure_files import parse_structure
 from tests.datasets.readers.refusals import assert_refused
@@ -124,6 +125,7 @@ BAD = {
     "no volume": (xyz('Lattice="1 0 0 2 0 0 0 0 1"'), "span no volume"),
     "a lattice that is not finite": (xyz('Lattice="nan 0 0 0 1 0 0 0 1"'), ""),
     "a cell by another name": (xyz('cell="4.1 0 0 0 4.1 0 0 0 4.1"'), "names a cell that is not read"),
+    "a cell as PDB has it": (xyz("CRYST1 4.1 4.1 4.1 90 90 90"), "names a cell that is not read"),
     "a cell in numbers": (xyz("4.1 4.1 4.1 90 90 90"), "names a cell that is not read"),
     "a cell by its letters": (xyz("a=4.1 b=4.1 c=4.1 alpha=90 beta=90 gamma=90"), "names a cell that is not read"),
     "a cell of Avogadro": (xyz("%PBC 4.1 4.1 4.1"), "names a cell that is not read"),
@@ -221,3 +223,10 @@ def test_what_is_written_is_read(data):
     found = read(xyz(header, "\n".join(sites) + "\n"))
     assert found[2].tolist() == numbers and found[1].tolist() == pbc and np.array_equal(found[0], lattice)
     assert np.allclose(found[3] @ found[0], positions, atol=1e-9)
+
+
+@pytest.mark.parametrize("said", ["units=bohr", "Length_Unit=nm", 'unit="pm"'])
+def test_lengths_in_another_unit_are_refused(said):
+    with pytest.raises(InputError, match="write lengths in Å"):
+        read(xyz(f"{HEADER} {said}"))
+    require_salt(read(xyz(f"{HEADER} units=angstrom energy_unit=nm")))

@@ -17,8 +17,8 @@ from datasets.neighbor_search import Radius
 from datasets.neighbors import find_neighbors
 from models.contract import Epoch, Model, ModelSpec, Settings
 from models.graph.batch import GraphBatch
-from models.graph.table import GraphTable
 from models.graph.message_passing import backend
+from models.graph.table import GraphTable
 from models.graph_model import GraphModel
 from models.registry import get, registered
 from models.training import Recipe
