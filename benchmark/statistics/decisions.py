@@ -144,11 +144,11 @@ def _intervals(evidence: Evidence, more_repeats: int, alpha: float) -> Intervals
 
 
 def _verdicts(intervals: Intervals, margin: float) -> list[Verdict]:
-    return [_verdict(*intervals.to_best_other(m), margin) for m in range(len(intervals.low))]
+    return [verdict_of(*intervals.to_best_other(m), margin) for m in range(len(intervals.low))]
 
 
-def _verdict(low: float, high: float, margin: float) -> Verdict:
-    """From the limits of a logarithm of a ratio."""
+def verdict_of(low: float, high: float, margin: float) -> Verdict:
+    """The word for a model, given the limits of the log of its ratio to the best other model."""
     within = high <= np.log1p(margin)
     if low > 0:
         return "slightly worse" if within else "worse"

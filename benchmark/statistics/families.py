@@ -95,15 +95,3 @@ class Intervals:
         if not len(left):
             left = others[~self.worse[np.ix_(others, others)].any(axis=1)]
         return float(self.low[model, others].max()), float(self.high[model, left].max())
-
-
-def with_the_best(contrasts: Contrasts, n_models: int, confidence: float) -> Intervals:
-    """Edwards & Hsu, J. Am. Stat. Assoc. 78, 965 (1983): intervals for the comparisons with the unknown best alone.
-
-    Only M - 1 comparisons count, but a lower limit holds only against a whole set of candidates. A candidate to decide by.
-    """
-    narrow = Intervals.of(contrasts.estimate, bonferroni(contrasts, n_models - 1, confidence), n_models)
-    candidates = narrow.candidates
-    low = np.where(candidates[None, :], narrow.low, np.inf).min(axis=1, keepdims=True)
-    high = np.where(candidates[None, :], narrow.high, -np.inf).max(axis=1, keepdims=True)
-    return Intervals(np.repeat(low, n_models, axis=1), np.repeat(high, n_models, axis=1))
