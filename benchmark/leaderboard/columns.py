@@ -7,16 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
 from benchmark.leaderboard.cells import (
-    device, loss, machine, mean_r2, parameters, ranks, ratio, relative, share, spread, verdict,
+    device,
+    loss,
+    machine,
+    mean_r2,
+    parameters,
+    ranks,
+    ratio,
+    relative,
+    share,
+    spread,
+    verdict,
 )
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import CLASSES, KINDS, NUMBERS, Kind
 from benchmark.leaderboard.rows import BoardRow, Costs
 from benchmark.rendering.text import seconds, size
 from benchmark.statistics.comparisons import CONFIDENCE
-from benchmark.statistics.decisions import MARGIN, VERDICTS
+from benchmark.statistics.decisions import MARGIN, Verdict
 from benchmark.tasks.folds import kfolds
 
 PAGE, TERMINAL, WEB = "page", "terminal", "web"
@@ -97,7 +108,7 @@ def _ratio(row: BoardRow, group: ComparisonGroup) -> float | None:
 
 def _verdict(row: BoardRow, group: ComparisonGroup) -> int | None:
     """The place of the verdict from good to bad."""
-    return VERDICTS.index(row.standing.verdict) if row.standing and group.has_rivals else None
+    return get_args(Verdict).index(row.standing.verdict) if row.standing and group.has_rivals else None
 
 
 def _best_rank(row: BoardRow, group: ComparisonGroup) -> int | None:

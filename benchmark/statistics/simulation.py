@@ -116,9 +116,7 @@ def one_best(n_models: int, ratio: float) -> tuple[float, ...]:
     return (1.0, *[ratio] * (n_models - 1))
 
 
-def rates(
-    structures: Sequence[Structure], truth: Truth, methods: Sequence[str], groups: int, seed: int
-) -> dict[str, Rates]:
+def rates(structures: Sequence[Structure], truth: Truth, methods: Sequence[str], groups: int, seed: int) -> dict[str, Rates]:
     """The rates of several methods on the same simulated groups.
 
     Args:

@@ -11,7 +11,6 @@ from benchmark.leaderboard.kinds import CLASSES, Kind
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS, PublishedResult
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.rendering.text import (
-    chance,
     commits,
     count,
     crystals,
