@@ -54,10 +54,10 @@ def relative_to(kind: Kind) -> str:
 def verdicts(kind: Kind) -> str:
     """What the verdicts mean."""
     return (
-        f"`{kind.loss} / best other` is the {kind.error} over that of the best of the other models, with an interval that holds "
-        f"for all models of the group together. The verdict is read off it: *best or equal*, at most {MARGIN:.0%} above the best up to the end of "
-        "the interval; *worse*, above the best from the beginning of the interval; *slightly worse*, both; *undecided*, "
-        "neither, with the number of further repeats that would probably decide."
+        f"`{kind.loss} / best other` is the {kind.error} over that of the best of the other models, with an interval that "
+        f"holds for all models of the group together. The verdict is read off it: *best or equal*, at most {MARGIN:.0%} above "
+        "the best up to the end of the interval; *worse*, above the best from the beginning of the interval; *slightly "
+        "worse*, both; *undecided*, neither, with the number of further repeats that would probably decide."
     )
 
 

@@ -1,4 +1,4 @@
-"""The data of the web page that is there from the start: runs, costs, verdicts and tracks; no single crystals. Needs no torch."""
+"""The data of the web page that is there from the start: runs, costs, verdicts, tracks; no single crystals. Needs no torch."""
 
 from __future__ import annotations
 
