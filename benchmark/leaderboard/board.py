@@ -53,10 +53,12 @@ class Board:
 
     @cached_property
     def tracks(self) -> tuple[Track, ...]:
-        """Comparison groups of one profile and protocol together; those with most rows first."""
+        """Comparison groups of one profile and protocol together; real sets before synthetic ones, then those with most rows."""
         ordered = sorted(self.comparison_groups, key=lambda group: group.track)
         found = [tuple(together) for _, together in groupby(ordered, key=lambda group: group.track)]
-        return tuple(map(track_of, sorted(found, key=lambda groups: -sum(len(group.rows) for group in groups))))
+        return tuple(
+            map(track_of, sorted(found, key=lambda groups: (groups[0].synthetic, -sum(len(group.rows) for group in groups))))
+        )
 
 
 def read_board(

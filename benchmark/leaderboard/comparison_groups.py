@@ -18,6 +18,7 @@ from benchmark.statistics.comparisons import TaskErrors
 from benchmark.statistics.decisions import Decisions, Verdict, decide
 from benchmark.tasks.metrics import losses
 from datasets.errors import InputError
+from datasets.registry import registered
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +67,19 @@ class ComparisonGroup:
         return kind_of(self.first.key)
 
     @property
+    def synthetic(self) -> bool:
+        """Whether the labels are those of a toy model."""
+        known = registered().get(self.first.key.dataset)
+        return known is not None and known.card.synthetic
+
+    @property
     def track(self) -> str:
-        """Profile and protocol in words: what comparison groups of different tasks of one kind can share."""
+        """Profile and protocol in words: what comparison groups of different tasks of one kind can share; synthetic sets are
+        apart."""
         key = self.first.key
         # A protocol that is stratified names classes by that; a published split does not.
-        return key.track + (", classes" if key.classes and "stratified" not in key.protocol else "")
+        classes = ", classes" if key.classes and "stratified" not in key.protocol else ""
+        return key.track + classes + (", synthetic" if self.synthetic else "")
 
     @property
     def title(self) -> str:

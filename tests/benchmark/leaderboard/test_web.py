@@ -272,7 +272,7 @@ def test_a_task_on_which_all_failed_has_rows_and_no_details(tmp_path, status):
     write_site(store, tmp_path / "site")
     (group,) = data_of(tmp_path / "site")["comparison_groups"]
     (row,) = group["rows"]
-    assert (row["status"], row["tier"], row["loss"], row["file"]) == (status, None, None, None)
+    assert (row["status"], row["verdict"], row["loss"], row["file"]) == (status, None, None, None)
     assert group["failures"] == [{"label": "cgcnn", "fold": 0, "status": status, "reason": "12 GB wanted"}]
     assert list((tmp_path / "site" / "details").iterdir()) == []
 
