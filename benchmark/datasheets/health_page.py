@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from tabulate import tabulate
 
+from benchmark.datasheets.folding_section import folding_findings, folding_section
 from benchmark.datasheets.health_figures import figures
 from benchmark.datasheets.health_report import DatasetHealth
+from benchmark.datasheets.section import Section, count, number
 from benchmark.rendering.text import escape, require_own
 from benchmark.results.store import write_atomically
 from benchmark.tasks.leakage import Leakage
@@ -24,17 +25,6 @@ TITLE = "# Health of "
 
 COMMON_ZEROS = 0.1
 """Share of zeros from which on they are worth a sentence."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading, a paragraph before the tables (headers, rows), one after them, and the figure that goes with it."""
-
-    heading: str
-    before: str = ""
-    tables: tuple[tuple[Sequence[str], Sequence[Sequence[str]]], ...] = ()
-    after: str = ""
-    figure: str | None = None
 
 
 def summary(health: DatasetHealth) -> str:
@@ -118,6 +108,7 @@ def findings(health: DatasetHealth) -> Iterator[str]:
         }
         found = [f"{count(f.count, 'atom')} {what} (in {count(f.crystals, 'crystal')})" for what, f in odd.items() if f.count]
         yield f"Under {graph.rule}: {'; '.join(found) or 'every atom has its neighbours'}."
+    yield from folding_findings(health.folding)
     close = max((graph.atoms_too_close for graph in health.graphs), key=lambda finding: finding.crystals)
     if close.crystals:
         yield f"Atoms are nearer than {TOO_CLOSE:g} Å in {count(close.crystals, 'crystal')}: {', '.join(close.examples)}."
@@ -159,8 +150,8 @@ def _target_findings(target: TargetSummary) -> Iterator[str]:
 def sections(health: DatasetHealth) -> list[Section]:
     """In the order of the page; the elements last."""
     return [
-        _targets(health), _outliers(health), _duplicates(health), _leakage(health), _graphs(health), _cells(health),
-        _elements(health),
+        _targets(health), _outliers(health), _duplicates(health), _leakage(health), _graphs(health),
+        folding_section(health.folding), _cells(health), _elements(health),
     ]  # fmt: skip
 
 
@@ -248,13 +239,3 @@ def _elements(health: DatasetHealth) -> Section:
     unknown = [e.symbol for e in health.elements if not e.has_features]
     after = f"Without features: {', '.join(unknown)}." if unknown else "Every element has features."
     return Section("Elements", tables=tables if len(health.elements) > EXAMPLES else tables[:1], after=after, figure="elements")
-
-
-def number(value: float | None) -> str:
-    """Five significant digits; empty where there is no value."""
-    return "" if value is None else f"{value + 0.0:.5g}"
-
-
-def count(n: int, what: str) -> str:
-    """A number of things, one of them or more."""
-    return f"{n:,} {what}{'s' * (n != 1)}"

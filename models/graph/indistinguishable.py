@@ -58,7 +58,7 @@ def _candidates(columns: GraphColumns, proportions: np.ndarray, tolerance: float
 def _refined(
     columns: GraphColumns, rows: np.ndarray, group: np.ndarray, colour: np.ndarray, tolerance: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each atom of the crystals `rows`, which of them it is in, and a stable colour, comparable within a group (ascending)."""
+    """For each atom of the crystals `rows`, which of them it is in, and its stable colour, comparable in a group."""
     atoms, owner = _ragged(columns.atom_offsets, rows)
     edges, edge_owner = _ragged(columns.edge_offsets, rows)
     n_atoms = np.bincount(owner, minlength=len(rows))

@@ -90,7 +90,7 @@ def test_refinement_goes_as_far_as_the_slowest_crystal_of_a_group():
         return np.stack([np.cos(turn), np.sin(turn), 0 * turn], axis=1) / (2 * np.sin(np.pi / n))
 
     box = np.eye(3) * 40.0, np.zeros(3, bool), np.full(6, 6)
-    two = np.concatenate([ring(3), ring(3) + [10.0, 0, 0]]) / 40 + 0.3
+    two = np.concatenate([ring(3), ring(3) + np.array([10.0, 0, 0])]) / 40 + 0.3
     assert labels([(*box, two), (*box, ring(6) / 40 + 0.3)], Radius(1.2)) == [0, 0]
     long = np.arange(9)[:, None] * [1.0, 0, 0] / 40 + 0.1
     numbers = np.full(9, 6)

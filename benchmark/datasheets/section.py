@@ -1,0 +1,27 @@
+"""A section of a health report, and how it writes numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, a paragraph before the tables (headers, rows), one after them, and the figure that goes with it."""
+
+    heading: str
+    before: str = ""
+    tables: tuple[tuple[Sequence[str], Sequence[Sequence[str]]], ...] = ()
+    after: str = ""
+    figure: str | None = None
+
+
+def number(value: float | None) -> str:
+    """Five significant digits; empty where there is no value."""
+    return "" if value is None else f"{value + 0.0:.5g}"
+
+
+def count(n: int, what: str) -> str:
+    """A number of things, one of them or more."""
+    return f"{n:,} {what}{'s' * (n != 1)}"
