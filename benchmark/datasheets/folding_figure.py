@@ -17,8 +17,9 @@ from datasets.neighbors import find_neighbors
 from models.graph.columns import GraphColumns, graph_columns
 from models.graph.folding import fold
 
-INK, CHLORINE, LINE = "#333333", "#e0a458", "#b8c4cc"
-NAMES = {11: ("Na", BLUE), 17: ("Cl", CHLORINE)}
+INK, LINE = "#333333", "#b8c4cc"
+LOOKS = {11: ("Na", BLUE, "white"), 17: ("Cl", "#e8b878", INK)}
+"""Name, colour of the atom, colour of the name."""
 CORNERS = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 VIEW = np.array([[1.0, 0.12], [0.42, 0.34], [0.0, 1.0]])
 """Where the three axes of the cell point on paper."""
@@ -36,7 +37,7 @@ def folding_svg() -> bytes:
     crystals = salt()
     columns = graph_columns(crystals, find_neighbors(crystals, Nearest(12, 8.0)), tolerance=TIE)
     folded = fold(columns)
-    figure = Figure(figsize=(9.0, 4.4), layout="constrained")
+    figure = Figure(figsize=(9.0, 3.9), layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw_cell(left, crystals, columns)
     _draw_folded(right, folded)
@@ -59,7 +60,7 @@ def _draw_cell(ax: Axes, crystals: Crystals, columns: GraphColumns) -> None:
     for i, j in zip(columns.src[np.abs(apart - length) < TIE], columns.dst[np.abs(apart - length) < TIE], strict=True):
         ax.plot(*places[[i, j]].T, color=LINE, lw=1.2, zorder=1)
     for place, z in zip(places, crystals.atomic_numbers, strict=True):
-        _draw_atom(ax, place, NAMES[int(z)], 0.075, "")
+        _draw_atom(ax, place, LOOKS[int(z)], 0.075)
     ax.set_xlim(-0.2, 0.95)
     _plain(ax)
 
@@ -68,7 +69,7 @@ def _draw_folded(ax: Axes, folded: GraphColumns) -> None:
     assert folded.copies is not None and folded.merged is not None
     places = np.array([[0.0, 0.0], [1.6, 0.0]])
     for kind, z in enumerate(folded.atomic_numbers):
-        _draw_atom(ax, places[kind], NAMES[int(z)], 0.26, f"× {folded.copies[kind]}")
+        _draw_atom(ax, places[kind], LOOKS[int(z)], 0.26, f"× {folded.copies[kind]}")
     for src, dst, length, times in zip(folded.src, folded.dst, folded.length_of, folded.merged, strict=True):
         text = f"{times} × {folded.lengths[length]:.2f} Å"
         if src == dst:
@@ -86,9 +87,10 @@ def _draw_folded(ax: Axes, folded: GraphColumns) -> None:
     _plain(ax)
 
 
-def _draw_atom(ax: Axes, place: np.ndarray, name: tuple[str, str], radius: float, times: str) -> None:
-    ax.add_patch(Circle((place[0], place[1]), radius, facecolor=name[1], edgecolor="white", lw=1.5, zorder=2))
-    ax.text(place[0], place[1], name[0], ha="center", va="center", color="white", fontweight="bold", zorder=3)
+def _draw_atom(ax: Axes, place: np.ndarray, look: tuple[str, str, str], radius: float, times: str = "") -> None:
+    name, colour, ink = look
+    ax.add_patch(Circle((place[0], place[1]), radius, facecolor=colour, edgecolor="white", lw=1.5, zorder=2))
+    ax.text(place[0], place[1], name, ha="center", va="center", color=ink, fontweight="bold", zorder=3)
     if times:
         ax.text(place[0], place[1] - radius - 0.12, times, ha="center", va="center", color=INK)
 
@@ -100,5 +102,5 @@ def _arrow(ax: Axes, start: tuple[float, float], end: tuple[float, float], bend:
 
 
 def _plain(ax: Axes) -> None:
-    ax.set_aspect("equal")
+    ax.set_aspect("equal", anchor="N")
     ax.axis("off")
