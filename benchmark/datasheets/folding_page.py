@@ -80,9 +80,21 @@ def tables(rows: Sequence[FoldedDataset]) -> Iterator[Table]:
         text = (
             f"Orbits: spglib {version('spglib')}, symprec {SYMPREC:g} Å, all translations of the space group. 'Looser': "
             "crystals with more kinds than orbits where lengths within 0.0001, 0.001, 0.01 Å are one. "
+            "'Misfit': how far an atom or a cell vector of these crystals misses a symmetric image: smallest, median, largest. "
             "'Idealised': where spglib has put the atoms on their symmetric places."
         )
-        header = ("dataset", "crystals", "atoms", "kinds", "orbits", "kinds ≤ orbits", "more kinds", "looser", "idealised")
+        header = (
+            "dataset",
+            "crystals",
+            "atoms",
+            "kinds",
+            "orbits",
+            "kinds ≤ orbits",
+            "more kinds",
+            "looser",
+            "misfit, Å",
+            "idealised",
+        )
         yield "Kinds of atoms beside orbits", text, header, [_orbits(row.name, row.orbits) for row in compared if row.orbits]
 
 
@@ -106,4 +118,5 @@ def _orbits(name: str, found: Orbits) -> list[str]:
     share = (found.fewer + found.equal) / (found.sampled - found.refused)
     counts = [f"{n:,}" for n in (found.sampled - found.refused, found.atoms, found.kinds, found.orbits)]
     looser = ", ".join(f"{n:,}" for _, n in found.looser)
-    return [name, *counts, f"{share:.1%}", f"{found.more:,}", looser, f"{found.ideal:,}"]
+    misfit = ", ".join(f"{one:.1g}" for one in found.misfit)
+    return [name, *counts, f"{share:.1%}", f"{found.more:,}", looser, misfit, f"{found.ideal:,}"]

@@ -22,6 +22,9 @@ SYMPREC = 0.01
 LOOSER = (1e-4, 1e-3, 1e-2)
 """Å; tolerances of lengths at which the exceptions are counted again."""
 
+SpglibCell = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Lattice, fractional coordinates, atomic numbers."""
+
 CHUNK = 50
 """Crystals that a process looks at in one go."""
 
@@ -41,6 +44,7 @@ class Orbits:
         equal: crystals with as many.
         more: crystals with more kinds.
         looser: (tolerance in Å, crystals with more kinds than orbits where lengths within it are one).
+        misfit: Å; smallest, median and largest `misfit` of the crystals with more kinds; empty where there are none.
         ideal: crystals with more kinds than orbits once spglib has moved the atoms onto their symmetric places.
         examples: the first crystals with more kinds: id, atoms, kinds, orbits.
     """
@@ -55,6 +59,7 @@ class Orbits:
     equal: int
     more: int
     looser: tuple[tuple[float, int], ...]
+    misfit: tuple[float, ...]
     ideal: int
     examples: tuple[tuple[str, int, int, int], ...]
 
@@ -68,6 +73,7 @@ def kinds_and_orbits(crystals: Crystals, rule: Rule, sample: int, seed: int, pro
     known = orbits > 0
     more = np.flatnonzero(known & (kinds > orbits))
     exceptions = chosen.take(more)
+    missed = [misfit(cell) for cell in _cells(exceptions)]
     columns = (exceptions.ids, exceptions.n_atoms, kinds[more], orbits[more])
     return Orbits(
         rule=str(rule),
@@ -80,6 +86,7 @@ def kinds_and_orbits(crystals: Crystals, rule: Rule, sample: int, seed: int, pro
         equal=int(np.sum(kinds == orbits)),
         more=len(more),
         looser=tuple((at, _more(exceptions, orbits[more], rule, at)) for at in LOOSER),
+        misfit=tuple(np.quantile(missed, [0, 0.5, 1]).tolist() if len(missed) else ()),
         ideal=_more(idealised(exceptions), orbits[more], rule, TIE),
         examples=tuple((str(i), int(a), int(k), int(o)) for i, a, k, o in list(zip(*columns, strict=True))[:EXAMPLES]),
     )
@@ -104,6 +111,21 @@ def idealised(crystals: Crystals) -> Crystals:
     return Crystals.from_cells(crystals.ids.tolist(), cells)
 
 
+def misfit(cell: SpglibCell) -> float:
+    """Å; how far an atom, or the end of a cell vector, misses its image under an operation of the group that spglib finds."""
+    lattice, coords, numbers = cell
+    found = _symmetry(cell)
+    other = numbers[:, None] != numbers[None]
+    metric = lattice @ lattice.T
+    worst = 0.0
+    for rotation, translation in zip(found.rotations, found.translations, strict=True):
+        apart = (coords @ rotation.T + translation)[:, None] - coords[None]
+        distance = np.linalg.norm((apart - np.round(apart)) @ lattice, axis=-1)
+        strain = np.abs(rotation.T @ metric @ rotation - metric).max() / (2 * np.sqrt(metric.diagonal().max()))
+        worst = max(worst, float(np.where(other, np.inf, distance).min(axis=1).max()), float(strain))
+    return worst
+
+
 def count_orbits(crystals: Crystals, processes: int | None = None) -> np.ndarray:
     """(n,) crystallographic orbits of the atoms of each crystal; 0 where spglib finds no symmetry.
 
@@ -112,10 +134,6 @@ def count_orbits(crystals: Crystals, processes: int | None = None) -> np.ndarray
     cells = _cells(crystals)
     chunks = [cells[first : first + CHUNK] for first in range(0, len(cells), CHUNK)]
     return np.concatenate(on_every_core(_orbits, chunks, processes))
-
-
-SpglibCell = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Lattice, fractional coordinates, atomic numbers."""
 
 
 def _cells(crystals: Crystals) -> list[SpglibCell]:

@@ -87,6 +87,7 @@ def test_a_crystal_symmetric_within_a_hundredth_of_an_ångström_only_has_more_k
     found = kinds_and_orbits(crystals, RULE, sample=5, seed=0, processes=1)
     assert (found.sampled, found.fewer, found.equal, found.more, found.ideal) == (2, 0, 1, 1, 0)
     assert found.examples == (("shaken", 8, 8, 2),)
+    assert 1e-4 < found.misfit[0] == found.misfit[2] < 1e-2
     page = page_text([FoldedDataset("salts", graph_folding(crystals, RULE, np.arange(2), {}), found)], "again")
     assert "| 50.0%" in page
 
