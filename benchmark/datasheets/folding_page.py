@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
-from benchmark.datasheets.folding_section import FACTORS, factors, with_unit
+from benchmark.datasheets.folding_section import FACTORS, factors, floor_header, floor_rows, with_unit
 from benchmark.datasheets.graph_folding import GraphFolding, graph_folding
 from benchmark.datasheets.orbits import SYMPREC, Orbits, kinds_and_orbits
 from benchmark.datasheets.section import number
@@ -72,8 +72,11 @@ def tables(rows: Sequence[FoldedDataset]) -> Iterator[Table]:
     header = ("dataset", "tolerance, Å", "groups", "crystals", "of one structure", "of different structures")
     text = "Groups of crystals with one graph. 'One structure': the search for duplicates of the health pages says so."
     yield "Crystals with one graph", text, header, [line for row in rows for line in _shared(row)]
-    header = ("dataset", "target", "error", "floor", "from different structures", "best constant", "widest gap")
-    text = "The lowest error over the set of any function of the graph; only targets for which it is above zero."
+    header = ("dataset", *floor_header(rows[0].folding), "of it, different structures", "widest gap")
+    text = (
+        "The lowest error over the set of any function of the graph that takes lengths within the tolerance for one; targets "
+        "for which it is above zero. The last two columns are at the widest tolerance."
+    )
     yield "Floors", text, header, [line for row in rows for line in _floors(row)]
     compared = [row for row in rows if row.orbits]
     if compared:
@@ -105,13 +108,10 @@ def _shared(row: FoldedDataset) -> Iterator[list[str]]:
 
 
 def _floors(row: FoldedDataset) -> Iterator[list[str]]:
-    for found in row.folding.floors:
-        if not found.floor:
-            continue
-        errors = [with_unit(value, found) for value in (found.floor, found.different, found.constant)]
-        widest = found.gaps[0]
-        ends = " and ".join(f"{name} ({number(value)})" for name, value in (widest.low, widest.high))
-        yield [row.name, found.target, found.measure, *errors, ends]
+    for cells, found in zip(floor_rows(row.folding), row.folding.shared[-1].floors, strict=True):
+        if found.floor:
+            ends = " and ".join(f"{name} ({number(value)})" for name, value in (found.gaps[0].low, found.gaps[0].high))
+            yield [row.name, *cells, with_unit(found.different, found), ends]
 
 
 def _orbits(name: str, found: Orbits) -> list[str]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from benchmark.datasheets.graph_folding import Floor, Gap, GraphFolding
 from benchmark.datasheets.section import Section, count, number
+from models.graph.indistinguishable import TOLERANCE
 
 BEFORE = (
     "Atoms that no message-passing network on the graph can tell apart are one kind, and equal edges to an atom are one "
     "weighted edge. Crystals share a graph if they have the same kinds in the same proportions and lengths that agree within "
-    "the tolerance. The floor is the lowest error over all crystals with a value that any function of the graph can reach: it "
-    "gives crystals that share a graph one value, at best their median (for classes, the most frequent class). Floors and "
-    "gaps are at 0.0001 Å. 'Different structures' are those that the search for duplicates does not call one."
+    "the tolerance. 'Different structures' are those that the search for duplicates does not call one. The floor is the lowest "
+    "error over all crystals with a value that any function of the graph can reach: it gives crystals that share a graph one "
+    "value, at best their median (for classes, the most frequent class)."
 )
 
 
@@ -36,7 +37,7 @@ def _findings(folding: GraphFolding) -> Iterator[str]:
         f"within {strict.tolerance:g} Å): {count(strict.repeated, 'group')} of one structure listed more than once, "
         f"{count(strict.different, 'group')} of different structures"
     )
-    floors = [f"{row.target} {with_unit(row.floor, row)}" for row in folding.floors if row.floor]
+    floors = [f"{row.target} {with_unit(row.floor, row)}" for row in strict.floors if row.floor]
     if floors:
         yield f"no function of the graph has a lower error than {'; '.join(floors)}"
 
@@ -76,18 +77,34 @@ def _shared(foldings: Sequence[GraphFolding]) -> Table:
 
 
 def _floors(foldings: Sequence[GraphFolding]) -> Table:
-    header = ("rule", "target", "values", "error", "floor", "from different structures", "best constant")
-    rows = []
-    for folding in foldings:
-        for row in folding.floors:
-            errors = [with_unit(value, row) for value in (row.floor, row.different, row.constant)]
-            rows.append([folding.rule, row.target, f"{row.values:,}", row.measure, *errors])
-    return header, rows
+    header = ("rule", *floor_header(foldings[0]))
+    return header, [[folding.rule, *cells] for folding in foldings for cells in floor_rows(folding)]
+
+
+def floor_header(folding: GraphFolding) -> list[str]:
+    """What `floor_rows` tells."""
+    return ["target", "values", "error", *(f"floor at {found.tolerance:g} Å" for found in folding.shared), "best constant"]
+
+
+def floor_rows(folding: GraphFolding) -> list[list[str]]:
+    """A row a target: the floor at each tolerance and the error of the best constant."""
+    by_target = zip(*(found.floors for found in folding.shared), strict=True)
+    return [
+        [
+            row[0].target,
+            f"{row[0].values:,}",
+            row[0].measure,
+            *(with_unit(e, row[0]) for e in [*(f.floor for f in row), row[0].constant]),
+        ]
+        for row in by_target
+    ]
 
 
 def _gaps(foldings: Sequence[GraphFolding]) -> Table:
-    header = ("rule", "target", "lowest", "highest", "one structure")
-    rows = [[folding.rule, row.target, *_ends(gap)] for folding in foldings for row in folding.floors for gap in row.gaps]
+    header = ("rule", "target", f"lowest (groups at {TOLERANCE:g} Å)", "highest", "one structure")
+    rows = [
+        [folding.rule, row.target, *_ends(gap)] for folding in foldings for row in folding.shared[0].floors for gap in row.gaps
+    ]
     return header, rows
 
 

@@ -16,7 +16,7 @@ from models.graph.folding import fold
 from models.graph.indistinguishable import TOLERANCE, same_graph
 
 LOOSER = (1e-3, 1e-2)
-"""Å; further tolerances at which crystals with one graph are counted."""
+"""Å; further tolerances at which crystals with one graph are looked for."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class SharedGraphs:
         repeated: groups that are one structure listed more than once, by the search for duplicates.
         different: groups that hold different structures.
         examples: ids of the first groups, those with different structures first.
+        floors: one a target with values.
     """
 
     tolerance: float
@@ -72,13 +73,14 @@ class SharedGraphs:
     repeated: int
     different: int
     examples: tuple[tuple[str, ...], ...]
+    floors: tuple[Floor, ...]
 
 
 @dataclass(frozen=True)
 class GraphFolding:
-    """Under one rule: sizes unfolded and folded, crystals with fewer kinds than atoms, shared graphs and floors.
+    """Under one rule: sizes unfolded and folded, crystals with fewer kinds than atoms, and crystals with one graph.
 
-    `shared` is at the tolerances `TOLERANCE` and `LOOSER`; `floors` are at `TOLERANCE`.
+    `shared` is at the tolerances `TOLERANCE` and `LOOSER`.
     """
 
     rule: str
@@ -89,7 +91,6 @@ class GraphFolding:
     crystals: int
     folding_crystals: int
     shared: tuple[SharedGraphs, ...]
-    floors: tuple[Floor, ...]
 
 
 def graph_folding(
@@ -107,10 +108,13 @@ def graph_folding(
     neighbors = find_neighbors(crystals, rule, allow_isolated=True)
     columns = graph_columns(crystals, neighbors, tolerance=TIE)
     folded = fold(columns)
-    graphs = same_graph(columns, TOLERANCE)
-    looser = [(tolerance, same_graph(columns, tolerance)) for tolerance in LOOSER]
-    floors = [floor(crystals, graphs, structures, target, unit, "MAE") for target, unit in targets.items()]
-    floors += [floor(crystals, graphs, structures, target, "1", "error rate") for target in classes]
+
+    def at(tolerance: float) -> SharedGraphs:
+        graphs = same_graph(columns, tolerance)
+        floors = [floor(crystals, graphs, structures, target, unit, "MAE") for target, unit in targets.items()]
+        floors += [floor(crystals, graphs, structures, target, "1", "error rate") for target in classes]
+        return shared(crystals, graphs, structures, tolerance, [found for found in floors if found])
+
     return GraphFolding(
         rule=str(rule),
         atoms=len(columns.atomic_numbers),
@@ -119,8 +123,7 @@ def graph_folding(
         merged_edges=len(folded.src),
         crystals=len(crystals),
         folding_crystals=int(np.sum(_sizes(folded) < _sizes(columns))),
-        shared=tuple(shared(crystals, labels, structures, at) for at, labels in [(TOLERANCE, graphs), *looser]),
-        floors=tuple(found for found in floors if found),
+        shared=tuple(at(tolerance) for tolerance in (TOLERANCE, *LOOSER)),
     )
 
 
@@ -135,7 +138,9 @@ def groups_of(labels: np.ndarray) -> list[np.ndarray]:
     return sorted((rows for rows in parts if len(rows) > 1), key=lambda rows: int(rows[0]))
 
 
-def shared(crystals: Crystals, graphs: np.ndarray, structures: np.ndarray, tolerance: float) -> SharedGraphs:
+def shared(
+    crystals: Crystals, graphs: np.ndarray, structures: np.ndarray, tolerance: float, floors: Sequence[Floor]
+) -> SharedGraphs:
     """Count the groups of crystals with equal `graphs` (n,); `structures` (n,) as in `graph_folding`."""
     groups = groups_of(graphs)
     different = [len(np.unique(structures[rows])) > 1 for rows in groups]
@@ -147,6 +152,7 @@ def shared(crystals: Crystals, graphs: np.ndarray, structures: np.ndarray, toler
         repeated=len(groups) - sum(different),
         different=sum(different),
         examples=tuple(tuple(map(str, crystals.ids[groups[place][:EXAMPLES]])) for place in order),
+        floors=tuple(floors),
     )
 
 

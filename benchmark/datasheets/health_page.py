@@ -192,7 +192,7 @@ def _duplicates(health: DatasetHealth) -> Section:
 def _leakage(health: DatasetHealth) -> Section:
     before = (
         "Test crystals whose structure has a duplicate in the training or validation part of the same fold. "
-        "`run --group-duplicates` keeps duplicates in one part."
+        "The option --group-duplicates of run keeps duplicates in one part."
     )
     header = ("task", "protocol", "seed", "leaked of tested, fold by fold", "share of all tested")
     rows = [[r.task, r.protocol, str(r.seed), _folds(r), f"{r.share:.2%}" if r.folds else ""] for r in health.leakage]

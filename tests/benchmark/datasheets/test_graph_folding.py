@@ -40,7 +40,7 @@ def test_factors_groups_and_floors():
     shared = found.shared[0]
     assert (shared.groups, shared.crystals, shared.repeated, shared.different) == (2, 4, 1, 1)
     assert shared.examples == (("fcc", "hcp"), ("salt", "more-salt"))
-    energy, metal = found.floors
+    energy, metal = shared.floors
     assert (energy.floor, energy.different, energy.constant) == pytest.approx((2.5 / 5, 2.0 / 5, 9.5 / 5))
     assert [(gap.low, gap.high, gap.one_structure) for gap in energy.gaps] == [
         (("fcc", 5.0), ("hcp", 7.0), False), (("salt", 1.0), ("more-salt", 1.5), True),
