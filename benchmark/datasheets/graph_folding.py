@@ -18,6 +18,9 @@ from models.graph.indistinguishable import TOLERANCE, same_graph
 LOOSER = (1e-3, 1e-2)
 """Å; further tolerances at which crystals with one graph are looked for."""
 
+ROUNDING = 1e-12
+"""Values of a group that differ by a smaller share of the spread of all are equal."""
+
 
 @dataclass(frozen=True)
 class Gap:
@@ -164,7 +167,9 @@ def floor(crystals: Crystals, graphs: np.ndarray, structures: np.ndarray, target
         return None
     error = _absolute if measure == "MAE" else _wrong
     groups = [rows[group] for group in groups_of(graphs[rows])]
+    constant = error(values[rows])
     errors = np.array([error(values[group]) for group in groups])
+    errors[errors < ROUNDING * constant] = 0.0
     different = np.array([len(np.unique(structures[group])) > 1 for group in groups], dtype=bool)
     widest = sorted(groups, key=lambda group: -np.ptp(values[group]))[:EXAMPLES]
     return Floor(
@@ -174,8 +179,10 @@ def floor(crystals: Crystals, graphs: np.ndarray, structures: np.ndarray, target
         values=len(rows),
         floor=float(errors.sum() / len(rows)),
         different=float(errors[different].sum() / len(rows)),
-        constant=float(error(values[rows]) / len(rows)),
-        gaps=tuple(_gap(crystals, structures, values, group) for group in widest if np.ptp(values[group])),
+        constant=constant / len(rows),
+        gaps=tuple(
+            _gap(crystals, structures, values, group) for group in widest if np.ptp(values[group]) > ROUNDING * constant
+        ),
     )
 
 
