@@ -11,7 +11,7 @@ import numpy as np
 from tabulate import tabulate
 
 from benchmark.datasheets.folding_section import FACTORS, factors, floor_header, floor_rows, with_unit
-from benchmark.datasheets.graph_folding import GraphFolding, graph_folding
+from benchmark.datasheets.graph_folding import GraphFolding, graph_folding, targets_of
 from benchmark.datasheets.orbits import SYMPREC, Orbits, kinds_and_orbits
 from benchmark.datasheets.section import number
 from benchmark.rendering.text import escape
@@ -43,11 +43,8 @@ def fold_dataset(source: str, rule: Rule, sample: int = 0, seed: int = 0) -> Fol
         InputError: it cannot be read.
     """
     crystals, card = registry.load(source), registry.get(source).card
-    targets = {
-        name: unit for name, unit in card.targets.items() if name in crystals.targets.columns and name not in card.classes
-    }
     structures = np.asarray(find_duplicates(crystals).labels)
-    folding = graph_folding(crystals, rule, structures, targets, [name for name in card.classes if name in crystals.targets])
+    folding = graph_folding(crystals, rule, structures, targets_of(source, crystals))
     return FoldedDataset(card.name, folding, kinds_and_orbits(crystals, rule, sample, seed) if sample else None)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from datasets import registry
+from datasets.cards import target_values
 from datasets.crystals import Crystals
 from datasets.graph_health import EXAMPLES
 from datasets.neighbor_search import TIE, Rule
@@ -20,6 +22,16 @@ LOOSER = (1e-3, 1e-2)
 
 ROUNDING = 1e-12
 """Values of a group that differ by a smaller share of the spread of all are equal."""
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A target's name, its unit ("1" for classes), how errors are measured ("MAE" or "error rate"), and its values (n,)."""
+
+    name: str
+    unit: str
+    measure: str
+    values: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -96,17 +108,24 @@ class GraphFolding:
     shared: tuple[SharedGraphs, ...]
 
 
-def graph_folding(
-    crystals: Crystals, rule: Rule, structures: np.ndarray, targets: dict[str, str], classes: Sequence[str] = ()
-) -> GraphFolding:
+def targets_of(source: str, crystals: Crystals) -> list[Target]:
+    """The targets of a dataset, a name or a folder's path, with those that are derived from others."""
+    dataset = registry.get(source)
+    classes = dataset.card.classes
+    return [
+        Target(name, *(("1", "error rate") if name in classes else (unit, "MAE")), target_values(dataset, crystals, name))
+        for name, unit in dataset.card.targets.items()
+    ]
+
+
+def graph_folding(crystals: Crystals, rule: Rule, structures: np.ndarray, targets: Sequence[Target]) -> GraphFolding:
     """Fold the graphs of `crystals` and look for those that are one.
 
     Args:
         crystals: n crystals.
         rule: who is a neighbour.
         structures: (n,) equal where two crystals are the same structure.
-        targets: name → unit of targets of numbers.
-        classes: names of class targets.
+        targets: whose floors are asked for.
     """
     neighbors = find_neighbors(crystals, rule, allow_isolated=True)
     columns = graph_columns(crystals, neighbors, tolerance=TIE)
@@ -114,8 +133,7 @@ def graph_folding(
 
     def at(tolerance: float) -> SharedGraphs:
         graphs = same_graph(columns, tolerance)
-        floors = [floor(crystals, graphs, structures, target, unit, "MAE") for target, unit in targets.items()]
-        floors += [floor(crystals, graphs, structures, target, "1", "error rate") for target in classes]
+        floors = [floor(crystals.ids, graphs, structures, target) for target in targets]
         return shared(crystals, graphs, structures, tolerance, [found for found in floors if found])
 
     return GraphFolding(
@@ -159,13 +177,13 @@ def shared(
     )
 
 
-def floor(crystals: Crystals, graphs: np.ndarray, structures: np.ndarray, target: str, unit: str, measure: str) -> Floor | None:
+def floor(ids: np.ndarray, graphs: np.ndarray, structures: np.ndarray, target: Target) -> Floor | None:
     """The lowest error of any function that gives crystals with equal `graphs` (n,) one value; None without values."""
-    values = crystals.targets[target].to_numpy(dtype=float)
+    values = target.values
     rows = np.flatnonzero(np.isfinite(values))
     if not len(rows):
         return None
-    error = _absolute if measure == "MAE" else _wrong
+    error = _absolute if target.measure == "MAE" else _wrong
     groups = [rows[group] for group in groups_of(graphs[rows])]
     constant = error(values[rows])
     errors = np.array([error(values[group]) for group in groups])
@@ -173,16 +191,14 @@ def floor(crystals: Crystals, graphs: np.ndarray, structures: np.ndarray, target
     different = np.array([len(np.unique(structures[group])) > 1 for group in groups], dtype=bool)
     widest = sorted(groups, key=lambda group: -np.ptp(values[group]))[:EXAMPLES]
     return Floor(
-        target=target,
-        unit=unit,
-        measure=measure,
+        target=target.name,
+        unit=target.unit,
+        measure=target.measure,
         values=len(rows),
         floor=float(errors.sum() / len(rows)),
         different=float(errors[different].sum() / len(rows)),
         constant=constant / len(rows),
-        gaps=tuple(
-            _gap(crystals, structures, values, group) for group in widest if np.ptp(values[group]) > ROUNDING * constant
-        ),
+        gaps=tuple(_gap(ids, structures, values, group) for group in widest if np.ptp(values[group]) > ROUNDING * constant),
     )
 
 
@@ -196,7 +212,7 @@ def _wrong(values: np.ndarray) -> float:
     return float(len(values) - np.unique(values, return_counts=True)[1].max())
 
 
-def _gap(crystals: Crystals, structures: np.ndarray, values: np.ndarray, rows: np.ndarray) -> Gap:
+def _gap(ids: np.ndarray, structures: np.ndarray, values: np.ndarray, rows: np.ndarray) -> Gap:
     low, high = rows[np.argmin(values[rows])], rows[np.argmax(values[rows])]
-    ends = [(str(crystals.ids[row]), float(values[row])) for row in (low, high)]
+    ends = [(str(ids[row]), float(values[row])) for row in (low, high)]
     return Gap(ends[0], ends[1], bool(structures[low] == structures[high]))
