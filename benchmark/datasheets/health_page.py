@@ -11,7 +11,7 @@ from tabulate import tabulate
 from benchmark.datasheets.folding_section import folding_findings, folding_section
 from benchmark.datasheets.health_figures import figures
 from benchmark.datasheets.health_report import DatasetHealth
-from benchmark.datasheets.section import Section, count, number
+from benchmark.datasheets.section import Section, count, number, shown_path, shown_source
 from benchmark.rendering.text import escape, require_own
 from benchmark.results.store import write_atomically
 from benchmark.tasks.leakage import Leakage
@@ -19,7 +19,6 @@ from datasets.contents import EXAMPLES, OUTLIER_RULE, TargetSummary
 from datasets.crystals import Crystals
 from datasets.duplicates import RULE
 from datasets.graph_health import TOO_CLOSE
-from datasets.registry import registered
 
 TITLE = "# Health of "
 
@@ -82,9 +81,8 @@ def size(health: DatasetHealth) -> str:
 
 def again(source: str, health: DatasetHealth, rule: str | None, root: Path) -> str:
     """The command that makes the page, without a path of this machine."""
-    name = source if source in registered() else f"path/to/{health.name}"
-    root = Path("path/to") / root.name if root.is_absolute() else root
-    return f"python -m benchmark datasets health {name}{f' --rule {rule}' if rule else ''} --page {root.as_posix()}"
+    name = shown_source(source, health.name)
+    return f"python -m benchmark datasets health {name}{f' --rule {rule}' if rule else ''} --page {shown_path(root)}"
 
 
 # -- what was found ---------------------------------------------------------------------------------

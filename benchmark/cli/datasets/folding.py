@@ -31,6 +31,7 @@ def folding(
 
     from benchmark.datasheets.folding_figure import folding_svg
     from benchmark.datasheets.folding_page import TITLE, fold_dataset, page_text, tables
+    from benchmark.datasheets.section import shown_path, shown_source
     from benchmark.rendering.text import require_own
     from benchmark.results.store import write_atomically
 
@@ -39,7 +40,8 @@ def folding(
     rows = [fold_dataset(name, chosen, symmetry, seed) for name in names]
     if page:
         options = f" --rule {rule}" * (rule != "nearest:12:8") + f" --symmetry {symmetry} --seed {seed}" * bool(symmetry)
-        command = f"python -m benchmark datasets folding {' '.join(row.name for row in rows)}{options} --page {page.name}"
+        shown = " ".join(shown_source(name, row.name) for name, row in zip(names, rows, strict=True))
+        command = f"python -m benchmark datasets folding {shown}{options} --page {shown_path(page)}"
         page.mkdir(parents=True, exist_ok=True)
         write_atomically(page / PAGE, page_text(rows, command).encode())
         write_atomically(page / FIGURE, folding_svg())
