@@ -33,6 +33,8 @@ class Fitted:
 
     history: tuple[Epoch, ...] = ()
     best_epoch: int = 0
+    last_state: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """What `state` would hold with the weights of the last epoch, as far as it differs; empty where those were kept."""
 
 
 OnEpoch = Callable[[Epoch], None]
@@ -79,9 +81,16 @@ def _parsed(name: str, text: str, hint: Any) -> Any:
             raise InputError(f"setting {name}='{text}': choose one of {', '.join(map(str, choices))}")
         return text
     try:
-        return hint(text)
+        return _truth(text) if hint is bool else hint(text)
     except ValueError:
         raise InputError(f"setting {name}='{text}' is not of type {hint.__name__}") from None
+
+
+def _truth(text: str) -> bool:
+    """Of the words true and false. Raises ValueError for any other."""
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
 
 
 S = TypeVar("S", bound=Settings)
@@ -133,6 +142,9 @@ class Model(ABC, Generic[S, Inputs]):
     @abstractmethod
     def preparation_seconds(self, inputs: Inputs) -> float:
         """Wall-clock seconds that `prepare` took when these inputs were computed, not read from the cache."""
+
+    def warm_up(self, inputs: Inputs, targets: np.ndarray, train: np.ndarray) -> None:
+        """One step of training that leaves no trace in `fit`: the first one in a process pays for what libraries load."""
 
     @abstractmethod
     def fit(

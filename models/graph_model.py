@@ -6,6 +6,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -15,24 +16,31 @@ from torch import nn
 from datasets.compact_cells import compact
 from datasets.crystals import Crystals
 from datasets.elements import require_features, without_features
-from datasets.neighbor_search import Rule
+from datasets.neighbor_search import TIE, Rule
 from datasets.neighbors import find_neighbors
 from models.contract import Fitted, Model, OnEpoch, require
 from models.graph.atom_features import AtomFeatureName, element_table
-from models.graph.batch import GraphTable
-from models.training import Recipe, predict_rows, train_network, with_outputs
+from models.graph.table import GraphTable
+from models.training import Recipe, ScaledNetwork, predict_rows, train_network, warm_up, with_outputs
 
 
 @dataclass(frozen=True)
 class GraphSettings(Recipe):
-    """What every graph network has: its depth, and what it is told about an atom."""
+    """What every graph network has: its depth, what it is told about an atom, and how its graphs are kept.
+
+    fold: whether atoms that no network can tell apart are computed once (`models.graph.folding`): the same numbers, sooner.
+    length_tolerance: Å within which lengths of a crystal are one.
+    """
 
     n_layers: int = 3
     atom_features: AtomFeatureName = "cgcnn"
+    fold: bool = True
+    length_tolerance: float = TIE
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self, "n_layers", "at least 1", self.n_layers >= 1)
+        require(self, "length_tolerance", "from 0 to 0.01", 0 <= self.length_tolerance <= 0.01)
 
 
 @dataclass(frozen=True)
@@ -93,13 +101,21 @@ class GraphModel(Model[R, GraphTable]):
     def build(self, settings: R, elements: np.ndarray, n_outputs: int) -> nn.Module:
         """A network from GraphBatch to (B,), or (B, n_outputs) of several, with fresh weights; elements are features (Z, F)."""
 
+    @classmethod
+    def folds(cls, settings: R) -> bool:
+        """Whether the graphs are folded: not where training drops features of atoms or edges, a mask for each of them."""
+        return settings.fold and not getattr(settings, "dropout", 0)
+
     def calibrate(self, network: nn.Module, inputs: GraphTable) -> None:
         """Set what the network takes from the graphs before it is trained; nothing by default."""
 
     def _set_network(self, elements: np.ndarray) -> None:
-        self.elements = elements
-        network = with_outputs(self.n_classes, lambda n_outputs: self.build(self.settings, elements, n_outputs))
-        self.network = network.to(self.device)
+        self.elements, self.network = elements, self._fresh(elements)
+
+    def _fresh(self, elements: np.ndarray) -> ScaledNetwork:
+        """The network with fresh weights behind the scaler, on the device."""
+        build = partial(self.build, self.settings, elements)
+        return with_outputs(self.n_classes, build).to(self.device)
 
     @property
     def n_parameters(self) -> int:
@@ -112,11 +128,16 @@ class GraphModel(Model[R, GraphTable]):
         require_features(crystals, elements)
         # An atom without neighbours keeps its embedding; the record counts such atoms.
         neighbors = find_neighbors(crystals, self.rule(self.settings), allow_isolated=True)
-        return GraphTable(crystals, neighbors, elements, self.device, self.loops)
+        fold = self.folds(self.settings)
+        return GraphTable(crystals, neighbors, elements, self.device, self.loops, fold, self.settings.length_tolerance)
 
     def preparation_seconds(self, inputs: GraphTable) -> float:
-        """Time of the neighbour search."""
+        """Time of the neighbour search and of the folding."""
         return inputs.seconds
+
+    def warm_up(self, inputs: GraphTable, targets: np.ndarray, train: np.ndarray) -> None:
+        """One step on a network that is thrown away."""
+        warm_up(self._fresh(inputs.elements), inputs.cut, self.settings, targets, train)
 
     def fit(
         self,

@@ -16,8 +16,10 @@ from torch import Tensor, nn
 from datasets.neighbor_search import MinimumImage, Nearest, Rule
 from models.contract import ModelSpec, require
 from models.graph.atom_features import AtomFeatureName, AtomFeatures
-from models.graph.batch import GraphBatch, GraphTable
-from models.graph.layers import BatchNorm, GaussianExpansion, GroupNorm, Perceptron
+from models.graph.batch import GraphBatch
+from models.graph.layers import GaussianExpansion, Perceptron
+from models.graph.norms import BatchNorm, GroupNorm
+from models.graph.table import GraphTable
 from models.graph_model import GraphModel, NearestSettings
 from models.training import MINI, Recipe
 
@@ -115,7 +117,7 @@ class ResidualNetwork(FamilyNetwork):
         x = torch.relu(self.embed(x))
         for conv, norm in zip(self.convs, self.norms, strict=True):
             out = conv(batch, x, e)
-            out = norm(out if self.skip == "none" else x + out)
+            out = norm(batch, out if self.skip == "none" else x + out)
             x = out + x if self.skip == "double" else out
         return self.head(self.readout(batch, x))
 

@@ -222,8 +222,26 @@ def train_network(
         on_epoch(history[-1])
     if not math.isfinite(best):
         raise TrainingDiverged("no epoch has a finite validation error; lower the learning rate")
+    last = {} if best_number == recipe.epochs else _arrays(network)
     network.load_state_dict(best_state)
-    return Fitted(tuple(history), best_number)
+    return Fitted(tuple(history), best_number, last)
+
+
+def _arrays(network: nn.Module) -> dict[str, np.ndarray]:
+    """A copy of the state as arrays."""
+    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in network.state_dict().items()}
+
+
+@denormals_flushed()
+def warm_up(network: ScaledNetwork, cut: Cut, recipe: Recipe, targets: np.ndarray, train: np.ndarray) -> None:
+    """One step of `train_network`, and one prediction, with a network that is thrown away."""
+    keep_freed_memory()
+    network.fit_scaler(targets[train])
+    rows = torch.from_numpy(np.array(train[: recipe.batch_size], dtype=np.int64))
+    labels = network.labels(targets)[rows.to(network.mean.device)]
+    network.loss(recipe.loss, network.train().network(cut(rows)), labels).backward()
+    _optimizer(network, recipe).step()
+    predict_rows(network, cut, train[:1], 1)
 
 
 def predict_rows(network: ScaledNetwork, cut: Cut, rows: np.ndarray, batch_size: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -31,7 +31,7 @@ from datasets.errors import BenchmarkError
 from datasets.graph_health import graph_health
 from datasets.neighbor_search import Rule
 from models import registry
-from models.contract import Epoch, Model, OnEpoch, Settings, TrainingDiverged
+from models.contract import Epoch, Fitted, Model, OnEpoch, Settings, TrainingDiverged
 from models.graph_model import GraphModel
 
 
@@ -93,6 +93,8 @@ class Outcome:
     health: GraphHealth | None
     best_epoch: int
     metrics: Metrics
+    last_epoch: Metrics | None
+    """With the weights of the last epoch; None of a model without epochs."""
     times: Times
     predictions: pd.DataFrame
 
@@ -188,12 +190,13 @@ def _health(crystals: Crystals, rule: Rule) -> GraphHealth:
 def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
     model: Model[Any, Any] = registry.get(job.model).model(job.settings, job.device, len(job.task.classes or ()))
     inputs, graph_seconds, health = prepared(job.task, job.model, job.settings, job.device)
+    model.warm_up(inputs, data.targets, fold.train)
     with machine.clock(job.device) as training:
         fitted = model.fit(inputs, data.targets, fold.train, fold.validation, job.training_seed, on_epoch)
     with machine.clock(job.device) as inference:
         test = _finite(model.predict(inputs, fold.test))
-    known = {"train": fold.train, "validation": fold.validation}
-    scores = {part: score(data.targets[rows], _finite(model.predict(inputs, rows))) for part, rows in known.items()}
+    known = _scores(model, inputs, data.targets, {"train": fold.train, "validation": fold.validation})
+    metrics = Metrics(test=score(data.targets[fold.test], test), **known)
     model.about = _about(job.key(data.dataset_hash))
     parameters = model.n_parameters
     assert parameters is not None, "a fitted model knows its size"
@@ -204,10 +207,33 @@ def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
         checkpoint=checkpoint_bytes(model),
         health=health,
         best_epoch=fitted.best_epoch,
-        metrics=Metrics(test=score(data.targets[fold.test], test), **scores),
+        metrics=metrics,
+        last_epoch=_last_epoch(model, fitted, inputs, data.targets, fold, metrics),
         times=Times(graphs_wall_s=graph_seconds, training=training.duration, inference=inference.duration),
         predictions=predictions_frame(data.crystals.ids[fold.test].astype(str), job.fold, data.targets[fold.test], test),
     )
+
+
+def _last_epoch(
+    model: Model[Any, Any], fitted: Fitted, inputs: Any, targets: np.ndarray, fold: Fold, metrics: Metrics
+) -> Metrics | None:
+    """The scores with the weights of the last epoch, None where there are none; the model is left as it was."""
+    if not fitted.history or not fitted.last_state:
+        return metrics if fitted.history else None
+    kept = model.state()
+    model.set_state({**kept, **fitted.last_state})
+    parts = {"train": fold.train, "validation": fold.validation, "test": fold.test}
+    try:
+        return Metrics(**_scores(model, inputs, targets, parts))
+    except TrainingDiverged:
+        return None
+    finally:
+        model.set_state(kept)
+
+
+def _scores(model: Model[Any, Any], inputs: Any, targets: np.ndarray, parts: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The scores of each part by its name, from its rows."""
+    return {part: score(targets[rows], _finite(model.predict(inputs, rows))) for part, rows in parts.items()}
 
 
 def _about(key: JobKey) -> dict[str, str]:
@@ -256,6 +282,7 @@ def make_record(
         epochs_run=len(outcome.history) if outcome else None,
         best_epoch=outcome.best_epoch if outcome else None,
         metrics=outcome.metrics if outcome else None,
+        last_epoch=outcome.last_epoch if outcome else None,
         times=outcome.times if outcome else None,
         memory=Memory(host_bytes=machine.peak_memory(), device_bytes=device_bytes),
         machine=machine.machine(job.device, job.threads, job.workers),

@@ -111,6 +111,8 @@ def peak_memory(row: BoardRow) -> int | None:
     return row.costs.host_bytes if row.run.first.machine.device == "cpu" else row.costs.device_bytes
 
 
+DEVICE_TIME = "processor seconds of all threads; on a GPU the seconds that it was in use"
+
 COLUMNS = (
     Column("tier", "tier", lambda row, group: str(_tier(row, group) or ""), _tier, is_text=True),
     Column("model", "model", _name, lambda row, group: row.label, is_text=True),
@@ -126,8 +128,12 @@ COLUMNS = (
     relative_loss(CLASSES, "1 is the model that predicts each class's share"),
     Column("folds", "folds", _folds, lambda row, group: len(row.scores), (TERMINAL, WEB)),
     cost("training", "training / fold", lambda costs: seconds(costs.training_s), lambda costs: costs.training_s),
+    cost("training_device", "processor / fold", lambda costs: seconds(costs.training_device_s),
+         lambda costs: costs.training_device_s, DEVICE_TIME, (PAGE, WEB)),
     cost("inference", "inference / 1,000", lambda costs: seconds(costs.inference_s), lambda costs: costs.inference_s,
          hint="seconds for 1,000 crystals"),
+    cost("inference_device", "processor / 1,000", lambda costs: seconds(costs.inference_device_s),
+         lambda costs: costs.inference_device_s, DEVICE_TIME, (PAGE, WEB)),
     Column("parameters", "parameters", lambda row, group: parameters(row),
            lambda row, group: row.costs.parameters[1] if row.costs else None),
     cost("checkpoint", "checkpoint", lambda costs: size(costs.checkpoint_bytes), lambda costs: costs.checkpoint_bytes,

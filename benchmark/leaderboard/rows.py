@@ -22,6 +22,7 @@ class Costs:
     training_device_s: float
     inference_s: float
     """For 1,000 crystals."""
+    inference_device_s: float
     graphs_s: float
     parameters: tuple[int, int]
     """Fewest and most: they differ where the data decide them."""
@@ -87,6 +88,7 @@ def costs(run: Run) -> Costs | None:
         training_s=mean(t.training.wall_s for t, _ in times),
         training_device_s=mean(t.training.device_s for t, _ in times),
         inference_s=mean(1000 * t.inference.wall_s / n for t, n in times),
+        inference_device_s=mean(1000 * t.inference.device_s / n for t, n in times),
         graphs_s=mean(t.graphs_wall_s for t, _ in times),
         parameters=(min(parameters), max(parameters)),
         checkpoint_bytes=largest(record.checkpoint_bytes for record in complete) or 0,

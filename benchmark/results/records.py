@@ -123,6 +123,9 @@ class Record(Strict):
     epochs_run: Count | None
     best_epoch: Count | None
     metrics: Metrics | None
+    """With the weights of the epoch that was best on validation."""
+    last_epoch: Metrics | None = None
+    """With those of the last epoch; None of a model without epochs, and in records older than this field."""
     times: Times | None
     memory: Memory
     machine: Machine
@@ -147,12 +150,13 @@ class Record(Strict):
             raise ValueError(f"a complete record needs {', '.join(missing)}")
         if self.status != "complete" and not self.reason:
             raise ValueError(f"a record with status '{self.status}' needs a reason")
-        if self.status != "complete" and (self.metrics or self.predictions_sha256):
+        if self.status != "complete" and (self.metrics or self.last_epoch or self.predictions_sha256):
             raise ValueError(f"a record with status '{self.status}' has no metrics and no predictions")
         if (self.key.device == "cpu") != (self.machine.device == "cpu"):
             raise ValueError(f"key.device is {self.key.device}, machine.device is {self.machine.device}")
         kind = ClassScores if self.key.classes else Scores
-        if self.metrics and not all(isinstance(scores, kind) for _, scores in self.metrics):
+        both = [found for found in (self.metrics, self.last_epoch) if found]
+        if not all(isinstance(scores, kind) for found in both for _, scores in found):
             raise ValueError("the metrics are not those of the target, which is a number or a class")
         if any(name not in self.key.settings or self.key.settings[name] != value for name, value in self.changed.items()):
             raise ValueError("changed is not a part of the settings")

@@ -21,6 +21,9 @@ from datasets.errors import InputError
 
 TITLE = "# Performance"
 
+QUIET = 0.25
+"""Cores that other work may keep busy before a row says so."""
+
 ACRONYMS = {"soap": "SOAP", "svr": "SVR", "gpu": "GPU", "dgl": "DGL"}
 
 COLORS = ("#33658a", "#c8553d", "#6a994e", "#8a5a83", "#b08900", "#444444")
@@ -29,7 +32,7 @@ MARKERS = "osD^vP"
 READING = (
     "Medians over the rounds; every ratio is of two times of one run. A floor is the time that the bytes which a call must "
     "read and write, or the operations which it must do, take at the best rate that this machine reached on data far larger "
-    "than its caches."
+    "than its caches. A row that was measured while other work kept more than a quarter of a core busy says so."
 )
 SCALING = (
     "Exponents are least squares of the logarithms, ± their standard error; 1 is linear. Each size has a process of its own. "
@@ -134,7 +137,9 @@ def _row(row: SpeedRow) -> list[str]:
 
 def more(extra: Extra) -> str:
     """What else the test said of its call; `_bytes`, `_s` and `_fraction` at the end of a name are its unit."""
-    known = {"crystals": extra.crystals, "peak_bytes": extra.peak_bytes}
+    known: dict[str, Any] = {"crystals": extra.crystals, "peak_bytes": extra.peak_bytes}
+    if extra.other_cores is not None and extra.other_cores > QUIET:
+        known["measured beside other work on cores"] = extra.other_cores
     found = {name: value for name, value in known.items() if value is not None} | (extra.model_extra or {})
     named = {name.removesuffix("_bytes").removesuffix("_s").replace("_", " "): _value(name, v) for name, v in found.items()}
     return ", ".join(f"{name} {value}" for name, value in named.items())

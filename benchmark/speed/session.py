@@ -46,6 +46,8 @@ class Extra(Read):
     """The ratio to the baseline aimed at."""
     crystals: int | None = Field(None, gt=0)
     peak_bytes: int | None = Field(None, gt=0)
+    other_cores: float | None = Field(None, ge=0)
+    """Cores that other work of the machine kept busy meanwhile."""
     base_bytes: int = Field(0, ge=0)
     """Resident before there were crystals."""
 

@@ -1,8 +1,12 @@
-"""Looks at the layers of a fold's network, before and after training; kept beside the record."""
+"""Looks at the layers of a fold's network, before and after training; kept beside the record.
+
+What is measured is of atoms and edges, each once: the crystals that are looked at are not folded.
+"""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +18,6 @@ from benchmark.studies.layers import CRYSTALS, MEASURES, LayerReport, LayerState
 from benchmark.tasks.folds import Fold
 from benchmark.tasks.tasks import TaskData
 from models import registry
-from models.graph.batch import GraphTable
 from models.graph.layer_features import (
     dirichlet_energy,
     effective_rank,
@@ -25,6 +28,7 @@ from models.graph.layer_features import (
     neighbor_distance,
     relative_energy,
 )
+from models.graph.table import GraphTable
 from models.graph_model import GraphModel
 from models.training import ScaledNetwork
 
@@ -36,12 +40,13 @@ def look(job: Job, data: TaskData, fold: Fold, outcome: Outcome | None) -> Layer
     about["atoms"] = int(data.crystals.n_atoms[rows].sum())
     try:
         inputs: GraphTable = prepared(job.task, job.model, job.settings, job.device)[0]
-        initial = layer_states(fresh(job, data, fold, inputs), job.settings, inputs, data.targets, rows)
+        seen = unfolded(job).prepare(data.crystals.take(rows)), data.targets[rows]
+        initial = layer_states(fresh(job, data, fold, inputs), job.settings, *seen)
         fitted = outcome.model if outcome else None
         trained: tuple[LayerState, ...] = ()
         if isinstance(fitted, GraphModel):
             fitted.network.eval()
-            trained = layer_states(fitted.network, job.settings, inputs, data.targets, rows)
+            trained = layer_states(fitted.network, job.settings, *seen)
     except Exception as error:
         return LayerReport(**about, reason=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
     return LayerReport(**about, initial=initial, trained=trained)
@@ -50,10 +55,16 @@ def look(job: Job, data: TaskData, fold: Fold, outcome: Outcome | None) -> Layer
 LAYERS = Observer(LayerReport.kind, look)
 
 
+def unfolded(job: Job) -> GraphModel[Any]:
+    """A model of the job's settings whose graphs have a row for each atom and each edge."""
+    model = registry.get(job.model).model(replace(job.settings, fold=False), job.device)  # type: ignore[call-arg]
+    assert isinstance(model, GraphModel)
+    return model
+
+
 def fresh(job: Job, data: TaskData, fold: Fold, inputs: GraphTable) -> ScaledNetwork:
     """The network as `fit` draws it from the fold's seed, in training mode: it has no statistics of its own yet."""
-    model = registry.get(job.model).model(job.settings, job.device)
-    assert isinstance(model, GraphModel)
+    model = unfolded(job)
     torch.manual_seed(job.training_seed)
     network = model.build(job.settings, inputs.elements, 1)
     model.calibrate(network, inputs)
@@ -62,18 +73,16 @@ def fresh(job: Job, data: TaskData, fold: Fold, inputs: GraphTable) -> ScaledNet
     return scaled.train()
 
 
-def layer_states(
-    network: ScaledNetwork, settings: Any, inputs: GraphTable, targets: np.ndarray, rows: np.ndarray
-) -> tuple[LayerState, ...]:
-    """n_layers + 1 states of the crystals at `rows`, in the mode that the network is in; their loss gives the gradients.
+def layer_states(network: ScaledNetwork, settings: Any, inputs: GraphTable, targets: np.ndarray) -> tuple[LayerState, ...]:
+    """n_layers + 1 states of some crystals, not folded, in the mode that the network is in; their loss gives the gradients.
 
     Raises:
         ValueError: the network's layers cannot be told (`models.graph.layer_features.layer_lists`).
     """
-    batch = inputs.cut(torch.from_numpy(np.array(rows, dtype=np.int64)))
+    batch = inputs.cut(torch.arange(len(inputs)))
     features = features_by_layer(network.network, settings.n_layers, batch)
     network.zero_grad()
-    network.loss(settings.loss, network.network(batch), network.labels(targets[rows])).backward()
+    network.loss(settings.loss, network.network(batch), network.labels(targets)).backward()
     gradients = [*gradient_norms(network.network, settings.n_layers), None]
     network.zero_grad()
     return tuple(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -10,9 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.graph.batch import GraphBatch
-
-PIECE = 1 << 20
-"""Numbers worked on in one go on the CPU, so that they stay in the cache: 4 MB in single precision."""
+from models.graph.message_passing import bag_sum, weighted
+from models.graph.pieces import pieces
 
 
 def pair_states(batch: GraphBatch, atom: Tensor, length: Tensor) -> Tensor:
@@ -30,7 +28,7 @@ class _PairStates(torch.autograd.Function):
     def forward(ctx: Any, batch: GraphBatch, atom: Tensor, length: Tensor) -> Tensor:
         table, terms = torch.cat([atom, length]), batch.pairs.terms
         h = atom.new_empty(len(terms), atom.shape[1])
-        for rows in _pieces(h):
+        for rows in pieces(h):
             torch.ops.aten.softplus.out(F.embedding_bag(terms[rows], table, mode="sum"), out=h[rows])
         ctx.sizes, ctx.terms = table.shape, terms
         ctx.n_atoms = len(atom)
@@ -41,7 +39,7 @@ class _PairStates(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (h,), gradient = ctx.saved_tensors, gradients[0]
         inner = torch.empty_like(h)
-        for rows in _pieces(h):
+        for rows in pieces(h):
             # softplus' = 1 − exp(−softplus).
             torch.mul(gradient[rows], torch.expm1(-h[rows]).neg_(), out=inner[rows])
         table = h.new_zeros(ctx.sizes)
@@ -52,7 +50,7 @@ class _PairStates(torch.autograd.Function):
 
 def attend(batch: GraphBatch, alpha: Tensor, h: Tensor) -> Tensor:
     """(N, F) sum over the incoming edges of the mean over H heads of α h_j, from weights (E, H) and pair states (P, H F)."""
-    return _Attend.apply(batch, alpha, h)
+    return _Attend.apply(batch, weighted(alpha, batch.merged), h)
 
 
 class _Attend(torch.autograd.Function):
@@ -63,14 +61,14 @@ class _Attend(torch.autograd.Function):
         ctx.save_for_backward(alpha, h)
         by_head = h.view(len(h) * heads, h.shape[1] // heads)
         states = (batch.pairs.sender.unsqueeze(1) * heads + torch.arange(heads, device=h.device)).flatten()
-        return _weighted(states, batch.first_edges * heads, by_head, alpha.flatten() / heads)
+        return bag_sum(by_head, states, batch.first_edges * heads, alpha.flatten() / heads)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (alpha, h), batch, gradient = ctx.saved_tensors, ctx.batch, gradients[0] / ctx.saved_tensors[0].shape[1]
         pairs, heads = batch.pairs, alpha.shape[1]
         by_alpha = torch.empty_like(alpha)
-        for rows in _pieces(alpha, h.shape[1]):
+        for rows in pieces(alpha, h.shape[1]):
             of_edges = h.index_select(0, pairs.sender[rows]).view(-1, heads, gradient.shape[1])
             torch.sum(of_edges * gradient.index_select(0, batch.dst[rows]).unsqueeze(1), dim=-1, out=by_alpha[rows])
         # The edges of a pair once for each head: those of its first head, then those of its second, …
@@ -83,17 +81,4 @@ class _Attend(torch.autograd.Function):
         receivers[place] = batch.dst[order].repeat_interleave(heads)
         weights[place] = alpha[order].flatten()
         bags = torch.cat([n.new_zeros(1), torch.cumsum(n.repeat_interleave(heads), 0)])
-        return None, by_alpha, _weighted(receivers, bags, gradient, weights).view_as(h)
-
-
-def _weighted(rows: Tensor, bags: Tensor, table: Tensor, weights: Tensor) -> Tensor:
-    """Sums of rows of the table, each times its weight; the i-th sum takes those from bags[i] to bags[i + 1]."""
-    if not len(rows):
-        return table.new_zeros(len(bags) - 1, table.shape[1])
-    return F.embedding_bag(rows, table, bags, mode="sum", per_sample_weights=weights, include_last_offset=True)
-
-
-def _pieces(x: Tensor, width: int = 0) -> Iterator[slice]:
-    """Slices of the rows of x, which are `width` numbers wide; a device other than the CPU takes all at once."""
-    step = max(PIECE // (width or x.shape[1]), 1) if x.device.type == "cpu" else max(len(x), 1)
-    return (slice(start, start + step) for start in range(0, len(x), step))
+        return None, by_alpha, bag_sum(gradient, receivers, bags, weights).view_as(h)

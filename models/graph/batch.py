@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from datasets.crystals import Crystals
-from datasets.neighbor_search import MinimumImage, by_group_and_value, starts
-from datasets.neighbors import Neighbors
-
 if TYPE_CHECKING:
     from dgl import DGLGraph
+
+Items = Literal["atoms", "edges"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,16 +49,24 @@ def unshared_pairs(ends: Tensor, lengths: Tensor) -> Pairs:
 class GraphBatch:
     """B crystals with N atoms and E edges on one device; edges are sorted by receiver.
 
+    Where the batch is folded (`models.graph.folding`), an atom stands for `copies` of its kind and an edge for `merged` equal
+    ones to its receiver. `message_passing` and `layers` count them so; what loops over atoms or edges itself has to as well.
+
     Attributes:
         atomic_numbers: (N,) int64.
         crystal: (N,) int64, the crystal of each atom, ascending.
-        n_atoms: (B,) int64.
+        n_atoms: (B,) int64, rows of atoms of each crystal.
         src: (E,) int64, the neighbour that sends.
         dst: (E,) int64, the atom that receives, ascending.
         distance: (E,), Å, in the float type of the model.
         sent_by_owner: whether an atom sends along the edges to its neighbours, instead of receiving along them.
         length_of: (E,) int64, which of D different distances each edge has; None where each edge has its own (D = E).
         n_lengths: D, where edges share their lengths.
+        lists: (N,) int64 edges in the neighbour list of each atom, where the edges of the batch do not tell.
+        copies: (N,) how many atoms each row stands for; None: one.
+        merged: (E,) how many edges each row stands for; None: one.
+        totals: atoms and edges that the batch stands for, where it is folded.
+        most_incoming: the most rows of edges to one atom, where the host knows it.
     """
 
     atomic_numbers: Tensor
@@ -74,6 +78,40 @@ class GraphBatch:
     sent_by_owner: bool = False
     length_of: Tensor | None = None
     n_lengths: int = 0
+    lists: Tensor | None = None
+    copies: Tensor | None = None
+    merged: Tensor | None = None
+    totals: tuple[int, int] = (0, 0)
+    most_incoming: int | None = None
+
+    def weights(self, items: Items) -> Tensor | None:
+        """(N,) or (E,) how many atoms or edges of the crystal each row stands for; None: one."""
+        return self.copies if items == "atoms" else self.edge_copies
+
+    def total(self, items: Items) -> int:
+        """How many atoms or edges the batch stands for."""
+        rows = (len(self.crystal), len(self.src)) if self.copies is None else self.totals
+        return rows[0] if items == "atoms" else rows[1]
+
+    def owner(self, items: Items) -> Tensor:
+        """(N,) or (E,) the crystal of each row."""
+        return self.crystal if items == "atoms" else self.edge_crystal
+
+    def rows_of_crystals(self, items: Items) -> Tensor:
+        """(B,) rows of atoms or edges of each crystal."""
+        return self.n_atoms if items == "atoms" else self.n_edges
+
+    def counts(self, items: Items) -> Tensor:
+        """(B,) atoms or edges of each crystal, copies included."""
+        weights = self.weights(items)
+        if weights is None:
+            return self.rows_of_crystals(items)
+        return weights.new_zeros(self.n_crystals).index_add(0, self.owner(items), weights)
+
+    @cached_property
+    def edge_copies(self) -> Tensor | None:
+        """(E,) edges of the crystal that each row stands for: those merged, at every copy of the receiver."""
+        return None if self.copies is None or self.merged is None else self.merged * self.copies[self.dst]
 
     @property
     def n_crystals(self) -> int:
@@ -91,6 +129,12 @@ class GraphBatch:
     def edge_length(self) -> Tensor:
         """(E,) int64, the length of each edge."""
         return torch.arange(len(self.src), device=self.src.device) if self.length_of is None else self.length_of
+
+    @cached_property
+    def by_length(self) -> tuple[Tensor, Tensor]:
+        """(E,) the edges by their length, and (D + 1,) where those of each length begin."""
+        counts = _counts(self.edge_length, len(self.lengths))
+        return torch.argsort(self.edge_length), torch.cat([counts.new_zeros(1), torch.cumsum(counts, 0)])
 
     @cached_property
     def terms(self) -> Tensor:
@@ -112,16 +156,27 @@ class GraphBatch:
     @cached_property
     def first_edges(self) -> Tensor:
         """(N + 1,) int64, where the incoming edges of each atom begin, and E."""
-        return torch.cat([self.degree.new_zeros(1), torch.cumsum(self.degree, 0)])
+        return torch.cat([self.n_incoming.new_zeros(1), torch.cumsum(self.n_incoming, 0)])
+
+    @cached_property
+    def n_incoming(self) -> Tensor:
+        """(N,) int64 rows of incoming edges of each atom."""
+        return _counts(self.dst, len(self.atomic_numbers))
 
     @cached_property
     def degree(self) -> Tensor:
-        """(N,) int64 incoming edges of each atom."""
-        return _counts(self.dst, len(self.atomic_numbers))
+        """(N,) int64 incoming edges of each atom, merged ones counted."""
+        return (
+            self.n_incoming
+            if self.merged is None
+            else self.n_incoming.new_zeros(len(self.n_incoming)).index_add(0, self.dst, self.merged.long())
+        )
 
     @cached_property
     def list_length(self) -> Tensor:
         """(N,) int64 edges in the neighbour list of each atom."""
+        if self.lists is not None:
+            return self.lists
         return _counts(self.src, len(self.atomic_numbers)) if self.sent_by_owner else self.degree
 
     @cached_property
@@ -131,16 +186,17 @@ class GraphBatch:
 
     @cached_property
     def n_edges(self) -> Tensor:
-        """(B,) int64."""
+        """(B,) int64 rows of edges of each crystal."""
         return _counts(self.edge_crystal, self.n_crystals)
 
     @cached_property
     def incoming_slots(self) -> Tensor:
         """(N, most incoming edges) int64: the incoming edges of each atom, then E where it has no more."""
-        first = torch.cumsum(self.degree, 0) - self.degree
-        rank = torch.arange(len(self.dst), device=self.dst.device) - first[self.dst]
-        most = int(self.degree.max()) if len(self.dst) else 0
-        slots = torch.full((len(self.degree), most), len(self.dst), device=self.dst.device)
+        rank = torch.arange(len(self.dst), device=self.dst.device) - self.first_edges[self.dst]
+        most = self.most_incoming
+        if most is None:
+            most = int(self.n_incoming.max()) if len(self.dst) else 0
+        slots = torch.full((len(self.n_incoming), most), len(self.dst), device=self.dst.device)
         slots[self.dst, rank] = torch.arange(len(self.dst), device=self.dst.device)
         return slots
 
@@ -149,8 +205,7 @@ class GraphBatch:
         """The batch as one DGLGraph; made when a DGL kernel first asks for it."""
         from models.graph.dgl_backend import dgl
 
-        ends = torch.cumsum(self.degree, 0)
-        indptr = torch.cat([ends.new_zeros(1), ends]).int()
+        indptr = self.first_edges.int()
         # Edges are sorted by receiver already, so they are handed over as CSC: DGL need not sort them again.
         edge_ids = torch.arange(len(self.src), dtype=torch.int32, device=self.src.device)
         return dgl.graph(("csc", (indptr, self.src.int(), edge_ids)), num_nodes=len(self.atomic_numbers))
@@ -171,117 +226,6 @@ class GraphBatch:
         return dgl.graph((self.length_of.int(), self.length_of.int()), num_nodes=self.n_lengths)
 
 
-class GraphTable:
-    """All graphs of a dataset as flat tensors on one device, from which batches are cut.
-
-    Args:
-        crystals: the dataset.
-        neighbors: its edges.
-        elements: (Z, F) the element features that go with these crystals.
-        device: where the tensors live.
-        loops: whether each atom also gets an edge of length 0 from itself.
-    """
-
-    def __init__(
-        self, crystals: Crystals, neighbors: Neighbors, elements: np.ndarray, device: str = "cpu", loops: bool = False
-    ) -> None:
-        def column(array: np.ndarray) -> Tensor:
-            return torch.from_numpy(np.require(array, requirements="W")).to(device)
-
-        self.seconds = neighbors.seconds
-        self.elements = elements
-        self.sent_by_owner = isinstance(neighbors.rule, MinimumImage) and neighbors.rule.receiver == "neighbor"
-        self.atomic_numbers = column(crystals.atomic_numbers)
-        edges = (neighbors.edge_offsets, neighbors.src, neighbors.dst, neighbors.distance)
-        edge_offsets, src, dst, distance = with_loops(crystals, neighbors) if loops else edges
-        length_offsets, lengths, length_of = different_lengths(edge_offsets, distance)
-        self.src, self.dst, self.length_of, self.distance = map(column, (src, dst, length_of, lengths))
-        # Sizes are counted on the host, so that a device need not stop to tell them.
-        self.offsets = [torch.from_numpy(np.array(part)) for part in (crystals.offsets, edge_offsets, length_offsets)]
-        self.device_offsets = [part.to(device) for part in self.offsets]
-
-    def __len__(self) -> int:
-        return len(self.offsets[0]) - 1
-
-    def cut(self, rows: Tensor, dtype: torch.dtype = torch.float32) -> GraphBatch:
-        """The crystals at `rows` (B,), on the host, as one batch, in that order, with distances of `dtype`."""
-        chosen = rows.to(self.src.device, non_blocking=True)
-        parts = [
-            _ragged(on_device, chosen, int((offsets[rows + 1] - offsets[rows]).sum()))
-            for offsets, on_device in zip(self.offsets, self.device_offsets, strict=True)
-        ]
-        (atoms, crystal, n_atoms), (edges, edge_crystal, _), (lengths, _, n_lengths) = parts
-        shift, length_shift = ((torch.cumsum(n, 0) - n)[edge_crystal] for n in (n_atoms, n_lengths))
-        length_of = self.length_of[edges] + length_shift
-        return GraphBatch(
-            atomic_numbers=self.atomic_numbers[atoms],
-            crystal=crystal,
-            n_atoms=n_atoms,
-            src=self.src[edges] + shift,
-            dst=self.dst[edges] + shift,
-            distance=self.distance[lengths].to(dtype)[length_of],
-            length_of=length_of,
-            n_lengths=len(lengths),
-            sent_by_owner=self.sent_by_owner,
-        )
-
-
-def with_loops(crystals: Crystals, neighbors: Neighbors) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Edge offsets, src, dst and distance with an edge of length 0 from each atom to itself, before its others."""
-    counts = crystals.n_atoms
-    atom = np.arange(crystals.offsets[-1]) - np.repeat(crystals.offsets[:-1], counts)
-    receiver = neighbors.dst + np.repeat(crystals.offsets[:-1], neighbors.n_edges)
-    # Edge e of the i-th atom moves behind the loops of atoms 0 … i.
-    moved = np.arange(len(receiver)) + receiver + 1
-    degrees = np.bincount(receiver, minlength=len(atom))
-    loop = np.arange(len(atom)) + np.cumsum(degrees) - degrees
-
-    def merged(edges: np.ndarray, loops: np.ndarray | float) -> np.ndarray:
-        column = np.empty(len(edges) + len(atom), dtype=edges.dtype)
-        column[moved], column[loop] = edges, loops
-        return column
-
-    src, dst = merged(neighbors.src, atom), merged(neighbors.dst, atom)
-    return neighbors.edge_offsets + crystals.offsets, src, dst, merged(neighbors.distance, 0.0)
-
-
-BLOCK = 4096
-"""Crystals whose lengths are compared in one go."""
-
-
-def different_lengths(edge_offsets: np.ndarray, distance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The different distances of each crystal: offsets (n + 1,), lengths (D,) ascending, and for each edge which, counted
-    within its crystal, (E,) int32.
-
-    Symmetry repeats distances: the CGCNN set has a sixth as many different ones as edges.
-    """
-
-    def block(first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        ends = edge_offsets[first : first + BLOCK + 1]
-        d = distance[ends[0] : ends[-1]]
-        crystal = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
-        order = by_group_and_value(crystal, d)
-        new = starts(crystal[order], d[order])
-        counts = np.bincount(crystal[order][new], minlength=len(ends) - 1)
-        length_of = np.empty(len(d), dtype=np.int32)
-        length_of[order] = np.cumsum(new) - 1
-        return counts, d[order][new], length_of - (np.cumsum(counts) - counts)[crystal].astype(np.int32)
-
-    with ThreadPoolExecutor() as pool:
-        found = list(pool.map(block, range(0, max(len(edge_offsets) - 1, 1), BLOCK)))
-    counts, lengths, length_of = (np.concatenate(column) for column in zip(*found, strict=True))
-    return np.concatenate([[0], np.cumsum(counts)]), lengths, length_of
-
-
 def _counts(index: Tensor, n: int) -> Tensor:
     """(n,) how often each of 0 … n − 1 stands in the index; `bincount` would make a device stop to tell the largest."""
     return index.new_zeros(n).index_add(0, index, torch.ones_like(index))
-
-
-def _ragged(offsets: Tensor, rows: Tensor, total: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Positions of the elements of `rows` in a flat column, the row each belongs to, and the lengths."""
-    first = offsets[rows]
-    lengths = offsets[rows + 1] - first
-    owner = torch.repeat_interleave(lengths, output_size=total)
-    positions = torch.arange(total, device=owner.device)
-    return positions + (first - torch.cumsum(lengths, 0) + lengths)[owner], owner, lengths

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.graph.batch import GraphBatch
-from models.graph.message_passing import Items, readout_mean, readout_sum, softmax_within
+from models.graph.batch import GraphBatch, Items
+from models.graph.message_passing import readout_mean, readout_sum, softmax_within
 
 
 class GaussianExpansion(nn.Module):
@@ -25,55 +25,6 @@ class GaussianExpansion(nn.Module):
         z = (distance.unsqueeze(-1) - self.centres.to(distance.dtype)) / self.width
         # Far centres would give denormal numbers, which slow exp and the matrix product after it tenfold; exp(-46) = 1e-20.
         return torch.exp(-z.square().clamp(max=46.0))
-
-
-class BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation of (N, F) that falls back to the running statistics where N < 2 has none of its own."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, F) → (N, F)."""
-        if self.training and len(x) < 2:
-            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
-        return super().forward(x)
-
-
-class GroupNorm(nn.Module):
-    """Differentiable group normalisation: Zhou et al., NeurIPS 33, 4917 (2020), eqs. 3 and 4.
-
-    S = softmax(x W) assigns each row to `n_groups` groups; x ← x + λ Σ_g BN(S_g x), with a batch normalisation a group.
-    As BN(S_g x) = a_g S_g x + c_g, the sum over groups is x ⊙ (S A) + c: the (N, groups × F) product is never made.
-    """
-
-    def __init__(self, width: int, n_groups: int = 10, weight: float = 0.01) -> None:
-        super().__init__()
-        self.assign = nn.Linear(width, n_groups, bias=False)
-        self.norm = nn.BatchNorm1d(n_groups * width)
-        self.weight = weight
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, F) → (N, F)."""
-        groups = torch.softmax(self.assign(x), dim=1)
-        mean, variance = self._statistics(groups, x)
-        scale = (self.norm.weight.view_as(mean) * torch.rsqrt(variance + self.norm.eps)).to(x.dtype)
-        shift = (self.norm.bias.view_as(mean) - mean.to(x.dtype) * scale).sum(dim=0)
-        return x + self.weight * (x * (groups @ scale) + shift)
-
-    def _statistics(self, groups: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(groups, F) mean and variance of S_g x over the rows; in training mode the running ones follow."""
-        shape, n = (groups.shape[1], x.shape[1]), len(x)
-        running_mean, running_var = self.norm.running_mean, self.norm.running_var
-        assert running_mean is not None and running_var is not None and self.norm.momentum is not None
-        if not self.training or n < 2:
-            return running_mean.view(shape), running_var.view(shape)
-        # In double precision, as E[h²] − E[h]² cancels where the rows have become alike.
-        s, h = groups.double(), x.double()
-        mean = s.T @ h / n
-        variance = (s.square().T @ h.square() / n - mean.square()).clamp(min=0)
-        with torch.no_grad():
-            momentum = self.norm.momentum
-            running_mean.lerp_(mean.flatten().to(x.dtype), momentum)
-            running_var.lerp_((variance * n / (n - 1)).flatten().to(x.dtype), momentum)
-        return mean, variance
 
 
 class Perceptron(nn.Module):
@@ -134,7 +85,7 @@ class Set2Set(nn.Module):
 
     def forward(self, batch: GraphBatch, x: Tensor) -> Tensor:
         """(N, width) atoms or (E, width) bonds → (B, 2 pooled)."""
-        owner = batch.crystal if self.items == "atoms" else batch.edge_crystal
+        owner = batch.owner(self.items)
         m = self.project(x)
         pooled = m.new_zeros(batch.n_crystals, self.gates.in_features)
         for _ in range(self.steps):

@@ -6,10 +6,10 @@ index operations compute the same values and gradients. `backend` chooses by han
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
 import torch
@@ -17,10 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from datasets.errors import InputError
-from models.graph.batch import GraphBatch
+from models.graph.batch import GraphBatch, Items
 
 Backend = Literal["auto", "dgl", "torch"]
-Items = Literal["atoms", "edges"]
 _backend: ContextVar[Backend] = ContextVar("backend", default="auto")
 
 
@@ -77,7 +76,7 @@ class _AddParts(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         batch, g = ctx.batch, gradients[0].contiguous()
-        sums = [total(batch, g) for total in (sum_outgoing, sum_incoming, sum_by_length)[: ctx.n]]
+        sums = [total(batch, g) for total in (sum_outgoing, _sum_rows, sum_by_length)[: ctx.n]]
         return None, *sums
 
 
@@ -124,6 +123,15 @@ def sum_outgoing(batch: GraphBatch, messages: Tensor) -> Tensor:
 
 def sum_incoming(batch: GraphBatch, messages: Tensor) -> Tensor:
     """(N, …) sum over the incoming edges of each atom of (E, …) messages; 0 where there is none."""
+    if batch.merged is None:
+        return _sum_rows(batch, messages)
+    if _backend.get() == "dgl":
+        return _sum_rows(batch, weighted(messages, batch.merged))
+    return _SumMerged.apply(batch, messages)
+
+
+def _sum_rows(batch: GraphBatch, messages: Tensor) -> Tensor:
+    """`sum_incoming` where a row is one edge, merged or not."""
     if uses_dgl(batch):
         from models.graph.dgl_backend import ops
 
@@ -132,18 +140,62 @@ def sum_incoming(batch: GraphBatch, messages: Tensor) -> Tensor:
     return zeros.index_add(0, batch.dst, messages)
 
 
+class _SumMerged(torch.autograd.Function):
+    """The sum of messages times `merged` in one pass: no weighted message is kept."""
+
+    @staticmethod
+    def forward(ctx: Any, batch: GraphBatch, messages: Tensor) -> Tensor:
+        ctx.batch = batch
+        rows = torch.arange(len(messages), device=messages.device)
+        return bag_sum(messages, rows, batch.first_edges, batch.merged)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        return None, weighted(gradients[0].index_select(0, ctx.batch.dst), ctx.batch.merged)
+
+
+def bag_sum(table: Tensor, rows: Tensor, bags: Tensor, weights: Tensor | None) -> Tensor:
+    """(len(bags) − 1, F) sums of rows of (n, F), each times its weight; the i-th takes those from bags[i] to bags[i + 1]."""
+    if not len(rows):
+        return table.new_zeros(len(bags) - 1, table.shape[1])
+    return F.embedding_bag(rows, table, bags, mode="sum", per_sample_weights=weights, include_last_offset=True)
+
+
+def weighted(x: Tensor, weights: Tensor | None) -> Tensor:
+    """Each row of (n, …) times its weight (n,); None leaves them."""
+    return x if weights is None else x * weights.view(-1, *[1] * (x.dim() - 1))
+
+
 def mean_incoming(batch: GraphBatch, messages: Tensor) -> Tensor:
     """(N, F) mean over the incoming edges of each atom of (E, F) messages; 0 where there is none."""
     return sum_incoming(batch, messages) / batch.degree.clamp(min=1).to(messages.dtype).unsqueeze(-1)
 
 
-def sum_filtered(batch: GraphBatch, sender: Tensor, weights: Tensor) -> Tensor:
-    """(N, F) sum over the incoming edges of `sender[src] ⊙ weights`, from (N, F) and (E, F)."""
+def sum_filtered(batch: GraphBatch, sender: Tensor, filters: Tensor) -> Tensor:
+    """(N, F) sum over the incoming edges of `sender[src] ⊙ filters[length_of]`, from (N, F) and (D, F)."""
+    if batch.merged is None or batch.length_of is None:
+        edges = weighted(from_lengths(batch, filters), batch.merged)
+    else:
+        edges = _MergedLengths.apply(batch, filters)
     if uses_dgl(batch):
         from models.graph.dgl_backend import ops
 
-        return ops.u_mul_e_sum(batch.dgl, sender, weights)
-    return sum_incoming(batch, sender.index_select(0, batch.src) * weights)
+        return ops.u_mul_e_sum(batch.dgl, sender, edges)
+    return _sum_rows(batch, sender.index_select(0, batch.src) * edges)
+
+
+class _MergedLengths(torch.autograd.Function):
+    """`from_lengths` times `merged`, in one pass each way."""
+
+    @staticmethod
+    def forward(ctx: Any, batch: GraphBatch, x: Tensor) -> Tensor:
+        ctx.batch = batch
+        return bag_sum(x, batch.edge_length, torch.arange(len(batch.src) + 1, device=x.device), batch.merged)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        order, bags = ctx.batch.by_length
+        return None, bag_sum(gradients[0].contiguous(), order, bags, ctx.batch.merged[order])
 
 
 def sum_outer(batch: GraphBatch, sender: Tensor, edge: Tensor) -> Tensor:
@@ -152,13 +204,17 @@ def sum_outer(batch: GraphBatch, sender: Tensor, edge: Tensor) -> Tensor:
     Incoming edges are padded to the largest number of them and multiplied atom by atom: no edge carries F × H numbers.
     """
     slots = batch.incoming_slots
-    messages = from_senders(batch, sender)
+    messages, edge = from_senders(batch, sender), weighted(edge, batch.merged)
     padded = [torch.cat([values, values.new_zeros(1, values.shape[1])])[slots] for values in (messages, edge)]
     return padded[0].transpose(1, 2) @ padded[1]
 
 
 def softmax_incoming(batch: GraphBatch, logits: Tensor) -> Tensor:
-    """(E, H) softmax of (E, H) logits over the incoming edges of each atom."""
+    """(E, H) softmax of (E, H) logits over the incoming edges of each atom: the weight of one edge, merged or not."""
+    return _of_each(partial(_softmax_incoming, batch), logits, batch.merged)
+
+
+def _softmax_incoming(batch: GraphBatch, logits: Tensor) -> Tensor:
     if uses_dgl(batch):
         from models.graph.dgl_backend import ops
 
@@ -168,18 +224,17 @@ def softmax_incoming(batch: GraphBatch, logits: Tensor) -> Tensor:
 
 def readout_sum(batch: GraphBatch, x: Tensor, items: Items = "atoms") -> Tensor:
     """(B, F) sum over the atoms of each crystal of (N, F) features, or over its edges of (E, F); 0 where there is none."""
-    lengths, owner = _items(batch, items)
+    x = weighted(x, batch.weights(items))
     if uses_dgl(batch):
         from models.graph.dgl_backend import ops
 
-        return ops.segment_reduce(lengths, x, reducer="sum")
-    return x.new_zeros((batch.n_crystals, *x.shape[1:])).index_add(0, owner, x)
+        return ops.segment_reduce(batch.rows_of_crystals(items), x, reducer="sum")
+    return x.new_zeros((batch.n_crystals, *x.shape[1:])).index_add(0, batch.owner(items), x)
 
 
 def readout_mean(batch: GraphBatch, x: Tensor, items: Items = "atoms") -> Tensor:
     """(B, F) mean over the atoms of each crystal of (N, F) features, or over its edges of (E, F); 0 where there is none."""
-    lengths, _ = _items(batch, items)
-    return readout_sum(batch, x, items) / lengths.clamp(min=1).to(x.dtype).unsqueeze(-1)
+    return readout_sum(batch, x, items) / batch.counts(items).clamp(min=1).to(x.dtype).unsqueeze(-1)
 
 
 def readout_max(batch: GraphBatch, x: Tensor) -> Tensor:
@@ -193,18 +248,24 @@ def readout_max(batch: GraphBatch, x: Tensor) -> Tensor:
 
 
 def softmax_within(batch: GraphBatch, logits: Tensor, items: Items = "atoms") -> Tensor:
-    """Softmax of (N, H) logits over the atoms of each crystal, or of (E, H) over its edges."""
-    lengths, owner = _items(batch, items)
+    """Softmax of (N, H) logits over the atoms of each crystal, or of (E, H) over its edges: the weight of one of them."""
+    return _of_each(partial(_softmax_within, batch, items), logits, batch.weights(items))
+
+
+def _softmax_within(batch: GraphBatch, items: Items, logits: Tensor) -> Tensor:
     if uses_dgl(batch):
         from models.graph.dgl_backend import ops
 
-        return ops.segment_softmax(lengths, logits)
-    return _softmax(logits, owner, batch.n_crystals)
+        return ops.segment_softmax(batch.rows_of_crystals(items), logits)
+    return _softmax(logits, batch.owner(items), batch.n_crystals)
 
 
-def _items(batch: GraphBatch, items: Items) -> tuple[Tensor, Tensor]:
-    """(B,) how many each crystal has, and the crystal of each."""
-    return (batch.n_atoms, batch.crystal) if items == "atoms" else (batch.n_edges, batch.edge_crystal)
+def _of_each(softmax: Callable[[Tensor], Tensor], logits: Tensor, weights: Tensor | None) -> Tensor:
+    """The softmax over all that the rows stand for: each row as often as its weight says."""
+    if weights is None:
+        return softmax(logits)
+    column = weights.unsqueeze(-1)
+    return softmax(logits + torch.log(column)) / column
 
 
 def _softmax(logits: Tensor, owner: Tensor, n: int) -> Tensor:

@@ -20,8 +20,9 @@ from datasets.neighbor_search import Nearest
 from models.contract import ModelSpec, require
 from models.graph.atom_features import AtomFeatures
 from models.graph.batch import GraphBatch
-from models.graph.layers import BatchNorm, GaussianExpansion
+from models.graph.layers import GaussianExpansion
 from models.graph.message_passing import add_parts, readout_mean, sum_incoming
+from models.graph.norms import BatchNorm
 from models.graph_model import GraphModel, NearestSettings
 from models.training import MINI
 
@@ -55,8 +56,8 @@ class CrystalConvolution(nn.Module):
         # z W is a sum of three products, taken per atom and per length and gathered: no edge carries [v_i, v_j, e].
         receiver, sender, edge = self.fc_full.weight.split([self.width, self.width, e.shape[1]], dim=1)
         z = add_parts(batch, v @ sender.T, F.linear(v, receiver, self.fc_full.bias), e @ edge.T)
-        gate, core = self.bn1(z).chunk(2, dim=1)
-        return F.softplus(v + self.bn2(sum_incoming(batch, torch.sigmoid(gate) * F.softplus(core))))
+        gate, core = self.bn1(batch, z, "edges").chunk(2, dim=1)
+        return F.softplus(v + self.bn2(batch, sum_incoming(batch, torch.sigmoid(gate) * F.softplus(core))))
 
 
 class CGCNNNetwork(nn.Module):
@@ -171,6 +172,7 @@ def _settings_of(weights: dict[str, Any]) -> CGCNNSettings:
         n_hidden=1 + sum(name.startswith("fcs.") and name.endswith("weight") for name in weights),
         cutoff=round(0.2 * (n_edge - 1), 6),
         ties="padded",
+        length_tolerance=0.0,
     )
 
 

@@ -16,8 +16,9 @@ from models.contract import ModelSpec, require
 from models.graph.atom_features import AtomFeatures
 from models.graph.attention import attend, pair_states, pair_sums
 from models.graph.batch import GraphBatch
-from models.graph.layers import BatchNorm, GaussianExpansion, Perceptron, composition
+from models.graph.layers import GaussianExpansion, Perceptron, composition
 from models.graph.message_passing import readout_sum, softmax_incoming, softmax_within
+from models.graph.norms import BatchNorm
 from models.graph_model import GraphModel, NearestSettings
 from models.matdeeplearn import FUNG, N_EDGE, OMEE, FamilyModel, FamilyNetwork, FamilySettings, family_spec, make_norm
 from models.training import MINI
@@ -53,7 +54,7 @@ class GraphAttention(nn.Module):
         to, by = (torch.block_diag(*part.unsqueeze(-1)) for part in self.attention.split(self.width, dim=1))
         own, other = (h @ torch.cat([to, by], dim=1)).chunk(2, dim=1)
         logits = own.index_select(0, batch.pairs.receiver) + other.index_select(0, batch.pairs.sender)
-        alpha = softmax_incoming(batch, self.activation(self.norm(self.activation(logits))))
+        alpha = softmax_incoming(batch, self.activation(self.norm(batch, self.activation(logits), "edges")))
         alpha = F.dropout(alpha, self.dropout, self.training)
         return attend(batch, alpha, h) + self.bias
 
@@ -111,7 +112,7 @@ class GATGNNNetwork(nn.Module):
         x = self.embed(self.atom_features(batch))
         e = F.leaky_relu(self.embed_edges(self.expansion(batch.lengths)), LEAK)
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = F.softplus(norm(conv(batch, x, e)))
+            x = F.softplus(norm(batch, conv(batch, x, e)))
         return self.head(self.readout(batch, x))
 
 
@@ -172,7 +173,7 @@ class GATGNNMDLNetwork(FamilyNetwork):
         x = F.leaky_relu(self.embed(x), LEAK)
         e = F.leaky_relu(self.embed_edges(e), LEAK)
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            out = norm(conv(batch, x, e))
+            out = norm(batch, conv(batch, x, e))
             x = F.dropout(out if self.skip == "none" else out + x, self.dropout, self.training)
         return self.head(self.readout(batch, x)).squeeze(-1)
 

@@ -203,7 +203,7 @@ def read_upstream(path: Path, device: str = "cpu") -> MEGNet:
     try:
         arrays = _arrays(path)
         graph, scaler = _companion(Path(f"{path}.json"), path.suffix.lower() != ".npz")
-        model = MEGNet(MEGNetSettings(**_sizes(arrays), **graph), device)
+        model = MEGNet(MEGNetSettings(**_sizes(arrays), **graph, length_tolerance=0.0), device)
         names = keras_names(model.settings.n_layers)
         if surplus := sorted(arrays.keys() - names.keys()):
             raise ValueError(f"it also has {surplus[0]}")

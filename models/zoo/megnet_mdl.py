@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from models.graph.batch import GraphBatch
 from models.graph.layers import Perceptron
 from models.graph.message_passing import add_parts, from_lengths, mean_incoming, readout_mean
+from models.graph.norms import Rows
 from models.matdeeplearn import FUNG, N_EDGE, OMEE, FamilyModel, FamilyNetwork, HeadSettings, family_spec, make_norm
 
 N_STATE = 3
@@ -37,10 +38,10 @@ class Update(nn.Module):
         """The first layer's weight cut into one (width, width) block for each part of its input."""
         return self.first.weight.split(self.first.out_features, dim=1)
 
-    def forward(self, product: Tensor) -> Tensor:
+    def forward(self, batch: GraphBatch, product: Tensor, rows: Rows) -> Tensor:
         """The output from the product of the first layer, bias included: (rows, width) → (rows, width)."""
-        inner = self.norms[0](torch.relu(product))
-        out = self.norms[1](torch.relu(self.second(inner)))
+        inner = self.norms[0](batch, torch.relu(product), rows)
+        out = self.norms[1](batch, torch.relu(self.second(inner)), rows)
         return out + inner if self.skip else out
 
 
@@ -59,11 +60,14 @@ class Block(nn.Module):
         # The state and the bias of an edge are those of the atom that receives it: no edge carries [x_i, x_j, e, u].
         ends = x @ sender.T, F.linear(x, receiver, self.edge.first.bias) + (u @ state.T)[batch.crystal]
         product = e @ edge.T
-        e = self.edge(add_parts(batch, *ends, product) if by_length else product + add_parts(batch, *ends))
+        product = add_parts(batch, *ends, product) if by_length else product + add_parts(batch, *ends)
+        e = self.edge(batch, product, "edges")
         incoming = mean_incoming(batch, e)
         own, received, state = self.atom.parts()
-        x = self.atom(F.linear(x, own, self.atom.first.bias) + incoming @ received.T + (u @ state.T)[batch.crystal])
-        u = self.state(self.state.first(torch.cat([readout_mean(batch, incoming), readout_mean(batch, x), u], dim=1)))
+        product = F.linear(x, own, self.atom.first.bias) + incoming @ received.T + (u @ state.T)[batch.crystal]
+        x = self.atom(batch, product, "atoms")
+        product = self.state.first(torch.cat([readout_mean(batch, incoming), readout_mean(batch, x), u], dim=1))
+        u = self.state(batch, product, "crystals")
         return x, e, u
 
 

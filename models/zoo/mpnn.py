@@ -66,7 +66,7 @@ class MPNNNetwork(FamilyNetwork):
         """(N, n_features), (D, 50) → (B,) or (B, n_outputs)."""
         h = x = torch.relu(self.embed(x))
         for conv, norm, gate in zip(self.convs, self.norms, self.gates, strict=True):
-            h = gate(torch.relu(norm(conv(batch, x, e))), h)
+            h = gate(torch.relu(norm(batch, conv(batch, x, e))), h)
             x = h if self.skip == "none" else h + x
         return self.head(readout_mean(batch, x))
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from models.contract import require
 from models.graph.batch import GraphBatch
 from models.graph.layers import shifted_softplus
-from models.graph.message_passing import from_lengths, readout_max, sum_filtered
+from models.graph.message_passing import readout_max, sum_filtered
 from models.matdeeplearn import FUNG, N_EDGE, OMEE, FamilyModel, HeadSettings, ResidualNetwork, family_spec
 
 
@@ -47,7 +47,7 @@ class Interaction(nn.Module):
         """(N, width), (D, 50) → (N, width)."""
         damping = 0.5 * (torch.cos(batch.lengths * (math.pi / self.cutoff)) + 1.0)
         weights = self.filter_out(shifted_softplus(self.filter_in(e))) * damping.unsqueeze(-1)
-        v = sum_filtered(batch, self.sender(x), from_lengths(batch, weights))
+        v = sum_filtered(batch, self.sender(x), weights)
         return self.update_out(shifted_softplus(self.update_in(v)))
 
 

@@ -24,13 +24,10 @@ from datasets.errors import InputError
 from models.contract import Fitted, Model, ModelSpec, OnEpoch
 from models.descriptors.soap import SoapSettings, SoapTable, as_arrays, as_matrix, columns_of, soap_table
 from models.descriptors.svr import fit_svr
-from models.training import Cut, Recipe, ScaledNetwork, predict_rows, spread_of, train_network, with_outputs
+from models.training import Cut, Recipe, ScaledNetwork, predict_rows, spread_of, train_network, warm_up, with_outputs
 
 CHUNK = 1000
 """Rows of the kernel matrix held at once."""
-
-PUBLISHED_SPREADS = (1e-3, 1e3)
-"""Standard deviations of targets that `SoapSVR` fits in their own unit."""
 
 S = TypeVar("S", bound=SoapSettings)
 
@@ -78,11 +75,17 @@ class SoapModel(Model[S, SoapTable]):
 
 @dataclass(frozen=True)
 class SoapSVRSettings(SoapSettings):
-    """scikit-learn's defaults: `penalty` is its C; gamma "scale" is 1 / (F var(X)), "auto" 1 / F."""
+    """scikit-learn's defaults: `penalty` is its C; gamma "scale" is 1 / (F var(X)), "auto" 1 / F.
+
+    target_unit: what epsilon and C are in: "spread", the standard deviation of the training targets, so that no unit matters;
+        or, as published, "target", the target's own unit, where a target of small spread (Poisson ratio) is fitted by a
+        constant.
+    """
 
     penalty: float = 1.0
     epsilon: float = 0.1
     gamma: Literal["scale", "auto"] = "scale"
+    target_unit: Literal["spread", "target"] = "spread"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -93,9 +96,7 @@ class SoapSVRSettings(SoapSettings):
 class SoapSVR(SoapModel[SoapSVRSettings]):
     """y = Σ_i w_i exp(-g |x - x_i|²) + b over the support vectors x_i.
 
-    By the published rule neither descriptors nor targets are scaled, so epsilon = 0.1 is in the target's unit and a
-    target of small spread (Poisson ratio) is fitted by a constant. Only targets whose spread is outside `PUBLISHED_SPREADS`,
-    such as joules, are divided by it, as epsilon and C cannot fit them. Nothing is random: the seed has no effect.
+    Descriptors are not scaled. Nothing is random: the seed has no effect.
     """
 
     settings_class = SoapSVRSettings
@@ -126,8 +127,7 @@ class SoapSVR(SoapModel[SoapSVRSettings]):
         x = self._features(inputs)[train].astype(np.float64)
         variance = x.multiply(x).mean() - x.mean() ** 2 if self.settings.gamma == "scale" else 1.0
         gamma = 1 / (x.shape[1] * variance) if variance > 0 else 1.0
-        spread = spread_of(targets[train])
-        unit = 1.0 if PUBLISHED_SPREADS[0] <= spread <= PUBLISHED_SPREADS[1] else spread
+        unit = spread_of(targets[train]) if self.settings.target_unit == "spread" else 1.0
         support, dual, intercept = fit_svr(x, targets[train] / unit, self.settings.penalty, self.settings.epsilon, gamma)
         self.learnt = {
             **as_arrays(x[support]),
@@ -238,6 +238,12 @@ class SoapMLP(SoapModel[SoapMLPSettings]):
         """Predictions in eval mode."""
         return predict_rows(self.network, self._cut(inputs), rows, self.settings.batch_size)
 
+    def warm_up(self, inputs: SoapTable, targets: np.ndarray, train: np.ndarray) -> None:
+        """One step on a network that is thrown away."""
+        self.species = inputs.crystals.elements
+        warm_up(self._build(), self._cut(inputs), self.settings, targets, train)
+        self.species, self.network = np.empty(0, dtype=np.int64), ScaledNetwork(nn.Identity())
+
     def _build(self) -> ScaledNetwork:
         sizes = len(columns_of(self.species, self.settings)), self.settings.hidden
         self.network = with_outputs(self.n_classes, lambda n_outputs: Head(*sizes, n_outputs)).to(self.device)
@@ -267,6 +273,7 @@ def _rule(settings: SoapSettings) -> str:
 
 THESIS = "E. Abenza Severá, Application of Graph Neural Networks for the discovery of new materials …, UPM (2021)"
 
+PUBLISHED_SVR = SoapSVRSettings(target_unit="target")
 PUBLISHED_MLP = SoapMLPSettings(
     batch_size=256, optimizer="sgd", learning_rate=0.01, loss="mse", schedule="step", standardise="none"
 )
@@ -276,9 +283,9 @@ MODELS = [
         name="soap-svr",
         paper=THESIS,
         model=SoapSVR,
-        profiles={profile: SoapSVRSettings() for profile in ("smoke", "mini", "standard", "paper")},
+        profiles={profile: SoapSVRSettings() for profile in ("smoke", "mini", "standard")} | {"paper": PUBLISHED_SVR},
         graph_rule=_rule,
-        presets={"thesis": SoapSVRSettings()},
+        presets={"thesis": PUBLISHED_SVR},
     ),
     ModelSpec(
         name="soap-mlp",

@@ -10,7 +10,7 @@ from torch import nn
 
 from datasets.errors import InputError
 from models.contract import Epoch, Fitted, TrainingDiverged
-from models.training import Recipe, ScaledNetwork, predict_rows, spread_of, train_network
+from models.training import Recipe, ScaledNetwork, predict_rows, spread_of, train_network, warm_up
 
 TRAIN, VALIDATION, TEST = np.arange(40), np.arange(40, 52), np.arange(52, 60)
 
@@ -121,6 +121,23 @@ def test_the_best_epoch_is_restored(problem):
     assert errors[-1] > 100 * min(errors) and fitted.best_epoch == 1 + int(np.argmin(errors)) <= 5
     restored = np.abs(problem.predict(network, VALIDATION) - problem.targets[VALIDATION]).mean()
     assert math.isclose(restored, min(errors), rel_tol=1e-6)
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in fitted.last_state.items()})
+    last = np.abs(problem.predict(network, VALIDATION) - problem.targets[VALIDATION]).mean()
+    assert math.isclose(last, errors[-1], rel_tol=1e-6)
+
+
+def test_there_is_no_other_last_state_where_the_last_epoch_is_the_best(problem):
+    _, fitted = problem.train(Recipe(epochs=1, batch_size=8))
+    assert fitted.best_epoch == 1 and not fitted.last_state
+
+
+def test_a_warm_up_changes_nothing_that_training_starts_from(problem):
+    network, plain = problem.train(FAST)
+    warm = problem.network(seed=3)
+    warm_up(warm, problem.cut, FAST, problem.targets, TRAIN)
+    again, fitted = problem.train(FAST)
+    assert fitted.history[-1].validation_error == plain.history[-1].validation_error
+    assert np.array_equal(problem.predict(network), problem.predict(again))
 
 
 def test_of_equally_good_epochs_the_first_is_the_best(problem):

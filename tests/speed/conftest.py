@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import metadata
 from typing import Any, Literal, TypeVar
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -46,6 +49,12 @@ def as_in_training(pytestconfig) -> Iterator[None]:
         yield
 
 
+def used_seconds() -> tuple[float, float, float]:
+    """Of the clock, of all processors at work, and of the processors in this process and those that it has waited for."""
+    machine, ours = psutil.cpu_times(), os.times()
+    return time.perf_counter(), machine.user + machine.nice + machine.system, sum(ours[:4])
+
+
 @pytest.fixture
 def measure(benchmark) -> Callable[..., Any]:
     """Measures a call and returns its result: `measure("ours", call, rounds=5, floor_bytes=…, crystals=…)`.
@@ -66,7 +75,11 @@ def measure(benchmark) -> Callable[..., Any]:
         **extra: Any,
     ) -> T:
         benchmark.extra_info |= {"role": role, "floor_bytes": floor_bytes, "floor_flops": floor_flops, **extra}
-        return benchmark.pedantic(call, rounds=rounds, warmup_rounds=warmup)
+        before = used_seconds()
+        found = benchmark.pedantic(call, rounds=rounds, warmup_rounds=warmup)
+        wall, everyone, ours = (after - start for after, start in zip(used_seconds(), before, strict=True))
+        benchmark.extra_info["other_cores"] = max(0.0, (everyone - ours) / wall)
+        return found
 
     return call_and_measure
 

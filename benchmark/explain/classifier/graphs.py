@@ -11,7 +11,7 @@ from benchmark.explain.node_types import N_NODE_TYPES, NodeTypeKind, node_types_
 from datasets.crystals import Crystals
 from datasets.neighbor_search import MinimumImage
 from datasets.neighbors import Neighbors, find_neighbors
-from models.graph.batch import GraphTable
+from models.graph.table import GraphTable
 
 RULE = MinimumImage(k=4, cutoff=5.0)
 """The neighbours that an atom receives from: the 4 nearest other atoms, whichever of their images is nearest."""

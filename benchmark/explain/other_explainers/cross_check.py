@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -96,6 +96,8 @@ def explain_crystals(
     crystals, targets = subject.data.crystals.take(rows), subject.data.targets[rows]
     regressor = load_checkpoint(looked_at.path)
     assert isinstance(regressor, GraphModel)
+    # Explainers speak of atoms and edges, so that each has its own row.
+    regressor.settings = replace(regressor.settings, fold=False)
     table = regressor.prepare(crystals)
     predicted = regressor.predict(table, np.arange(len(crystals)))
     node_types = np.split(node_types_of(crystals.atomic_numbers, subject.experiment.node_types), crystals.offsets[1:-1])

@@ -1,5 +1,7 @@
 """What other explainers say of the atoms of a crystal that a full regressor predicts: DGL's GNNExplainer, GATGNN's attention.
 
+They speak of atoms and edges: batches are not folded.
+
 Of DGL 1.1.3's explainers GNNExplainer applies. Its masks are one a directed edge, so that periodic multigraphs are no
 obstacle, but its loss reads the first graph of a batch alone: crystals are explained one by one. SubgraphX does not apply: it
 makes a number of an array of one, which NumPy 2.4 refuses. PGExplainer is not in DGL 1.1.3.
@@ -18,13 +20,15 @@ from torch import Tensor, nn
 
 from models import registry
 from models.graph.batch import GraphBatch
-from models.graph.message_passing import backend, softmax_within
+from models.graph.message_passing import backend, from_lengths, from_senders, softmax_within, sum_incoming
 from models.training import ScaledNetwork
 from models.zoo.gatgnn import GATGNN, GATGNNMDL, GlobalAttention
 
-MESSAGES = {"sum_incoming": 1, "mean_incoming": 1, "sum_filtered": 2, "sum_outer": 2, "attend": 1}
+MESSAGES = {"sum_incoming": 1, "mean_incoming": 1, "sum_outer": 2, "attend": 1}
 """How networks collect messages at atoms, and which argument has a row an edge that the messages are linear in."""
 
+FILTERED = "sum_filtered"
+"""Another way, whose filters edges of one length share."""
 
 MASKS = {"lr": 0.1, "alpha2": 0.1}
 """How GNNExplainer trains masks, where not by its defaults: with those the random start decides.
@@ -127,10 +131,12 @@ def messages_weighted(network: nn.Module, weights: Tensor | None) -> Iterator[No
     """Within, every message to an atom is multiplied by the weight of its edge, from (E,); None leaves them."""
     modules = {sys.modules[type(part).__module__] for part in network.modules()} if weights is not None else set()
     own = [module for module in modules if module.__name__.startswith("models.")]
-    replaced = [(module, name, getattr(module, name)) for module in own for name in MESSAGES if hasattr(module, name)]
+    replaced = [
+        (module, name, getattr(module, name)) for module in own for name in (*MESSAGES, FILTERED) if hasattr(module, name)
+    ]
     try:
         for module, name, collect in replaced:
-            setattr(module, name, _weighted(collect, MESSAGES[name], weights))
+            setattr(module, name, _filtered(weights) if name == FILTERED else _weighted(collect, MESSAGES[name], weights))
         yield
     finally:
         for module, name, collect in replaced:
@@ -142,5 +148,16 @@ def _weighted(collect: Callable[..., Tensor], place: int, weights: Tensor | None
         assert weights is not None
         messages = arguments[place] * weights.unsqueeze(-1)
         return collect(*arguments[:place], messages, *arguments[place + 1 :])
+
+    return call
+
+
+def _filtered(weights: Tensor | None) -> Callable[[GraphBatch, Tensor, Tensor], Tensor]:
+    """`sum_filtered` edge by edge."""
+
+    def call(batch: GraphBatch, sender: Tensor, filters: Tensor) -> Tensor:
+        assert weights is not None
+        messages = from_senders(batch, sender) * from_lengths(batch, filters) * weights.unsqueeze(-1)
+        return sum_incoming(batch, messages)
 
     return call

@@ -19,9 +19,9 @@ from benchmark.studies.planning import ConfiguredModel, Study, changed
 from benchmark.tasks.folds import Fold
 from benchmark.tasks.tasks import TaskData
 from models.contract import ModelSpec
-from models.graph.batch import GraphTable
 from models.graph.layer_features import features_by_layer
 from models.graph.message_passing import readout_mean
+from models.graph.table import GraphTable
 from models.graph_model import GraphModel
 
 QUANTILES = 4

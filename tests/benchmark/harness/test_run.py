@@ -32,6 +32,11 @@ def test_every_model_ends_with_a_record_a_fold_and_finite_predictions(small_fold
         assert len(store.predictions(record).predictions) == record.split.n_test == 15
         assert record.memory.host_bytes > 10_000_000
         assert record.times.training.wall_s > 0
+        assert bool(record.last_epoch) == bool(record.epochs_run)
+        if record.best_epoch == record.epochs_run:
+            assert record.last_epoch in (None, record.metrics)
+        elif record.last_epoch:
+            assert record.last_epoch.validation.loss >= record.metrics.validation.loss
     assert any(epoch is not None and epoch.of == 2 for epoch in seen)
     again = make_plan(RunOptions(tasks=[str(small_folder)], profile="smoke", folds=2), store)
     assert again.todo == ()

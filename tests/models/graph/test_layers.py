@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from models.graph.batch import GraphBatch
-from models.graph.layers import BatchNorm, GroupNorm, Perceptron, composition, shifted_softplus
+from models.graph.layers import Perceptron, composition, shifted_softplus
 from models.graph.message_passing import backend
 from models.zoo.cgcnn import CrystalConvolution
 from models.zoo.cgcnn_mdl import GatedConvolution
@@ -87,61 +87,6 @@ def test_a_layer_computes_the_same_with_dgl_and_with_torch(batch, name):
 # -- equations ----------------------------------------------------------------------------------------
 
 
-def naive_group_norm(layer: GroupNorm, x: torch.Tensor) -> torch.Tensor:
-    groups = torch.softmax(layer.assign(x), dim=1)
-    wide = torch.cat([groups[:, g : g + 1] * x for g in range(groups.shape[1])], dim=1)
-    normed = F.batch_norm(wide, None, None, layer.norm.weight, layer.norm.bias, True, 0.0, layer.norm.eps)
-    return x + layer.weight * normed.view(len(x), groups.shape[1], -1).sum(dim=1)
-
-
-@pytest.mark.parametrize("offset", [0.0, 1e3])
-def test_group_normalisation_is_the_sum_of_the_groups_batch_normalisations(offset):
-    torch.manual_seed(0)
-    layer = GroupNorm(WIDTH, n_groups=4, weight=0.5).double()
-    nn.init.normal_(layer.norm.weight)
-    nn.init.normal_(layer.norm.bias)
-    x = rows(20, WIDTH, 0, offset)
-    torch.testing.assert_close(layer(x), naive_group_norm(layer, x), rtol=1e-9, atol=1e-9)
-
-
-def test_group_normalisation_in_single_precision_stands_rows_that_are_nearly_alike():
-    torch.manual_seed(0)
-    layer = GroupNorm(WIDTH, weight=0.5)
-    x = 100.0 + 0.01 * torch.randn(200, WIDTH)
-    expected = naive_group_norm(layer.double(), x.double())
-    torch.testing.assert_close(layer.float()(x).double(), expected, rtol=0, atol=0.02)
-
-
-def test_group_normalisation_keeps_running_statistics_as_batch_normalisation_does():
-    torch.manual_seed(0)
-    layer, x = GroupNorm(WIDTH, n_groups=2).double(), rows(7, WIDTH, 1).detach()
-    wide = (torch.softmax(layer.assign(x), dim=1).unsqueeze(2) * x.unsqueeze(1)).flatten(1).detach()
-    reference = nn.BatchNorm1d(2 * WIDTH).double()
-    for _ in range(3):
-        layer(x)
-        reference(wide)
-    torch.testing.assert_close(layer.norm.running_mean, reference.running_mean)
-    torch.testing.assert_close(layer.norm.running_var, reference.running_var)
-    layer.eval()
-    normed = reference.eval()(wide).view(7, 2, WIDTH).sum(dim=1)
-    torch.testing.assert_close(layer(x), x + 0.01 * normed)
-
-
-@pytest.mark.parametrize("layer", [GroupNorm(WIDTH, n_groups=2), BatchNorm(WIDTH)])
-def test_a_single_row_is_normalised_by_the_running_statistics(layer):
-    layer, x = layer.double(), rows(1, WIDTH, 0)
-    state = {name: value.clone() for name, value in layer.state_dict().items()}
-    trained, evaluated = layer.train()(x), layer.eval()(x)
-    assert torch.equal(trained, evaluated)
-    assert all(torch.equal(value, state[name]) for name, value in layer.state_dict().items())
-
-
-def test_gradients_of_group_normalisation_are_those_of_finite_differences():
-    torch.manual_seed(0)
-    layer = GroupNorm(WIDTH, n_groups=2).double()
-    assert torch.autograd.gradcheck(layer, (rows(6, WIDTH, 2),))
-
-
 def test_the_perceptron_is_its_layers_in_turn():
     torch.manual_seed(0)
     layer, x = Perceptron(2, [3, 4], nn.ReLU()), torch.randn(5, 2)
@@ -192,7 +137,7 @@ def test_attention_weighs_the_neighbours_of_each_atom(batch):
         own = F.softplus(torch.cat([x[batch.dst], e], dim=1) @ layer.weight).view(-1, 2, WIDTH)
         other = F.softplus(torch.cat([x[batch.src], e], dim=1) @ layer.weight).view(-1, 2, WIDTH)
         alpha = F.softplus((torch.cat([own, other], dim=2) * layer.attention).sum(dim=2))
-        alpha = F.softplus(layer.norm(alpha))
+        alpha = F.softplus(layer.norm(batch, alpha, "edges"))
         expected = layer.bias.repeat(len(x), 1)
         for atom in range(len(x)):
             mine = batch.dst == atom

@@ -17,9 +17,10 @@ from datasets.neighbors import find_neighbors
 from datasets.readers.structure_files import read_many
 from datasets.registry import load
 from models.graph.atom_features import AtomFeatures, element_table
-from models.graph.batch import GraphBatch, GraphTable
+from models.graph.batch import GraphBatch
 from models.graph.layers import GaussianExpansion
 from models.graph.message_passing import backend
+from models.graph.table import GraphTable
 from models.registry import get
 from models.zoo.cgcnn import CGCNN, PUBLISHED, CGCNNNetwork, CGCNNSettings, CrystalConvolution, read_upstream
 from tests.backends import each_backend, needs_dgl, require_same_from_both
@@ -80,11 +81,11 @@ def test_weights_have_the_names_and_shapes_of_the_published_checkpoints():
 def concatenated(conv: CrystalConvolution, batch: GraphBatch, v: torch.Tensor, e: torch.Tensor) -> torch.Tensor:
     """The published equation, edge by edge: z = [v_i, v_j, e] is written out."""
     z = torch.stack([torch.cat([v[i], v[j], e[n]]) for n, (j, i) in enumerate(zip(batch.src, batch.dst, strict=True))])
-    gated = conv.bn1(z @ conv.fc_full.weight.T + conv.fc_full.bias)
+    gated = conv.bn1(batch, z @ conv.fc_full.weight.T + conv.fc_full.bias, "edges")
     width = v.shape[1]
     messages = torch.sigmoid(gated[:, :width]) * F.softplus(gated[:, width:])
     summed = torch.stack([messages[batch.dst == i].sum(0) for i in range(len(v))])
-    return F.softplus(v + conv.bn2(summed))
+    return F.softplus(v + conv.bn2(batch, summed))
 
 
 @pytest.mark.parametrize("mode", ["training", "evaluation"])
@@ -176,19 +177,22 @@ CHECKPOINTS = (
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("fold", [True, False])
 @pytest.mark.parametrize("name", CHECKPOINTS)
-def test_with_the_published_weights_it_predicts_what_the_published_code_predicts(shared_data, name):
+def test_with_the_published_weights_it_predicts_what_the_published_code_predicts(shared_data, name, fold):
     """64 wide, 4 convolutions, 32 hidden; exactly twelve neighbours, as upstream cuts inside shells."""
     expected = pd.read_csv(shared_data("../reference/cgcnn_predictions.csv")).query("checkpoint == @name")
     files = [shared_data(f"cgcnn/sample-regression/{crystal}.cif") for crystal in expected["cif_id"]]
     model = read_upstream(shared_data(f"cgcnn/pre-trained/{name}.pth.tar"))
     assert (model.settings.n_layers, model.settings.width, model.settings.hidden, model.settings.cutoff) == (4, 64, 32, 8.0)
+    model.settings = replace(model.settings, fold=fold)
     table = model.prepare(Crystals.from_cells([file.stem for file in files], read_many(files)))
     np.testing.assert_allclose(model.predict(table, np.arange(len(files))), expected["prediction"], atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("fold", [True, False])
 @pytest.mark.parametrize("name", ["band-gap", "bulk-moduli", "formation-energy-per-atom"])
-def test_clusters_in_a_box_get_the_published_codes_phantom_edges(shared_data, monkeypatch, name):
+def test_clusters_in_a_box_get_the_published_codes_phantom_edges(shared_data, monkeypatch, name, fold):
     """Too few neighbours: upstream fills up with edges of 9 Å from the first atom, and they do send messages."""
     expected = pd.read_csv(shared_data("../reference/cgcnn_padded_clusters.csv"), dtype={"cif_id": str})
     expected = expected.query("checkpoint == @name")
@@ -197,6 +201,7 @@ def test_clusters_in_a_box_get_the_published_codes_phantom_edges(shared_data, mo
     rows = [list(clusters.ids).index(cluster) for cluster in expected["cif_id"]]
     periodic = replace(clusters.take(rows), pbc=np.ones((len(rows), 3), dtype=bool))
     model = read_upstream(shared_data(f"cgcnn/pre-trained/{name}.pth.tar"))
+    model.settings = replace(model.settings, fold=fold)
     found = model.predict(model.prepare(periodic), np.arange(len(rows)))
     np.testing.assert_allclose(found, expected["prediction"], atol=1e-5, rtol=0)
     model.settings = replace(model.settings, ties="cut")
@@ -209,7 +214,9 @@ def test_a_checkpoints_target_and_unit_are_read_from_it(shared_data):
 
 
 def test_deeper_heads_and_own_widths_are_read_from_the_file(alloys, tmp_path):
-    settings = CGCNNSettings(n_layers=2, width=6, hidden=5, n_hidden=3, cutoff=6.0, ties="padded", epochs=1)
+    settings = CGCNNSettings(
+        n_layers=2, width=6, hidden=5, n_hidden=3, cutoff=6.0, ties="padded", epochs=1, length_tolerance=0.0
+    )
     model = CGCNN(settings)
     model.network.mean.fill_(2.0)
     model.network.std.fill_(0.5)

@@ -13,8 +13,11 @@ from datasets.neighbor_search import MinimumImage
 from datasets.neighbors import find_neighbors
 from datasets.readers.structure_files import read_many
 from models.contract import Settings
-from models.graph.batch import GraphBatch, GraphTable
+from models.graph.batch import GraphBatch
+from models.graph.columns import GraphColumns, different_lengths
+from models.graph.folding import fold
 from models.graph.message_passing import backend
+from models.graph.table import GraphTable
 from models.registry import get
 from tests.backends import each_backend
 from tests.models.upstream_weights import ours_from_upstream
@@ -65,6 +68,34 @@ def upstream_batch(graphs: dict[str, np.ndarray], receiver: str) -> tuple[GraphB
     return batch, column(graphs["x"]).double(), column(graphs["edge_attr"][order]).double()
 
 
+def folded_batch(graphs: dict[str, np.ndarray], receiver: str) -> tuple[GraphBatch, torch.Tensor]:
+    """Upstream's graphs folded, and its edge features by length; lengths are one where they are equal to the last bit."""
+    batch, x, e = upstream_batch(graphs, receiver)
+    n_atoms = batch.n_atoms.numpy()
+    atom_offsets, edge_offsets = (np.concatenate([[0], np.cumsum(n)]) for n in (n_atoms, batch.n_edges.numpy()))
+    first, distance = atom_offsets[batch.edge_crystal.numpy()], batch.distance.numpy()
+    length_offsets, lengths, length_of = different_lengths(edge_offsets, distance)
+    made = fold(GraphColumns(
+        atom_offsets=atom_offsets, atomic_numbers=graphs["z"], list_length=graphs["x"][:, 100:].argmax(axis=1),
+        edge_offsets=edge_offsets, src=batch.src.numpy() - first, dst=batch.dst.numpy() - first,
+        length_offsets=length_offsets, lengths=lengths, length_of=length_of,
+    ))  # fmt: skip
+    places, of_length = np.repeat(length_offsets[:-1], np.diff(edge_offsets)) + length_of, torch.empty(len(lengths), e.shape[1])
+    of_length = of_length.double().index_copy(0, torch.from_numpy(places), e)
+    crystal, edge_crystal = (
+        np.repeat(np.arange(len(n_atoms)), np.diff(offsets)) for offsets in (made.atom_offsets, made.edge_offsets)
+    )
+    column, shift = torch.from_numpy, made.atom_offsets[edge_crystal]
+    places = length_offsets[edge_crystal] + made.length_of
+    folded = GraphBatch(
+        atomic_numbers=column(made.atomic_numbers), crystal=column(crystal), n_atoms=column(np.diff(made.atom_offsets)),
+        src=column(made.src + shift), dst=column(made.dst + shift), distance=column(lengths[places]),
+        sent_by_owner=batch.sent_by_owner, length_of=column(places), n_lengths=len(lengths), lists=column(made.list_length),
+        copies=column(made.copies).double(), merged=column(made.merged).double(), totals=(len(x), len(e)),
+    )  # fmt: skip
+    return folded, of_length
+
+
 def ours(upstream: str, arrays: dict[str, np.ndarray], dtype: torch.dtype = torch.float64):
     """Our network with upstream's weights; every one of them is used and none is missing."""
     spec = get(NETWORKS[upstream])
@@ -84,6 +115,22 @@ def test_outputs_in_eval_and_training_mode_are_upstreams(golden, upstream, graph
     graphs, arrays = golden(f"graphs_{graphs_of}"), golden(f"{upstream}_{graphs_of}")
     model, network = ours(upstream, arrays)
     batch, x, e = upstream_batch(graphs, model.receiver)
+    with backend(chosen), torch.no_grad():
+        evaluated = network.eval().core(batch, x, e)
+        trained = network.train().core(batch, x, e)
+    assert np.abs(evaluated.numpy() - arrays["eval_f64"]).max() <= 1e-9
+    assert np.abs(trained.numpy() - arrays["train_f64"]).max() <= 1e-9
+
+
+@each_set
+@each_network
+@each_backend
+def test_outputs_on_folded_graphs_are_upstreams(golden, upstream, graphs_of, chosen):
+    graphs, arrays = golden(f"graphs_{graphs_of}"), golden(f"{upstream}_{graphs_of}")
+    model, network = ours(upstream, arrays)
+    batch, e = folded_batch(graphs, model.receiver)
+    x = network.atom_features(batch).double()
+    assert len(x) < len(graphs["z"]) and len(batch.src) < len(graphs["edge_weight"])
     with backend(chosen), torch.no_grad():
         evaluated = network.eval().core(batch, x, e)
         trained = network.train().core(batch, x, e)

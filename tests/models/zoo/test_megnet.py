@@ -18,9 +18,10 @@ from datasets.errors import InputError
 from datasets.neighbor_search import Radius
 from datasets.neighbors import find_neighbors
 from datasets.readers.structure_files import read_many
-from models.graph.batch import GraphBatch, GraphTable
+from models.graph.batch import GraphBatch
 from models.graph.layers import Set2Set, hard_sigmoid, shifted_softplus
 from models.graph.message_passing import backend
+from models.graph.table import GraphTable
 from models.registry import get
 from models.zoo.megnet import MEGNet, MEGNetNetwork, MEGNetSettings, keras_names, read_upstream
 from tests.backends import each_backend, needs_dgl, require_same_from_both
@@ -396,9 +397,11 @@ def samples(shared_data, expected) -> Crystals:
 
 
 @each_backend
-def test_with_the_published_weights_it_predicts_what_the_published_code_predicts(published, expected, samples, chosen):
+@pytest.mark.parametrize("fold", [True, False])
+def test_with_the_published_weights_it_predicts_what_the_published_code_predicts(published, expected, samples, chosen, fold):
     assert published.about == {"target": "formation_energy_per_atom", "unit": "eV/atom"}
-    assert published.settings == MEGNetSettings() and published.n_parameters == 167_761
+    assert published.settings == MEGNetSettings(length_tolerance=0.0) and published.n_parameters == 167_761
+    published.settings = replace(published.settings, fold=fold)
     with backend(chosen):
         predictions = published.predict(published.prepare(samples), np.arange(len(samples)))
     np.testing.assert_allclose(predictions, expected["prediction"], atol=2e-6, rtol=0)
@@ -425,6 +428,7 @@ def test_on_the_published_graphs_the_network_is_the_published_one_in_double_prec
 
 
 def test_our_graphs_are_the_published_ones(published, samples, graphs):
+    published.settings = replace(published.settings, fold=False)
     table = published.prepare(samples)
     for row, (_, theirs) in enumerate(graphs):
         ours = table.cut(torch.tensor([row]), torch.float64)
@@ -484,7 +488,9 @@ def test_a_model_of_any_size_is_read_from_numpys_and_from_keras_files(model, cry
         write_hdf5(path, arrays)
     found = read_upstream(path)
     model.network.float()
-    assert found.settings == SMALL and found.about == {}
+    # The published code knows no tolerance of lengths.
+    model.settings = replace(SMALL, length_tolerance=0.0)
+    assert found.settings == model.settings and found.about == {}
     assert np.array_equal(predictions(found, crystals), predictions(model, crystals))
     found.save(tmp_path / "own.safetensors")
     assert np.array_equal(predictions(MEGNet.load(tmp_path / "own.safetensors"), crystals), predictions(model, crystals))
@@ -512,7 +518,8 @@ def companion(file: Path, content: object) -> None:
 @pytest.mark.parametrize("spelling", ["converter", "convertor"])
 def test_cutoff_and_gaussians_are_read_from_the_file_beside_the_model(file, spelling):
     companion(file, converter(spelling) | {"metadata": {"unit": "log10(GPa)"}})
-    assert read_upstream(file).settings == replace(SMALL, cutoff=5.0, margin=1.0, gaussian_width=0.4)
+    expected = replace(SMALL, cutoff=5.0, margin=1.0, gaussian_width=0.4, length_tolerance=0.0)
+    assert read_upstream(file).settings == expected
 
 
 def test_the_scaler_is_read_from_the_file_beside_the_model(file, crystals):

@@ -174,18 +174,20 @@ def test_second_prepare_reads_the_cache(salts, cache, monkeypatch):
 
 
 @pytest.mark.parametrize("gamma", ["scale", "auto"])
-def test_svr_predicts_as_scikit_learn(salts, gamma):
+@pytest.mark.parametrize("target_unit", ["spread", "target"])
+def test_svr_predicts_as_scikit_learn(salts, gamma, target_unit):
     from sklearn.svm import SVR
 
     crystals, targets = salts
     train, validation, test = rows_of(crystals)
-    model = SoapSVR(SoapSVRSettings(gamma=gamma))
+    unit = targets[train].std() if target_unit == "spread" else 1.0
+    model = SoapSVR(SoapSVRSettings(gamma=gamma, target_unit=target_unit))
     inputs = model.prepare(crystals)
     assert model.n_parameters is None
     model.fit(inputs, targets, train, validation, seed=0)
     x = model._features(inputs).toarray().astype(float)
-    reference = SVR(gamma=gamma).fit(x[train], targets[train])
-    np.testing.assert_allclose(model.predict(inputs, test), reference.predict(x[test]), rtol=0, atol=1e-9)
+    reference = SVR(gamma=gamma).fit(x[train], targets[train] / unit)
+    np.testing.assert_allclose(model.predict(inputs, test), reference.predict(x[test]) * unit, rtol=0, atol=1e-9)
     assert model.n_parameters == len(reference.support_) + 1
 
 
@@ -296,7 +298,7 @@ def test_impossible_settings_are_refused(changes):
 
 
 def test_thesis_settings_are_the_paper_profile():
-    assert registry.get("soap-svr").settings("paper") == SoapSVRSettings(5.0, 1, 2, 1.0, 0.1, "scale")
+    assert registry.get("soap-svr").settings("paper") == SoapSVRSettings(5.0, 1, 2, 1.0, 0.1, "scale", "target")
     mlp = registry.get("soap-mlp").settings("paper")
     assert (mlp.standardise, mlp.epochs, mlp.batch_size, mlp.optimizer) == ("none", 30, 256, "sgd")
 

@@ -34,12 +34,12 @@ GRAPH_MODELS = [name for name in registry.registered() if hasattr(registry.get(n
 
 @pytest.fixture(scope="module")
 def fresh(small_folder):
-    """Model → a network of it with fresh weights, and the graphs of small crystals."""
+    """Model → a network of it with fresh weights, and the graphs of small crystals, not folded."""
     crystals = find_tasks(str(small_folder))[0].load().crystals
 
     def of(name: str):
         torch.manual_seed(0)
-        built = registry.get(name).model(registry.get(name).profiles["smoke"])
+        built = registry.get(name).model(registry.get(name).settings("smoke", {"fold": "false"}))
         return built.network.eval().requires_grad_(False), built.prepare(crystals)
 
     return of

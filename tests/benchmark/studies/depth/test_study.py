@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,7 +17,7 @@ from benchmark.studies.comparison_groups import comparison_groups
 from benchmark.studies.curves import VARIED, curves
 from benchmark.studies.depth.page import json_rows, page_text
 from benchmark.studies.depth.study import STUDY
-from benchmark.studies.layer_observer import LAYERS, fresh
+from benchmark.studies.layer_observer import LAYERS, fresh, look
 from benchmark.studies.layers import LayerReport
 from benchmark.studies.planning import is_settled, plan_study
 from benchmark.studies.published import read_trials
@@ -23,6 +25,7 @@ from benchmark.studies.trials import by_task
 from benchmark.tasks.folds import Protocol
 from benchmark.tasks.tasks import find_tasks, split_of
 from models.registry import get
+from tests.models.zoo.test_folded import salts
 
 
 def test_deeper_networks_are_studied_with_either_skip():
@@ -71,6 +74,27 @@ def test_the_fresh_network_is_the_one_that_training_starts_from(small_folder, tm
     network = fresh(job, data, fold, inputs)
     for (name, ours), (_, theirs) in zip(network.named_parameters(), model.network.named_parameters(), strict=True):
         assert torch.allclose(ours, theirs, rtol=0, atol=1e-30), name
+
+
+def test_layers_are_seen_atom_by_atom_whether_graphs_are_folded_or_not(monkeypatch):
+    """Cells repeated and whole: what the observer measures is of every atom and every edge of the validation crystals."""
+    crystals = salts()
+    data = SimpleNamespace(crystals=crystals, targets=crystals.targets["energy"].to_numpy())
+    fold = SimpleNamespace(train=np.arange(40), validation=np.arange(40, 60))
+    reports, tables = [], []
+
+    def prepared(task: None, model: str, settings: Any, device: str) -> tuple:
+        tables.append(get(model).model(settings).prepare(crystals))
+        return tables[-1], 0.0, None
+
+    monkeypatch.setattr("benchmark.studies.layer_observer.prepared", prepared)
+    for folded in ("true", "false"):
+        settings = get("schnet").settings("smoke", {"fold": folded, "graph": "minimum-image", "edge_scale": "dataset"})
+        job = Job(None, "schnet", settings, "smoke", Protocol("kfold", 2), 0, 0)
+        reports.append(look(job, data, fold, None))
+    assert tables[0].copies is not None and tables[1].copies is None
+    assert reports[0] == reports[1] and reports[0].reason is None and reports[0].initial
+    assert reports[0].atoms == crystals.n_atoms[40:].sum()
 
 
 def numbers(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

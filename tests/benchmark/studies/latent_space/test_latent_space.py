@@ -10,12 +10,13 @@ from benchmark.harness.job import Job, execute
 from benchmark.results.store import Store
 from benchmark.studies.latent_space.conclusions import LatentReport
 from benchmark.studies.latent_space.page import PAGES, json_rows
-from benchmark.studies.latent_space.study import STUDY, summarize
+from benchmark.studies.latent_space.study import STUDY, represent, summarize
 from benchmark.studies.pages import write_study_pages
 from benchmark.studies.published import read_trials
 from benchmark.tasks.folds import Protocol
 from benchmark.tasks.tasks import find_tasks
 from models.registry import get
+from tests.models.zoo.test_folded import salts
 
 
 def test_a_space_that_is_the_target_predicts_it_and_one_of_noise_does_not():
@@ -33,6 +34,17 @@ def test_a_space_that_is_the_target_predicts_it_and_one_of_noise_does_not():
     assert exact.silhouette > 0.3 > 0.05 > noise.silhouette
     assert exact.explained == pytest.approx(1) and exact.trustworthiness_pca > 0.99
     assert [len(exact.crystals), exact.width, exact.crystals[0].id] == [60, 3, "c0"]
+
+
+@pytest.mark.parametrize("name", ["cgcnn", "megnet", "deeper-gatgnn"])
+def test_a_crystal_lies_where_its_unfolded_graph_does(name):
+    crystals = salts()
+    spec, rows = get(name), np.array([5, 0, 17, 2])
+    model = spec.model(spec.settings("smoke"))
+    folded, plain = model.prepare(crystals), spec.model(spec.settings("smoke", {"fold": "false"})).prepare(crystals)
+    assert folded.copies is not None and plain.copies is None
+    found = represent(model, folded, rows)
+    np.testing.assert_allclose(found, represent(model, plain, rows), rtol=1e-5, atol=1e-5 * np.abs(found).max())
 
 
 def test_the_latent_space_of_a_fold_is_kept_and_its_page_made(small_folder, tmp_path):
