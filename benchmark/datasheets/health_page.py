@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from tabulate import tabulate
 
+from benchmark.datasheets.folding_section import folding_findings, folding_section
 from benchmark.datasheets.health_figures import figures
 from benchmark.datasheets.health_report import DatasetHealth
+from benchmark.datasheets.section import Section, count, number, shown_path, shown_source
 from benchmark.rendering.text import escape, require_own
 from benchmark.results.store import write_atomically
 from benchmark.tasks.leakage import Leakage
@@ -18,23 +19,11 @@ from datasets.contents import EXAMPLES, OUTLIER_RULE, TargetSummary
 from datasets.crystals import Crystals
 from datasets.duplicates import RULE
 from datasets.graph_health import TOO_CLOSE
-from datasets.registry import registered
 
 TITLE = "# Health of "
 
 COMMON_ZEROS = 0.1
 """Share of zeros from which on they are worth a sentence."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading, a paragraph before the tables (headers, rows), one after them, and the figure that goes with it."""
-
-    heading: str
-    before: str = ""
-    tables: tuple[tuple[Sequence[str], Sequence[Sequence[str]]], ...] = ()
-    after: str = ""
-    figure: str | None = None
 
 
 def summary(health: DatasetHealth) -> str:
@@ -92,9 +81,8 @@ def size(health: DatasetHealth) -> str:
 
 def again(source: str, health: DatasetHealth, rule: str | None, root: Path) -> str:
     """The command that makes the page, without a path of this machine."""
-    name = source if source in registered() else f"path/to/{health.name}"
-    root = Path("path/to") / root.name if root.is_absolute() else root
-    return f"python -m benchmark datasets health {name}{f' --rule {rule}' if rule else ''} --page {root.as_posix()}"
+    name = shown_source(source, health.name)
+    return f"python -m benchmark datasets health {name}{f' --rule {rule}' if rule else ''} --page {shown_path(root)}"
 
 
 # -- what was found ---------------------------------------------------------------------------------
@@ -118,6 +106,7 @@ def findings(health: DatasetHealth) -> Iterator[str]:
         }
         found = [f"{count(f.count, 'atom')} {what} (in {count(f.crystals, 'crystal')})" for what, f in odd.items() if f.count]
         yield f"Under {graph.rule}: {'; '.join(found) or 'every atom has its neighbours'}."
+    yield from folding_findings(health.folding)
     close = max((graph.atoms_too_close for graph in health.graphs), key=lambda finding: finding.crystals)
     if close.crystals:
         yield f"Atoms are nearer than {TOO_CLOSE:g} Å in {count(close.crystals, 'crystal')}: {', '.join(close.examples)}."
@@ -159,8 +148,8 @@ def _target_findings(target: TargetSummary) -> Iterator[str]:
 def sections(health: DatasetHealth) -> list[Section]:
     """In the order of the page; the elements last."""
     return [
-        _targets(health), _outliers(health), _duplicates(health), _leakage(health), _graphs(health), _cells(health),
-        _elements(health),
+        _targets(health), _outliers(health), _duplicates(health), _leakage(health), _graphs(health),
+        folding_section(health.folding), _cells(health), _elements(health),
     ]  # fmt: skip
 
 
@@ -201,7 +190,7 @@ def _duplicates(health: DatasetHealth) -> Section:
 def _leakage(health: DatasetHealth) -> Section:
     before = (
         "Test crystals whose structure has a duplicate in the training or validation part of the same fold. "
-        "`run --group-duplicates` keeps duplicates in one part."
+        "The option --group-duplicates of run keeps duplicates in one part."
     )
     header = ("task", "protocol", "seed", "leaked of tested, fold by fold", "share of all tested")
     rows = [[r.task, r.protocol, str(r.seed), _folds(r), f"{r.share:.2%}" if r.folds else ""] for r in health.leakage]
@@ -248,13 +237,3 @@ def _elements(health: DatasetHealth) -> Section:
     unknown = [e.symbol for e in health.elements if not e.has_features]
     after = f"Without features: {', '.join(unknown)}." if unknown else "Every element has features."
     return Section("Elements", tables=tables if len(health.elements) > EXAMPLES else tables[:1], after=after, figure="elements")
-
-
-def number(value: float | None) -> str:
-    """Five significant digits; empty where there is no value."""
-    return "" if value is None else f"{value + 0.0:.5g}"
-
-
-def count(n: int, what: str) -> str:
-    """A number of things, one of them or more."""
-    return f"{n:,} {what}{'s' * (n != 1)}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.datasheets.graph_folding import GraphFolding, graph_folding, targets_of
 from benchmark.tasks.leakage import Leakage, leakage
 from benchmark.tasks.tasks import tasks_of
 from datasets import registry
@@ -66,6 +67,7 @@ class DatasetHealth:
     duplicates: DuplicateSummary
     leakage: tuple[Leakage, ...]
     graphs: tuple[GraphHealth, ...]
+    folding: tuple[GraphFolding, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """The report and the rules that it states, as plain JSON values."""
@@ -87,6 +89,7 @@ def examine(source: str, rules: Sequence[Rule] = RULES) -> DatasetHealth:
     numbers = crystals.targets.columns.difference(list(card.classes))
     targets = {target: unit for target, unit in card.targets.items() if target in numbers}
     summaries = tuple(summarize(crystals, target, unit) for target, unit in targets.items())
+    judged = targets_of(source, crystals)
     valued = {summary.target for summary in summaries if summary.count}
     tasks = [task for task in tasks_of(source) if task.target in valued]
     return DatasetHealth(
@@ -102,6 +105,7 @@ def examine(source: str, rules: Sequence[Rule] = RULES) -> DatasetHealth:
         duplicates=_summarize_duplicates(crystals, duplicates, targets),
         leakage=tuple(row for task in tasks for row in leakage(task.load())),
         graphs=tuple(graph_health(crystals, rule) for rule in rules),
+        folding=tuple(graph_folding(crystals, rule, duplicates.labels, judged) for rule in rules),
     )
 
 

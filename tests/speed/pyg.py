@@ -43,6 +43,13 @@ def as_data(network: nn.Module, table: GraphTable, rows: range, targets: Tensor)
     return graphs
 
 
+def plain(norm: nn.BatchNorm1d) -> nn.BatchNorm1d:
+    """torch's own batch norm with the weights and the statistics of ours, which also knows copies of rows."""
+    found = nn.BatchNorm1d(norm.num_features)
+    found.load_state_dict(norm.state_dict())
+    return found
+
+
 class Head(nn.Module):
     """The layers after the readout, ours as they are."""
 
@@ -77,7 +84,7 @@ class CGCNN(nn.Module):
         self.ours = ours
         width, dim = ours.embedding.out_features, len(ours.expansion.centres)
         self.convs = nn.ModuleList(GatedConv(width, dim) for _ in ours.convs)
-        self.norms = nn.ModuleList(conv.bn2 for conv in ours.convs)
+        self.norms = nn.ModuleList(plain(conv.bn2) for conv in ours.convs)
         for conv, source in zip(self.convs, ours.convs, strict=True):
             take_gates(conv, source.fc_full)
             conv.inner.load_state_dict(source.bn1.state_dict())
@@ -102,7 +109,8 @@ class CGCNNMDL(nn.Module):
 
     def __init__(self, ours: nn.Module) -> None:
         super().__init__()
-        self.embed, self.norms, self.head = ours.embed, ours.norms, Head(ours.head)
+        self.embed, self.head = ours.embed, Head(ours.head)
+        self.norms = nn.ModuleList(map(plain, ours.norms))
         self.convs = nn.ModuleList(CGConv(ours.embed.out_features, dim=50, aggr="mean") for _ in ours.convs)
         for conv, source in zip(self.convs, ours.convs, strict=True):
             take_gates(conv, source.linear)
@@ -119,7 +127,8 @@ class SchNet(nn.Module):
 
     def __init__(self, ours: nn.Module) -> None:
         super().__init__()
-        self.embed, self.norms, self.head = ours.embed, ours.norms, Head(ours.head)
+        self.embed, self.head = ours.embed, Head(ours.head)
+        self.norms = nn.ModuleList(map(plain, ours.norms))
         width, filters = ours.embed.out_features, ours.convs[0].sender.out_features
         self.convs = nn.ModuleList(InteractionBlock(width, 50, filters, ours.convs[0].cutoff) for _ in ours.convs)
         for conv, source in zip(self.convs, ours.convs, strict=True):
@@ -141,7 +150,8 @@ class AttentionConv(MessagePassing):
     def __init__(self, source: nn.Module) -> None:
         super().__init__(aggr="add", node_dim=0)
         self.heads, self.width = source.heads, source.width
-        self.weight, self.attention, self.bias, self.norm = source.weight, source.attention, source.bias, source.norm
+        self.weight, self.attention, self.bias = source.weight, source.attention, source.bias
+        self.norm = plain(source.norm)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor) -> Tensor:
         return self.propagate(edge_index, x=x, edge_attr=edge_attr) + self.bias
@@ -182,7 +192,8 @@ class Update(nn.Module):
 
     def __init__(self, source: nn.Module) -> None:
         super().__init__()
-        self.layers, self.norms = nn.ModuleList([source.first, source.second]), source.norms
+        self.layers = nn.ModuleList([source.first, source.second])
+        self.norms = nn.ModuleList(map(plain, source.norms))
 
     def forward(self, *parts: Tensor) -> Tensor:
         x = torch.cat(parts, dim=-1)

@@ -185,6 +185,16 @@ def test_dataset_info_and_health_of_a_folder(benchmark_command, small_folder):
     assert shell["edges"] == 12 * shell["atoms"]
 
 
+def test_folding_of_a_folder_and_its_page(benchmark_command, small_folder, tmp_path):
+    done = benchmark_command("datasets", "folding", small_folder, "--symmetry", 3, "--page", "docs", "--json")
+    (found,) = json.loads(done.stdout)
+    assert found["folding"]["atoms"] >= found["folding"]["kinds"] and found["orbits"]["sampled"] == 3
+    assert found["orbits"]["more"] == 0
+    page = (tmp_path / "docs" / "folding-datasets.md").read_text()
+    assert "--symmetry 3 --seed 0 --page docs`" in page and str(tmp_path) not in page
+    assert (tmp_path / "docs" / "folding.svg").is_file()
+
+
 def test_fetching_what_is_here_checks_it_and_prints_licence_and_citation(benchmark_command, shared_data):
     here = str(shared_data("fung/pt_test_data.tar.gz").parents[1])
     done = benchmark_command("datasets", "fetch", "fung/pt", BENCHMARK_DATA=here)
