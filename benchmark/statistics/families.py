@@ -94,7 +94,7 @@ class Intervals:
     @property
     def candidates(self) -> np.ndarray:
         """(M,) whether a model may be the best: it is shown to be worse than none. Where all intervals hold, the best is."""
-        return ~self.worse.any(axis=1)
+        return np.logical_not(self.worse.any(axis=1))
 
     def to_best_other(self, model: int) -> tuple[float, float]:
         """Interval of log(loss of the model / loss of the best other model); M must be at least 2.

@@ -79,7 +79,7 @@ def structure_of(task: TaskErrors) -> Structure:
 
 def planted(rng: np.random.Generator, structures: Sequence[Structure], truth: Truth) -> TaskErrors:
     """One comparison group: a structure and models of it at random, new crystals, new luck; mean losses as planted."""
-    structure = structures[rng.integers(len(structures))]
+    structure = structures[int(rng.integers(len(structures)))]
     n = len(structure.losses) // FOLDS * FOLDS
     models = rng.permutation(len(structure.luck))[: len(truth.ratios)]
     losses = structure.losses[rng.integers(0, len(structure.losses), n)][:, models] * truth.ratios

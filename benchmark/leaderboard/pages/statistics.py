@@ -91,14 +91,14 @@ def _summary(results: Results) -> str:
 def _structures(structures: Sequence[Structure]) -> str:
     rows = [
         [escape(s.task), str(len(s.losses)), str(len(s.luck)), f"{100 * s.fold_deviation:.1f} %",
-         f"{100 * s.crystal_share:.0f} %", " / ".join(f"{100 * value:.1f}" for value in _quartiles(s.luck))]
+         f"{100 * s.crystal_share:.0f} %", " / ".join(f"{100 * value:.1f}" for value in _quartiles(s.luck.tolist()))]
         for s in structures
     ]  # fmt: skip
     header = ["task", "crystals", "models", "fold difference (SD)", "by crystals", "luck of training (SD, %): quartiles"]
     return (
         "From the records of the boards with most models. The relative difference of two models varies from fold to fold by "
-        "this much (median over pairs); crystals explain this share of the variance; the rest is the luck of a model's training.\n\n"
-        + table(header, rows)
+        "this much (median over pairs); crystals explain this share of the variance; the rest is the luck of a model's "
+        "training.\n\n" + table(header, rows)
     )
 
 
@@ -111,15 +111,15 @@ def _sharing(sharing: Sharing) -> str:
     low, high = sharing.interval
     return (
         "How much of this luck do trainings share because they share crystals? One data set cannot show it. "
-        f"{len(sharing.learners)} learners of composition ({', '.join(sharing.learners)}) were trained on {sharing.sets} disjoint "
-        f"sets of {sharing.crystals:,} crystals of cgcnn/formation_energy_per_atom, each by two repeats of five folds. If no luck "
-        "is shared, crystals and luck explain the variance of log ratios from set to set; it was "
-        f"{sharing.unshared[0]:.2f} (one repeat) and {sharing.unshared[1]:.2f} (two repeats) times that. The shared variance is "
-        f"{sharing.shared:.2f} of the luck of one fold (95 % interval {low:.2f} to {high:.2f}); Nadeau & Bengio assume "
-        f"{TEST_TO_TRAIN:.2f}, and the chosen way takes {SHARE * TEST_TO_TRAIN:.2f}. The variance was {sharing.taken:.2f} times "
-        f"what the chosen way takes, at most {sharing.largest:.2f} for a pair of learners, and {sharing.corrected_t:.2f} times "
-        f"what the corrected t takes. No graph network was trained for this; so a correlation of {CORRELATION:g} (shared variance "
-        f"{CORRELATION / (1 - CORRELATION):.2f}) is planted, not 0."
+        f"{len(sharing.learners)} learners of composition ({', '.join(sharing.learners)}) were trained on {sharing.sets} "
+        f"disjoint sets of {sharing.crystals:,} crystals of cgcnn/formation_energy_per_atom, by two repeats of five folds. "
+        "If no luck is shared, crystals and luck explain the variance of log ratios from set to set; it was "
+        f"{sharing.unshared[0]:.2f} (one repeat) and {sharing.unshared[1]:.2f} (two repeats) times that. The shared variance "
+        f"is {sharing.shared:.2f} of the luck of one fold (95 % interval {low:.2f} to {high:.2f}); Nadeau & Bengio assume "
+        f"{TEST_TO_TRAIN:.2f}, and the chosen way takes {SHARE * TEST_TO_TRAIN:.2f}. The variance was {sharing.taken:.2f} "
+        f"times what the chosen way takes, at most {sharing.largest:.2f} for a pair of learners, and {sharing.corrected_t:.2f} "
+        f"times what the corrected t takes. No graph network was trained for this; so a correlation of {CORRELATION:g} (shared "
+        f"variance {CORRELATION / (1 - CORRELATION):.2f}) is planted, not 0."
     )
 
 
