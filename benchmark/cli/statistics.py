@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from benchmark.cli.shared.options import JsonOption
 from benchmark.results.directories import PUBLISHED, REPORTS
 
 commands = typer.Typer()
@@ -20,6 +22,7 @@ def statistics(
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
     groups: Annotated[int, typer.Option(min=10, help="Simulated comparison groups a cell.")] = 1000,
     sets: Annotated[int, typer.Option(min=2, max=36, help="Disjoint sets of 1,000 crystals to train on.")] = 36,
+    as_json: JsonOption = False,
 ) -> None:
     """Measure how errors vary, simulate ways to compare models with that, and count what the published boards decide.
 
@@ -52,7 +55,8 @@ def statistics(
         versions=versions(),
         git_commit=git_commit(),
     )
-    page = statistics_page(Results(origin, structures, sharing, simulated, rejudge(board.comparison_groups)))
+    rejudged = rejudge(board.comparison_groups)
+    page = statistics_page(Results(origin, structures, sharing, simulated, rejudged))
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, page.encode())
-    print(out)
+    print(json.dumps([group.as_json() for group in rejudged], indent=1) if as_json else out)

@@ -40,6 +40,11 @@ class Rejudged:
         """How many models have each word."""
         return Counter(standing.verdict for standing in self.decisions.standings)
 
+    def as_json(self) -> dict[str, object]:
+        """For scripts."""
+        about = {"task": self.task, "group": self.title, "folds": self.folds, "pairs": len(self.decisions.pairs)}
+        return {**about, "told_apart_before": self.before, "decided_now": self.now, "models": dict(self.words)}
+
 
 def rejudge(groups: Sequence[ComparisonGroup]) -> tuple[Rejudged, ...]:
     """Every group with two ranked rows or more, in the order given."""

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from benchmark.statistics.comparisons import TaskErrors
 from benchmark.statistics.contrasts import Evidence
 from benchmark.statistics.decisions import Decisions, Standing, decide, verdict_of
 from benchmark.statistics.families import critical_value
-from tests.benchmark.statistics.simulated_errors import correlated, names, reordered, rows, shuffled
+from tests.benchmark.statistics.simulated_errors import correlated, names, reordered, rows, shuffled, trained
 from tests.benchmark.statistics.test_contrasts import repeated
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -202,6 +203,13 @@ def test_what_is_said_of_models_agrees_with_what_is_said_of_pairs(seed):
         assert one.interval is not None and one.interval[0] <= one.ratio <= one.interval[1]
     best = found.standings[0]
     assert best.verdict in ("best or equal", "undecided")
+
+
+def test_learners_that_differ_by_their_start_alone_are_rarely_told_apart():
+    rng = np.random.default_rng(0)
+    found = sum(any(pair.decided for pair in decide(trained(rng, 4)).pairs) for _ in range(150))
+    # A chance of at most 5 %; wrong once in 10,000.
+    assert found <= stats.binom.ppf(0.9999, 150, 0.05)
 
 
 @pytest.mark.slow
