@@ -112,7 +112,7 @@ class TaskErrors:
         return np.unique(numbers * len(folds) + inverse, return_inverse=True)[1]
 
     def fold_losses(self) -> np.ndarray:
-        """(R·k, M) mean loss of every fold, in order of repeat and fold; the order of the rows changes not even the last bit."""
+        """(R·k, M) mean loss of every fold, in order of repeat and fold; the order of rows does not change the last bit."""
         order = np.lexsort((self.ids, self.fold_numbers))
         _, starts, counts = np.unique(self.fold_numbers[order], return_index=True, return_counts=True)
         return np.add.reduceat(self.errors[order], starts, axis=0) / counts[:, None]

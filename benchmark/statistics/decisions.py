@@ -85,6 +85,9 @@ def decide(task: TaskErrors, *, margin: float = MARGIN, alpha: float = ALPHA) ->
     - "worse": the lower limit is above 1, the upper one above 1 + margin.
     - "undecided": neither is shown.
 
+    How often that fails, simulated and for really trained learners, is in reports/statistics.md. It needs new weights in every
+    fold: with one start for all folds, luck of the start looks like merit.
+
     Args:
         task: losses of the models; R repeats of k folds count as R·k folds.
         margin: share of the best loss that does not matter.

@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmark.statistics.comparisons import TaskErrors
 from benchmark.statistics.contrasts import relative
+from datasets.errors import InputError
 
 FOLDS = 5
 TEST_TO_TRAIN = 0.2 / 0.72
@@ -78,7 +79,7 @@ def structure_of(task: TaskErrors) -> Structure:
 
 def planted(rng: np.random.Generator, structures: Sequence[Structure], truth: Truth) -> TaskErrors:
     """One comparison group: a structure and models of it at random, new crystals, new luck; mean losses as planted."""
-    structure = structures[rng.integers(len(structures))]
+    structure = structures[int(rng.integers(len(structures)))]
     n = len(structure.losses) // FOLDS * FOLDS
     models = rng.permutation(len(structure.luck))[: len(truth.ratios)]
     losses = structure.losses[rng.integers(0, len(structure.losses), n)][:, models] * truth.ratios
@@ -103,3 +104,16 @@ def _luck(rng: np.random.Generator, truth: Truth, shape: tuple[int, ...]) -> np.
     if not truth.heavy_tails:
         return rng.normal(size=shape)
     return np.clip(rng.standard_t(HEAVY, size=shape) / np.sqrt(HEAVY / (HEAVY - 2)), -5, 5)
+
+
+def structures_of(groups: Sequence[TaskErrors]) -> tuple[Structure, ...]:
+    """Of the groups with most models, if these have more than one fold and repeat nothing.
+
+    Raises:
+        InputError: there is no group of two models or more.
+    """
+    usable = [task for task in groups if len(task.models) > 1 and task.fold_numbers.max() and task.fold_losses().all()]
+    most = max((len(task.models) for task in usable), default=0)
+    if not most:
+        raise InputError("no comparison group has two models and two folds, so nothing says how errors vary")
+    return tuple(structure_of(task) for task in usable if len(task.models) == most)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -53,7 +54,25 @@ class Rates:
     """Of groups in which any model is given a word that is not true."""
 
 
-Method = Callable[[TaskErrors, np.random.Generator], Judgement]
+@dataclass(frozen=True, eq=False)
+class Group:
+    """A simulated group, and what several ways to compare compute from it once."""
+
+    task: TaskErrors
+    rng: np.random.Generator
+
+    @cached_property
+    def evidence(self) -> Contrasts:
+        """Of the mixed model with shrunk variances."""
+        return Evidence.of(self.task).after()
+
+    @cached_property
+    def samples(self) -> np.ndarray:
+        """Of the hierarchical bootstrap."""
+        return hierarchical_bootstrap(self.task, self.rng)
+
+
+Method = Callable[[Group], Judgement]
 
 
 def _by_pairs(contrasts: Contrasts, half: np.ndarray, n_models: int) -> Judgement:
@@ -62,50 +81,50 @@ def _by_pairs(contrasts: Contrasts, half: np.ndarray, n_models: int) -> Judgemen
     return Judgement(~intervals.candidates, intervals.worse, contrasts, limits)
 
 
-def _with_bonferroni(make: Callable[[TaskErrors], Contrasts]) -> Method:
-    def judge(task: TaskErrors, rng: np.random.Generator) -> Judgement:
-        contrasts = make(task)
-        return _by_pairs(contrasts, bonferroni(contrasts, len(contrasts.error), CONFIDENCE), len(task.models))
-
-    return judge
+def _with_bonferroni(contrasts: Contrasts, n_models: int) -> Judgement:
+    return _by_pairs(contrasts, bonferroni(contrasts, len(contrasts.error), CONFIDENCE), n_models)
 
 
-def _with_range(make: Callable[[TaskErrors], Contrasts]) -> Method:
-    def judge(task: TaskErrors, rng: np.random.Generator) -> Judgement:
-        contrasts = make(task)
-        return _by_pairs(contrasts, all_pairs(contrasts, len(task.models), CONFIDENCE), len(task.models))
-
-    return judge
+def _with_range(contrasts: Contrasts, n_models: int) -> Judgement:
+    return _by_pairs(contrasts, all_pairs(contrasts, n_models, CONFIDENCE), n_models)
 
 
-def _edwards_hsu(task: TaskErrors, rng: np.random.Generator) -> Judgement:
-    contrasts = Evidence.of(task).after()
-    limits = with_the_best(contrasts, len(task.models), CONFIDENCE)
+def _way(contrasts: Callable[[Group], Contrasts], judge: Callable[[Contrasts, int], Judgement]) -> Method:
+    return lambda group: judge(contrasts(group), len(group.task.models))
+
+
+def _edwards_hsu(contrasts: Contrasts, n_models: int) -> Judgement:
+    limits = with_the_best(contrasts, n_models, CONFIDENCE)
     return Judgement(limits[:, 0] > 0, None, contrasts, limits)
 
 
-def _bootstrap(task: TaskErrors, rng: np.random.Generator) -> Judgement:
-    contrasts, half = of_samples(task, hierarchical_bootstrap(task, rng), CONFIDENCE)
-    return _by_pairs(contrasts, half, len(task.models))
+def _corrected(group: Group) -> Contrasts:
+    return corrected(group.task.fold_losses(), group.task.test_to_train)
 
 
-def _confidence_set(task: TaskErrors, rng: np.random.Generator) -> Judgement:
-    return Judgement(~model_confidence_set(task, hierarchical_bootstrap(task, rng), CONFIDENCE))
+def _moderated(group: Group) -> Contrasts:
+    return moderated(group.task.fold_losses(), group.task.test_to_train)
+
+
+def _bootstrap(group: Group) -> Judgement:
+    return _by_pairs(*of_samples(group.task, group.samples, CONFIDENCE), len(group.task.models))
+
+
+def _confidence_set(group: Group) -> Judgement:
+    return Judgement(~model_confidence_set(group.task, group.samples, CONFIDENCE))
 
 
 CHOSEN = "mixed model by moments, shrunk variances; studentized range"
 ASSUMED = "the same with all that Nadeau & Bengio assume shared"
 METHODS: dict[str, Method] = {
-    CHOSEN: _with_range(lambda task: Evidence.of(task).after()),
-    "the same; Bonferroni over pairs": _with_bonferroni(lambda task: Evidence.of(task).after()),
-    "the same; Edwards & Hsu with the best": _edwards_hsu,
-    "mixed model by moments; Bonferroni": _with_bonferroni(unshrunk),
-    "corrected t; Bonferroni": _with_bonferroni(lambda task: corrected(task.fold_losses(), task.test_to_train)),
-    "corrected t; studentized range": _with_range(lambda task: corrected(task.fold_losses(), task.test_to_train)),
-    "corrected t, shrunk variances; studentized range": _with_range(
-        lambda task: moderated(task.fold_losses(), task.test_to_train)
-    ),
-    ASSUMED: _with_range(lambda task: Evidence.of(task, share=1.0).after()),
+    CHOSEN: _way(lambda group: group.evidence, _with_range),
+    "the same; Bonferroni over pairs": _way(lambda group: group.evidence, _with_bonferroni),
+    "the same; Edwards & Hsu with the best": _way(lambda group: group.evidence, _edwards_hsu),
+    ASSUMED: _way(lambda group: Evidence.of(group.task, share=1.0).after(), _with_range),
+    "mixed model by moments; Bonferroni": _way(lambda group: unshrunk(group.task), _with_bonferroni),
+    "corrected t; Bonferroni": _way(_corrected, _with_bonferroni),
+    "corrected t; studentized range": _way(_corrected, _with_range),
+    "corrected t, shrunk variances; studentized range": _way(_moderated, _with_range),
     "hierarchical bootstrap; largest t": _bootstrap,
     "model confidence set over the bootstrap": _confidence_set,
 }
@@ -116,22 +135,22 @@ def one_best(n_models: int, ratio: float) -> tuple[float, ...]:
     return (1.0, *[ratio] * (n_models - 1))
 
 
-def rates(structures: Sequence[Structure], truth: Truth, methods: Sequence[str], groups: int, seed: int) -> dict[str, Rates]:
+def rates(structures: Sequence[Structure], truth: Truth, groups: Mapping[str, int], seed: int) -> dict[str, Rates]:
     """The rates of several methods on the same simulated groups.
 
     Args:
         structures: to draw from.
         truth: what is planted.
-        methods: names in `METHODS`.
-        groups: how many.
+        groups: how many by method, of `METHODS`; the first of the same ones for all.
         seed: of the groups; what a method draws has a generator of its own.
     """
     rng, own = np.random.default_rng(seed), np.random.default_rng([seed, 1])
-    outcomes: dict[str, list[tuple[float, ...]]] = {method: [] for method in methods}
-    for _ in range(groups):
-        task = planted(rng, structures, truth)
-        for method in methods:
-            outcomes[method].append(_outcome(METHODS[method](task, own), np.log(truth.ratios)))
+    outcomes: dict[str, list[tuple[float, ...]]] = {method: [] for method in groups}
+    for number in range(max(groups.values())):
+        group = Group(planted(rng, structures, truth), own)
+        for method, n in groups.items():
+            if number < n:
+                outcomes[method].append(_outcome(METHODS[method](group), np.log(truth.ratios)))
     return {method: _summary(np.array(found)) for method, found in outcomes.items()}
 
 

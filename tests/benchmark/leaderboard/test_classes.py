@@ -96,7 +96,7 @@ def test_the_page_of_a_task_tells_classes_shares_and_what_is_compared(store):
     page = pages_of(store)["tasks/set/is_metal.md"]
     assert "2 classes of the test crystals: insulator 60.0 % and metal 40.0 %. F1 is of the second, metal." in page
     assert "the log-loss of predicting each class's share of the training targets" in page
-    assert "how much larger its log-loss is" in page and "log-loss larger by" in page
+    assert "how many times larger the log-loss of the second is" in page and "ratio of the log-loss" in page
     assert "MAE" not in page and "Unit" not in page
     expected = "python -m benchmark run --dataset path/to/set --profile standard --protocol kfold --folds 5 --seed 0"
     assert again(only(read_board(store))) == expected
