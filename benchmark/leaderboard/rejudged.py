@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
+from benchmark.statistics.comparisons import rank_tiers
 from benchmark.statistics.decisions import Decisions, decide
+
+RESAMPLES = 1_000
 
 LARGE_RATIO = 1.10
 """Of two mean losses, from which a benchmark should tell two models apart."""
@@ -53,9 +56,9 @@ def rejudge(groups: Sequence[ComparisonGroup]) -> tuple[Rejudged, ...]:
             task=group.first.key.task,
             title=group.title,
             folds=len(group.errors.fold_losses()),
-            before=sum(pair.separable for pair in group.tiers.pairs),
+            before=sum(pair.separable for pair in rank_tiers(group.errors, resamples=RESAMPLES).pairs),
             decisions=decide(group.errors),
         )
         for group in groups
-        if group.has_rivals and group.tiers is not None and group.errors is not None
+        if group.has_rivals and group.errors is not None
     )

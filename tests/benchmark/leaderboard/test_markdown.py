@@ -115,7 +115,7 @@ def test_a_row_has_verdict_scores_and_costs(store):
     assert cells[6] == "2"
     assert float(cells[7]) == pytest.approx(0.25, abs=0.01)
     # one second of training, and of inference for eight test crystals
-    assert cells[8:] == ["1 s", "1 s", "125 s", "125 s", "5", "100 B", "1 B", "3", "1"]
+    assert cells[8:] == ["1 s", "2 s", "125 s", "125 s", "5", "100 B", "1 B", "3", "1"]
     assert "3 models, 5 folds. cgcnn is best or equal, within 5%." in page
     assert "1. cpu, 1 thread; p, 2 cores, s" in page
 
@@ -165,7 +165,7 @@ def test_one_fold_separates_nothing_and_one_model_has_no_rival(tmp_path):
     assert "One model in 1 fold: nothing to compare it with." in page
     assert row_of(page, "a")[0] == ""
     write_run(store, "b", 9.0, folds=1)
-    assert "2 models, 1 fold. Nothing can be told apart: one fold does not show" in pages_of(store)["tasks/set/target.md"]
+    assert "2 models, 1 fold. Nothing can be decided: one fold" in pages_of(store)["tasks/set/target.md"]
 
 
 def test_stale_rows_are_marked_and_a_table_of_them_says_it_once(store):

@@ -133,7 +133,7 @@ def test_wins_are_counted_on_every_crystal():
 def test_many_crystals_come_with_their_density_few_without():
     def details(n: int) -> dict:
         predictions = GroupPredictions(
-            ("m",), np.arange(n).astype(str), np.zeros(n, int), np.arange(n, dtype=float), np.ones((n, 1))
+            ("m",), np.arange(n).astype(str), np.zeros(n, int), np.zeros(n, int), np.arange(n, dtype=float), np.ones((n, 1))
         )
         return dict(model_details(predictions, None))["m"]
 

@@ -59,7 +59,7 @@ def test_the_interval_of_two_models_by_hand():
     task = task_of([1.0, 1.2], spread=0.3)
     scores = task.fold_losses()
     differences = scores[:, 1] / scores[:, 1].mean() - scores[:, 0] / scores[:, 0].mean()
-    error = np.sqrt((1 / 5 + 0.6 * 0.25) * differences.var(ddof=1))
+    error = np.sqrt((1 / 5 + 0.25) * differences.var(ddof=1))
     assert Evidence.of(task).after().error == pytest.approx([error])
     ratio = scores[:, 1].mean() / scores[:, 0].mean()
     half = critical_value(2, 4, 0.95) * error
