@@ -115,7 +115,7 @@ def test_a_row_has_verdict_scores_and_costs(store):
     assert cells[6] == "2"
     assert float(cells[7]) == pytest.approx(0.25, abs=0.01)
     # one second of training, and of inference for eight test crystals
-    assert cells[8:] == ["1 s", "2 s", "125 s", "125 s", "5", "100 B", "1 B", "3", "1"]
+    assert cells[8:] == ["1 s", "2 s", "125 s", "250 s", "5", "100 B", "1 B", "3", "1"]
     assert "3 models, 5 folds. cgcnn is best or equal, within 5%." in page
     assert "1. cpu, 1 thread; p, 2 cores, s" in page
 
