@@ -89,7 +89,7 @@ def test_every_registered_model_has_its_own():
     ("module", "name"),
     [
         ("datasets.neighbor_search", "_truncate"), ("datasets.neighbor_search", "TIE"), ("datasets.elements", "CLASSES"),
-        ("models.graph.batch", "_ragged"), ("models.graph.message_passing", "sum_incoming"),
+        ("models.graph.table", "_ragged"), ("models.graph.message_passing", "sum_incoming"),
         ("models.graph.layers", "GaussianExpansion"), ("models.graph.dgl_backend", ""), ("models.graph_model", "GraphModel"),
         ("models.training", "train_network"), ("models.training", "_schedules"), ("models.zoo.cgcnn", "CrystalConvolution"),
     ],

@@ -416,8 +416,8 @@ def wrong_activation(self, batch, v, e):
     """CrystalConvolution that ends in a softmax where the softplus belongs."""
     receiver, sender, edge = self.fc_full.weight.split([self.width, self.width, e.shape[1]], dim=1)
     z = add_parts(batch, v @ sender.T, F.linear(v, receiver, self.fc_full.bias), e @ edge.T)
-    gate, core = self.bn1(z).chunk(2, dim=1)
-    return F.softmax(v + self.bn2(sum_incoming(batch, torch.sigmoid(gate) * F.softplus(core))), dim=1)
+    gate, core = self.bn1(batch, z, "edges").chunk(2, dim=1)
+    return F.softmax(v + self.bn2(batch, sum_incoming(batch, torch.sigmoid(gate) * F.softplus(core))), dim=1)
 
 
 def half_of_the_edges(batch, messages):
