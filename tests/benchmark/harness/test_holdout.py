@@ -79,7 +79,7 @@ def test_a_preset_has_its_own_settings_for_a_task_and_they_are_no_change(small_f
     small = {"epochs": "1", "width": "4", "hidden": "4"}
     plan = make_plan(options(small_folder, "mpnn", preset="omee", settings=small, folds=1), store)
     assert [job.settings.n_layers for job in plan.todo] == [2]
-    own = make_plan(options(small_folder, "mpnn", preset="omee", settings={"n_layers": "3"}, folds=1), store)
+    own = make_plan(options(small_folder, "mpnn", preset="omee", settings={**small, "n_layers": "3"}, folds=1), store)
     assert [job.settings.n_layers for job in own.todo] == [3]
     records = [execute(one.todo[0], store) for one in (plan, own)]
     asked = {"epochs": 1, "width": 4, "hidden": 4}
