@@ -68,6 +68,11 @@ class Settings:
             values[name] = _parsed(name, text, known[name])
         return replace(self, **values)
 
+    @property
+    def needs_validation(self) -> bool:
+        """Whether `fit` chooses anything by the validation part, which then cannot be missing."""
+        return False
+
     def as_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
         return asdict(self)

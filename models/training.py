@@ -28,8 +28,8 @@ class Recipe(Settings):
     The "step" schedule multiplies the learning rate by `step_factor` once, after `step_epoch` epochs; `clip_norm` limits the
     norm of the gradient (0: no limit).
 
-    keep: the weights of which epoch: the one with the lowest validation error, or the last one. The validation part then has
-        no say, "plateau" follows the training loss, and there may be no validation part.
+    keep: the weights of the epoch with the lowest validation error, or of the last; the validation part then has no say (the
+        "plateau" is one of the training loss) and may be missing.
     """
 
     epochs: int = 30
@@ -54,6 +54,11 @@ class Recipe(Settings):
         require(self, "step_epoch", "at least 1", self.step_epoch >= 1)
         require(self, "step_factor", "above 0 and at most 1", 0 < self.step_factor <= 1)
         require(self, "clip_norm", "not negative (0 does not clip)", 0 <= self.clip_norm < math.inf)
+
+    @property
+    def needs_validation(self) -> bool:
+        """Whether the best epoch is to be found."""
+        return self.keep == "best"
 
 
 MINI: dict[str, Any] = {"epochs": 8, "batch_size": 32, "learning_rate": 5e-3}
@@ -184,16 +189,15 @@ def train_network(
     seed: int,
     on_epoch: OnEpoch,
 ) -> Fitted:
-    """Train in place and leave the weights of the epoch with the lowest validation error, MAE or a classifier's log-loss,
-    or those of the last epoch, as the recipe says.
+    """Train in place; leave the weights of the epoch with the lowest validation MAE (of classes log-loss), or of the last one.
 
     The scaler is fitted on the training rows alone. With the same seed, data and thread count the result is the same.
 
     Raises:
         InputError: there are no validation rows to choose the best epoch by.
-        TrainingDiverged: the loss is not finite, or the validation error of no epoch, or not of the last one that is kept.
+        TrainingDiverged: the loss is not finite, or the validation error that decides.
     """
-    if recipe.keep == "best" and not len(validation):
+    if recipe.needs_validation and not len(validation):
         raise InputError("without validation crystals no epoch is the best; keep the last one (keep=last)")
     keep_freed_memory()
     network.fit_scaler(targets[train])
@@ -236,14 +240,10 @@ def train_network(
         return Fitted(tuple(history), recipe.epochs)
     if not math.isfinite(best):
         raise TrainingDiverged("no epoch has a finite validation error; lower the learning rate")
-    last = {} if best_number == recipe.epochs else _arrays(network)
+    differs = best_number < recipe.epochs
+    last = {name: tensor.cpu().numpy().copy() for name, tensor in network.state_dict().items() if differs}
     network.load_state_dict(best_state)
     return Fitted(tuple(history), best_number, last)
-
-
-def _arrays(network: nn.Module) -> dict[str, np.ndarray]:
-    """A copy of the state as arrays."""
-    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in network.state_dict().items()}
 
 
 @denormals_flushed()

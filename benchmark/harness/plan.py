@@ -129,7 +129,7 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
             continue
         able = [model.on(task.name) for model in _able(models, task, options, skipped)]
         if protocol.name == "holdout":
-            _require_last_epoch(able)
+            _require_no_choice(able)
         bad.require_none(data, able)
         warnings |= dict.fromkeys(bad.warnings(data))
         protocols = {model.train_divisor: replace(protocol, train_divisor=model.train_divisor) for model in able}
@@ -148,12 +148,12 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
     return Plan(tuple(todo), tuple(done), tuple(skipped), tuple(folders), tuple(warnings))
 
 
-def _require_last_epoch(models: Sequence[ConfiguredModel]) -> None:
-    """Raise InputError where a model keeps the best epoch: there is no validation part to find it by."""
-    if names := [model.spec.name for model in models if getattr(model.settings, "keep", "last") == "best"]:
+def _require_no_choice(models: Sequence[ConfiguredModel]) -> None:
+    """Raise InputError where a model chooses an epoch or a setting: there is no validation part to choose by."""
+    if names := [model.spec.name for model in models if model.settings.needs_validation]:
         raise InputError(
-            f"holdout has no validation part, by which {' and '.join(names)} would keep the best epoch; keep the last one "
-            "with --set keep=last, or take a preset that does"
+            f"holdout has no validation part, by which {' and '.join(names)} would choose an epoch or a setting; keep the "
+            "last epoch with --set keep=last (soap-svr: grid=false), or take a preset that does"
         )
 
 

@@ -38,11 +38,15 @@ def test_a_fold_without_a_validation_part_has_a_valid_record(small_folder, tmp_p
     assert not make_plan(request, store).todo
 
 
-def test_a_model_that_keeps_the_best_epoch_is_refused_before_anything_runs(small_folder, tmp_path):
+def test_a_model_that_chooses_is_refused_before_anything_runs(small_folder, tmp_path):
     for models in (["cgcnn"], ["dummy", "cgcnn"]):
-        with pytest.raises(InputError, match=r"by which cgcnn would keep the best epoch; .* --set keep=last") as caught:
+        with pytest.raises(
+            InputError, match=r"by which cgcnn would choose an epoch or a setting; .* --set keep=last"
+        ) as caught:
             make_plan(options(small_folder, "", models=models), Store(tmp_path))
         assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match="by which soap-svr would choose"):
+        make_plan(options(small_folder, "soap-svr", profile="standard"), Store(tmp_path))
 
 
 def test_the_presets_of_matdeeplearn_keep_the_last_epoch_and_may_be_held_out(small_folder, tmp_path):

@@ -39,8 +39,8 @@ THESIS_MEGNET = {
     # The package keeps a checkpoint of each better epoch.
     "keep": "best",
 }  # fmt: skip
-THESIS_SOAP = {"r_cut": 5.0, "n_max": 1, "l_max": 2}
-THESIS_SVR = {**THESIS_SOAP, "penalty": 1.0, "epsilon": 0.1, "gamma": "scale", "target_unit": "target"}
+THESIS_SOAP = {"r_cut": 5.0, "n_max": 1, "l_max": 2, "pairs": "all"}
+THESIS_SVR = {**THESIS_SOAP, "penalty": 1.0, "epsilon": 0.1, "gamma": "scale", "target_unit": "target", "grid": False}
 THESIS_MLP = {
     **THESIS_SOAP, "standardise": "none",
     # The training and the head of its CGCNN.
