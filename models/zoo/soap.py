@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -266,7 +266,7 @@ PUBLISHED_MLP = SoapMLPSettings(
     batch_size=256, optimizer="sgd", learning_rate=0.01, loss="mse", schedule="step", standardise="none"
 )
 
-DESCRIPTOR = {"n_max": 8, "l_max": 6}
+DESCRIPTOR: dict[str, Any] = {"n_max": 8, "l_max": 6}
 """Of the standard profile. Of pairs of elements the head would have a layer of 200 million weights on 85 elements."""
 
 MODELS = [
