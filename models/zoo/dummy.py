@@ -21,12 +21,12 @@ class Dummy(Model[Settings, int]):
 
     def __init__(self, settings: Settings, device: str = "cpu", n_classes: int = 0) -> None:
         super().__init__(settings, device, n_classes)
-        self.constant = np.full(max(1, n_classes), np.nan)
+        self.mean = np.full(max(1, n_classes), np.nan)
         """(1,), or (n_classes,) shares."""
 
     @property
     def n_parameters(self) -> int:
-        """One: the constant; of K classes K - 1, as their shares add up to 1."""
+        """One: the mean; of K classes K - 1, as their shares add up to 1."""
         return max(1, self.n_classes - 1)
 
     def prepare(self, crystals: Crystals) -> int:
@@ -46,26 +46,23 @@ class Dummy(Model[Settings, int]):
         seed: int,
         on_epoch: OnEpoch = lambda epoch: None,
     ) -> Fitted:
-        """Take the constant over `train`."""
-        self.constant = self.constant_of(targets[train])
+        """Take the mean, or the shares, over `train`."""
+        known = targets[train]
+        shares = np.bincount(known.astype(int), minlength=self.n_classes) / len(known) if self.n_classes else np.mean(known)
+        self.mean = np.atleast_1d(shares)
         return Fitted()
 
-    def constant_of(self, known: np.ndarray) -> np.ndarray:
-        """(1,) the mean of (n,) targets, or (n_classes,) the shares of the classes."""
-        shares = np.bincount(known.astype(int), minlength=self.n_classes) / len(known) if self.n_classes else np.mean(known)
-        return np.atleast_1d(shares)
-
     def predict(self, inputs: int, rows: np.ndarray) -> np.ndarray:
-        """The constant for every row."""
-        return np.tile(self.constant, (len(rows), 1)) if self.n_classes else np.full(len(rows), self.constant[0])
+        """The mean, or the shares, for every row."""
+        return np.tile(self.mean, (len(rows), 1)) if self.n_classes else np.full(len(rows), self.mean[0])
 
     def state(self) -> dict[str, np.ndarray]:
-        """The constant."""
-        return {"constant": self.constant}
+        """The mean."""
+        return {"mean": self.mean}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take over a constant."""
-        self.constant = np.array(state["constant"], dtype=float)
+        """Take over a mean."""
+        self.mean = np.array(state["mean"], dtype=float)
 
 
 class MedianDummy(Dummy):
@@ -73,16 +70,26 @@ class MedianDummy(Dummy):
 
     classifies = False
 
-    def constant_of(self, known: np.ndarray) -> np.ndarray:
-        """(1,) the median of (n,) targets."""
-        return np.atleast_1d(np.median(known))
+    def fit(
+        self,
+        inputs: int,
+        targets: np.ndarray,
+        train: np.ndarray,
+        validation: np.ndarray,
+        seed: int,
+        on_epoch: OnEpoch = lambda epoch: None,
+    ) -> Fitted:
+        """Take the median over `train`; it is kept where `Dummy` keeps its mean, so that the rest is the same."""
+        self.mean = np.atleast_1d(np.median(targets[train]))
+        return Fitted()
+
+
+PROFILES = {profile: Settings() for profile in ("smoke", "mini", "standard", "paper")}
 
 
 def _no_graph(settings: Settings) -> str:
     return "none"
 
-
-PROFILES = {profile: Settings() for profile in ("smoke", "mini", "standard", "paper")}
 
 MODELS = [
     ModelSpec("dummy", "mean of the training targets", Dummy, PROFILES, _no_graph),
