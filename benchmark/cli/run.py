@@ -47,8 +47,10 @@ def run(
     preset: Annotated[
         str | None, typer.Option(help="Instead of a profile: the settings of a study, fung, omee or thesis.")
     ] = None,
-    protocol: Annotated[str | None, typer.Option(help="kfold, shuffle (80:10:10) or published.")] = None,
-    folds: Annotated[int | None, typer.Option(min=1, help="How many folds. Default: 5 for kfold, 10 for shuffle.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="kfold, shuffle (80:10:10), holdout (80:20, no validation) or published.")
+    ] = None,
+    folds: Annotated[int | None, typer.Option(min=1, help="How many folds. Default: 5, 10 for shuffle.")] = None,
     group_duplicates: Annotated[
         bool, typer.Option("--group-duplicates", help="Keep duplicates of a structure in one part of every fold.")
     ] = False,
@@ -126,8 +128,8 @@ def run(
 
 
 def _protocol(name: str | None) -> Any:
-    if name not in (None, "kfold", "shuffle", "published"):
-        raise InputError(f"unknown protocol '{name}'; choose kfold, shuffle or published")
+    if name not in (None, "kfold", "shuffle", "holdout", "published"):
+        raise InputError(f"unknown protocol '{name}'; choose kfold, shuffle, holdout or published")
     return name
 
 

@@ -91,6 +91,8 @@ class Outcome:
     parameters: int
     checkpoint: bytes
     health: GraphHealth | None
+    imputed: int | None
+    """Crystals that lack a descriptor."""
     best_epoch: int
     metrics: Metrics
     last_epoch: Metrics | None
@@ -206,6 +208,7 @@ def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
         parameters=parameters,
         checkpoint=checkpoint_bytes(model),
         health=health,
+        imputed=fitted.imputed,
         best_epoch=fitted.best_epoch,
         metrics=metrics,
         last_epoch=_last_epoch(model, fitted, inputs, data.targets, fold, metrics),
@@ -232,8 +235,10 @@ def _last_epoch(
 
 
 def _scores(model: Model[Any, Any], inputs: Any, targets: np.ndarray, parts: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The scores of each part by its name, from its rows."""
-    return {part: score(targets[rows], _finite(model.predict(inputs, rows))) for part, rows in parts.items()}
+    """The scores of each part by its name, from its rows; None of a part without crystals."""
+    return {
+        part: score(targets[rows], _finite(model.predict(inputs, rows))) if len(rows) else None for part, rows in parts.items()
+    }
 
 
 def _about(key: JobKey) -> dict[str, str]:
@@ -249,7 +254,7 @@ def _finite(predictions: np.ndarray) -> np.ndarray:
 
 
 def checkpoint_bytes(model: Model[Any, Any]) -> bytes:
-    """What `save` writes: the weights of the best epoch."""
+    """What `save` writes: the weights of the epoch that was kept."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         model.save(path)
@@ -261,7 +266,7 @@ def make_record(
 ) -> Record:
     """The record of a fold that ended, well (`outcome`) or not (`reason`)."""
     spec = registry.get(job.model)
-    standard = spec.named_settings[job.profile].as_dict()
+    standard = spec.published(job.profile, job.task.name).as_dict()
     device_bytes = None
     if job.device != "cpu":
         import torch
@@ -275,6 +280,7 @@ def make_record(
         changed={name: value for name, value in job.settings.as_dict().items() if standard[name] != value},
         graph_rule=spec.graph_rule(job.settings),
         graph_health=outcome.health if outcome else None,
+        imputed=outcome.imputed if outcome else None,
         paper=spec.paper,
         split=split_of(data, fold),
         parameters=outcome.parameters if outcome else None,

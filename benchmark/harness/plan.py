@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmark.harness.bad_crystals import BadCrystals, ConfiguredModel
 from benchmark.harness.job import Job
 from benchmark.results.store import Store
-from benchmark.tasks.folds import Protocol, ProtocolName, Split
+from benchmark.tasks.folds import HOLDOUT_FOLDS, Protocol, ProtocolName, Split
 from benchmark.tasks.tasks import Task, TaskData, find_tasks, split_of, tasks_of
 from datasets import registry as datasets_registry
 from datasets.cards import data_file
@@ -17,7 +17,7 @@ from datasets.errors import DatasetMissing, InputError, TargetMissing, unknown_n
 from models import registry
 from models.contract import ModelSpec
 
-DEFAULT_FOLDS = {"kfold": 5, "shuffle": 10, "published": 1}
+DEFAULT_FOLDS = {"kfold": 5, "shuffle": 10, "holdout": HOLDOUT_FOLDS, "published": 1}
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,22 @@ def make_plan(options: RunOptions, store: Store) -> Plan:
     chosen = list(dict.fromkeys(options.models))
     if options.settings and len(chosen) != 1:
         raise InputError("--set changes the settings of one model; name it with a single --model")
-    named = options.preset or options.profile
     specs = [registry.get(name) for name in chosen] or _all_models(options.preset)
-    models = [ConfiguredModel(s, (s.preset if options.preset else s.settings)(named, options.settings)) for s in specs]
+    models = [_configured(spec, options) for spec in specs]
 
     def is_done(job: Job, data: TaskData, split: Split) -> bool:
         return store.finished(job.key(data.dataset_hash), split, job.save_checkpoints)
 
     return plan_models(options, store, models, is_done)
+
+
+def _configured(spec: ModelSpec, options: RunOptions) -> ConfiguredModel:
+    """A model with the settings of the profile, or of the preset, which may have its own for some tasks."""
+    if not options.preset:
+        return ConfiguredModel(spec, spec.settings(options.profile, options.settings))
+    preset, changes = options.preset, options.settings
+    by_task = {task: spec.preset(preset, changes, task) for task in spec.by_task.get(preset, {})}
+    return ConfiguredModel(spec, spec.preset(preset, changes), by_task=by_task)
 
 
 def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredModel], is_done: IsDone) -> Plan:
@@ -121,7 +129,9 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
         except TargetMissing as error:
             _leave_out(str(error), found.name in options.tasks, skipped)
             continue
-        able = _able(models, task, options, skipped)
+        able = [model.on(task.name) for model in _able(models, task, options, skipped)]
+        if protocol.name == "holdout":
+            _require_no_choice(able)
         bad.require_none(data, able)
         warnings |= dict.fromkeys(bad.warnings(data))
         protocols = {model.train_divisor: replace(protocol, train_divisor=model.train_divisor) for model in able}
@@ -146,6 +156,15 @@ def _jobs(
                     task, model.spec.name, model.settings, named, protocols[model.train_divisor], fold, seed,
                     options.device, options.threads, options.workers, options.save_checkpoints,
                 ), split  # fmt: skip
+
+
+def _require_no_choice(models: Sequence[ConfiguredModel]) -> None:
+    """Raise InputError where a model chooses an epoch or a setting: there is no validation part to choose by."""
+    if names := [model.spec.name for model in models if model.settings.needs_validation]:
+        raise InputError(
+            f"holdout has no validation part, by which {' and '.join(names)} would choose an epoch or a setting; keep the "
+            "last epoch with --set keep=last (soap-svr: grid=false), or take a preset that does"
+        )
 
 
 def _leave_out(reason: str, asked_for: bool, skipped: list[str]) -> None:

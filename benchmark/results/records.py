@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from benchmark.schema import Count, Duration, Machine, Settings, Sha256, Strict, Text
-from benchmark.tasks.folds import MOST_FOLDS, PROTOCOL, Split, kfolds
+from benchmark.tasks.folds import HOLDOUT_FOLDS, MOST_FOLDS, PROTOCOL, Split, has_validation, kfolds
 from benchmark.tasks.metrics import ClassScores, Metrics, Scores
 from datasets.allowed_names import is_path_part
 from datasets.cards import MOST_CLASSES
@@ -82,6 +82,8 @@ class JobKey(Strict):
     @property
     def n_folds(self) -> int | None:
         """How many folds the protocol has; None where that is open, as with independent shuffles."""
+        if not has_validation(self.protocol):
+            return HOLDOUT_FOLDS
         return 1 if self.protocol.startswith("published split") else kfolds(self.protocol)
 
     @property
@@ -125,6 +127,8 @@ class Record(Strict):
     graph_rule: Text
     graph_health: GraphHealth | None
     """None for a model without graphs."""
+    imputed: Count | None = None
+    """Crystals of the task that lack a descriptor, which the model made up; None of a model that makes none up."""
     paper: Text
     split: Split
     parameters: Count | None
@@ -132,7 +136,7 @@ class Record(Strict):
     epochs_run: Count | None
     best_epoch: Count | None
     metrics: Metrics | None
-    """With the weights of the epoch that was best on validation."""
+    """With the weights of the epoch that the model keeps: the best on validation, or the last where its settings say so."""
     last_epoch: Metrics | None = None
     """With those of the last epoch; None of a model without epochs, and in records older than this field."""
     times: Times | None
@@ -165,8 +169,11 @@ class Record(Strict):
             raise ValueError(f"key.device is {self.key.device}, machine.device is {self.machine.device}")
         kind = ClassScores if self.key.classes else Scores
         both = [found for found in (self.metrics, self.last_epoch) if found]
-        if not all(isinstance(scores, kind) for found in both for _, scores in found):
+        if not all(isinstance(scores, kind) for found in both for _, scores in found if scores):
             raise ValueError("the metrics are not those of the target, which is a number or a class")
+        validated = has_validation(self.key.protocol)
+        if any(bool(found.validation) != validated for found in both) or bool(self.split.n_validation) != validated:
+            raise ValueError(f"{self.key.protocol} has {'a' if validated else 'no'} validation part")
         if any(name not in self.key.settings or self.key.settings[name] != value for name, value in self.changed.items()):
             raise ValueError("changed is not a part of the settings")
         return self

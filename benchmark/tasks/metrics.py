@@ -58,10 +58,10 @@ AnyScores = Scores | ClassScores
 
 
 class Metrics(Strict):
-    """Scores of the three parts."""
+    """Scores of the three parts; of the validation part None where the protocol has none."""
 
     train: AnyScores
-    validation: AnyScores
+    validation: AnyScores | None
     test: AnyScores
 
 

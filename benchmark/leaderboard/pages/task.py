@@ -226,7 +226,9 @@ def again(group: ComparisonGroup) -> str:
     """The command that runs a comparison group."""
     key = group.first.key
     protocol = key.protocol.split("(")[0].split()[0]
-    n_folds = kfolds(key.protocol) or (max(len(row.run.folds) for row in group.rows) if protocol == "shuffle" else None)
+    n_folds = kfolds(key.protocol) or (
+        max(len(row.run.folds) for row in group.rows) if protocol in ("shuffle", "holdout") else None
+    )
     folds = f" --folds {n_folds}" if n_folds else ""
     folds += " --group-duplicates" if ", grouped" in key.protocol else ""
     what = f"--task {key.task}" if key.dataset in registered() else f"--dataset path/to/{key.dataset}"
