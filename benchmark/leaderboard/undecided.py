@@ -1,4 +1,4 @@
-"""Which tasks need another repeat: those with a model that is neither shown to be as good as the best nor worse. Needs no torch."""
+"""Which tasks need another repeat: those with an undecided model. Needs no torch."""
 
 from __future__ import annotations
 

@@ -33,8 +33,8 @@ ERRORS = {
 READING = (
     "A comparison group holds the runs of one task with the same data, profile and protocol; folds of several seeds, the "
     "repeats, are pooled. A track holds the comparison groups of one profile and protocol. *Best or equal* is a model whose "
-    f"error is shown to be at most {MARGIN:.0%} above that of the best; *undecided*, one that may be better or worse than that. "
-    "Synthetic sets have the labels of a toy model (EMT): they demonstrate the suite and say nothing about materials."
+    f"error is shown to be at most {MARGIN:.0%} above that of the best; *undecided*, one that may be better or worse than "
+    "that. Synthetic sets have the labels of a toy model (EMT): they demonstrate the suite and say nothing about materials."
 )
 
 SHOWN = 4

@@ -123,7 +123,13 @@ def test_other_pages_say_log_loss_of_classes(store):
     assert "log-loss" in lines_of(index, "model ")[0][1]
     model = pages["models/cgcnn.md"]
     assert lines_of(model, "task ")[0][:7] == ["task", "track", "verdict", "rank", "log-loss", "ROC-AUC", "log-loss / dummy"]
-    assert lines_of(model, "[set/is_metal]")[0][2:7] == ["best or equal", "1 of 2", "0.2675 ± 0.0000", "1.0000 ± 0.0000", "0.398"]
+    assert lines_of(model, "[set/is_metal]")[0][2:7] == [
+        "best or equal",
+        "1 of 2",
+        "0.2675 ± 0.0000",
+        "1.0000 ± 0.0000",
+        "0.398",
+    ]
 
 
 def test_tasks_of_numbers_are_shown_as_without_classes(store, tmp_path):
