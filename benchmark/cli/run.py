@@ -47,8 +47,12 @@ def run(
     protocol: Annotated[str | None, typer.Option(help="kfold, shuffle (80:10:10) or published.")] = None,
     folds: Annotated[int | None, typer.Option(min=1, help="How many folds. Default: 5 for kfold, 10 for shuffle.")] = None,
     group_duplicates: Annotated[
-        bool, typer.Option("--group-duplicates", help="Keep duplicates of a structure in one part of every fold.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--group-duplicates/--no-group-duplicates",
+            help="Keep duplicates of a structure in one part of every fold. Default: where over 1 % of the crystals have one.",
+        ),
+    ] = None,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,

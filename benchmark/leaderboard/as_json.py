@@ -14,7 +14,7 @@ def row_as_json(row: Any) -> dict[str, Any]:
     named = {name: getattr(key, name) for name in ("task", "unit", "model", "settings", "profile", "protocol", "seed")}
     folds = [
         {"fold": r.key.fold, "status": r.status, "reason": r.reason, "metrics": r.metrics and r.metrics.model_dump(),
-         "times": r.times and r.times.model_dump(), "parameters": r.parameters}
+         "leak": r.leak and r.leak.model_dump(), "times": r.times and r.times.model_dump(), "parameters": r.parameters}
         for r in row.run.folds
     ]  # fmt: skip
     mean, std = row.over_folds("loss") or (None, None)

@@ -33,7 +33,12 @@ S = TypeVar("S", bound=SoapSettings)
 
 
 class SoapModel(Model[S, SoapTable]):
-    """A model on descriptors; its columns are those of the elements in the inputs that it was fitted on."""
+    """A model on descriptors; its columns are those of the pairs of elements of the training crystals.
+
+    Of a test crystal with another element only these columns are read, as if the atoms of that element stood there unseen: a
+    fold needs a prediction of each of its crystals, as graph networks give one. Crystals that are prepared after `fit` are a
+    user's own, and refused where they have such an element.
+    """
 
     def __init__(self, settings: S, device: str = "cpu", n_classes: int = 0) -> None:
         super().__init__(settings, device, n_classes)
@@ -48,7 +53,7 @@ class SoapModel(Model[S, SoapTable]):
         """Describe the crystals, periodic in the directions of `pbc`; cached by structures, settings and code.
 
         Raises:
-            InputError: a descriptor is not finite, or, after `fit`, an element is not among those fitted on.
+            InputError: a descriptor is not finite, or, after `fit`, an element is not among those of the training crystals.
         """
         self._require_species(crystals)
         return soap_table(crystals, self.settings)
@@ -59,7 +64,6 @@ class SoapModel(Model[S, SoapTable]):
 
     def _features(self, inputs: SoapTable) -> sp.csr_array:
         """(n, F) float32 descriptors in the columns of the fitted species."""
-        self._require_species(inputs.crystals)
         return inputs.matrix[:, columns_of(self.species, self.settings)]
 
     def _require_species(self, crystals: Crystals) -> None:
@@ -123,7 +127,7 @@ class SoapSVR(SoapModel[SoapSVRSettings]):
 
         The kernel is held in memory, 8 n² bytes, where three tenths of the memory available is enough for it.
         """
-        self.species = inputs.crystals.elements
+        self.species = inputs.crystals.take(train).elements
         x = self._features(inputs)[train].astype(np.float64)
         variance = x.multiply(x).mean() - x.mean() ** 2 if self.settings.gamma == "scale" else 1.0
         gamma = 1 / (x.shape[1] * variance) if variance > 0 else 1.0
@@ -227,7 +231,7 @@ class SoapMLP(SoapModel[SoapMLPSettings]):
     ) -> Fitted:
         """Draw fresh weights from `seed`, fit the scaler to the rows `train`, then run the shared training loop."""
         torch.manual_seed(seed)
-        self.species = inputs.crystals.elements
+        self.species = inputs.crystals.take(train).elements
         head = self._build().network
         assert isinstance(head, Head)
         if self.settings.standardise == "train":
@@ -240,7 +244,7 @@ class SoapMLP(SoapModel[SoapMLPSettings]):
 
     def warm_up(self, inputs: SoapTable, targets: np.ndarray, train: np.ndarray) -> None:
         """One step on a network that is thrown away."""
-        self.species = inputs.crystals.elements
+        self.species = inputs.crystals.take(train).elements
         warm_up(self._build(), self._cut(inputs), self.settings, targets, train)
         self.species, self.network = np.empty(0, dtype=np.int64), ScaledNetwork(nn.Identity())
 

@@ -55,9 +55,10 @@ def board_data(board: Board) -> dict[str, Any]:
 def kind_data(kind: Kind) -> dict[str, Any]:
     """What tables and figures of the tasks of a kind are called, and their columns."""
     columns = [
-        {"key": c.key, "heading": c.heading, "in_unit": c.in_unit, "score": c.is_score, "text": c.is_text, "hint": c.hint}
+        {"key": c.key, "heading": c.heading, "in_unit": c.in_unit, "score": c.is_score, "text": c.is_text, "hint": c.hint,
+         "optional": c.is_optional}
         for c in columns_of(WEB, kind)
-    ]
+    ]  # fmt: skip
     return {"loss": kind.loss, "key": kind.field, "baseline": kind.baseline, "columns": columns}
 
 

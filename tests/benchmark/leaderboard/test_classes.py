@@ -81,7 +81,10 @@ def test_the_page_of_a_task_tells_classes_shares_and_what_is_compared(store):
     assert "the log-loss of predicting each class's share of the training targets" in page
     assert "how much larger its log-loss is" in page and "log-loss larger by" in page
     assert "MAE" not in page and "Unit" not in page
-    expected = "python -m benchmark run --dataset path/to/set --profile standard --protocol kfold --folds 5 --seed 0"
+    expected = (
+        "python -m benchmark run --dataset path/to/set --profile standard --protocol kfold --folds 5 --no-group-duplicates "
+        "--seed 0"
+    )
     assert again(only(read_board(store))) == expected
 
 

@@ -11,11 +11,12 @@ board.views.task = (() => {
   function columns(group) {
     const unit = board.unit(group);
     const special = {model: (row) => named(row, outdated(group)), tier: ranked};
+    const given = (column, index) => !column.optional || group.rows.some((row) => row.cells[index][1] !== null);
     const all = board.kind(group).columns.map((column, index) => ({
       ...column, head: column.key === "model", label: column.in_unit && unit ? `${column.heading} [${unit}]` : column.heading,
       cell: special[column.key] || ((row) => row.cells[index][1] === null ? n.missing : row.cells[index][0]),
       value: (row) => row.cells[index][1],
-    }));
+    })).filter(given);
     return [...all.filter((column) => column.head), ...all.filter((column) => !column.head)];
   }
 
