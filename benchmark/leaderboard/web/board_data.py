@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.leaderboard.board import Board, Track
-from benchmark.leaderboard.cells import machine
+from benchmark.leaderboard.cells import leaked, machine
 from benchmark.leaderboard.columns import WEB, Value, columns_of, peak_memory
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import KINDS, NUMBERS, Kind
@@ -128,6 +128,7 @@ def group_data(group: ComparisonGroup) -> dict[str, Any]:
         "crystals": split.n_train + split.n_validation + split.n_test,
         "folds": group.folds,
         "baseline": rounded(group.baseline_loss),
+        "leaked": leaked(group).replace("`", ""),
         "reason": group.tiers and group.tiers.reason,
         "machines": machines,
         "rows": rows,

@@ -106,6 +106,7 @@ board.views.task = (() => {
       parts.push(note("± is the standard deviation over folds. Runs of one tier cannot be told apart from its best by " +
         `${board.data.tests}.` + (group.reason ? ` Here nothing is separated: ${group.reason}.` : "")));
     }
+    if (group.leaked) parts.push(note(group.leaked));
     if (group.rows.some((row) => row.stale)) parts.push(note(outdated(group) ? "A newer source of every model gives other numbers." : "† A newer source of the model gives other numbers."));
     if (!group.classes && board.data.published[group.task]) parts.push(h("h2", {}, "Published results"), ...published(group));
     if (group.failures.length) {
