@@ -201,7 +201,7 @@ def test_the_web_page_has_the_columns_of_each_kind(store):
     assert [column["heading"] for column in kinds["classes"]["columns"]][:8] == HEADER
     assert [column["heading"] for column in kinds["numbers"]["columns"]][2:6] == ["MAE", "RMSE", "R²", "MAE / dummy"]
     scores = [column["key"] for column in kinds["classes"]["columns"] if column["score"]]
-    assert scores == ["log_loss", "roc_auc", "balanced_accuracy", "f1", "calibration_error"]
+    assert scores == ["log_loss", "roc_auc", "balanced_accuracy", "f1", "calibration_error", "seen", "new"]
     (group,) = data["comparison_groups"]
     assert (group["kind"], group["classes"], group["class_counts"]) == ("classes", ("insulator", "metal"), (15, 10))
     assert group["baseline"] == pytest.approx(LOSS["dummy"], abs=1e-5)
