@@ -55,8 +55,8 @@ class FamilySettings(NearestSettings):
     norm: "batch" as published for the plain networks, "group" (differentiable group normalisation) for the Deeper ones.
     skip: how often the input of a layer is added to its output; each network says which of them it has and were published.
     graph: "periodic" has every periodic neighbour; "minimum-image" is MatDeepLearn's, which `ties` does not concern.
-    edge_scale: distances are divided by the cutoff, or, as MatDeepLearn does, by the longest edge of the whole dataset,
-        its test part included.
+    edge_scale: distances are divided by the cutoff, or ("dataset") by the longest edge of the training crystals. MatDeepLearn
+        takes the longest of the whole dataset, its test part included: the same number where that edge occurs in training.
     """
 
     n_layers: int = 4
@@ -154,11 +154,11 @@ class FamilyModel(GraphModel[S]):
             return MinimumImage(settings.k, settings.cutoff, cls.receiver)
         return Nearest(settings.k, settings.cutoff, settings.ties)
 
-    def calibrate(self, network: nn.Module, inputs: GraphTable) -> None:
-        """Take the longest edge of the dataset, where the settings scale by it."""
+    def calibrate(self, network: nn.Module, inputs: GraphTable, train: np.ndarray) -> None:
+        """Take the longest edge of the training crystals, where the settings scale by it."""
         assert isinstance(network, FamilyNetwork)
-        # A set whose atoms have no neighbours keeps the cutoff.
-        if self.settings.edge_scale == "dataset" and (longest := float(inputs.distance.max())) > 0:
+        # Crystals whose atoms have no neighbours keep the cutoff.
+        if self.settings.edge_scale == "dataset" and (longest := inputs.longest_edge(train)) > 0:
             network.longest.fill_(longest)
 
     @classmethod

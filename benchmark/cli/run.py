@@ -52,8 +52,12 @@ def run(
     ] = None,
     folds: Annotated[int | None, typer.Option(min=1, help="How many folds. Default: 5, 10 for shuffle.")] = None,
     group_duplicates: Annotated[
-        bool, typer.Option("--group-duplicates", help="Keep duplicates of a structure in one part of every fold.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--group-duplicates/--no-group-duplicates",
+            help="Keep duplicates of a structure in one part of every fold. Default: where over 1 % of the crystals have one.",
+        ),
+    ] = None,
     seed: SeedOption = 0,
     repeats: Annotated[
         int, typer.Option(min=1, max=100, help="Divide and train anew this often, with the seeds from --seed on.")

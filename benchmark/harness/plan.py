@@ -10,6 +10,7 @@ from benchmark.harness.bad_crystals import BadCrystals, ConfiguredModel
 from benchmark.harness.job import Job
 from benchmark.results.store import Store
 from benchmark.tasks.folds import HOLDOUT_FOLDS, Protocol, ProtocolName, Split
+from benchmark.tasks.leakage import grouping
 from benchmark.tasks.tasks import Task, TaskData, find_tasks, split_of, tasks_of
 from datasets import registry as datasets_registry
 from datasets.cards import data_file
@@ -31,6 +32,8 @@ class Plan:
     """Where the jobs keep their models, if they do."""
     warnings: tuple[str, ...] = ()
     """What a person should know of the data: crystals left out, doubtful targets."""
+    notes: tuple[str, ...] = ()
+    """Of each task that the data decided it for, whether duplicates are kept together, and why."""
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -50,7 +53,8 @@ class RunOptions:
     preset: str | None = None
     protocol: ProtocolName | None = None
     folds: int | None = None
-    group_duplicates: bool = False
+    group_duplicates: bool | None = False
+    """None: where the task has many (`benchmark.tasks.leakage.grouping`)."""
     seed: int = 0
     repeats: int = 1
     """How often everything is divided and trained anew: with the seeds from `seed` on."""
@@ -111,18 +115,17 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
         InputError: an unknown task, a dataset that cannot be read or split, or crystals that a model cannot take.
         DatasetMissing: a dataset asked for by name is not on this machine.
     """
-    named = options.preset or options.profile
     tasks, skipped = _available(options)
     todo: list[Job] = []
     done: list[Job] = []
     folders: dict[Path, None] = {}
     warnings: dict[str, None] = {}
+    notes: list[str] = []
     bad = BadCrystals(models)
     for found in tasks:
         if options.numbers_only and found.classes:
             _leave_out(f"{found.name}: its target is a class, a study needs a number", found.name in options.tasks, skipped)
             continue
-        protocol = _protocol(options, found)
         try:
             task = bad.left_out_of(found) if options.skip_bad else found
             data = task.load()
@@ -130,30 +133,34 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
             _leave_out(str(error), found.name in options.tasks, skipped)
             continue
         able = [model.on(task.name) for model in _able(models, task, options, skipped)]
-        if protocol.name == "holdout":
-            _require_no_choice(able)
         bad.require_none(data, able)
         warnings |= dict.fromkeys(bad.warnings(data))
-        protocols = {model.train_divisor: replace(protocol, train_divisor=model.train_divisor) for model in able}
-        for job, split in _jobs(task, data, able, protocols, named, options):
+        if not able:
+            continue
+        protocol, note = _protocol(options, data)
+        notes += [note] if note else []
+        if protocol.name == "holdout":
+            _require_no_choice(able)
+        for job, split in _jobs_of(options, data, able, protocol):
             (done if is_done(job, data, split) else todo).append(job)
             folders |= {store.path(job.key(data.dataset_hash)).parent: None} if job.save_checkpoints else {}
-    return Plan(tuple(todo), tuple(done), tuple(skipped), tuple(folders), tuple(warnings))
+    return Plan(tuple(todo), tuple(done), tuple(skipped), tuple(folders), tuple(warnings), tuple(notes))
 
 
-def _jobs(
-    task: Task, data: TaskData, models: Sequence[ConfiguredModel], protocols: Mapping[int, Protocol], named: str,
-    options: RunOptions,
-) -> Iterator[tuple[Job, Split]]:  # fmt: skip
-    """Every fold of every model, and how it splits the crystals; one repeat after another."""
+def _jobs_of(
+    options: RunOptions, data: TaskData, models: Sequence[ConfiguredModel], protocol: Protocol
+) -> Iterator[tuple[Job, Split]]:
+    """Every fold of every model on a task, with its split; one repeat after another."""
+    named = options.preset or options.profile
     for seed in range(options.seed, options.seed + options.repeats):
-        splits = {
-            part: [split_of(data, data.fold(p, number, seed)) for number in range(p.n_folds)] for part, p in protocols.items()
-        }
+        splits: dict[Protocol, list[Split]] = {}
         for model in models:
-            for fold, split in enumerate(splits[model.train_divisor]):
+            own = replace(protocol, train_divisor=model.train_divisor)
+            if own not in splits:
+                splits[own] = [split_of(data, data.fold(own, number, seed)) for number in range(own.n_folds)]
+            for fold, split in enumerate(splits[own]):
                 yield Job(
-                    task, model.spec.name, model.settings, named, protocols[model.train_divisor], fold, seed,
+                    data.task, model.spec.name, model.settings, named, own, fold, seed,
                     options.device, options.threads, options.workers, options.save_checkpoints,
                 ), split  # fmt: skip
 
@@ -216,9 +223,13 @@ def _available(options: RunOptions) -> tuple[list[Task], list[str]]:
     return list(tasks.values()), skipped
 
 
-def _protocol(options: RunOptions, task: Task) -> Protocol:
-    published = datasets_registry.get(task.source).card.split_column is not None and not options.group_duplicates
+def _protocol(options: RunOptions, data: TaskData) -> tuple[Protocol, str]:
+    """How a task is split, and in one line why where its data decide whether duplicates are kept together."""
+    published = data.published is not None and not options.group_duplicates
     name: ProtocolName = options.protocol or ("published" if published else "kfold")
     # The published split is one fold, however many the other datasets of the same run get.
     folds = DEFAULT_FOLDS[name] if options.folds is None or name == "published" else options.folds
-    return Protocol(name, folds, options.group_duplicates, stratified=task.classes is not None and name != "published")
+    grouped, note = bool(options.group_duplicates), ""
+    if options.group_duplicates is None and name != "published":
+        grouped, note = grouping(data)
+    return Protocol(name, folds, grouped, stratified=data.task.classes is not None and name != "published"), note

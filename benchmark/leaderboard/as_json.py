@@ -24,7 +24,7 @@ def row_as_json(row: Any) -> dict[str, Any]:
 
 def _fold_as_json(record: Any) -> dict[str, Any]:
     """A fold's place, outcome, scores and costs."""
-    parts = {name: getattr(record, name) for name in ("metrics", "last_epoch", "times")}
+    parts = {name: getattr(record, name) for name in ("metrics", "last_epoch", "leak", "times")}
     return {
         "seed": record.key.seed, "fold": record.key.fold, "status": record.status, "reason": record.reason,
         **{name: part and part.model_dump() for name, part in parts.items()}, "parameters": record.parameters,

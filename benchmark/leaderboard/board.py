@@ -53,7 +53,7 @@ class Board:
 
     @cached_property
     def tracks(self) -> tuple[Track, ...]:
-        """Comparison groups of one profile and protocol together; real sets before synthetic ones, then those with most rows."""
+        """Comparison groups of one profile and protocol together; real sets before synthetic ones, then most rows first."""
         ordered = sorted(self.comparison_groups, key=lambda group: group.track)
         found = [tuple(together) for _, together in groupby(ordered, key=lambda group: group.track)]
         return tuple(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from math import inf
 
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
-from benchmark.leaderboard.rows import BoardRow
+from benchmark.leaderboard.rows import BoardRow, leaks_of
 from benchmark.rendering.text import count, escape, interval, plus_minus, seconds, significant
 from benchmark.results.records import Record
 
@@ -41,6 +41,19 @@ def mean_r2(row: BoardRow) -> str:
     """Mean R², three decimals, or three digits where it is far below zero; empty where no fold has one."""
     found = row.over_folds("r2")
     return (f"{found[0]:.3f}" if found[0] > -1000 else f"{found[0]:.3g}") if found else ""
+
+
+def leaked(group: ComparisonGroup) -> str:
+    """What share of the test crystals has a duplicate in training or validation; empty where none has, or no record says."""
+    leaks = next((found for row in group.in_order if (found := leaks_of(row.run))), [])
+    seen = sum(leak.n_seen for leak in leaks)
+    if not seen:
+        return ""
+    share, loss = seen / sum(leak.n_seen + leak.n_new for leak in leaks), group.kind.loss
+    return (
+        f"{share:.1%} of the test crystals have a duplicate in train or validation, which a model may remember. "
+        f"`{loss}, seen` is the {loss} on these crystals, `{loss}, new` on the others."
+    )
 
 
 def relative(row: BoardRow, group: ComparisonGroup) -> str:

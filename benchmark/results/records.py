@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -11,7 +12,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from benchmark.schema import Count, Duration, Machine, Settings, Sha256, Strict, Text
 from benchmark.tasks.folds import HOLDOUT_FOLDS, MOST_FOLDS, PROTOCOL, Split, has_validation, kfolds
-from benchmark.tasks.metrics import ClassScores, Metrics, Scores
+from benchmark.tasks.metrics import ClassScores, LeakScores, Metrics, Scores
 from datasets.allowed_names import is_path_part
 from datasets.cards import MOST_CLASSES
 
@@ -139,6 +140,9 @@ class Record(Strict):
     """With the weights of the epoch that the model keeps: the best on validation, or the last where its settings say so."""
     last_epoch: Metrics | None = None
     """With those of the last epoch; None of a model without epochs, and in records older than this field."""
+    leak: LeakScores | None = None
+    """Of `metrics.test`, on the test crystals that have a duplicate in training or validation and on the others; None where
+    duplicates could not be searched, and in records older than this field."""
     times: Times | None
     memory: Memory
     machine: Machine
@@ -163,7 +167,7 @@ class Record(Strict):
             raise ValueError(f"a complete record needs {', '.join(missing)}")
         if self.status != "complete" and not self.reason:
             raise ValueError(f"a record with status '{self.status}' needs a reason")
-        if self.status != "complete" and (self.metrics or self.last_epoch or self.predictions_sha256):
+        if self.status != "complete" and (self.metrics or self.last_epoch or self.leak or self.predictions_sha256):
             raise ValueError(f"a record with status '{self.status}' has no metrics and no predictions")
         if (self.key.device == "cpu") != (self.machine.device == "cpu"):
             raise ValueError(f"key.device is {self.key.device}, machine.device is {self.machine.device}")
@@ -174,6 +178,13 @@ class Record(Strict):
         validated = has_validation(self.key.protocol)
         if any(bool(found.validation) != validated for found in both) or bool(self.split.n_validation) != validated:
             raise ValueError(f"{self.key.protocol} has {'a' if validated else 'no'} validation part")
+        if self.leak and self.metrics and not _parts_of(self.leak, self.metrics.test.loss, self.split.n_test):
+            raise ValueError("leak is not of the test crystals: its counts or its losses do not add up to theirs")
         if any(name not in self.key.settings or self.key.settings[name] != value for name, value in self.changed.items()):
             raise ValueError("changed is not a part of the settings")
         return self
+
+
+def _parts_of(leak: LeakScores, loss: float, n_test: int) -> bool:
+    """Whether two parts of the test crystals can be those of all, but for the rounding of sums."""
+    return leak.n_seen + leak.n_new == n_test and math.isclose(leak.loss, loss, rel_tol=1e-9, abs_tol=1e-12)

@@ -185,7 +185,8 @@ def _require_enough(n: int, protocol: Protocol) -> None:
     least = max(protocol.test_parts, 5)
     if n < least:
         what = "groups of crystals" if protocol.grouped else "crystals"
-        raise InputError(f"{n} {what} with a value are too few for {protocol}; at least {least} are needed")
+        hint = "; or split duplicates with --no-group-duplicates" if protocol.grouped else ""
+        raise InputError(f"{n} {what} with a value are too few for {protocol}; at least {least} are needed{hint}")
 
 
 def _stratified(

@@ -18,7 +18,12 @@ S = TypeVar("S", bound=SoapSettings)
 
 
 class SoapModel(Model[S, SoapTable]):
-    """A model on descriptors; its columns are those of the elements in the inputs that it was fitted on."""
+    """A model on descriptors; its columns are those of the pairs of elements of the training crystals.
+
+    Of a test crystal with another element only these columns are read, as if the atoms of that element stood there unseen: a
+    fold needs a prediction of each of its crystals, as graph networks give one. Crystals that are prepared after `fit` are a
+    user's own, and refused where they have such an element.
+    """
 
     def __init__(self, settings: S, device: str = "cpu", n_classes: int = 0) -> None:
         super().__init__(settings, device, n_classes)
@@ -33,7 +38,7 @@ class SoapModel(Model[S, SoapTable]):
         """Describe the crystals, periodic in the directions of `pbc`; cached by structures, settings and code.
 
         Raises:
-            InputError: a descriptor is not finite, or, after `fit`, an element is not among those fitted on.
+            InputError: a descriptor is not finite, or, after `fit`, an element is not among those of the training crystals.
         """
         self._require_species(crystals)
         return soap_table(crystals, self.settings)
@@ -44,7 +49,6 @@ class SoapModel(Model[S, SoapTable]):
 
     def _features(self, inputs: SoapTable) -> sp.csr_array:
         """(n, F) float32 descriptors in the columns of the fitted species."""
-        self._require_species(inputs.crystals)
         return inputs.matrix[:, columns_of(self.species, self.settings)]
 
     def _require_species(self, crystals: Crystals) -> None:

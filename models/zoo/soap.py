@@ -93,7 +93,7 @@ class SoapSVR(SoapModel[SoapSVRSettings]):
         """
         if self.settings.grid and not len(validation):
             raise InputError("without validation crystals nothing can be chosen from a grid (grid=false)")
-        self.species = inputs.crystals.elements
+        self.species = inputs.crystals.take(train).elements
         x = self._features(inputs)[train].astype(np.float64)
         variance = x.multiply(x).mean() - x.mean() ** 2 if self.settings.gamma == "scale" else 1.0
         gamma = 1 / (x.shape[1] * variance) if variance > 0 else 1.0
@@ -214,7 +214,7 @@ class SoapMLP(SoapModel[SoapMLPSettings]):
     ) -> Fitted:
         """Draw fresh weights from `seed`, fit the scaler to the rows `train`, then run the shared training loop."""
         torch.manual_seed(seed)
-        self.species = inputs.crystals.elements
+        self.species = inputs.crystals.take(train).elements
         head = self._build().network
         assert isinstance(head, Head)
         if self.settings.standardise == "train":
@@ -227,7 +227,7 @@ class SoapMLP(SoapModel[SoapMLPSettings]):
 
     def warm_up(self, inputs: SoapTable, targets: np.ndarray, train: np.ndarray) -> None:
         """One step on a network that is thrown away."""
-        self.species = inputs.crystals.elements
+        self.species = inputs.crystals.take(train).elements
         warm_up(self._build(), self._cut(inputs), self.settings, targets, train)
         self.species, self.network = np.empty(0, dtype=np.int64), ScaledNetwork(nn.Identity())
 

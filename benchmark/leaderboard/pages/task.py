@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmark.leaderboard.cells import cheapest_text, loss, machine, machines, mark, stale_note, unranked
-from benchmark.leaderboard.columns import PAGE, columns_of
+from benchmark.leaderboard.cells import cheapest_text, leaked, loss, machine, machines, mark, stale_note, unranked
+from benchmark.leaderboard.columns import PAGE, columns_shown
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import CLASSES, Kind
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS, PublishedResult
@@ -101,10 +101,10 @@ def _comparison_group(group: ComparisonGroup, where: Sequence[str], up: str) -> 
     if group.kind is CLASSES:
         yield classes_line(group)
     rows = group.in_order
-    columns = columns_of(PAGE, group.kind)
+    columns = columns_shown(PAGE, group)
     body = [_cells(row, group, where, up) for row in rows]
     yield table([column.heading for column in columns], body, text=[column.heading for column in columns if column.is_text])
-    for line in (stale_note(rows, "below"), _failures(rows)):
+    for line in (leaked(group), stale_note(rows, "below"), _failures(rows)):
         if line:
             yield line
     if group.has_rivals:
@@ -157,7 +157,7 @@ def _cells(row: BoardRow, group: ComparisonGroup, where: Sequence[str], up: str)
         "model": link(row.label, f"{up}models/{row.model}.md") + mark(row, group.rows) + unranked(row),
         "machine": str(where.index(machine(row.run.first)) + 1),
     }
-    return [special.get(column.key) or escape(column.cell(row, group)) for column in columns_of(PAGE, group.kind)]
+    return [special.get(column.key) or escape(column.cell(row, group)) for column in columns_shown(PAGE, group)]
 
 
 def _differences(group: ComparisonGroup) -> str:
@@ -230,12 +230,13 @@ def again(group: ComparisonGroup) -> str:
         max(len(row.run.folds) for row in group.rows) if protocol in ("shuffle", "holdout") else None
     )
     folds = f" --folds {n_folds}" if n_folds else ""
-    folds += " --group-duplicates" if ", grouped" in key.protocol else ""
     what = f"--task {key.task}" if key.dataset in registered() else f"--dataset path/to/{key.dataset}"
-    run = f"run {what} --profile {key.profile} --protocol {protocol}"
+    # What the data decide today they may decide otherwise tomorrow.
+    kept = "" if protocol == "published" else f" --{'' if ', grouped' in key.protocol else 'no-'}group-duplicates"
+    run = f"run {what} --profile {key.profile} --protocol {protocol}{folds}{kept}"
     if ", train 1/" in key.protocol:
-        run = f"study learning-curve {what} --profile {key.profile}"
+        run = f"study learning-curve {what} --profile {key.profile}{folds}"
     seeds = sorted({record.key.seed for row in group.rows for record in row.run.folds})
-    folds += f" --repeats {len(seeds)}" if len(seeds) > 1 else ""
-    command = f"python -m benchmark {run}{folds} --seed {seeds[0]}"
+    repeats = f" --repeats {len(seeds)}" if len(seeds) > 1 else ""
+    command = f"python -m benchmark {run}{repeats} --seed {seeds[0]}"
     return command.replace("`", "'")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.leaderboard.board import Board, Track
-from benchmark.leaderboard.cells import machine, verdict
+from benchmark.leaderboard.cells import leaked, machine, verdict
 from benchmark.leaderboard.columns import VERDICT, WEB, Value, columns_of, peak_memory
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import KINDS, NUMBERS, Kind
@@ -54,9 +54,10 @@ def board_data(board: Board) -> dict[str, Any]:
 def kind_data(kind: Kind) -> dict[str, Any]:
     """What tables and figures of the tasks of a kind are called, and their columns."""
     columns = [
-        {"key": c.key, "heading": c.heading, "in_unit": c.in_unit, "score": c.is_score, "text": c.is_text, "hint": c.hint}
+        {"key": c.key, "heading": c.heading, "in_unit": c.in_unit, "score": c.is_score, "text": c.is_text, "hint": c.hint,
+         "optional": c.is_optional}
         for c in columns_of(WEB, kind)
-    ]
+    ]  # fmt: skip
     return {"loss": kind.loss, "key": kind.field, "baseline": kind.baseline, "columns": columns}
 
 
@@ -126,6 +127,7 @@ def group_data(group: ComparisonGroup) -> dict[str, Any]:
         "crystals": split.n_train + split.n_validation + split.n_test,
         "folds": group.folds,
         "baseline": rounded(group.baseline_loss),
+        "leaked": leaked(group).replace("`", ""),
         "reason": group.decisions and group.decisions.reason,
         "machines": machines,
         "rows": rows,

@@ -98,7 +98,10 @@ def test_the_page_of_a_task_tells_classes_shares_and_what_is_compared(store):
     assert "the log-loss of predicting each class's share of the training targets" in page
     assert "how many times larger the log-loss of the second is" in page and "ratio of the log-loss" in page
     assert "MAE" not in page and "Unit" not in page
-    expected = "python -m benchmark run --dataset path/to/set --profile standard --protocol kfold --folds 5 --seed 0"
+    expected = (
+        "python -m benchmark run --dataset path/to/set --profile standard --protocol kfold --folds 5 --no-group-duplicates "
+        "--seed 0"
+    )
     assert again(only(read_board(store))) == expected
 
 
@@ -223,7 +226,7 @@ def test_the_web_page_has_the_columns_of_each_kind(store):
         "MAE", "RMSE", "R²", "MAE / best other", "rank",
     ]  # fmt: skip
     scores = [column["key"] for column in kinds["classes"]["columns"] if column["score"]]
-    assert scores == ["log_loss", "roc_auc", "balanced_accuracy", "f1", "calibration_error"]
+    assert scores == ["log_loss", "roc_auc", "balanced_accuracy", "f1", "calibration_error", "seen", "new"]
     (group,) = data["comparison_groups"]
     assert (group["kind"], group["classes"], group["class_counts"]) == ("classes", ("insulator", "metal"), (15, 10))
     assert group["baseline"] == pytest.approx(LOSS["dummy"], abs=1e-5)

@@ -35,6 +35,7 @@ from benchmark.rendering.text import (
 from benchmark.results.store import Store
 from benchmark.results.submission import strays
 from benchmark.tasks.folds import kfolds
+from benchmark.tasks.metrics import LeakScores
 from datasets.errors import InputError
 from datasets.registry import registered as datasets
 from models.registry import registered as models
@@ -198,7 +199,10 @@ def test_times_of_different_machines_never_compete(store):
 
 def test_the_page_says_how_to_run_it_again(store):
     (group,) = read_board(store).comparison_groups
-    expected = "python -m benchmark run --dataset path/to/set --profile standard --protocol kfold --folds 5 --seed 0"
+    expected = (
+        "python -m benchmark run --dataset path/to/set --profile standard --protocol kfold --folds 5 --no-group-duplicates "
+        "--seed 0"
+    )
     assert again(group) == expected
     assert expected in task_page([group])
 
@@ -395,3 +399,28 @@ def test_the_folds_of_a_protocol():
 def test_a_vast_r2_has_three_digits(r2, text):
     row: Any = SimpleNamespace(over_folds=lambda metric: r2)
     assert mean_r2(row) == text
+
+
+def test_seen_and_new_crystals_have_columns_where_a_run_tells_them(store):
+    headings = {"MAE, seen", "MAE, new"}
+    (group,) = read_board(store).comparison_groups
+    assert not any(heading in task_page([group]) + terminal_table(group) for heading in headings)
+    errors, leak = [0.1] * 2 + [0.3] * (PER_FOLD - 2), LeakScores(n_seen=2, n_new=PER_FOLD - 2, seen=0.1, new=0.3)
+    for fold in range(5):
+        write_fold(store, "mpnn", fold, errors, leak=leak if fold else None)
+    (group,) = read_board(store).comparison_groups
+    assert "MAE, seen" not in task_page([group]), "one fold does not say"
+    write_fold(store, "mpnn", 0, errors, leak=leak)
+    board = read_board(store)
+    (group,) = board.comparison_groups
+    page = task_page([group])
+    assert "25.0% of the test crystals have a duplicate in train or validation" in page
+    header = next([cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|"))
+    assert headings < set(header)
+    cells = dict(zip(header, row_of(page, "mpnn"), strict=True))
+    assert (cells["MAE, seen"], cells["MAE, new"]) == ("0.1000 ± 0.0000", "0.3000 ± 0.0000")
+    assert dict(zip(header, row_of(page, "cgcnn"), strict=True))["MAE, seen"] == ""
+    assert all(heading in terminal_table(group).splitlines()[0] for heading in headings)
+    data = board_data(board)
+    optional = [column["heading"] for column in data["kinds"]["numbers"]["columns"] if column["optional"]]
+    assert optional == ["MAE, seen", "MAE, new"]

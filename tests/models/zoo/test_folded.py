@@ -86,7 +86,7 @@ def network_of(model: GraphModel, table: GraphTable, n_outputs: int, dtype: torc
     """With fresh weights and with running statistics that are not the initial ones."""
     torch.manual_seed(0)
     network = model.build(model.settings, table.elements, n_outputs)
-    model.calibrate(network, table)
+    model.calibrate(network, table, np.arange(len(table)))
     for module in network.modules():
         if isinstance(module, nn.BatchNorm1d):
             nn.init.normal_(module.running_mean, std=0.1)

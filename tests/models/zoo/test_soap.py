@@ -317,8 +317,23 @@ def test_unseen_element_is_refused_by_crystal_and_element(salts, name):
     foreign = Crystals.from_atoms(["salt", "magnesia"], [bulk("NaCl", "rocksalt", 5.6), bulk("MgO", "rocksalt", 4.2)])
     with pytest.raises(InputError, match=r"'magnesia'.* Mg"):
         model.prepare(foreign)
-    with pytest.raises(InputError, match=r"'magnesia'.* Mg"):
-        model.predict(small(name).prepare(foreign), np.arange(2))
+
+
+@BOTH
+def test_a_test_crystal_with_an_unseen_element_is_predicted_from_the_elements_that_were_seen(salts, name):
+    crystals, targets = salts
+    train, validation = np.arange(25), np.arange(25, 50)  # NaCl, NaBr
+    model = small(name)
+    inputs = model.prepare(crystals)
+    model.fit(inputs, targets, train, validation, seed=0)
+    assert model.state()["species"].tolist() == [11, 17]
+    potassium_chloride, lithium_fluoride = 60, 110
+    values = model.predict(inputs, np.array([potassium_chloride, lithium_fluoride]))
+    assert np.isfinite(values).all()
+    x = model._features(inputs).toarray()
+    assert not x[lithium_fluoride].any(), "neither lithium nor fluorine was seen"
+    blocks = inputs.matrix[:, columns_of(crystals.elements, model.settings)].toarray()[potassium_chloride]
+    assert 0 < np.count_nonzero(x[potassium_chloride]) < np.count_nonzero(blocks), "chlorine among chlorine"
 
 
 def test_mlp_has_the_parameters_of_the_head(salts):

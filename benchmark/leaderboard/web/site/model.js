@@ -27,7 +27,7 @@ board.views.model = (() => {
   // As the table of the task has them.
   function scores(group, row) {
     const words = board.kind(group).columns.map((column, index) => [column, row.cells[index][1] === null ? n.missing : row.cells[index][0]]);
-    return words.filter(([column]) => column.score).map(([{heading, in_unit}, cell]) => `${heading} ${cell} ${in_unit ? board.unit(group) : ""}`.trim()).join(", ");
+    return words.filter(([column, cell]) => column.score && !(column.optional && cell === n.missing)).map(([{heading, in_unit}, cell]) => `${heading} ${cell} ${in_unit ? board.unit(group) : ""}`.trim()).join(", ");
   }
 
   function chosen(rows, state) {

@@ -11,11 +11,12 @@ board.views.task = (() => {
   function columns(group) {
     const unit = board.unit(group);
     const special = {model: (row) => named(row, outdated(group)), verdict: ranked};
+    const given = (column, index) => !column.optional || group.rows.some((row) => row.cells[index][1] !== null);
     const all = board.kind(group).columns.map((column, index) => ({
       ...column, head: column.key === "model", label: column.in_unit && unit ? `${column.heading} [${unit}]` : column.heading,
       cell: special[column.key] || ((row) => row.cells[index][1] === null ? n.missing : row.cells[index][0]),
       value: (row) => row.cells[index][1],
-    }));
+    })).filter(given);
     return [...all.filter((column) => column.head), ...all.filter((column) => !column.head)];
   }
 
@@ -105,6 +106,7 @@ board.views.task = (() => {
       parts.push(note(`± is the standard deviation over folds. Verdicts: ${board.data.reading}.` +
         (group.reason ? ` Here nothing can be decided: ${group.reason}.` : "")));
     }
+    if (group.leaked) parts.push(note(group.leaked));
     if (group.rows.some((row) => row.stale)) parts.push(note(outdated(group) ? "A newer source of every model gives other numbers." : "† A newer source of the model gives other numbers."));
     if (!group.classes && board.data.published[group.task]) parts.push(h("h2", {}, "Published results"), ...published(group));
     if (group.failures.length) {
