@@ -26,7 +26,7 @@ def write_folder(folder: Path, n: int, seed: int = 0) -> Path:
     rows = []
     for number in range(n):
         atoms = bulk(METALS[number % len(METALS)], cubic=bool(number % 2))
-        strain = 0.9 + 0.2 * (number // len(METALS) + rng.uniform(0, 0.5)) / levels
+        strain = 0.95 + 0.15 * (number // len(METALS) + rng.uniform(0, 0.5)) / levels
         atoms.set_cell(atoms.cell * strain, scale_atoms=True)
         write(folder / f"c{number}.cif", atoms)
         rows.append(f"c{number},{atoms.get_volume() / len(atoms):.6f}")
