@@ -153,7 +153,7 @@ def test_folded_graphs_give_the_same_with_torch_alone(shapes, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_in_single_precision_folded_graphs_are_as_good(shapes, name):
-    """Predictions agree; a step of training is about as near to that in double precision as the unfolded one: rounding is luck."""
+    """Predictions agree; a step is about as near to that in double precision as the unfolded one: rounding is luck."""
     model, folded, plain = tables(name, {}, shapes)
     exact = step(model, plain, 1, torch.float64)
     ours, theirs = (step(model, table, 1, torch.float32) for table in (folded, plain))
