@@ -47,6 +47,8 @@ class Card(BaseModel):
     how_to_get: str
     """One sentence: what to do when the file is missing."""
     known_problems: tuple[str, ...] = ()
+    synthetic: bool = False
+    """Whether labels come from a toy model: boards show such sets apart, as demonstrations."""
     split_column: str | None = None
     """Target column that holds a published split: 0 train, 1 validation, 2 test."""
 

@@ -18,7 +18,10 @@ from datasets.errors import BenchmarkError, InputError, unknown_name
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training crystals showed; the error is the MAE in the target's unit, of classes the log-loss."""
+    """What one pass over the training crystals showed; the error is the MAE in the target's unit, of classes the log-loss.
+
+    It is NaN without validation crystals.
+    """
 
     number: int
     of: int
@@ -35,6 +38,8 @@ class Fitted:
     best_epoch: int = 0
     last_state: Mapping[str, np.ndarray] = field(default_factory=dict)
     """What `state` would hold with the weights of the last epoch, as far as it differs; empty where those were kept."""
+    imputed: int | None = None
+    """Crystals of the inputs that lack a descriptor, which the model then made up; None of a model that makes none up."""
 
 
 OnEpoch = Callable[[Epoch], None]
@@ -62,6 +67,11 @@ class Settings:
                 raise unknown_name("setting", name, known)
             values[name] = _parsed(name, text, known[name])
         return replace(self, **values)
+
+    @property
+    def needs_validation(self) -> bool:
+        """Whether `fit` chooses anything by the validation part, which then cannot be missing."""
+        return False
 
     def as_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
@@ -227,6 +237,7 @@ class ModelSpec:
         profiles: settings by budget: "smoke" (seconds), "mini" (the default: miniature networks, few epochs), "standard"
             (published sizes, one recipe for all), "paper" (as published).
         presets: settings of other published studies by name, for example "thesis".
+        by_task: preset → task → the settings that the study changed for this task.
         graph_rule: the inputs in words, from the settings.
         published_parameters: layers → parameters of the published code, with those that it allocates and never uses; None
             where nothing was published.
@@ -239,6 +250,7 @@ class ModelSpec:
     graph_rule: Callable[[Any], str]
     published_parameters: Callable[[int], int] | None = None
     presets: Mapping[str, Settings] = field(default_factory=dict)
+    by_task: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
     def named_settings(self) -> Mapping[str, Settings]:
@@ -256,11 +268,15 @@ class ModelSpec:
             raise unknown_name("profile", profile, self.profiles)
         return self.profiles[profile].changed(changes or {})
 
-    def preset(self, name: str, changes: Mapping[str, str] | None = None) -> Settings:
-        """The settings of a published study, likewise."""
+    def preset(self, name: str, changes: Mapping[str, str] | None = None, task: str = "") -> Settings:
+        """The settings of a published study for a task, likewise."""
         if name not in self.studies:
             raise unknown_name(f"preset of {self.name}", name, self.studies)
-        return self.studies[name].changed(changes or {})
+        return self.published(name, task).changed(changes or {})
+
+    def published(self, name: str, task: str = "") -> Settings:
+        """The settings of a profile or preset for a task; any other task than those of `by_task` has those of the name."""
+        return replace(self.named_settings[name], **self.by_task.get(name, {}).get(task, {}))
 
     def describe(self, layers: int | None = None) -> dict[str, Any]:
         """Name, paper, graph rule, layers and parameters (ours, published) of the published network at that depth.

@@ -106,8 +106,8 @@ class GraphModel(Model[R, GraphTable]):
         """Whether the graphs are folded: not where training drops features of atoms or edges, a mask for each of them."""
         return settings.fold and not getattr(settings, "dropout", 0)
 
-    def calibrate(self, network: nn.Module, inputs: GraphTable) -> None:
-        """Set what the network takes from the graphs before it is trained; nothing by default."""
+    def calibrate(self, network: nn.Module, inputs: GraphTable, train: np.ndarray) -> None:
+        """Set what the network takes from the graphs at the rows `train` before it is trained; nothing by default."""
 
     def _set_network(self, elements: np.ndarray) -> None:
         self.elements, self.network = elements, self._fresh(elements)
@@ -152,7 +152,7 @@ class GraphModel(Model[R, GraphTable]):
         torch.manual_seed(seed)
         self._set_network(inputs.elements)
         self._fitted = True
-        self.calibrate(self.network.network, inputs)
+        self.calibrate(self.network.network, inputs, train)
         return train_network(self.network, inputs.cut, self.settings, targets, train, validation, seed, on_epoch)
 
     def predict(self, inputs: GraphTable, rows: np.ndarray) -> np.ndarray:

@@ -29,6 +29,24 @@ OMEE = "Omee et al., Patterns 3, 100491 (2022)"
 N_EDGE = 50
 """Gaussians of a distance."""
 
+OMEE_LAYERS: Mapping[str, tuple[int, ...]] = {
+    "schnet": (1, 5, 9, 4, 9, 9),
+    "mpnn": (5, 5, 4, 2, 3, 3),
+    "cgcnn-mdl": (7, 8, 6, 6, 1, 1),
+    "megnet-mdl": (5, 8, 7, 4, 8, 8),
+    "gatgnn-mdl": (5, 5, 5, 5, 5, 5),
+    "deeper-gatgnn": (15, 20, 20, 25, 10, 10),
+}
+"""Table 3 of Omee et al.: convolution layers of each model on each of these tasks."""
+OMEE_TASKS = (
+    "fung/bulk/formation_energy_per_atom", "fung/surface/adsorption_energy", "fung/mof/band_gap", "fung/2d/work_function",
+    "fung/pt_all/total_energy", "fung/pt/total_energy",
+)  # fmt: skip
+OMEE_GAPS: Mapping[str, Mapping[str, int]] = {
+    **{name: {"epochs": 200} for name in OMEE_LAYERS}, "deeper-gatgnn": {"n_layers": 25, "epochs": 2500},
+}  # fmt: skip
+"""On fung/bulk/band_gap, for which the layers of the others are not printed."""
+
 
 @dataclass(frozen=True)
 class FamilySettings(NearestSettings):
@@ -37,8 +55,8 @@ class FamilySettings(NearestSettings):
     norm: "batch" as published for the plain networks, "group" (differentiable group normalisation) for the Deeper ones.
     skip: how often the input of a layer is added to its output; each network says which of them it has and were published.
     graph: "periodic" has every periodic neighbour; "minimum-image" is MatDeepLearn's, which `ties` does not concern.
-    edge_scale: distances are divided by the cutoff, or, as MatDeepLearn does, by the longest edge of the whole dataset,
-        its test part included.
+    edge_scale: distances are divided by the cutoff, or ("dataset") by the longest edge of the training crystals. MatDeepLearn
+        takes the longest of the whole dataset, its test part included: the same number where that edge occurs in training.
     """
 
     n_layers: int = 4
@@ -136,11 +154,11 @@ class FamilyModel(GraphModel[S]):
             return MinimumImage(settings.k, settings.cutoff, cls.receiver)
         return Nearest(settings.k, settings.cutoff, settings.ties)
 
-    def calibrate(self, network: nn.Module, inputs: GraphTable) -> None:
-        """Take the longest edge of the dataset, where the settings scale by it."""
+    def calibrate(self, network: nn.Module, inputs: GraphTable, train: np.ndarray) -> None:
+        """Take the longest edge of the training crystals, where the settings scale by it."""
         assert isinstance(network, FamilyNetwork)
-        # A set whose atoms have no neighbours keeps the cutoff.
-        if self.settings.edge_scale == "dataset" and (longest := float(inputs.distance.max())) > 0:
+        # Crystals whose atoms have no neighbours keep the cutoff.
+        if self.settings.edge_scale == "dataset" and (longest := inputs.longest_edge(train)) > 0:
             network.longest.fill_(longest)
 
     @classmethod
@@ -165,8 +183,8 @@ def family_spec(
         parameters: layers → the published number of parameters.
     """
     upstream = replace(
-        base, graph="minimum-image", edge_scale="dataset", batch_size=100, weight_decay=0.01, schedule="plateau"
-    )  # fmt: skip
+        base, graph="minimum-image", edge_scale="dataset", batch_size=100, weight_decay=0.01, schedule="plateau", keep="last"
+    )
     fung, omee = replace(upstream, epochs=250), replace(upstream, epochs=500)
     deeper = base.norm == "group"
     return ModelSpec(
@@ -180,6 +198,15 @@ def family_spec(
             "paper": omee if deeper else fung,
         },
         presets={"omee": omee} if deeper else {"fung": fung, "omee": omee},
+        by_task={"omee": omee_by_task(name)},
         graph_rule=model.graph_rule,
         published_parameters=parameters,
     )
+
+
+def omee_by_task(name: str) -> dict[str, dict[str, Any]]:
+    """Task → what Omee et al. changed for it; nothing for a model that their Table 3 has not."""
+    if name not in OMEE_LAYERS:
+        return {}
+    layers: dict[str, dict[str, Any]] = {task: {"n_layers": n} for task, n in zip(OMEE_TASKS, OMEE_LAYERS[name], strict=True)}
+    return {**layers, "fung/bulk/band_gap": dict(OMEE_GAPS[name])}

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from datasets.errors import InputError
 from models.contract import Epoch, Fitted, OnEpoch, Settings, TrainingDiverged, require
 
 
@@ -26,6 +27,9 @@ class Recipe(Settings):
 
     The "step" schedule multiplies the learning rate by `step_factor` once, after `step_epoch` epochs; `clip_norm` limits the
     norm of the gradient (0: no limit).
+
+    keep: the weights of the epoch with the lowest validation error, or of the last; the validation part then has no say (the
+        "plateau" is one of the training loss) and may be missing.
     """
 
     epochs: int = 30
@@ -39,6 +43,7 @@ class Recipe(Settings):
     step_epoch: int = 100
     step_factor: float = 0.1
     clip_norm: float = 0.0
+    keep: Literal["best", "last"] = "best"
 
     def __post_init__(self) -> None:
         require(self, "epochs", "at least 1", self.epochs >= 1)
@@ -49,6 +54,11 @@ class Recipe(Settings):
         require(self, "step_epoch", "at least 1", self.step_epoch >= 1)
         require(self, "step_factor", "above 0 and at most 1", 0 < self.step_factor <= 1)
         require(self, "clip_norm", "not negative (0 does not clip)", 0 <= self.clip_norm < math.inf)
+
+    @property
+    def needs_validation(self) -> bool:
+        """Whether the best epoch is to be found."""
+        return self.keep == "best"
 
 
 MINI: dict[str, Any] = {"epochs": 8, "batch_size": 32, "learning_rate": 5e-3}
@@ -179,13 +189,16 @@ def train_network(
     seed: int,
     on_epoch: OnEpoch,
 ) -> Fitted:
-    """Train in place and leave the weights of the epoch with the lowest validation error: MAE, or a classifier's log-loss.
+    """Train in place; leave the weights of the epoch with the lowest validation MAE (of classes log-loss), or of the last one.
 
     The scaler is fitted on the training rows alone. With the same seed, data and thread count the result is the same.
 
     Raises:
-        TrainingDiverged: the loss is not finite, or the validation error never is.
+        InputError: there are no validation rows to choose the best epoch by.
+        TrainingDiverged: the loss is not finite, or the validation error that decides.
     """
+    if recipe.needs_validation and not len(validation):
+        raise InputError("without validation crystals no epoch is the best; keep the last one (keep=last)")
     keep_freed_memory()
     network.fit_scaler(targets[train])
     device = network.mean.device
@@ -214,22 +227,23 @@ def train_network(
         training_loss = float(torch.stack(losses).sum()) / len(train)
         if not math.isfinite(training_loss):
             raise TrainingDiverged(f"the loss is {training_loss} in epoch {number}; lower the learning rate")
-        error = network.error(predict_rows(network, cut, validation, recipe.batch_size), targets[validation])
-        epoch_schedule(error)
-        if error < best:
+        known = predict_rows(network, cut, validation, recipe.batch_size)
+        error = network.error(known, targets[validation]) if len(validation) else math.nan
+        epoch_schedule(error if recipe.keep == "best" else training_loss)
+        if recipe.keep == "best" and error < best:
             best, best_number, best_state = error, number, copy.deepcopy(network.state_dict())
         history.append(Epoch(number, recipe.epochs, training_loss, error, time.perf_counter() - start))
         on_epoch(history[-1])
+    if recipe.keep == "last":
+        if len(validation) and not math.isfinite(error):
+            raise TrainingDiverged("the last epoch has no finite validation error; lower the learning rate")
+        return Fitted(tuple(history), recipe.epochs)
     if not math.isfinite(best):
         raise TrainingDiverged("no epoch has a finite validation error; lower the learning rate")
-    last = {} if best_number == recipe.epochs else _arrays(network)
+    differs = best_number < recipe.epochs
+    last = {name: tensor.cpu().numpy().copy() for name, tensor in network.state_dict().items() if differs}
     network.load_state_dict(best_state)
     return Fitted(tuple(history), best_number, last)
-
-
-def _arrays(network: nn.Module) -> dict[str, np.ndarray]:
-    """A copy of the state as arrays."""
-    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in network.state_dict().items()}
 
 
 @denormals_flushed()

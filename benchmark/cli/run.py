@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -44,12 +47,27 @@ def run(
     preset: Annotated[
         str | None, typer.Option(help="Instead of a profile: the settings of a study, fung, omee or thesis.")
     ] = None,
-    protocol: Annotated[str | None, typer.Option(help="kfold, shuffle (80:10:10) or published.")] = None,
-    folds: Annotated[int | None, typer.Option(min=1, help="How many folds. Default: 5 for kfold, 10 for shuffle.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="kfold, shuffle (80:10:10), holdout (80:20, no validation) or published.")
+    ] = None,
+    folds: Annotated[int | None, typer.Option(min=1, help="How many folds. Default: 5, 10 for shuffle.")] = None,
     group_duplicates: Annotated[
-        bool, typer.Option("--group-duplicates", help="Keep duplicates of a structure in one part of every fold.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--group-duplicates/--no-group-duplicates",
+            help="Keep duplicates of a structure in one part of every fold. Default: where over 1 % of the crystals have one.",
+        ),
+    ] = None,
     seed: SeedOption = 0,
+    repeats: Annotated[
+        int, typer.Option(min=1, max=100, help="Divide and train anew this often, with the seeds from --seed on.")
+    ] = 1,
+    until_decided: Annotated[
+        bool, typer.Option("--until-decided", help="Add repeats of a task until every model is decided; at most 50.")
+    ] = False,
+    time_limit: Annotated[
+        float | None, typer.Option(min=0, help="Minutes after which no further fold is begun. Run again to go on.")
+    ] = None,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     out: Annotated[Path, typer.Option(help="Where records and pages go.")] = RUNS,
@@ -86,6 +104,7 @@ def run(
         folds=folds,
         group_duplicates=group_duplicates,
         seed=seed,
+        repeats=repeats,
         device=device,
         workers=workers,
         threads=max(1, cores() // workers),
@@ -104,26 +123,53 @@ def run(
     if dry_run:
         return
     with sole_writer(out, f"another run is writing to {out}; wait for it or choose another directory with --out"):
-        _carry_out(plan, store, as_json)
+        deadline = time.monotonic() + 60 * time_limit if time_limit is not None else math.inf
+        records = list(_carry_out(plan, store, as_json, deadline))
+        while until_decided and time.monotonic() < deadline and (options := _next_repeat(options, plan, store)):
+            plan = make_plan(options, store)
+            records += _carry_out(plan, store, as_json, deadline)
+        _show(plan, store, records, as_json)
 
 
 def _protocol(name: str | None) -> Any:
-    if name not in (None, "kfold", "shuffle", "published"):
-        raise InputError(f"unknown protocol '{name}'; choose kfold, shuffle or published")
+    if name not in (None, "kfold", "shuffle", "holdout", "published"):
+        raise InputError(f"unknown protocol '{name}'; choose kfold, shuffle, holdout or published")
     return name
 
 
-def _carry_out(plan: Any, store: Any, as_json: bool) -> None:
+def _next_repeat(options: Any, plan: Any, store: Any) -> Any:
+    """The options with one repeat more of the tasks where a model is undecided; None where there is none."""
+    from benchmark.leaderboard.undecided import undecided_tasks
+    from benchmark.statistics.decisions import MOST_REPEATS
+    from datasets.registry import registered
+
+    groups = {(job.task.name, job.profile, str(job.protocol)) for job in plan.jobs}
+    open_ = undecided_tasks(store, groups, look=options.repeats)
+    tasks = [job.task for job in plan.jobs if job.task.name in open_]
+    named = [task.name if task.dataset in registered() else task.source for task in tasks]
+    if not open_ or options.repeats >= MOST_REPEATS:
+        return None
+    return replace(options, repeats=options.repeats + 1, tasks=list(dict.fromkeys(named)), everything=False)
+
+
+def _carry_out(plan: Any, store: Any, as_json: bool, deadline: float) -> list[Any]:
     from benchmark.cli.shared.progress import console, live
     from benchmark.harness.run import run_jobs
+
+    with live(plan, quiet=as_json) as display:
+        records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline)
+    if left := len(plan.todo) - len(records):
+        console.print(f"the time is up: {left} of {len(plan.jobs)} folds are left; run the same command again to go on")
+    return records
+
+
+def _show(plan: Any, store: Any, records: list[Any], as_json: bool) -> None:
+    from benchmark.cli.shared.progress import console
     from benchmark.leaderboard.as_json import row_as_json
     from benchmark.leaderboard.pages.write import write_pages
     from benchmark.leaderboard.terminal import terminal_table
     from benchmark.leaderboard.web.write import write_site
     from benchmark.results import compositions
-
-    with live(plan, quiet=as_json) as display:
-        records = run_jobs(plan.todo, store, display.on_progress, display.on_record)
 
     def leave_out(error: InputError) -> None:
         console.print(f"left out of the board: {error}", markup=False, soft_wrap=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from benchmark.tasks.tasks import Task, TaskData
@@ -19,6 +19,12 @@ class ConfiguredModel:
     spec: ModelSpec
     settings: Settings
     train_divisor: int = 1
+    by_task: Mapping[str, Settings] = field(default_factory=dict)
+    """The settings for tasks for which the preset has its own."""
+
+    def on(self, task: str) -> ConfiguredModel:
+        """The model with its settings for a task."""
+        return replace(self, settings=self.by_task.get(task, self.settings))
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from benchmark.results.store import Store, write_atomically
 from benchmark.results.validation import frame_hash, predictions_frame
 from benchmark.schema import one_line
 from benchmark.tasks.folds import MOST_FOLDS, Fold, Protocol
-from benchmark.tasks.metrics import Metrics, score
+from benchmark.tasks.leakage import seen_before
+from benchmark.tasks.metrics import LeakScores, Metrics, leak_scores, score
 from benchmark.tasks.tasks import Task, TaskData, split_of
 from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError
@@ -91,10 +92,14 @@ class Outcome:
     parameters: int
     checkpoint: bytes
     health: GraphHealth | None
+    imputed: int | None
+    """Crystals that lack a descriptor."""
     best_epoch: int
     metrics: Metrics
     last_epoch: Metrics | None
     """With the weights of the last epoch; None of a model without epochs."""
+    leak: LeakScores | None
+    """None where duplicates cannot be searched."""
     times: Times
     predictions: pd.DataFrame
 
@@ -122,13 +127,14 @@ def execute(job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None, obse
     """
     data = load_task(job.task)
     fold = data.fold(job.protocol, job.fold, job.seed)
+    seen = seen_before(data, fold)
     started = datetime.now(timezone.utc)
     machine.reset_peak_memory(job.device)
     outcome: Outcome | None = None
     status: Status = "complete"
     reason: str | None = None
     try:
-        outcome = _run(job, data, fold, on_epoch)
+        outcome = _run(job, data, fold, seen, on_epoch)
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise BenchmarkError("the disk is full; free some space and run the same command again to go on") from None
@@ -187,7 +193,7 @@ def _health(crystals: Crystals, rule: Rule) -> GraphHealth:
     )
 
 
-def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
+def _run(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | None, on_epoch: OnEpoch) -> Outcome:
     model: Model[Any, Any] = registry.get(job.model).model(job.settings, job.device, len(job.task.classes or ()))
     inputs, graph_seconds, health = prepared(job.task, job.model, job.settings, job.device)
     model.warm_up(inputs, data.targets, fold.train)
@@ -206,9 +212,11 @@ def _run(job: Job, data: TaskData, fold: Fold, on_epoch: OnEpoch) -> Outcome:
         parameters=parameters,
         checkpoint=checkpoint_bytes(model),
         health=health,
+        imputed=fitted.imputed,
         best_epoch=fitted.best_epoch,
         metrics=metrics,
         last_epoch=_last_epoch(model, fitted, inputs, data.targets, fold, metrics),
+        leak=None if seen is None else leak_scores(data.targets[fold.test], test, seen),
         times=Times(graphs_wall_s=graph_seconds, training=training.duration, inference=inference.duration),
         predictions=predictions_frame(data.crystals.ids[fold.test].astype(str), job.fold, data.targets[fold.test], test),
     )
@@ -232,8 +240,10 @@ def _last_epoch(
 
 
 def _scores(model: Model[Any, Any], inputs: Any, targets: np.ndarray, parts: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The scores of each part by its name, from its rows."""
-    return {part: score(targets[rows], _finite(model.predict(inputs, rows))) for part, rows in parts.items()}
+    """The scores of each part by its name, from its rows; None of a part without crystals."""
+    return {
+        part: score(targets[rows], _finite(model.predict(inputs, rows))) if len(rows) else None for part, rows in parts.items()
+    }
 
 
 def _about(key: JobKey) -> dict[str, str]:
@@ -249,7 +259,7 @@ def _finite(predictions: np.ndarray) -> np.ndarray:
 
 
 def checkpoint_bytes(model: Model[Any, Any]) -> bytes:
-    """What `save` writes: the weights of the best epoch."""
+    """What `save` writes: the weights of the epoch that was kept."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         model.save(path)
@@ -261,7 +271,7 @@ def make_record(
 ) -> Record:
     """The record of a fold that ended, well (`outcome`) or not (`reason`)."""
     spec = registry.get(job.model)
-    standard = spec.named_settings[job.profile].as_dict()
+    standard = spec.published(job.profile, job.task.name).as_dict()
     device_bytes = None
     if job.device != "cpu":
         import torch
@@ -275,6 +285,7 @@ def make_record(
         changed={name: value for name, value in job.settings.as_dict().items() if standard[name] != value},
         graph_rule=spec.graph_rule(job.settings),
         graph_health=outcome.health if outcome else None,
+        imputed=outcome.imputed if outcome else None,
         paper=spec.paper,
         split=split_of(data, fold),
         parameters=outcome.parameters if outcome else None,
@@ -283,6 +294,7 @@ def make_record(
         best_epoch=outcome.best_epoch if outcome else None,
         metrics=outcome.metrics if outcome else None,
         last_epoch=outcome.last_epoch if outcome else None,
+        leak=outcome.leak if outcome else None,
         times=outcome.times if outcome else None,
         memory=Memory(host_bytes=machine.peak_memory(), device_bytes=device_bytes),
         machine=machine.machine(job.device, job.threads, job.workers),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark.harness.bad_crystals import BadCrystals, ConfiguredModel
 from benchmark.harness.job import Job
 from benchmark.results.store import Store
-from benchmark.tasks.folds import Protocol, ProtocolName, Split
+from benchmark.tasks.folds import HOLDOUT_FOLDS, Protocol, ProtocolName, Split
+from benchmark.tasks.leakage import grouping
 from benchmark.tasks.tasks import Task, TaskData, find_tasks, split_of, tasks_of
 from datasets import registry as datasets_registry
 from datasets.cards import data_file
@@ -17,7 +18,7 @@ from datasets.errors import DatasetMissing, InputError, TargetMissing, unknown_n
 from models import registry
 from models.contract import ModelSpec
 
-DEFAULT_FOLDS = {"kfold": 5, "shuffle": 10, "published": 1}
+DEFAULT_FOLDS = {"kfold": 5, "shuffle": 10, "holdout": HOLDOUT_FOLDS, "published": 1}
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class Plan:
     """Where the jobs keep their models, if they do."""
     warnings: tuple[str, ...] = ()
     """What a person should know of the data: crystals left out, doubtful targets."""
+    notes: tuple[str, ...] = ()
+    """Of each task that the data decided it for, whether duplicates are kept together, and why."""
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -50,8 +53,11 @@ class RunOptions:
     preset: str | None = None
     protocol: ProtocolName | None = None
     folds: int | None = None
-    group_duplicates: bool = False
+    group_duplicates: bool | None = False
+    """None: where the task has many (`benchmark.tasks.leakage.grouping`)."""
     seed: int = 0
+    repeats: int = 1
+    """How often everything is divided and trained anew: with the seeds from `seed` on."""
     device: str = "cpu"
     workers: int = 1
     threads: int = 1
@@ -84,14 +90,22 @@ def make_plan(options: RunOptions, store: Store) -> Plan:
     chosen = list(dict.fromkeys(options.models))
     if options.settings and len(chosen) != 1:
         raise InputError("--set changes the settings of one model; name it with a single --model")
-    named = options.preset or options.profile
     specs = [registry.get(name) for name in chosen] or _all_models(options.preset)
-    models = [ConfiguredModel(s, (s.preset if options.preset else s.settings)(named, options.settings)) for s in specs]
+    models = [_configured(spec, options) for spec in specs]
 
     def is_done(job: Job, data: TaskData, split: Split) -> bool:
         return store.finished(job.key(data.dataset_hash), split, job.save_checkpoints)
 
     return plan_models(options, store, models, is_done)
+
+
+def _configured(spec: ModelSpec, options: RunOptions) -> ConfiguredModel:
+    """A model with the settings of the profile, or of the preset, which may have its own for some tasks."""
+    if not options.preset:
+        return ConfiguredModel(spec, spec.settings(options.profile, options.settings))
+    preset, changes = options.preset, options.settings
+    by_task = {task: spec.preset(preset, changes, task) for task in spec.by_task.get(preset, {})}
+    return ConfiguredModel(spec, spec.preset(preset, changes), by_task=by_task)
 
 
 def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredModel], is_done: IsDone) -> Plan:
@@ -101,41 +115,63 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
         InputError: an unknown task, a dataset that cannot be read or split, or crystals that a model cannot take.
         DatasetMissing: a dataset asked for by name is not on this machine.
     """
-    named = options.preset or options.profile
     tasks, skipped = _available(options)
     todo: list[Job] = []
     done: list[Job] = []
     folders: dict[Path, None] = {}
     warnings: dict[str, None] = {}
+    notes: list[str] = []
     bad = BadCrystals(models)
     for found in tasks:
         if options.numbers_only and found.classes:
             _leave_out(f"{found.name}: its target is a class, a study needs a number", found.name in options.tasks, skipped)
             continue
-        protocol = _protocol(options, found)
         try:
             task = bad.left_out_of(found) if options.skip_bad else found
             data = task.load()
         except TargetMissing as error:
             _leave_out(str(error), found.name in options.tasks, skipped)
             continue
-        able = _able(models, task, options, skipped)
+        able = [model.on(task.name) for model in _able(models, task, options, skipped)]
         bad.require_none(data, able)
         warnings |= dict.fromkeys(bad.warnings(data))
-        protocols = {model.train_divisor: replace(protocol, train_divisor=model.train_divisor) for model in able}
-        splits = {
-            part: [split_of(data, data.fold(p, number, options.seed)) for number in range(p.n_folds)]
-            for part, p in protocols.items()
-        }
-        for model in able:
-            for fold, split in enumerate(splits[model.train_divisor]):
-                job = Job(
-                    task, model.spec.name, model.settings, named, protocols[model.train_divisor], fold, options.seed,
+        if not able:
+            continue
+        protocol, note = _protocol(options, data)
+        notes += [note] if note else []
+        if protocol.name == "holdout":
+            _require_no_choice(able)
+        for job, split in _jobs_of(options, data, able, protocol):
+            (done if is_done(job, data, split) else todo).append(job)
+            folders |= {store.path(job.key(data.dataset_hash)).parent: None} if job.save_checkpoints else {}
+    return Plan(tuple(todo), tuple(done), tuple(skipped), tuple(folders), tuple(warnings), tuple(notes))
+
+
+def _jobs_of(
+    options: RunOptions, data: TaskData, models: Sequence[ConfiguredModel], protocol: Protocol
+) -> Iterator[tuple[Job, Split]]:
+    """Every fold of every model on a task, with its split; one repeat after another."""
+    named = options.preset or options.profile
+    for seed in range(options.seed, options.seed + options.repeats):
+        splits: dict[Protocol, list[Split]] = {}
+        for model in models:
+            own = replace(protocol, train_divisor=model.train_divisor)
+            if own not in splits:
+                splits[own] = [split_of(data, data.fold(own, number, seed)) for number in range(own.n_folds)]
+            for fold, split in enumerate(splits[own]):
+                yield Job(
+                    data.task, model.spec.name, model.settings, named, own, fold, seed,
                     options.device, options.threads, options.workers, options.save_checkpoints,
-                )  # fmt: skip
-                (done if is_done(job, data, split) else todo).append(job)
-                folders |= {store.path(job.key(data.dataset_hash)).parent: None} if job.save_checkpoints else {}
-    return Plan(tuple(todo), tuple(done), tuple(skipped), tuple(folders), tuple(warnings))
+                ), split  # fmt: skip
+
+
+def _require_no_choice(models: Sequence[ConfiguredModel]) -> None:
+    """Raise InputError where a model chooses an epoch or a setting: there is no validation part to choose by."""
+    if names := [model.spec.name for model in models if model.settings.needs_validation]:
+        raise InputError(
+            f"holdout has no validation part, by which {' and '.join(names)} would choose an epoch or a setting; keep the "
+            "last epoch with --set keep=last (soap-svr: grid=false), or take a preset that does"
+        )
 
 
 def _leave_out(reason: str, asked_for: bool, skipped: list[str]) -> None:
@@ -187,9 +223,13 @@ def _available(options: RunOptions) -> tuple[list[Task], list[str]]:
     return list(tasks.values()), skipped
 
 
-def _protocol(options: RunOptions, task: Task) -> Protocol:
-    published = datasets_registry.get(task.source).card.split_column is not None and not options.group_duplicates
+def _protocol(options: RunOptions, data: TaskData) -> tuple[Protocol, str]:
+    """How a task is split, and in one line why where its data decide whether duplicates are kept together."""
+    published = data.published is not None and not options.group_duplicates
     name: ProtocolName = options.protocol or ("published" if published else "kfold")
     # The published split is one fold, however many the other datasets of the same run get.
     folds = DEFAULT_FOLDS[name] if options.folds is None or name == "published" else options.folds
-    return Protocol(name, folds, options.group_duplicates, stratified=task.classes is not None and name != "published")
+    grouped, note = bool(options.group_duplicates), ""
+    if options.group_duplicates is None and name != "published":
+        grouped, note = grouping(data)
+    return Protocol(name, folds, grouped, stratified=data.task.classes is not None and name != "published"), note

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,9 +30,12 @@ OnRecord = Callable[[Job, Record], None]
 
 
 def run_jobs(
-    jobs: tuple[Job, ...], store: Store, on_progress: OnProgress, on_record: OnRecord, observer: Observer | None = None
-) -> list[Record]:
+    jobs: tuple[Job, ...], store: Store, on_progress: OnProgress, on_record: OnRecord, observer: Observer | None = None,
+    deadline: float = math.inf,
+) -> list[Record]:  # fmt: skip
     """Carry out every job in `jobs[0].workers` processes and return the records, in the order they were finished.
+
+    After the deadline, in seconds of `time.monotonic`, no further job is begun.
 
     Where a study observes, what it sees of each fold is kept beside the record.
 
@@ -46,22 +51,22 @@ def run_jobs(
         records.append(record)
         on_record(job, record)
 
-    for job in _run_side_by_side(jobs, store, on_progress, finish, observer):
-        if _run_side_by_side([job], store, on_progress, finish, observer):
+    for job in _run_side_by_side(jobs, store, on_progress, finish, observer, deadline):
+        if _run_side_by_side([job], store, on_progress, finish, observer, math.inf):
             finish(job, _record_death(job, store))
     return records
 
 
 def _run_side_by_side(
-    jobs: Sequence[Job], store: Store, on_progress: OnProgress, finish: OnRecord, observer: Observer | None
+    jobs: Sequence[Job], store: Store, on_progress: OnProgress, finish: OnRecord, observer: Observer | None, deadline: float
 ) -> list[Job]:
     """Run the jobs, as many at a time as there are workers; returns those whose worker died."""
     waiting, lost = deque(jobs), list[Job]()
     workers = [Worker(job.threads) for job in jobs[: jobs[0].workers]] if jobs else []
     idle, busy = list(workers), dict[Worker, Job]()
     try:
-        while waiting or busy:
-            while waiting and idle:
+        while busy or (waiting and time.monotonic() < deadline):
+            while waiting and idle and time.monotonic() < deadline:
                 worker = idle.pop()
                 busy[worker] = waiting.popleft()
                 worker.begin(busy[worker], store, observer)

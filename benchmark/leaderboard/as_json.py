@@ -8,16 +8,24 @@ from benchmark.leaderboard.kinds import kind_of
 
 
 def row_as_json(row: Any) -> dict[str, Any]:
-    """A row as plain JSON values: its key, tier, mean and spread of its loss, and its folds with metrics and times."""
+    """A row as plain JSON values: its key, standing, mean and spread of its loss, and its folds with metrics and times."""
     key = row.run.first.key
     loss = kind_of(key).field
-    named = {name: getattr(key, name) for name in ("task", "unit", "model", "settings", "profile", "protocol", "seed")}
-    folds = [
-        {"fold": r.key.fold, "status": r.status, "reason": r.reason, "metrics": r.metrics and r.metrics.model_dump(),
-         "times": r.times and r.times.model_dump(), "parameters": r.parameters}
-        for r in row.run.folds
-    ]  # fmt: skip
+    named = {name: getattr(key, name) for name in ("task", "unit", "model", "settings", "profile", "protocol")}
+    folds = [_fold_as_json(record) for record in row.run.folds]
     mean, std = row.over_folds("loss") or (None, None)
     classes = {"classes": key.classes} if key.classes else {}
-    standing = {"tier": row.tier, "unranked": row.unranked, "stale": row.stale}
+    found = row.standing
+    about = {"ratio_to_best": found and found.ratio, "ratio_interval": found and found.interval,
+             "ranks": found and found.ranks, "verdict": found and found.verdict}  # fmt: skip
+    standing = {**about, "unranked": row.unranked, "stale": row.stale}
     return {**named, **classes, **standing, loss: mean, f"{loss}_std": std, "folds": folds}
+
+
+def _fold_as_json(record: Any) -> dict[str, Any]:
+    """A fold's place, outcome, scores and costs."""
+    parts = {name: getattr(record, name) for name in ("metrics", "last_epoch", "leak", "times")}
+    return {
+        "seed": record.key.seed, "fold": record.key.fold, "status": record.status, "reason": record.reason,
+        **{name: part and part.model_dump() for name, part in parts.items()}, "parameters": record.parameters,
+    }  # fmt: skip

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import groupby
 from typing import TypeVar
 
-from benchmark.leaderboard.comparison_groups import RESAMPLES, ComparisonGroup, GroupPredictions, comparison_groups
+from benchmark.leaderboard.comparison_groups import ComparisonGroup, GroupPredictions, comparison_groups
 from benchmark.leaderboard.kinds import Kind
 from benchmark.leaderboard.rows import BASELINE
 from benchmark.rendering.text import model_name
@@ -22,10 +22,13 @@ from benchmark.statistics.comparisons import TaskErrors
 
 T = TypeVar("T")
 
+RESAMPLES = 1_000
+"""Of the bootstrap over tasks: a limit of an interval is known to a few hundredths of its width."""
+
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """Models over the tasks of one profile, protocol and seed, all of numbers or all of classes."""
+    """Models over the tasks of one profile and protocol, all of numbers or all of classes."""
 
     title: str
     comparison_groups: tuple[ComparisonGroup, ...]
@@ -50,10 +53,12 @@ class Board:
 
     @cached_property
     def tracks(self) -> tuple[Track, ...]:
-        """Comparison groups of one profile, protocol and seed together; those with most rows first."""
+        """Comparison groups of one profile and protocol together; real sets before synthetic ones, then most rows first."""
         ordered = sorted(self.comparison_groups, key=lambda group: group.track)
         found = [tuple(together) for _, together in groupby(ordered, key=lambda group: group.track)]
-        return tuple(map(track_of, sorted(found, key=lambda groups: -sum(len(group.rows) for group in groups))))
+        return tuple(
+            map(track_of, sorted(found, key=lambda groups: (groups[0].synthetic, -sum(len(group.rows) for group in groups))))
+        )
 
 
 def read_board(
@@ -92,10 +97,10 @@ def _ahead(items: Iterator[T]) -> Iterator[T]:
 
 
 def track_of(groups: tuple[ComparisonGroup, ...]) -> Track:
-    """Statistics over the tasks of comparison groups that share profile, protocol and seed."""
+    """Statistics over the tasks of comparison groups that share profile and protocol."""
     entered: dict[str, tuple[TaskErrors, set[str]]] = {}
     for group in groups:
-        labels = {row.label for row in group.rows if row.tier and row.unchanged and not row.is_baseline}
+        labels = {row.label for row in group.rows if row.standing and row.unchanged and not row.is_baseline}
         known = entered.get(group.first.key.task)
         if group.errors and len(labels) > (len(known[1]) if known else 1):
             entered[group.first.key.task] = group.errors, labels

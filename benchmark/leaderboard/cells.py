@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from math import inf
 
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
-from benchmark.leaderboard.rows import BoardRow
-from benchmark.rendering.text import count, escape, plus_minus, seconds, significant
+from benchmark.leaderboard.rows import BoardRow, leaks_of
+from benchmark.rendering.text import count, escape, interval, plus_minus, seconds, significant
 from benchmark.results.records import Record
 
 STALE = "†"
@@ -43,10 +43,46 @@ def mean_r2(row: BoardRow) -> str:
     return (f"{found[0]:.3f}" if found[0] > -1000 else f"{found[0]:.3g}") if found else ""
 
 
+def leaked(group: ComparisonGroup) -> str:
+    """What share of the test crystals has a duplicate in training or validation; empty where none has, or no record says."""
+    leaks = next((found for row in group.in_order if (found := leaks_of(row.run))), [])
+    seen = sum(leak.n_seen for leak in leaks)
+    if not seen:
+        return ""
+    share, loss = seen / sum(leak.n_seen + leak.n_new for leak in leaks), group.kind.loss
+    return (
+        f"{share:.1%} of the test crystals have a duplicate in train or validation, which a model may remember. "
+        f"`{loss}, seen` is the {loss} on these crystals, `{loss}, new` on the others."
+    )
+
+
 def relative(row: BoardRow, group: ComparisonGroup) -> str:
     """The loss in units of the baseline's."""
     found, unit = row.over_folds("loss"), group.baseline_loss
     return significant(found[0] / unit) if found and unit else ""
+
+
+def verdict(row: BoardRow, group: ComparisonGroup) -> str:
+    """What is decided about a row, with the repeats that would decide it; empty without a rival."""
+    found = row.standing if group.has_rivals else None
+    if found is None:
+        return ""
+    more = f" ({count(found.more_repeats, 'more repeat')})" if found.verdict == "undecided" and found.more_repeats else ""
+    return found.verdict + more
+
+
+def ratio(row: BoardRow, group: ComparisonGroup) -> str:
+    """The loss over the best's with its interval; empty without a rival."""
+    found = row.standing if group.has_rivals else None
+    if found is None:
+        return ""
+    return significant(found.ratio) + (f" ({interval(*found.interval)})" if found.interval else "")
+
+
+def ranks(row: BoardRow, group: ComparisonGroup) -> str:
+    """The interval of the rank; empty without a rival."""
+    found = row.standing if group.has_rivals else None
+    return " – ".join(str(rank) for rank in dict.fromkeys(found.ranks)) if found else ""
 
 
 def parameters(row: BoardRow) -> str:
@@ -69,7 +105,7 @@ def stale_note(rows: Sequence[BoardRow], where: str) -> str:
 
 
 def unranked(row: BoardRow) -> str:
-    """Why a row has no tier, in brackets."""
+    """Why a row is not compared, in brackets."""
     return f" ({escape(row.unranked)})" if row.unranked and row.scores else ""
 
 

@@ -7,12 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
-from benchmark.leaderboard.cells import device, loss, machine, mean_r2, parameters, relative, share, spread
+from benchmark.leaderboard.cells import (
+    device,
+    loss,
+    machine,
+    mean_r2,
+    parameters,
+    ranks,
+    ratio,
+    relative,
+    share,
+    spread,
+    verdict,
+)
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import CLASSES, KINDS, NUMBERS, Kind
-from benchmark.leaderboard.rows import BoardRow, Costs
-from benchmark.rendering.text import seconds, size
+from benchmark.leaderboard.rows import BoardRow, Costs, leak
+from benchmark.rendering.text import plus_minus, seconds, size
+from benchmark.statistics.comparisons import CONFIDENCE
+from benchmark.statistics.decisions import MARGIN, Verdict
 from benchmark.tasks.folds import kfolds
 
 PAGE, TERMINAL, WEB = "page", "terminal", "web"
@@ -43,6 +58,8 @@ class Column:
     """Text is aligned to the left, numbers to the right."""
     hint: str = ""
     """More about it, on the web page."""
+    is_optional: bool = False
+    """Whether a table in which no run has a value leaves it out."""
 
 
 def cost(key: str, heading: str, cell: Callable[[Costs], str], value: Callable[[Costs], Value], hint: str = "",
@@ -73,18 +90,50 @@ def score(key: str, heading: str, kind: Kind, hint: str = "", cell: Callable[[Bo
     )
 
 
+def beside_the_best(kind: Kind) -> tuple[Column, Column]:
+    """The loss over the best's with its interval, and the interval of the rank."""
+    return (
+        Column("ratio", f"{kind.loss} / best other", ratio, _ratio, kinds=(kind,), hint=f"with its {CONFIDENCE} interval"),
+        Column("rank", "rank", ranks, _best_rank, (PAGE, WEB), (kind,), hint="from … to, by the pairs that are told apart"),
+    )
+
+
 def relative_loss(kind: Kind, hint: str) -> Column:
     """The loss divided by the dummy's."""
     return Column("relative", f"{kind.loss} / dummy", relative, _relative, (PAGE, WEB), (kind,), hint=hint)
 
 
-def _tier(row: BoardRow, group: ComparisonGroup) -> int | None:
+def leaked_loss(part: str, kind: Kind, hint: str) -> Column:
+    """The loss on the test crystals that have a duplicate in train or validation ("seen"), or on the others ("new")."""
+    return Column(
+        part,
+        f"{kind.loss}, {part}",
+        lambda row, group: plus_minus(*found) if (found := leak(row.run, part)) else "",
+        lambda row, group: found[0] if (found := leak(row.run, part)) else None,
+        kinds=(kind,),
+        in_unit=kind is NUMBERS,
+        is_score=True,
+        hint=hint,
+        is_optional=True,
+    )
+
+
+def _ratio(row: BoardRow, group: ComparisonGroup) -> float | None:
     """None for a row without a rival."""
-    return row.tier if group.has_rivals else None
+    return row.standing.ratio if row.standing and group.has_rivals else None
+
+
+def _verdict(row: BoardRow, group: ComparisonGroup) -> int | None:
+    """The place of the verdict from good to bad."""
+    return get_args(Verdict).index(row.standing.verdict) if row.standing and group.has_rivals else None
+
+
+def _best_rank(row: BoardRow, group: ComparisonGroup) -> int | None:
+    return row.standing.ranks[0] if row.standing and group.has_rivals else None
 
 
 def _name(row: BoardRow, group: ComparisonGroup) -> str:
-    """The label, and in brackets why the row has no tier."""
+    """The label, and in brackets why the row is not compared."""
     return row.label + (f" ({row.unranked})" if row.unranked and row.scores else "")
 
 
@@ -95,7 +144,8 @@ def _relative(row: BoardRow, group: ComparisonGroup) -> float | None:
 
 def _folds(row: BoardRow, group: ComparisonGroup) -> str:
     """Complete folds, of those that the protocol has, or of those tried."""
-    wanted = kfolds(row.run.first.key.protocol) or len(row.run.folds)
+    folds = kfolds(row.run.first.key.protocol)
+    wanted = folds * len(row.run.seeds) if folds else len(row.run.folds)
     return str(wanted) if len(row.run.complete) == wanted else f"{len(row.run.complete)} of {wanted}"
 
 
@@ -111,21 +161,33 @@ def peak_memory(row: BoardRow) -> int | None:
     return row.costs.host_bytes if row.run.first.machine.device == "cpu" else row.costs.device_bytes
 
 
+VERDICT = (
+    f"best or equal: at most {MARGIN:.0%} above the best, as far as the interval reaches; worse: above the best; slightly "
+    "worse: both; undecided: neither"
+)
 DEVICE_TIME = "processor seconds of all threads; on a GPU the seconds that it was in use"
 
+SEEN, NEW = (f"of the test crystals {which} a duplicate in train or validation" for which in ("with", "without"))
+
 COLUMNS = (
-    Column("tier", "tier", lambda row, group: str(_tier(row, group) or ""), _tier, is_text=True),
+    Column("verdict", "verdict", verdict, _verdict, is_text=True, hint=VERDICT),
     Column("model", "model", _name, lambda row, group: row.label, is_text=True),
     score(NUMBERS.field, NUMBERS.loss, NUMBERS, cell=loss),
     score("rmse", "RMSE", NUMBERS),
     score("r2", "R²", NUMBERS, cell=mean_r2),
+    *beside_the_best(NUMBERS),
     relative_loss(NUMBERS, "1 is the model that predicts the mean"),
+    leaked_loss("seen", NUMBERS, SEEN),
+    leaked_loss("new", NUMBERS, NEW),
     score(CLASSES.field, CLASSES.loss, CLASSES, "mean of −ln p(true class), 0 is perfect: what models are compared by", loss),
     score("roc_auc", "ROC-AUC", CLASSES, "1 where the probability orders every two crystals rightly, 0.5 by chance"),
     score("balanced_accuracy", "balanced accuracy", CLASSES, "mean over classes of the share that is recognised"),
     score("f1", "F1", CLASSES, "of the second of two classes; of more the mean over classes"),
     score("calibration_error", "calibration error", CLASSES, "mean distance of stated probability and share that is right"),
+    *beside_the_best(CLASSES),
     relative_loss(CLASSES, "1 is the model that predicts each class's share"),
+    leaked_loss("seen", CLASSES, SEEN),
+    leaked_loss("new", CLASSES, NEW),
     Column("folds", "folds", _folds, lambda row, group: len(row.scores), (TERMINAL, WEB)),
     cost("training", "training / fold", lambda costs: seconds(costs.training_s), lambda costs: costs.training_s),
     cost("training_device", "processor / fold", lambda costs: seconds(costs.training_device_s),
@@ -151,3 +213,9 @@ COLUMNS = (
 def columns_of(place: str, kind: Kind) -> list[Column]:
     """The columns that a place shows of tasks of a kind, in order."""
     return [column for column in COLUMNS if place in column.places and kind in column.kinds]
+
+
+def columns_shown(place: str, group: ComparisonGroup) -> list[Column]:
+    """The columns that a place shows of a comparison group: an optional one only where a run has a value."""
+    columns = columns_of(place, group.kind)
+    return [c for c in columns if not c.is_optional or any(c.value(row, group) is not None for row in group.rows)]

@@ -1,11 +1,10 @@
-"""Comparison groups: the runs of a task that may be compared, in tiers. Needs no torch."""
+"""Comparison groups: the runs of a task that may be compared, and what is decided about them. Needs no torch."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -15,16 +14,11 @@ from benchmark.leaderboard.rows import BoardRow, costs, run_labels
 from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult, OnInvalid, ScoredRun, refuse
 from benchmark.results.sources import Sources
-from benchmark.statistics.comparisons import TaskErrors, Tiers, rank_tiers
+from benchmark.statistics.comparisons import TaskErrors
+from benchmark.statistics.decisions import Decisions, Verdict, decide
 from benchmark.tasks.metrics import losses
 from datasets.errors import InputError
-from datasets.parallel import in_another_process
-
-RESAMPLES = 1_000
-"""Of the bootstraps of a board: p = 0.05 is known to ± 0.007, which a veto needs no better."""
-
-LARGE = 1e9
-"""Errors times resamples, half a second, from which tiers are computed in another process; one process serves them all."""
+from datasets.registry import registered
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +31,8 @@ class GroupPredictions:
     """(n,) of str; an id tested in several folds is there several times."""
     folds: np.ndarray
     """(n,) number of the fold."""
+    repeats: np.ndarray
+    """(n,) seed of the repeat."""
     targets: np.ndarray
     """(n,) in the task's unit; of classes their numbers."""
     values: np.ndarray
@@ -50,11 +46,11 @@ class GroupPredictions:
 
 @dataclass(frozen=True, eq=False)
 class ComparisonGroup:
-    """Runs that may be compared: the same data, classes, profile, protocol and seed. Rows by mean loss, then those without."""
+    """Runs that may be compared: the same data, classes, profile and protocol. Rows by mean loss, then those without."""
 
     rows: tuple[BoardRow, ...]
-    tiers: Tiers | None
-    """Of the ranked rows, by label; None where no row is ranked."""
+    decisions: Decisions | None
+    """About the ranked rows, by label; None where no row is ranked."""
     errors: TaskErrors | None
     """Of the ranked rows, by label, for statistics over tasks."""
     class_counts: tuple[int, ...] | None = None
@@ -62,7 +58,7 @@ class ComparisonGroup:
 
     @property
     def first(self) -> Record:
-        """A record to read what all rows share from: task, unit, data, profile, protocol, seed."""
+        """A record to read what all rows share from: task, unit, data, profile, protocol."""
         return self.rows[0].run.first
 
     @property
@@ -71,11 +67,19 @@ class ComparisonGroup:
         return kind_of(self.first.key)
 
     @property
+    def synthetic(self) -> bool:
+        """Whether the labels are those of a toy model."""
+        known = registered().get(self.first.key.dataset)
+        return known is not None and known.card.synthetic
+
+    @property
     def track(self) -> str:
-        """Profile, protocol and seed in words: what comparison groups of different tasks of one kind can share."""
+        """Profile and protocol in words: what comparison groups of different tasks of one kind can share; synthetic sets are
+        apart."""
         key = self.first.key
         # A protocol that is stratified names classes by that; a published split does not.
-        return key.track + (", classes" if key.classes and "stratified" not in key.protocol else "")
+        classes = ", classes" if key.classes and "stratified" not in key.protocol else ""
+        return key.track + classes + (", synthetic" if self.synthetic else "")
 
     @property
     def title(self) -> str:
@@ -95,19 +99,22 @@ class ComparisonGroup:
 
     @property
     def in_order(self) -> list[BoardRow]:
-        """Ranked rows by tier and mean loss, then the others."""
-        place = {label: number for number, label in enumerate(self.tiers.models)} if self.tiers else {}
-        return sorted(self.rows, key=lambda row: place.get(row.label, len(place)))
+        """Ranked rows by mean loss, then the others."""
+        return [*self.ranked, *(row for row in self.rows if not row.standing)]
 
     @property
-    def first_tier(self) -> list[BoardRow]:
-        """The rows of the first tier, best first."""
-        return [row for row in self.in_order if row.tier == 1]
+    def ranked(self) -> list[BoardRow]:
+        """The rows that are compared, by mean loss."""
+        return sorted((row for row in self.rows if row.standing), key=lambda row: row.standing.mean_loss if row.standing else 0)
+
+    def with_verdict(self, verdict: Verdict) -> list[BoardRow]:
+        """The rows about which that is decided, by mean loss."""
+        return [row for row in self.ranked if row.standing and row.standing.verdict == verdict]
 
     @property
     def has_rivals(self) -> bool:
         """Whether there are two ranked rows to compare."""
-        return self.tiers is not None and len(self.tiers.models) > 1
+        return len(self.ranked) > 1
 
 
 def comparison_groups(
@@ -122,9 +129,9 @@ def comparison_groups(
             otherwise the run is not ranked.
     """
 
-    def sharing(scored: ScoredRun) -> tuple[str, str, int, str, tuple[str, ...]]:
+    def sharing(scored: ScoredRun) -> tuple[str, str, str, tuple[str, ...]]:
         key = scored.run.first.key
-        return key.profile, key.protocol, key.seed, key.dataset_hash, key.classes or ()
+        return key.profile, key.protocol, key.dataset_hash, key.classes or ()
 
     together = groupby(sorted(runs, key=lambda r: (sharing(r), r.loss[0])), key=sharing)
     return [_comparison_group(list(shared), sources, on_invalid) for _, shared in together]
@@ -148,15 +155,15 @@ def _comparison_group(
                 reasons[label] = "its crystals or targets are not those of the other rows"
     predictions = _side_by_side(values, like) if like else None
     errors = task_errors(runs[0].run.first, predictions) if predictions else None
-    tiers = _tiers(errors) if errors else None
-    tier = dict(zip(tiers.models, tiers.tiers, strict=True)) if tiers else {}
+    decisions = decide(errors) if errors else None
+    standings = {standing.model: standing for standing in decisions.standings} if decisions else {}
     rows = tuple(
         BoardRow(
             label=label,
             run=scored.run,
             scores=scored.scores,
             costs=costs(scored.run),
-            tier=tier.get(label),
+            standing=standings.get(label),
             unranked=reasons[label],
             stale=sources.outdated(scored.run.first.key.model, scored.run.first.key.source),
         )
@@ -164,21 +171,18 @@ def _comparison_group(
     )
     classes = runs[0].run.first.key.classes
     counts = np.bincount(predictions.targets.astype(int), minlength=len(classes)) if predictions and classes else None
-    return ComparisonGroup(rows, tiers, errors, None if counts is None else tuple(counts.tolist())), predictions
+    return ComparisonGroup(rows, decisions, errors, None if counts is None else tuple(counts.tolist())), predictions
 
 
-def _tiers(errors: TaskErrors) -> Tiers:
-    """Those of `rank_tiers`, large ones from another process: a thread here that reads the next task is not held up."""
-    work = partial(rank_tiers, errors, resamples=RESAMPLES)
-    return in_another_process(work) if errors.errors.size * RESAMPLES > LARGE else work()
+Splits = tuple[tuple[int, int, str], ...]
 
 
-def _splits(scored: ScoredRun) -> tuple[tuple[int, str], ...]:
-    """Which complete folds a run has, and how each splits the crystals."""
-    return tuple((r.record.key.fold, r.record.split.model_dump_json()) for r in scored.results)
+def _splits(scored: ScoredRun) -> Splits:
+    """Seed and number of the complete folds of a run, and how each splits the crystals."""
+    return tuple((r.record.key.seed, r.record.key.fold, r.record.split.model_dump_json()) for r in scored.results)
 
 
-def _common_splits(runs: Sequence[ScoredRun]) -> tuple[tuple[int, str], ...]:
+def _common_splits(runs: Sequence[ScoredRun]) -> Splits:
     """Of the most folds; among these of most runs; among these of the run that was started first."""
     splits = {id(scored): _splits(scored) for scored in runs}
     count = Counter(splits.values())
@@ -190,8 +194,8 @@ def _common_splits(runs: Sequence[ScoredRun]) -> tuple[tuple[int, str], ...]:
     return splits[id(max(runs, key=fullest))]
 
 
-def _unranked(scored: ScoredRun, splits: tuple[tuple[int, str], ...]) -> str | None:
-    """Why a run cannot be in the tiers: only runs of the same folds can be compared."""
+def _unranked(scored: ScoredRun, splits: Splits) -> str | None:
+    """Why a run cannot be compared: only runs of the same folds can be compared."""
     n = len(scored.results)
     if not n:
         return scored.run.first.status
@@ -225,10 +229,12 @@ def _in_order_of(result: FoldResult, like: FoldResult) -> np.ndarray:
 def _side_by_side(values: Mapping[str, np.ndarray], like: ScoredRun) -> GroupPredictions:
     """The aligned predictions of ranked rows by label, with the crystals of the run that they were aligned to."""
     results = like.results
+    n = [len(result.ids) for result in results]
     return GroupPredictions(
         labels=tuple(values),
         ids=np.concatenate([result.ids for result in results]).astype(str),
-        folds=np.repeat([result.record.key.fold for result in results], [len(result.ids) for result in results]),
+        folds=np.repeat([result.record.key.fold for result in results], n),
+        repeats=np.repeat([result.record.key.seed for result in results], n),
         targets=np.concatenate([result.targets for result in results]),
         values=np.stack(list(values.values()), axis=1),
     )
@@ -241,6 +247,7 @@ def task_errors(record: Record, predictions: GroupPredictions) -> TaskErrors:
         models=predictions.labels,
         ids=predictions.ids,
         folds=predictions.folds,
+        repeats=predictions.repeats,
         errors=predictions.losses,
         test_to_train=record.split.n_test / record.split.n_train,
     )

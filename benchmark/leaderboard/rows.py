@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from benchmark.rendering.text import model_name
 from benchmark.results.scores import Run
-from benchmark.tasks.metrics import AnyScores
+from benchmark.statistics.decisions import Standing
+from benchmark.tasks.metrics import AnyScores, LeakScores
 
 BASELINE = "dummy"
 """Predicts the mean of the training targets, or each class's share of them; losses are shown relative to its loss."""
@@ -43,9 +44,10 @@ class BoardRow:
     """Of the complete folds, computed from their predictions."""
     costs: Costs | None
     """None without a complete fold."""
-    tier: int | None
+    standing: Standing | None
+    """Beside the best of its comparison group."""
     unranked: str | None
-    """Why there is no tier."""
+    """Why there is no standing."""
     stale: bool | None
     """Whether a newer source of the model gives other numbers; None where no record says so or not."""
 
@@ -68,6 +70,22 @@ class BoardRow:
         """Mean and standard deviation of a score by its name, as `mae` or `roc_auc`; None where no fold has it."""
         values = [value for scores in self.scores if (value := getattr(scores, metric, None)) is not None]
         return self.run.mean_and_std(values) if values else None
+
+
+def leak(run: Run, part: str) -> tuple[float, float | None] | None:
+    """Mean and standard deviation over folds of the loss on a part of the test crystals, `seen` or `new` (`LeakScores`).
+
+    None where no test crystal has a duplicate in training or validation, or a record does not say.
+    """
+    leaks = leaks_of(run)
+    values = [value for leak in leaks if (value := getattr(leak, part)) is not None]
+    return run.mean_and_std(values) if values and any(leak.n_seen for leak in leaks) else None
+
+
+def leaks_of(run: Run) -> list[LeakScores]:
+    """Of the complete folds; none where one of them does not say."""
+    leaks = [record.leak for record in run.complete if record.leak]
+    return leaks if len(leaks) == len(run.complete) else []
 
 
 def costs(run: Run) -> Costs | None:

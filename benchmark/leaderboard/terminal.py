@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from tabulate import tabulate
 
-from benchmark.leaderboard.columns import TERMINAL, columns_of
+from benchmark.leaderboard.columns import TERMINAL, columns_shown
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.rendering.text import mini_note
 
 
 def terminal_table(group: ComparisonGroup) -> str:
     """The rows of a comparison group, and below them what `(mini)` means where a row says so."""
-    columns = columns_of(TERMINAL, group.kind)
+    columns = columns_shown(TERMINAL, group)
     rows = [[column.cell(row, group) for column in columns] for row in group.in_order]
     alignment = ["left" if column.is_text else "right" for column in columns]
     table = tabulate(rows, [column.heading for column in columns], disable_numparse=True, colalign=alignment)

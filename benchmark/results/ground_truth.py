@@ -16,7 +16,9 @@ from benchmark.results.records import JobKey, Record
 from benchmark.results.scores import FoldResult
 from benchmark.results.store import Store
 from benchmark.results.validation import Predictions
-from benchmark.tasks.folds import Protocol, Split
+from benchmark.tasks.folds import Fold, Protocol, Split
+from benchmark.tasks.leakage import seen_before
+from benchmark.tasks.metrics import leak_scores
 from benchmark.tasks.tasks import Task, TaskData, split_of
 from datasets import registry
 from datasets.errors import InputError
@@ -33,6 +35,8 @@ class GroundTruth:
     unit: str
     classes: tuple[str, ...] | None
     targets: pd.Series
+    fold: tuple[TaskData, Fold] | None = None
+    """Where the data are on this machine."""
 
     def problems(self, record: Record, predictions: Predictions | FoldResult | None) -> list[str]:
         """Where record and predictions disagree with it, one line each; predictions are None for a fold that failed."""
@@ -44,7 +48,21 @@ class GroundTruth:
             found.append(f"key.unit is '{record.key.unit}', {self.source} says '{self.unit}'")
         if record.key.classes != self.classes:
             found.append(f"key.classes is {record.key.classes}, {self.source} says {self.classes}")
-        return found + (self._target_problems(predictions) if predictions else [])
+        if not predictions:
+            return found
+        return found + (self._target_problems(predictions) or ([] if found else self._leak_problems(record, predictions)))
+
+    def _leak_problems(self, record: Record, predictions: Predictions | FoldResult) -> list[str]:
+        """Of the right crystals and targets: whether those with a duplicate in training or validation were told apart."""
+        seen = seen_before(*self.fold) if record.leak and self.fold else None
+        if record.leak is None or self.fold is None or seen is None:
+            return []
+        data, fold = self.fold
+        ids = data.crystals.ids[fold.test][seen].astype(str)
+        found = leak_scores(predictions.targets, predictions.predictions, np.isin(predictions.ids.astype(str), ids))
+        mine, theirs = record.leak.model_dump(), found.model_dump()
+        wrong = [name for name in mine if not np.isclose(mine[name] or 0, theirs[name] or 0, rtol=1e-9, atol=1e-12)]
+        return [f"leak.{name} is {mine[name]}, {self.source} says {theirs[name]}" for name in wrong]
 
     def _target_problems(self, predictions: Predictions | FoldResult) -> list[str]:
         expected = self.targets.reindex(predictions.ids).to_numpy()
@@ -154,6 +172,7 @@ def _data_of(key: JobKey) -> Data:
 def _from_data(here: Data, key: JobKey) -> GroundTruth:
     data = here.data
     assert data
-    split = split_of(data, data.fold(Protocol.named(key.protocol), key.fold, key.seed))
+    fold = data.fold(Protocol.named(key.protocol), key.fold, key.seed)
     card = registry.get(key.dataset).card
-    return GroundTruth("the dataset", split, card.targets[key.target], card.classes.get(key.target), here.targets)
+    about = card.targets[key.target], card.classes.get(key.target)
+    return GroundTruth("the dataset", split_of(data, fold), *about, here.targets, (data, fold))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
 from benchmark.schema import Count, Duration, Machine, Settings, Sha256, Strict, Text
-from benchmark.tasks.folds import MOST_FOLDS, PROTOCOL, Split, kfolds
-from benchmark.tasks.metrics import ClassScores, Metrics, Scores
+from benchmark.tasks.folds import HOLDOUT_FOLDS, MOST_FOLDS, PROTOCOL, Split, has_validation, kfolds
+from benchmark.tasks.metrics import ClassScores, LeakScores, Metrics, Scores
 from datasets.allowed_names import is_path_part
 from datasets.cards import MOST_CLASSES
 
@@ -82,12 +83,14 @@ class JobKey(Strict):
     @property
     def n_folds(self) -> int | None:
         """How many folds the protocol has; None where that is open, as with independent shuffles."""
+        if not has_validation(self.protocol):
+            return HOLDOUT_FOLDS
         return 1 if self.protocol.startswith("published split") else kfolds(self.protocol)
 
     @property
     def track(self) -> str:
-        """Profile, protocol and seed in words: what folds of different tasks can share."""
-        return f"{self.profile}, {self.protocol}, seed {self.seed}"
+        """Profile and protocol in words: what folds of different tasks can share."""
+        return f"{self.profile}, {self.protocol}"
 
     @property
     def comparison_group(self) -> str:
@@ -96,10 +99,19 @@ class JobKey(Strict):
 
     @property
     def run_id(self) -> str:
-        """Name of the run that this fold belongs to: profile, protocol, seed, a hash of data and settings, source, device."""
+        """Name of the repeat that this fold belongs to, and of its file."""
+        return self._named(f"_seed{self.seed}")
+
+    @property
+    def pooled_id(self) -> str:
+        """Name of the run that this fold belongs to, of whatever seed: profile, protocol, a hash of data and settings, source,
+        device."""
+        return self._named("")
+
+    def _named(self, seed: str) -> str:
         digest = hashlib.sha256(json.dumps([self.dataset_hash, self.settings], sort_keys=True).encode()).hexdigest()
         protocol = "".join(c if c.isalnum() else "-" for c in self.protocol).strip("-")
-        return f"{self.profile}_{protocol}_seed{self.seed}_{digest[:8]}_{self.source[:8]}_{self.device}"
+        return f"{self.profile}_{protocol}{seed}_{digest[:8]}_{self.source[:8]}_{self.device}"
 
 
 class Record(Strict):
@@ -116,6 +128,8 @@ class Record(Strict):
     graph_rule: Text
     graph_health: GraphHealth | None
     """None for a model without graphs."""
+    imputed: Count | None = None
+    """Crystals of the task that lack a descriptor, which the model made up; None of a model that makes none up."""
     paper: Text
     split: Split
     parameters: Count | None
@@ -123,9 +137,12 @@ class Record(Strict):
     epochs_run: Count | None
     best_epoch: Count | None
     metrics: Metrics | None
-    """With the weights of the epoch that was best on validation."""
+    """With the weights of the epoch that the model keeps: the best on validation, or the last where its settings say so."""
     last_epoch: Metrics | None = None
     """With those of the last epoch; None of a model without epochs, and in records older than this field."""
+    leak: LeakScores | None = None
+    """Of `metrics.test`, on the test crystals that have a duplicate in training or validation and on the others; None where
+    duplicates could not be searched, and in records older than this field."""
     times: Times | None
     memory: Memory
     machine: Machine
@@ -150,14 +167,24 @@ class Record(Strict):
             raise ValueError(f"a complete record needs {', '.join(missing)}")
         if self.status != "complete" and not self.reason:
             raise ValueError(f"a record with status '{self.status}' needs a reason")
-        if self.status != "complete" and (self.metrics or self.last_epoch or self.predictions_sha256):
+        if self.status != "complete" and (self.metrics or self.last_epoch or self.leak or self.predictions_sha256):
             raise ValueError(f"a record with status '{self.status}' has no metrics and no predictions")
         if (self.key.device == "cpu") != (self.machine.device == "cpu"):
             raise ValueError(f"key.device is {self.key.device}, machine.device is {self.machine.device}")
         kind = ClassScores if self.key.classes else Scores
         both = [found for found in (self.metrics, self.last_epoch) if found]
-        if not all(isinstance(scores, kind) for found in both for _, scores in found):
+        if not all(isinstance(scores, kind) for found in both for _, scores in found if scores):
             raise ValueError("the metrics are not those of the target, which is a number or a class")
+        validated = has_validation(self.key.protocol)
+        if any(bool(found.validation) != validated for found in both) or bool(self.split.n_validation) != validated:
+            raise ValueError(f"{self.key.protocol} has {'a' if validated else 'no'} validation part")
+        if self.leak and self.metrics and not _parts_of(self.leak, self.metrics.test.loss, self.split.n_test):
+            raise ValueError("leak is not of the test crystals: its counts or its losses do not add up to theirs")
         if any(name not in self.key.settings or self.key.settings[name] != value for name, value in self.changed.items()):
             raise ValueError("changed is not a part of the settings")
         return self
+
+
+def _parts_of(leak: LeakScores, loss: float, n_test: int) -> bool:
+    """Whether two parts of the test crystals can be those of all, but for the rounding of sums."""
+    return leak.n_seen + leak.n_new == n_test and math.isclose(leak.loss, loss, rel_tol=1e-9, abs_tol=1e-12)

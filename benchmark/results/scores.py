@@ -17,7 +17,10 @@ from datasets.errors import InputError
 
 @dataclass(frozen=True)
 class Run:
-    """The folds of one model with one set of settings on one task, on one machine, in order of their numbers."""
+    """The folds of one model with one set of settings on one task, on one machine, in order of their seeds and numbers.
+
+    A seed divides the crystals and draws the weights: the folds of another seed are a repeat.
+    """
 
     folds: tuple[Record, ...]
 
@@ -25,6 +28,11 @@ class Run:
     def first(self) -> Record:
         """A record to read what all folds share from."""
         return self.folds[0]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of the repeats, ascending."""
+        return tuple(sorted({record.key.seed for record in self.folds}))
 
     @property
     def complete(self) -> tuple[Record, ...]:
@@ -82,7 +90,7 @@ def scored_tasks(store: Store, on_invalid: OnInvalid = refuse) -> Iterator[tuple
     """Task by task in order of their names: the task's name and its runs, with all their predictions.
 
     One task is read at a time: who drops it before the next keeps the memory of a large board to its largest task. A run is
-    never made of folds of different data, settings, model source or machines.
+    never made of folds of different data, settings, model source or machines; those of several seeds are pooled.
 
     Args:
         store: where the records are.
@@ -110,7 +118,7 @@ def _read(store: Store, paths: Iterable[Path], on_invalid: OnInvalid) -> Iterato
 def _grouped(
     read: Iterable[tuple[Record, FoldResult | None]],
 ) -> Iterator[tuple[tuple[Record, ...], tuple[FoldResult, ...]]]:
-    ordered = sorted(read, key=lambda pair: _run_key(pair[0]))
+    ordered = sorted(read, key=lambda pair: (*_run_key(pair[0]), pair[0].key.seed, pair[0].key.fold))
     for _, group in groupby(ordered, key=lambda pair: _run_key(pair[0])):
         records, results = zip(*group, strict=True)
         yield records, tuple(result for result in results if result)
@@ -118,4 +126,4 @@ def _grouped(
 
 def _run_key(record: Record) -> tuple[str, ...]:
     key, where = record.key, record.machine
-    return key.task, key.model, key.run_id, where.processor, where.device
+    return key.task, key.model, key.pooled_id, where.processor, where.device

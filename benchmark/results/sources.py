@@ -69,7 +69,7 @@ class Sources:
             return None
         others = {record.key.task: (record, found) for record, found in known[newest.key.source]}
         pairs = [(one, others[one[0].key.task]) for one in known[source] if one[0].key.task in others]
-        pairs = [(one, other) for one, other in pairs if _asked_of(one[0]) == _asked_of(other[0])]
+        pairs = [(one, other) for one, other in pairs if _same_request(one[0], other[0])]
         if not pairs:
             return None
         differences = [
@@ -87,9 +87,11 @@ class Sources:
         return None if compared is None or compared.same is None else not compared.same
 
 
-def _asked_of(record: Record) -> tuple[object, ...]:
-    """What was trained but for the source: a difference of two of these is not one of the sources."""
-    return record.key.dataset_hash, record.key.settings, record.split
+def _same_request(one: Record, other: Record) -> bool:
+    """Whether the same was trained but for the source; a setting that only one source has is a part of that source."""
+    both = one.key.settings.keys() & other.key.settings.keys()
+    same_settings = all(one.key.settings[name] == other.key.settings[name] for name in both)
+    return same_settings and (one.key.dataset_hash, one.split) == (other.key.dataset_hash, other.split)
 
 
 def by_source(trainings: Iterable[Trained]) -> Sources:

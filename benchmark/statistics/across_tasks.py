@@ -247,7 +247,7 @@ def _errors_of(task: TaskErrors, model: str) -> np.ndarray:
 def _resampled_fold_means(task: TaskErrors, models: Sequence[str], resamples: int, seed: int) -> np.ndarray:
     """(resamples, M) mean over drawn folds of the mean loss on drawn crystals of the fold."""
     errors = task.errors[:, [task.models.index(model) for model in models]]
-    parts = [task.folds == fold for fold in np.unique(task.folds)]
+    parts = [task.fold_numbers == fold for fold in np.unique(task.fold_numbers)]
     losses = np.stack([resampled_means(task.ids[part], errors[part], resamples=resamples, seed=seed) for part in parts])
     drawn = generator(seed, task.ids).integers(0, len(parts), (len(parts), resamples))
     return losses[drawn, np.arange(resamples)].mean(axis=0)

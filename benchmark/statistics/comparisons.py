@@ -9,7 +9,7 @@ resampled t-test, and the crystals, by the bootstrap, have a veto.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 
@@ -76,14 +76,20 @@ class TaskErrors:
     ids: np.ndarray
     """(n,) of the crystal of each row, and what the bootstrap draws: give duplicates one id to draw them together."""
     folds: np.ndarray
-    """(n,) number of the fold that the row was tested in."""
+    """(n,) number, within its repeat, of the fold that the row was tested in."""
     errors: np.ndarray
     """(n, M) |prediction - target| in the target's unit; of classes -ln p(true class)."""
     test_to_train: float
     """Crystals tested to crystals trained on in a fold: `split.n_test / split.n_train` of the records, 0.28 of kfold(5)."""
+    repeats: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
+    """(n,) number of the repeat: each repeat splits the crystals anew and starts from new weights. Default: 0 for every row."""
 
     def __post_init__(self) -> None:
         n = len(self.ids)
+        if not self.repeats.size:
+            object.__setattr__(self, "repeats", np.zeros(n, int))
+        if self.repeats.shape != (n,):
+            raise ValueError(f"{self.task}: {self.repeats.shape} repeats of {self.ids.shape} ids")
         if not n or self.ids.shape != (n,) or self.folds.shape != (n,) or self.errors.shape != (n, len(self.models)):
             raise ValueError(f"{self.task}: {self.errors.shape} errors of {self.ids.shape} ids and {len(self.models)} models")
         if len(set(self.models)) != len(self.models) or not self.models:
@@ -98,10 +104,17 @@ class TaskErrors:
         """(M,) mean loss over all rows: MAE or log-loss."""
         return self.errors.mean(axis=0)
 
+    @cached_property
+    def fold_numbers(self) -> np.ndarray:
+        """(n,) from 0: one number for each fold of each repeat, in order of repeat and fold."""
+        numbers = np.unique(self.repeats, return_inverse=True)[1]
+        folds, inverse = np.unique(self.folds, return_inverse=True)
+        return np.unique(numbers * len(folds) + inverse, return_inverse=True)[1]
+
     def fold_losses(self) -> np.ndarray:
-        """(k, M) mean loss of every fold, in order of their numbers; the order of the rows changes not even the last bit."""
-        order = np.lexsort((self.ids, self.folds))
-        _, starts, counts = np.unique(self.folds[order], return_index=True, return_counts=True)
+        """(R·k, M) mean loss of every fold, in order of repeat and fold; the order of rows does not change the last bit."""
+        order = np.lexsort((self.ids, self.fold_numbers))
+        _, starts, counts = np.unique(self.fold_numbers[order], return_index=True, return_counts=True)
         return np.add.reduceat(self.errors[order], starts, axis=0) / counts[:, None]
 
 

@@ -25,7 +25,8 @@ class ComparisonGroup(Generic[Member]):
 
 def title_of(trial: Trial) -> str:
     """What tells folds that may be compared from others of their task, by their key."""
-    return trial.record.key.comparison_group
+    key = trial.record.key
+    return f"{key.track}, seed {key.seed}, data {key.dataset_hash[:8]}"
 
 
 def comparison_groups(

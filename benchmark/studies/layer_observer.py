@@ -67,7 +67,7 @@ def fresh(job: Job, data: TaskData, fold: Fold, inputs: GraphTable) -> ScaledNet
     model = unfolded(job)
     torch.manual_seed(job.training_seed)
     network = model.build(job.settings, inputs.elements, 1)
-    model.calibrate(network, inputs)
+    model.calibrate(network, inputs, fold.train)
     scaled = ScaledNetwork(network).to(job.device)
     scaled.fit_scaler(data.targets[fold.train])
     return scaled.train()

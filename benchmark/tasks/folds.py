@@ -16,7 +16,10 @@ from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
 from benchmark.schema import Sha256, Strict
 from datasets.errors import InputError
 
-ProtocolName = Literal["kfold", "shuffle", "published"]
+ProtocolName = Literal["kfold", "shuffle", "holdout", "published"]
+
+HOLDOUT_FOLDS = 5
+"""Of the protocol without a validation part: each fold tests a fifth of the crystals."""
 
 MOST_FOLDS = 10_000
 """Of a protocol; every fold has a number below."""
@@ -25,7 +28,7 @@ MOST_TEST_CRYSTALS = 2_000_000
 """No fold of a published set comes near; a record that claims more is refused before its predictions are read."""
 
 TRAIN_PART = r"(, train 1/([2-9]|[1-9][0-9]{1,3}))?"
-DIVIDED = r"(kfold\([1-9][0-9]{0,3}|shuffle\(80:10:10)(, grouped)?(, stratified)?"
+DIVIDED = r"(kfold\([1-9][0-9]{0,3}|shuffle\(80:10:10|holdout\(80:20)(, grouped)?(, stratified)?"
 PROTOCOL = rf"^({DIVIDED}{TRAIN_PART}\)|published split{TRAIN_PART})$"
 """What `folds.Protocol` is called in a record."""
 
@@ -36,12 +39,18 @@ def kfolds(protocol: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def has_validation(protocol: str) -> bool:
+    """Whether a record's protocol has a validation part."""
+    return not protocol.startswith("holdout")
+
+
 @dataclass(frozen=True)
 class Protocol:
     """How a data set is split, and how often.
 
     "kfold": every crystal is tested once; a tenth of the rest is the validation part (5 folds: 72:8:20).
     "shuffle": independent 80:10:10 splits.
+    "holdout": 80:20 without a validation part; the test parts are those of 5 folds, of which `n_folds` are run.
     "published": the split that came with the dataset; one fold.
 
     `grouped`: crystals of one group, the duplicates of a structure, are never in two parts; the shares are then of groups.
@@ -60,6 +69,8 @@ class Protocol:
             raise InputError(f"kfold needs at least 2 folds, not {self.n_folds}; or use --protocol shuffle")
         if self.n_folds < 1 or (self.name == "published" and self.n_folds != 1):
             raise InputError(f"{self.name} with {self.n_folds} folds is impossible")
+        if self.name == "holdout" and self.n_folds > HOLDOUT_FOLDS:
+            raise InputError(f"holdout has {HOLDOUT_FOLDS} folds, not {self.n_folds}; each tests a fifth of the crystals")
         if self.name == "published" and self.grouped:
             raise InputError("a published split cannot be grouped by duplicates; use --protocol kfold or shuffle")
         if self.name == "published" and self.stratified:
@@ -70,8 +81,13 @@ class Protocol:
         part = f", train 1/{self.train_divisor}" if self.train_divisor > 1 else ""
         if self.name == "published":
             return f"published split{part}"
-        divided = {"kfold": str(self.n_folds), "shuffle": "80:10:10"}[self.name]
+        divided = {"kfold": str(self.n_folds), "shuffle": "80:10:10", "holdout": "80:20"}[self.name]
         return f"{self.name}({divided}{', grouped' if self.grouped else ''}{', stratified' if self.stratified else ''}{part})"
+
+    @property
+    def test_parts(self) -> int:
+        """One in so many crystals is tested in a fold."""
+        return {"kfold": self.n_folds, "shuffle": 10, "holdout": HOLDOUT_FOLDS, "published": 1}[self.name]
 
     @classmethod
     def named(cls, text: str) -> Protocol:
@@ -79,7 +95,9 @@ class Protocol:
         part = re.search(r", train 1/([1-9][0-9]{0,3})\)?$", text)
         divisor = int(part[1]) if part else 1
         kfold = re.match(r"kfold\(([1-9][0-9]{0,3})[,)]", text)
-        names: list[tuple[ProtocolName, int]] = [("kfold", int(kfold[1]))] if kfold else [("published", 1), ("shuffle", 10)]
+        names: list[tuple[ProtocolName, int]] = [("kfold", int(kfold[1]))] if kfold else [
+            ("published", 1), ("shuffle", 10), ("holdout", HOLDOUT_FOLDS),
+        ]  # fmt: skip
         kinds = ", grouped" in text, ", stratified" in text
         for name, n_folds in names:
             protocol = cls(name, n_folds, *((False, False) if name == "published" else kinds), divisor)
@@ -89,10 +107,10 @@ class Protocol:
 
 
 class Split(Strict):
-    """How many crystals each part has, and sha256 of their sorted ids, one a line."""
+    """How many crystals each part has, and sha256 of their sorted ids, one a line; a validation part may be missing."""
 
     n_train: int = Field(ge=1, lt=2**40)
-    n_validation: int = Field(ge=1, lt=2**40)
+    n_validation: int = Field(ge=0, lt=2**40)
     n_test: int = Field(ge=1, le=MOST_TEST_CRYSTALS)
     train_sha256: Sha256
     validation_sha256: Sha256
@@ -101,7 +119,7 @@ class Split(Strict):
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Row numbers, ascending, of the three parts; together they are all rows, without overlap."""
+    """Row numbers, ascending, of the three parts, without overlap; `validation` is empty where the protocol has none."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -156,29 +174,33 @@ def make_fold(
         train, validation, test = (np.sort(order[part]) for part in parts)
     if protocol.train_divisor > 1:
         train = _part(train, ids, protocol.train_divisor, _state(seed, number, 2))
-    if min(len(train), len(validation), len(test)) == 0:
+    needed = (train, validation, test) if has_validation(str(protocol)) else (train, test)
+    if min(map(len, needed)) == 0:
         raise InputError(f"{protocol} of {len(ids)} crystals leaves a part empty; more crystals are needed")
     return Fold(train, validation, test)
 
 
 def _require_enough(n: int, protocol: Protocol) -> None:
     """Raise InputError where n crystals, or n groups, are too few."""
-    least = max(protocol.n_folds if protocol.name == "kfold" else 10, 5)
+    least = max(protocol.test_parts, 5)
     if n < least:
         what = "groups of crystals" if protocol.grouped else "crystals"
-        raise InputError(f"{n} {what} with a value are too few for {protocol}; at least {least} are needed")
+        hint = "; or split duplicates with --no-group-duplicates" if protocol.grouped else ""
+        raise InputError(f"{n} {what} with a value are too few for {protocol}; at least {least} are needed{hint}")
 
 
 def _stratified(
     classes: np.ndarray, unit: np.ndarray, protocol: Protocol, number: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows of the train, validation and test part, with each class's share alike; a unit is never divided."""
-    if protocol.name == "kfold":
-        if (most := int(np.bincount(classes).max())) < protocol.n_folds:
-            raise InputError(f"no class has more than {most} crystals, too few for {protocol}")
-        rest, test = _dealt(classes, unit, protocol.n_folds, seed)[number]
-    else:
+    if protocol.name == "shuffle":
         rest, test = _dealt(classes, unit, 10, _state(seed, number, 0))[0]
+    else:
+        if (most := int(np.bincount(classes).max())) < protocol.test_parts:
+            raise InputError(f"no class has more than {most} crystals, too few for {protocol}")
+        rest, test = _dealt(classes, unit, protocol.test_parts, seed)[number]
+    if protocol.name == "holdout":
+        return rest, rest[:0], test
     tenth = 10 if protocol.name == "kfold" else 9
     train, validation = _dealt(classes[rest], unit[rest], tenth, _state(seed, number, 1))[0]
     return rest[train], rest[validation], test
@@ -197,14 +219,16 @@ def _dealt(classes: np.ndarray, unit: np.ndarray, parts: int, state: int) -> lis
 def _split(unit: np.ndarray, protocol: Protocol, number: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows of the train, validation and test part; the shares are of units, which are never divided."""
     n = int(unit.max()) + 1
-    if protocol.name == "kfold":
-        folds = KFold(protocol.n_folds, shuffle=True, random_state=seed).split(np.arange(n))
-        rest, test = list(folds)[number]
-        fraction = 0.1
-    else:
+    if protocol.name == "shuffle":
         rest, test = train_test_split(np.arange(n), test_size=0.1, random_state=_state(seed, number, 0))
         fraction = 1 / 9
-    train, validation = train_test_split(rest, test_size=fraction, random_state=_state(seed, number, 1))
+    else:
+        folds = KFold(protocol.test_parts, shuffle=True, random_state=seed).split(np.arange(n))
+        rest, test = list(folds)[number]
+        fraction = 0.1
+    train, validation = rest, rest[:0]
+    if protocol.name != "holdout":
+        train, validation = train_test_split(rest, test_size=fraction, random_state=_state(seed, number, 1))
     train, validation, test = (np.flatnonzero(np.isin(unit, part)) for part in (train, validation, test))
     return train, validation, test
 

@@ -6,11 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmark.schema import one_line
 from benchmark.tasks.folds import Fold, Protocol
 from benchmark.tasks.tasks import TaskData
 from datasets.errors import InputError
 
 SEED = 0
+
+GROUPED_FROM = 0.01
+"""`run` keeps duplicates together where a larger share of the crystals has one, unless it is told otherwise."""
+
+UNSEARCHABLE = (InputError, ValueError)
+"""What the search for duplicates raises of crystals that it cannot compare: nobody loses a run for them."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,32 @@ def _leakage(data: TaskData, protocol: Protocol) -> Leakage:
         return Leakage(data.task.name, str(protocol), SEED, (), str(error))
     counted = [FoldLeakage(n, len(fold.test), len(leaked(fold, data.groups))) for n, fold in enumerate(folds)]
     return Leakage(data.task.name, str(protocol), SEED, tuple(counted))
+
+
+def duplicate_share(groups: np.ndarray) -> float:
+    """Of crystals with `groups` (n,), those whose group holds another one."""
+    counts = np.unique(groups, return_counts=True)[1]
+    return float(counts[counts > 1].sum() / len(groups))
+
+
+def grouping(data: TaskData) -> tuple[bool, str]:
+    """Whether the folds of a task keep duplicates together where nobody says, and in one line why."""
+    try:
+        share = duplicate_share(data.groups)
+    except UNSEARCHABLE as error:
+        return False, f"{data.task.name}: duplicates are not kept together, as they cannot be searched: {one_line(str(error))}"
+    have = f"{share:.1%} of its crystals have one"
+    if share > GROUPED_FROM:
+        return True, f"{data.task.name}: duplicates are kept together, as {have}; --no-group-duplicates turns it off"
+    return False, f"{data.task.name}: duplicates are not kept together, as {have}; above {GROUPED_FROM:.0%} they would be"
+
+
+def seen_before(data: TaskData, fold: Fold) -> np.ndarray | None:
+    """(n_test,) whether each test crystal has a duplicate in training or validation; None where these cannot be searched."""
+    try:
+        return np.isin(fold.test, leaked(fold, data.groups))
+    except UNSEARCHABLE:
+        return None
 
 
 def leaked(fold: Fold, groups: np.ndarray) -> np.ndarray:

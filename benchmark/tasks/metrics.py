@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 from scipy.stats import rankdata
 
 from benchmark.schema import Strict
@@ -58,11 +58,36 @@ AnyScores = Scores | ClassScores
 
 
 class Metrics(Strict):
-    """Scores of the three parts."""
+    """Scores of the three parts; of the validation part None where the protocol has none."""
 
     train: AnyScores
-    validation: AnyScores
+    validation: AnyScores | None
     test: AnyScores
+
+
+class LeakScores(Strict):
+    """The loss of a fold apart on test crystals whose structure is also in training or validation (seen), and on the others.
+
+    seen, new: the mean loss of `n_seen` and of `n_new` test crystals; None of none.
+    """
+
+    n_seen: int = Field(ge=0, lt=2**40)
+    n_new: int = Field(ge=0, lt=2**40)
+    seen: float | None = Field(ge=0)
+    new: float | None = Field(ge=0)
+
+    @property
+    def loss(self) -> float:
+        """The mean over all test crystals."""
+        return ((self.seen or 0.0) * self.n_seen + (self.new or 0.0) * self.n_new) / (self.n_seen + self.n_new)
+
+    @model_validator(mode="after")
+    def _a_part_has_crystals_or_no_loss(self) -> LeakScores:
+        if (self.n_seen == 0) != (self.seen is None) or (self.n_new == 0) != (self.new is None):
+            raise ValueError("a part of the test crystals has a loss where it has no crystal, or none where it has some")
+        if not self.n_seen + self.n_new:
+            raise ValueError("no test crystals")
+        return self
 
 
 def of_numbers(scores: AnyScores) -> Scores:
@@ -88,6 +113,14 @@ def losses(targets: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     # Probabilities may miss a sum of 1 by rounding; scikit-learn scales them.
     chosen = predictions[np.arange(len(targets)), targets.astype(int)] / predictions.sum(axis=1)
     return -np.log(chosen.clip(LEAST, 1.0))
+
+
+def leak_scores(targets: np.ndarray, predictions: np.ndarray, seen: np.ndarray) -> LeakScores:
+    """The losses of the crystals that are `seen` (n,) and of the others; the rest is as for `score`."""
+    each = losses(targets, predictions)
+    parts = {"seen": each[seen], "new": each[~seen]}
+    means = {name: float(part.mean()) if len(part) else None for name, part in parts.items()}
+    return LeakScores(n_seen=len(parts["seen"]), n_new=len(parts["new"]), **means)
 
 
 def _scores(targets: np.ndarray, predictions: np.ndarray) -> Scores:

@@ -273,6 +273,7 @@ def emt_card(name: str, rows: int, content_hash: str, targets: dict[str, str], d
         source="computed by datasets/sets/emt.py with ase.calculators.emt.EMT",
         version="1",
         how_to_get="computed on first use (under a minute), then kept in the cache directory",
+        synthetic=True,
         known_problems=("EMT was fitted to fcc metals: its alloys, hcp and bcc are only qualitative", *problems),
     )
 

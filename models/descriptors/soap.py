@@ -10,11 +10,11 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import combinations_with_replacement
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import scipy.sparse as sp
@@ -38,11 +38,16 @@ POOL_FROM = 4000
 
 @dataclass(frozen=True)
 class SoapSettings(Settings):
-    """The descriptor; the defaults are the thesis's."""
+    """The descriptor; the defaults are the thesis's.
+
+    pairs: "all" pairs of elements have their block of columns, or only those of an element with itself ("same"), as in
+        MatDeepLearn; the blocks then grow with the number of elements, not with its square.
+    """
 
     r_cut: float = 5.0
     n_max: int = 1
     l_max: int = 2
+    pairs: Literal["all", "same"] = field(default="all", kw_only=True)
 
     def __post_init__(self) -> None:
         if not (1 < self.r_cut < math.inf and self.n_max >= 1 and 0 <= self.l_max <= 20):
@@ -58,11 +63,15 @@ def descriptor(settings: SoapSettings, n_species: int = len(ELEMENTS)) -> Any:
     from dscribe.descriptors import SOAP  # takes 2 s, so only where it is used
 
     r_cut, n_max, l_max = settings.r_cut, settings.n_max, settings.l_max
-    return SOAP(r_cut=r_cut, n_max=n_max, l_max=l_max, average="inner", periodic=True, species=ELEMENTS[:n_species])
+    compression = {"mode": "off" if settings.pairs == "all" else "crossover", "species_weighting": None}
+    return SOAP(
+        r_cut=r_cut, n_max=n_max, l_max=l_max, average="inner", periodic=True, species=ELEMENTS[:n_species],
+        compression=compression,
+    )  # fmt: skip
 
 
 def describe(crystals: Crystals, settings: SoapSettings) -> sp.csr_array:
-    """(n, every pair of elements) float32 descriptors; a crystal of k elements fills only k (k + 1) / 2 blocks.
+    """(n, every pair of elements) float32 descriptors; a crystal of k elements fills at most k (k + 1) / 2 blocks.
 
     To dscribe an element is a label, so those of a crystal become 1 to k, in order: it then computes these blocks alone,
     to the last bit what it finds in a row over all elements, most of which it would fill with zeros.
@@ -87,9 +96,10 @@ def describe(crystals: Crystals, settings: SoapSettings) -> sp.csr_array:
 
 
 def columns_of(species: np.ndarray, settings: SoapSettings) -> np.ndarray:
-    """Where the blocks of all pairs of `species`, atomic numbers in rising order, lie in a row over all elements."""
-    locate = descriptor(settings).get_location
-    blocks = [locate(pair) for pair in combinations_with_replacement(species.tolist(), 2)]
+    """Where the blocks of the pairs of `species`, atomic numbers in rising order, lie in a row over all elements."""
+    locate, elements = descriptor(settings).get_location, species.tolist()
+    pairs = combinations_with_replacement(elements, 2) if settings.pairs == "all" else zip(elements, elements, strict=True)
+    blocks = [locate(pair) for pair in pairs]
     return np.concatenate([np.arange(block.start, block.stop, dtype=np.int32) for block in blocks])
 
 
@@ -107,7 +117,7 @@ def soap_table(crystals: Crystals, settings: SoapSettings) -> SoapTable:
     """Describe the crystals, or read the descriptors from the cache; cached by structures, settings and code."""
     key = {
         "structures": crystals.structure_hash,
-        "parameters": [settings.r_cut, settings.n_max, settings.l_max],
+        "parameters": [settings.r_cut, settings.n_max, settings.l_max, settings.pairs],
         "dscribe": importlib.metadata.version("dscribe"),
         "code": hashlib.sha256(Path(__file__).read_bytes()).hexdigest(),
     }

@@ -56,6 +56,13 @@ class GraphTable:
     def __len__(self) -> int:
         return len(self.offsets[0]) - 1
 
+    def longest_edge(self, rows: np.ndarray) -> float:
+        """Å, of the crystals at `rows` (B,); 0 where they have no edge."""
+        chosen, offsets = torch.from_numpy(rows), self.offsets[2]
+        total = int((offsets[chosen + 1] - offsets[chosen]).sum())
+        lengths = _ragged(self.device_offsets[2], chosen.to(self.distance.device), total)[0]
+        return float(self.distance[lengths].max()) if total else 0.0
+
     def cut(self, rows: Tensor, dtype: torch.dtype = torch.float32) -> GraphBatch:
         """The crystals at `rows` (B,), on the host, as one batch, in that order, with distances of `dtype`."""
         chosen = rows.to(self.src.device, non_blocking=True)

@@ -19,13 +19,15 @@ METALS = ("Al", "Cu", "Ag", "Au", "Ni", "Pd", "Pt")
 
 
 def write_folder(folder: Path, n: int, seed: int = 0) -> Path:
-    """A user's folder: n strained fcc crystals whose target is their volume per atom."""
+    """A user's folder: n strained fcc crystals, no two of them duplicates, whose target is their volume per atom."""
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)
+    levels = -(-n // len(METALS))
     rows = []
     for number in range(n):
         atoms = bulk(METALS[number % len(METALS)], cubic=bool(number % 2))
-        atoms.set_cell(atoms.cell * rng.uniform(0.9, 1.1), scale_atoms=True)
+        strain = 0.95 + 0.15 * (number // len(METALS) + rng.uniform(0, 0.5)) / levels
+        atoms.set_cell(atoms.cell * strain, scale_atoms=True)
         write(folder / f"c{number}.cif", atoms)
         rows.append(f"c{number},{atoms.get_volume() / len(atoms):.6f}")
     (folder / "id_prop.csv").write_text("\n".join(rows) + "\n")

@@ -17,7 +17,7 @@ from benchmark.results.store import Store
 from benchmark.results.validation import frame_hash
 from benchmark.schema import Duration
 from benchmark.tasks.folds import ids_hash
-from benchmark.tasks.metrics import Metrics, score
+from benchmark.tasks.metrics import Metrics, leak_scores, score
 from tests.benchmark.constructed import failed, make, write_sources
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -32,9 +32,10 @@ FLAGS = (
 
 
 def write_fold(
-    store: Store, task: str, model: str, fold: int, processor: str = "Xeon", profile: str = "standard", **changes
-) -> None:
-    """A fold whose predictions scatter by the place of the model in MODELS; `cgcnn` is best."""
+    store: Store, task: str, model: str, fold: int, processor: str = "Xeon", profile: str = "standard", seen: int = 0,
+    **changes,
+) -> None:  # fmt: skip
+    """A fold whose predictions scatter by the place of the model in MODELS; `cgcnn` is best. `seen` crystals leak, if any."""
     rng = np.random.default_rng([len(task), MODELS.index(model), fold])
     ids = [f"crystal-{number}" for number in range(CRYSTALS) if number % FOLDS == fold]
     target = np.array([int(name[8:]) * 0.1 for name in ids])
@@ -57,6 +58,7 @@ def write_fold(
         "memory": Memory(host_bytes=10**8 * (1 + MODELS.index(model)), device_bytes=None),
         "machine": base.machine.model_copy(update={"processor": processor}),
         "predictions_sha256": frame_hash(predictions),
+        "leak": leak_scores(target, predicted, np.arange(len(ids)) < seen) if seen else None,
     }
     store.write(base.model_copy(update=update | changes), predictions)
 

@@ -54,6 +54,27 @@ def test_a_task_is_sorted_by_any_column_and_says_so(open_page):
     assert "sort=parameters" in page.url and "order=descending" in page.url
 
 
+def test_seen_and_new_crystals_have_columns_only_where_a_run_tells_them(open_page, tmp_path):
+    store = Store(tmp_path / "runs")
+    for task in TASKS:
+        for model in ("cgcnn", "megnet", "dummy"):
+            for fold in range(FOLDS):
+                write_fold(store, task, model, fold, seen=7 if task == TASKS[1] and model != "dummy" else 0)
+    write_site(store, tmp_path / "site")
+    page = open_page("#task", site=tmp_path / "site")
+    assert page.get_by_role("columnheader", name="MAE").count() == 3, "MAE, MAE / best other and MAE / dummy"
+    page.get_by_label("task", exact=True).select_option(TASKS[1])
+    page.wait_for_function("document.querySelector('h1').textContent === 'set/gap'")
+    page.get_by_role("button", name="MAE, seen").click()
+    assert page.get_by_role("columnheader", name="MAE, seen").get_attribute("aria-sort") == "ascending"
+    assert names(page) == ["cgcnn", "megnet", "dummy"]
+    assert page.get_by_role("columnheader", name="MAE, new").count() == 1
+    assert "17.5% of the test crystals have a duplicate" in page.locator("main").inner_text()
+    page.get_by_role("navigation").get_by_role("link", name="model").click()
+    settled(page, "model")
+    assert "MAE, seen 0.0" in page.locator(".facts").inner_text()
+
+
 def test_times_of_machines_are_sorted_apart(open_page):
     page = open_page("#task")
     page.get_by_role("button", name="training").click()
@@ -155,7 +176,7 @@ def test_two_models_are_compared_crystal_by_crystal(open_page):
     page = open_page("#compare?model=megnet&other=mpnn")
     settled(page, "compare")
     text = page.locator(".verdict").inner_text()
-    assert "megnet has the lower MAE" in text and "of 120 test crystals" in text and "95 % interval" in text
+    assert "times that of megnet" in text and "of 120 test crystals" in text and "95 % interval" in text
     assert page.get_by_role("region", name="megnet is better").locator("tbody tr").count() == 15
     page.get_by_role("button", name="Swap A and B").click()
     page.wait_for_function("document.querySelector('.xtitle').textContent.includes('mpnn')")

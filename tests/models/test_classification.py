@@ -41,7 +41,7 @@ def predict(model: Model, crystals: Crystals) -> np.ndarray:
 
 
 def test_every_graph_network_soap_and_the_dummy_can_predict_classes():
-    assert set(registered()) - set(ABLE) == {"soap-svr"}
+    assert set(registered()) - set(ABLE) == {"dummy-median", "soap-svr"}
     with pytest.raises(InputError, match="a SoapSVR predicts numbers, not classes"):
         SoapSVR(get("soap-svr").settings("smoke"), n_classes=2)
 
@@ -82,6 +82,7 @@ def test_a_classifier_is_the_same_after_saving_and_under_the_same_seed(metals, n
 def test_elements_are_told_apart_after_some_epochs(metals, name):
     crystals, classes = metals
     changes = {"epochs": "40", "learning_rate": "0.01", "batch_size": "8"}
+    changes = {} if name == "rf-magpie" else changes
     assert roc_auc_score(classes, predict(fitted(name, metals, **changes), crystals), multi_class="ovr") > 0.95
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -129,6 +130,48 @@ def test_the_best_epoch_is_restored(problem):
 def test_there_is_no_other_last_state_where_the_last_epoch_is_the_best(problem):
     _, fitted = problem.train(Recipe(epochs=1, batch_size=8))
     assert fitted.best_epoch == 1 and not fitted.last_state
+
+
+LAST = Recipe(epochs=8, batch_size=8, learning_rate=0.01, keep="last")
+
+
+def test_the_last_epoch_is_kept_where_the_recipe_says_so(problem):
+    network, best = problem.train(replace(LAST, keep="best"))
+    network.load_state_dict({n: torch.from_numpy(a) for n, a in best.last_state.items()} or network.state_dict())
+    other, last = problem.train(LAST)
+    assert last.best_epoch == 8 and not last.last_state
+    assert np.array_equal(problem.predict(network), problem.predict(other))
+    assert [e.validation_error for e in best.history] == [e.validation_error for e in last.history]
+
+
+def test_without_validation_rows_the_last_epoch_is_all_there_is(problem):
+    none = VALIDATION[:0]
+    network, fitted = problem.train(LAST, validation=none)
+    other, _ = problem.train(LAST)
+    assert all(math.isnan(epoch.validation_error) for epoch in fitted.history) and fitted.best_epoch == 8
+    assert np.array_equal(problem.predict(network), problem.predict(other))
+    with pytest.raises(InputError, match="without validation crystals no epoch is the best"):
+        problem.train(FAST, validation=none)
+
+
+def test_a_plateau_follows_the_training_loss_where_the_last_epoch_is_kept(problem):
+    shifted = problem.targets.copy()
+    shifted[VALIDATION] = np.linspace(-1e3, 1e3, 12)
+    plateau = Recipe(epochs=40, batch_size=8, learning_rate=0.01, schedule="plateau", keep="last")
+    same = [problem.predict(problem.train(plateau, targets)[0]) for targets in (problem.targets, shifted)]
+    assert np.array_equal(*same)
+    best = replace(plateau, keep="best")
+    histories = [problem.train(best, targets)[1].history[-1].training_loss for targets in (problem.targets, shifted)]
+    assert histories[0] != histories[1]
+
+
+def test_weights_ruined_by_the_last_epoch_are_reported_as_divergence(problem):
+    network = ScaledNetwork(nn.Sequential(nn.Linear(3, 1), nn.Flatten(0)))
+    recipe = Recipe(epochs=1, batch_size=40, learning_rate=1e38, optimizer="sgd", loss="mse", schedule="constant", keep="last")
+    with pytest.raises(TrainingDiverged, match="the last epoch has no finite validation error"):
+        train_network(
+            network, lambda rows: 1000 * problem.cut(rows), recipe, problem.targets, TRAIN, VALIDATION, 0, lambda e: None
+        )
 
 
 def test_a_warm_up_changes_nothing_that_training_starts_from(problem):

@@ -14,7 +14,7 @@ def show_plan(plan: Any, options: Any, store: Any, as_json: bool) -> None:
 
     if as_json:
         jobs = [{"done": job in plan.done, **_job_row(job)} for job in plan.jobs]
-        print(json.dumps({"jobs": jobs, "skipped": plan.skipped, "warnings": plan.warnings}, indent=1))
+        print(json.dumps({"jobs": jobs, "skipped": plan.skipped, "warnings": plan.warnings, "notes": plan.notes}, indent=1))
         return
     seeds = ", ".join(map(str, sorted({options.seed, *(job.seed for job in plan.jobs)})))
     named = f"preset {options.preset}" if options.preset else f"profile {options.profile}"
@@ -22,6 +22,8 @@ def show_plan(plan: Any, options: Any, store: Any, as_json: bool) -> None:
         console.print(f"skipped: {line}", markup=False, soft_wrap=True)
     for line in plan.warnings:
         console.print(f"warning: {line}", markup=False, soft_wrap=True)
+    for line in plan.notes:
+        console.print(line, markup=False, soft_wrap=True)
     console.print(
         f"{len(plan.jobs)} folds, {len(plan.done)} of them done: {named}, seed {seeds}, "
         f"{options.device}, {options.workers} worker(s) × {options.threads} thread(s); records go to {store.root}",

@@ -21,7 +21,7 @@ console = Console(stderr=True, highlight=False)
 
 def job_name(job: Job) -> str:
     """`task model fold 2/5`."""
-    return f"{job.task.name} {job.model} fold {job.fold + 1}/{job.protocol.n_folds}"
+    return f"{job.task.name} {job.model} seed {job.seed} fold {job.fold + 1}/{job.protocol.n_folds}"
 
 
 def _loss(value: float, classes: tuple[str, ...] | None, unit: str) -> str:
@@ -45,7 +45,9 @@ class Display:
         if news.job not in self.bars:
             self.bars[news.job] = self.progress.add_task(job_name(news.job), total=None, detail="")
         if news.epoch:
-            detail = _loss(news.epoch.validation_error, news.job.task.classes, news.job.task.unit)
+            error = news.epoch.validation_error
+            # NaN: there is no validation part.
+            detail = _loss(error, news.job.task.classes, news.job.task.unit) if error == error else ""
             self.progress.update(self.bars[news.job], total=news.epoch.of, completed=news.epoch.number, detail=detail)
 
     def on_record(self, job: Job, record: Record) -> None:

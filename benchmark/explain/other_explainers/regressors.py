@@ -103,7 +103,13 @@ def _best_run(subject: Subject, model: str, runs: Store) -> Record | None:
         same = (record.key.dataset_hash, record.key.source) == (subject.data.dataset_hash, source)
         if same and record.metrics and runs.finished(record.key, split, with_checkpoint=True):
             found.append(record)
-    return min(found, key=lambda record: record.metrics.validation.loss if record.metrics else math.inf, default=None)
+    return min(found, key=_validation_loss, default=None)
+
+
+def _validation_loss(record: Record) -> float:
+    """Infinite without a validation part."""
+    scores = record.metrics.validation if record.metrics else None
+    return scores.loss if scores else math.inf
 
 
 def _command(subject: Subject, model: str, runs: Store) -> str:

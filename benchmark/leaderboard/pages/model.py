@@ -12,11 +12,13 @@ from benchmark.leaderboard.cells import (
     machines,
     mark,
     parameters,
+    ranks,
     relative,
     share,
     stale_note,
     title,
     unranked,
+    verdict,
 )
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import CLASSES, KINDS, Kind
@@ -47,8 +49,8 @@ def model_page(name: str, standings: Sequence[Standing], card: ModelCard | None 
         f"# {escape(name)}",
         f"{escape(rows[0].run.first.paper)}. [All boards](../README.md).",
         _about(card) if card else "",
-        "Tier and place are those in the comparison group: the runs of the task with the same data, profile, protocol and "
-        "seed. A tier holds models that cannot be told from its best one. Times compare on one machine only.",
+        "Verdict and rank are those in the comparison group: the runs of the task with the same data, profile and protocol. "
+        "The page of the task says what they mean. Times compare on one machine only.",
         escape(mini_note(row.run.first.key.profile for row in rows)),
         *(_standings(kind, standings, where, several) for kind in KINDS),
         stale_note(rows, "on the page of the task"),
@@ -69,18 +71,18 @@ def _about(card: ModelCard) -> str:
 
 def _standings(kind: Kind, standings: Sequence[Standing], where: Sequence[str], several: bool) -> str:
     """A row for each run on tasks of a kind; empty where there is none."""
-    header = ["task", *(["run"] if several else []), "track", "tier", "place", kind.loss,
+    header = ["task", *(["run"] if several else []), "track", "verdict", "rank", kind.loss,
               "ROC-AUC" if kind is CLASSES else "unit", f"{kind.loss} / dummy",
               "training / fold", "inference / 1,000", "parameters", "machine"]  # fmt: skip
     body = [_cells(standing, standings, where, several) for standing in standings if standing[0].kind is kind]
-    return table(header, body, text=("run", "track", "unit")) if body else ""
+    return table(header, body, text=("run", "track", "verdict", "unit")) if body else ""
 
 
 def _cells(standing: Standing, standings: Sequence[Standing], where: Sequence[str], several: bool) -> list[str]:
     (group, row), rows = standing, [row for _, row in standings]
-    key, tiers, place = row.run.first.key, group.tiers, ["", ""]
-    if tiers and row.tier and group.has_rivals:
-        place = [f"{row.tier} of {tiers.tiers[-1]}", f"{tiers.models.index(row.label) + 1} of {len(tiers.models)}"]
+    key = row.run.first.key
+    rank = ranks(row, group)
+    place = [verdict(row, group), f"{rank} of {len(group.ranked)}" if rank else ""]
     return [
         link(key.task, f"../{page_of(key.task)}") + mark(row, rows),
         *([escape(row.label)] if several else []),

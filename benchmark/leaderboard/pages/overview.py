@@ -1,8 +1,8 @@
-"""The index of a board: what to conclude, who is in the first tier at which cost, models over tasks, every model everywhere."""
+"""The index of a board: what to conclude, who is best at which cost, models over tasks, every model everywhere."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from benchmark.leaderboard.board import Board, Track
@@ -21,6 +21,7 @@ from benchmark.leaderboard.rows import BASELINE, BoardRow
 from benchmark.rendering.text import count, crystals, escape, interval, link, listed, mini_note, seconds, table
 from benchmark.statistics.across_tasks import RANK_TEST
 from benchmark.statistics.comparisons import CONFIDENCE
+from benchmark.statistics.decisions import MARGIN
 
 TITLE = "# Leaderboard"
 
@@ -30,13 +31,14 @@ ERRORS = {
 }
 
 READING = (
-    "A comparison group holds the runs of one task with the same data, profile, protocol and seed; a track holds the "
-    "comparison groups of one profile, protocol and seed. A tier holds models that cannot be told from its best one, so read "
-    "no order inside it."
+    "A comparison group holds the runs of one task with the same data, profile and protocol; folds of several seeds, the "
+    "repeats, are pooled. A track holds the comparison groups of one profile and protocol. *Best or equal* is a model whose "
+    f"error is shown to be at most {MARGIN:.0%} above that of the best; *undecided*, one that may be better or worse than "
+    "that. Synthetic sets have the labels of a toy model (EMT): they demonstrate the suite and say nothing about materials."
 )
 
 SHOWN = 4
-"""Members of a first tier named in the index; the page of the task has all."""
+"""Models named in a cell of the index; the page of the task has all."""
 
 
 def index_page(board: Board) -> str:
@@ -74,10 +76,10 @@ def _reading(board: Board) -> str:
 
 
 def findings(board: Board) -> Iterator[str]:
-    """Two or three sentences: the first tiers, the models over tasks, and what could not be found out."""
+    """Two or three sentences: the best models, the models over tasks, and what could not be found out."""
     several = [group for group in board.comparison_groups if group.has_rivals]
     if several:
-        yield _first_tiers(several)
+        yield _decided(several)
     for track in board.tracks[:1]:
         if track.overall and len(track.overall.tasks) > 1:
             yield _overall(track)
@@ -93,31 +95,19 @@ def findings(board: Board) -> Iterator[str]:
         )
 
 
-def _first_tiers(several: Sequence[ComparisonGroup]) -> str:
-    shared = [group for group in several if len(group.first_tier) > 1]
-    members = Counter(row.label for group in several for row in group.first_tier)
+def _decided(several: Sequence[ComparisonGroup]) -> str:
+    """In how many comparison groups a best model is shown, which one most often, and how many pairs are told apart."""
+    shown = [group for group in several if group.with_verdict("best or equal")]
+    pairs = [pair for group in several for pair in (group.decisions.pairs if group.decisions else ())]
+    told = f"{sum(pair.decided for pair in pairs)} of {count(len(pairs), 'pair')} of models are told apart"
+    among = count(len(several), "comparison group")
+    if not shown:
+        return f"In none of {among} is a model shown to be the best within {MARGIN:.0%}; {told}. More repeats would decide."
+    members = Counter(row.label for group in shown for row in group.with_verdict("best or equal"))
     most = max(members.values())
     often = listed(sorted(escape(label) for label, n in members.items() if n == most))
-    where = "the one comparison group" if len(several) == 1 else f"{most} of {len(several)} comparison groups"
-    there = f"{often} {'are' if ' and ' in often else 'is'} in the first tier of {where}"
-    if most == len(several):
-        there += _fastest([row for group in several for row in group.first_tier if members[row.label] == most])
-    if not shared:
-        each = "The comparison group has" if len(several) == 1 else f"Each of {len(several)} comparison groups has"
-        return f"{each} a single best model, by more than folds and crystals vary. {there}."
-    choose = "there choose by cost; the table names the fastest to train"
-    return f"In {len(shared)} of {count(len(several), 'comparison group')} the first place is shared: {choose}. {there}."
-
-
-def _fastest(rows: Sequence[BoardRow]) -> str:
-    """Which of several models of the same comparison groups trains fastest; empty for one, or where machines differ."""
-    training: dict[str, float] = defaultdict(float)
-    for row in rows:
-        training[row.label] += row.costs.training_s if row.costs else 0
-    if len(training) == 1 or len(machines(rows)) > 1:
-        return ""
-    label = min(training, key=lambda label: training[label])
-    return f"; of these {escape(label)} trains fastest ({seconds(training[label])} for a fold of each)"
+    first = f"In {len(shown)} of {among} a model is shown to be best or equal, within {MARGIN:.0%}"
+    return f"{first}; most often {often} ({most}). {told[0].upper()}{told[1:]}."
 
 
 def _overall(track: Track) -> str:
@@ -137,23 +127,27 @@ def _overall(track: Track) -> str:
 
 
 def _winners(board: Board, kind: Kind) -> str:
-    """The first tier of each comparison group of a kind."""
-    header = ["task", *(["unit"] if kind is NUMBERS else []), "crystals", "track", "models",
-              f"first tier, {kind.loss}", f"{kind.loss} / dummy", "its fastest to train"]  # fmt: skip
+    """What is decided in each comparison group of a kind."""
+    header = ["task", *(["unit"] if kind is NUMBERS else []), "crystals", "track", "models", f"lowest {kind.loss}",
+              f"{kind.loss} / dummy", "best or equal", "undecided", "fastest of the best to train"]  # fmt: skip
     rows = []
     for group in (group for group in board.comparison_groups if group.kind is kind):
-        best = group.first_tier
-        names = [f"{escape(row.label)} {loss(row)}" for row in best[:SHOWN]]
-        names += [f"{len(best) - SHOWN} more"] if len(best) > SHOWN else []
-        first = group.first
+        best = group.with_verdict("best or equal") if group.has_rivals else []
+        lowest, first = group.ranked[:1], group.first
         rows.append([
             link(first.key.task, page_of(first.key.task)),
             *([escape(first.key.unit)] if kind is NUMBERS else []), crystals(first),
-            title(group, board.comparison_groups),
-            str(len(group.tiers.models) if group.tiers else 0), "; ".join(names),
-            relative(best[0], group) if best else "", cheapest_text(best),
+            title(group, board.comparison_groups), str(len(group.ranked)),
+            "; ".join(f"{escape(row.label)} {loss(row)}" for row in lowest), relative(lowest[0], group) if lowest else "",
+            _names(best), _names(group.with_verdict("undecided")) if group.has_rivals else "without a rival",
+            cheapest_text(best) if best else "",
         ])  # fmt: skip
-    return table(header, rows, text=("unit", "track", f"first tier, {kind.loss}", "its fastest to train"))
+    return table(header, rows, text=("unit", "track", f"lowest {kind.loss}", *header[-3:]))
+
+
+def _names(rows: Sequence[BoardRow]) -> str:
+    names = [escape(row.label) for row in rows[:SHOWN]]
+    return "; ".join([*names, *([f"{len(rows) - SHOWN} more"] if len(rows) > SHOWN else [])])
 
 
 def _over_tasks(track: Track) -> list[str]:
@@ -166,9 +160,11 @@ def _over_tasks(track: Track) -> list[str]:
     letters = {
         model: "".join(_letter(n) for n, clique in enumerate(ranks.cliques) if model in clique) for model in ranks.models
     }
-    firsts = Counter(row.label for group in track.comparison_groups if group.has_rivals for row in group.first_tier)
+    firsts = Counter(
+        row.label for group in track.comparison_groups if group.has_rivals for row in group.with_verdict("best or equal")
+    )
     training = _training(track)
-    header = ["model", f"{track.kind.loss} / dummy", f"{CONFIDENCE} interval", "mean rank", "first tier"]
+    header = ["model", f"{track.kind.loss} / dummy", f"{CONFIDENCE} interval", "mean rank", "best or equal"]
     header += [] if ranks.reason else ["groups"]
     header += ["training, a fold of each"] if training else []
     named = {row.label: row.model for group in track.comparison_groups for row in group.rows}
@@ -231,4 +227,5 @@ def _everything(track: Track) -> str:
 
 def _cell(row: BoardRow, group: ComparisonGroup) -> str:
     text = loss(row) + unranked(row)
-    return f"**{text}**" if row.tier == 1 and group.has_rivals else text
+    best = row.standing and row.standing.verdict == "best or equal"
+    return f"**{text}**" if best and group.has_rivals else text

@@ -1,17 +1,16 @@
-"""The page of a task: its comparison groups in tiers, which differences are real, what it cost, how to run it again."""
+"""The page of a task: what is decided about its models, what they cost, how to run it again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmark.leaderboard.cells import cheapest_text, loss, machine, machines, mark, stale_note, unranked
-from benchmark.leaderboard.columns import PAGE, columns_of
+from benchmark.leaderboard.cells import cheapest_text, leaked, loss, machine, machines, mark, stale_note, unranked
+from benchmark.leaderboard.columns import PAGE, columns_shown
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import CLASSES, Kind
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS, PublishedResult
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.rendering.text import (
-    chance,
     commits,
     count,
     crystals,
@@ -23,17 +22,21 @@ from benchmark.rendering.text import (
     significant,
     table,
 )
-from benchmark.statistics.comparisons import COLUMNS, CONFIDENCE
+from benchmark.statistics.comparisons import CONFIDENCE
+from benchmark.statistics.decisions import MARGIN
 from benchmark.tasks.folds import kfolds
 from datasets.cards import MOST_CLASSES
 from datasets.registry import registered
 
 READING = (
-    "A comparison group holds the runs of this task with the same data, profile, protocol and seed. ± is the standard "
-    "deviation over folds. A tier holds the models that cannot be told from its best one: read no order inside it. "
-    "{baseline} Times are means of a fold and compare on one machine only (its number is in the last column); memory is the "
-    "largest peak of the process and, where there is one, of the device."
+    "A comparison group holds the runs of this task with the same data, profile and protocol; folds of several seeds, the "
+    "repeats, are pooled. ± is the standard deviation over folds. {verdicts} {baseline} Times are means of a fold and compare "
+    "on one machine only (its number is in the last column); memory is the largest peak of the process and, where there is "
+    "one, of the device."
 )
+
+SHOWN = 30
+"""Pairs in the table of differences; the web page has all."""
 
 CLASS_SCORES = (
     "Models are compared by their log-loss, the mean of -ln of the probability that they give to the true class; 0 is perfect. "
@@ -48,18 +51,28 @@ def relative_to(kind: Kind) -> str:
     return f"`{kind.loss} / dummy` is the {kind.error} divided by the {kind.error} of {kind.baseline} of the training targets."
 
 
+def verdicts(kind: Kind) -> str:
+    """What the verdicts mean."""
+    return (
+        f"`{kind.loss} / best other` is the {kind.error} over that of the best of the other models, with an interval that "
+        f"holds for all models of the group together. The verdict is read off it: *best or equal*, at most {MARGIN:.0%} above "
+        "the best up to the end of the interval; *worse*, above the best from the beginning of the interval; *slightly "
+        "worse*, both; *undecided*, neither, with the number of further repeats that would probably decide."
+    )
+
+
 def differences(kind: Kind) -> str:
     """What the table of pairs means."""
     return (
-        "Every model against the best of its tier, and the best of every tier against the best of the one before: how much "
-        f"larger its {kind.loss} is. {COLUMNS}"
+        f"Pairs of models whose difference is real: how many times larger the {kind.loss} of the second is, with the "
+        f"{CONFIDENCE} interval that holds for all pairs of the group together."
     )
 
 
 def reading(group: ComparisonGroup) -> str:
     """How to read the tables of a comparison group."""
     scores = CLASS_SCORES if group.kind is CLASSES else f"Unit of the errors: {escape(group.first.key.unit)}."
-    return f"{scores} {READING.format(baseline=relative_to(group.kind))}"
+    return f"{scores} {READING.format(verdicts=verdicts(group.kind), baseline=relative_to(group.kind))}"
 
 
 def page_of(task: str) -> str:
@@ -88,10 +101,10 @@ def _comparison_group(group: ComparisonGroup, where: Sequence[str], up: str) -> 
     if group.kind is CLASSES:
         yield classes_line(group)
     rows = group.in_order
-    columns = columns_of(PAGE, group.kind)
+    columns = columns_shown(PAGE, group)
     body = [_cells(row, group, where, up) for row in rows]
     yield table([column.heading for column in columns], body, text=[column.heading for column in columns if column.is_text])
-    for line in (stale_note(rows, "below"), _failures(rows)):
+    for line in (leaked(group), stale_note(rows, "below"), _failures(rows)):
         if line:
             yield line
     if group.has_rivals:
@@ -102,19 +115,28 @@ def _comparison_group(group: ComparisonGroup, where: Sequence[str], up: str) -> 
 
 def conclusion(group: ComparisonGroup) -> str:
     """What a reader should take from a comparison group."""
-    best = group.first_tier
     if not group.has_rivals:
-        return f"One model in {count(group.folds, 'fold')}: nothing to compare it with." if best else "No model is ranked."
-    assert group.tiers
-    among = f"{count(len(group.tiers.models), 'model')}, {count(group.folds, 'fold')}."
+        alone = f"One model in {count(group.folds, 'fold')}: nothing to compare it with."
+        return alone if group.ranked else "No model is ranked."
+    assert group.decisions
+    among = f"{count(len(group.ranked), 'model')}, {count(group.folds, 'fold')}."
+    if group.decisions.reason:
+        return f"{among} Nothing can be decided: {group.decisions.reason}."
+    return f"{among} {advice(group)}"
+
+
+def advice(group: ComparisonGroup) -> str:
+    """Which model to take, at which cost, and what is undecided."""
+    best, open_ = group.with_verdict("best or equal"), group.with_verdict("undecided")
     names = listed([escape(row.label) for row in best], most=20)
-    if group.tiers.reason:
-        return f"{among} Nothing can be told apart: {group.tiers.reason}."
-    if len(best) == 1:
-        return f"{among} {names} is better than every other model, by more than folds and crystals vary."
-    return (
-        f"{among} {names} cannot be told apart and share the first tier. The fastest of them to train: {cheapest_text(best)}."
-    )
+    undecided = listed([escape(row.label) for row in open_], most=20)
+    more = max((row.standing.more_repeats or 0 for row in open_ if row.standing), default=0)
+    decide = f"; about {count(more, 'more repeat')} would decide" if more else ""
+    if not best:
+        return f"None is shown to be the best, so there is no advice on cost. Undecided: {undecided}{decide}."
+    within = f"{names} {'is' if len(best) == 1 else 'are'} best or equal, within {MARGIN:.0%}."
+    cost = f" The fastest of them to train: {cheapest_text(best)}." if len(best) > 1 else ""
+    return within + cost + (f" Undecided: {undecided}{decide}." if open_ else "")
 
 
 def classes_line(group: ComparisonGroup) -> str:
@@ -135,28 +157,21 @@ def _cells(row: BoardRow, group: ComparisonGroup, where: Sequence[str], up: str)
         "model": link(row.label, f"{up}models/{row.model}.md") + mark(row, group.rows) + unranked(row),
         "machine": str(where.index(machine(row.run.first)) + 1),
     }
-    return [special.get(column.key) or escape(column.cell(row, group)) for column in columns_of(PAGE, group.kind)]
+    return [special.get(column.key) or escape(column.cell(row, group)) for column in columns_shown(PAGE, group)]
 
 
 def _differences(group: ComparisonGroup) -> str:
-    """Every model beside the one that decided on its tier."""
-    assert group.tiers
-    found, rows = {(pair.better, pair.worse): pair for pair in group.tiers.pairs}, []
-    best, previous = group.tiers.models[0], 1
-    for model, number in list(zip(group.tiers.models, group.tiers.tiers, strict=True))[1:]:
-        pair = found[best, model]
-        folds = pair.folds
-        rows.append([
-            str(number), escape(model), escape(best), significant(folds.difference),
-            interval(*folds.interval) if folds.interval else "", chance(folds.p) if folds.interval else "",
-            chance(pair.p_holm) if folds.interval else "", chance(pair.crystals.p) if pair.crystals.interval else "",
-            "yes" if pair.separable else "no",
-        ])  # fmt: skip
-        if number > previous:
-            best, previous = model, number
-    larger = [f"{group.kind.loss} larger by", f"{CONFIDENCE} interval"]
-    header = ["tier", "model", "against", *larger, "p", "corrected p", "p of crystals", "told apart"]
-    return table(header, rows, text=("model", "against"))
+    """The pairs that are told apart, those of the best models first."""
+    assert group.decisions
+    told = [pair for pair in group.decisions.pairs if pair.decided]
+    rows = [
+        [escape(pair.better), escape(pair.worse), significant(pair.ratio), interval(*pair.interval) if pair.interval else ""]
+        for pair in told[:SHOWN]
+    ]
+    shown = f", {SHOWN} of them below" if len(told) > SHOWN else ""
+    said = f"{len(told)} of {count(len(group.decisions.pairs), 'pair')} are told apart{shown}."
+    header = ["lower", "higher", f"ratio of the {group.kind.loss}", f"{CONFIDENCE} interval"]
+    return "\n\n".join([said, *([table(header, rows, text=header[:2])] if rows else [])])
 
 
 def published_beside(groups: Sequence[ComparisonGroup]) -> list[str]:
@@ -181,7 +196,9 @@ def as_published(other: PublishedResult) -> str:
 def _failures(rows: Sequence[BoardRow]) -> str:
     """A list of the folds that failed, each with its reason; empty where there are none."""
     failed = [(row.label, record) for row in rows for record in row.run.folds if record.status != "complete"]
-    lines = [f"- {escape(label)}, fold {r.key.fold}: {r.status}: {escape(r.reason or '')}" for label, r in failed]
+    lines = [
+        f"- {escape(label)}, seed {r.key.seed}, fold {r.key.fold}: {r.status}: {escape(r.reason or '')}" for label, r in failed
+    ]
     return "Folds without a score:\n\n" + "\n".join(lines) if lines else ""
 
 
@@ -209,12 +226,17 @@ def again(group: ComparisonGroup) -> str:
     """The command that runs a comparison group."""
     key = group.first.key
     protocol = key.protocol.split("(")[0].split()[0]
-    n_folds = kfolds(key.protocol) or (max(len(row.run.folds) for row in group.rows) if protocol == "shuffle" else None)
+    n_folds = kfolds(key.protocol) or (
+        max(len(row.run.folds) for row in group.rows) if protocol in ("shuffle", "holdout") else None
+    )
     folds = f" --folds {n_folds}" if n_folds else ""
-    folds += " --group-duplicates" if ", grouped" in key.protocol else ""
     what = f"--task {key.task}" if key.dataset in registered() else f"--dataset path/to/{key.dataset}"
-    run = f"run {what} --profile {key.profile} --protocol {protocol}"
+    # What the data decide today they may decide otherwise tomorrow.
+    kept = "" if protocol == "published" else f" --{'' if ', grouped' in key.protocol else 'no-'}group-duplicates"
+    run = f"run {what} --profile {key.profile} --protocol {protocol}{folds}{kept}"
     if ", train 1/" in key.protocol:
-        run = f"study learning-curve {what} --profile {key.profile}"
-    command = f"python -m benchmark {run}{folds} --seed {key.seed}"
+        run = f"study learning-curve {what} --profile {key.profile}{folds}"
+    seeds = sorted({record.key.seed for row in group.rows for record in row.run.folds})
+    repeats = f" --repeats {len(seeds)}" if len(seeds) > 1 else ""
+    command = f"python -m benchmark {run}{repeats} --seed {seeds[0]}"
     return command.replace("`", "'")

@@ -1,4 +1,4 @@
-"""The data of the web page that is there from the start: runs, costs, tiers and tracks; no single crystals. Needs no torch."""
+"""The data of the web page that is there from the start: runs, costs, verdicts, tracks; no single crystals. Needs no torch."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from benchmark.leaderboard.board import Board, Track
-from benchmark.leaderboard.cells import machine
-from benchmark.leaderboard.columns import WEB, Value, columns_of, peak_memory
+from benchmark.leaderboard.cells import leaked, machine, verdict
+from benchmark.leaderboard.columns import VERDICT, WEB, Value, columns_of, peak_memory
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import KINDS, NUMBERS, Kind
 from benchmark.leaderboard.pages.overview import findings
@@ -22,7 +22,7 @@ from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.web.details import rounded
 from benchmark.rendering.text import mini_note
 from benchmark.statistics.across_tasks import RANK_TEST
-from benchmark.statistics.comparisons import CONFIDENCE, CORRECTION, TESTS
+from benchmark.statistics.comparisons import CONFIDENCE
 
 COSTS = {
     "training": "training time / fold [s]",
@@ -38,8 +38,7 @@ def board_data(board: Board) -> dict[str, Any]:
     """Everything that the page shows without loading more; plain lists, dictionaries, text and numbers."""
     return {
         "costs": COSTS,
-        "tests": TESTS,
-        "correction": CORRECTION,
+        "reading": VERDICT,
         "rank_test": RANK_TEST,
         "confidence": CONFIDENCE,
         "measured": sorted(MEASURED),
@@ -55,9 +54,10 @@ def board_data(board: Board) -> dict[str, Any]:
 def kind_data(kind: Kind) -> dict[str, Any]:
     """What tables and figures of the tasks of a kind are called, and their columns."""
     columns = [
-        {"key": c.key, "heading": c.heading, "in_unit": c.in_unit, "score": c.is_score, "text": c.is_text, "hint": c.hint}
+        {"key": c.key, "heading": c.heading, "in_unit": c.in_unit, "score": c.is_score, "text": c.is_text, "hint": c.hint,
+         "optional": c.is_optional}
         for c in columns_of(WEB, kind)
-    ]
+    ]  # fmt: skip
     return {"loss": kind.loss, "key": kind.field, "baseline": kind.baseline, "columns": columns}
 
 
@@ -127,7 +127,8 @@ def group_data(group: ComparisonGroup) -> dict[str, Any]:
         "crystals": split.n_train + split.n_validation + split.n_test,
         "folds": group.folds,
         "baseline": rounded(group.baseline_loss),
-        "reason": group.tiers and group.tiers.reason,
+        "leaked": leaked(group).replace("`", ""),
+        "reason": group.decisions and group.decisions.reason,
         "machines": machines,
         "rows": rows,
         "fronts": {cost: fronts(rows, cost) for cost in COSTS},
@@ -148,8 +149,9 @@ def row_data(row: BoardRow, group: ComparisonGroup, machines: Sequence[str]) -> 
         "model": row.model,
         "baseline": row.is_baseline,
         "unchanged": row.unchanged,
-        "file": file_name(row.label) if row.tier else None,
-        "tier": row.tier if group.has_rivals else None,
+        "file": file_name(row.label) if row.standing else None,
+        "verdict": verdict(row, group) or None,
+        "standing": row.standing.verdict if row.standing and group.has_rivals else None,
         "unranked": row.unranked or (None if group.has_rivals else "without a rival"),
         "stale": row.stale,
         "status": first.status if not row.scores else None,

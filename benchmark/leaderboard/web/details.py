@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from benchmark.leaderboard.comparison_groups import GroupPredictions
-from benchmark.statistics.comparisons import Tiers
+from benchmark.statistics.decisions import Decisions
 
 FEW = 2_000
 """Crystals up to which a plot shows every one; above, it shows how dense they are."""
@@ -155,7 +155,7 @@ def by_element(ids: np.ndarray, compositions: pd.DataFrame | None) -> CrystalGro
     )
 
 
-def group_details(predictions: GroupPredictions, tiers: Tiers, elements: CrystalGroups | None) -> dict[str, Any]:
+def group_details(predictions: GroupPredictions, decisions: Decisions, elements: CrystalGroups | None) -> dict[str, Any]:
     """What all models of a comparison group share: crystals, groups, and what tells each pair apart."""
     edges, in_bands = bands(predictions.targets)
     return {
@@ -166,7 +166,7 @@ def group_details(predictions: GroupPredictions, tiers: Tiers, elements: Crystal
         "bands": {"edges": numbers(edges), "counts": in_bands.counts.tolist()},
         "elements": elements and {"symbols": elements.names, "counts": elements.counts.tolist()},
         "held": elements and {"texts": elements.texts, "by": packed(elements.text_of, "<u4")},
-        "pairs": pairs_details(predictions, tiers),
+        "pairs": pairs_details(predictions, decisions),
     }
 
 
@@ -195,21 +195,19 @@ def model_details(predictions: GroupPredictions, elements: CrystalGroups | None)
         )
 
 
-def pairs_details(predictions: GroupPredictions, tiers: Tiers) -> dict[str, list[Any]]:
+def pairs_details(predictions: GroupPredictions, decisions: Decisions) -> dict[str, list[Any]]:
     """Columns over the pairs of models; `wins` and `losses` count crystals on which the better one's loss is less, and more."""
     number = {label: m for m, label in enumerate(predictions.labels)}
     wins = won(predictions.losses)
-    rows = [(pair, number[pair.better], number[pair.worse]) for pair in tiers.pairs]
-    low, high = zip(*(pair.folds.interval or (None, None) for pair, _, _ in rows), strict=True) if rows else ((), ())
+    rows = [(pair, number[pair.better], number[pair.worse]) for pair in decisions.pairs]
+    low, high = zip(*(pair.interval or (None, None) for pair, _, _ in rows), strict=True) if rows else ((), ())
     return {
         "better": [pair.better for pair, _, _ in rows],
         "worse": [pair.worse for pair, _, _ in rows],
-        "difference": [rounded(pair.folds.difference) for pair, _, _ in rows],
+        "ratio": [rounded(pair.ratio) for pair, _, _ in rows],
         "low": list(map(rounded, low)),
         "high": list(map(rounded, high)),
-        "p": [rounded(pair.p_holm, 3) for pair, _, _ in rows],
-        "p_crystals": [rounded(pair.crystals.p, 3) for pair, _, _ in rows],
-        "separable": [bool(pair.separable) for pair, _, _ in rows],
+        "decided": [pair.decided for pair, _, _ in rows],
         "wins": [int(wins[b, w]) for _, b, w in rows],
         "losses": [int(wins[w, b]) for _, b, w in rows],
     }

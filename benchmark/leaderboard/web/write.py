@@ -114,7 +114,7 @@ def write_details(details: Path, group: ComparisonGroup, predictions: GroupPredi
 
     Args:
         details: where the folder of the comparison group goes.
-        comparison group: with tiers.
+        group: with decisions.
         predictions: of its ranked rows.
         known: compositions of the dataset, as `by_element` takes them.
     """
@@ -122,10 +122,10 @@ def write_details(details: Path, group: ComparisonGroup, predictions: GroupPredi
     folder = details / name
     folder.mkdir()
     elements = by_element(predictions.ids, known)
-    assert group.tiers is not None
+    assert group.decisions is not None
     classes = group.kind is CLASSES
     of_group, of_models = (class_group_details, class_model_details) if classes else (group_details, model_details)
-    _write_payload(folder, name, "group", of_group(predictions, group.tiers, elements))
+    _write_payload(folder, name, "group", of_group(predictions, group.decisions, elements))
     for label, payload in of_models(predictions, elements):
         _write_payload(folder, name, file_name(label), payload)
 

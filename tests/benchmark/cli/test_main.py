@@ -24,7 +24,7 @@ def one_line_error(done, code: int = 2) -> str:
         (("run", "--task", "emt/aloys"), "did you mean emt/alloys"),
         (("run", "--task", "emt/alloys", "--model", "cgcn"), "did you mean cgcnn"),
         (("run", "--task", "emt/alloys", "--profile", "minni"), "did you mean mini"),
-        (("run", "--task", "emt/alloys", "--protocol", "loo"), "choose kfold, shuffle or published"),
+        (("run", "--task", "emt/alloys", "--protocol", "loo"), "choose kfold, shuffle, holdout or published"),
         (("run", "--task", "emt/alloys", "--device", "tpu"), "choose auto or cpu"),
         (("run", "--task", "emt/alloys", "--set", "n_layers=4"), "name it with a single --model"),
         (("run", "--task", "emt/alloys", "--model", "cgcnn", "--set", "n_layer=4"), "did you mean n_layers"),

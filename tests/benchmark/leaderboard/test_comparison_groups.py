@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -12,7 +9,6 @@ from benchmark.results.scores import Run, scored_tasks
 from benchmark.results.sources import Sources, read_sources
 from benchmark.results.store import Store
 from benchmark.schema import Duration
-from benchmark.statistics.comparisons import rank_tiers
 from benchmark.tasks.folds import ids_hash
 from datasets.errors import InputError
 from tests.benchmark.constructed import PER_FOLD, failed, make, write_fold, write_run, write_sources
@@ -37,41 +33,54 @@ def by_label(group):
     return {row.label: row for row in group.rows}
 
 
-def test_rows_stand_in_tiers_best_first(store):
+def standing_of(row):
+    return row.standing and row.standing.verdict
+
+
+def test_rows_have_a_verdict_best_first(store):
     for model, mae in (("worst", 9.0), ("best", 1.0), ("nearly", 1.001), ("middle", 3.0)):
         write_run(store, model, mae)
     group, predictions = only(store)
-    assert [(row.label, row.tier) for row in group.rows[2:]] == [("middle", 2), ("worst", 3)]
-    assert {row.label: row.tier for row in group.rows[:2]} == {"best": 1, "nearly": 1}
+    assert [(row.label, standing_of(row)) for row in group.rows[2:]] == [("middle", "worse"), ("worst", "worse")]
+    assert {row.label for row in group.rows[:2]} == {"best", "nearly"}
+    assert {standing_of(row) for row in group.rows[:2]} <= {"best or equal", "undecided"}
+    assert group.in_order == list(group.rows) and [row.label for row in group.ranked] == [row.label for row in group.rows]
     assert group.folds == 5
     assert predictions.values.shape == (5 * PER_FOLD, 4)
     assert group.errors.fold_losses().shape == (5, 4)
 
 
-def test_large_groups_have_the_same_tiers_from_another_process(store, monkeypatch):
-    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
-    for model, mae in (("worst", 9.0), ("best", 1.0), ("nearly", 1.001)):
-        write_run(store, model, mae)
-    here, _ = only(store)
-    monkeypatch.setattr("benchmark.leaderboard.comparison_groups.LARGE", 0)
-    monkeypatch.setattr("benchmark.leaderboard.comparison_groups.rank_tiers", tiers_named_by_process)
-    there, _ = only(store)
-    assert replace(there.tiers, task=here.tiers.task) == here.tiers
-    assert int(there.tiers.task) != os.getpid()
+def test_folds_of_several_seeds_are_one_run(store):
+    for seed in (3, 0):
+        for model, mae in (("a", 1.0), ("b", 2.0)):
+            write_run(store, model, mae, seed=seed, key={"seed": seed})
+    group, predictions = only(store)
+    assert [(record.key.seed, record.key.fold) for record in group.rows[0].run.folds] == [
+        (s, f) for s in (0, 3) for f in range(5)
+    ]
+    assert group.rows[0].run.seeds == (0, 3) and group.folds == 10
+    assert predictions.repeats.tolist() == np.repeat([0, 3], 5 * PER_FOLD).tolist()
+    assert predictions.folds.tolist() == np.tile(np.repeat(np.arange(5), PER_FOLD), 2).tolist()
+    assert group.errors.fold_losses().shape == (10, 2)
 
 
-def tiers_named_by_process(errors, resamples):
-    return replace(rank_tiers(errors, resamples=resamples), task=str(os.getpid()))
+def test_a_run_without_a_repeat_of_the_others_is_not_ranked(store):
+    for seed in (0, 1):
+        write_run(store, "a", 1.0, seed=seed, key={"seed": seed})
+        write_run(store, "c", 1.5, seed=seed, key={"seed": seed})
+    write_run(store, "b", 2.0)
+    rows = by_label(only(store)[0])
+    assert (rows["b"].standing, rows["b"].unranked) == (None, "5 of 10 folds")
 
 
-def test_runs_of_other_profiles_protocols_seeds_and_data_are_other_groups(store):
+def test_runs_of_other_profiles_protocols_and_data_are_other_groups(store):
     write_run(store, "a", 1.0)
-    for other in ({"profile": "paper"}, {"protocol": "kfold(6)"}, {"seed": 1}, {"dataset_hash": "1" * 64}):
+    for other in ({"profile": "paper"}, {"protocol": "kfold(6)"}, {"dataset_hash": "1" * 64}):
         write_run(store, "a", 1.0, key=other)
     found = [group for group, _ in groups_of(store)]
-    assert len(found) == 5
-    assert len({group.title for group in found}) == 5
-    assert len({group.track for group in found}) == 4
+    assert len(found) == 4
+    assert len({group.title for group in found}) == 4
+    assert len({group.track for group in found}) == 3
 
 
 def test_a_run_without_all_folds_is_not_ranked_and_the_reason_is_given(store):
@@ -81,9 +90,9 @@ def test_a_run_without_all_folds_is_not_ranked_and_the_reason_is_given(store):
     group, predictions = only(store)
     rows = by_label(group)
     assert [row.label for row in group.rows] == ["partial", "whole", "broken"]
-    assert (rows["partial"].tier, rows["partial"].unranked) == (None, "3 of 5 folds")
-    assert (rows["broken"].tier, rows["broken"].unranked, rows["broken"].costs) == (None, "failed", None)
-    assert (rows["whole"].tier, rows["whole"].unranked) == (1, None)
+    assert (rows["partial"].standing, rows["partial"].unranked) == (None, "3 of 5 folds")
+    assert (rows["broken"].standing, rows["broken"].unranked, rows["broken"].costs) == (None, "failed", None)
+    assert rows["whole"].standing and rows["whole"].unranked is None and not group.has_rivals
     assert rows["broken"].over_folds("mae") is None
     assert predictions.labels == ("whole",)
 
@@ -91,7 +100,7 @@ def test_a_run_without_all_folds_is_not_ranked_and_the_reason_is_given(store):
 def test_without_any_complete_fold_nothing_is_ranked(store):
     store.write(failed(0), None)
     group, predictions = only(store)
-    assert (group.tiers, group.errors, predictions, group.baseline_loss) == (None, None, None, None)
+    assert (group.decisions, group.errors, predictions, group.baseline_loss) == (None, None, None, None)
 
 
 def test_only_runs_of_the_same_division_are_ranked_and_one_stranger_does_not_outvote_the_others(store):
@@ -101,7 +110,7 @@ def test_only_runs_of_the_same_division_are_ranked_and_one_stranger_does_not_out
         split = make()[0].split.model_copy(update={"n_train": 7, "n_validation": 7, "train_sha256": "c" * 64})
         write_fold(store, "stranger", fold, [1.0] * 4, split=split.model_copy(update=_tested(fold)))
     rows = by_label(only(store)[0])
-    assert (rows["a"].tier, rows["b"].tier, rows["stranger"].tier) == (1, 1, None)
+    assert rows["a"].standing and rows["b"].standing and rows["stranger"].standing is None
     assert rows["stranger"].unranked == "its folds are not those of the other rows"
 
 

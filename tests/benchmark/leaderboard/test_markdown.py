@@ -7,6 +7,7 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmark.leaderboard import columns
@@ -34,6 +35,7 @@ from benchmark.rendering.text import (
 from benchmark.results.store import Store
 from benchmark.results.submission import strays
 from benchmark.tasks.folds import kfolds
+from benchmark.tasks.metrics import LeakScores
 from datasets.errors import InputError
 from datasets.registry import registered as datasets
 from models.registry import registered as models
@@ -105,39 +107,49 @@ def test_a_board_is_rendered_without_torch():
 # -- the page of a task ----------------------------------------------------------------------------
 
 
-def test_a_row_has_tier_scores_and_costs(store):
+def test_a_row_has_verdict_scores_and_costs(store):
     page = pages_of(store)["tasks/set/target.md"]
     cells = row_of(page, "schnet")
-    assert cells[0] == "2"
+    assert cells[0] == "worse"
     assert re.fullmatch(r"0\.\d{4} ± 0\.\d{4}", cells[2])
-    assert float(cells[5]) == pytest.approx(0.25, abs=0.01)
+    assert re.fullmatch(r"\d\.\d+ \(\d\.\d+ … \d\.\d+\)", cells[5])
+    assert cells[6] == "2"
+    assert float(cells[7]) == pytest.approx(0.25, abs=0.01)
     # one second of training, and of inference for eight test crystals
-    assert cells[6:] == ["1 s", "125 s", "5", "100 B", "1 B", "3", "1"]
-    assert "3 models, 5 folds. cgcnn is better than every other model" in page
+    assert cells[8:] == ["1 s", "2 s", "125 s", "250 s", "5", "100 B", "1 B", "3", "1"]
+    assert "3 models, 5 folds. cgcnn is best or equal, within 5%." in page
     assert "1. cpu, 1 thread; p, 2 cores, s" in page
 
 
-def test_every_model_stands_beside_the_one_that_decided_on_its_tier(store):
+def test_pairs_that_are_told_apart_are_listed_with_their_ratio(store):
     write_run(store, "cgcnn-mdl", 0.2001)
     page = pages_of(store)["tasks/set/target.md"].split("### Which differences are real")[1]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")][1:]
-    decided = {row[1]: (row[0], row[2], row[-1]) for row in rows}
-    last = decided.popitem()
-    assert last == ("dummy", ("3", "schnet", "yes"))
-    assert decided["schnet"][0] == "2" and decided["schnet"][2] == "yes"
-    (same,) = {"cgcnn", "cgcnn-mdl"} & decided.keys()
-    assert decided[same][0] == "1" and decided[same][2] == "no"
+    pairs = {(lower, higher) for lower, higher, *_ in rows}
+    assert {("cgcnn", "schnet"), ("cgcnn-mdl", "schnet"), ("schnet", "dummy")} <= pairs
+    assert not {("cgcnn", "cgcnn-mdl"), ("cgcnn-mdl", "cgcnn")} & pairs
+    assert f"{len(rows)} of 6 pairs are told apart." in page
+
+
+def test_there_is_no_advice_on_cost_where_no_model_is_shown_to_be_the_best(tmp_path):
+    store, rng = Store(tmp_path), np.random.default_rng(0)
+    for fold in range(5):
+        for model in ("a", "b"):
+            write_fold(store, model, fold, rng.uniform(0.5, 1.5, PER_FOLD))
+    page = pages_of(store)["tasks/set/target.md"]
+    assert "None is shown to be the best, so there is no advice on cost. Undecided: " in page
+    assert "fastest" not in page.split("## Machines")[0].split("Times are means")[1]
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged", "out-of-memory"])
-def test_failures_are_rows_with_their_reason_and_without_a_tier(store, status):
+def test_failures_are_rows_with_their_reason_and_without_a_verdict(store, status):
     store.write(failed(0, key=make(0, "mpnn")[0].key, status=status, reason="loss is <nan> | sorry"), None)
     write_run(store, "megnet", 0.1, folds=2)
     page = pages_of(store)["tasks/set/target.md"]
     assert row_of(page, "mpnn")[::2][:2] == ["", status]
-    assert f"- mpnn, fold 0: {status}: loss is &lt;nan&gt; &#124; sorry" in page
+    assert f"- mpnn, seed 0, fold 0: {status}: loss is &lt;nan&gt; &#124; sorry" in page
     assert any("[megnet](" in line and "(2 of 5 folds)" in line for line in page.splitlines())
-    assert row_of(page, "cgcnn")[0] == "1"
+    assert row_of(page, "cgcnn")[0] == "best or equal"
 
 
 def test_a_part_of_the_training_crystals_is_another_group_and_made_by_the_study(store):
@@ -154,7 +166,7 @@ def test_one_fold_separates_nothing_and_one_model_has_no_rival(tmp_path):
     assert "One model in 1 fold: nothing to compare it with." in page
     assert row_of(page, "a")[0] == ""
     write_run(store, "b", 9.0, folds=1)
-    assert "2 models, 1 fold. Nothing can be told apart: one fold does not show" in pages_of(store)["tasks/set/target.md"]
+    assert "2 models, 1 fold. Nothing can be decided: one fold" in pages_of(store)["tasks/set/target.md"]
 
 
 def test_stale_rows_are_marked_and_a_table_of_them_says_it_once(store):
@@ -187,7 +199,10 @@ def test_times_of_different_machines_never_compete(store):
 
 def test_the_page_says_how_to_run_it_again(store):
     (group,) = read_board(store).comparison_groups
-    expected = "python -m benchmark run --dataset path/to/set --profile standard --protocol kfold --folds 5 --seed 0"
+    expected = (
+        "python -m benchmark run --dataset path/to/set --profile standard --protocol kfold --folds 5 --no-group-duplicates "
+        "--seed 0"
+    )
     assert again(group) == expected
     assert expected in task_page([group])
 
@@ -201,12 +216,14 @@ def test_published_results_stand_beside_ours(tmp_path):
     assert re.search(r"0\.\d{4} ± 0\.\d{4} \(standard\)", line)
 
 
-def test_a_terminal_shows_tiers_and_reasons(store):
+def test_a_terminal_shows_verdicts_and_reasons(store):
     write_run(store, "megnet", 0.1, folds=2)
     (group,) = read_board(store).comparison_groups
     lines = terminal_table(group).splitlines()
-    assert lines[0].split()[:2] == ["tier", "model"]
-    assert [line.split()[:2] for line in lines[2:5]] == [["1", "cgcnn"], ["2", "schnet"], ["3", "dummy"]]
+    assert lines[0].split()[:2] == ["verdict", "model"]
+    assert [re.split("  +", line)[:2] for line in lines[2:5]] == [
+        ["best or equal", "cgcnn"], ["worse", "schnet"], ["worse", "dummy"],
+    ]  # fmt: skip
     assert "megnet (2 of 5 folds)" in lines[5] and "2 of 5  " in lines[5]
 
 
@@ -223,7 +240,7 @@ def test_a_miniature_is_never_shown_under_the_name_of_the_published_network_alon
     assert "cgcnn (mini) has the lowest error, 0.10 of the dummy's" in page
     for section in ("## Over 2 tasks: track mini", "## Every model: track mini"):
         assert "| [cgcnn (mini)](models/cgcnn.md)" in page.split(section)[1].split("##")[0]
-    assert "schnet (mini) | cgcnn (mini)" in re.sub(" +", " ", pages["tasks/set/target.md"])
+    assert "| cgcnn (mini) | schnet (mini) |" in re.sub(" +", " ", pages["tasks/set/target.md"])
     rows = [line for line in pages["models/cgcnn.md"].splitlines() if "](../tasks/" in line]
     assert [re.sub(" +", " ", row).split(" | ")[1] for row in rows] == ["cgcnn (mini)", "cgcnn (mini)", "cgcnn"]
     group = read_board(store).comparison_groups[0]
@@ -252,9 +269,9 @@ def test_the_index_concludes_then_shows_every_model_on_every_task(store):
     write_run(store, "late", 1.0, task="set/other", folds=1)
     page = pages_of(store)["README.md"]
     conclusions = [line for line in page.splitlines() if line.startswith("- ")]
-    assert "Each of 2 comparison groups has a single best model" in conclusions[0]
-    assert "cgcnn and schnet are in the first tier of 1 of 2 comparison groups" in conclusions[0]
-    assert "Over 2 tasks (track standard, kfold(5), seed 0), schnet has the lowest error, 0.25 of the dummy's" in conclusions[1]
+    assert "In 2 of 2 comparison groups a model is shown to be best or equal, within 5%" in conclusions[0]
+    assert "most often cgcnn and schnet (1). 6 of 6 pairs of models are told apart." in conclusions[0]
+    assert "Over 2 tasks (track standard, kfold(5)), schnet has the lowest error, 0.25 of the dummy's" in conclusions[1]
     assert "2 tasks cannot separate 2 models; at least 6 are needed" in conclusions[1]
     everything = page.split("## Every model")[1]
     assert "[set/other](tasks/set/other.md), eV" in everything
@@ -264,11 +281,13 @@ def test_the_index_concludes_then_shows_every_model_on_every_task(store):
     assert everything.rstrip().splitlines()[-1].startswith("| [dummy]")
 
 
-def test_a_shared_first_place_is_said_with_the_fastest_of_it(store):
-    write_run(store, "cgcnn-mdl", 0.2001)
+def test_an_undecided_first_place_is_said(store):
+    rng = np.random.default_rng(1)
+    for fold in range(5):
+        write_fold(store, "cgcnn-mdl", fold, 0.2 * rng.uniform(0.5, 1.5, PER_FOLD))
     page = pages_of(store)["README.md"]
-    assert "In 1 of 1 comparison group the first place is shared" in page
-    assert "cgcnn and cgcnn-mdl are in the first tier of the one comparison group" in page
+    assert "In none of 1 comparison group is a model shown to be the best within 5%" in page
+    assert re.search(r"cgcnn(-mdl)?; cgcnn(-mdl)? ", page)
 
 
 def test_models_that_are_separable_over_tasks_have_letters(tmp_path):
@@ -291,7 +310,7 @@ def test_a_model_has_its_tasks_settings_and_source(store):
     rows = [line for line in page.splitlines() if "[set/target]" in line]
     assert len(rows) == 2
     assert "cgcnn (epochs=9)" in rows[0] + rows[1]
-    assert "1 of 3" in rows[0] and "of 4" in rows[0]
+    assert "of 4" in rows[0]
     settings = [line.split("|") for line in page.split("## Settings")[1].splitlines() if line.startswith("| epochs")]
     assert sorted(cell.strip() for cell in settings[0][2:4]) == ["3", "9"]
     assert "a paper" in page and "f" * 64 in page
@@ -380,3 +399,28 @@ def test_the_folds_of_a_protocol():
 def test_a_vast_r2_has_three_digits(r2, text):
     row: Any = SimpleNamespace(over_folds=lambda metric: r2)
     assert mean_r2(row) == text
+
+
+def test_seen_and_new_crystals_have_columns_where_a_run_tells_them(store):
+    headings = {"MAE, seen", "MAE, new"}
+    (group,) = read_board(store).comparison_groups
+    assert not any(heading in task_page([group]) + terminal_table(group) for heading in headings)
+    errors, leak = [0.1] * 2 + [0.3] * (PER_FOLD - 2), LeakScores(n_seen=2, n_new=PER_FOLD - 2, seen=0.1, new=0.3)
+    for fold in range(5):
+        write_fold(store, "mpnn", fold, errors, leak=leak if fold else None)
+    (group,) = read_board(store).comparison_groups
+    assert "MAE, seen" not in task_page([group]), "one fold does not say"
+    write_fold(store, "mpnn", 0, errors, leak=leak)
+    board = read_board(store)
+    (group,) = board.comparison_groups
+    page = task_page([group])
+    assert "25.0% of the test crystals have a duplicate in train or validation" in page
+    header = next([cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|"))
+    assert headings < set(header)
+    cells = dict(zip(header, row_of(page, "mpnn"), strict=True))
+    assert (cells["MAE, seen"], cells["MAE, new"]) == ("0.1000 ± 0.0000", "0.3000 ± 0.0000")
+    assert dict(zip(header, row_of(page, "cgcnn"), strict=True))["MAE, seen"] == ""
+    assert all(heading in terminal_table(group).splitlines()[0] for heading in headings)
+    data = board_data(board)
+    optional = [column["heading"] for column in data["kinds"]["numbers"]["columns"] if column["optional"]]
+    assert optional == ["MAE, seen", "MAE, new"]

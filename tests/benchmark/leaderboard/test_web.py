@@ -133,7 +133,7 @@ def test_wins_are_counted_on_every_crystal():
 def test_many_crystals_come_with_their_density_few_without():
     def details(n: int) -> dict:
         predictions = GroupPredictions(
-            ("m",), np.arange(n).astype(str), np.zeros(n, int), np.arange(n, dtype=float), np.ones((n, 1))
+            ("m",), np.arange(n).astype(str), np.zeros(n, int), np.zeros(n, int), np.arange(n, dtype=float), np.ones((n, 1))
         )
         return dict(model_details(predictions, None))["m"]
 
@@ -272,7 +272,7 @@ def test_a_task_on_which_all_failed_has_rows_and_no_details(tmp_path, status):
     write_site(store, tmp_path / "site")
     (group,) = data_of(tmp_path / "site")["comparison_groups"]
     (row,) = group["rows"]
-    assert (row["status"], row["tier"], row["loss"], row["file"]) == (status, None, None, None)
+    assert (row["status"], row["verdict"], row["loss"], row["file"]) == (status, None, None, None)
     assert group["failures"] == [{"label": "cgcnn", "fold": 0, "status": status, "reason": "12 GB wanted"}]
     assert list((tmp_path / "site" / "details").iterdir()) == []
 

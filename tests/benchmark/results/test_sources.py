@@ -61,3 +61,9 @@ def test_other_settings_or_data_are_no_difference_of_sources(tmp_path):
     for change in ({"settings": {"epochs": 9}}, {"dataset_hash": "9" * 64}):
         other = old[0].model_copy(update={"key": old[0].key.model_copy(update=change)}), old[1]
         assert by_source([other, new]).outdated("cgcnn", OLD) is None
+
+
+def test_a_setting_that_an_older_source_did_not_have_is_a_part_of_the_newer_source(tmp_path):
+    old, new = trained(OLD, 1, tmp=tmp_path), trained(NEW, 2, tmp=tmp_path)
+    key = new[0].key.model_copy(update={"settings": {**new[0].key.settings, "added": "as before"}})
+    assert by_source([old, (new[0].model_copy(update={"key": key}), new[1])]).outdated("cgcnn", OLD) is False

@@ -20,7 +20,7 @@ from benchmark.results.store import Store
 from benchmark.results.validation import frame_hash
 from benchmark.schema import Duration, Machine
 from benchmark.tasks.folds import Split, ids_hash
-from benchmark.tasks.metrics import Metrics, score
+from benchmark.tasks.metrics import LeakScores, Metrics, score
 from datasets.errors import BenchmarkError, InputError
 from tests.benchmark.conftest import every_run
 
@@ -99,6 +99,35 @@ def test_a_fold_is_redone_when_its_crystals_were_divided_otherwise(store):
     record, predictions = make()
     store.write(record, predictions)
     assert not store.finished(record.key, record.split.model_copy(update={"test_sha256": "0" * 64}))
+
+
+def test_a_record_from_before_the_scores_of_leaked_crystals_is_valid():
+    document = make()[0].model_dump(mode="json")
+    del document["leak"]
+    assert Record(**document).leak is None
+
+
+@pytest.mark.parametrize(
+    ("leak", "right"),
+    [
+        ({"n_seen": 1, "n_new": 3, "seen": 0.1, "new": 0.1}, True),
+        ({"n_seen": 0, "n_new": 4, "seen": None, "new": 0.1}, True),
+        ({"n_seen": 1, "n_new": 2, "seen": 0.1, "new": 0.1}, False),
+        ({"n_seen": 1, "n_new": 3, "seen": 0.2, "new": 0.1}, False),
+    ],
+)
+def test_seen_and_new_crystals_are_all_test_crystals(leak, right):
+    found = LeakScores(**leak)
+    if right:
+        assert make(leak=found)[0].leak == found
+        return
+    with pytest.raises(ValidationError, match="do not add up"):
+        make(leak=found)
+
+
+def test_a_failed_fold_has_no_scores_of_leaked_crystals():
+    with pytest.raises(ValidationError, match="has no metrics"):
+        failed(leak=LeakScores(n_seen=0, n_new=4, seen=None, new=0.1))
 
 
 def with_checkpoint(content: bytes = b"weights") -> tuple[Record, pd.DataFrame, bytes]:

@@ -22,7 +22,7 @@ from benchmark.results.store import Store
 from benchmark.results.submission import Report, examine
 from benchmark.results.validation import frame_hash
 from benchmark.tasks.folds import Protocol
-from benchmark.tasks.metrics import score
+from benchmark.tasks.metrics import leak_scores, score
 from benchmark.tasks.tasks import Task, split_of
 from datasets import registry
 from datasets.cards import Card, Dataset
@@ -119,6 +119,27 @@ def test_a_valid_submission_is_told_what_it_adds(theirs, board):
     assert (board.root / "models" / "theirs.json").is_file()
     again = examine(theirs, board)
     assert (again.added, again.unchanged) == ((), 3)
+
+
+# -- leaks ------------------------------------------------------------------------------------------
+
+
+def told_apart(theirs: Store, seen: np.ndarray) -> None:
+    """State the losses of the first fold's test crystals that are `seen` and of the others."""
+    record = next(theirs.records())
+    frame = table(theirs, record)
+    leak = leak_scores(frame["target"].to_numpy(), frame["prediction"].to_numpy(), seen)
+    theirs.write(record.model_copy(update={"leak": leak}), frame)
+
+
+def test_crystals_that_are_wrongly_called_seen_are_found(theirs, board):
+    told_apart(theirs, np.zeros(15, dtype=bool))  # no two alloys are duplicates
+    assert examine(theirs, board).problems == ()
+    told_apart(theirs, np.arange(15) < 4)
+    problems = examine(theirs, board).problems
+    assert [line.split(": ")[1] for line in problems[:2]] == [
+        "leak.n_seen is 4, the dataset says 0", "leak.n_new is 11, the dataset says 15",
+    ]  # fmt: skip
 
 
 # -- signs ------------------------------------------------------------------------------------------

@@ -115,7 +115,8 @@ def rate(count: int, repetitions: int) -> str:
 
 def shuffled(task: TaskErrors, order: np.ndarray) -> TaskErrors:
     """The same rows in another order."""
-    return replace(task, ids=task.ids[order], folds=task.folds[order], errors=task.errors[order])
+    rows = dict(ids=task.ids[order], folds=task.folds[order], repeats=task.repeats[order], errors=task.errors[order])
+    return replace(task, **rows)
 
 
 def reordered(task: TaskErrors, order: np.ndarray) -> TaskErrors:

@@ -254,6 +254,15 @@ def test_fold_losses_are_means_of_the_rows_of_each_fold():
     assert task.fold_losses().tolist() == [[5], [2]]
 
 
+def test_a_fold_of_another_repeat_is_another_fold():
+    errors, ids = np.array([[1.0], [5.0], [3.0], [7.0]]), np.array(["x", "y", "y", "x"])
+    task = TaskErrors("t", ("a",), ids, np.array([4, 1, 4, 1]), errors, 0.5, repeats=np.array([2, 2, 0, 0]))
+    assert task.fold_losses().tolist() == [[7], [3], [5], [1]]
+    assert task.fold_numbers.tolist() == [3, 2, 1, 0]
+    with pytest.raises(ValueError, match="repeats"):
+        TaskErrors("t", ("a",), ids, np.arange(4), errors, 0.5, repeats=np.zeros(3, int))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

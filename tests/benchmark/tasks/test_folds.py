@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from benchmark.tasks.folds import PROTOCOL, Protocol, ids_hash, make_fold
+from benchmark.tasks.folds import PROTOCOL, Protocol, has_validation, ids_hash, make_fold
 from datasets.errors import InputError
 
 IDS = np.array([f"mp-{i}" for i in range(103)], dtype=object)
@@ -222,3 +222,32 @@ def test_stratified_folds_are_the_same_for_ever():
     classes = np.arange(103) % 4
     folds = [make_fold(IDS, Protocol(name, 5, stratified=True), 2, 0, classes=classes) for name in ("kfold", "shuffle")]
     assert [ids_hash(IDS[fold.test])[:12] for fold in folds] == ["be84b70a677d", "375cdcb81d1e"]
+
+
+def test_a_holdout_tests_what_kfold_tests_and_trains_on_all_the_rest():
+    for number in range(5):
+        kfold, holdout = (make_fold(IDS, Protocol(name, 5), number, 3) for name in ("kfold", "holdout"))
+        assert np.array_equal(holdout.test, kfold.test) and len(holdout.validation) == 0
+        assert np.array_equal(holdout.train, np.sort(np.concatenate([kfold.train, kfold.validation])))
+
+
+@pytest.mark.parametrize("kind", [{"grouped": True}, {"stratified": True}, {"grouped": True, "stratified": True}, {}])
+def test_a_holdout_may_be_grouped_and_stratified(kind):
+    groups, classes = np.arange(len(IDS)) // 2, (np.arange(len(IDS)) // 2) % 3
+    folds = [make_fold(IDS, Protocol("holdout", 5, **kind), n, 0, groups=groups, classes=classes) for n in range(5)]
+    assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(len(IDS)))
+    for fold in folds:
+        assert sorted(np.concatenate(parts(fold))) == list(range(len(IDS))) and not len(fold.validation)
+        assert not kind.get("grouped") or not set(groups[fold.train]) & set(groups[fold.test])
+
+
+def test_a_holdout_is_called_80_20_however_many_of_its_folds_are_run():
+    for n in (1, 5):
+        assert str(Protocol("holdout", n)) == "holdout(80:20)"
+    for kind in ({}, {"grouped": True}, {"stratified": True}, {"train_divisor": 4}):
+        text = str(Protocol("holdout", 5, **kind))
+        assert re.match(PROTOCOL, text) and str(Protocol.named(text)) == text and not has_validation(text)
+    with pytest.raises(InputError, match="holdout has 5 folds, not 6"):
+        Protocol("holdout", 6)
+    with pytest.raises(InputError, match=r"4 crystals .* too few for holdout\(80:20\); at least 5"):
+        make_fold(IDS[:4], Protocol("holdout", 5), 0, 0)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from ase.io import read, write
 
+from benchmark.results.store import Store
 from benchmark.tasks.folds import Fold, Protocol, kfolds
-from benchmark.tasks.leakage import leakage, leaked
+from benchmark.tasks.leakage import GROUPED_FROM, duplicate_share, grouping, leakage, leaked, seen_before
 from benchmark.tasks.tasks import tasks_of
+from datasets.errors import InputError
 from tests.benchmark.cli.test_main import one_line_error
 from tests.benchmark.conftest import write_folder
 
@@ -33,6 +36,34 @@ def test_leaked_are_the_test_rows_with_a_group_elsewhere():
     groups = np.array([0, 0, 2, 3, 3, 5, 5, 7])
     fold = Fold(train=np.array([0, 2]), validation=np.array([3]), test=np.array([1, 4, 5, 6, 7]))
     assert leaked(fold, groups).tolist() == [1, 4]
+
+
+def test_the_share_of_crystals_with_a_duplicate_by_hand():
+    assert duplicate_share(np.array([0, 0, 2, 3, 3, 3, 5, 7])) == 5 / 8
+    assert duplicate_share(np.arange(5)) == 0.0
+
+
+@pytest.mark.parametrize(("pairs", "expected"), [(0, False), (1, False), (2, True)])
+def test_folds_are_grouped_where_more_than_one_crystal_in_a_hundred_has_a_duplicate(pairs, expected):
+    groups = np.arange(200)
+    groups[1 : 2 * pairs : 2] -= 1
+    data = SimpleNamespace(groups=groups, task=SimpleNamespace(name="set/target"))
+    found, why = grouping(data)
+    assert found is expected is (duplicate_share(groups) > GROUPED_FROM)
+    assert why.startswith("set/target: duplicates are ") and f"{pairs}.0% of its crystals" in why
+
+
+def test_crystals_that_cannot_be_searched_for_duplicates_are_not_grouped_and_no_error():
+    class Blurred:
+        task = SimpleNamespace(name="set/target")
+
+        @property
+        def groups(self):
+            raise InputError("crystal 'blurred': its coordinates\nare too large")
+
+    found, why = grouping(Blurred())
+    assert not found and "cannot be searched: crystal 'blurred'" in why and "\n" not in why
+    assert seen_before(Blurred(), Fold(*(np.arange(2),) * 3)) is None
 
 
 def test_leakage_is_what_the_folds_say(twins):
@@ -69,7 +100,8 @@ def test_health_tells_duplicates_spread_and_leakage(benchmark_command, twins, tm
     report = json.loads(done.stdout)
     assert (report["crystals"], report["duplicates"]["groups"], report["duplicates"]["crystals"]) == (24, 4, 8)
     assert ["c0", "twin0"] in report["duplicates"]["examples"]
-    assert report["duplicates"]["spreads"][0]["max"] == pytest.approx(103 - float(row_of(twins, "c3")))
+    widest = max(100 + number - float(row_of(twins, f"c{number}")) for number in range(4))
+    assert report["duplicates"]["spreads"][0]["max"] == pytest.approx(widest)
     assert [graph["rule"] for graph in report["graphs"]] == [
         "nearest(12, 8 Å, shell)", "radius(4 Å)", "radius(5 Å)", "minimum-image(12, 8 Å, to owner)",
     ]  # fmt: skip
@@ -104,8 +136,51 @@ def test_grouped_records_stand_apart_and_the_page_repeats_their_command(benchmar
     page = (tmp_path / "runs" / "tasks" / "twins" / "target.md").read_text()
     assert "--protocol kfold --folds 2 --group-duplicates --seed 0" in page
     again = json.loads(benchmark_command(*arguments, "--group-duplicates", "--dry-run").stdout)
-    plain = json.loads(benchmark_command(*arguments, "--dry-run").stdout)
+    plain = json.loads(benchmark_command(*arguments, "--no-group-duplicates", "--dry-run").stdout)
     assert [job["done"] for job in again["jobs"] + plain["jobs"]] == [True, True, False, False]
+    assert again["notes"] == plain["notes"] == []
+
+
+def test_the_plan_groups_folds_of_many_duplicates_and_says_why(benchmark_command, twins, tmp_path):
+    arguments = ("run", "--dataset", twins, "--model", "dummy", "--folds", 2, "--dry-run")
+    plan = json.loads(benchmark_command(*arguments, "--json").stdout)
+    assert {job["protocol"] for job in plan["jobs"]} == {"kfold(2, grouped)"}
+    said = "twins/target: duplicates are kept together, as 33.3% of its crystals have one; --no-group-duplicates turns it off"
+    assert plan["notes"] == [said]
+    assert said in benchmark_command(*arguments).stderr
+    shuffled = json.loads(benchmark_command(*arguments, "--json", "--protocol", "shuffle").stdout)
+    assert {job["protocol"] for job in shuffled["jobs"]} == {"shuffle(80:10:10, grouped)"}
+    alone = write_folder(tmp_path / "alone", 20)
+    plan = json.loads(benchmark_command("run", "--dataset", alone, "--model", "dummy", "--dry-run", "--json").stdout)
+    assert {job["protocol"] for job in plan["jobs"]} == {"kfold(5)"}
+    assert plan["notes"] == [
+        "alone/target: duplicates are not kept together, as 0.0% of its crystals have one; above 1% they would be"
+    ]
+
+
+def test_a_record_and_its_board_tell_seen_crystals_from_new_ones(benchmark_command, twins, tmp_path):
+    arguments = ("run", "--dataset", twins, "--model", "dummy", "--folds", 2, "--workers", 1)
+    done = benchmark_command(*arguments, "--no-group-duplicates")
+    assert done.returncode == 0, done.stderr
+    data, store, seen = tasks_of(str(twins))[0].load(), Store(tmp_path / "runs"), 0
+    for record in store.records():
+        fold = data.fold(Protocol("kfold", 2), record.key.fold, 0)
+        rows = leaked(fold, data.groups)
+        new = np.setdiff1d(fold.test, rows)
+        mean = data.targets[fold.train].mean()
+        assert (record.leak.n_seen, record.leak.n_new) == (len(rows), len(new))
+        assert record.leak.seen == pytest.approx(np.abs(data.targets[rows] - mean).mean())
+        assert record.leak.new == pytest.approx(np.abs(data.targets[new] - mean).mean())
+        seen += len(rows)
+    page = (tmp_path / "runs" / "tasks" / "twins" / "target.md").read_text()
+    assert "MAE, seen |" in page and "MAE, new |" in page and "MAE, seen" in done.stdout
+    assert f"{seen / 24:.1%} of the test crystals have a duplicate in train or validation" in page
+    assert "--protocol kfold --folds 2 --no-group-duplicates --seed 0" in page
+    benchmark_command(*arguments, "--out", "grouped")
+    page = (tmp_path / "grouped" / "tasks" / "twins" / "target.md").read_text()
+    assert "MAE, seen" not in page and "have a duplicate" not in page
+    (leak, _) = (record.leak for record in Store(tmp_path / "grouped").records())
+    assert (leak.n_seen, leak.seen) == (0, None)
 
 
 def test_a_published_split_cannot_be_grouped(benchmark_command, twins):

@@ -16,7 +16,7 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
-from benchmark.tasks.metrics import ClassScores, losses, score
+from benchmark.tasks.metrics import ClassScores, LeakScores, leak_scores, losses, score
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -101,3 +101,27 @@ def test_classes_without_a_crystal_leave_no_roc_auc_and_no_warning():
 def test_what_a_crystal_adds_to_the_loss_is_bounded():
     np.testing.assert_allclose(losses(np.array([0.0, 1.0]), np.array([[0.0, 1.0], [0.5, 0.5]])), [36.04365, np.log(2)])
     np.testing.assert_allclose(losses(np.array([1.0, 2.0]), np.array([3.0, 1.5])), [2, 0.5])
+
+
+def test_the_losses_of_seen_and_of_new_crystals_by_hand():
+    targets, predictions = np.zeros(4), np.array([1.0, -3.0, 4.0, 8.0])
+    found = leak_scores(targets, predictions, np.array([True, True, False, False]))
+    assert (found.n_seen, found.n_new, found.seen, found.new, found.loss) == (2, 2, 2.0, 6.0, 4.0)
+    none = leak_scores(targets, predictions, np.zeros(4, dtype=bool))
+    assert (none.n_seen, none.n_new, none.seen, none.new) == (0, 4, None, 4.0)
+    every = leak_scores(targets, predictions, np.ones(4, dtype=bool))
+    assert (every.n_seen, every.seen, every.new) == (4, 4.0, None)
+
+
+def test_the_losses_of_seen_and_of_new_crystals_of_classes_add_up_to_the_log_loss():
+    rng = np.random.default_rng(0)
+    classes, probabilities, seen = rng.integers(3, size=40), rng.dirichlet(np.ones(3), 40), rng.random(40) < 0.3
+    found = leak_scores(classes.astype(float), probabilities, seen)
+    assert found.seen == pytest.approx(-np.log(probabilities[np.arange(40), classes][seen]).mean())
+    assert found.loss == pytest.approx(score(classes, probabilities).loss, rel=1e-12)
+
+
+@pytest.mark.parametrize("changes", [{"n_seen": 0}, {"seen": None}, {"n_new": 0}, {"new": -1.0}, {"n_seen": -1}])
+def test_a_part_has_a_loss_where_it_has_crystals(changes):
+    with pytest.raises(ValueError, match=r"part of the test crystals|greater than or equal to 0"):
+        LeakScores(**{"n_seen": 2, "n_new": 3, "seen": 1.0, "new": 2.0, **changes})

@@ -8,6 +8,7 @@ from datasets.neighbor_search import MinimumImage, Nearest
 from datasets.neighbors import find_neighbors
 from models.graph import columns
 from models.graph.columns import different_lengths, graph_columns
+from models.graph.table import GraphTable
 
 
 def lengths_of(distance: list[float], tolerance: float) -> tuple[list[float], list[int]]:
@@ -80,3 +81,15 @@ def test_a_crystal_without_edges_has_no_lengths():
     bare, looped = (graph_columns(lonely, found, loops, 1e-5) for loops in (False, True))
     assert len(bare.src) == len(bare.lengths) == 0 and bare.list_length.tolist() == [0]
     assert looped.src.tolist() == looped.dst.tolist() == [0] and looped.lengths.tolist() == [0.0]
+
+
+@pytest.mark.parametrize("fold", [False, True])
+def test_the_longest_edge_is_that_of_the_rows_asked_for(crystals, isolated, fold):
+    found = find_neighbors(crystals, Nearest(12))
+    table = GraphTable(crystals, found, np.zeros((1, 1)), loops=True, fold=fold)
+    ends = np.cumsum(found.n_edges)
+    longest = [float(part.max()) for part in np.split(found.distance, ends[:-1])]
+    for rows in ([0], [3], [2, 1], [0, 1, 2, 3]):
+        assert table.longest_edge(np.array(rows)) == pytest.approx(max(longest[row] for row in rows), abs=2e-5)
+    alone = GraphTable(isolated, find_neighbors(isolated, Nearest(12), allow_isolated=True), np.zeros((1, 1)))
+    assert alone.longest_edge(np.array([1])) == alone.longest_edge(np.array([], dtype=np.int64)) == 0.0

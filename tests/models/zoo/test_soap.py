@@ -1,5 +1,6 @@
 """SOAP baselines: the descriptor keeps the symmetries of a crystal, the two models learn, store and refuse."""
 
+from itertools import product
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +9,7 @@ import scipy.sparse as sp
 from ase import Atoms
 from ase.build import bulk, molecule
 from scipy.spatial.transform import Rotation
+from sklearn.svm import SVR
 
 from datasets.crystals import Crystals
 from datasets.errors import InputError
@@ -16,7 +18,7 @@ from models.contract import Model
 from models.descriptors import soap as soap_descriptor
 from models.descriptors import svr
 from models.descriptors.soap import SoapSettings, columns_of, describe, descriptor
-from models.zoo.soap import SoapMLP, SoapMLPSettings, SoapSVR, SoapSVRSettings
+from models.zoo.soap import EPSILONS, GAMMAS, PENALTIES, SoapMLP, SoapMLPSettings, SoapSVR, SoapSVRSettings
 
 PAIRS = [("Na", "Cl"), ("Na", "Br"), ("K", "Cl"), ("K", "Br"), ("Li", "F"), ("Li", "Cl")]
 
@@ -176,8 +178,6 @@ def test_second_prepare_reads_the_cache(salts, cache, monkeypatch):
 @pytest.mark.parametrize("gamma", ["scale", "auto"])
 @pytest.mark.parametrize("target_unit", ["spread", "target"])
 def test_svr_predicts_as_scikit_learn(salts, gamma, target_unit):
-    from sklearn.svm import SVR
-
     crystals, targets = salts
     train, validation, test = rows_of(crystals)
     unit = targets[train].std() if target_unit == "spread" else 1.0
@@ -201,11 +201,9 @@ def features(salts) -> tuple[sp.csr_array, np.ndarray]:
 
 @pytest.mark.parametrize("fits", [True, False])
 def test_support_vectors_are_those_of_scikit_learn_to_the_bit(salts, monkeypatch, fits):
-    from sklearn.svm import SVR
-
     monkeypatch.setattr(svr, "fits_in_memory", lambda n: fits)
     x, y = features(salts)
-    support, dual, intercept = svr.fit_svr(x, y, penalty=2.0, epsilon=0.05, gamma=0.02)
+    support, dual, intercept = svr.fit_svr(svr.kernel_of(x, 0.02), y, penalty=2.0, epsilon=0.05)
     reference = SVR(C=2.0, epsilon=0.05, gamma=0.02).fit(x, y)
     np.testing.assert_array_equal(support, reference.support_)
     np.testing.assert_array_equal(dual, reference.dual_coef_.toarray()[0])
@@ -225,6 +223,59 @@ def test_svr_of_a_target_within_epsilon_is_a_constant(salts):
     model.fit(inputs, np.full(len(crystals), 0.25), train, validation, seed=0)
     np.testing.assert_allclose(model.predict(inputs, test), 0.25, atol=0.1)
     assert model.n_parameters == 1
+
+
+def test_the_grid_keeps_what_is_best_on_validation(salts):
+    crystals, targets = salts
+    train, validation, _ = rows_of(crystals)
+    model = SoapSVR(SoapSVRSettings(grid=True))
+    inputs = model.prepare(crystals)
+    model.fit(inputs, targets, train, validation, seed=0)
+    plain = SoapSVR(SoapSVRSettings())
+    plain.fit(inputs, targets, train, validation, seed=0)
+    gamma, errors = float(plain.learnt["gamma"][0]), {}
+    x = model._features(inputs).astype(np.float64)
+    for factor, penalty, epsilon in product(GAMMAS, PENALTIES, EPSILONS):
+        one = SVR(C=penalty, epsilon=epsilon, gamma=factor * gamma).fit(x[train], targets[train] / targets[train].std())
+        found = one.predict(x[validation]) * targets[train].std()
+        errors[factor, penalty, epsilon] = np.abs(found - targets[validation]).mean()
+    best = min(errors, key=errors.__getitem__)
+    assert model.learnt["chosen"].tolist() == [*best[1:]]
+    assert float(model.learnt["gamma"][0]) == pytest.approx(best[0] * gamma)
+    chosen = np.abs(model.predict(inputs, validation) - targets[validation]).mean()
+    assert chosen == pytest.approx(min(errors.values()), rel=1e-6)
+    with pytest.raises(InputError, match="nothing can be chosen from a grid"):
+        model.fit(inputs, targets, train, validation[:0], seed=0)
+
+
+def test_test_rows_choose_nothing_in_the_grid(salts):
+    crystals, targets = salts
+    train, validation, test = rows_of(crystals)
+    found = []
+    for value in (0.0, 1e3):
+        changed = targets.copy()
+        changed[test] = value
+        model = SoapSVR(SoapSVRSettings(grid=True))
+        inputs = model.prepare(crystals)
+        model.fit(inputs, changed, train, validation, seed=0)
+        found.append(model.predict(inputs, test))
+    assert np.array_equal(*found)
+
+
+def test_without_pairs_of_different_elements_each_element_has_its_block():
+    settings = SoapSettings(n_max=3, l_max=4, pairs="same")
+    crystals = Crystals.from_atoms(["one", "two"], [bulk("NaCl", "rocksalt", 5.6), bulk("CsCl", "cesiumchloride", 4.1)])
+    found = describe(crystals, settings)
+    assert found.shape[1] == 118 * 6 * 5 and len(columns_of(np.array([11, 17]), settings)) == 2 * 6 * 5
+    over_all = [descriptor(settings).create_single(crystals.to_atoms(row)) for row in range(2)]
+    np.testing.assert_allclose(found.toarray(), np.array(over_all), rtol=1e-5, atol=1e-5)
+
+
+def test_the_standard_profiles_have_a_real_descriptor():
+    for name, pairs in (("soap-svr", "all"), ("soap-mlp", "same")):
+        settings = registry.get(name).profiles["standard"]
+        assert (settings.r_cut, settings.n_max, settings.l_max, settings.pairs) == (5.0, 8, 6, pairs)
+    assert registry.get("soap-svr").profiles["standard"].grid and not registry.get("soap-svr").profiles["mini"].grid
 
 
 @BOTH
@@ -266,8 +317,23 @@ def test_unseen_element_is_refused_by_crystal_and_element(salts, name):
     foreign = Crystals.from_atoms(["salt", "magnesia"], [bulk("NaCl", "rocksalt", 5.6), bulk("MgO", "rocksalt", 4.2)])
     with pytest.raises(InputError, match=r"'magnesia'.* Mg"):
         model.prepare(foreign)
-    with pytest.raises(InputError, match=r"'magnesia'.* Mg"):
-        model.predict(small(name).prepare(foreign), np.arange(2))
+
+
+@BOTH
+def test_a_test_crystal_with_an_unseen_element_is_predicted_from_the_elements_that_were_seen(salts, name):
+    crystals, targets = salts
+    train, validation = np.arange(25), np.arange(25, 50)  # NaCl, NaBr
+    model = small(name)
+    inputs = model.prepare(crystals)
+    model.fit(inputs, targets, train, validation, seed=0)
+    assert model.state()["species"].tolist() == [11, 17]
+    potassium_chloride, lithium_fluoride = 60, 110
+    values = model.predict(inputs, np.array([potassium_chloride, lithium_fluoride]))
+    assert np.isfinite(values).all()
+    x = model._features(inputs).toarray()
+    assert not x[lithium_fluoride].any(), "neither lithium nor fluorine was seen"
+    blocks = inputs.matrix[:, columns_of(crystals.elements, model.settings)].toarray()[potassium_chloride]
+    assert 0 < np.count_nonzero(x[potassium_chloride]) < np.count_nonzero(blocks), "chlorine among chlorine"
 
 
 def test_mlp_has_the_parameters_of_the_head(salts):

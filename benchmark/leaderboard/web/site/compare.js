@@ -56,20 +56,16 @@ board.views.compare = (() => {
     const {pairs} = shared;
     const place = pairs.better.findIndex((better, index) => (better === a.label && pairs.worse[index] === b.label) || (better === b.label && pairs.worse[index] === a.label));
     const [better, worse] = pairs.better[place] === a.label ? [a, b] : [b, a];
-    const unit = board.unit(group);
     const size = shared.crystals;
     const {loss} = board.kind(group);
-    const difference = pairs.difference[place];
+    const ratio = pairs.ratio[place];
     const interval = pairs.low[place] === null ? "" : ` (${board.data.confidence} interval ${n.significant(pairs.low[place])} to ${n.significant(pairs.high[place])})`;
-    const first = difference === 0 ? `Both have the same ${loss}` : `${better.label} has the lower ${loss}, by ${n.significant(difference)} ${unit}`.trim();
-    const real = pairs.separable[place] ? "The difference is real by both tests" : "The two cannot be told apart";
-    const tests = pairs.low[place] === null
-      ? `one fold does not show how scores vary from training to training; p = ${n.p(pairs.p_crystals[place])} by the bootstrap over crystals`
-      : `p = ${n.p(pairs.p[place])} over folds after ${board.data.correction} for all pairs of the task, ${n.p(pairs.p_crystals[place])} over crystals`;
+    const first = ratio === 1 ? `both have the same ${loss}` : `the ${loss} of ${worse.label} is ${n.significant(ratio)} times that of ${better.label}`;
+    const real = pairs.decided[place] ? "The difference is real" : "The two are not told apart";
     const [wins, losses] = [pairs.wins[place], pairs.losses[place]];
     const equal = size - wins - losses;
     return h("div", {class: "verdict"},
-      h("p", {}, h("strong", {}, `${real}: `), `${first}${interval}; ${tests}.`),
+      h("p", {}, h("strong", {}, `${real}: `), `${first}${interval}.`),
       h("p", {}, `${better.label} ${group.classes ? "gives the true class a higher probability" : "is nearer"} on ${n.percent(wins / size)} of ${n.many(size, "test crystal")}, ${worse.label} on ${n.percent(losses / size)}` +
         `${equal ? `; ${n.grouped(equal)} are equal` : ""}.`));
   }

@@ -2,7 +2,7 @@
 "use strict";
 
 board.views.cost = (() => {
-  const {h, select, tier, note} = board.dom;
+  const {h, select, verdict, note} = board.dom;
   const n = board.numbers;
   const title = "Cost";
   const HEIGHT = 460;
@@ -118,7 +118,7 @@ board.views.cost = (() => {
     const ordered = [...rows].sort((a, b) => a[cost] - b[cost]);
     return board.table.plain(`The same as a table, cheapest first`, [
       {label: "model", text: true, head: true, cell: (row) => row.label},
-      {label: "tier", text: true, cell: (row) => row.tier ? tier(row.tier) : row.unranked},
+      {label: "verdict", text: true, cell: (row) => row.verdict ? verdict(row) : row.unranked},
       {label: board.data.costs[cost].split(" [")[0], cell: (row) => FORMATS[cost](row[cost])},
       {label: board.views.model.labelled(board.kind(group).loss, group), cell: (row) => n.spread(row.loss)},
       {label: "on the front", text: true, cell: (row) => front.includes(row) ? "yes" : ""},

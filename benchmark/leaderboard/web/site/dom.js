@@ -47,9 +47,9 @@ board.dom = (() => {
       h("input", {type: "search", id, value, autocomplete: "off", spellcheck: "false", oninput: (event) => oninput(event.target.value)}));
   }
 
-  // The text says the tier; the colour only repeats it.
-  function tier(number) {
-    return h("span", {class: `tier tier-${Math.min(number, 4)}`}, `tier ${number}`);
+  // The text says the verdict; the colour only repeats it.
+  function verdict(row) {
+    return h("span", {class: `verdict-mark ${row.standing.replaceAll(" ", "-")}`}, row.verdict);
   }
 
   function note(text) {
@@ -61,5 +61,5 @@ board.dom = (() => {
     return h("div", {class: "scroller", role: "region", "aria-label": label, tabindex: "0"}, content);
   }
 
-  return {h, svg, select, check, search, tier, note, scroller};
+  return {h, svg, select, check, search, verdict, note, scroller};
 })();

@@ -2,7 +2,7 @@
 "use strict";
 
 board.views.model = (() => {
-  const {h, select, tier, note} = board.dom;
+  const {h, select, verdict, note} = board.dom;
   const n = board.numbers;
   const title = "Model";
   const WORST = 20;
@@ -17,7 +17,7 @@ board.views.model = (() => {
       return;
     }
     const row = chosen(rows, state);
-    place.append(h("p", {class: "facts"}, row.tier ? tier(row.tier) : row.unranked, ` · ${scores(group, row)}`));
+    place.append(h("p", {class: "facts"}, row.verdict ? verdict(row) : row.unranked, ` · ${scores(group, row)}`));
     const content = h("div", {"aria-busy": "true"}, note("Loading …"));
     place.append(content);
     board.guard(content, Promise.all([board.details.ofGroup(group), board.details.ofModel(group, row)])
@@ -27,7 +27,7 @@ board.views.model = (() => {
   // As the table of the task has them.
   function scores(group, row) {
     const words = board.kind(group).columns.map((column, index) => [column, row.cells[index][1] === null ? n.missing : row.cells[index][0]]);
-    return words.filter(([column]) => column.score).map(([{heading, in_unit}, cell]) => `${heading} ${cell} ${in_unit ? board.unit(group) : ""}`.trim()).join(", ");
+    return words.filter(([column, cell]) => column.score && !(column.optional && cell === n.missing)).map(([{heading, in_unit}, cell]) => `${heading} ${cell} ${in_unit ? board.unit(group) : ""}`.trim()).join(", ");
   }
 
   function chosen(rows, state) {

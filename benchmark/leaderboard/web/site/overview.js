@@ -1,8 +1,8 @@
-// What the board says in short: conclusions, models over tasks, and the first tier of every task.
+// What the board says in short: conclusions, models over tasks, and what is decided about every task.
 "use strict";
 
 board.views.overview = (() => {
-  const {h, svg, select, note, tier} = board.dom;
+  const {h, svg, select, note, verdict} = board.dom;
   const n = board.numbers;
   const title = "Overview";
 
@@ -113,13 +113,14 @@ board.views.overview = (() => {
   }
 
   function tasks(groups) {
-    return board.table.plain("Best models of every task; those of one tier cannot be told apart", [
+    return board.table.plain("What is decided about every task", [
       {label: "task", text: true, head: true, cell: (group) => h("a", {href: board.address("task", {group: group.id})}, group.task)},
       {label: "track", text: true, cell: (group) => group.track},
       {label: "crystals", cell: (group) => n.grouped(group.crystals)},
       {label: "runs", cell: (group) => String(group.rows.length)},
       {label: groups.some((group) => group.classes) ? "lowest MAE or log-loss" : "lowest MAE", cell: lowest},
-      {label: "first tier", text: true, cell: firstTier},
+      {label: "best or equal", text: true, cell: best},
+      {label: "undecided", text: true, cell: (group) => named(group.rows.filter((row) => row.standing === "undecided"))},
     ], groups);
   }
 
@@ -128,11 +129,16 @@ board.views.overview = (() => {
     return best ? `${n.spread(best.loss)} ${group.classes ? `(${board.kind(group).loss})` : board.unit(group)}` : n.missing;
   }
 
-  function firstTier(group) {
-    const best = group.rows.filter((row) => row.tier === 1);
-    if (!best.length) return group.rows.some((row) => row.file) ? `${group.rows[0].label}, without a rival` : "no run has a score";
-    const named = best.slice(0, 4).map((row) => row.label).join(", ");
-    return [tier(1), " ", best.length > 4 ? `${named} and ${best.length - 4} more` : named];
+  function best(group) {
+    const found = group.rows.filter((row) => row.standing === "best or equal");
+    if (found.length) return [verdict(found[0]), " ", named(found)];
+    if (!group.rows.some((row) => row.file)) return "no run has a score";
+    return group.rows.some((row) => row.verdict) ? "none is shown" : `${group.rows[0].label}, without a rival`;
+  }
+
+  function named(rows) {
+    const names = rows.slice(0, 4).map((row) => row.label).join(", ");
+    return rows.length > 4 ? `${names} and ${rows.length - 4} more` : names;
   }
 
   return {title, draw};

@@ -2,7 +2,7 @@
 "use strict";
 
 board.views.task = (() => {
-  const {h, select, check, search, tier, note} = board.dom;
+  const {h, select, check, search, verdict, note} = board.dom;
   const n = board.numbers;
   const title = "Task";
   const TIMES = ["training", "inference"];
@@ -10,12 +10,13 @@ board.views.task = (() => {
   // As the board defines them; two need more than their text.
   function columns(group) {
     const unit = board.unit(group);
-    const special = {model: (row) => named(row, outdated(group)), tier: ranked};
+    const special = {model: (row) => named(row, outdated(group)), verdict: ranked};
+    const given = (column, index) => !column.optional || group.rows.some((row) => row.cells[index][1] !== null);
     const all = board.kind(group).columns.map((column, index) => ({
       ...column, head: column.key === "model", label: column.in_unit && unit ? `${column.heading} [${unit}]` : column.heading,
       cell: special[column.key] || ((row) => row.cells[index][1] === null ? n.missing : row.cells[index][0]),
       value: (row) => row.cells[index][1],
-    }));
+    })).filter(given);
     return [...all.filter((column) => column.head), ...all.filter((column) => !column.head)];
   }
 
@@ -30,7 +31,7 @@ board.views.task = (() => {
   }
 
   function ranked(row) {
-    return row.tier ? tier(row.tier) : h("span", {class: `mark ${row.status ? "failed" : ""}`}, row.status || row.unranked);
+    return row.verdict ? verdict(row) : h("span", {class: `mark ${row.status ? "failed" : ""}`}, row.status || row.unranked);
   }
 
   function draw(place, state) {
@@ -102,9 +103,10 @@ board.views.task = (() => {
     const page = `tasks/${group.task.split("/").map(encodeURIComponent).join("/")}.md`;
     const parts = [h("p", {class: "note"}, "Settings, machines, versions and the command that runs it again: ", h("a", {href: page}, page), ".")];
     if (group.rows.some((row) => row.file)) {
-      parts.push(note("± is the standard deviation over folds. Runs of one tier cannot be told apart from its best by " +
-        `${board.data.tests}.` + (group.reason ? ` Here nothing is separated: ${group.reason}.` : "")));
+      parts.push(note(`± is the standard deviation over folds. Verdicts: ${board.data.reading}.` +
+        (group.reason ? ` Here nothing can be decided: ${group.reason}.` : "")));
     }
+    if (group.leaked) parts.push(note(group.leaked));
     if (group.rows.some((row) => row.stale)) parts.push(note(outdated(group) ? "A newer source of every model gives other numbers." : "† A newer source of the model gives other numbers."));
     if (!group.classes && board.data.published[group.task]) parts.push(h("h2", {}, "Published results"), ...published(group));
     if (group.failures.length) {

@@ -1,0 +1,233 @@
+"""The page that says how models are compared and how often that is wrong. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from benchmark.leaderboard.rejudged import LARGE_RATIO, Rejudged
+from benchmark.rendering.text import escape, table
+from benchmark.schema import Machine
+from benchmark.statistics.contrasts import SHARE
+from benchmark.statistics.decisions import MARGIN, Verdict
+from benchmark.statistics.grid import CORRELATION, MODELS, RATIOS, REPEATS, STRESSES, Cell, Simulated
+from benchmark.statistics.planted import TEST_TO_TRAIN, Structure
+from benchmark.statistics.sharing import Sharing
+from benchmark.statistics.simulation import ASSUMED, CHOSEN, METHODS, Rates
+
+TITLE = "# How models are compared, and how often that is wrong"
+POWERS = [f"power at {ratio:g}" for ratio in RATIOS[1:]]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where, how and with what the numbers were made."""
+
+    command: str
+    seed: int
+    groups: int
+    seconds: float
+    machine: Machine
+    versions: Mapping[str, str]
+    git_commit: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Everything on the page."""
+
+    origin: Origin
+    structures: Sequence[Structure]
+    sharing: Sharing
+    simulated: Simulated
+    rejudged: Sequence[Rejudged]
+
+
+def statistics_page(results: Results) -> str:
+    """The page as markdown."""
+    parts = [
+        TITLE,
+        _made(results.origin),
+        _summary(results),
+        "## How real errors vary",
+        _structures(results.structures),
+        _sharing(results.sharing),
+        "## The chosen way, simulated",
+        _chosen(results.simulated),
+        "## All ways, simulated",
+        _all_ways(results.simulated),
+        "## Where the truth is worse than measured",
+        _stressed(results.simulated),
+        "## Published boards, before and now",
+        _rejudged(results.rejudged),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _made(origin: Origin) -> str:
+    versions = ", ".join(f"{name} {origin.versions[name]}" for name in sorted(origin.versions))
+    return "\n".join(
+        [
+            f"- command: `{origin.command}`, {origin.seconds / 60:.0f} minutes; seed {origin.seed}",
+            f"- {origin.groups:,} simulated groups a cell of the chosen way",
+            f"- machine: {origin.machine.processor}, {origin.machine.cores} cores, {origin.machine.system}",
+            f"- versions: {versions}; commit {origin.git_commit or 'unknown'}",
+        ]
+    )
+
+
+def _summary(results: Results) -> str:
+    found = [cell[CHOSEN] for cell in results.simulated.cells.values()]
+    false, wrong = max(rate.false for rate in found), max(rate.wrong_words or 0 for rate in found)
+    coverage = min(rate.coverage or 0 for rate in found)
+    return (
+        f"Chosen: {CHOSEN}. Over all cells with a planted correlation of {CORRELATION:g}, at most {_percent(false)} of groups "
+        f"have a false claim and at most {_percent(wrong)} a wrong word, and 95 % intervals hold the true ratio in at least "
+        f"{_percent(coverage)} of cases. The shared luck is taken as {SHARE:g} of what Nadeau & Bengio assume."
+    )
+
+
+def _structures(structures: Sequence[Structure]) -> str:
+    rows = [
+        [escape(s.task), str(len(s.losses)), str(len(s.luck)), f"{100 * s.fold_deviation:.1f} %",
+         f"{100 * s.crystal_share:.0f} %", " / ".join(f"{100 * value:.1f}" for value in _quartiles(s.luck.tolist()))]
+        for s in structures
+    ]  # fmt: skip
+    header = ["task", "crystals", "models", "fold difference (SD)", "by crystals", "luck of training (SD, %): quartiles"]
+    return (
+        "From the records of the boards with most models. The relative difference of two models varies from fold to fold by "
+        "this much (median over pairs); crystals explain this share of the variance; the rest is the luck of a model's "
+        "training.\n\n" + table(header, rows)
+    )
+
+
+def _quartiles(values: Sequence[float]) -> list[float]:
+    ordered = sorted(values)
+    return [ordered[round(share * (len(ordered) - 1))] for share in (0.25, 0.5, 0.75)]
+
+
+def _sharing(sharing: Sharing) -> str:
+    low, high = sharing.interval
+    return (
+        "How much of this luck do trainings share because they share crystals? One data set cannot show it. "
+        f"{len(sharing.learners)} learners of composition ({', '.join(sharing.learners)}) were trained on {sharing.sets} "
+        f"disjoint sets of {sharing.crystals:,} crystals of cgcnn/formation_energy_per_atom, by two repeats of five folds. "
+        "If no luck is shared, crystals and luck explain the variance of log ratios from set to set; it was "
+        f"{sharing.unshared[0]:.2f} (one repeat) and {sharing.unshared[1]:.2f} (two repeats) times that. The shared variance "
+        f"is {sharing.shared:.2f} of the luck of one fold (95 % interval {low:.2f} to {high:.2f}); Nadeau & Bengio assume "
+        f"{TEST_TO_TRAIN:.2f}, and the chosen way takes {SHARE * TEST_TO_TRAIN:.2f}. The variance was {sharing.taken:.2f} "
+        f"times what the chosen way takes, at most {sharing.largest:.2f} for a pair of learners, and {sharing.corrected_t:.2f} "
+        f"times what the corrected t takes. No graph network was trained for this; so a correlation of {CORRELATION:g} (shared "
+        f"variance {CORRELATION / (1 - CORRELATION):.2f}) is planted, not 0."
+    )
+
+
+def _chosen(simulated: Simulated) -> str:
+    header = [
+        "models",
+        "repeats",
+        "false, all equal",
+        "false, one best",
+        "coverage",
+        *(f"power {r:g}" for r in RATIOS[1:]),
+        "wrong words",
+    ]
+    rows = []
+    for models in MODELS:
+        for repeats in REPEATS:
+            found = [simulated.cells[Cell(models, repeats, ratio)][CHOSEN] for ratio in RATIOS]
+            rows.append(
+                [str(models), str(repeats), _percent(found[0].false), _percent(max(rate.false for rate in found[1:])),
+                 _percent(min(rate.coverage or 0 for rate in found)), *(_percent(rate.power) for rate in found[1:]),
+                 _percent(max(rate.wrong_words or 0 for rate in found))]
+            )  # fmt: skip
+    return (
+        "False: groups in which any pair is decided against the truth. Coverage: of each pair's own 95 % interval. Power: "
+        "models that lose 1.05, 1.10 or 1.20 times the best's loss and are shown to be worse. Wrong words: groups in which any "
+        f"model has a word that is not true (margin {100 * MARGIN:g} %). The worst of the true ratios is shown.\n\n"
+        + table(header, rows)
+    )
+
+
+def _all_ways(simulated: Simulated) -> str:
+    header = [
+        "way",
+        "models",
+        "repeats",
+        "false, all equal",
+        "false, one best",
+        "coverage",
+        *(f"power {r:g}" for r in RATIOS[1:]),
+    ]
+    rows = []
+    for method in METHODS:
+        for models in MODELS:
+            for repeats in REPEATS:
+                found = [simulated.cells[Cell(models, repeats, ratio)][method] for ratio in RATIOS]
+                rows.append(
+                    [escape(method), str(models), str(repeats), _percent(found[0].false),
+                     _percent(max(rate.false for rate in found[1:])), _percent(_least(found)),
+                     *(_percent(rate.power) for rate in found[1:])]
+                )  # fmt: skip
+    return (
+        "A way is allowed with at most 5 % false and at least 93 % coverage everywhere.\n\n"
+        + _verdicts(simulated)
+        + "\n\n"
+        + table(header, rows)
+    )
+
+
+def _verdicts(simulated: Simulated) -> str:
+    header = ["way", "most false", "least coverage", *(f"mean {power}" for power in POWERS), "allowed"]
+    rows = []
+    for method in METHODS:
+        found = {cell: by_method[method] for cell, by_method in simulated.cells.items()}
+        false, coverage = max(rate.false for rate in found.values()), _least(list(found.values()))
+        # Of few simulated groups a rate is uncertain by two standard errors.
+        groups = next(iter(found.values())).groups
+        allowed = false <= 0.05 + 2 * (0.05 * 0.95 / groups) ** 0.5 and (coverage is None or coverage >= 0.93)
+        means = [_mean([rate.power or 0 for cell, rate in found.items() if cell.ratio == ratio]) for ratio in RATIOS[1:]]
+        rows.append([escape(method), _percent(false), _percent(coverage), *map(_percent, means), "yes" if allowed else "no"])
+    return table(header, rows)
+
+
+def _least(found: Sequence[Rates]) -> float | None:
+    return None if found[0].coverage is None else min(rate.coverage or 0 for rate in found)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _stressed(simulated: Simulated) -> str:
+    header = ["truth", "way", "repeats", "most false", "least coverage"]
+    rows = []
+    for stress in STRESSES:
+        for method in (CHOSEN, ASSUMED):
+            for repeats in REPEATS:
+                found = [r[method] for (s, cell), r in simulated.stressed.items() if s == stress and cell.repeats == repeats]
+                rows.append([stress.name, method, str(repeats), _percent(max(r.false for r in found)), _percent(_least(found))])
+    return "Over all numbers of models, all equal and one best by 10 %.\n\n" + table(header, rows, text=("way",))
+
+
+def _rejudged(rejudged: Sequence[Rejudged]) -> str:
+    words = get_args(Verdict)
+    header = ["task", "group", "folds", "pairs", "told apart before", "decided now", f"of ratios above {LARGE_RATIO:g}", *words]
+    rows = [
+        [escape(r.task), escape(r.title), str(r.folds), str(len(r.decisions.pairs)), str(r.before), str(r.now),
+         f"{r.large[0]} of {r.large[1]}", *(str(r.words[word]) for word in words)]
+        for r in rejudged
+    ]  # fmt: skip
+    large = [sum(r.large[part] for r in rejudged) for part in (0, 1)]
+    total = ["all", "", "", str(sum(len(r.decisions.pairs) for r in rejudged)), str(sum(r.before for r in rejudged)),
+             str(sum(r.now for r in rejudged)), f"{large[0]} of {large[1]}",
+             *(str(sum(r.words[word] for r in rejudged)) for word in words)]  # fmt: skip
+    return (
+        "Pairs of models that the tiers told apart (corrected t, Holm over pairs, bootstrap over crystals), and pairs decided "
+        "now; the last columns count models.\n\n" + table(header, [*rows, total], text=("group",))
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f} %"
