@@ -50,13 +50,18 @@ def flat(value: object, name: str = "") -> dict[str, object]:
 def test_no_record_and_no_prediction_was_lost(old):
     store = Store(ROOT / "leaderboards")
     published = {(r.key.task, r.key.model, r.key.fold, r.started_at): r for r in store.records()}
-    compared = values = 0
+    folds = {(r.key.task, r.key.model, r.key.profile, r.key.protocol, r.key.fold) for r in store.records()}
+    compared = values = again = 0
     for name, content in old.items():
         if not name.endswith(".json"):
             continue
         expected = in_new_form(json.loads(content))
         known = Record.model_validate_json(json.dumps(expected))
-        record = published[known.key.task, known.key.model, known.key.fold, known.started_at]
+        record = published.get((known.key.task, known.key.model, known.key.fold, known.started_at))
+        if record is None:  # a newer source of the model was run in its place
+            assert (known.key.task, known.key.model, known.key.profile, known.key.protocol, known.key.fold) in folds
+            again += 1
+            continue
         found = flat(record.model_dump(mode="json"))
         wanted = flat(known.model_dump(mode="json"))
         if known.status == "complete":
@@ -69,5 +74,5 @@ def test_no_record_and_no_prediction_was_lost(old):
             np.testing.assert_array_equal([kept.targets, kept.predictions], frame[["target", "prediction"]].T)
         assert found == wanted
         compared, values = compared + 1, values + len(wanted)
-    assert compared == RECORDS
-    assert values > RECORDS * 40
+    assert compared + again == RECORDS
+    assert values > compared * 40
