@@ -78,6 +78,11 @@ class MinimumImage:
 Rule = Nearest | Radius | MinimumImage
 
 
+def sent_by_owner(rule: Rule) -> bool:
+    """Whether an atom sends along the edges of its neighbour list, instead of receiving along them."""
+    return isinstance(rule, MinimumImage) and rule.receiver == "neighbor"
+
+
 ChunkColumns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """Lattices, periodicities, offsets and fractional coordinates of some crystals."""
 
@@ -108,7 +113,7 @@ def search_chunk(chunk: ChunkColumns, rule: Rule) -> dict[str, np.ndarray]:
         dst, src, image, distance, crystal, atom = (c[keep] for c in (dst, src, image, distance, crystal, atom))
     if isinstance(rule, Nearest) and rule.ties == "padded":
         dst, src, image, distance, crystal = _padded(dst, src, image, distance, crystal, atom, offsets, rule)
-    if isinstance(rule, MinimumImage) and rule.receiver == "neighbor":
+    if sent_by_owner(rule):
         order = np.lexsort((dst, distance, src, crystal))
         dst, src, image, distance, crystal = src[order], dst[order], -image[order], distance[order], crystal[order]
     return {

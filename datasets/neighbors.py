@@ -15,7 +15,7 @@ from datasets.cache import Arrays, cached
 from datasets.compact_cells import Compact, compact
 from datasets.crystals import Crystals
 from datasets.errors import InputError, require_none
-from datasets.neighbor_search import PHANTOM, ChunkColumns, MinimumImage, Radius, Rule, search_chunk
+from datasets.neighbor_search import PHANTOM, ChunkColumns, Radius, Rule, search_chunk, sent_by_owner
 from datasets.parallel import on_every_core
 
 CHUNK_ATOMS = 2_000
@@ -60,7 +60,7 @@ class Neighbors:
 
     def degrees(self, crystals: Crystals) -> np.ndarray:
         """(N,) neighbours of each atom of `crystals`; phantom edges do not count."""
-        ends = self.src if isinstance(self.rule, MinimumImage) and self.rule.receiver == "neighbor" else self.dst
+        ends = self.src if sent_by_owner(self.rule) else self.dst
         atom = ends + np.repeat(crystals.offsets[:-1], self.n_edges)
         return np.bincount(atom[self.distance < self.rule.cutoff + PHANTOM / 2], minlength=len(crystals.atomic_numbers))
 

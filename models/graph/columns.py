@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from datasets.crystals import Crystals
-from datasets.neighbor_search import MinimumImage, by_group_and_value, starts
+from datasets.neighbor_search import by_group_and_value, sent_by_owner, starts
 from datasets.neighbors import Neighbors
 
 BLOCK = 1024
@@ -59,8 +59,7 @@ def graph_columns(crystals: Crystals, neighbors: Neighbors, loops: bool = False,
     edges = (neighbors.edge_offsets, neighbors.src, neighbors.dst, neighbors.distance)
     edge_offsets, src, dst, distance = _with_loops(crystals, neighbors) if loops else edges
     length_offsets, lengths, length_of = different_lengths(edge_offsets, distance, tolerance)
-    sent_by_owner = isinstance(neighbors.rule, MinimumImage) and neighbors.rule.receiver == "neighbor"
-    owner = (src if sent_by_owner else dst) + np.repeat(crystals.offsets[:-1], np.diff(edge_offsets))
+    owner = (src if sent_by_owner(neighbors.rule) else dst) + np.repeat(crystals.offsets[:-1], np.diff(edge_offsets))
     return GraphColumns(
         atom_offsets=np.asarray(crystals.offsets),
         atomic_numbers=crystals.atomic_numbers,

@@ -72,7 +72,7 @@ def _folded(columns: GraphColumns, first: int, stop: int) -> tuple[np.ndarray, .
     src, dst, length = columns.src[edges] + shift, columns.dst[edges] + shift, columns.length_of[edges]
     crystal = np.repeat(np.arange(stop - first), np.diff(atom_ends))
     z, lists = columns.atomic_numbers[atoms], columns.list_length[atoms]
-    colour = refine(_mixed(z.astype(np.uint64) << np.uint64(32) | lists.astype(np.uint64)), crystal, src, dst, length)
+    colour = refine(mixed(first_colours(z, lists)), crystal, src, dst, length)
     chosen, kind = _representatives(crystal, colour)
     n_kinds = np.bincount(crystal[chosen], minlength=stop - first)
     stands = np.zeros(len(crystal), dtype=bool)
@@ -92,6 +92,11 @@ def _folded(columns: GraphColumns, first: int, stop: int) -> tuple[np.ndarray, .
     )  # fmt: skip
 
 
+def first_colours(atomic_numbers: np.ndarray, list_length: np.ndarray) -> np.ndarray:
+    """(N,) uint64 of elements and numbers of neighbours, before any refinement."""
+    return atomic_numbers.astype(np.uint64) << np.uint64(32) | list_length.astype(np.uint64)
+
+
 def refine(colour: np.ndarray, crystal: np.ndarray, src: np.ndarray, dst: np.ndarray, length: np.ndarray) -> np.ndarray:
     """(N,) uint64 stable colours of atoms from those at the start; comparable within a crystal.
 
@@ -107,22 +112,22 @@ def refine(colour: np.ndarray, crystal: np.ndarray, src: np.ndarray, dst: np.nda
     """
     n_crystals = int(crystal[-1]) + 1 if len(crystal) else 0
     size = np.bincount(crystal, minlength=n_crystals)
-    of_length = _mixed(length.astype(np.uint64) + np.uint64(1))
+    of_length = mixed(length.astype(np.uint64) + np.uint64(1))
     count = _colours(crystal, colour, n_crystals)
     active = count < size
     while active.any():
         keep = active[crystal[dst]]
         src, dst, of_length = (src, dst, of_length) if keep.all() else (src[keep], dst[keep], of_length[keep])
         ends = np.searchsorted(dst, np.arange(len(crystal) + 1))
-        sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(_mixed(of_length ^ colour[src]), dtype=np.uint64)])
-        refined = _mixed(colour * np.uint64(3) + _mixed(sums[ends[1:]] - sums[ends[:-1]]))
+        sums = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(mixed(of_length ^ colour[src]), dtype=np.uint64)])
+        refined = mixed(colour * np.uint64(3) + mixed(sums[ends[1:]] - sums[ends[:-1]]))
         colour = np.where(active[crystal], refined, colour)
         before, count = count, _colours(crystal, colour, n_crystals)
         active &= (count > before) & (count < size)
     return colour
 
 
-def _mixed(x: np.ndarray) -> np.ndarray:
+def mixed(x: np.ndarray) -> np.ndarray:
     """The finaliser of splitmix64 (Steele, Lea & Flood, OOPSLA 2014): a bijection of uint64 that spreads every bit."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -11,7 +11,7 @@ import numpy as np
 
 from datasets.neighbor_search import by_group_and_value, starts
 from models.graph.columns import GraphColumns, different_lengths
-from models.graph.folding import _mixed, refine
+from models.graph.folding import first_colours, mixed, refine
 
 TOLERANCE = 1e-4
 """Å within which lengths of two crystals are equal."""
@@ -30,7 +30,7 @@ def same_graph(columns: GraphColumns, tolerance: float = TOLERANCE) -> np.ndarra
     """
     n = len(columns.atom_offsets) - 1
     crystal = np.repeat(np.arange(n), np.diff(columns.atom_offsets))
-    colour = columns.atomic_numbers.astype(np.uint64) << np.uint64(32) | columns.list_length.astype(np.uint64)
+    colour = first_colours(columns.atomic_numbers, columns.list_length)
     group = _candidates(columns, _proportions(crystal, colour), tolerance)
     rows = np.flatnonzero(np.bincount(group)[group] > 1)
     rows = rows[np.argsort(group[rows], kind="stable")]
@@ -87,7 +87,7 @@ def _proportions(crystal: np.ndarray, colour: np.ndarray) -> np.ndarray:
     crystal, colour = crystal[first], colour[first]
     ends = np.flatnonzero(starts(crystal))
     part = (copies // np.gcd.reduceat(copies, ends)[crystal]).astype(np.uint64)
-    return np.add.reduceat(_mixed(_mixed(colour) + part), ends)
+    return np.add.reduceat(mixed(mixed(colour) + part), ends)
 
 
 def _first_of_equal(group: np.ndarray, value: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from datasets.crystals import Crystals
-from datasets.neighbor_search import TIE, MinimumImage
+from datasets.neighbor_search import TIE, sent_by_owner
 from datasets.neighbors import Neighbors
 from models.graph.batch import GraphBatch
 from models.graph.columns import graph_columns
@@ -40,7 +40,7 @@ class GraphTable:
         made, seconds = folded_columns(*given) if fold else (graph_columns(*given), 0.0)
         self.seconds = neighbors.seconds + seconds
         self.elements = elements
-        self.sent_by_owner = isinstance(neighbors.rule, MinimumImage) and neighbors.rule.receiver == "neighbor"
+        self.sent_by_owner = sent_by_owner(neighbors.rule)
         self.atomic_numbers, self.list_length = column(made.atomic_numbers), column(made.list_length)
         self.src, self.dst, self.length_of, self.distance = map(column, (made.src, made.dst, made.length_of, made.lengths))
         self.copies, self.merged = (None if one is None else column(one) for one in (made.copies, made.merged))
