@@ -46,11 +46,13 @@ class Dummy(Model[Settings, int]):
         seed: int,
         on_epoch: OnEpoch = lambda epoch: None,
     ) -> Fitted:
-        """Take the mean, or the shares, over `train`."""
-        known = targets[train]
-        shares = np.bincount(known.astype(int), minlength=self.n_classes) / len(known) if self.n_classes else np.mean(known)
-        self.mean = np.atleast_1d(shares)
+        """Take the constant over `train`."""
+        self.mean = np.atleast_1d(self.constant(targets[train]))
         return Fitted()
+
+    def constant(self, known: np.ndarray) -> np.ndarray:
+        """What is predicted, of training targets (n,): their mean, or the classes' shares."""
+        return np.bincount(known.astype(int), minlength=self.n_classes) / len(known) if self.n_classes else np.mean(known)
 
     def predict(self, inputs: int, rows: np.ndarray) -> np.ndarray:
         """The mean, or the shares, for every row."""
@@ -70,18 +72,9 @@ class MedianDummy(Dummy):
 
     classifies = False
 
-    def fit(
-        self,
-        inputs: int,
-        targets: np.ndarray,
-        train: np.ndarray,
-        validation: np.ndarray,
-        seed: int,
-        on_epoch: OnEpoch = lambda epoch: None,
-    ) -> Fitted:
-        """Take the median over `train`; it is kept where `Dummy` keeps its mean, so that the rest is the same."""
-        self.mean = np.atleast_1d(np.median(targets[train]))
-        return Fitted()
+    def constant(self, known: np.ndarray) -> np.ndarray:
+        """Their median."""
+        return np.median(known)
 
 
 PROFILES = {profile: Settings() for profile in ("smoke", "mini", "standard", "paper")}
