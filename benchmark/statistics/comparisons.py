@@ -23,14 +23,6 @@ CONFIDENCE = f"{100 * (1 - ALPHA):g} %"
 """Of every interval, as pages write it."""
 CORRECTION = "Holm's correction"
 """For testing many pairs, as pages name it."""
-TESTS = f"the corrected resampled t-test over folds after {CORRECTION} for all pairs, and the bootstrap over crystals"
-"""What separates two models, as pages name it."""
-COLUMNS = (
-    f"The interval and p are of the corrected resampled t-test over folds, corrected p is that p after {CORRECTION} for all "
-    "pairs of models, and p of crystals is the bootstrap's. Two models are told apart where both of the last are below "
-    f"{ALPHA:g}."
-)
-"""What the columns of a table of pairs mean."""
 ROUNDING = 1e-12
 """Differences below this share of the scores are of the order of a summation, not of two models."""
 

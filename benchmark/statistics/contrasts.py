@@ -162,13 +162,8 @@ class Evidence:
     prior: Prior
 
     @classmethod
-    def of(cls, task: TaskErrors, share: float = SHARE) -> Evidence:
-        """From at least two folds of models of which none has a mean loss of 0.
-
-        Args:
-            task: losses.
-            share: of Nadeau & Bengio's n_test / n_train that trainings have in common; see `SHARE`.
-        """
+    def of(cls, task: TaskErrors) -> Evidence:
+        """From at least two folds of models of which none has a mean loss of 0."""
         losses = task.fold_losses()
         estimate, variances = fold_variances(losses)
         return cls(
@@ -176,7 +171,7 @@ class Evidence:
             n_folds=len(losses),
             per_repeat=round(len(losses) / len(np.unique(task.repeats))),
             fold_share=len(np.unique(task.ids)) * len(losses) / len(task.ids),
-            shared=share * task.test_to_train,
+            shared=SHARE * task.test_to_train,
             estimate=estimate,
             variances=variances,
             crystals=crystal_variances(task, losses.mean(axis=0)),

@@ -115,12 +115,10 @@ def _confidence_set(group: Group) -> Judgement:
 
 
 CHOSEN = "mixed model by moments, shrunk variances; studentized range"
-ASSUMED = "the same with all that Nadeau & Bengio assume shared"
 METHODS: dict[str, Method] = {
     CHOSEN: _way(lambda group: group.evidence, _with_range),
     "the same; Bonferroni over pairs": _way(lambda group: group.evidence, _with_bonferroni),
     "the same; Edwards & Hsu with the best": _way(lambda group: group.evidence, _edwards_hsu),
-    ASSUMED: _way(lambda group: Evidence.of(group.task, share=1.0).after(), _with_range),
     "mixed model by moments; Bonferroni": _way(lambda group: unshrunk(group.task), _with_bonferroni),
     "corrected t; Bonferroni": _way(_corrected, _with_bonferroni),
     "corrected t; studentized range": _way(_corrected, _with_range),
