@@ -124,11 +124,11 @@ def run(
         return
     with sole_writer(out, f"another run is writing to {out}; wait for it or choose another directory with --out"):
         deadline = time.monotonic() + 60 * time_limit if time_limit is not None else math.inf
-        records = list(_carry_out(plan, store, as_json, deadline))
-        while until_decided and time.monotonic() < deadline and (options := _next_repeat(options, plan, store)):
-            plan = make_plan(options, store)
-            records += _carry_out(plan, store, as_json, deadline)
-        _show(plan, store, records, as_json)
+        plans, records = [plan], list(_carry_out(plan, store, as_json, deadline))
+        while until_decided and time.monotonic() < deadline and (options := _next_repeat(options, plans[-1], store)):
+            plans.append(make_plan(options, store))
+            records += _carry_out(plans[-1], store, as_json, deadline)
+        _show(plans, store, records, as_json)
 
 
 def _protocol(name: str | None) -> Any:
@@ -163,7 +163,8 @@ def _carry_out(plan: Any, store: Any, as_json: bool, deadline: float) -> list[An
     return records
 
 
-def _show(plan: Any, store: Any, records: list[Any], as_json: bool) -> None:
+def _show(plans: list[Any], store: Any, records: list[Any], as_json: bool) -> None:
+    """Write the board and print it for the tasks of all plans; those of a later one are more repeats of some."""
     from benchmark.cli.shared.progress import console
     from benchmark.leaderboard.as_json import row_as_json
     from benchmark.leaderboard.pages.write import write_pages
@@ -174,11 +175,12 @@ def _show(plan: Any, store: Any, records: list[Any], as_json: bool) -> None:
     def leave_out(error: InputError) -> None:
         console.print(f"left out of the board: {error}", markup=False, soft_wrap=True)
 
-    for task in {job.task for job in plan.jobs if job.task.without}:
+    jobs = dict.fromkeys(job for plan in plans for job in plan.jobs)
+    for task in {job.task for job in jobs if job.task.without}:
         compositions.keep(store.root, task.whole())
-    board = write_site(store, store.root, leave_out, {job.task.dataset: job.task.source for job in plan.jobs})
+    board = write_site(store, store.root, leave_out, {job.task.dataset: job.task.source for job in jobs})
     pages = write_pages(board, store.root, leave_out)
-    tasks = {job.task.name for job in plan.jobs}
+    tasks = {job.task.name for job in jobs}
     shown = [group for group in board.comparison_groups if group.first.key.task in tasks]
     if as_json:
         print(json.dumps([row_as_json(row) for group in shown for row in group.rows], indent=1))
@@ -186,12 +188,12 @@ def _show(plan: Any, store: Any, records: list[Any], as_json: bool) -> None:
         for group in shown:
             print(f"\n{group.first.key.task} in {group.first.key.unit} ({group.title})\n\n{terminal_table(group)}")
         print(f"\nboard: {pages[0]}")
-        for folder in plan.checkpoints:
+        for folder in dict.fromkeys(folder for plan in plans for folder in plan.checkpoints):
             print(f"checkpoints: {folder}")
     failed = [r for r in records if r.status != "complete"]
     if failed:
         first = failed[0]
         raise BenchmarkError(
-            f"{len(failed)} of {len(plan.jobs)} folds failed, the first: {first.key.task} {first.key.model} "
+            f"{len(failed)} of {len(jobs)} folds failed, the first: {first.key.task} {first.key.model} "
             f"fold {first.key.fold}: {first.reason}"
         )

@@ -18,7 +18,7 @@ from benchmark.statistics.comparisons import TaskErrors
 from benchmark.statistics.decisions import Decisions, Verdict, decide
 from benchmark.tasks.metrics import losses
 from datasets.errors import InputError
-from datasets.registry import registered
+from datasets.registry import built_in
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class ComparisonGroup:
     @property
     def synthetic(self) -> bool:
         """Whether the labels are those of a toy model."""
-        known = registered().get(self.first.key.dataset)
+        known = built_in().get(self.first.key.dataset)
         return known is not None and known.card.synthetic
 
     @property

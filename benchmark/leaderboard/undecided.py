@@ -29,10 +29,9 @@ def undecided_tasks(store: Store, groups: Collection[tuple[str, str, str]], look
         groups: task, profile and protocol of the comparison groups that count.
         look: how often was looked before, and this time.
     """
-    tasks = {task for task, _, _ in groups}
     found = set[str]()
-    for task, runs in scored_tasks(store):
-        for group, _ in comparison_groups(runs, Sources()) if task in tasks else ():
+    for task, runs in scored_tasks(store, names={task for task, _, _ in groups}):
+        for group, _ in comparison_groups(runs, Sources()):
             if group.errors and group.has_rivals and _place(group.first.key) in groups:
                 standings = decide(group.errors, alpha=level_of_look(look)).standings
                 found |= {task} if any(standing.verdict == "undecided" for standing in standings) else set()

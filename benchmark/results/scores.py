@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -86,7 +86,9 @@ def refuse(error: InputError) -> None:
     raise error
 
 
-def scored_tasks(store: Store, on_invalid: OnInvalid = refuse) -> Iterator[tuple[str, list[ScoredRun]]]:
+def scored_tasks(
+    store: Store, on_invalid: OnInvalid = refuse, names: Collection[str] | None = None
+) -> Iterator[tuple[str, list[ScoredRun]]]:
     """Task by task in order of their names: the task's name and its runs, with all their predictions.
 
     One task is read at a time: who drops it before the next keeps the memory of a large board to its largest task. A run is
@@ -96,8 +98,11 @@ def scored_tasks(store: Store, on_invalid: OnInvalid = refuse) -> Iterator[tuple
         store: where the records are.
         on_invalid: called with the error of a record that is invalid or disagrees with its predictions; the line names the
             file. By default it is raised, otherwise all records of the file are left out.
+        names: only these tasks; None for all.
     """
     for task, paths in store.tasks():
+        if names is not None and task not in names:
+            continue
         runs = [ScoredRun(Run(records), results) for records, results in _grouped(_read(store, paths, on_invalid))]
         if runs:
             yield task, runs
