@@ -102,6 +102,22 @@ class Worker:
 
 
 @contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Ctrl-C comes into effect at the end: a thread of a library takes it where this one's mask does not let it through."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if came:
+        signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
 def _inherited(variables: Mapping[str, str]) -> Iterator[None]:
     """What processes started meanwhile inherit: the variables, which libraries read as they load, and deafness to Ctrl-C."""
     resource_tracker.ensure_running()  # started with a process, it would let Ctrl-C through
@@ -109,7 +125,8 @@ def _inherited(variables: Mapping[str, str]) -> Iterator[None]:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.environ.update(variables)
     try:
-        yield
+        with _ctrl_c_waits():
+            yield
     finally:
         for name, value in before.items():
             if value is None:

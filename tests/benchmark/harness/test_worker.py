@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from pydantic import BaseModel
 
 from benchmark.harness.job import Observer
 from benchmark.harness.run import run_jobs
-from benchmark.harness.worker import SPINS, THREAD_VARIABLES
+from benchmark.harness.worker import SPINS, THREAD_VARIABLES, _inherited
 from benchmark.results.store import Store
 from datasets.errors import BenchmarkError
 from tests.benchmark.conftest import command, environment
@@ -209,6 +210,23 @@ def test_kill_9_while_the_workers_start_leaves_none(small_folder, tmp_path):
         wait_until_gone(process.pid)
         errors = process.communicate()[1]
     assert "Traceback" not in errors and "leaked" not in errors
+
+
+def test_ctrl_c_does_not_interrupt_the_start_of_a_worker_whichever_thread_takes_it():
+    other = threading.Event()
+    threading.Thread(target=other.wait, daemon=True).start()  # it does not block the signal, like those of OpenBLAS
+    reached = []
+
+    def start() -> None:
+        with _inherited({}):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+            reached.append("the end")
+
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    other.set()
+    assert reached
 
 
 @pytest.mark.parametrize("while_they_start", [False, True])
