@@ -36,7 +36,10 @@ def explain(
         list[int] | None,
         typer.Option(min=0, max=2**31 - 1, help="Of split, weights and search; may be repeated. Default: 0."),
     ] = None,
-    profile: Annotated[str, typer.Option(help="The budget of the search: standard, or smoke (seconds).")] = "standard",
+    profile: Annotated[
+        str,
+        typer.Option(help="The network: standard (the board's size and training set), mini (a small one), smoke (seconds)."),
+    ] = "standard",
     regressor: Annotated[
         Path | None,
         typer.Option(
@@ -59,6 +62,11 @@ def explain(
     published: Annotated[
         Path | None, typer.Option("--from", help="Instead of searching: write the pages of the records published in DIR.")
     ] = None,
+    retest: Annotated[
+        bool,
+        typer.Option("--retest", help="With --from: first test the published graphs anew, with the crystals on this machine."),
+    ] = False,
+    floor: Annotated[float, typer.Option(help="Lowest probability that a reward counts, 0 (as published) to 0.5.")] = 0.0,
     ground_truth: Annotated[
         int | None, typer.Option(min=1, help="Instead of a task: plant motifs in synthetic sets and search them, with N seeds.")
     ] = None,
@@ -69,11 +77,15 @@ def explain(
     A graph network is trained to tell targets above the median from the others by node types and neighbours alone, then
     policies learn to grow graphs that it is sure of. What was found is kept; run again to go on after a stop.
     """
-    asked = node_types, seed, regressor, cross_check or None, model, per_class, min_probability, profile
-    chosen = asked != (None, None, None, None, "cgcnn", 150, 0.8, "standard")
+    asked = node_types, seed, regressor, cross_check or None, model, per_class, min_probability, profile, floor
+    chosen = asked != (None, None, None, None, "cgcnn", 150, 0.8, "standard", 0.0)
+    if retest and not published:
+        raise InputError("--retest has a meaning with --from only")
     if published:
         if page is None or chosen or ground_truth or publish or as_json:
-            raise InputError("--from takes --page, and --task, alone")
+            raise InputError("--from takes --page, and --task and --retest, alone")
+        if retest:
+            _retest(task or [], published)
         _render(task or [], published, page)
         return
     if (ground_truth is None) == (not task):
@@ -87,7 +99,9 @@ def explain(
     if not 0.5 < min_probability < 1:
         raise InputError(f"--min-probability {min_probability:g}: it must lie between 0.5 and 1")
     kinds = list(dict.fromkeys(node_types or ["group"]))
-    plans = _plans(task or [], model, kinds, per_class, min_probability, seed or [0], profile, regressor, cross_check, workers)
+    plans = _plans(
+        task or [], model, kinds, per_class, min_probability, seed or [0], profile, floor, regressor, cross_check, workers
+    )
     if page:
         _require_own_pages(plans, page)
     results, failed = _results(plans, out, as_json)
@@ -109,7 +123,7 @@ def explain(
 
 def _plans(
     tasks: Sequence[str], model: str, node_types: Sequence[str], per_class: int, min_probability: float, seeds: Sequence[int],
-    profile: str, regressor: Path | None, cross_check: bool, workers: int | None,
+    profile: str, floor: float, regressor: Path | None, cross_check: bool, workers: int | None,
 ) -> list[Any]:  # fmt: skip
     from benchmark.explain.experiment import ExperimentPlan
     from benchmark.explain.node_types import node_type_kind
@@ -119,7 +133,7 @@ def _plans(
     from benchmark.tasks.tasks import find_tasks
 
     found = list(dict.fromkeys(one for text in tasks for one in find_tasks(text)))
-    kinds, settings = [node_type_kind(text) for text in node_types], profile_of(profile)
+    kinds, settings = [node_type_kind(text) for text in node_types], profile_of(profile).with_floor(floor)
     given = by_seed(regressor, dict.fromkeys(seeds))
     asked = [(one, kind, seed, file) for one in found for kind in kinds for seed, file in given.items()]
     return [
@@ -197,6 +211,26 @@ def _pages(tasks: Sequence[str], out: Path, root: Path, publish: Path | None) ->
         found = published(publish, task) if publish else ExplanationStore(out).experiments(task)
         paths.append(write_page(task, seed_groups(found), where)[0])
     return paths
+
+
+def _retest(tasks: Sequence[str], root: Path) -> None:
+    """Replace the tests of published experiments, task by task."""
+    from benchmark.explain.publish import publish, published, published_tasks
+    from benchmark.explain.retest import retest, typed_graphs
+    from benchmark.harness.job import load_task
+    from benchmark.tasks.tasks import find_tasks
+
+    for name in tasks or published_tasks(root):
+        (task,) = find_tasks(name)
+        data, records = load_task(task), published(root, name)
+        graphs = typed_graphs(data, {one.result.experiment.node_types for one in records})
+        done = []
+        for one in records:
+            experiment = one.result.experiment
+            done.append(retest(one, data, graphs[experiment.node_types]))
+            seconds = done[-1].result.analysis_s
+            print(f"{name} by {experiment.node_types} seed {experiment.seed}: tested anew in {seconds:.0f} s", file=sys.stderr)
+        publish(done, root)
 
 
 def _render(tasks: Sequence[str], root: Path, page: Path) -> None:

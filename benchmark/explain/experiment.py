@@ -12,11 +12,10 @@ from typing import get_args
 import numpy as np
 import torch
 
-from benchmark.explain.classifier.classifier import PROFILE, Classifier
+from benchmark.explain.analysis import TrainingGraphs, analyse
+from benchmark.explain.classifier.classifier import Classifier
 from benchmark.explain.classifier.graphs import RULE, TypedGraphs, graphs_of
 from benchmark.explain.classifier.quality import agreement, no_better_than_chance, quality
-from benchmark.explain.enrichment.class_results import class_result
-from benchmark.explain.enrichment.published_findings import finding_tests
 from benchmark.explain.node_types import NodeTypeKind
 from benchmark.explain.other_explainers.cross_check import cross_checks, looked_into, others
 from benchmark.explain.other_explainers.regressors import (
@@ -80,7 +79,7 @@ class ExperimentPlan:
         spec = registry.get(self.model)
         return Experiment(
             task=self.task.name, unit=self.task.unit, dataset_hash=dataset_hash, model=self.model,
-            model_settings=spec.settings(PROFILE).as_dict(), model_fingerprint=fingerprint(spec.model),
+            model_settings=spec.settings(self.profile.classifier.network).as_dict(), model_fingerprint=fingerprint(spec.model),
             node_types=self.node_types, protocol=str(PROTOCOL), seed=self.seed, min_probability=self.min_probability,
             classifier=asdict(self.profile.classifier), limits=asdict(self.profile.limits),
             search=asdict(self.profile.search),
@@ -119,19 +118,19 @@ def explain(plan: ExperimentPlan, store: ExplanationStore, news: News = lambda l
         said = others(subject, plan.profile.check, plan.regressor, store, news)
     started = time.perf_counter()
     untested = no_better_than_chance(record.quality.auc, record.quality.auc_interval)
-    results = {
-        name: class_result(explained, name, rules, training, rounds[name], plan.budget, plan.seed, untested) for name in CLASSES
-    }
-    kept = {name: plan.budget.kept(rounds[name]) for name in CLASSES}
+    found = analyse(
+        explained, rules, TrainingGraphs(training, high[fold.train]), rounds, plan.budget, plan.seed, untested,
+        (plan.task.target, plan.node_types),
+    )  # fmt: skip
     result = Result(
         classifier=record,
         per_class=plan.budget.per_class,
-        low=results["low"],
-        high=results["high"],
+        low=found.classes["low"],
+        high=found.classes["high"],
         training_atoms=tuple(training.node_type_counts().sum(axis=0).tolist()),
-        finding_tests=finding_tests(plan.task.target, plan.node_types, kept, tested=untested is None),
+        finding_tests=found.findings,
         analysis_s=time.perf_counter() - started,
-        cross_checks=cross_checks(said, results, plan.seed),
+        cross_checks=cross_checks(said, found.classes, plan.seed),
     )
     store.write(store.result_path(experiment), result)
     return result
@@ -155,7 +154,7 @@ def require_possible(plan: ExperimentPlan) -> None:
     """
     if plan.task.classes:
         raise InputError(f"{plan.task.name}: its target is a class; explanations divide a number at its median")
-    Classifier(plan.model, 1)
+    Classifier(plan.model, 1, plan.profile.classifier.network)
     if plan.cross_check:
         with backend("dgl"):
             pass
@@ -180,7 +179,7 @@ def _classifier(
     """The one in the store, or a fresh one, trained and stored; the agreement with a regressor is computed where it is new."""
     known = store.classifier(experiment)
     if known:
-        record, classifier = known[0], Classifier.from_bytes(known[1], plan.model, graphs.n_node_types)
+        record, classifier = known[0], Classifier.from_bytes(known[1], plan.model, graphs.n_node_types, experiment.network)
         if regressor and not (record.agreement and record.agreement.regressor_sha256 == sha256(regressor.path)):
             agrees = _agreement(regressor, data, fold, threshold, classifier.predict(graphs, fold.test) > 0.5)
             record = record.model_copy(update={"agreement": agrees})
@@ -188,7 +187,7 @@ def _classifier(
         return record, classifier
     high = data.targets > threshold
     torch.manual_seed(plan.seed)
-    classifier = Classifier(plan.model, graphs.n_node_types)
+    classifier = Classifier(plan.model, graphs.n_node_types, experiment.network)
     started = time.perf_counter()
     classifier.fit(
         graphs, high, fold.train, fold.validation, plan.profile.classifier, plan.seed,
@@ -201,7 +200,7 @@ def _classifier(
         experiment=experiment,
         threshold=threshold,
         n_train=len(fold.train),
-        n_fitted=min(len(fold.train), plan.profile.classifier.most_graphs),
+        n_fitted=min(len(fold.train), plan.profile.classifier.most_graphs or len(fold.train)),
         train_sha256=ids_hash(data.crystals.ids[fold.train]),
         test_sha256=ids_hash(data.crystals.ids[fold.test]),
         quality=quality(high[fold.test], probabilities),

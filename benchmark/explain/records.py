@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from benchmark.explain.node_types import N_NODE_TYPES, NodeTypeKind
+from benchmark.explain.statements import Enrichment, FindingTest, NodeType
 from benchmark.schema import Machine, Settings, Sha256, Strict, Text
 from benchmark.tasks.folds import PROTOCOL
 from datasets.allowed_names import is_path_part
@@ -16,11 +17,7 @@ from datasets.allowed_names import is_path_part
 ClassName = Literal["low", "high"]
 CLASSES: tuple[ClassName, ClassName] = ("low", "high")
 
-MotifKind = Literal["node type", "pair", "triangle"]
-Against = Literal["random graphs", "training crystals"]
 Explainer = Literal["GNNExplainer", "global attention"]
-
-NodeType = Annotated[int, Field(ge=1, le=max(N_NODE_TYPES.values()))]
 
 GOOD_AUC = 0.7
 """From here on discrimination is acceptable; Hosmer & Lemeshow, Applied Logistic Regression (2000), section 5.2.4."""
@@ -52,6 +49,11 @@ class Experiment(Strict):
             if not is_path_part(part):
                 raise ValueError(f"'{part[:40]}' cannot be part of a name")
         return self
+
+    @property
+    def network(self) -> str:
+        """The profile of the boards whose sizes the network has; records older than that setting have miniatures."""
+        return str(self.classifier.get("network", "mini"))
 
     @property
     def group(self) -> str:
@@ -170,24 +172,6 @@ class Round(Strict):
         return self
 
 
-class Enrichment(Strict):
-    """Whether a motif is more frequent in the explanations of a class than in what they are held against."""
-
-    kind: MotifKind
-    node_types: tuple[NodeType, ...] = Field(min_length=1, max_length=3)
-    against: Against
-    count: int
-    total: int
-    other_count: int
-    other_total: int
-    log_odds: float
-    interval: tuple[float, float]
-    """95 %, of this motif alone."""
-    p: float
-    p_holm: float
-    """After Holm's correction for all motifs of the class that are tested against the same."""
-
-
 class ClassResult(Strict):
     """One class: its explanations, all rounds together."""
 
@@ -205,18 +189,11 @@ class ClassResult(Strict):
     """Mean probability of random valid graphs of the same sizes: what size and rules alone bring."""
     random_reached: float | None
     """Share of these with at least the probability asked for."""
+    composition_reached: float | None = None
+    """The same of random graphs with the composition of the class; None in records older than this field."""
     enrichments: tuple[Enrichment, ...]
     untested: Text | None = None
     """Why nothing was tested."""
-
-
-class FindingTest(Strict):
-    """A published finding, held against these explanations."""
-
-    finding: Text
-    log_odds: float | None
-    interval: tuple[float, float] | None
-    p: float | None
 
 
 class NodeTypeImportance(Strict):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmark.explain.records import Explanation, Round
 from datasets.errors import InputError, unknown_name
@@ -13,14 +13,20 @@ from datasets.errors import InputError, unknown_name
 class ClassifierSettings:
     """How the classifier is trained: AdamW with one cycle on the cross-entropy, best epoch by validation.
 
-    most_graphs: training graphs used; where there are more, these many are drawn.
+    network: the profile of the boards whose sizes the network has.
+    most_graphs: training graphs used; where there are more, these many are drawn. None: all, as on the boards.
     """
 
-    epochs: int = 8
+    network: str = "standard"
+    epochs: int = 30
     batch_size: int = 64
     learning_rate: float = 5e-3
     weight_decay: float = 0.01
-    most_graphs: int = 10_000
+    most_graphs: int | None = None
+
+
+MINIATURE = ClassifierSettings(network="mini", epochs=8, most_graphs=10_000)
+"""A tenth of the work."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,8 @@ class SearchSettings:
     The reward of a step is `step_reward` + (p - ½) + `rollout_weight` × the mean of (p - ½) over `rollouts` completions of
     the graph by the policy, p the classifier's probability, or `floor` where that is higher.
 
-    floor: of probabilities. Published is 0. With ½, how surely a graph is of the other class says nothing of this one: a
-        policy that seeks 0.2 for 0.1 never meets a rare motif.
+    floor: of probabilities, 0 as published. With ½, how surely a graph is of the other class says nothing of this one, while a
+        policy that seeks 0.2 for 0.1 may never meet a rare motif.
     graphs: grown side by side in an update; the mean reward of the others at the same step is the baseline of each.
     undo: whether a step with a negative reward is undone (but still learnt from), as published; with `floor` ½ none is. By
         default it is not: a planted triangle is reached only through graphs that are not yet of its class.
@@ -70,7 +76,7 @@ class SearchSettings:
     rollouts: int = 4
     rollout_weight: float = 2.0
     step_reward: float = 0.1
-    floor: float = 0.5
+    floor: float = 0.0
     undo: bool = False
     warm_up: int = 10
     updates: int = 50
@@ -147,11 +153,16 @@ class Profile:
     search: SearchSettings = field(default_factory=SearchSettings)
     check: CheckSettings = field(default_factory=CheckSettings)
 
+    def with_floor(self, floor: float) -> Profile:
+        """With another floor of probabilities. Raises InputError for an impossible one."""
+        return replace(self, search=replace(self.search, floor=floor))
+
 
 PROFILES = {
     "standard": Profile(),
+    "mini": Profile(MINIATURE),
     "smoke": Profile(
-        ClassifierSettings(epochs=2, most_graphs=500),
+        ClassifierSettings(network="mini", epochs=2, most_graphs=500),
         Limits(max_atoms=4, max_bonds=4),
         SearchSettings(graphs=6, rollouts=1, warm_up=1, updates=3, per_round=3),
         CheckSettings(30, 2, RegressorSettings("smoke", 20, 5)),

@@ -100,11 +100,11 @@ def decide(task: TaskErrors, *, margin: float = MARGIN, alpha: float = ALPHA) ->
         raise ValueError(f"the margin must be at least 0 and alpha between 0 and 1, not {margin} and {alpha}")
     means = task.fold_losses().mean(axis=0)
     order = sorted(range(len(means)), key=lambda m: (means[m], task.models[m]))
-    reason = _why_none(task, means)
+    reason = why_nothing(task, means)
     if reason is not None:
         return _nothing_decided(task, means, order, margin, reason)
     evidence = Evidence.of(task)
-    intervals = _intervals(evidence, 0, alpha)
+    intervals = intervals_of(evidence, 0, alpha)
     verdicts = _verdicts(intervals, margin)
     more = _more_repeats(evidence, [m for m in order if verdicts[m] == "undecided"], margin, alpha)
     standings = tuple(
@@ -112,7 +112,7 @@ def decide(task: TaskErrors, *, margin: float = MARGIN, alpha: float = ALPHA) ->
             model=task.models[m],
             mean_loss=float(means[m]),
             ratio=_ratio_to_best_other(means, m),
-            interval=_exponentials(intervals.to_best_other(m)),
+            interval=exponentials(intervals.to_best_other(m)),
             ranks=(1 + int(intervals.worse[m].sum()), len(means) - int(intervals.worse[:, m].sum())),
             verdict=verdicts[m],
             more_repeats=more.get(m),
@@ -122,7 +122,8 @@ def decide(task: TaskErrors, *, margin: float = MARGIN, alpha: float = ALPHA) ->
     return Decisions(task.task, margin, standings, _pairs(task, means, order, intervals), None)
 
 
-def _why_none(task: TaskErrors, means: np.ndarray) -> str | None:
+def why_nothing(task: TaskErrors, means: np.ndarray) -> str | None:
+    """Why no ratio of the (M,) mean losses can be decided; None where it can."""
     if len(means) == 1:
         return "one model alone is compared with nothing"
     if task.fold_numbers.max() == 0:
@@ -141,7 +142,8 @@ def _nothing_decided(task: TaskErrors, means: np.ndarray, order: list[int], marg
     return Decisions(task.task, margin, standings, _pairs(task, means, order, None), reason)
 
 
-def _intervals(evidence: Evidence, more_repeats: int, alpha: float) -> Intervals:
+def intervals_of(evidence: Evidence, more_repeats: int, alpha: float) -> Intervals:
+    """Of all pairs together, after so many further repeats if all that was observed stays as it is."""
     contrasts = evidence.after(more_repeats)
     return Intervals.of(contrasts.estimate, all_pairs(contrasts, evidence.n_models, 1 - alpha), evidence.n_models)
 
@@ -164,7 +166,7 @@ def _more_repeats(evidence: Evidence, undecided: Iterable[int], margin: float, a
     for more in range(1, MOST_REPEATS + 1):
         if not left:
             break
-        verdicts = _verdicts(_intervals(evidence, more, alpha), margin)
+        verdicts = _verdicts(intervals_of(evidence, more, alpha), margin)
         decided = {m for m in left if verdicts[m] != "undecided"}
         found.update(dict.fromkeys(decided, more))
         left -= decided
@@ -175,8 +177,8 @@ def _pairs(task: TaskErrors, means: np.ndarray, order: list[int], intervals: Int
     pairs = []
     for place, better in enumerate(order):
         for worse in order[place + 1 :]:
-            limits = _exponentials((intervals.low[worse, better], intervals.high[worse, better])) if intervals else None
-            ratio = _ratio(means[worse], means[better])
+            limits = exponentials((intervals.low[worse, better], intervals.high[worse, better])) if intervals else None
+            ratio = ratio_of(means[worse], means[better])
             decided = limits is not None and limits[0] > 1
             pairs.append(PairDecision(task.models[better], task.models[worse], ratio, limits, decided))
     return tuple(pairs)
@@ -184,17 +186,18 @@ def _pairs(task: TaskErrors, means: np.ndarray, order: list[int], intervals: Int
 
 def _ratio_to_best_other(means: np.ndarray, model: int) -> float:
     others = np.delete(means, model)
-    return _ratio(means[model], others.min()) if len(others) else 1.0
+    return ratio_of(means[model], others.min()) if len(others) else 1.0
 
 
-def _ratio(loss: float, other: float) -> float:
-    """Of two losses that are not negative; two losses of 0 are equal."""
+def ratio_of(loss: float, other: float) -> float:
+    """One loss over another, neither negative; 1 of two losses of 0."""
     if not other:
         return float("inf") if loss else 1.0
     return float(loss / other)
 
 
-def _exponentials(limits: tuple[float, float]) -> tuple[float, float]:
+def exponentials(limits: tuple[float, float]) -> tuple[float, float]:
+    """Limits of a ratio from those of its logarithm; infinite where that is too large."""
     with np.errstate(over="ignore"):
         low, high = np.exp(limits).tolist()
     return low, high

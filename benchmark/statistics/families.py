@@ -107,5 +107,13 @@ class Intervals:
         others = np.delete(np.arange(len(self.low)), model)
         left = others[self.candidates[others]]
         if not len(left):
-            left = others[~self.worse[np.ix_(others, others)].any(axis=1)]
+            return self.to_best_of(model, others)
+        return float(self.low[model, others].max()), float(self.high[model, left].max())
+
+    def to_best_of(self, model: int, others: np.ndarray) -> tuple[float, float]:
+        """Likewise of log(loss of the model / loss of the best among (K,) numbers of other models), K at least 1.
+
+        Whichever is the best of them is shown to be worse than none of them.
+        """
+        left = others[~self.worse[np.ix_(others, others)].any(axis=1)]
         return float(self.low[model, others].max()), float(self.high[model, left].max())

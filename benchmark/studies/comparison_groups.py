@@ -29,6 +29,11 @@ def title_of(trial: Trial) -> str:
     return f"{key.track}, seed {key.seed}, data {key.dataset_hash[:8]}"
 
 
+def without_seed(trial: Trial) -> str:
+    """The same where the folds of other seeds are repeats."""
+    return trial.record.key.comparison_group
+
+
 def comparison_groups(
     found: Iterable[Trial],
     make: Callable[[list[Trial]], list[Member]],

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from benchmark.results.records import Record
-from benchmark.statistics.comparisons import FoldTest, corrected_t_test
+from benchmark.statistics.comparisons import FoldTest, TaskErrors, corrected_t_test
 from benchmark.studies.trials import Trial
+from benchmark.tasks.metrics import losses
+
+Place = tuple[int, int]
+"""Seed and number of a fold; each seed splits the crystals anew and draws new weights, a repeat."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,9 @@ class Configuration:
         return float(np.mean(times)) if times else None
 
     @cached_property
-    def maes(self) -> dict[int, float]:
+    def maes(self) -> dict[Place, float]:
         """Fold → test MAE, of the folds that have one."""
-        return {trial.record.key.fold: trial.scores.mae for trial in self.trials if trial.scores}
+        return {place_of(trial): trial.scores.mae for trial in self.trials if trial.scores}
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -52,8 +56,9 @@ class Configuration:
 
     @property
     def wanted(self) -> int:
-        """How many folds the protocol has; of independent shuffles, how many were run."""
-        return self.records[0].key.n_folds or len(self.trials)
+        """How many folds the protocol has, times the seeds that were run; of independent shuffles, how many were run."""
+        n = self.records[0].key.n_folds
+        return n * len({record.key.seed for record in self.records}) if n else len(self.trials)
 
     @property
     def scored(self) -> bool:
@@ -66,6 +71,11 @@ class Configuration:
         return float(np.mean(list(self.maes.values()))) if self.maes else float("inf")
 
     @property
+    def fold_rows(self) -> list[dict[str, float]]:
+        """The folds with a score as plain JSON values."""
+        return [{"seed": seed, "fold": fold, "mae": mae} for (seed, fold), mae in self.maes.items()]
+
+    @property
     def mae_std(self) -> float | None:
         """Sample standard deviation over folds."""
         return float(np.std(list(self.maes.values()), ddof=1)) if len(self.maes) > 1 else None
@@ -76,6 +86,12 @@ class Configuration:
         return float(np.mean([record.metrics.train.loss for record in self.complete if record.metrics]))
 
     @property
+    def validation_loss(self) -> float:
+        """Mean over folds of the loss on the validation part; infinite where a fold has none."""
+        found = [r.metrics.validation.loss for r in self.complete if r.metrics and r.metrics.validation]
+        return float(np.mean(found)) if found and len(found) == len(self.trials) else float("inf")
+
+    @property
     def r2(self) -> float:
         """Mean over folds."""
         return float(np.mean([trial.scores.r2 or 0.0 for trial in self.trials if trial.scores]))
@@ -84,6 +100,36 @@ class Configuration:
     def diverged(self) -> bool:
         """Whether any fold did."""
         return any(record.status == "diverged" for record in self.records)
+
+
+def place_of(trial: Trial) -> Place:
+    """Which fold a trial is."""
+    return trial.record.key.seed, trial.record.key.fold
+
+
+def task_errors(named: Mapping[str, Configuration]) -> TaskErrors | None:
+    """The losses of several configurations, crystal by crystal, on the folds that all of them have; None without any.
+
+    Raises:
+        ValueError: two of them were not tested on the same crystals of a fold.
+    """
+    tested = [{place_of(t): t.tested for t in one.trials if t.tested is not None} for one in named.values()]
+    common = sorted(set.intersection(*(set(folds) for folds in tested)))
+    if not common:
+        return None
+    rows = []
+    for place in common:
+        found = [folds[place] for folds in tested]
+        orders = [np.argsort(one.ids, kind="stable") for one in found]
+        ids = found[0].ids[orders[0]].astype(str)
+        if any(not np.array_equal(one.ids[order].astype(str), ids) for one, order in zip(found, orders, strict=True)):
+            raise ValueError(f"fold {place[1]} of seed {place[0]} has other test crystals in one of {', '.join(named)}")
+        errors = [losses(one.targets[order], one.predictions[order]) for one, order in zip(found, orders, strict=True)]
+        rows.append((np.full(len(ids), place[0]), np.full(len(ids), place[1]), ids, np.column_stack(errors)))
+    repeats, folds, ids, errors = (np.concatenate(column) for column in zip(*rows, strict=True))
+    first = next(iter(named.values())).complete[0]
+    ratio = first.split.n_test / first.split.n_train
+    return TaskErrors(first.key.task, tuple(named), ids, folds, errors, ratio, repeats)
 
 
 def difference(one: Configuration, other: Configuration) -> FoldTest | None:

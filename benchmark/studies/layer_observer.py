@@ -18,6 +18,7 @@ from benchmark.studies.layers import CRYSTALS, MEASURES, LayerReport, LayerState
 from benchmark.tasks.folds import Fold
 from benchmark.tasks.tasks import TaskData
 from models import registry
+from models.graph.batch import GraphBatch
 from models.graph.layer_features import (
     dirichlet_energy,
     effective_rank,
@@ -27,6 +28,7 @@ from models.graph.layer_features import (
     mean_norm,
     neighbor_distance,
     relative_energy,
+    within_crystals,
 )
 from models.graph.table import GraphTable
 from models.graph_model import GraphModel
@@ -86,15 +88,15 @@ def layer_states(network: ScaledNetwork, settings: Any, inputs: GraphTable, targ
     gradients = [*gradient_norms(network.network, settings.n_layers), None]
     network.zero_grad()
     return tuple(
-        LayerState(layer=layer, **_measured(x, batch.src, batch.dst), gradient=_finite(gradient))
+        LayerState(layer=layer, **_measured(x, batch), gradient=_finite(gradient))
         for layer, (x, gradient) in enumerate(zip(features, gradients, strict=True))
     )
 
 
-def _measured(x: Tensor, src: Tensor, dst: Tensor) -> dict[str, float | None]:
+def _measured(x: Tensor, batch: GraphBatch) -> dict[str, float | None]:
     if not x.isfinite().all():
         return dict.fromkeys(MEASURES[:-1])
-    ends = (x, src, dst)
+    ends = (x, batch.src, batch.dst)
     return {
         "norm": _finite(mean_norm(x)),
         "energy": _finite(dirichlet_energy(*ends)),
@@ -102,6 +104,7 @@ def _measured(x: Tensor, src: Tensor, dst: Tensor) -> dict[str, float | None]:
         "neighbor_distance": _finite(neighbor_distance(*ends)),
         "distance": _finite(mean_distance(x)),
         "effective_rank": _finite(effective_rank(x)),
+        "within_crystals": _finite(within_crystals(x, batch.crystal)),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -19,15 +19,22 @@ CRYSTALS = 64
 """How many crystals of the validation part, the first ones, are looked at: of training they have decided the epoch alone."""
 
 MEASURED = (
-    f"Of the first {CRYSTALS} validation crystals of each fold, mean over folds. E: Dirichlet energy over the mean squared "
-    "norm of the features (Cai & Wang 2020, plain Laplacian). MAD: mean average cosine distance of all pairs of atoms (Chen "
-    "et al. 2020). Rank: effective rank of the atoms' features (Roy & Vetterli 2007). Growth: mean norm behind the last layer "
-    "over that before the first. Gradients: smallest over largest norm of the gradient of a layer's parameters. The fresh "
-    "network is drawn from the fold's seed and taken with the statistics of the batch, the trained one as it predicts. The "
-    "table has the energy itself, the MAD to neighbours and the norms as well."
+    f"Of the first {CRYSTALS} validation crystals of each fold, mean over folds. Within crystals: the share of the features' "
+    "variance that lies among the atoms of one crystal, after subtracting the crystal's mean, Σ_c Σ_i∈c ‖x_i − x̄_c‖² / Σ_i "
+    "‖x_i − x̄‖², before the first layer and behind the last, trained; 0: the atoms of a crystal cannot be told apart "
+    "(over-smoothing). Empty: records older than this measure; a new run of the study has it. The other columns are of all "
+    "atoms of all crystals, not centred, and say nothing of over-smoothing within a crystal. E: Dirichlet energy over the "
+    "mean squared norm (Cai & Wang 2020, plain Laplacian). MAD: mean average cosine distance of all pairs of atoms (Chen et "
+    "al. 2020). Rank: effective rank (Roy & Vetterli 2007). Growth: mean norm behind the last layer over that before the "
+    "first. Gradients: smallest over largest norm of the gradient of a layer's parameters. The fresh network is drawn from "
+    "the fold's seed and taken with the statistics of the batch, the trained one as it predicts. The table has the energy "
+    "itself, the MAD to neighbours and the norms as well."
 )
 
-COLUMNS = ("growth, fresh", "growth, trained", "E, last", "MAD, last", "rank, last", "gradients, fresh")
+COLUMNS = (
+    "within crystals, first", "within crystals, last", "growth, fresh", "growth, trained", "E, last", "MAD, last", "rank, last",
+    "gradients, fresh",
+)  # fmt: skip
 
 Moment = Literal["initial", "trained"]
 
@@ -42,6 +49,8 @@ class LayerState(Strict):
     neighbor_distance: float | None
     distance: float | None
     effective_rank: float | None
+    within_crystals: float | None = None
+    """Share of the features' variance that lies within crystals; None also in records older than this field."""
     gradient: float | None
     """Norm of the loss's gradient with respect to the layer's parameters; None also after the last layer."""
 
@@ -84,6 +93,8 @@ def _mean(values: Sequence[float | None]) -> float | None:
 class Symptoms:
     """What the layers of a configuration show; None: not seen, infinite: not finite."""
 
+    within_first: float | None
+    within_last: float | None
     growth_initial: float | None
     growth_trained: float | None
     relative_energy: float | None
@@ -95,14 +106,15 @@ class Symptoms:
 def symptoms(configuration: Configuration) -> Symptoms:
     """Growth of the norm, what the trained network's last features are like, and how even the fresh one's gradients."""
     initial, trained = mean_states(configuration, "initial"), mean_states(configuration, "trained")
-    last = trained[-1] if trained else dict.fromkeys(MEASURES)
+    first, last = (trained[0], trained[-1]) if trained else (dict.fromkeys(MEASURES), dict.fromkeys(MEASURES))
     gradients = [state["gradient"] for state in initial[:-1]]
     ratio = None
     if gradients and None not in gradients and (largest := max(g for g in gradients if g is not None)):
         ratio = min(g for g in gradients if g is not None) / largest
     return Symptoms(
-        _growth(initial), _growth(trained), last["relative_energy"], last["distance"], last["effective_rank"], ratio
-    )
+        first["within_crystals"], last["within_crystals"], _growth(initial), _growth(trained), last["relative_energy"],
+        last["distance"], last["effective_rank"], ratio,
+    )  # fmt: skip
 
 
 def _growth(states: Sequence[dict[str, float | None]]) -> float | None:
@@ -115,8 +127,7 @@ def _growth(states: Sequence[dict[str, float | None]]) -> float | None:
 def layers_table(named: Sequence[tuple[Sequence[str], Configuration]], header: Sequence[str]) -> str:
     """What the layers of each configuration show, after its name's cells, with the reasons where they could not be seen."""
     seen = [(names, symptoms(one)) for names, one in named if layer_reports(one)]
-    rows = [[*names, *map(number, (s.growth_initial, s.growth_trained, s.relative_energy, s.distance, s.effective_rank,
-                                   s.gradient_ratio))] for names, s in seen]  # fmt: skip
+    rows = [[*names, *map(number, astuple(s))] for names, s in seen]
     missed = sorted({str(t.seen.reason) for _, one in named for t in one.trials if getattr(t.seen, "reason", None)})  # type: ignore[union-attr]
     parts = [table([*header, *COLUMNS], rows)] if rows else ["No layers were looked at."]
     return "\n\n".join([*parts, *([f"Not seen in some folds: {escape('; '.join(missed))}."] if missed else [])])
@@ -125,7 +136,14 @@ def layers_table(named: Sequence[tuple[Sequence[str], Configuration]], header: S
 def state_rows(label: str, configuration: Configuration) -> list[dict[str, Any]]:
     """One row for each fold, moment and layer of a configuration, with every measure."""
     return [
-        {"model": label, "layers": configuration.layers, "fold": trial.record.key.fold, "when": when, **state.model_dump()}
+        {
+            "model": label,
+            "layers": configuration.layers,
+            "seed": trial.record.key.seed,
+            "fold": trial.record.key.fold,
+            "when": when,
+            **state.model_dump(),
+        }
         for trial in configuration.trials
         if isinstance(trial.seen, LayerReport)
         for when in ("initial", "trained")
@@ -136,7 +154,7 @@ def state_rows(label: str, configuration: Configuration) -> list[dict[str, Any]]
 def configuration_row(one: Configuration) -> dict[str, Any]:
     """A configuration and its layers as plain JSON values."""
     return {
-        "layers": one.layers, "mae": one.mae if one.maes else None, "mae_std": one.mae_std, "folds": one.maes,
+        "layers": one.layers, "mae": one.mae if one.maes else None, "mae_std": one.mae_std, "folds": one.fold_rows,
         "parameters": sorted({r.parameters for r in one.complete if r.parameters}),
         "training_s": one.seconds,
         "status": [record.status for record in one.records],

@@ -95,7 +95,7 @@ def plan_study(study: Study, options: RunOptions, layers: Sequence[int], store: 
 
 def is_settled(study: Study, store: Store) -> IsDone:
     """Whether a fold of the same split has ended, in a score or by diverging, and was looked at."""
-    published = {identity(t.record.key): t for t, _ in read_published(store, pages_of(study.name).seen)}
+    published = {identity(t.record.key): t for t in read_published(store, pages_of(study.name).seen)}
 
     def ended(record: Record, split: Split) -> bool:
         return record.split == split and record.status in SETTLED

@@ -22,7 +22,7 @@ from benchmark.results.records import JobKey, Record
 from benchmark.results.scores import OnInvalid, refuse
 from benchmark.results.store import Store, write_together
 from benchmark.results.validation import PREDICTION_BYTES, InvalidFile, read_bounded, read_predictions, schema_problems
-from benchmark.studies.trials import Kept, Observation, Trial, read_folds
+from benchmark.studies.trials import Observation, Trial, read_folds
 from benchmark.tasks.metrics import of_numbers
 from datasets.errors import InputError
 
@@ -32,15 +32,11 @@ MOST_BYTES = 64 * 2**20
 
 def read_trials(store: Store, kind: type[Observation] | None, on_invalid: OnInvalid = refuse) -> Iterator[Trial]:
     """Every fold of a study's store, published or not; one that lies there in both forms counts once, as it ran here."""
-    return (trial for trial, _ in _read_all(store, kind, on_invalid))
-
-
-def _read_all(store: Store, kind: type[Observation] | None, on_invalid: OnInvalid) -> Iterator[Kept]:
     own = set()
-    for trial, found in read_folds(store, kind, on_invalid):
+    for trial in read_folds(store, kind, on_invalid):
         own.add(identity(trial.record.key))
-        yield trial, found
-    yield from (kept for kept in read_published(store, kind, on_invalid) if identity(kept[0].record.key) not in own)
+        yield trial
+    yield from (trial for trial in read_published(store, kind, on_invalid) if identity(trial.record.key) not in own)
 
 
 def identity(key: JobKey) -> str:
@@ -48,7 +44,7 @@ def identity(key: JobKey) -> str:
     return json.dumps(key.model_dump(mode="json"), sort_keys=True)
 
 
-def read_published(store: Store, kind: type[Observation] | None, on_invalid: OnInvalid = refuse) -> Iterator[Kept]:
+def read_published(store: Store, kind: type[Observation] | None, on_invalid: OnInvalid = refuse) -> Iterator[Trial]:
     """The published folds of a study's store, task by task; `on_invalid` is called with the error of a task left out."""
     for path in sorted(store.root.rglob("*.json")):
         if not path.is_relative_to(store.root / "records"):
@@ -60,7 +56,7 @@ def read_published(store: Store, kind: type[Observation] | None, on_invalid: OnI
             yield from kept
 
 
-def _read_task(store: Store, path: Path, kind: type[Observation] | None) -> list[Kept]:
+def _read_task(store: Store, path: Path, kind: type[Observation] | None) -> list[Trial]:
     records = read_packed(path)
     for record in records:
         if _path(store, record.key.task) != path:
@@ -68,10 +64,10 @@ def _read_task(store: Store, path: Path, kind: type[Observation] | None) -> list
     complete = [record for record in records if record.status == "complete"]
     predictions = iter(read_predictions(path.with_suffix(".parquet"), complete) if complete else ())
     seen = _read_observations(observations_path(path, kind), kind) if kind else {}
-    kept: list[Kept] = []
+    kept: list[Trial] = []
     for row, record in enumerate(records):
         found = next(predictions) if record.status == "complete" else None
-        kept.append((Trial(record, of_numbers(found.scores) if found else None, seen.get(row)), found))
+        kept.append(Trial(record, of_numbers(found.scores) if found else None, seen.get(row), found))
     return kept
 
 
@@ -119,24 +115,25 @@ def publish_study(
     Raises:
         InputError: a fold is invalid, there is none, or another record of the same fold is published and `replace` is False.
     """
-    fresh = [kept for kept in _read_all(source, kind, refuse) if kept[0].record.key.task in tasks]
+    fresh = [trial for trial in read_trials(source, kind) if trial.record.key.task in tasks]
     if not fresh:
         raise InputError(f"nothing to publish: {source.root} has no fold of {', '.join(sorted(tasks)) or 'any task named'}")
-    old = [kept for kept in _read_all(target, kind, refuse) if kept[0].record.key.task in tasks]
-    standing = {identity(trial.record.key): trial.record for trial, _ in old}
-    differing = [t.record for t, _ in fresh if standing.get(identity(t.record.key), t.record) != t.record]
+    old = [trial for trial in read_trials(target, kind) if trial.record.key.task in tasks]
+    standing = {identity(trial.record.key): trial.record for trial in old}
+    differing = [t.record for t in fresh if standing.get(identity(t.record.key), t.record) != t.record]
     if differing and not replace:
         raise InputError(f"{len(differing)} published folds differ, the first is {_name(differing[0])}; use --replace")
-    kept = {identity(trial.record.key): (trial, found) for trial, found in chain(old, fresh)}
+    kept = {identity(trial.record.key): trial for trial in chain(old, fresh)}
     target.require_writable()
     written: list[Path] = []
-    for task in sorted({trial.record.key.task for trial, _ in fresh}):
-        files = _packed(_path(target, task), kind, [one for one in kept.values() if one[0].record.key.task == task])
+    for task in sorted({trial.record.key.task for trial in fresh}):
+        own = [trial for trial in kept.values() if trial.record.key.task == task]
+        files = _packed(_path(target, task), kind, own)
         if any(len(data) > PREDICTION_BYTES for _, data in files):
             raise InputError(f"{task}: {len(kept):,} folds are too many for one table; publish fewer tasks or models")
         write_together(files)
         written += [path for path, _ in files]
-        _remove_single_folds(target, (trial.record.key for trial, _ in kept.values() if trial.record.key.task == task), kind)
+        _remove_single_folds(target, (trial.record.key for trial in own), kind)
     return written
 
 
@@ -151,10 +148,10 @@ def _remove_single_folds(store: Store, keys: Iterable[JobKey], kind: type[Observ
             path.unlink(missing_ok=True)
 
 
-def _packed(path: Path, kind: type[Observation] | None, kept: Sequence[Kept]) -> list[tuple[Path, bytes]]:
-    ordered = sorted(kept, key=lambda one: (one[0].record.key.model, one[0].record.key.run_id, one[0].record.key.fold))
-    files = packed_files(path, [(trial.record, found) for trial, found in ordered])
-    seen = {row: trial.seen for row, (trial, _) in enumerate(ordered) if trial.seen}
+def _packed(path: Path, kind: type[Observation] | None, kept: Sequence[Trial]) -> list[tuple[Path, bytes]]:
+    ordered = sorted(kept, key=lambda one: (one.record.key.model, one.record.key.run_id, one.record.key.fold))
+    files = packed_files(path, [(trial.record, trial.tested) for trial in ordered])
+    seen = {row: trial.seen for row, trial in enumerate(ordered) if trial.seen}
     return [(observations_path(path, kind), pack_observations(seen)), *files] if kind and seen else files
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import ClassVar, Literal
 
@@ -33,13 +33,11 @@ class Trial:
     record: Record
     scores: Scores | None
     seen: Observation | None
+    tested: Columns | None = field(default=None, compare=False, repr=False)
+    """Its predictions, if it has any."""
 
 
-Kept = tuple[Trial, Columns | None]
-"""A fold and its predictions, as they lie on disk."""
-
-
-def read_folds(store: Store, kind: type[Observation] | None, on_invalid: OnInvalid) -> Iterator[Kept]:
+def read_folds(store: Store, kind: type[Observation] | None, on_invalid: OnInvalid) -> Iterator[Trial]:
     """Every fold that ran here, a file each, scored anew from its predictions.
 
     Args:
@@ -53,7 +51,7 @@ def read_folds(store: Store, kind: type[Observation] | None, on_invalid: OnInval
             for record in scored.run.folds:
                 found = next(results) if record.status == "complete" else None
                 seen = _seen(store, record, kind, on_invalid) if kind else None
-                yield Trial(record, of_numbers(found.scores) if found else None, seen), found
+                yield Trial(record, of_numbers(found.scores) if found else None, seen, found)
 
 
 def _seen(store: Store, record: Record, kind: type[Observation], on_invalid: OnInvalid) -> Observation | None:

@@ -55,6 +55,24 @@ def mean_distance(x: Tensor) -> float:
     return float(total.clamp(min=0)) / (n * (n - 1)) if n > 1 else 0.0
 
 
+def within_crystals(x: Tensor, crystal: Tensor) -> float:
+    """The share of the variance of (N, F) features that lies within crystals, given the (N,) numbers of the crystals.
+
+    Σ_c Σ_{i in c} ‖x_i − x̄_c‖² / Σ_i ‖x_i − x̄‖², with x̄_c the mean of a crystal's atoms and x̄ that of all: by the law of total
+    variance 0 … 1, whatever the size and the offset of the features. 0: the atoms of each crystal are alike (over-smoothed)
+    while crystals differ; 0 too where all are alike.
+    """
+    x = x.double()
+    centred = x - x.mean(dim=0)
+    total = float(centred.square().sum())
+    sizes = torch.bincount(crystal)
+    means = x.new_zeros((len(sizes), x.shape[1])).index_add(0, crystal, centred) / sizes.clamp(min=1)[:, None]
+    # Rounding of the mean of equal rows is no variance.
+    if total <= 1e-24 * float(x.square().sum()):
+        return 0.0
+    return float((centred - means[crystal]).square().sum()) / total
+
+
 def _directions(x: Tensor) -> Tensor:
     """(N, F) rows of unit length; a zero row stays zero, as far from any direction as half of a right angle's distance."""
     x = x.double()

@@ -22,23 +22,20 @@ from models.graph.batch import GraphBatch
 from models.graph_model import GraphModel
 from models.training import denormals_flushed, keep_freed_memory
 
-PROFILE = "mini"
-"""Whose sizes a network has."""
-
 
 class Classifier:
-    """A network with fresh weights for graphs of `n_node_types` node types.
+    """A network with fresh weights for graphs of `n_node_types` node types, of the sizes that `profile` has on the boards.
 
     Raises:
-        InputError: the model is unknown or no graph network.
+        InputError: the model or the profile is unknown, or the model is no graph network.
     """
 
-    def __init__(self, model: str, n_node_types: int) -> None:
+    def __init__(self, model: str, n_node_types: int, profile: str) -> None:
         spec = registry.get(model)
         if not issubclass(spec.model, GraphModel):
             raise InputError(f"'{model}' is no graph network; XGNN explains those that predict from a graph")
         self.name, self.n_node_types, self.loops = model, n_node_types, spec.model.loops
-        self.settings = spec.settings(PROFILE)
+        self.settings = spec.settings(profile)
         built: GraphModel[Any] = spec.model(self.settings)
         self.network = built.build(self.settings, node_type_features(n_node_types), 1)
 
@@ -111,10 +108,10 @@ class Classifier:
         return save(arrays, {"header": json.dumps({"model": self.name, "labels": self.n_node_types})})
 
     @classmethod
-    def from_bytes(cls, data: bytes, model: str, n_node_types: int) -> Classifier:
-        """What `to_bytes` wrote of that model and as many node types; ValueError or RuntimeError where the file is another."""
+    def from_bytes(cls, data: bytes, model: str, n_node_types: int, profile: str) -> Classifier:
+        """What `to_bytes` wrote of such a network; ValueError or RuntimeError where the file is of another."""
         from safetensors.numpy import load
 
-        classifier = cls(model, n_node_types)
+        classifier = cls(model, n_node_types, profile)
         classifier.network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in load(data).items()})
         return classifier

@@ -5,34 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 
 from benchmark.explain.classifier.graphs import TypedGraphs
-from benchmark.explain.enrichment.log_odds import FEWEST_CLUSTERS, Clustered, compare, frequent_enough
-from benchmark.explain.enrichment.motifs import SIZES, Motif, motifs, present
-from benchmark.explain.records import Against, ClassName, ClassResult, Enrichment, Explanation, MotifKind, Round
-from benchmark.explain.search.random_graphs import random_graphs
-from benchmark.explain.search.rounds import ExplainedClassifier, round_seed, small_graphs
-from benchmark.explain.search.small_graphs import Rules, SmallGraphs
+from benchmark.explain.enrichment.log_odds import FEWEST_CLUSTERS, Clustered, LogOddsTest, compare, frequent_enough
+from benchmark.explain.enrichment.motifs import SIZES, KindAndMotif, every_motif, motifs, present
+from benchmark.explain.enrichment.nulls import Nulls
+from benchmark.explain.records import ClassName, ClassResult, Explanation, Round
+from benchmark.explain.search.rounds import ExplainedClassifier, small_graphs
+from benchmark.explain.search.small_graphs import SmallGraphs
 from benchmark.explain.settings import Budget
+from benchmark.explain.statements import Against, Enrichment, MotifKind
 from benchmark.statistics.comparisons import holm
-
-RANDOM_PER_EXPLANATION = 20
-
-CONTROL = 1_000_000
-"""In place of a round's number: the seed of the random graphs."""
-
-KindAndMotif = tuple[MotifKind, Motif]
 
 
 def class_result(
     explained: ExplainedClassifier,
     class_name: ClassName,
-    rules: Rules,
+    nulls: Nulls | None,
     training: TypedGraphs,
+    crystals: tuple[Clustered, Clustered],
     rounds: Sequence[Round],
     budget: Budget,
-    seed: int,
     untested: str | None,
 ) -> ClassResult:
     """Counts, controls and tests of the explanations of a class.
@@ -40,11 +33,11 @@ def class_result(
     Args:
         explained: the classifier.
         class_name: which class.
-        rules: of the graphs.
+        nulls: the random graphs that the explanations are held against; None where there are no explanations.
         training: the training graphs, of both classes.
+        crystals: which motifs the training graphs of the class hold, and those of the other (`motifs.holding`).
         rounds: all of the class.
         budget: how many explanations were asked for.
-        seed: of the random graphs.
         untested: why nothing is to be tested, where nothing is.
     """
     kept = budget.kept(rounds)
@@ -53,18 +46,14 @@ def class_result(
             f"graphs of one round may be alike, and they are of {len(kept)} rounds, where {FEWEST_CLUSTERS} are needed"
             f"{'; ask for more with --per-class' if len(kept) and not budget.stopped(rounds) else ''}"
         )
-    enrichments: tuple[Enrichment, ...] = ()
-    random_probability = random_reached = None
-    if kept:
-        random = matched(rules, [one for found in kept for one in found], round_seed(seed, class_name, CONTROL))
-        probabilities = explained.score(class_name, random)
-        random_probability = float(probabilities.mean())
-        random_reached = float((probabilities >= explained.min_probability).double().mean())
-        if untested is None:
-            enrichments = (
-                *against_random(kept, random, rules.n_node_types),
-                *against_training(kept, training, rules.limits.max_atoms),
-            )
+    tests: tuple[Enrichment, ...] = ()
+    if nulls and untested is None:
+        tests = (
+            *against_nulls(kept, nulls, training.n_node_types),
+            *against_training(kept, training, nulls.random.node_types.shape[1]),
+            *enrichments(every_motif(training.n_node_types), *crystals, "the other class's crystals"),
+        )
+    mean, reached = _taken(explained, class_name, nulls.random if nulls else None)
     found = [one.probability for explanations in kept for one in explanations]
     return ClassResult(
         class_name=class_name,
@@ -76,28 +65,38 @@ def class_result(
         seconds=sum(r.seconds for r in rounds),
         stopped=budget.stopped(rounds),
         mean_probability=float(np.mean(found)) if found else None,
-        random_probability=random_probability,
-        random_reached=random_reached,
-        enrichments=enrichments,
+        random_probability=mean,
+        random_reached=reached,
+        composition_reached=_taken(explained, class_name, nulls.composition if nulls else None)[1],
+        enrichments=tests,
         untested=untested,
     )
 
 
-def matched(rules: Rules, explanations: Sequence[Explanation], seed: int) -> SmallGraphs:
-    """Random valid graphs with as many atoms and bonds as the explanations, `RANDOM_PER_EXPLANATION` of each."""
-    sizes = torch.tensor([[len(one.node_types), len(one.bonds)] for one in explanations])
-    atoms, bonds = sizes.repeat_interleave(RANDOM_PER_EXPLANATION, 0).T
-    return random_graphs(rules, atoms, bonds, torch.Generator().manual_seed(seed))
+def _taken(explained: ExplainedClassifier, name: ClassName, graphs: SmallGraphs | None) -> tuple[float | None, float | None]:
+    """Mean probability of the class, and the share of the graphs that reach the probability asked for."""
+    if graphs is None:
+        return None, None
+    probabilities = explained.score(name, graphs)
+    return float(probabilities.mean()), float((probabilities >= explained.min_probability).double().mean())
 
 
-def against_random(rounds: Sequence[Sequence[Explanation]], random: SmallGraphs, n_node_types: int) -> tuple[Enrichment, ...]:
-    """Graphs that hold a motif, among the explanations of each round and among random graphs."""
-    graphs = [small_graphs(found, random.node_types.shape[1]) for found in rounds]
-    rows = [(kind, motif) for kind in SIZES for motif in motifs(n_node_types, kind)]
-    held = [np.concatenate([present(part, n_node_types, kind) for kind in SIZES], axis=1) for part in (*graphs, random)]
-    first = Clustered(np.array([part.sum(axis=0) for part in held[:-1]]), np.array([len(part) for part in graphs]))
-    second = Clustered(held[-1].astype(np.int64), np.ones(len(random), dtype=np.int64))
-    return enrichments(rows, first, second, "random graphs")
+def against_nulls(rounds: Sequence[Sequence[Explanation]], nulls: Nulls, n_node_types: int) -> tuple[Enrichment, ...]:
+    """Graphs that hold a motif, among the explanations of each round and among either kind of random graphs."""
+    graphs = [small_graphs(found, nulls.random.node_types.shape[1]) for found in rounds]
+    rows = every_motif(n_node_types)
+    held = [_held(part, n_node_types) for part in graphs]
+    first = Clustered(np.array([part.sum(axis=0) for part in held]), np.array([len(part) for part in graphs]))
+    random, composition = (_single(_held(part, n_node_types)) for part in (nulls.random, nulls.composition))
+    return (*enrichments(rows, first, random, "random graphs"), *beyond(rows, first, random, composition))
+
+
+def _held(graphs: SmallGraphs, n_node_types: int) -> np.ndarray:
+    return np.concatenate([present(graphs, n_node_types, kind) for kind in SIZES], axis=1)
+
+
+def _single(held: np.ndarray) -> Clustered:
+    return Clustered(held.astype(np.int64), np.ones(len(held), dtype=np.int64))
 
 
 def against_training(rounds: Sequence[Sequence[Explanation]], training: TypedGraphs, max_atoms: int) -> tuple[Enrichment, ...]:
@@ -123,16 +122,35 @@ def _counts(graphs: TypedGraphs, kind: MotifKind) -> np.ndarray:
 def enrichments(rows: Sequence[KindAndMotif], first: Clustered, second: Clustered, against: Against) -> tuple[Enrichment, ...]:
     """The test of every motif that is frequent enough, corrected for all of them; none where there are too few clusters."""
     chosen = np.flatnonzero(frequent_enough(first, second))
-    first, second = (Clustered(sample.counts[:, chosen], sample.totals) for sample in (first, second))
+    first, second = first.of(chosen), second.of(chosen)
     outcome = compare(first, second)
-    if outcome is None:
+    return () if outcome is None else _enrichments([rows[row] for row in chosen], first, second, outcome, outcome.p, against)
+
+
+def beyond(rows: Sequence[KindAndMotif], first: Clustered, random: Clustered, composition: Clustered) -> tuple[Enrichment, ...]:
+    """The test against graphs with the class's composition, as far as graphs as the search draws them give it too.
+
+    A motif is preferred only where both tests say so: an intersection-union test (Berger, Technometrics 24, 295 (1982)), whose
+    p is the larger of the two, or 1 where they disagree in sign.
+    """
+    chosen = np.flatnonzero(frequent_enough(first, composition))
+    parts = [sample.of(chosen) for sample in (first, random, composition)]
+    one, other = compare(parts[0], parts[1]), compare(parts[0], parts[2])
+    if one is None or other is None:
         return ()
+    p = np.where(one.log_odds * other.log_odds > 0, np.maximum(one.p, other.p), 1.0)
+    return _enrichments([rows[row] for row in chosen], parts[0], parts[2], other, p, "size and composition")
+
+
+def _enrichments(
+    rows: Sequence[KindAndMotif], first: Clustered, second: Clustered, outcome: LogOddsTest, p: np.ndarray, against: Against
+) -> tuple[Enrichment, ...]:
     counts, others = first.counts.sum(axis=0), second.counts.sum(axis=0)
     return corrected(
         [
             Enrichment(
-                kind=rows[row][0],
-                node_types=tuple(node_type + 1 for node_type in rows[row][1]),
+                kind=kind,
+                node_types=tuple(node_type + 1 for node_type in motif),
                 against=against,
                 count=int(counts[i]),
                 total=int(first.totals.sum()),
@@ -140,10 +158,10 @@ def enrichments(rows: Sequence[KindAndMotif], first: Clustered, second: Clustere
                 other_total=int(second.totals.sum()),
                 log_odds=float(outcome.log_odds[i]),
                 interval=(float(outcome.intervals[i, 0]), float(outcome.intervals[i, 1])),
-                p=float(outcome.p[i]),
+                p=float(p[i]),
                 p_holm=1.0,
             )
-            for i, row in enumerate(chosen.tolist())
+            for i, (kind, motif) in enumerate(rows)
         ]
     )
 

@@ -33,6 +33,10 @@ class Clustered:
         """k, of those that are not empty."""
         return int((self.totals > 0).sum())
 
+    def of(self, columns: np.ndarray) -> Clustered:
+        """Of some motifs, by their numbers or as (m,) bool."""
+        return Clustered(self.counts[:, columns], self.totals)
+
     def effective(self) -> tuple[np.ndarray, np.ndarray]:
         """(m,) counts and totals, each divided by the design effect: what as many independent draws would say.
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmark.explain.planted.records import PlantedTrial
-from benchmark.explain.records import Result
+from benchmark.explain.records import Experiment, Result
 from benchmark.explain.seed_groups import SeedGroup
-from benchmark.explain.settings import PROFILES
+from benchmark.explain.settings import PROFILES, Profile
 from benchmark.results.directories import RUNS
 
 COMMAND = "python -m benchmark explain"
@@ -46,13 +46,20 @@ class Directories:
 def _way(result: Result) -> str:
     """All but node types and seeds."""
     experiment = result.experiment
-    asked = {name: getattr(experiment, name) for name in ("classifier", "limits", "search")}
-    profiles = [name for name, profile in PROFILES.items() if asked == {key: asdict(profile)[key] for key in asked}]
+    profiles = [name for name, profile in PROFILES.items() if _is_of(experiment, profile)]
+    floor = experiment.search.get("floor", 0.0)
     return (
         f"{COMMAND} --task {experiment.task} --model {experiment.model} --per-class {result.per_class} --min-probability "
         f"{experiment.min_probability:g}{''.join(f' --profile {name}' for name in profiles)}"
-        f"{' --cross-check' if result.cross_checks else ''}"
+        f"{f' --floor {floor:g}' if floor else ''}{' --cross-check' if result.cross_checks else ''}"
     )
+
+
+def _is_of(experiment: Experiment, profile: Profile) -> bool:
+    """Whether an experiment was asked for by a profile, but for the floor, which has an option of its own."""
+    wanted = asdict(profile.with_floor(experiment.search.get("floor", 0.0)))
+    classifier = {"network": experiment.network, **experiment.classifier}
+    return (classifier, experiment.limits, experiment.search) == tuple(wanted[k] for k in ("classifier", "limits", "search"))
 
 
 def _asked(results: Sequence[Result]) -> str:

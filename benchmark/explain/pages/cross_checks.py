@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 import numpy as np
 
-from benchmark.explain.records import CLASSES, ClassName, CrossCheck, Result
-from benchmark.explain.seed_groups import SeedGroup
+from benchmark.explain.records import CLASSES, ClassName, CrossCheck, Importance, RankAgreement, Result
+from benchmark.explain.seed_groups import SeedGroup, rank_correlation
 from benchmark.rendering.text import chance, count
 from benchmark.statistics.comparisons import ALPHA, holm
+
+LITTLE = 0.47
+"""A smaller rank correlation is not significant with 18 node types, before any correction; with fewer it must be larger."""
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
@@ -17,8 +21,10 @@ RULES = """Other explainers look into a full regressor, which sees elements and 
 more that it puts into a class. GNNExplainer (Ying et al. 2019, as DGL has it) weighs the messages that an atom sends; the
 global attention is GATGNN's own weight of an atom. Importance is relative to the mean atom of a crystal, averaged over
 crystals. It is ranked against XGNN's log-odds of a node type in the class against random graphs, p by permutation of the
-node types. An attention has no sign and is ranked against the size of the log-odds alone. "Its halves" is how alike the
-explainer ranks node types in two halves of its crystals: where that is low, nothing can agree with it. SubgraphX is left out,
+node types. An attention has no sign and is ranked against the size of the log-odds alone. Reliability, of the explainer: the
+rank correlation r of its values between two halves of its crystals, as of all of them, 2r / (1 + r) (Spearman & Brown 1910);
+of XGNN: the mean rank correlation of its log-odds between two seeds. A correlation is at most the root of their product
+(Spearman 1904), up to chance: where that is small, low agreement says nothing about either explainer. SubgraphX is left out,
 as DGL 1.1.3's fails with a current NumPy, and PGExplainer, as that DGL has none."""
 
 
@@ -38,7 +44,49 @@ def conclusions(group: SeedGroup) -> Iterator[str]:
         yield (
             f"Of {count(len(tests), 'rank correlation')} of XGNN's enrichment of node types with what other explainers look "
             f"at, {sum(r > 0 for r in sure)} are significantly positive and {sum(r < 0 for r in sure)} significantly negative."
+            f"{_unreliable(group, checked)}"
         )
+
+
+def _unreliable(group: SeedGroup, checked: Sequence[Result]) -> str:
+    """How many comparisons could not have shown much, as one of the two is not reliable enough."""
+    most = [
+        limit(getattr(check.other, test.class_name), group, test)
+        for result in checked for check in result.cross_checks for test in check.agreements
+    ]  # fmt: skip
+    known = [one for one in most if one is not None]
+    low = sum(one < LITTLE for one in known)
+    if not known:
+        return " How reliable the rankings are is not known, so that says nothing."
+    return f" Their reliability allows less than {LITTLE:g} in {low} of {len(known)}: these could not have shown an agreement."
+
+
+def reliability(said: Importance) -> float | None:
+    """Of an explainer's ranking of node types, from its halves; None where these are not known."""
+    if said.halves is None:
+        return None
+    return 2 * said.halves / (1 + said.halves) if said.halves > 0 else 0.0
+
+
+def own_reliability(group: SeedGroup, name: ClassName, signed: bool) -> float | None:
+    """Of XGNN's ranking of node types in a class: the mean rank correlation over seeds; None of one seed."""
+    odds = [
+        {e.node_types: e.log_odds if signed else abs(e.log_odds) for e in result.of(name).enrichments
+         if (e.kind, e.against) == ("node type", "random graphs")}
+        for result in group.results
+    ]  # fmt: skip
+    found = []
+    for first, second in combinations([one for one in odds if one], 2):
+        common = sorted(first.keys() & second.keys())
+        value = rank_correlation(np.array([first[m] for m in common]), np.array([second[m] for m in common]))
+        found += [] if value is None else [value]
+    return max(0.0, float(np.mean(found))) if found else None
+
+
+def limit(said: Importance, group: SeedGroup, test: RankAgreement) -> float | None:
+    """The largest correlation that the reliability of both allows; None where one is not known."""
+    one, other = reliability(said), own_reliability(group, test.class_name, test.enrichment == "log-odds")
+    return None if one is None or other is None else float(np.sqrt(one * other))
 
 
 def tables(group: SeedGroup) -> Iterator[Table]:
@@ -46,28 +94,33 @@ def tables(group: SeedGroup) -> Iterator[Table]:
     checked = [result for result in group.results if result.cross_checks]
     if checked:
         header = (
-            "other explainer", "seed", "regressor", "its MAE", "class", "crystals", "its halves", "against XGNN's",
-            "node types", "rank correlation", "p", "p (Holm)",
+            "other explainer", "seed", "regressor", "its MAE", "class", "crystals", "its reliability", "against XGNN's",
+            "XGNN's reliability", "node types", "rank correlation", "at most", "p", "p (Holm)",
         )  # fmt: skip
-        yield header, [row for result in checked for check in result.cross_checks for row in _agreements(result, check)]
+        yield header, [row for result in checked for check in result.cross_checks for row in _agreements(group, result, check)]
         yield _node_types(checked[0])
 
 
-def _agreements(result: Result, check: CrossCheck) -> Iterator[Sequence[str]]:
+def _agreements(group: SeedGroup, result: Result, check: CrossCheck) -> Iterator[Sequence[str]]:
     other, experiment = check.other, result.experiment
     for name in CLASSES:
         said = getattr(other, name)
         regressor = f"{other.model} ({other.source})" if other.source else other.model
         first = (
             other.explainer, str(experiment.seed), regressor, f"{other.mae:.4g} {experiment.unit}", name, str(said.crystals),
-            "" if said.halves is None else f"{said.halves:+.2f}",
+            _told(reliability(said)),
         )  # fmt: skip
         own = [test for test in check.agreements if test.class_name == name]
         for test in own:
-            numbers = str(test.node_types), f"{test.correlation:+.2f}", chance(test.p), chance(test.p_holm)
-            yield *first, test.enrichment, *numbers
+            xgnn = own_reliability(group, name, test.enrichment == "log-odds")
+            numbers = str(test.node_types), f"{test.correlation:+.2f}", _told(limit(said, group, test))
+            yield *first, test.enrichment, _told(xgnn), *numbers, chance(test.p), chance(test.p_holm)
         if not own:
-            yield *first, "not compared", "", "", "", ""
+            yield *first, "not compared", *[""] * 6
+
+
+def _told(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
 
 
 def _node_types(result: Result) -> Table:

@@ -13,10 +13,12 @@ from benchmark.explain.node_types import F_BLOCK
 from benchmark.explain.pages import cross_checks
 from benchmark.explain.pages.commands import Directories
 from benchmark.explain.pages.figures import figures
-from benchmark.explain.pages.tables import SHOWN, motif_name, reproduced, tables
+from benchmark.explain.pages.settings import explained_network, search_differences
+from benchmark.explain.pages.tables import SHOWN, beyond, motif_name, tables
 from benchmark.explain.pages.web import web_page
-from benchmark.explain.records import CLASSES, GOOD_AUC, ClassName, Enrichment
+from benchmark.explain.records import CLASSES, GOOD_AUC, ClassName, ClassResult
 from benchmark.explain.seed_groups import SeedGroup, rank_correlations
+from benchmark.explain.statements import Enrichment
 from benchmark.rendering.plotly_script import write_plotly
 from benchmark.rendering.text import count, escape, interval, origins, require_own
 from benchmark.results.store import write_atomically
@@ -35,11 +37,17 @@ from its 4 nearest other atoms within 5 Å. Low is a target of at most the media
 Log-odds are of explanations that hold the motif, against random valid graphs with as many atoms and bonds; or of atoms with
 the node type and bonds with the pair, against those of the training crystals. Graphs of one round come from one policy and may
 be alike: counts are divided by their design effect (Rao & Scott 1992), and the t-test has as many clusters as there are rounds
-with an explanation. p is Holm's, for all motifs of a class against the same. A published finding is tested likewise, on the
-atoms or bonds of the explanations of its class against those of the other class: it is reproduced where, with every seed, the
-95 % interval of the log-odds lies above 0. "High: periods 1–3" and "low: periods 4–7" are then one statement. A test says
-what this classifier takes for a class, given a search that begins with node types as frequent as in the training crystals; not
-what nature does."""
+with an explanation. p is Holm's, for all motifs of a class against the same, or for all findings on the page's target.
+
+Beyond size and composition: a network prefers a motif where the explanations hold more of it than random graphs of the same
+sizes whose node types are as frequent as in the training crystals of the class, and more than random graphs as the search
+draws them, too; p is the larger of the two (an intersection-union test). The first says that the composition of the data does
+not give it, the second that the start of the search does not. Beside it stands the same motif counted on training crystals,
+without a network: the share of the crystals of the class that hold it and of those of the other class (classes also differ in
+the size of their crystals). What holds there is known without a network, and an explanation that shows it says nothing about
+the network. A published finding is of atoms or bonds of one class against those of the other, and is counted likewise: on
+explanations, on training crystals, on random graphs of the same sizes, and beyond size and composition. "High: periods 1–3" and
+"low: periods 4–7" are one statement. A test says what this classifier takes for a class, not what nature does."""
 
 
 def write_page(task: str, found: Sequence[SeedGroup], where: Directories) -> list[Path]:
@@ -92,7 +100,7 @@ def page_text(task: str, found: Sequence[SeedGroup], where: Directories) -> str:
     if any(result.cross_checks for group in found for result in group.results):
         parts.append(escape(cross_checks.RULES))
     for group in found:
-        parts.append(f"## {escape(group.title)}")
+        parts += [f"## {escape(group.title)}", escape(f"{explained_network(group)} {search_differences(group)}")]
         if not group.good:
             parts.append(f"**{POOR}**")
         for header, rows in tables(group):
@@ -143,16 +151,25 @@ def conclusions(group: SeedGroup) -> Iterator[str]:
                 f"Rank correlation of the enrichments of two seeds, both classes: mean {sum(values) / len(values):.2f}, "
                 f"{min(values):.2f} to {max(values):.2f}."
             )
-    numbers = range(len(group.first.finding_tests))
-    every = " with every seed" if len(group.results) > 1 else ""
-    if numbers:
-        tested = sum(all(result.finding_tests[number].interval is not None for result in group.results) for number in numbers)
-        held = sum(reproduced(group, number) for number in numbers)
-        yield (
-            f"Of {count(len(numbers), 'published finding')} on this target, {tested} could be tested{every}, and {held} "
-            f"{'is' if held == 1 else 'are'} reproduced{every}, each as one class against the other."
-        )
+    yield from _finding_conclusions(group)
     yield from cross_checks.conclusions(group)
+
+
+def _finding_conclusions(group: SeedGroup) -> Iterator[str]:
+    """Published findings: what holds without a network, and what is the network's."""
+    tests = group.first.finding_tests
+    if not tests or all(one.crystals is None for one in tests):
+        return
+    known = sum(bool(one.crystals and one.crystals.holds) for one in tests)
+    seeds = len(group.results)
+    sure = [one.finding for number, one in enumerate(tests) if len(beyond(group, number)) == seeds]
+    every = " with every seed" if seeds > 1 else ""
+    shown = f"the explanations show {', '.join(sure)}" if sure else "the explanations show none of them"
+    yield (
+        f"Of {count(len(tests), 'published finding')} on this target, {known} hold{'s' * (known == 1)} of the training "
+        "crystals counted without a network, so to find them again says nothing about one. Beyond size and composition, "
+        f"{shown}{every}."
+    )
 
 
 def _class_conclusions(group: SeedGroup, name: ClassName) -> Iterator[str]:
@@ -182,12 +199,23 @@ def _class_conclusions(group: SeedGroup, name: ClassName) -> Iterator[str]:
         motifs = [one for one in alike[0] if all(one in other for other in alike[1:])] if alike else []
         if motifs:
             more = f" and {count(len(motifs) - SHOWN, 'other')}" if len(motifs) > SHOWN else ""
-            yield f"{name} has {word} of {', '.join(motifs[:SHOWN])}{more} than random graphs{every}."
+            known = in_crystals(classes[0], motifs, sign)
+            yield (
+                f"{name}: beyond size and composition the network wants {word} of {', '.join(motifs[:SHOWN])}{more}{every}; "
+                f"{known} of {len(motifs)} {'hold' if known != 1 else 'holds'} of the training crystals too, without a network."
+            )
         elif sign > 0 and classes:
-            yield f"{name}: no motif is significantly more frequent than in random graphs{every}."
+            yield f"{name}: no motif is shown to be preferred beyond size and composition{every}."
 
 
 def significant(found: Sequence[Enrichment], sign: int) -> list[str]:
-    """Names of the motifs that random graphs hold significantly less (sign 1) or more (-1), the surest first."""
-    chosen = [e for e in found if e.against == "random graphs" and e.p_holm < ALPHA and e.log_odds * sign > 0]
+    """Names of the motifs that are significantly more (sign 1) or less (-1) frequent than size and composition give, the surest
+    first."""
+    chosen = [e for e in found if e.against == "size and composition" and e.p_holm < ALPHA and e.log_odds * sign > 0]
     return [motif_name(e) for e in sorted(chosen, key=lambda e: e.p)]
+
+
+def in_crystals(result: ClassResult, motifs: Sequence[str], sign: int) -> int:
+    """How many of these motifs the training crystals of the class hold significantly more (or less) often than the others."""
+    own = [e for e in result.enrichments if e.against == "the other class's crystals" and e.p_holm < ALPHA]
+    return len({motif_name(e) for e in own if e.log_odds * sign > 0} & set(motifs))

@@ -7,14 +7,16 @@ from typing import get_args
 
 from benchmark.explain.pages import cross_checks
 from benchmark.explain.pages.cross_checks import Table
-from benchmark.explain.records import CLASSES, Against, ClassName, Enrichment, FindingTest, MotifKind, Result
+from benchmark.explain.records import CLASSES, ClassName, Result
 from benchmark.explain.seed_groups import SeedGroup
-from benchmark.rendering.text import chance, count, interval
+from benchmark.explain.statements import Against, Contrast, Enrichment, FindingTest, MotifKind
+from benchmark.rendering.text import chance, interval
+from benchmark.statistics.comparisons import ALPHA
 
 SHOWN = 8
 """Motifs of a kind in a table."""
 
-AGAINST: tuple[Against, ...] = get_args(Against)
+AGAINST: tuple[Against, ...] = ("random graphs", "training crystals")
 
 
 def motif_name(found: Enrichment) -> str:
@@ -23,43 +25,47 @@ def motif_name(found: Enrichment) -> str:
     return f"triangle {name}" if found.kind == "triangle" else f"bond {name}" if found.kind == "pair" else f"node type {name}"
 
 
-def reproduced(group: SeedGroup, number: int) -> bool:
-    """Whether, with every seed, the interval of a published finding lies above 0."""
-    return all(_holds(result.finding_tests[number]) for result in group.results)
-
-
-def _holds(finding_test: FindingTest) -> bool:
-    return finding_test.interval is not None and finding_test.interval[0] > 0
+def beyond(group: SeedGroup, number: int) -> list[FindingTest]:
+    """The tests of a published finding whose explanations go significantly beyond size and composition, one a seed."""
+    own = [result.finding_tests[number] for result in group.results]
+    known = [one for one in own if one.beyond and one.beyond_p_holm is not None and one.beyond_p_holm < ALPHA]
+    return [one for one in known if one.beyond and one.beyond.log_odds > 0]
 
 
 def tables(group: SeedGroup) -> Iterator[Table]:
     """In the order of the page."""
     yield _classifiers(group)
     yield _searches(group)
-    for name in CLASSES:
-        for against in AGAINST:
-            rows = _enrichments(group.first, name, against)
-            if rows:
-                seed = group.first.experiment.seed
-                header = (f"{name}, against {against} (seed {seed})", "has it", "others", "log-odds", "95 %", "p (Holm)")
-                yield header, rows
     if group.first.finding_tests:
         yield _finding_tests(group)
+    seed = group.first.experiment.seed
+    for name in CLASSES:
+        if rows := _preferred(group.first, name):
+            other = next(one for one in CLASSES if one != name)
+            yield (
+                f"{name}, beyond size and composition (seed {seed})", "explanations", "random graphs", "log-odds (95 %)",
+                "p (Holm)", f"{name} crystals, no network", f"{other} crystals", "their log-odds (95 %)",
+            ), rows  # fmt: skip
+    for name in CLASSES:
+        for against in AGAINST:
+            if rows := _enrichments(group.first, name, against):
+                yield (f"{name}, against {against} (seed {seed})", "has it", "others", "log-odds", "95 %", "p (Holm)"), rows
     yield from cross_checks.tables(group)
 
 
 def _classifiers(group: SeedGroup) -> Table:
     header = (
-        "seed", "median", "fitted to", "tested on", "accuracy", "AUC", "95 %", "calibration error",
+        "seed", "network", "median", "fitted to", "tested on", "accuracy", "AUC", "95 %", "calibration error",
         "agrees with the regressor", "training",
     )  # fmt: skip
     rows = []
     for result in group.results:
         record = result.classifier
         q, agrees = record.quality, record.agreement
+        network, fitted = record.experiment.network, f"{record.n_fitted:,} of {record.n_train:,}"
         kappa = f" (κ {agrees.kappa:.2f})" if agrees and agrees.kappa is not None else ""
         rows.append([
-            str(record.experiment.seed), f"{record.threshold:.4g} {record.experiment.unit}", f"{record.n_fitted:,}", f"{q.n:,}",
+            str(record.experiment.seed), network, f"{record.threshold:.4g} {record.experiment.unit}", fitted, f"{q.n:,}",
             f"{q.accuracy:.3f}", f"{q.auc:.3f}", interval(*q.auc_interval), f"{q.calibration_error:.3f}",
             f"{agrees.share:.3f}{kappa}, {agrees.regressor}" if agrees else "", f"{record.fit_s:.0f} s",
         ])  # fmt: skip
@@ -69,7 +75,7 @@ def _classifiers(group: SeedGroup) -> Table:
 def _searches(group: SeedGroup) -> Table:
     header = (
         "seed", "class", "explanations", "tried", "reached", "rounds", "mean probability", "of random graphs",
-        "random graphs that reach it", "search",
+        "random graphs that reach it", "with the class's composition", "search",
     )  # fmt: skip
     rows = []
     for result in group.results:
@@ -78,9 +84,36 @@ def _searches(group: SeedGroup) -> Table:
             rows.append([
                 str(result.experiment.seed), found.class_name, f"{found.found} of {found.asked}", f"{found.attempts:,}",
                 f"{found.reached:,} ({share:.1%})", str(found.rounds), _number(found.mean_probability),
-                _number(found.random_probability), _percent(found.random_reached), f"{found.seconds:.0f} s",
+                _number(found.random_probability), _percent(found.random_reached), _percent(found.composition_reached),
+                f"{found.seconds:.0f} s",
             ])  # fmt: skip
     return header, rows
+
+
+def _preferred(result: Result, name: ClassName) -> list[list[str]]:
+    """Motifs beyond size and composition, the surest of each kind first, and the same counted on crystals without a network."""
+    found = result.of(name).enrichments
+    crystals = {(e.kind, e.node_types): e for e in found if e.against == "the other class's crystals"}
+    rows = []
+    for kind in get_args(MotifKind):
+        chosen = [e for e in found if (e.kind, e.against) == (kind, "size and composition")]
+        for e in sorted(chosen, key=lambda e: (e.p, -abs(e.log_odds)))[:SHOWN]:
+            shares = (_share(e.count, e.total), _share(e.other_count, e.other_total))
+            rows.append([motif_name(e), *shares, _odds(e), chance(e.p_holm), *_known(crystals.get((e.kind, e.node_types)))])
+    return rows
+
+
+def _known(data: Enrichment | None) -> list[str]:
+    """Of crystals; empty where too few hold the motif."""
+    return [_share(data.count, data.total), _share(data.other_count, data.other_total), _odds(data)] if data else [""] * 3
+
+
+def _share(count: int, total: int) -> str:
+    return f"{count / total:.1%} of {total:,}" if total else ""
+
+
+def _odds(one: Enrichment) -> str:
+    return f"{one.log_odds:+.2f} ({interval(*one.interval)})"
 
 
 def _enrichments(result: Result, name: ClassName, against: Against) -> list[list[str]]:
@@ -96,27 +129,22 @@ def _enrichments(result: Result, name: ClassName, against: Against) -> list[list
 
 
 def _finding_tests(group: SeedGroup) -> Table:
-    header = ("published finding", *(f"seed {result.experiment.seed}" for result in group.results), "reproduced")
+    """The first seed's numbers, as crystals differ little from seed to seed; how many seeds are significant."""
+    header = (
+        f"published finding, log-odds (seed {group.first.experiment.seed})", "explanations, class against class",
+        "training crystals, no network", "random graphs of the same sizes", "explanations beyond size and composition",
+        "beyond, p (Holm)", "seeds significant",
+    )  # fmt: skip
     rows = []
-    for number, finding_test in enumerate(group.first.finding_tests):
-        cells = [_finding_cell(result.finding_tests[number]) for result in group.results]
-        rows.append([finding_test.finding, *cells, _reproduced(group, number)])
+    for number, one in enumerate(group.first.finding_tests):
+        p = "" if one.beyond_p_holm is None else chance(one.beyond_p_holm)
+        cells = [_contrast(part) for part in (one.explanations, one.crystals, one.random, one.beyond)]
+        rows.append([one.finding, *cells, p, f"{len(beyond(group, number))} of {len(group.results)}"])
     return header, rows
 
 
-def _reproduced(group: SeedGroup, number: int) -> str:
-    tested = [result.finding_tests[number] for result in group.results if result.finding_tests[number].interval is not None]
-    if not tested:
-        return "not tested"
-    if reproduced(group, number):
-        return "yes"
-    return f"with {sum(map(_holds, tested))} of {count(len(tested), 'seed')} tested"
-
-
-def _finding_cell(finding_test: FindingTest) -> str:
-    if finding_test.log_odds is None or finding_test.interval is None:
-        return "not tested"
-    return f"{finding_test.log_odds:+.2f} ({interval(*finding_test.interval)})"
+def _contrast(one: Contrast | None) -> str:
+    return "not tested" if one is None else f"{one.log_odds:+.2f} ({interval(*one.interval)})"
 
 
 def _number(value: float | None) -> str:

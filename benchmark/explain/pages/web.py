@@ -14,8 +14,9 @@ from matplotlib.colors import to_hex, to_rgb
 
 from benchmark.explain.node_types import NodeTypeKind
 from benchmark.explain.pages.figures import COLORS, best, color, every_explanation, node_type_shares, pair_shares
-from benchmark.explain.records import CLASSES, ClassName, Enrichment, Explanation, MotifKind
+from benchmark.explain.records import CLASSES, ClassName, Explanation
 from benchmark.explain.seed_groups import SeedGroup
+from benchmark.explain.statements import Enrichment, MotifKind
 from benchmark.rendering.plotly_script import in_page
 from benchmark.rendering.text import chance, interval
 from benchmark.statistics.comparisons import ALPHA
@@ -95,7 +96,7 @@ def _group(group: SeedGroup, lines: Sequence[str]) -> str:
     for name in CLASSES:
         parts += _drawings(f"Surest explanations of {name}", (_explanation(one, kind) for one in best(every[name])))
         parts += _drawings(
-            f"Motifs likelier in {name} than in random graphs, the surest first; pale: not significant "
+            f"Motifs of {name} beyond size and composition, the surest first; pale: not significant "
             f"(seed {group.first.experiment.seed})",
             (_motif(one, kind) for one in top_motifs(group.first.of(name).enrichments)),
         )
@@ -103,8 +104,8 @@ def _group(group: SeedGroup, lines: Sequence[str]) -> str:
 
 
 def top_motifs(found: Sequence[Enrichment]) -> list[Enrichment]:
-    """The motifs that are more frequent than in random graphs, the surest first, at most `DRAWN`."""
-    more = [e for e in found if e.against == "random graphs" and e.log_odds > 0]
+    """The motifs that are more frequent than size and composition give, the surest first, at most `DRAWN`."""
+    more = [e for e in found if e.against == "size and composition" and e.log_odds > 0]
     return sorted(more, key=lambda e: (e.p, -e.log_odds))[:DRAWN]
 
 

@@ -10,10 +10,10 @@ import torch
 from benchmark.explain.classifier.graphs import TypedGraphs
 from benchmark.explain.enrichment.motifs import Motif, motifs, present
 from benchmark.explain.planted.records import Planted
-from benchmark.explain.records import MotifKind
 from benchmark.explain.search.random_graphs import random_graphs
 from benchmark.explain.search.small_graphs import Rules, SmallGraphs
 from benchmark.explain.settings import Limits
+from benchmark.explain.statements import MotifKind
 
 PLANTED: dict[Planted, Motif] = {"node type": (2,), "pair": (1, 4), "triangle": (0, 3, 5), "shuffled": (2,)}
 """What decides the class; "shuffled" plants a node type and then deals the classes out anew."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field
 
-from benchmark.explain.records import Enrichment
+from benchmark.explain.statements import Enrichment
 from benchmark.schema import Machine, Sha256, Strict, Text
 from benchmark.statistics.comparisons import ALPHA
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmark.explain.analysis import TrainingGraphs, analyse
 from benchmark.explain.classifier.classifier import Classifier
 from benchmark.explain.classifier.quality import no_better_than_chance, quality
-from benchmark.explain.enrichment.class_results import class_result, top
+from benchmark.explain.enrichment.class_results import top
 from benchmark.explain.planted.planted_sets import PlantedSet, plant
 from benchmark.explain.planted.records import CONTROLS, PLANTED_KINDS, PlantedKind, PlantedTrial
-from benchmark.explain.records import CLASSES, ClassName, ClassResult, Enrichment
+from benchmark.explain.records import CLASSES
 from benchmark.explain.search.one_thread import one_thread
 from benchmark.explain.search.rounds import ExplainedClassifier, search_rounds
 from benchmark.explain.search.small_graphs import Rules
-from benchmark.explain.settings import Budget, ClassifierSettings, Limits, SearchSettings
+from benchmark.explain.settings import MINIATURE, Budget, ClassifierSettings, Limits, SearchSettings
+from benchmark.explain.statements import Against, Enrichment
 from benchmark.explain.store import ExplanationStore, read, weights_hash
 from benchmark.harness import machine
 from benchmark.harness.fingerprint import fingerprint
@@ -31,6 +33,9 @@ from benchmark.statistics.comparisons import ALPHA
 from datasets.parallel import side_by_side
 from models import registry
 from models.graph.batch import GraphBatch
+
+TESTED: tuple[Against, ...] = ("random graphs", "training crystals")
+"""What the tests are against that a trial counts."""
 
 PACKAGE = Path(__file__).parents[1]
 """`benchmark.explain`: its source decides what a trial shows, but for its pages."""
@@ -42,7 +47,7 @@ class TrialSettings:
 
     n_graphs: int = 3000
     model: str = "cgcnn"
-    classifier: ClassifierSettings = field(default_factory=lambda: ClassifierSettings(epochs=10))
+    classifier: ClassifierSettings = field(default_factory=lambda: replace(MINIATURE, epochs=10))
     limits: Limits = field(default_factory=Limits)
     search: SearchSettings = field(default_factory=SearchSettings)
     budget: Budget = field(default_factory=lambda: Budget(per_class=60, max_rounds=12, patience=3))
@@ -67,7 +72,9 @@ def trial(planted: PlantedKind, seed: int, settings: TrialSettings = TrialSettin
     data = plant("shuffled" if planted == "chance" else planted, settings.n_graphs, seed)
     train, validation, test = _parts(len(data.high))
     torch.manual_seed(seed)
-    classifier = (Chance if planted == "chance" else Classifier)(settings.model, data.graphs.n_node_types)
+    classifier = (Chance if planted == "chance" else Classifier)(
+        settings.model, data.graphs.n_node_types, settings.classifier.network
+    )
     classifier.fit(data.graphs, data.high, train, validation, settings.classifier, seed)
     found_quality = quality(data.high[test], classifier.predict(data.graphs, test))
     untested = None
@@ -76,11 +83,13 @@ def trial(planted: PlantedKind, seed: int, settings: TrialSettings = TrialSettin
     training = data.graphs.take(train)
     rules = Rules.of(training, settings.limits)
     explained = ExplainedClassifier(classifier, weights_hash(classifier.to_bytes()), 0.5, settings.min_probability)
-    found: dict[ClassName, ClassResult] = {}
-    for name in CLASSES if planted in CONTROLS else CLASSES[1:]:
-        rounds = list(search_rounds(explained, name, rules, settings.search, settings.budget, seed))
-        found[name] = class_result(explained, name, rules, training, rounds, settings.budget, seed, untested)
-    tests = [one for result in found.values() for one in result.enrichments]
+    rounds = {
+        name: list(search_rounds(explained, name, rules, settings.search, settings.budget, seed))
+        for name in (CLASSES if planted in CONTROLS else CLASSES[1:])
+    }
+    known = TrainingGraphs(training, data.high[train])
+    found = analyse(explained, rules, known, rounds, settings.budget, seed, untested).classes
+    tests = [one for result in found.values() for one in result.enrichments if one.against in TESTED]
     rank, planted_test = (None, None) if planted in CONTROLS else _rank(found["high"].enrichments, data)
     return PlantedTrial(
         planted=planted, seed=seed, settings=asdict(settings), source_sha256=source(settings.model), auc=found_quality.auc,

@@ -6,33 +6,35 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from benchmark.rendering.text import escape
-from benchmark.studies.comparison_groups import ComparisonGroup, comparison_groups
+from benchmark.rendering.text import escape, joined
+from benchmark.studies.comparison_groups import ComparisonGroup, comparison_groups, without_seed
 from benchmark.studies.configurations import Configuration
 from benchmark.studies.curves import VARIED, Curve, curves
-from benchmark.studies.depth.conclusions import CAUSES, RULE, DepthVerdict, judge
+from benchmark.studies.depth.causes import CAUSES, causes, interventions
+from benchmark.studies.depth.conclusions import RULE, judge
 from benchmark.studies.depth.figures import figures
+from benchmark.studies.depth.former import FORMER_RULE, former_verdict
 from benchmark.studies.depth.parameters import OURS, PUBLISHED
-from benchmark.studies.depth.sentences import conclusions, published_lines
+from benchmark.studies.depth.sentences import JudgedCurve, change_of, conclusions, published_lines
 from benchmark.studies.layers import MEASURED, LayerReport, configuration_row, layers_table, state_rows
 from benchmark.studies.pages import Page, StudyPages, csv, numbered, shown
 from benchmark.studies.tables import (
     COST_COLUMNS,
-    change_cells,
     command_of,
     costs,
     mae_cell,
     opening,
     own_parameters,
     provenance,
+    relative,
     table,
     training_cell,
 )
 from benchmark.studies.trials import Trial, by_task
 
 COLUMNS = (
-    "layers", "MAE", "training MAE", "against the best depth", "p (Holm)", "parameters", "at published sizes", "published",
-    *COST_COLUMNS,
+    "layers", "MAE", "training MAE", "against the best shallower depth (95 %)", "judged", "repeats that would decide",
+    "parameters", "at published sizes", "published", *COST_COLUMNS,
 )  # fmt: skip
 
 PARAMETERS = (
@@ -41,67 +43,115 @@ PARAMETERS = (
 )
 
 
+def groups_of(found: Iterable[Trial]) -> list[ComparisonGroup[JudgedCurve]]:
+    """The folds of one task as judged curves; the folds of other seeds are repeats."""
+    groups = comparison_groups(found, curves, VARIED, without_seed)
+    verdicts = [(curve, judge(curve)) for group in groups for curve in group.members]
+    judged = {id(c): JudgedCurve(c, verdict, interventions(c, verdict, verdicts)) for c, verdict in verdicts}
+    return [ComparisonGroup(g.title, g.changes, [judged[id(curve)] for curve in g.members]) for g in groups]
+
+
 def page(task: str, found: list[Trial], folder: str) -> Page:
     """The page of a task: its text, figures and table."""
-    groups = comparison_groups(found, curves, VARIED)
+    groups = groups_of(found)
     rows = [
         {"comparison_group": group.title, **row}
-        for group in groups for curve in group.members for point in curve.points
-        for row in state_rows(curve.label, point)
+        for group in groups for one in group.members if not one.curve.chosen for point in one.curve.points
+        for row in state_rows(one.label, point)
     ]  # fmt: skip
-    drawn = [f for place, group in enumerate(groups) for f in numbered(figures(task, group.members), place)]
+    drawn = [f for place, group in enumerate(groups) for f in numbered(figures(task, _curves(group)), place)]
     return Page(page_text(task, groups, folder), drawn, csv(rows))
 
 
-def page_text(task: str, groups: Sequence[ComparisonGroup[Curve]], folder: str) -> str:
+def _curves(group: ComparisonGroup[JudgedCurve]) -> list[Curve]:
+    return [one.curve for one in group.members]
+
+
+def page_text(task: str, groups: Sequence[ComparisonGroup[JudgedCurve]], folder: str) -> str:
     """The page below its title."""
-    verdicts = [[(curve, judge(curve)) for curve in group.members] for group in groups]
-    parts = opening(groups, [conclusions(task, judged) for judged in verdicts])
-    for place, (group, judged) in enumerate(zip(groups, verdicts, strict=True)):
-        records = [record for curve in group.members for point in curve.points for record in point.records]
-        parts += [f"## {escape(group.title)}", provenance(records, *commands(group)), _verdicts(judged)]
-        parts += shown(numbered(figures(task, group.members), place), folder)
-        parts += ["### Beside what was published", "\n".join(f"- {line}" for line in published_lines(task, judged))]
-        named = [((curve.label, str(point.layers)), point) for curve in group.members for point in curve.points]
-        parts += ["### Why", MEASURED, layers_table(named, ("model", "layers"))]
-        parts += [part for curve, verdict in judged for part in _curve(curve, verdict)]
-    return "\n\n".join([*parts, "## Rules", RULE, CAUSES, PARAMETERS])
+    parts = opening(groups, [conclusions(task, group.members) for group in groups])
+    for place, group in enumerate(groups):
+        trained = [one.curve for one in group.members if not one.curve.chosen]
+        records = [record for curve in trained for point in curve.points for record in point.records]
+        parts += [f"## {escape(group.title)}", provenance(records, *commands(group)), _verdicts(group.members)]
+        parts += shown(numbered(figures(task, _curves(group)), place), folder)
+        parts += ["### Why it breaks", _interventions(group.members)]
+        parts += ["### Beside what was published", "\n".join(f"- {line}" for line in published_lines(task, group.members))]
+        named = [((curve.label, str(point.layers)), point) for curve in trained for point in curve.points]
+        parts += ["### What the layers look like", MEASURED, layers_table(named, ("model", "layers"))]
+        parts += [part for one in group.members for part in _curve(one)]
+    return "\n\n".join([*parts, "## Rules", RULE, CAUSES, FORMER_RULE, PARAMETERS])
 
 
-def commands(group: ComparisonGroup[Curve]) -> Iterator[str]:
+def commands(group: ComparisonGroup[JudgedCurve]) -> Iterator[str]:
     """The commands that make these records, one for all models with the same depths; the study adds single skips by itself."""
-    asked: dict[tuple[tuple[int, ...], str], list[Curve]] = {}
-    skips = [(curve, curve.changes.get("skip", ""), curve.first.key.settings.get("skip")) for curve in group.members]
+    asked: dict[tuple[tuple[int, ...], str, str, tuple[int, ...]], list[Curve]] = {}
+    trained = [one.curve for one in group.members if not one.curve.chosen]
+    skips = [(curve, curve.changes.get("skip", ""), curve.first.key.settings.get("skip")) for curve in trained]
     doubled = {curve.model: change for curve, change, skip in skips if skip == "double"}
     for curve, change, skip in skips:
         depths = tuple(point.layers for point in curve.points)
-        asked.setdefault((depths, doubled.get(curve.model, change) if skip == "single" else change), []).append(curve)
-    for (depths, skip), made in asked.items():
-        changes = group.changes | ({"skip": skip} if skip else {})
-        yield command_of("depth", made[0].first.key, [curve.model for curve in made], depths, changes)
+        told = doubled.get(curve.model, change) if skip == "single" else change
+        seeds = tuple(sorted({record.key.seed for point in curve.points for record in point.records}))
+        asked.setdefault((depths, told, str(curve.changes.get("learning_rate", "")), seeds), []).append(curve)
+    for (depths, skip, rate, seeds), made in asked.items():
+        own = {name: value for name, value in (("skip", skip), ("learning_rate", rate)) if value}
+        for seed in seeds:
+            key = made[0].first.key.model_copy(update={"seed": seed})
+            yield command_of("depth", key, [curve.model for curve in made], depths, group.changes | own)
 
 
-def _verdicts(judged: Sequence[tuple[Curve, DepthVerdict]]) -> str:
-    header = ["model", "best depth", "its MAE", "verdict", "deepest against best (95 %)", "cause"]
+def _verdicts(judged: Sequence[JudgedCurve]) -> str:
+    header = [
+        "model", "lowest MAE", "at layers", "verdict", "deepest against best shallower (95 %)", "cause of the break",
+        "former verdict (a point estimate)",
+    ]  # fmt: skip
     rows = []
-    named = [(curve, verdict, next((p for p in curve.points if p.layers == verdict.best), None)) for curve, verdict in judged]
-    for curve, verdict, best in sorted(named, key=lambda row: row[2].mae if row[2] else math.inf):
-        told, _ = change_cells(verdict.deepest)
-        cause = " and ".join(verdict.causes)
-        rows.append([curve.label, str(verdict.best or ""), mae_cell(best) if best else "", str(verdict), told, cause])
+    named = [(one, next((p for p in one.curve.points if p.layers == one.verdict.best), None)) for one in judged]
+    for one, best in sorted(named, key=lambda row: row[1].mae if row[1] else math.inf):
+        cause = causes(one.tried) if one.verdict.breaks_at else ""
+        told = [mae_cell(best) if best else "", str(one.verdict.best or ""), str(one.verdict), change_of(one.verdict.deepest)]
+        rows.append([one.label, *told, cause, former_verdict(one.curve)])
     return table(header, rows)
 
 
-def _curve(curve: Curve, verdict: DepthVerdict) -> Iterator[str]:
-    yield f"### {escape(curve.label)}\n\n{escape(str(verdict))}."
-    against = {change.folds.layers: change for change in verdict.changes}
+def _interventions(judged: Sequence[JudgedCurve]) -> str:
+    """What was changed where a network breaks, and what that shows."""
+    header = ["network that breaks", "at layers", "changed", "its error against the changed one's (95 %)", "outcome"]
     rows = []
-    for point in curve.points:
-        told, p = ["best", ""] if point.layers == verdict.best else change_cells(against.get(point.layers))
-        rows.append(
-            [str(point.layers), mae_cell(point), training_cell(point), told, p, *_sizes(curve.model, point), *costs(point)]
+    for one in judged:
+        for tried in one.tried:
+            step = tried.step
+            limits = step.interval if step else None
+            told = relative(step.ratio - 1, (limits[0] - 1, limits[1] - 1) if limits else None) if step else "diverges"
+            rows.append([one.label, str(tried.layers), tried.change, told, tried.outcome])
+    untried = [one.label for one in judged if one.verdict.breaks_at and not one.tried]
+    parts = [table(header, rows)] if rows else []
+    if untried:
+        parts.append(
+            f"Not tried in {escape(joined(untried))}: run the same depths with one thing changed, for example a lower rate "
+            "(`--set learning_rate=…`), batch normalisation (`--set norm=batch`) or the single skip (`--set skip=single`)."
         )
+    return "\n\n".join(parts) or "No network is shown to break."
+
+
+def _curve(one: JudgedCurve) -> Iterator[str]:
+    yield f"### {escape(one.label)}\n\n{escape(str(one.verdict))}.{_rates(one.curve)}"
+    rows = []
+    for point in one.curve.points:
+        depth = one.verdict.of(point.layers)
+        judged = [change_of(depth), depth.judged, depth.would_decide] if depth else ["", "", ""]
+        cells = [str(point.layers), mae_cell(point), training_cell(point), *judged]
+        rows.append([*cells, *_sizes(one.curve.model, point), *costs(point)])
     yield table(COLUMNS, rows)
+
+
+def _rates(curve: Curve) -> str:
+    """The learning rates that validation chose."""
+    if not curve.chosen:
+        return ""
+    chosen = [f"{point.records[0].key.settings['learning_rate']:g} at {point.layers}" for point in curve.points]
+    return f" Chosen by the mean validation loss, among the rates that were run: {', '.join(chosen)} layers."
 
 
 def _sizes(model: str, point: Configuration) -> list[str]:
@@ -113,13 +163,14 @@ def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
     """What `--json` prints: a row a curve, with its verdict and its depths."""
     rows = []
     for task, trials in by_task(found):
-        for group in comparison_groups(trials, curves, VARIED):
-            for curve in group.members:
-                verdict = judge(curve)
-                row: dict[str, Any] = {"task": task, "comparison_group": group.title, "model": curve.model}
-                row |= {"changes": group.changes | curve.changes, "verdict": str(verdict)}
-                row |= {name: getattr(verdict, name) for name in ("best", "learns", "scales_to", "breaks_at", "causes")}
-                rows.append(row | {"depths": [configuration_row(point) for point in curve.points]})
+        for group in groups_of(trials):
+            for one in group.members:
+                row: dict[str, Any] = {"task": task, "comparison_group": group.title, "model": one.curve.model}
+                row |= {"changes": group.changes | one.curve.changes, "rate_chosen": one.curve.chosen}
+                row |= {"verdict": str(one.verdict), "former_verdict": former_verdict(one.curve), "cause": causes(one.tried)}
+                row |= {name: getattr(one.verdict, name) for name in ("best", "learns", "scales_to", "breaks_at")}
+                row["judged"] = {depth.layers: depth.judged for depth in one.verdict.depths}
+                rows.append(row | {"depths": [configuration_row(point) for point in one.curve.points]})
     return rows
 
 

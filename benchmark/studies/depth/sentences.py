@@ -1,131 +1,159 @@
-"""The depth study in words: three sentences to conclude from, and what was published beside them."""
+"""The depth study in words: what to conclude, and what was published beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from benchmark.rendering.text import count, escape, joined
 from benchmark.studies.curves import Curve
-from benchmark.studies.depth.conclusions import DepthVerdict, judge_depth
+from benchmark.studies.depth.causes import NOT_ESTABLISHED, Tried, causes
+from benchmark.studies.depth.conclusions import DepthVerdict, JudgedDepth
 from benchmark.studies.omee_et_al import BULK, BY_DEPTH, SOURCE, PublishedDepths
 from benchmark.studies.tables import budget, mae_cell, relative, waited
 
 
-def conclusions(task: str, judged: Sequence[tuple[Curve, DepthVerdict]]) -> Iterator[str]:
+@dataclass(frozen=True)
+class JudgedCurve:
+    """A curve with its verdict, and the interventions where it breaks."""
+
+    curve: Curve
+    verdict: DepthVerdict
+    tried: tuple[Tried, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The curve's."""
+        return self.curve.label
+
+
+def conclusions(task: str, judged: Sequence[JudgedCurve]) -> Iterator[str]:
     """Three sentences from the numbers."""
-    depths = sorted({point.layers for curve, _ in judged for point in curve.points})
-    first = judged[0][0].first
-    trained = budget([record for curve, _ in judged for point in curve.points for record in point.records])
+    own = [one.curve for one in judged if not one.curve.chosen]
+    depths = sorted({point.layers for curve in own for point in curve.points})
+    trained = budget([record for curve in own for point in curve.points for record in point.records])
     yield (
-        f"{count(len(judged), 'network')} of {depths[0]} to {depths[-1]} layers on {task} "
-        f"({first.key.profile}, {trained}): {'; '.join(_outcomes(judged))}."
+        f"{count(len(own), 'network')} of {depths[0]} to {depths[-1]} layers on {task} "
+        f"({own[0].first.key.profile}, {trained}): {'; '.join(_outcomes(judged))}."
     )
     yield _best(judged)
     yield _reasons(judged)
 
 
-def _outcomes(judged: Sequence[tuple[Curve, DepthVerdict]]) -> Iterator[str]:
-    learning = [(c, v) for c, v in judged if v.learns]
-    scaling = [f"{c.label} (to {v.scales_to})" for c, v in learning if v.changes and v.scales_to == c.points[-1].layers]
-    rest = [(c, v) for c, v in learning if v.changes and not v.breaks_at and v.scales_to != c.points[-1].layers]
+def _outcomes(judged: Sequence[JudgedCurve]) -> Iterator[str]:
+    learning = [one for one in judged if one.verdict.learns]
+    open_ones = [one for one in learning if one.verdict.depths and not one.verdict.scales_to and not one.verdict.breaks_at]
     kinds = {
-        f"{{}} scale{'s' * (len(scaling) == 1)} as deep as tried": scaling,
-        "depth breaks {}": [f"{c.label} (at {v.breaks_at})" for c, v in learning if v.breaks_at],
-        "{} could not be decided": [c.label for c, v in rest if _unmeasured(v) is None],
-        "{} could not be measured deeper": [f"{c.label} (from {n} on)" for c, v in rest if (n := _unmeasured(v))],
-        "{} was tried at one depth only": [c.label for c, v in learning if not v.changes],
-        "{} did not learn at any depth": [c.label for c, v in judged if v.best and not v.learns],
-        "{} had no depth that trained in every fold": [c.label for c, v in judged if v.best is None],
+        "shown to scale: {}": [f"{o.label} (to {o.verdict.scales_to})" for o in learning if o.verdict.scales_to],
+        "shown to break: {}": [f"{o.label} (at {o.verdict.breaks_at})" for o in learning if o.verdict.breaks_at],
+        "undecided at every depth: {}": [o.label for o in open_ones if _undecided(o.verdict)],
+        "{} could not be measured deeper": [o.label for o in open_ones if not _undecided(o.verdict)],
+        "{} was tried at one depth only": [o.label for o in learning if not o.verdict.depths],
+        "{} did not learn at any depth": [o.label for o in judged if o.verdict.best and not o.verdict.learns],
+        "{} had no depth that trained in every fold": [o.label for o in judged if o.verdict.best is None],
     }
     return (escape(text.format(joined(names))) for text, names in kinds.items() if names)
 
 
-def _unmeasured(verdict: DepthVerdict) -> int | None:
-    """The first depth beyond what a network scales to, if that one has no score in some fold."""
-    beyond = [c for c in verdict.changes if c.folds.layers > (verdict.scales_to or 0)]
-    return beyond[0].folds.layers if beyond and judge_depth(beyond[0]) == "not measured" else None
+def _undecided(verdict: DepthVerdict) -> bool:
+    return any(one.judged == "undecided" for one in verdict.depths)
 
 
-def _best(judged: Sequence[tuple[Curve, DepthVerdict]]) -> str:
-    scored = [
-        (point.mae, curve, point, verdict)
-        for curve, verdict in judged
-        for point in curve.points
-        if point.layers == verdict.best
-    ]
+def _best(judged: Sequence[JudgedCurve]) -> str:
+    scored = [(point.mae, one, point) for one in judged for point in one.curve.points if point.layers == one.verdict.best]
     if not scored:
         return "No depth has a score in every fold."
-    _, curve, point, verdict = min(scored, key=lambda row: row[0])
-    sentence = (
-        f"The lowest MAE, {mae_cell(point)} {point.complete[0].key.unit}, is {escape(curve.label)}'s at {point.layers} layers"
-    )
-    deepest = verdict.deepest
-    outcome = judge_depth(deepest) if deepest else ""
-    if deepest and outcome in ("diverges", "not measured"):
-        sentence += f"; with {deepest.folds.layers} a fold {'diverges' if outcome == 'diverges' else 'has no score'}"
-    elif deepest and deepest.relative is not None:
-        last, start = curve.points[-1], curve.points[0]
-        sentence += f"; with {last.layers} it changes by {relative(deepest.relative, deepest.interval)}"
-        folds = [*start.records, *last.records]
-        quiet = not waited(folds) and len({record.machine for record in folds}) == 1
-        if start.seconds and last.seconds and last is not start and quiet:
-            sentence += f", in {last.seconds / start.seconds:.1f} times the training time of {start.layers} layers"
-    elif verdict.deepest is None:
-        sentence += ", the deepest that it was given"
-    return sentence + "."
+    _, one, point = min(scored, key=lambda row: row[0])
+    unit = point.complete[0].key.unit
+    sentence = f"The lowest MAE, {mae_cell(point)} {unit}, is {escape(one.label)}'s at {point.layers} layers"
+    deepest = one.verdict.deepest
+    if deepest is None or deepest.layers == point.layers:
+        return f"{sentence}, {'the deepest' if deepest else 'the only depth'} that it was given."
+    if deepest.step is None:
+        return f"{sentence}; with {deepest.layers} a fold {'diverges' if deepest.judged == 'diverges' else 'has no score'}."
+    return f"{sentence}; with {deepest.layers} it is {change_of(deepest)} against the best shallower depth{_time(one.curve)}."
 
 
-def _reasons(judged: Sequence[tuple[Curve, DepthVerdict]]) -> str:
-    broken = [(curve, verdict) for curve, verdict in judged if verdict.learns and verdict.breaks_at]
+def _time(curve: Curve) -> str:
+    """How much longer the deepest one trains, where nothing disturbed the times."""
+    last, start = curve.points[-1], curve.points[0]
+    folds = [*start.records, *last.records]
+    quiet = not waited(folds) and len({record.machine for record in folds}) == 1
+    if start.seconds and last.seconds and last is not start and quiet:
+        return f", in {last.seconds / start.seconds:.1f} times the training time of {start.layers} layers"
+    return ""
+
+
+def change_of(depth: JudgedDepth | None) -> str:
+    """The relative change of the mean loss against the best shallower depth, with its interval; empty without a comparison."""
+    if depth is None or depth.step is None:
+        return ""
+    limits = depth.step.interval
+    return relative(depth.step.ratio - 1, (limits[0] - 1, limits[1] - 1) if limits else None)
+
+
+def _reasons(judged: Sequence[JudgedCurve]) -> str:
+    broken = [one for one in judged if one.verdict.learns and one.verdict.breaks_at]
     if broken:
         named: dict[str, list[str]] = {}
-        for curve, verdict in broken:
-            named.setdefault(" and ".join(verdict.causes) or "nothing that was looked at", []).append(curve.label)
-        told = "; ".join(f"{cause} in {escape(joined(labels))}" for cause, labels in named.items())
-        return f"Where depth breaks a network, the rule below blames {told}."
-    if all(verdict.best is None for _, verdict in judged):
+        for one in broken:
+            named.setdefault(causes(one.tried), []).append(one.label)
+        told = [f"{cause} in {escape(joined(labels))}" for cause, labels in sorted(named.items()) if cause != NOT_ESTABLISHED]
+        unknown = named.get(NOT_ESTABLISHED, [])
+        parts = [f"An intervention shows the cause of a break: {'; '.join(told)}"] if told else []
+        parts += [f"{'in' if told else 'The cause of the break is not established in'} {escape(joined(unknown))}"] * bool(
+            unknown
+        )
+        return f"{', not '.join(parts)}." if told else f"{parts[0]}."
+    if all(one.verdict.best is None for one in judged):
         return "So no depth is judged."
-    if not any(verdict.learns for _, verdict in judged):
+    if not any(one.verdict.learns for one in judged):
         return "As nothing was learnt with this budget, depth is not judged."
-    deepest = [v.deepest for _, v in judged if v.learns and v.deepest and judge_depth(v.deepest) != "not measured"]
-    if not deepest:
-        return "Of no network that learns a depth beyond its best one was tried in every fold: how far they scale stays open."
-    ends = [c.interval[1] for c in deepest if c.interval]
+    deepest = [one.verdict.deepest for one in judged if one.verdict.learns and one.verdict.deepest]
+    ends = [one.step.interval[1] for one in deepest if one.step and one.step.interval]
     if not ends:
-        return "With these folds no depth can be told from another: no test is possible."
+        return "With these folds no depth can be compared with another."
     return (
-        "No network that learns breaks by the rule below; at the deepest a loss against the best depth of up to "
-        f"{relative(max(ends), None)} is not excluded."
+        "No network that learns is shown to break; at the deepest a loss against the best shallower depth of up to "
+        f"{relative(max(ends) - 1, None)} is not excluded."
     )
 
 
-def published_lines(task: str, judged: Sequence[tuple[Curve, DepthVerdict]]) -> Iterator[str]:
-    """What the source says of each model that it has, and whether it is so here."""
-    compared = [(c, v, BY_DEPTH[c.model]) for c, v in judged if c.model in BY_DEPTH and "skip" not in c.changes]
-    for curve, verdict, published in compared:
-        yield escape(f"{curve.label}: published {published}; here: {verdict} ({agreement(curve, verdict, published)}).")
+def published_lines(task: str, judged: Sequence[JudgedCurve]) -> Iterator[str]:
+    """What the source says of each model that it has, beside what is found here; miniatures support no more than that."""
+    compared = [(one, BY_DEPTH[one.curve.model]) for one in judged if one.curve.model in BY_DEPTH and _as_published(one)]
+    for one, published in compared:
+        here = agreement(one.curve, one.verdict, published)
+        yield escape(f"{one.label}: published {published}; here: {one.verdict}{f' ({here})' if here else ''}.")
     if not compared:
         yield "None of these networks is in the published depth study."
         return
-    epochs = max((record.epochs_run or 0 for c, _, _ in compared for p in c.points for record in p.complete), default=0)
+    epochs = max((r.epochs_run or 0 for one, _ in compared for p in one.curve.points for r in p.complete), default=0)
+    mini = {one.curve.first.key.profile for one, _ in compared} == {"mini"}
+    no_claim = ": these are miniatures, and no agreement or disagreement with the paper is claimed" if mini else ""
     yield (
         f"The published figures are MAE in eV/atom of {BULK}, without a validation part ({SOURCE}). Here: {task}, at most "
-        f"{epochs} epochs, other folds and the recipe of the profile. What differs may differ for that reason."
+        f"{epochs} epochs, other folds and the recipe of the profile. What differs may differ for that reason{no_claim}."
     )
 
 
+def _as_published(one: JudgedCurve) -> bool:
+    return "skip" not in one.curve.changes and not one.curve.chosen
+
+
 def agreement(curve: Curve, verdict: DepthVerdict, published: PublishedDepths) -> str:
-    """Whether a verdict is that of the source."""
-    deepest = curve.points[-1].layers
+    """Whether a verdict is that of the source; empty of miniatures, which decide nothing about it."""
+    if curve.first.key.profile == "mini":
+        return ""
+    scales, breaks, deepest = verdict.scales_to or 0, verdict.breaks_at, curve.points[-1].layers
     if not verdict.learns:
         return "nothing to compare"
-    scales, breaks = verdict.scales_to or 0, verdict.breaks_at
     if published.broke is None:
         if scales >= published.held[0]:
             return "agrees"
-        return "disagrees" if breaks and breaks <= published.held[0] else "not shown here"
+        return "disagrees" if breaks and breaks <= published.held[0] else "not decided here"
     if scales >= published.broke[0]:
-        return f"disagrees: it holds at {published.broke[0]} layers"
+        return f"disagrees: it scales to {scales} layers"
     if breaks:
         return "agrees that depth breaks it" + ("" if breaks == published.broke[0] else f", though at {breaks}")
-    return "not shown here" if deepest >= published.broke[0] else f"not tried here beyond {deepest} layers"
+    return "not decided here" if deepest >= published.broke[0] else f"not tried here beyond {deepest} layers"

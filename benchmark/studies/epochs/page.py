@@ -152,7 +152,7 @@ def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
         {
             "task": task, "comparison_group": group.title, "model": one.model, "changes": group.changes,
             "stagnates_at": one.stagnates_at,
-            "budgets": [{"epochs": epochs_of(p), "folds": p.maes, "training_s": p.seconds} for p in one.points],
+            "budgets": [{"epochs": epochs_of(p), "folds": p.fold_rows, "training_s": p.seconds} for p in one.points],
         }
         for task, trials in by_task(found) for group in comparison_groups(trials, budgets, VARIED) for one in group.members
     ]  # fmt: skip

@@ -181,7 +181,7 @@ def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
         {
             "task": task, "comparison_group": group.title, "model": curve.model, "changes": group.changes,
             "exponent": curve.law and curve.law.b, "exponent_interval": curve.law and curve.law.interval,
-            "sizes": [{"n_train": s.n_train, "folds": s.maes, "training_s": s.seconds} for s in curve.sizes],
+            "sizes": [{"n_train": s.n_train, "folds": s.fold_rows, "training_s": s.seconds} for s in curve.sizes],
         }
         for task, trials in by_task(found) for group in groups_of(trials) for curve in group.members
     ]  # fmt: skip

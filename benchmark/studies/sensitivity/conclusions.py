@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from benchmark.statistics.comparisons import ALPHA
@@ -41,12 +40,6 @@ RULE = (
 @dataclass(frozen=True)
 class RepeatedConfiguration(Configuration):
     """The folds of several seeds with one set of settings."""
-
-    @cached_property
-    def maes(self) -> dict[int, float]:
-        """Fold → test MAE; folds are counted on from seed to seed, 10,000 each, which is more than a record can have."""
-        keyed = ((trial.record.key, trial.scores) for trial in self.trials)
-        return {10_000 * key.seed + key.fold: scores.mae for key, scores in keyed if scores}
 
     @property
     def wanted(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from benchmark.rendering.text import chance, escape, joined
 from benchmark.statistics.comparisons import ALPHA
-from benchmark.studies.comparison_groups import ComparisonGroup, comparison_groups
+from benchmark.studies.comparison_groups import ComparisonGroup, comparison_groups, without_seed
 from benchmark.studies.figures import Figure, Line, Panel
 from benchmark.studies.omee_et_al import (
     BEST_SETTINGS,
@@ -47,12 +47,7 @@ def page(task: str, found: list[Trial], folder: str) -> Page:
 
 def _groups(found: Iterable[Trial]) -> list[ComparisonGroup[ModelSensitivity]]:
     """As other studies have them, with all seeds together."""
-
-    def title(trial: Trial) -> str:
-        key = trial.record.key
-        return f"{key.profile}, {key.protocol}, data {key.dataset_hash[:8]}"
-
-    return comparison_groups(found, models, tuple(FACTORS), title)
+    return comparison_groups(found, models, tuple(FACTORS), without_seed)
 
 
 def page_text(task: str, groups: Sequence[ComparisonGroup[ModelSensitivity]], folder: str) -> str:

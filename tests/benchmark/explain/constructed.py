@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from benchmark.explain.records import (
-    Against,
-    ClassifierRecord,
-    ClassName,
-    ClassResult,
-    Enrichment,
-    Experiment,
-    Explanation,
-    MotifKind,
-    Quality,
-    Result,
-    Round,
-)  # fmt: skip
+from benchmark.explain.records import ClassifierRecord, ClassName, ClassResult, Experiment, Explanation, Quality, Result, Round
+from benchmark.explain.statements import Against, Enrichment, MotifKind
 from benchmark.explain.store import ExplanationStore, weights_hash
 from benchmark.schema import Machine
 
@@ -38,6 +27,10 @@ def enrichment(
 
 
 AGAINST_TRAINING = enrichment((2,), 2.0, against="training crystals")
+
+
+def beyond(*tests: tuple[tuple[int, ...], float]) -> tuple[Enrichment, ...]:
+    return tuple(enrichment(node_types, odds, against="size and composition") for node_types, odds in tests)
 
 
 def explanations(name: ClassName) -> tuple[Explanation, ...]:
@@ -76,8 +69,8 @@ def write_experiment(store: ExplanationStore, seed: int = 0) -> Result:
         versions={}, git_commit=None,
     )  # fmt: skip
     result = Result(
-        classifier=classifier, per_class=3, low=class_result("low", (enrichment((1, 16), 3.0), enrichment((1,), -2.0))),
-        high=class_result("high", (enrichment((17,), 1.5), enrichment((17, 17, 17), 4.0), AGAINST_TRAINING)),
+        classifier=classifier, per_class=3, low=class_result("low", beyond(((1, 16), 3.0), ((1,), -2.0))),
+        high=class_result("high", (*beyond(((17,), 1.5), ((17, 17, 17), 4.0)), AGAINST_TRAINING)),
         training_atoms=(1,) * 18, finding_tests=(), analysis_s=0.1,
     )  # fmt: skip
     store.write_bytes(store.weights(experiment), WEIGHTS)

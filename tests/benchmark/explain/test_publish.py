@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from typing import get_args
 
 import hypothesis.strategies as st
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 
 from benchmark.explain.planted.records import PLANTED_KINDS, PlantedTrial
 from benchmark.explain.publish import pack, publish, publish_trials, published, published_tasks, published_trials, unpack
-from benchmark.explain.records import Enrichment, Explanation, Round
+from benchmark.explain.records import Explanation, Round
+from benchmark.explain.statements import Against, Enrichment
 from benchmark.explain.store import ExperimentRecords, ExplanationStore, weights_hash
 from datasets.errors import InputError
 from tests.benchmark.explain.constructed import MACHINE, TASK, write_experiment
@@ -46,7 +48,7 @@ def a_round(draw, name: str, weights: bytes) -> Round:
 
 ENRICHMENTS = st.builds(
     Enrichment, kind=st.sampled_from(["node type", "pair", "triangle"]), node_types=st.lists(TYPES, min_size=1, max_size=3),
-    against=st.sampled_from(["random graphs", "training crystals"]), count=COUNTS, total=COUNTS, other_count=COUNTS,
+    against=st.sampled_from(get_args(Against)), count=COUNTS, total=COUNTS, other_count=COUNTS,
     other_total=COUNTS, log_odds=NUMBERS, interval=st.tuples(NUMBERS, NUMBERS), p=NUMBERS, p_holm=NUMBERS,
 )  # fmt: skip
 

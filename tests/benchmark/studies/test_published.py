@@ -103,7 +103,7 @@ def test_a_published_study_has_every_fold_that_was_kept(tmp_path):
     ]  # fmt: skip
     assert told(target) == told(source)
     assert [row[3] is None for row in told(target)] == [True, False, False]
-    found = {trial.record.key.fold: predictions for trial, predictions in read_published(target, LayerReport)}
+    found = {trial.record.key.fold: trial.tested for trial in read_published(target, LayerReport)}
     assert found[2] is None
     assert found[1].predictions.tolist() == source.predictions(told_record(source, 1)).predictions.tolist()
     before = [path.read_bytes() for path in written]
@@ -126,7 +126,7 @@ def test_folds_of_the_target_that_were_not_published_yet_are_published_and_not_l
     source, target = kept(tmp_path / "runs"), Store(tmp_path / "reports")
     target.write(*make(0, "schnet"))
     publish_study(source, target, None, {"set/target"})
-    found = [(trial.record.key.model, trial.record.key.fold) for trial, _ in read_published(target, None)]
+    found = [(trial.record.key.model, trial.record.key.fold) for trial in read_published(target, None)]
     assert found == [("cgcnn", 0), ("cgcnn", 1), ("cgcnn", 2), ("schnet", 0)] and not target.paths()
 
 

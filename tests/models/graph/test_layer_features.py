@@ -17,6 +17,7 @@ from models.graph.layer_features import (
     mean_norm,
     neighbor_distance,
     relative_energy,
+    within_crystals,
 )
 from models.graph_model import GraphModel
 from models.registry import get, registered
@@ -34,6 +35,18 @@ def test_constant_features_have_no_energy_no_distance_and_rank_one():
     assert mean_distance(x) == pytest.approx(0, abs=1e-15)
     assert effective_rank(x) == pytest.approx(1)
     assert mean_norm(x) == pytest.approx(5)
+
+
+def test_variance_within_crystals_is_a_share_whatever_size_and_offset():
+    crystal = torch.tensor([0, 0, 1, 1])
+    x = torch.tensor([[1.0], [3.0], [6.0], [6.0]])
+    # Means 2 and 6 within, 4 over all: (1 + 1 + 0 + 0) / (9 + 1 + 4 + 4).
+    assert within_crystals(x, crystal) == pytest.approx(2 / 18)
+    assert within_crystals(1e3 * x - 5e5, crystal) == pytest.approx(2 / 18, rel=1e-6)
+    alike = torch.tensor([[1.0, 2.0], [1.0, 2.0], [7.0, 0.0], [7.0, 0.0]])
+    assert within_crystals(alike, crystal) == 0, "over-smoothed though crystals differ"
+    assert within_crystals(torch.full((4, 3), 0.1), crystal) == 0
+    assert within_crystals(torch.randn(4, 3), torch.zeros(4, dtype=torch.int64)) == pytest.approx(1)
 
 
 def test_the_path_graph_by_hand():

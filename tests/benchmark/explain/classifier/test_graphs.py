@@ -1,12 +1,14 @@
 """Crystals as graphs of node types, columns and small tensors alike."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from benchmark.explain.classifier.classifier import Classifier
 from benchmark.explain.classifier.graphs import graphs_of, pair_index
-from benchmark.explain.enrichment.motifs import motifs, present
+from benchmark.explain.enrichment.motifs import every_motif, holding, motifs, present
 from benchmark.explain.node_types import node_type_kind, node_types_of
 from benchmark.explain.search.random_graphs import random_graphs
 from benchmark.explain.search.small_graphs import SmallGraphs
@@ -51,7 +53,7 @@ def test_every_graph_network_sees_the_same_in_columns_and_in_small_tensors(model
     sizes = torch.tensor([2, 3, 5, 6])
     graphs = SmallGraphs.join([random_graphs(free_rules(), sizes, sizes, generator), small([3], [])])
     torch.manual_seed(0)
-    classifier = Classifier(model, 4)
+    classifier = Classifier(model, 4, "mini")
     whole = classifier.predict(graphs.columns(4), np.arange(5))
     assert ((whole > 0) & (whole < 1)).all()
     np.testing.assert_allclose(classifier.probability(graphs.batch(classifier.loops)).numpy(), whole, atol=1e-6)
@@ -59,7 +61,7 @@ def test_every_graph_network_sees_the_same_in_columns_and_in_small_tensors(model
 
 def test_a_model_without_graphs_is_refused():
     with pytest.raises(InputError, match="'soap-mlp' is no graph network"):
-        Classifier("soap-mlp", 4)
+        Classifier("soap-mlp", 4, "mini")
 
 
 def test_motifs_are_found_where_they_are_and_only_there():
@@ -71,3 +73,20 @@ def test_motifs_are_found_where_they_are_and_only_there():
     assert held["node type"] == [[(0,), (1,), (2,)]] * 2
     assert held["pair"] == [[(0, 1), (0, 2), (1, 1), (1, 2)], [(0, 1), (0, 2), (1, 1)]]
     assert held["triangle"] == [[(0, 1, 2)], []]
+
+
+def test_crystals_hold_what_small_graphs_hold(generator):
+    sizes = torch.randint(2, 7, (60,), generator=generator)
+    graphs = random_graphs(free_rules(), sizes, sizes + 1, generator)
+    small_ones = np.concatenate([present(graphs, 4, kind) for kind in ("node type", "pair", "triangle")], axis=1)
+    assert small_ones[:, -len(motifs(4, "triangle")) :].any() and len(every_motif(4)) == small_ones.shape[1]
+    np.testing.assert_array_equal(holding(graphs.columns(4)), small_ones)
+
+
+def test_random_graphs_can_have_a_composition(generator):
+    rules = replace(free_rules(), frequencies=torch.tensor([0.7, 0.2, 0.1, 0.0], dtype=torch.double))
+    sizes = torch.full((2000,), 5)
+    alike, composed = (random_graphs(rules, sizes, sizes, generator, composition=how) for how in (False, True))
+    shares = [np.bincount(part.node_types[part.exists].numpy(), minlength=4) / 10_000 for part in (alike, composed)]
+    np.testing.assert_allclose(shares[1], [0.7, 0.2, 0.1, 0.0], atol=0.02)
+    assert shares[0][3] > 0.15, "as the search draws them, every node type is alike"

@@ -9,11 +9,14 @@ from scipy.stats import chi2_contingency
 from scipy.stats import t as student
 
 from benchmark.explain.classifier.quality import agreement, calibration_error, no_better_than_chance, quality
-from benchmark.explain.enrichment.class_results import enrichments, top
+from benchmark.explain.enrichment.class_results import beyond, enrichments, top
 from benchmark.explain.enrichment.log_odds import Clustered, compare, frequent_enough
 from benchmark.explain.enrichment.motifs import motifs
-from benchmark.explain.enrichment.published_findings import PUBLISHED_FINDINGS, finding_tests
+from benchmark.explain.enrichment.nulls import Nulls
+from benchmark.explain.enrichment.published_findings import PUBLISHED_FINDINGS, FindingSamples, finding_tests
 from benchmark.explain.records import ClassResult, Explanation
+from benchmark.explain.search.rounds import small_graphs
+from benchmark.explain.search.small_graphs import SmallGraphs
 from benchmark.explain.seed_groups import rank_correlations
 
 
@@ -117,20 +120,66 @@ def test_seeds_that_rank_alike_correlate():
     ]  # fmt: skip
 
 
-def test_a_finding_is_tested_on_one_class_against_the_other():
-    def explanation(node_types: tuple[int, ...]) -> Explanation:
-        bonds = tuple((i, i + 1) for i in range(len(node_types) - 1))
-        return Explanation(node_types=node_types, bonds=bonds, probability=0.9, update=1, hash="")
+def chain(node_types: tuple[int, ...]) -> Explanation:
+    bonds = tuple((i, i + 1) for i in range(len(node_types) - 1))
+    return Explanation(node_types=node_types, bonds=bonds, probability=0.9, update=1, hash="")
 
-    oxide, metal = explanation((16, 16, 1)), explanation((4, 5, 16))
-    rounds = {"high": [(oxide,) * 5] * 5, "low": [(metal,) * 5] * 5}
-    found = {finding_test.finding: finding_test for finding_test in finding_tests("band_gap", "group", rounds)}
-    assert list(found) == ["high: groups 15–18", "high: bonds between groups 15–18 and 15–18", "low: groups 3–12"]
-    assert all(finding_test.interval is not None and finding_test.interval[0] > 0 for finding_test in found.values())
-    assert [v.log_odds for v in finding_tests("band_gap", "group", {"high": [], "low": []})] == [None] * 3
-    assert [v.log_odds for v in finding_tests("band_gap", "group", rounds, tested=False)] == [None] * 3
+
+def as_graphs(*found: Explanation) -> SmallGraphs:
+    return small_graphs(found, 3)
+
+
+def samples(high: tuple[int, ...], low: tuple[int, ...], null: tuple[int, ...], rounds=None) -> FindingSamples:
+    """Crystals of the classes that are all alike, and random graphs that are all alike."""
+    crystals = {"high": as_graphs(*[chain(high)] * 40).columns(18), "low": as_graphs(*[chain(low)] * 40).columns(18)}
+    nulls = Nulls(*(as_graphs(*[chain(null)] * 400) for _ in range(2)))
+    explained = rounds or {"high": [(chain((16, 16, 1)),) * 5] * 5, "low": [(chain((4, 5, 16)),) * 5] * 5}
+    return FindingSamples(explained, crystals, {"high": nulls, "low": nulls})
+
+
+def test_a_finding_is_told_of_explanations_of_crystals_and_beyond_what_random_graphs_give():
+    found = finding_tests("band_gap", "group", samples((16, 16, 1), (4, 5, 16), (16, 4, 1)))
+    assert [one.finding for one in found] == [
+        "high: groups 15–18", "high: bonds between groups 15–18 and 15–18", "low: groups 3–12",
+    ]  # fmt: skip
+    for one in found:
+        assert one.explanations.holds and one.crystals.holds, "what is known without a network"
+        assert one.random.log_odds == pytest.approx(0), "random graphs of either class are the same"
+        assert one.beyond.holds and one.beyond.p <= one.beyond_p_holm < 0.05
+    same = finding_tests("band_gap", "group", samples((1, 2, 3), (1, 2, 3), (16, 16, 1)))
+    assert same[0].explanations.holds and not same[0].crystals.holds
+    assert same[0].beyond_p_holm > 0.05, "random graphs of that composition have as many"
+
+
+def test_a_finding_that_cannot_be_tested_has_no_numbers():
+    nothing = finding_tests("band_gap", "group", samples((16, 16, 1), (4, 5, 16), (16, 4, 1), {"high": [], "low": []}))
+    untested = finding_tests("band_gap", "group", samples((16, 16, 1), (4, 5, 16), (16, 4, 1)), tested=False)
+    for one in (*nothing, *untested):
+        assert one.explanations is one.beyond is one.beyond_p_holm is None and one.crystals.holds
+
+
+def test_atoms_and_bonds_of_a_finding_are_counted_alike_in_explanations_and_in_columns():
+    oxide = chain((16, 16, 1))
     assert PUBLISHED_FINDINGS[1].count(oxide) == (1, 2) and PUBLISHED_FINDINGS[0].count(oxide) == (2, 3)
     assert PUBLISHED_FINDINGS[7].count(oxide) == (1, 2)  # a bond between groups 1–4 and 16–17, in either order
+    graphs = as_graphs(oxide).columns(18)
+    for finding in PUBLISHED_FINDINGS[:3] + PUBLISHED_FINDINGS[6:9]:
+        counts = graphs.node_type_counts() if finding.others is None else graphs.pair_counts() // 2
+        assert (counts[:, finding.columns(18)].sum(), counts.sum()) == finding.count(oxide)
+
+
+def test_beyond_size_and_composition_both_kinds_of_random_graphs_must_be_exceeded():
+    """Motif 0: more than either gives. 1: the composition gives it. 2: the start of the search gives it. 3: they disagree."""
+    rng = np.random.default_rng(0)
+    rows = [("node type", (number,)) for number in range(4)]
+    first = Clustered(np.array([[9, 9, 9, 5]] * 8), np.full(8, 10))
+    random, composition = (
+        Clustered((rng.random((3000, 4)) < shares).astype(int), np.ones(3000, dtype=int))
+        for shares in ([0.1, 0.1, 0.9, 0.1], [0.1, 0.9, 0.1, 0.9])
+    )
+    found = beyond(rows, first, random, composition)
+    assert [one.against for one in found] == ["size and composition"] * 4
+    assert found[0].p_holm < 0.001 and min(one.p_holm for one in found[1:]) > 0.05 and found[3].p == 1
 
 
 def test_quality_of_a_classifier_by_hand():

@@ -17,9 +17,10 @@ from benchmark.explain.other_explainers.importance import (
     of_atoms_by_attention,
     of_atoms_by_edges,
 )  # fmt: skip
-from benchmark.explain.pages.cross_checks import conclusions, tables
-from benchmark.explain.records import ClassResult, Enrichment, OtherExplanation, Result
+from benchmark.explain.pages.cross_checks import conclusions, limit, own_reliability, tables
+from benchmark.explain.records import ClassResult, OtherExplanation, Result
 from benchmark.explain.seed_groups import FEWEST_RANKED, SeedGroup
+from benchmark.explain.statements import Enrichment
 from benchmark.explain.store import ExplanationStore
 from benchmark.tasks.tasks import find_tasks
 from models import registry
@@ -197,10 +198,29 @@ def test_the_report_counts_agreements_and_lists_them(tmp_path):
     assert line.startswith("Of 2 rank correlations") and "2 are significantly positive and 0 significantly negative" in line
     (_, agreements), (header, node_types) = tables(group)
     assert [row[4] for row in agreements] == ["low", "high", "high"] and agreements[0][7] == "not compared"
-    assert [row[9] for row in agreements[1:]] == ["+1.00", "+1.00"]
+    assert len({len(row) for row in agreements}) == 1 and line.endswith(
+        "How reliable the rankings are is not known, so that says nothing."
+    )
+    assert [row[10] for row in agreements[1:]] == ["+1.00", "+1.00"] and agreements[1][6] == "0.67", "2 · 0.5 / 1.5"
     assert (
         header[:3] == ("group (seed 0)", "GNNExplainer, low", "GNNExplainer, high") and node_types[0][2] == "0.800 (5 crystals)"
     )
+
+
+def test_a_correlation_is_set_beside_what_the_reliability_of_both_allows(tmp_path):
+    whole, values = write_experiment(ExplanationStore(tmp_path)), [0.8 + n / 10 for n in range(8)]
+    odds = [1.0 + n for n in range(8)]
+    swapped = [odds[1], odds[0], *odds[2:]]
+    checks = cross_checks([other("GNNExplainer", [], values)], {"low": result([], "low"), "high": result(odds)}, 0)
+    seeds = [whole.model_copy(update={"high": result(one), "low": result([], "low")}) for one in (odds, swapped)]
+    group = SeedGroup((seeds[0].model_copy(update={"cross_checks": checks}), seeds[1]), {"low": (), "high": ()})
+    alike = 1 - 6 * 2 / (8 * 63)
+    assert own_reliability(group, "high", signed=True) == pytest.approx(alike)
+    test = checks[0].agreements[0]
+    assert limit(checks[0].other.high, group, test) == pytest.approx(np.sqrt(alike * 2 / 3))
+    assert "Their reliability allows less than 0.47 in 0 of 2" in next(conclusions(group))
+    unlike = checks[0].other.high.model_copy(update={"halves": -0.2})
+    assert limit(unlike, group, test) == 0, "halves that disagree rank nothing"
 
 
 @needs_dgl

@@ -69,7 +69,8 @@ def test_a_hostile_name_stays_text(pages):
 
 
 def test_motifs_that_are_more_frequent_are_drawn_the_surest_first(pages):
-    found = [enrichment((1,), 1.0, 0.02), enrichment((2,), -3.0), enrichment((1, 2), 2.0), enrichment((3,), 1.0, 0.5)]
+    tests = (((1,), 1.0, 0.02), ((2,), -3.0, 0.001), ((1, 2), 2.0, 0.001), ((3,), 1.0, 0.5))
+    found = [enrichment(*test, "size and composition") for test in tests] + [enrichment((5,), 9.0)]
     assert [one.node_types for one in top_motifs(found)] == [(1, 2), (1,), (3,)]
     text = pages[1].read_text()
     assert text.count("<title>groups 17, 17, 17; bonds 17–17, 17–17, 17–17</title>") == 6, "five explanations and the motif"

@@ -11,13 +11,13 @@ from benchmark.explain.pages.commands import Directories
 from benchmark.explain.planted.planted_sets import N_NODE_TYPES, PLANTED, plant
 from benchmark.explain.planted.records import PLANTED_KINDS, PlantedTrial
 from benchmark.explain.planted.trials import TrialSettings, trial, trials
-from benchmark.explain.settings import Budget, ClassifierSettings, Limits, SearchSettings
+from benchmark.explain.settings import MINIATURE, Budget, Limits, SearchSettings
 from benchmark.explain.store import ExplanationStore
 from datasets.errors import InputError
 
 REDUCED = TrialSettings(
     n_graphs=600,
-    classifier=ClassifierSettings(epochs=8),
+    classifier=MINIATURE,
     limits=Limits(max_atoms=4, max_bonds=4),
     search=SearchSettings(graphs=12, rollouts=2, warm_up=6, updates=10, per_round=5),
     budget=Budget(per_class=25, max_rounds=6, patience=2),
@@ -58,7 +58,7 @@ def test_nothing_is_found_in_shuffled_classes():
 
 def test_trials_are_kept_and_the_page_is_of_all_of_them(tmp_path):
     shallow = replace(
-        REDUCED, n_graphs=60, classifier=ClassifierSettings(epochs=1), budget=Budget(per_class=5, max_rounds=1, patience=1)
+        REDUCED, n_graphs=60, classifier=replace(MINIATURE, epochs=1), budget=Budget(per_class=5, max_rounds=1, patience=1)
     )
     store, told = ExplanationStore(tmp_path), list[PlantedTrial]()
     found = trials(1, store, 1, told.append, shallow)

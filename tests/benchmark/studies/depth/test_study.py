@@ -13,9 +13,7 @@ import torch
 from benchmark.harness.job import Job, execute, load_task
 from benchmark.harness.plan import RunOptions
 from benchmark.results.store import Store
-from benchmark.studies.comparison_groups import comparison_groups
-from benchmark.studies.curves import VARIED, curves
-from benchmark.studies.depth.page import json_rows, page_text
+from benchmark.studies.depth.page import groups_of, json_rows, page_text
 from benchmark.studies.depth.study import STUDY
 from benchmark.studies.layer_observer import LAYERS, fresh, look
 from benchmark.studies.layers import LayerReport
@@ -106,7 +104,7 @@ def told(store: Store) -> tuple[list[dict[str, Any]], str]:
     """The report's numbers and its page, without times."""
     found = list(read_trials(store, LayerReport, pytest.fail))
     ((task, group),) = by_task(found)
-    opening = page_text(task, comparison_groups(group, curves, VARIED), "target").split("\n\n")[0]
+    opening = page_text(task, groups_of(group), "target").split("\n\n")[0]
     return numbers(json_rows(found)), re.sub(r", in [\d.]+ times the training time of \d+ layers?", "", opening)
 
 

@@ -1,0 +1,40 @@
+"""What a page says of the explained network and of the search: what is not the board's, and what is not as published."""
+
+from __future__ import annotations
+
+from benchmark.explain.seed_groups import SeedGroup
+
+PUBLISHED_ROLLOUTS = 10
+"""Completions of a graph that a reward is the mean of, in the thesis."""
+
+ALWAYS = (
+    "bonds that the rules forbid cannot be drawn, where they were punished; many graphs grow side by side, and the mean reward "
+    "of the others is the baseline of each; no gradient goes through rewards, and the classifier is in evaluation mode"
+)
+
+
+def explained_network(group: SeedGroup) -> str:
+    """Which network is explained, and whether it is the board's."""
+    experiment, record = group.first.experiment, group.first.classifier
+    told = (
+        f"Explained: a {experiment.model} of the sizes of `{experiment.network}`, fitted to {record.n_fitted:,} of "
+        f"{record.n_train:,} training crystals in {experiment.classifier.get('epochs')} epochs."
+    )
+    if experiment.network != "mini":
+        return told
+    return (
+        f"{told} It is smaller than the board's network and has seen fewer crystals: what is said is of this network alone. "
+        "Without `--profile mini` the command explains a network of the board's size, on the board's training set."
+    )
+
+
+def search_differences(group: SeedGroup) -> str:
+    """What the search does otherwise than was published."""
+    search, differing = group.first.experiment.search, []
+    if floor := search.get("floor"):
+        differing.append(f"a reward counts no probability below {floor:g}, where 0 was published")
+    if not search.get("undo"):
+        differing.append("a step with a negative reward is not undone")
+    if (rollouts := search.get("rollouts")) != PUBLISHED_ROLLOUTS:
+        differing.append(f"a reward is the mean of {rollouts} completions of a graph, not {PUBLISHED_ROLLOUTS}")
+    return f"Otherwise than published: {'; '.join([*differing, ALWAYS])}."
