@@ -77,12 +77,12 @@ def explain(
     A graph network is trained to tell targets above the median from the others by node types and neighbours alone, then
     policies learn to grow graphs that it is sure of. What was found is kept; run again to go on after a stop.
     """
-    asked = node_types, seed, regressor, cross_check or None, model, per_class, min_probability, profile, floor
-    chosen = asked != (None, None, None, None, "cgcnn", 150, 0.8, "standard", 0.0)
+    asked = node_types, seed, regressor, cross_check or None, model, per_class, min_probability, profile
+    chosen = asked != (None, None, None, None, "cgcnn", 150, 0.8, "standard")
     if retest and not published:
         raise InputError("--retest has a meaning with --from only")
     if published:
-        if page is None or chosen or ground_truth or publish or as_json:
+        if page is None or chosen or floor or ground_truth or publish or as_json:
             raise InputError("--from takes --page, and --task and --retest, alone")
         if retest:
             _retest(task or [], published)
@@ -93,8 +93,8 @@ def explain(
     require_unpublished(out)
     if ground_truth:
         if chosen:
-            raise InputError("--ground-truth takes --workers, --out, --publish, --page and --json alone")
-        _ground_truth(ground_truth, out, page, publish, workers, as_json)
+            raise InputError("--ground-truth takes --floor, --workers, --out, --publish, --page and --json alone")
+        _ground_truth(ground_truth, floor, out, page, publish, workers, as_json)
         return
     if not 0.5 < min_probability < 1:
         raise InputError(f"--min-probability {min_probability:g}: it must lie between 0.5 and 1")
@@ -263,10 +263,12 @@ def _print(results: list[Any], out: Path) -> None:
                 print(f"\n{name}: {summary(group)}")
 
 
-def _ground_truth(seeds: int, out: Path, page: Path | None, publish: Path | None, workers: int | None, as_json: bool) -> None:
+def _ground_truth(
+    seeds: int, floor: float, out: Path, page: Path | None, publish: Path | None, workers: int | None, as_json: bool
+) -> None:
     from benchmark.explain.pages.commands import Directories
     from benchmark.explain.pages.planted import require_own_page, text, write_page
-    from benchmark.explain.planted.trials import trials
+    from benchmark.explain.planted.trials import trials, with_floor
     from benchmark.explain.publish import publish_trials
     from benchmark.explain.store import ExplanationStore
     from benchmark.harness.machine import default_workers
@@ -282,7 +284,7 @@ def _ground_truth(seeds: int, out: Path, page: Path | None, publish: Path | None
         require_own_page(page)
     Store(out).require_writable()
     with sole_writer(out, BUSY.format(out)):
-        found = trials(seeds, ExplanationStore(out), workers or default_workers(), news)
+        found = trials(seeds, ExplanationStore(out), workers or default_workers(), news, with_floor(floor))
     table = publish and publish_trials(found, publish)
     written = page and write_page(found, Directories(page, out, publish))
     if as_json:

@@ -24,10 +24,10 @@ class ErrorChange:
 
     @property
     def direction(self) -> str:
-        """ "better", "worse" or "no different" by the test; empty without one, or where a fold has no score."""
+        """ "better", "worse" or "undecided" by the test; empty without one, or where a fold has no score."""
         if self.relative is None or self.p_holm is None or self.interval is None or not self.folds.scored:
             return ""
-        return "no different" if self.p_holm >= ALPHA else "better" if self.relative < 0 else "worse"
+        return "undecided" if self.p_holm >= ALPHA else "better" if self.relative < 0 else "worse"
 
 
 def error_changes(configurations: Sequence[Configuration], baseline: Configuration) -> tuple[ErrorChange, ...]:

@@ -124,7 +124,11 @@ def enrichments(rows: Sequence[KindAndMotif], first: Clustered, second: Clustere
     chosen = np.flatnonzero(frequent_enough(first, second))
     first, second = first.of(chosen), second.of(chosen)
     outcome = compare(first, second)
-    return () if outcome is None else _enrichments([rows[row] for row in chosen], first, second, outcome, outcome.p, against)
+    return (
+        ()
+        if outcome is None
+        else _enrichments([rows[row] for row in chosen.tolist()], first, second, outcome, outcome.p, against)
+    )
 
 
 def beyond(rows: Sequence[KindAndMotif], first: Clustered, random: Clustered, composition: Clustered) -> tuple[Enrichment, ...]:
@@ -139,7 +143,7 @@ def beyond(rows: Sequence[KindAndMotif], first: Clustered, random: Clustered, co
     if one is None or other is None:
         return ()
     p = np.where(one.log_odds * other.log_odds > 0, np.maximum(one.p, other.p), 1.0)
-    return _enrichments([rows[row] for row in chosen], parts[0], parts[2], other, p, "size and composition")
+    return _enrichments([rows[row] for row in chosen.tolist()], parts[0], parts[2], other, p, "size and composition")
 
 
 def _enrichments(

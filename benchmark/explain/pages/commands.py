@@ -33,7 +33,8 @@ class Directories:
 
     def trials_again(self, found: Sequence[PlantedTrial]) -> str:
         """What tries all planted motifs of a page, and writes it."""
-        return f"{COMMAND} --ground-truth {1 + max(one.seed for one in found)}{_out(self.out)}{self._ends()}"
+        seeds = f"{1 + max(one.seed for one in found)}{_floor(found[0].floor)}"
+        return f"{COMMAND} --ground-truth {seeds}{_out(self.out)}{self._ends()}"
 
     def figures(self) -> str:
         """What writes the interactive figures of a page that is there."""
@@ -47,12 +48,15 @@ def _way(result: Result) -> str:
     """All but node types and seeds."""
     experiment = result.experiment
     profiles = [name for name, profile in PROFILES.items() if _is_of(experiment, profile)]
-    floor = experiment.search.get("floor", 0.0)
     return (
         f"{COMMAND} --task {experiment.task} --model {experiment.model} --per-class {result.per_class} --min-probability "
         f"{experiment.min_probability:g}{''.join(f' --profile {name}' for name in profiles)}"
-        f"{f' --floor {floor:g}' if floor else ''}{' --cross-check' if result.cross_checks else ''}"
+        f"{_floor(experiment.search.get('floor', 0.0))}{' --cross-check' if result.cross_checks else ''}"
     )
+
+
+def _floor(floor: float) -> str:
+    return f" --floor {floor:g}" if floor else ""
 
 
 def _is_of(experiment: Experiment, profile: Profile) -> bool:

@@ -58,6 +58,8 @@ def _unreliable(group: SeedGroup, checked: Sequence[Result]) -> str:
     low = sum(one < LITTLE for one in known)
     if not known:
         return " How reliable the rankings are is not known, so that says nothing."
+    if not low:
+        return f" The reliability of both allows at least {LITTLE:g} in all of them."
     return f" Their reliability allows less than {LITTLE:g} in {low} of {len(known)}: these could not have shown an agreement."
 
 

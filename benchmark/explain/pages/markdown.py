@@ -162,13 +162,15 @@ def _finding_conclusions(group: SeedGroup) -> Iterator[str]:
         return
     known = sum(bool(one.crystals and one.crystals.holds) for one in tests)
     seeds = len(group.results)
-    sure = [one.finding for number, one in enumerate(tests) if len(beyond(group, number)) == seeds]
     every = " with every seed" if seeds > 1 else ""
-    shown = f"the explanations show {', '.join(sure)}" if sure else "the explanations show none of them"
+    sure = [one.finding for number, one in enumerate(tests) if len(beyond(group, number)) == seeds]
+    shown = f"the explanations show {', '.join(sure)}{every}" if sure else f"the explanations show none of them{every}"
+    if not any(result.finding_tests[number].beyond for result in group.results for number in range(len(tests))):
+        shown = "nothing could be tested"
     yield (
         f"Of {count(len(tests), 'published finding')} on this target, {known} hold{'s' * (known == 1)} of the training "
         "crystals counted without a network, so to find them again says nothing about one. Beyond size and composition, "
-        f"{shown}{every}."
+        f"{shown}."
     )
 
 

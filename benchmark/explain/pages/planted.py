@@ -53,7 +53,17 @@ def page_text(found: Sequence[PlantedTrial], where: Directories) -> str:
         "\n".join(f"- {line}" for line in conclusions(found)),
         table(header, rows),
     ]
-    parts += ["## How to read it", RULES, "## Every set", table(each_header, each_rows, text=each_header[:1])]
+    floor = found[0].floor
+    searched = (
+        f"A reward counts no probability below {floor:g}; published, and the default of `explain`, is 0." if floor else ""
+    )
+    parts += [
+        "## How to read it",
+        RULES,
+        *([searched] if searched else []),
+        "## Every set",
+        table(each_header, each_rows, text=each_header[:1]),
+    ]
     parts.append(origins(found))
     return "\n\n".join(parts) + "\n"
 

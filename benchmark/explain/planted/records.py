@@ -48,6 +48,11 @@ class PlantedTrial(Strict):
     git_commit: Text | None
 
     @property
+    def floor(self) -> float:
+        """Lowest probability that a reward of the search counts."""
+        return float(self.settings.get("search", {}).get("floor", 0.0))
+
+    @property
     def first(self) -> bool:
         """Whether the planted motif is the most surely enriched of its kind: its interval is the highest, and above 0."""
         return self.rank == 1 and self.planted_test is not None and self.planted_test.interval[0] > 0

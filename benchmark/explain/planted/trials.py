@@ -54,6 +54,11 @@ class TrialSettings:
     min_probability: float = 0.8
 
 
+def with_floor(floor: float) -> TrialSettings:
+    """The settings of a trial whose rewards count no probability below `floor`. Raises InputError for an impossible one."""
+    return TrialSettings(search=SearchSettings(floor=floor))
+
+
 class Chance(Classifier):
     """Says anything, by chance."""
 

@@ -26,7 +26,7 @@ RULE = (
     "the plain one (GATGNN and MPNN have none, the others one). Every variant against the plain network: corrected resampled "
     "t-test of the logarithms of the MAE on the common folds (Nadeau & Bengio 2003), told as the geometric mean of the ratio, "
     "p after Holm's correction for the variants of the family; below "
-    f"{ALPHA:g} is called better or worse, all else no different; "
+    f"{ALPHA:g} is called better or worse, all else is undecided, which is not equal; "
     "intervals are of each comparison alone. A variant of which a fold diverged is judged by that alone. All other settings "
     "are the plain network's."
 )
@@ -45,7 +45,7 @@ class Variant:
 
     @property
     def judged(self) -> str:
-        """ "diverges", "better", "worse", "no different" or, without a test, nothing."""
+        """ "diverges", "better", "worse", "undecided" or, without a test, nothing."""
         return judged(self.folds, self.change)
 
 

@@ -109,12 +109,12 @@ def _reasons(judged: Sequence[JudgedCurve]) -> str:
         return "So no depth is judged."
     if not any(one.verdict.learns for one in judged):
         return "As nothing was learnt with this budget, depth is not judged."
-    deepest = [one.verdict.deepest for one in judged if one.verdict.learns and one.verdict.deepest]
-    ends = [one.step.interval[1] for one in deepest if one.step and one.step.interval]
+    compared = [[d.step.interval[1] for d in one.verdict.depths if d.step and d.step.interval] for one in judged]
+    ends = [limits[-1] for limits in compared if limits]
     if not ends:
         return "With these folds no depth can be compared with another."
     return (
-        "No network that learns is shown to break; at the deepest a loss against the best shallower depth of up to "
+        "No network that learns is shown to break; at the deepest compared a loss against the best shallower depth of up to "
         f"{relative(max(ends) - 1, None)} is not excluded."
     )
 

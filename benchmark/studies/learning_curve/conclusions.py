@@ -12,7 +12,7 @@ import numpy as np
 from benchmark.results.records import Record
 from benchmark.statistics.comparisons import ALPHA, corrected_t_test, holm
 from benchmark.studies.comparison_groups import by_network
-from benchmark.studies.configurations import Configuration, difference
+from benchmark.studies.configurations import Configuration, Place, difference, place_of
 from benchmark.studies.trials import Trial
 
 WANTED = (1.0, 0.75, 0.5)
@@ -73,8 +73,8 @@ class LearningCurve:
     def law(self) -> PowerLaw | None:
         """The fit; None where no fold has enough sizes."""
         fits = []
-        for fold in sorted({fold for size in self.sizes for fold in size.maes}):
-            points = [(t.record.split.n_train, t.scores.mae) for t in self._of_fold(fold) if t.scores and t.scores.mae > 0]
+        for place in sorted({place for size in self.sizes for place in size.maes}):
+            points = [(t.record.split.n_train, t.scores.mae) for t in self._of_fold(place) if t.scores and t.scores.mae > 0]
             if len({n for n, _ in points}) >= LEAST:
                 sizes, maes = np.log(np.array(points, dtype=float)).T
                 fits.append(np.polyfit(sizes, maes, 1))
@@ -92,8 +92,8 @@ class LearningCurve:
         """Whether every fold with all crystals has a score."""
         return self.sizes[-1].scored and divisor_of(self.sizes[-1].records[0]) == 1
 
-    def _of_fold(self, fold: int) -> list[Trial]:
-        return [trial for size in self.sizes for trial in size.trials if trial.record.key.fold == fold]
+    def _of_fold(self, place: Place) -> list[Trial]:
+        return [trial for size in self.sizes for trial in size.trials if place_of(trial) == place]
 
 
 def learning_curves(found: Iterable[Trial]) -> list[LearningCurve]:

@@ -32,7 +32,7 @@ RULE = (
     "parameters. MAE: mean ± standard deviation over folds of all seeds. Every row against the centre: corrected resampled "
     "t-test of the logarithms of the MAE on the common folds (Nadeau & Bengio 2003), told as the geometric mean of the ratio, "
     "p after Holm's correction for the rows of the model; below "
-    f"{ALPHA:g} is called better or worse, all else no different; "
+    f"{ALPHA:g} is called better or worse, all else is undecided, which is not equal; "
     "intervals are of each comparison alone. A row of which a fold diverged is judged by that alone."
 )
 
@@ -60,7 +60,7 @@ class FactorLevel:
 
     @property
     def judged(self) -> str:
-        """ "diverges", "better", "worse", "no different" or, without a test, nothing."""
+        """ "diverges", "better", "worse", "undecided" or, without a test, nothing."""
         return judged(self.folds, self.change)
 
 
@@ -98,9 +98,9 @@ class ModelSensitivity:
         scored = [level for level in self.of(factor) if level.folds.scored]
         return (min(scored, key=_mae), max(scored, key=_mae)) if len(scored) > 1 else None
 
-    def is_flat(self, factor: str) -> bool:
-        """Whether every value was compared with the centre and is no different from it."""
-        return {level.judged for level in self.levels if level.factor == factor} == {"no different"}
+    def is_undecided(self, factor: str) -> bool:
+        """Whether no value is shown to be better or worse than the centre."""
+        return {level.judged for level in self.levels if level.factor == factor} == {"undecided"}
 
 
 def models(found: Iterable[Trial]) -> list[ModelSensitivity]:

@@ -76,15 +76,15 @@ def conclusions(task: str, made: Sequence[ModelSensitivity]) -> Iterator[str]:
     flat = [
         f"{joined(factors)} in {escape(model.label)}"
         for model in made
-        if (factors := [factor for factor in model.varied if model.is_flat(factor)])
+        if (factors := [factor for factor in model.varied if model.is_undecided(factor)])
     ]
     levels = [(model, level) for model in made for level in model.levels if level.judged == "diverges"]
     diverging = [f"{level.factor} {_value(level)} in {escape(model.label)}" for model, level in levels]
     diverges = f"; with {joined(diverging)} it diverges" if diverging else ""
     if flat:
-        yield f"No value that was tried is measurably different from the centre's of {'; of '.join(flat)}{diverges}."
+        yield f"Undecided, which is not equal, is whether any value is better or worse: {'; '.join(flat)}{diverges}."
     else:
-        yield f"Of no factor is every value that was tried shown to be no different{diverges}."
+        yield f"Of every factor a value is shown to be better or worse{diverges}."
 
 
 def _most(model: ModelSensitivity) -> str:

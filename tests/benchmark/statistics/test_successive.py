@@ -12,7 +12,13 @@ from tests.benchmark.statistics.test_decisions import task_of
 
 @pytest.mark.parametrize(
     ("low", "high", "word"),
-    [(0.8, 1.05, "as good"), (1.01, 1.04, "as good"), (1.0, 1.06, "undecided"), (1.06, 1.5, "worse"), (1.05, 1.5, "undecided")],
+    [
+        (0.8, 1.0499, "as good"),
+        (1.01, 1.04, "as good"),
+        (1.0, 1.06, "undecided"),
+        (1.06, 1.5, "worse"),
+        (1.0499, 1.5, "undecided"),
+    ],
 )
 def test_the_three_words(low, high, word):
     assert step_verdict(np.log(low), np.log(high), 0.05) == word

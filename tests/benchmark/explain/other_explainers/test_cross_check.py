@@ -218,7 +218,7 @@ def test_a_correlation_is_set_beside_what_the_reliability_of_both_allows(tmp_pat
     assert own_reliability(group, "high", signed=True) == pytest.approx(alike)
     test = checks[0].agreements[0]
     assert limit(checks[0].other.high, group, test) == pytest.approx(np.sqrt(alike * 2 / 3))
-    assert "Their reliability allows less than 0.47 in 0 of 2" in next(conclusions(group))
+    assert "The reliability of both allows at least 0.47 in all of them." in next(conclusions(group))
     unlike = checks[0].other.high.model_copy(update={"halves": -0.2})
     assert limit(unlike, group, test) == 0, "halves that disagree rank nothing"
 

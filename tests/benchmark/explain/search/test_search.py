@@ -217,8 +217,9 @@ def test_a_reward_counts_the_graph_its_completions_and_no_probability_below_the_
         rows = torch.tensor(growing, dtype=torch.long)
         return step_rewards(policy, lambda many: p.expand(len(many)).double(), graphs, rows, 3, settings, generator).item()
 
-    as_published = SearchSettings(step_reward=0.1, rollout_weight=2.0, floor=0.0)
-    assert rewards(as_published, 0) == rewards(as_published) == pytest.approx(0.1 + 3 * (0.2 - 0.5))
-    assert rewards(SearchSettings(step_reward=0.1, rollout_weight=2.0), 0) == pytest.approx(0.1)
+    as_published = SearchSettings(step_reward=0.1, rollout_weight=2.0)
+    assert as_published.floor == 0 and rewards(as_published, 0) == pytest.approx(0.1 + 3 * (0.2 - 0.5))
+    assert rewards(as_published, 0) == rewards(as_published)
+    assert rewards(replace(as_published, floor=0.5), 0) == pytest.approx(0.1)
     p[0] = 0.9
     assert rewards(SearchSettings(step_reward=0.1, rollout_weight=2.0), 0) == pytest.approx(0.1 + 3 * 0.4)

@@ -54,7 +54,7 @@ def test_every_switch_of_every_family_is_turned_once():
 def test_a_variant_is_judged_against_the_plain_network():
     (family,) = families(variants({"plain": 0.1, "+ DGN": 0.08, "+ skip": 0.1005, "+ DGN + skip": 0.13}))
     assert [(v.name, v.judged) for v in family.variants] == [
-        ("plain", ""), ("+ DGN", "better"), ("+ skip", "no different"), ("+ DGN + skip", "worse"),
+        ("plain", ""), ("+ DGN", "better"), ("+ skip", "undecided"), ("+ DGN + skip", "worse"),
     ]  # fmt: skip
     assert family.variants[1].change.relative == pytest.approx(-0.2)
 
@@ -66,7 +66,7 @@ def test_a_variant_of_which_a_fold_diverged_is_judged_by_that_and_gains_nothing(
     key = last.record.key
     found[9] = Trial(failed(4, model="gatgnn-mdl", status="diverged", key=key, changed=last.record.changed), None, last.seen)
     (family,) = families(found)
-    assert [v.judged for v in family.variants] == ["", "diverges", "no different"]
+    assert [v.judged for v in family.variants] == ["", "diverges", "undecided"]
     text = write_study_pages(PAGES, found, tmp_path)[0].read_text()
     opening = text.split("\n\n")[1]
     assert "DGN is diverges" not in opening and "DGN diverges in gatgnn-mdl (mini)" in opening
@@ -77,7 +77,7 @@ def test_a_variant_of_which_a_fold_diverged_is_judged_by_that_and_gains_nothing(
 
 def test_nothing_is_judged_by_a_variant_or_a_plain_network_that_lacks_folds():
     (family,) = families(variants({"plain": 0.1, "+ skip": 0.101}) + variants({"+ DGN": 0.05})[:2])
-    assert [(v.name, v.judged) for v in family.variants] == [("plain", ""), ("+ DGN", ""), ("+ skip", "no different")]
+    assert [(v.name, v.judged) for v in family.variants] == [("plain", ""), ("+ DGN", ""), ("+ skip", "undecided")]
     (family,) = families(variants({"plain": 0.1})[:4] + variants({"+ DGN": 0.05}))
     assert [v.change for v in family.variants] == [None, None]
 
@@ -86,7 +86,7 @@ def test_the_ablation_page_says_what_each_part_does(tmp_path):
     found = variants(dict(zip(VARIANTS, (0.1, 0.08, 0.1005, 0.07, 0.06), strict=True)))
     text = write_study_pages(PAGES, found, tmp_path)[0].read_text()
     opening = text.split("\n\n")[1]
-    assert "DGN is better in gatgnn-mdl (mini)" in opening and "skip is no different in gatgnn-mdl (mini)" in opening
+    assert "DGN is better in gatgnn-mdl (mini)" in opening and "skip is undecided in gatgnn-mdl (mini)" in opening
     assert "not the published order" in text and "0.03934" in text
     rows = json_rows(found)
     assert [row["variant"] for row in rows] == list(VARIANTS)

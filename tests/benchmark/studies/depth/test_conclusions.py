@@ -6,9 +6,10 @@ import pytest
 
 from benchmark.studies.comparison_groups import comparison_groups, without_seed
 from benchmark.studies.curves import VARIED, curves
-from benchmark.studies.depth.causes import NOT_ESTABLISHED, causes, interventions
+from benchmark.studies.depth.causes import NOT_ESTABLISHED, causes
 from benchmark.studies.depth.conclusions import judge
 from benchmark.studies.depth.former import former_verdict
+from benchmark.studies.depth.page import groups_of
 from benchmark.studies.trials import Trial
 from tests.benchmark.studies.constructed import curve, only, trial
 
@@ -85,10 +86,11 @@ def test_a_model_that_does_not_learn_is_not_judged():
 # -- causes -----------------------------------------------------------------------------------------
 
 
-def tried(found: list[Trial], label: str = ""):
-    judged = [(one, judge(one)) for one in curves(found)]
-    own, verdict = next(pair for pair in judged if label in pair[0].label)
-    return interventions(own, verdict, judged)
+def tried(found: list[Trial], setting: str = "", value: object = None):
+    """The interventions where the network with a value of a setting breaks."""
+    every = [one for group in groups_of(found) for one in group.members]
+    (own,) = [one for one in every if not setting or (one.curve.first.key.settings[setting] == value and not one.curve.chosen)]
+    return own.tried
 
 
 @pytest.mark.parametrize("symptom", [dict(fresh={"last": 1e6}), dict(trained={"distance": 1e-5}), {}])
@@ -107,23 +109,29 @@ def test_no_symptom_names_a_cause(symptom):
 )
 def test_an_intervention_that_mends_the_break_shows_its_cause(setting, broken, changed, cause):
     bad = curve((4, 0.1), (20, 0.3), **{setting: broken})
-    (one,) = tried(bad + curve((4, 0.1), (20, 0.1), **{setting: changed}), str(broken) if setting != "norm" else "")
+    (one,) = tried(bad + curve((4, 0.1), (20, 0.1), **{setting: changed}), setting, broken)
     assert one.shown and causes([one]) == cause and one.step.ratio == pytest.approx(3)
-    assert tried(curve((20, 0.1), **{setting: changed}) + bad, str(broken) if setting != "norm" else "")[0].shown
-    others = curve((4, 0.1), (20, 0.1), epochs=9, **{setting: changed})
-    assert not [t for t in tried(bad + others, str(broken) if setting != "norm" else "") if t.shown], "two things differ"
+    assert tried(curve((20, 0.1), **{setting: changed}) + bad, setting, broken)[0].shown
+    (wide,) = tried(bad + [trial(20, fold, 0.25 * f, **{setting: changed}) for fold, f in enumerate(UNEVEN)], setting, broken)
+    assert not wide.helps, "a point estimate shows nothing"
+
+
+def test_where_two_things_differ_nothing_is_shown():
+    found = curve((4, 0.1), (20, 0.3), skip="double") + curve((4, 0.1), (20, 0.1), skip="single", epochs=9)
+    assert tried(found, "skip", "double") == ()
 
 
 def test_an_intervention_after_which_it_breaks_as_well_establishes_nothing():
     found = curve((4, 0.1), (20, 900.0), skip="double") + curve((4, 0.1), (20, 0.3), skip="single")
-    (one,) = tried(found, "double")
+    (one,) = tried(found, "skip", "double")
     assert one.helps and one.breaks and not one.shown and causes([one]) == NOT_ESTABLISHED
     useless = curve((4, 0.1), (20, 0.3), skip="double") + curve((4, 0.29), (20, 0.299), skip="single")
-    assert not tried(useless, "double")[0].helps
+    assert not tried(useless, "skip", "double")[0].helps
 
 
 def test_a_higher_rate_is_no_intervention():
-    assert tried(curve((4, 0.1), (20, 0.3), learning_rate=0.001) + curve((20, 0.1), learning_rate=0.01), "0.001") == ()
+    found = curve((4, 0.1), (20, 0.3), learning_rate=0.001) + curve((20, 0.1), learning_rate=0.01)
+    assert tried(found, "learning_rate", 0.001) == ()
 
 
 def test_the_rate_of_each_depth_is_chosen_on_validation():
