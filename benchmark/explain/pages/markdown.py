@@ -96,7 +96,7 @@ def page_text(task: str, found: Sequence[SeedGroup], where: Directories) -> str:
     for group in found:
         lines = "\n".join(f"- {escape(line)}" for line in conclusions(group))
         parts.append(f"**{escape(group.title)}**\n\n{lines}")
-    parts += ["## How to read it", escape(RULES)]
+    parts += ["## How to read it", *(escape(paragraph) for paragraph in RULES.split("\n\n"))]
     if any(result.cross_checks for group in found for result in group.results):
         parts.append(escape(cross_checks.RULES))
     for group in found:

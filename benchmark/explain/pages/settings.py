@@ -17,14 +17,14 @@ def explained_network(group: SeedGroup) -> str:
     """Which network is explained, and whether it is the board's."""
     experiment, record = group.first.experiment, group.first.classifier
     told = (
-        f"Explained: a {experiment.model} of the sizes of `{experiment.network}`, fitted to {record.n_fitted:,} of "
+        f"Explained: a {experiment.model} of {experiment.network} size, fitted to {record.n_fitted:,} of "
         f"{record.n_train:,} training crystals in {experiment.classifier.get('epochs')} epochs."
     )
     if experiment.network != "mini":
         return told
     return (
         f"{told} It is smaller than the board's network and has seen fewer crystals: what is said is of this network alone. "
-        "Without `--profile mini` the command explains a network of the board's size, on the board's training set."
+        "Without --profile mini the command explains a network of the board's size, on the board's training set."
     )
 
 
