@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -96,8 +96,7 @@ def decide(task: TaskErrors, *, margin: float = MARGIN, alpha: float = ALPHA) ->
     Raises:
         ValueError: the margin is negative, or alpha not between 0 and 1.
     """
-    if not margin >= 0 or not 0 < alpha < 1:
-        raise ValueError(f"the margin must be at least 0 and alpha between 0 and 1, not {margin} and {alpha}")
+    require_levels(margin, alpha)
     means = task.fold_losses().mean(axis=0)
     order = sorted(range(len(means)), key=lambda m: (means[m], task.models[m]))
     reason = why_nothing(task, means)
@@ -106,7 +105,7 @@ def decide(task: TaskErrors, *, margin: float = MARGIN, alpha: float = ALPHA) ->
     evidence = Evidence.of(task)
     intervals = intervals_of(evidence, 0, alpha)
     verdicts = _verdicts(intervals, margin)
-    more = _more_repeats(evidence, [m for m in order if verdicts[m] == "undecided"], margin, alpha)
+    more = repeats_to_decide(verdicts, lambda more: _verdicts(intervals_of(evidence, more, alpha), margin))
     standings = tuple(
         Standing(
             model=task.models[m],
@@ -160,14 +159,26 @@ def verdict_of(low: float, high: float, margin: float) -> Verdict:
     return "best or equal" if within else "undecided"
 
 
-def _more_repeats(evidence: Evidence, undecided: Iterable[int], margin: float, alpha: float) -> dict[int, int]:
-    """The least further repeats after which each of the models is decided at the observed ratios, where any suffice."""
-    left, found = set(undecided), {}
+def require_levels(margin: float, alpha: float) -> None:
+    """Raise ValueError where the margin is negative, or alpha not between 0 and 1."""
+    if not margin >= 0 or not 0 < alpha < 1:
+        raise ValueError(f"the margin must be at least 0 and alpha between 0 and 1, not {margin} and {alpha}")
+
+
+def repeats_to_decide(verdicts: Sequence[str], after: Callable[[int], Sequence[str]]) -> dict[int, int]:
+    """Number of an undecided verdict → the least further repeats that decide it, where any suffice.
+
+    Args:
+        verdicts: today's.
+        after: the verdicts after so many further repeats, at the observed ratios.
+    """
+    left = {number for number, verdict in enumerate(verdicts) if verdict == "undecided"}
+    found: dict[int, int] = {}
     for more in range(1, MOST_REPEATS + 1):
         if not left:
             break
-        verdicts = _verdicts(intervals_of(evidence, more, alpha), margin)
-        decided = {m for m in left if verdicts[m] != "undecided"}
+        then = after(more)
+        decided = {number for number in left if then[number] != "undecided"}
         found.update(dict.fromkeys(decided, more))
         left -= decided
     return found

@@ -10,7 +10,15 @@ import numpy as np
 
 from benchmark.statistics.comparisons import ALPHA, TaskErrors
 from benchmark.statistics.contrasts import Evidence
-from benchmark.statistics.decisions import MARGIN, MOST_REPEATS, exponentials, intervals_of, ratio_of, why_nothing
+from benchmark.statistics.decisions import (
+    MARGIN,
+    exponentials,
+    intervals_of,
+    ratio_of,
+    repeats_to_decide,
+    require_levels,
+    why_nothing,
+)
 
 StepVerdict = Literal["as good", "worse", "undecided"]
 
@@ -30,7 +38,7 @@ class Step:
     verdict: StepVerdict
     more_repeats: int | None
     """Further repeats after which an undecided step would be decided if nothing else changed; None where it is decided, where
-    `MOST_REPEATS` do not suffice, and where nothing could be decided."""
+    `decisions.MOST_REPEATS` do not suffice, and where nothing could be decided."""
 
 
 def decide_in_order(task: TaskErrors, *, margin: float = MARGIN, alpha: float = ALPHA) -> tuple[Step, ...]:
@@ -52,16 +60,15 @@ def decide_in_order(task: TaskErrors, *, margin: float = MARGIN, alpha: float = 
     Raises:
         ValueError: the margin is negative, or alpha not between 0 and 1.
     """
-    if not margin >= 0 or not 0 < alpha < 1:
-        raise ValueError(f"the margin must be at least 0 and alpha between 0 and 1, not {margin} and {alpha}")
+    require_levels(margin, alpha)
     means = task.fold_losses().mean(axis=0)
     places = range(1, len(means))
     if why_nothing(task, means) is not None:
         return tuple(_step(task, means, place, None, "undecided", None) for place in places)
     evidence = Evidence.of(task)
     limits = _limits(evidence, 0, alpha)
-    verdicts = [step_verdict(*found, margin) for found in limits]
-    more = _more_repeats(evidence, verdicts, margin, alpha)
+    verdicts = _verdicts(limits, margin)
+    more = repeats_to_decide(verdicts, lambda more: _verdicts(_limits(evidence, more, alpha), margin))
     return tuple(
         _step(task, means, place, exponentials(limits[place - 1]), verdicts[place - 1], more.get(place - 1)) for place in places
     )
@@ -72,6 +79,10 @@ def step_verdict(low: float, high: float, margin: float) -> StepVerdict:
     if high <= np.log1p(margin):
         return "as good"
     return "worse" if low > np.log1p(margin) else "undecided"
+
+
+def _verdicts(limits: Sequence[tuple[float, float]], margin: float) -> list[StepVerdict]:
+    return [step_verdict(*found, margin) for found in limits]
 
 
 def _limits(evidence: Evidence, more_repeats: int, alpha: float) -> list[tuple[float, float]]:
@@ -89,17 +100,3 @@ def _step(
 ) -> Step:
     before = int(means[:place].argmin())
     return Step(task.models[place], task.models[before], ratio_of(means[place], means[before]), interval, verdict, more)
-
-
-def _more_repeats(evidence: Evidence, verdicts: Sequence[StepVerdict], margin: float, alpha: float) -> dict[int, int]:
-    """Number of an undecided step → the least further repeats that decide it at the observed ratios, where any suffice."""
-    left = {n for n, verdict in enumerate(verdicts) if verdict == "undecided"}
-    found: dict[int, int] = {}
-    for more in range(1, MOST_REPEATS + 1):
-        if not left:
-            break
-        limits = _limits(evidence, more, alpha)
-        decided = {n for n in left if step_verdict(*limits[n], margin) != "undecided"}
-        found.update(dict.fromkeys(decided, more))
-        left -= decided
-    return found
