@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from datasets.errors import InputError
+from datasets.readers.budget import budget, size_of
 from models.contract import Model
+from models.declared import opened
 from models.registry import registered
 
 SUFFIX = ".safetensors"
+
+MOST_OF_RECORD = 1 << 20
+"""Bytes of the record of a fold; it has a few thousand."""
 
 
 def find_checkpoints(paths: Sequence[Path]) -> list[Path]:
@@ -38,29 +44,46 @@ def load_checkpoint(path: str | Path, device: str = "cpu") -> Model[Any, Any]:
     No pickled code is executed. `about` of the model says what it predicts, where the file does.
 
     Raises:
-        InputError: one line that names the file: missing, of no known suffix, damaged, of an unknown model, not a regression.
+        InputError: one line that names the file: missing, of no known suffix, damaged, of an unknown model, not a regression,
+            not what the record beside it names, or its arrays are not those of the model that it declares.
     """
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint")
     for suffix, read in READERS.items():
         if path.name.lower().endswith(suffix):
-            return read(path, device)
+            with budget(str(path), path.stat().st_size):
+                return read(path, device)
     raise InputError(f"{path}: not a checkpoint; expected {', '.join(READERS)}")
 
 
 def _read_own(path: Path, device: str) -> Model[Any, Any]:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
+    _require_recorded(path)
     try:
-        with safe_open(path, "numpy") as file:
-            name = str(json.loads((file.metadata() or {})["header"])["model"])
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        with opened(path) as (header, _):
+            name = header.model
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise InputError(f"{path}: not a checkpoint of this benchmark, or damaged ({_line(error)})") from None
     classes = {spec.model.__name__: spec.model for spec in registered().values()}
     if name not in classes:
         raise InputError(f"{path}: holds a '{name[:40]}'; known models are {', '.join(sorted(classes))}")
     return classes[name].load(path, device)
+
+
+def _require_recorded(path: Path) -> None:
+    """Raise InputError where the record beside a checkpoint names another content than it has."""
+    try:
+        record = path.with_suffix(".json")
+        content = json.loads(record.read_bytes()) if size_of(record, str(record)) <= MOST_OF_RECORD else None
+        said = content["checkpoint_sha256"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, InputError):
+        return  # no record
+    if said and said != hashlib.sha256(path.read_bytes()).hexdigest():
+        raise InputError(
+            f"{path}: another content than its record {record.name} names (checkpoint_sha256); damaged or replaced"
+        )
 
 
 def _line(error: Exception) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from datasets.cards import MOST_CLASSES
 from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError, InputError, unknown_name
+from models.declared import opened, require_fitting
 
 
 @dataclass(frozen=True)
@@ -201,18 +202,17 @@ class Model(ABC, Generic[S, Inputs]):
         Raises:
             InputError: the file is damaged or holds another kind of model.
         """
-        from safetensors import safe_open
-
         try:
-            with safe_open(path, "numpy") as file:
-                header = json.loads((file.metadata() or {})["header"])
+            with opened(Path(path)) as (header, file):
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            if header["model"] != cls.__name__:
-                raise InputError(f"it holds a {header['model']}")
-            settings = cls.settings_class().changed({name: str(value) for name, value in header["settings"].items()})
-            model = cls(settings, device, _class_count(header.get("n_classes", 0)))  # type: ignore[arg-type]
+            if header.model != cls.__name__:
+                raise InputError(f"it holds a {header.model}")
+            settings = cls.settings_class().changed({name: str(value) for name, value in header.settings.items()})
+            n_classes = _class_count(header.n_classes)
+            require_fitting(lambda device: cls(settings, device, n_classes), arrays)  # type: ignore[arg-type]
+            model = cls(settings, device, n_classes)  # type: ignore[arg-type]
             model.set_state(arrays)
-            model.about = {str(name): str(value) for name, value in header["about"].items()}
+            model.about = header.about
         except Exception as error:  # whatever a foreign file makes of its header and its arrays
             detail = " ".join(str(error).split())[:200]
             raise InputError(f"{path}: not a readable checkpoint of a {cls.__name__} ({detail})") from error

@@ -126,9 +126,10 @@ def _same(what: str, said: Sequence[str | None], names: Sequence[object]) -> str
 def _class_names(text: str, n_classes: int, name: object) -> tuple[str, ...]:
     try:
         classes = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         classes = None
-    if not isinstance(classes, list) or len(set(map(str, classes))) != n_classes:
+    named = isinstance(classes, list) and all(isinstance(label, str | int) for label in classes)
+    if not named or len(set(map(str, classes))) != n_classes:
         raise InputError(f"{name}: it says its classes are {text[:80]}; expected the names of {n_classes}")
     return tuple(map(str, classes))
 

@@ -6,7 +6,6 @@ Ours, not pooch's downloader: it begins each attempt with an empty file, and doe
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 import time
@@ -16,23 +15,18 @@ from typing import Any
 
 import pooch
 import requests
-from requests.adapters import HTTPAdapter
 from requests.exceptions import ChunkedEncodingError, ConnectionError, RetryError, Timeout
-from urllib3.util.retry import Retry
 
 from datasets.cards import Progress
 from datasets.errors import BenchmarkError
+from datasets.fetching import sessions
+from datasets.fetching.sessions import session, shown
 
-ATTEMPTS = 5
-"""For an answer, and for the rest of a body that broke off."""
-BACK_OFF = 1.0
-"""Seconds before the second attempt; doubled each time. A server's own Retry-After comes first."""
-LONGEST_WAIT = 120.0
-"""Seconds, whatever a server's Retry-After asks for."""
 TIMEOUT = (15.0, 60.0)
 """Seconds to connect, and to wait for the next bytes."""
-BUSY = (429, 500, 502, 503, 504)
 CHUNK = 1 << 16
+MOST_BYTES = 2 << 30
+"""Of a file, as it comes; the largest that is published has some 200 MB."""
 
 
 def download(url: str, path: Path, known_hash: str | None, on_progress: Progress) -> Path:
@@ -48,7 +42,7 @@ def download(url: str, path: Path, known_hash: str | None, on_progress: Progress
 
     Raises:
         BenchmarkError: one line with the url: no answer, refused, gone, a web page instead of the file, cut off again
-            and again, or another content than the hash says (then nothing is placed and nothing kept).
+            and again, more than `MOST_BYTES`, or another content than the hash says (then nothing is placed and nothing kept).
     """
     pooch.get_logger().setLevel("ERROR")
     part = Path(f"{path}.part")
@@ -61,10 +55,10 @@ def download(url: str, path: Path, known_hash: str | None, on_progress: Progress
     try:
         pooch.retrieve(url, known_hash, fname=path.name, path=path.parent, downloader=carry)
     except requests.RequestException as error:
-        raise BenchmarkError(f"{url}: {_reason(error)}; check the address and the network, then try again") from error
+        raise BenchmarkError(f"{shown(url)}: {_reason(error)}; check the address and the network, then try again") from error
     except ValueError as error:  # pooch's word for a wrong hash
         raise BenchmarkError(
-            f"{url}: the file is not the published one ({' '.join(str(error).split())}); nothing was kept"
+            f"{shown(url)}: the file is not the published one ({' '.join(str(error).split())}); nothing was kept"
         ) from error
     return path
 
@@ -80,50 +74,29 @@ def get_json(url: str) -> Any:
             _require_ok(answer, url)
             content = answer.content
     except requests.RequestException as error:
-        raise BenchmarkError(f"{url}: {_reason(error)}; try again later") from error
+        raise BenchmarkError(f"{shown(url)}: {_reason(error)}; try again later") from error
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise BenchmarkError(f"{url}: the answer is not JSON; the service may have changed or be down") from error
-
-
-class _Patient(Retry):
-    """Waits as a server asks, but not for hours."""
-
-    def get_retry_after(self, response: Any) -> float | None:
-        """Seconds; None where the server does not say."""
-        seconds = super().get_retry_after(response)
-        return None if seconds is None else min(seconds, LONGEST_WAIT)
-
-
-def session() -> requests.Session:
-    """A session that asks again, with growing pauses, while a server is busy or unreachable."""
-    retry = _Patient(
-        total=ATTEMPTS - 1, backoff_factor=BACK_OFF, status_forcelist=BUSY, respect_retry_after_header=True,
-        raise_on_status=True,
-    )  # fmt: skip
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # else a line for every attempt
-    made = requests.Session()
-    for scheme in ("http://", "https://"):
-        made.mount(scheme, HTTPAdapter(max_retries=retry))
-    return made
+        raise BenchmarkError(f"{shown(url)}: the answer is not JSON; the service may have changed or be down") from error
 
 
 def _whole(url: str, part: Path, on_progress: Progress) -> None:
     """Bring `part` to its full length, however often the connection breaks."""
     part.parent.mkdir(parents=True, exist_ok=True)
-    with session() as connection:
-        for attempt in range(1, ATTEMPTS + 1):
+    with session(MOST_BYTES) as connection:
+        for attempt in range(1, sessions.ATTEMPTS + 1):
             size, headers = _resume(url, part)
             headers = {"Accept-Encoding": "identity", **headers}
             with connection.get(url, stream=True, timeout=TIMEOUT, headers=headers) as answer:
                 try:
                     return _append(answer, url, part, size, on_progress)
                 except (ChunkedEncodingError, ConnectionError, Timeout) as error:
-                    if attempt == ATTEMPTS:
+                    if attempt == sessions.ATTEMPTS:
                         hint = "what came is kept, run the same command to go on"
-                        raise BenchmarkError(f"{url}: broke off {ATTEMPTS} times ({_reason(error)}); {hint}") from error
-            time.sleep(BACK_OFF * 2 ** (attempt - 1))
+                        broke = f"broke off {attempt} times ({_reason(error)})"
+                        raise BenchmarkError(f"{shown(url)}: {broke}; {hint}") from error
+            time.sleep(sessions.BACK_OFF * 2 ** (attempt - 1))
 
 
 def _append(answer: requests.Response, url: str, part: Path, size: int, on_progress: Progress) -> None:
@@ -141,13 +114,24 @@ def _append(answer: requests.Response, url: str, part: Path, size: int, on_progr
     if not continues:
         size = 0
         part.unlink(missing_ok=True)  # before the note of the new file: its bytes are never joined to old ones
-        _note(part).write_text(json.dumps({"url": url, "validator": validator}))
-    with part.open("ab") as file:
-        for chunk in answer.iter_content(CHUNK):
-            size += file.write(chunk)
-            on_progress(size, total, part.stem)
+        _note(part).write_text(json.dumps({"url": shown(url), "validator": validator}))
+    try:
+        _require_size(total or 0, url)
+        with part.open("ab") as file:
+            for chunk in answer.iter_content(CHUNK):
+                size += file.write(chunk)
+                _require_size(size, url)
+                on_progress(size, total, part.stem)
+    except BenchmarkError:
+        part.unlink(missing_ok=True)
+        raise
     if total is not None and size != total:
         raise ChunkedEncodingError(f"{size:,} of {total:,} bytes")
+
+
+def _require_size(size: int, url: str) -> None:
+    if size > MOST_BYTES:
+        raise BenchmarkError(f"{shown(url)}: more than {MOST_BYTES:,} bytes; refused, nothing was kept")
 
 
 def _extent(answer: requests.Response) -> tuple[int, int | None]:
@@ -169,7 +153,7 @@ def _validator(url: str, part: Path) -> str | None:
     """What the server called the version that the kept bytes are of."""
     try:
         note = json.loads(_note(part).read_bytes())
-        return str(note["validator"]) if note["url"] == url and note["validator"] else None
+        return str(note["validator"]) if note["url"] == shown(url) and note["validator"] else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -180,19 +164,21 @@ def _note(part: Path) -> Path:
 
 def _require_ok(answer: requests.Response, url: str) -> None:
     if answer.status_code in (401, 403):
-        raise BenchmarkError(f"{url}: refused (status {answer.status_code}); it may ask for a registration")
+        raise BenchmarkError(f"{shown(url)}: refused (status {answer.status_code}); it may ask for a registration")
     if not answer.ok:
-        raise BenchmarkError(f"{url}: status {answer.status_code} {answer.reason}; the file may have moved")
+        raise BenchmarkError(f"{shown(url)}: status {answer.status_code} {answer.reason}; the file may have moved")
     if "text/html" in answer.headers.get("Content-Type", ""):
-        raise BenchmarkError(f"{url}: a web page came instead of the file; open the address in a browser to see what it asks")
+        raise BenchmarkError(
+            f"{shown(url)}: a web page came instead of the file; open the address in a browser to see what it asks"
+        )
 
 
 def _reason(error: Exception) -> str:
     """The innermost cause, in a line."""
     if isinstance(error, RetryError):
-        return f"still busy after {ATTEMPTS} attempts"
+        return f"still busy after {sessions.ATTEMPTS} attempts"
     if isinstance(error, Timeout):
         return "no answer in time"
     while error.__context__ is not None and isinstance(error.__context__, Exception):
         error = error.__context__
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return shown(" ".join(f"{type(error).__name__}: {error}".split()))[:200]

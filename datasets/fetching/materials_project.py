@@ -17,7 +17,8 @@ from pydantic import AfterValidator, BaseModel, TypeAdapter
 from datasets.cards import Origin, Progress
 from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError, InputError
-from datasets.fetching.download import get_json, session
+from datasets.fetching.download import get_json
+from datasets.fetching.sessions import SECRET, session, shown
 from datasets.mp_ids import canonical_mp_id
 from datasets.readers.structure_files import cells_of, parse_dict
 
@@ -84,11 +85,11 @@ def fetch_materials(ids: Sequence[str], path: Path, on_progress: Progress) -> Or
         kept = path.parent / f"{re.sub(r'[^0-9A-Za-z]', '-', version)}-{number:04d}.json"
         materials += _chunk(client, ids[start : start + CHUNK], kept)
     if _version() != version:
-        raise BenchmarkError(f"{_endpoint()}: another release came out meanwhile; run the same command again")
+        raise BenchmarkError(f"{shown(_endpoint())}: another release came out meanwhile; run the same command again")
     on_progress(len(ids), len(ids), "materials")
     crystals, report = table(ids, materials)
     crystals.to_parquet(path)
-    return Origin(f"Materials Project, {_endpoint()}", version, report)
+    return Origin(f"Materials Project, {shown(_endpoint())}", version, report)
 
 
 def table(ids: Iterable[str], materials: Iterable[Material]) -> tuple[Crystals, dict[str, int | str | list[str]]]:
@@ -144,7 +145,7 @@ def _ask(client: Any, ids: Sequence[str]) -> list[Material]:
         raise _explained(error) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:  # what the client does not expect, it does not catch
         raise BenchmarkError(
-            f"{_endpoint()}: the answer is not what is expected ({_brief(error)}); run the same command to go on"
+            f"{shown(_endpoint())}: the answer is not what is expected ({_brief(error)}); run the same command to go on"
         ) from error
 
 
@@ -169,7 +170,7 @@ def _client() -> Any:
     except ImportError as error:
         raise InputError("mp-api is not installed, or too old; install it with: pip install 'mp-api>=0.46'") from error
     connection = session()
-    connection.headers["x-api-key"] = key
+    connection.headers[SECRET] = key
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -180,7 +181,7 @@ def _client() -> Any:
     except MPRestError as error:
         raise _explained(error) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BenchmarkError(f"{_endpoint()}: no usable answer ({_brief(error)}); try again later") from error
+        raise BenchmarkError(f"{shown(_endpoint())}: no usable answer ({_brief(error)}); try again later") from error
 
 
 def _version() -> str:
@@ -188,7 +189,7 @@ def _version() -> str:
     answer = get_json(f"{_endpoint()}heartbeat")
     version = answer.get("db_version") if isinstance(answer, dict) else None
     if not version:
-        raise BenchmarkError(f"{_endpoint()}: the service does not say which release it serves; try again later")
+        raise BenchmarkError(f"{shown(_endpoint())}: the service does not say which release it serves; try again later")
     return str(version)
 
 
@@ -197,11 +198,16 @@ def _endpoint() -> str:
 
 
 def _explained(error: Exception) -> BenchmarkError:
-    text = " ".join(str(error).split())
+    text = _line(error)
     if re.search(r"status code (401|403)|32 characters", text):
         return InputError(f"the Materials Project refuses the key in MP_API_KEY; see {KEY_PAGE} ({text[:120]})")
-    return BenchmarkError(f"{_endpoint()}: {text[:200]}; what came is kept, run the same command to go on")
+    return BenchmarkError(f"{shown(_endpoint())}: {text[:200]}; what came is kept, run the same command to go on")
 
 
 def _brief(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return f"{type(error).__name__}: {_line(error)}"[:200]
+
+
+def _line(error: Exception) -> str:
+    """An error's text on one line, without the key and the password of the endpoint."""
+    return shown(" ".join(str(error).split())).replace(require_key(), "(the key)")

@@ -22,6 +22,9 @@ from datasets.errors import InputError
 MOST_BYTES = 4 << 30
 """Uncompressed, of all members together; counted while they are read, whatever the headers say."""
 
+MOST_TIMES, ALWAYS_BYTES = 100, 256 << 20
+"""A file is unpacked to at most so many times its size, or to so many bytes: texts of structures shrink to about a tenth."""
+
 MOST_MEMBERS = 1_000_000
 CHUNK = 1 << 20
 BLOCK = 512
@@ -39,14 +42,18 @@ ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 
 @dataclass
 class _Budget:
-    """What may still be read of the file called `path`."""
+    """What may still be read of the file called `path` in errors."""
 
-    path: Path
+    path: Path | str
     n_bytes: int
     n_members: int = MOST_MEMBERS
 
     def __post_init__(self) -> None:
         self._most = self.n_bytes
+
+    def bound_by(self, packed_bytes: int) -> None:
+        """Lower the budget to what a file of that size may hold."""
+        self.n_bytes = self._most = min(self.n_bytes, max(ALWAYS_BYTES, MOST_TIMES * packed_bytes))
 
     def spend_bytes(self, count: int) -> None:
         self.n_bytes -= count
@@ -67,6 +74,8 @@ class _Stream(io.RawIOBase):
         file.seek(0)
         unpack = next((unpack for magic, unpack in PACKINGS.items() if start.startswith(magic)), None)
         self._file = unpack(file) if unpack else file
+        if unpack:
+            budget.bound_by(os.fstat(file.fileno()).st_size)
         self._budget = budget
         self._position = 0
         self.last = b""
@@ -91,20 +100,20 @@ class _Stream(io.RawIOBase):
         return self._position
 
 
-def unpacked(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
-    """The content of a file, unpacked where its first bytes are gzip's, bzip2's or xz's.
+def unpacked(path: Path, most_bytes: int = MOST_BYTES, name: str = "") -> bytes:
+    """The content of a file, called `name` (default: its path) in errors, unpacked where it begins as gzip, bzip2 or xz do.
 
     Raises:
         InputError: it cannot be read, is truncated or damaged, or holds more than `most_bytes`.
     """
     try:
         with path.open("rb") as file:
-            stream = _Stream(file, _Budget(path, most_bytes))
+            stream = _Stream(file, _Budget(name or path, most_bytes))
             return b"".join(iter(lambda: stream.read(CHUNK), b""))
     except InputError:
         raise
     except (OSError, EOFError, ValueError, MemoryError, lzma.LZMAError, zlib.error) as error:
-        raise InputError(f"{path}: cannot be read ({_reason(error)})") from error
+        raise InputError(f"{name or path}: cannot be read ({_reason(error)})") from error
 
 
 def members(
@@ -151,7 +160,7 @@ def _files(path: Path, budget: _Budget) -> Iterator[tuple[PurePosixPath, Iterato
 
 
 @contextmanager
-def _one_line(path: Path) -> Iterator[None]:
+def _one_line(path: Path | str) -> Iterator[None]:
     try:
         yield
     except InputError:
@@ -182,6 +191,7 @@ def _tar_files(file: IO[bytes], budget: _Budget) -> Iterator[tuple[PurePosixPath
 
 
 def _zip_files(file: IO[bytes], budget: _Budget) -> Iterator[tuple[PurePosixPath, Iterator[bytes]]]:
+    budget.bound_by(os.fstat(file.fileno()).st_size)
     with zipfile.ZipFile(file) as archive:
         for member in archive.infolist():
             mode = stat.S_IFMT(member.external_attr >> 16)
@@ -197,7 +207,7 @@ def _zip_files(file: IO[bytes], budget: _Budget) -> Iterator[tuple[PurePosixPath
                 yield name, _chunks(content, member.file_size, budget.path, budget.spend_bytes)
 
 
-def _chunks(content: IO[bytes], size: int, path: Path, count: Callable[[int], None] | None = None) -> Iterator[bytes]:
+def _chunks(content: IO[bytes], size: int, path: Path | str, count: Callable[[int], None] | None = None) -> Iterator[bytes]:
     """The bytes of a member whose header says `size`."""
     with _one_line(path):
         while chunk := content.read(CHUNK):

@@ -15,6 +15,7 @@ from datasets.readers.checks import too_close
 from datasets.readers.cif_blocks import Block, cell_metric, has_sites, require_sites, respelled
 from datasets.readers.cif_formula import declared_formula, formula_contradiction
 from datasets.readers.cif_groups import Operations
+from datasets.readers.cif_magnetic import require_plain_magnetism
 from datasets.readers.cif_sites import (
     FULL,
     atoms_of,
@@ -30,7 +31,7 @@ from datasets.readers.symbols import number_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
-    from pymatgen.core.operations import SymmOp
+    from pymatgen.core.operations import MagSymmOp, SymmOp
     from pymatgen.io.cif import CifParser
 
 HARMLESS = (
@@ -131,6 +132,12 @@ def _parser_class() -> type[CifParser]:
             require_multiplicities(block, n_images, len(found))
             self.n_atoms = float(occupancies_of(block) @ n_images)
             return found.as_pymatgen
+
+        def get_magsymops(self, data: CifBlock) -> list[MagSymmOp]:
+            if not has_sites(data.data):
+                return []
+            require_plain_magnetism(data.data)
+            return super().get_magsymops(data)
 
     return Parser
 

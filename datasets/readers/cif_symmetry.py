@@ -9,7 +9,16 @@ from functools import lru_cache
 import numpy as np
 
 from datasets.errors import InputError
-from datasets.readers.cif_blocks import GROUP_NUMBERS, HALL_NAMES, HM_NAMES, OPERATIONS, Block, number_of_text, texts_of
+from datasets.readers.cif_blocks import (
+    COORDINATES,
+    GROUP_NUMBERS,
+    HALL_NAMES,
+    HM_NAMES,
+    OPERATIONS,
+    Block,
+    number_of_text,
+    texts_of,
+)
 from datasets.readers.cif_groups import (
     MONOCLINIC,
     Operations,
@@ -34,6 +43,12 @@ METRIC_TOLERANCE = 0.02
 SNAPPED = 2e-3
 """A translation of `0.333` is a third; translations are multiples of 1/24 in nearly all settings."""
 
+MOST_OPERATIONS = 1000
+"""Listed ones; a group of a conventional cell has at most 192, and twice as many with time reversal."""
+
+MOST_IMAGES = 1_000_000
+"""Of all sites by all operations."""
+
 NAME_THE_GROUP = "list the operations (_space_group_symop_operation_xyz), or name the setting by its Hall symbol"
 
 
@@ -51,6 +66,7 @@ def operations_of(block: Block, metric: np.ndarray, attempt: Attempt) -> Operati
     texts = lists[0] if lists else None
     if texts is None:
         return _only_fitting(block, named, metric, attempt)
+    require_few(len(texts), block)
     listed, number = _listed(texts)
     if not _preserves(listed, metric):
         raise InputError("the listed symmetry operations do not fit the cell's lengths and angles")
@@ -62,6 +78,15 @@ def operations_of(block: Block, metric: np.ndarray, attempt: Attempt) -> Operati
     raise InputError(
         f"{len(listed)} operations of space group {number} are listed, but group {_numbers(numbers)} is named; correct one"
     )
+
+
+def require_few(n_operations: int, block: Block) -> None:
+    """Raise InputError where so many listed operations, or the images that they make of the sites, are of no crystal."""
+    images = n_operations * len(block[COORDINATES[0]])
+    if n_operations > MOST_OPERATIONS:
+        raise InputError(f"{n_operations:,} symmetry operations; at most {MOST_OPERATIONS:,} are read")
+    if images > MOST_IMAGES:
+        raise InputError(f"symmetry makes {images:,} images of the sites; at most {MOST_IMAGES:,} are made")
 
 
 @lru_cache(maxsize=1024)

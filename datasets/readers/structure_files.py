@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import warnings
-import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
@@ -16,7 +12,10 @@ from typing import Any
 from datasets.crystals import Cell, cell_of_structure
 from datasets.errors import InputError, several
 from datasets.parallel import on_every_core
+from datasets.readers.archives import unpacked
+from datasets.readers.ase_database import is_database, read_only_row
 from datasets.readers.ase_images import only_cell
+from datasets.readers.budget import MOST_BYTES, budget, size_of
 from datasets.readers.checks import checked
 from datasets.readers.cif import read_cif
 from datasets.readers.poscar import read_poscar
@@ -37,7 +36,7 @@ TEXTS = {
 }  # fmt: skip
 """Anywhere in a name: what pymatgen would read without counting the structures of a file."""
 
-PACKED: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+PACKED = (".gz", ".bz2", ".xz")
 POOL_ABOVE = 500
 CHUNK = 16
 
@@ -65,7 +64,7 @@ def read_structure(path: str | Path, name: str | None = None) -> Cell:
     Raises:
         InputError: one line that names the file: unreadable, truncated, of no known format, empty, more than one
             structure, a partially occupied site, an unknown element, no atoms, a coordinate that is not finite or
-            lattice vectors that span no volume.
+            lattice vectors that span no volume; or reading it takes more time or memory than `budget` allows.
     """
     path = Path(path)
     name = name or str(path)
@@ -74,13 +73,13 @@ def read_structure(path: str | Path, name: str | None = None) -> Cell:
         (kind for part, kind in TEXTS.items() if part in plain.name or part in plain.name.lower()), None
     )
     try:
-        if kind is None:
-            return _by_other_readers(path, name)
-        with PACKED.get(path.suffix.lower(), open)(path, "rb") as file:
-            raw = file.read()
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        raise InputError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
-    return parse_structure(text_of_bytes(raw, name), kind, name)
+        with budget(name, size_of(path, name), strict=kind is None):
+            raw = unpacked(path, MOST_BYTES, name) if plain != path else None
+            if kind is None:
+                return _by_other_readers(path, name, raw)
+            return parse_structure(text_of_bytes(path.read_bytes() if raw is None else raw, name), kind, name)
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read ({error.strerror or error})") from error
 
 
 def parse_structure(text: str, kind: str, name: str) -> Cell:
@@ -91,7 +90,8 @@ def parse_structure(text: str, kind: str, name: str) -> Cell:
     """
     if not text.strip():
         raise InputError(f"{name}: the file is empty")
-    return _guarded(lambda: _PARSERS[kind](text, name), f"{kind} file", name)
+    with budget(name, len(text), strict=kind == "pymatgen YAML"):  # whose aliases multiply
+        return _guarded(lambda: _PARSERS[kind](text, name), f"{kind} file", name)
 
 
 def parse_dict(content: dict[str, Any], name: str) -> Cell:
@@ -164,15 +164,17 @@ def _cells_or_errors(read: Callable[[Any, str], Cell], pairs: Sequence[tuple[Any
     return cells
 
 
-def _by_other_readers(path: Path, name: str) -> Cell:
-    """What pymatgen knows by its name, else what ASE knows by name or content."""
+def _by_other_readers(path: Path, name: str, raw: bytes | None) -> Cell:
+    """What pymatgen knows by its name, else what ASE knows by name or content; of a packed file `raw` is what it holds."""
     from ase.io.formats import UnknownFileTypeError
 
     with path.open("rb") as file:
-        start = file.read(1000)
+        start = file.read(1000) if raw is None else raw[:1000]
     if not start:
         raise InputError(f"{name}: the file is empty")
     require_no_page(start, name)
+    if is_database(start):
+        return checked(read_only_row(path, name), name)
     reasons = []
     for read in (_by_pymatgen, _by_ase):
         try:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
+
+import numpy as np
 
 from datasets.crystals import Cell
 from datasets.errors import InputError
@@ -18,7 +21,6 @@ def read_json_structure(text: str, name: str) -> Cell:
         InputError: it is not JSON, of another kind, holds several structures, or lacks a part of one.
     """
     from ase import Atoms
-    from ase.io.jsonio import decode
 
     try:
         content = json.loads(text)
@@ -30,7 +32,7 @@ def read_json_structure(text: str, name: str) -> Cell:
         require_one(len(content), name)
     if _is_structure(content):
         return cell_of_dict(content, name)
-    table = decode(text)
+    table = _of_ase(text)
     if not isinstance(table, dict) or "ids" not in table:
         raise InputError(f"{name}: JSON, but not of ASE's atoms or of a pymatgen structure{_what_it_is(content)}")
     require_one(len(table["ids"]), name)
@@ -39,6 +41,21 @@ def read_json_structure(text: str, name: str) -> Cell:
     if lacking:
         raise InputError(f"{name}: ASE's JSON without {' and '.join(lacking)}")
     return only_cell([Atoms(integers(row["numbers"]), positions=row["positions"], cell=row["cell"], pbc=row["pbc"])], name)
+
+
+def _of_ase(text: str) -> Any:
+    """A JSON text as ASE decodes it, but an array of other numbers than it lists is refused before it is made."""
+    from ase.io.jsonio import fix_int_keys_in_dicts, numpyfy, object_hook
+
+    def checked_hook(value: dict[str, Any]) -> Any:
+        if "__ndarray__" in value:
+            shape, kind, numbers = value["__ndarray__"]
+            dtype = np.dtype(kind)
+            if dtype.kind not in "biufc" or math.prod(shape) * (1 + (dtype.kind == "c")) != len(numbers):
+                raise ValueError(f"{len(numbers)} numbers for an array of shape {str(shape)[:40]} and type {str(kind)[:20]}")
+        return object_hook(value)
+
+    return numpyfy(fix_int_keys_in_dicts(json.loads(text, object_hook=checked_hook)))
 
 
 def _what_it_is(content: Any) -> str:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from datasets.errors import InputError
 from datasets.neighbor_search import Nearest
 from models.contract import ModelSpec, require
+from models.declared import require_fitting, require_members, require_own_storage
 from models.graph.atom_features import AtomFeatures
 from models.graph.batch import GraphBatch
 from models.graph.layers import GaussianExpansion
@@ -127,6 +128,7 @@ def read_upstream(path: Path, device: str = "cpu") -> CGCNN:
         InputError: not such a file, or it holds more than tensors and numbers.
     """
     try:
+        require_members(path)
         with warnings.catch_warnings(), torch.serialization.safe_globals(NUMPY_NUMBERS):
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -137,11 +139,15 @@ def read_upstream(path: Path, device: str = "cpu") -> CGCNN:
         raise InputError(f"{path}: not a PyTorch checkpoint ({' '.join(str(error).split())[:120]})") from None
     try:
         weights, scaler = _unwrapped(content["state_dict"]), content["normalizer"]
+        require_own_storage(weights, path)
         n_outputs = len(weights["fc_out.weight"])
         settings, model_state = _settings_of(weights), {f"network.{name}": tensor for name, tensor in weights.items()}
-        model = CGCNN(settings, device, n_outputs if n_outputs > 1 else 0)
         scales = {name: torch.tensor(float(scaler[name]), dtype=torch.float64) for name in ("mean", "std")}
-        model.set_state({name: tensor.numpy() for name, tensor in (model_state | scales).items()})
+        arrays = {name: tensor.numpy() for name, tensor in (model_state | scales).items()}
+        n_classes = n_outputs if n_outputs > 1 else 0
+        require_fitting(lambda device: CGCNN(settings, device, n_classes), arrays)
+        model = CGCNN(settings, device, n_classes)
+        model.set_state(arrays)
         model.about = _about(content)
     except (KeyError, TypeError, AttributeError, RuntimeError, IndexError, ValueError) as error:
         detail = " ".join(str(error).split())[:120]
@@ -178,7 +184,9 @@ def _settings_of(weights: dict[str, Any]) -> CGCNNSettings:
 
 def _about(content: dict[str, Any]) -> dict[str, str]:
     """Target and unit, where the file says which property of the Materials Project it was trained on."""
-    target = str((content.get("args", {}).get("data_options") or [""])[-1])
+    target = (content.get("args", {}).get("data_options") or [""])[-1]
+    if not isinstance(target, str):  # nested lists may share their parts: as text they have no end
+        return {}
     known = {name: {"target": name, "unit": unit} for name, unit in UPSTREAM_UNITS.items()} | {"metal_semi": UPSTREAM_CLASSES}
     return dict(known.get(target, {}))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from importlib import import_module
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,10 @@ from torch import Tensor, nn
 from datasets.crystals import Crystals
 from datasets.errors import InputError
 from datasets.neighbor_search import Radius
+from datasets.readers.budget import size_of
 from models.contract import ModelSpec, require
+from models.declared import require_fitting
+from models.foreign_arrays import keras_arrays, npz_arrays
 from models.graph.atom_features import AtomFeatureName, AtomFeatures
 from models.graph.batch import GraphBatch
 from models.graph.layers import Dense, GaussianExpansion, Set2Set, shifted_softplus
@@ -27,6 +29,8 @@ from models.training import MINI
 
 ELEMENTS, EMBEDDED = 95, 16
 """Rows (Z = 0 … 94) and width of the element embedding."""
+MOST_OF_COMPANION = 1 << 20
+"""Bytes of the JSON beside a published model; it has a few thousand."""
 STATE = 2
 """Width of the state that a crystal starts from: zeros, as crystals bring no state of their own."""
 
@@ -201,17 +205,20 @@ def read_upstream(path: Path, device: str = "cpu") -> MEGNet:
     if "classification" in path.name:
         raise InputError(f"{path}: a classifier; only regression models can be read")
     try:
-        arrays = _arrays(path)
+        arrays = (npz_arrays if path.suffix.lower() == ".npz" else keras_arrays)(path)
         graph, scaler = _companion(Path(f"{path}.json"), path.suffix.lower() != ".npz")
-        model = MEGNet(MEGNetSettings(**_sizes(arrays), **graph, length_tolerance=0.0), device)
-        names = keras_names(model.settings.n_layers)
+        settings = MEGNetSettings(**_sizes(arrays), **graph, length_tolerance=0.0)
+        names = keras_names(settings.n_layers)
         if surplus := sorted(arrays.keys() - names.keys()):
             raise ValueError(f"it also has {surplus[0]}")
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise ValueError("a weight is not a finite number")
         # Keras multiplies from the right: its kernels are the transposes of torch's.
         weights = {ours: arrays[name] if ours == "embedding.weight" else arrays[name].T for name, ours in names.items()}
-        model.set_state({f"network.{name}": array for name, array in weights.items()} | scaler)
+        state = {f"network.{name}": array for name, array in weights.items()} | scaler
+        require_fitting(lambda device: MEGNet(settings, device), state)
+        model = MEGNet(settings, device)
+        model.set_state(state)
     except ModuleNotFoundError:
         raise InputError(f"{path}: reading Keras' files takes h5py; install it with `pip install h5py`") from None
     except Exception as error:  # readers of damaged files raise anything
@@ -238,18 +245,6 @@ def keras_names(n_layers: int) -> dict[str, str]:
     return {"atom_embedding|embeddings:0": "embedding.weight"} | weights | biases
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file by their names in the original code."""
-    if path.suffix.lower() == ".npz":
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    names: list[str] = []
-    with import_module("h5py").File(path, "r") as file:
-        file["model_weights"].visit(names.append)
-        # <layer>/<name in the original code>:0; what does not end so is a group.
-        return {n.partition("/")[2].replace("/", "|"): file["model_weights"][n][()] for n in names if n.endswith(":0")}
-
-
 def _sizes(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     """Depth and widths as the arrays tell them."""
     n_layers = sum(name.endswith("weight_e_0:0") for name in arrays)
@@ -260,6 +255,8 @@ def _sizes(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 
 def _companion(path: Path, required: bool) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Settings of the graph, and mean and standard deviation of the targets, of the original code's JSON beside a model."""
+    if path.exists() and size_of(path, path.name) > MOST_OF_COMPANION:
+        raise ValueError(f"{path.name}: more than {MOST_OF_COMPANION:,} bytes")
     content = json.loads(path.read_text(encoding="utf-8")) if required or path.exists() else {}
     scaler, graph = content.get("target_scaler") or {}, {}
     if not scaler.get("is_intensive", True):

@@ -1,11 +1,14 @@
 """Whatever a server does, a download ends as the right file or as one line, and what came is not fetched twice."""
 
+import gzip
 import hashlib
+from contextlib import suppress
 
 import pytest
 
 from datasets.errors import BenchmarkError
 from datasets.fetching import download as module
+from datasets.fetching import sessions
 from datasets.fetching.download import download, get_json
 from tests.datasets.fetching.sources import as_json, busy, content, cut, redirect, serving, slow, status
 
@@ -15,7 +18,7 @@ HASH = hashlib.sha256(BODY).hexdigest()
 
 @pytest.fixture
 def source(monkeypatch):
-    monkeypatch.setattr(module, "BACK_OFF", 0.01)
+    monkeypatch.setattr(sessions, "BACK_OFF", 0.01)
     monkeypatch.setattr(module, "TIMEOUT", (2.0, 0.3))
     with serving() as found:
         yield found
@@ -109,7 +112,7 @@ def test_a_part_that_is_shorter_than_asked_for_is_continued(source, tmp_path):
 
 
 def test_no_server_makes_us_wait_for_hours(source, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "LONGEST_WAIT", 0.05)
+    monkeypatch.setattr(sessions, "LONGEST_WAIT", 0.05)
     source.answers["/file"] = busy(429, 1, content(BODY), Retry_After="3000000")
     assert fetch(source, tmp_path).read_bytes() == BODY
 
@@ -133,8 +136,8 @@ def test_a_slow_server_is_asked_again(source, tmp_path):
 
 def test_a_server_that_stays_busy_is_one_line(source, tmp_path):
     source.answers["/file"] = status(503)
-    assert f"still busy after {module.ATTEMPTS} attempts" in refused(source, tmp_path)
-    assert source.counts["/file"] == module.ATTEMPTS
+    assert f"still busy after {sessions.ATTEMPTS} attempts" in refused(source, tmp_path)
+    assert source.counts["/file"] == sessions.ATTEMPTS
 
 
 def test_a_body_that_always_breaks_off_is_one_line_and_keeps_what_came(source, tmp_path):
@@ -169,7 +172,7 @@ def test_a_wrong_answer_is_one_line_and_nothing_stays(source, tmp_path, answer, 
 
 
 def test_no_server_is_one_line(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "BACK_OFF", 0.0)
+    monkeypatch.setattr(sessions, "BACK_OFF", 0.0)
     with serving() as gone:
         pass
     assert "check the address and the network" in refused(gone, tmp_path)
@@ -183,3 +186,71 @@ def test_json_is_decoded_and_anything_else_is_one_line(source):
     for path, reason in (("/text", "not JSON"), ("/page", "a web page came"), ("/gone", "status 404")):
         with pytest.raises(BenchmarkError, match=reason):
             get_json(f"{source.url}{path}")
+
+
+# -- limits, keys and passwords ---------------------------------------------------------------------
+
+
+def endless(handler):
+    """A body without a declared length and without an end."""
+    handler.send_response(200)
+    handler.end_headers()
+    with suppress(OSError):
+        while True:
+            handler.wfile.write(bytes(1 << 16))
+
+
+@pytest.mark.parametrize("answer", [endless, content(BODY), content(gzip.compress(bytes(10**7)), Content_Encoding="gzip")])
+def test_a_file_of_more_bytes_than_are_fetched_is_one_line_and_nothing_stays(source, tmp_path, monkeypatch, answer):
+    monkeypatch.setattr(module, "MOST_BYTES", 500_000)
+    source.answers["/file"] = answer
+    assert "more than 500,000 bytes" in refused(source, tmp_path, None)
+    assert not [p for p in tmp_path.iterdir() if p.suffix not in (".json",)]
+    assert source.counts["/file"] == 1
+
+
+@pytest.mark.parametrize("through", ["/file", "/redirect"])
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({}, bytes(3_000_000)),
+        ({"Content_Encoding": "gzip"}, gzip.compress(bytes(3_000_000))),
+        ({"Content_Encoding": "gzip, gzip"}, gzip.compress(gzip.compress(bytes(3_000_000)))),
+        ({"Content_Encoding": "br"}, b"packed"),
+    ],
+)
+def test_an_answer_is_held_in_memory_up_to_a_bound_also_that_of_a_redirect(source, monkeypatch, through, headers, body):
+    monkeypatch.setattr(sessions, "MOST_BYTES", 1_000_000)
+    source.answers |= {"/file": status(200, body, **headers), "/redirect": status(302, body, Location="/ok", **headers)}
+    source.answers["/ok"] = as_json({"a": 1})
+    with pytest.raises(BenchmarkError, match=r"more than 1,000,000 bytes; refused|a body packed as '(gzip, gzip|br)'; refused"):
+        get_json(f"{source.url}{through}")
+
+
+def test_a_password_in_an_address_is_sent_and_never_shown_nor_noted(source, tmp_path):
+    address = source.url.replace("://", "://reader:s3cr%40t@")
+    source.answers |= {"/file": cut(BODY, 400_000, status(404)), "/ok": as_json(1)}
+    with pytest.raises(BenchmarkError) as caught:
+        download(f"{address}/file", tmp_path / "file.bin", HASH, lambda *_: None)
+    with pytest.raises(BenchmarkError) as also:
+        get_json(f"{address}/gone")
+    notes = "".join(path.read_text() for path in tmp_path.glob("*.json"))
+    assert "s3cr" not in f"{caught.value} {also.value} {notes}" and f"{source.url}/file" in str(caught.value)
+    assert get_json(f"{address}/ok") == 1
+    assert source.requests[-1][2]["Authorization"].startswith("Basic ")
+
+
+def test_the_key_goes_to_no_other_host_that_a_server_redirects_to(source):
+    with serving() as other, sessions.session() as connection:
+        connection.headers[sessions.SECRET] = "K" * 32
+        source.answers |= {"/away": redirect(f"{other.url}/end"), "/here": redirect("/end"), "/end": as_json(1)}
+        other.answers["/end"] = as_json(1)
+        for path in ("/away", "/here"):
+            assert connection.get(f"{source.url}{path}").json() == 1
+    keys = [[headers.get("x-api-key") for _, _, headers in server.requests] for server in (source, other)]
+    assert keys == [["K" * 32] * 3, [None]]
+
+
+def test_a_password_is_left_out_wherever_an_address_stands_in_a_text():
+    text = "no answer of https://me:my@word@host:80/a?b and http://host/a@b"
+    assert sessions.shown(text) == "no answer of https://host:80/a?b and http://host/a@b"

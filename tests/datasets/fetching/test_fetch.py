@@ -18,7 +18,7 @@ from datasets import registry
 from datasets.cards import Fetched, FileDataset
 from datasets.errors import BenchmarkError, DatasetMissing, InputError
 from datasets.fetch import fetch
-from datasets.fetching import download, materials_project
+from datasets.fetching import download, materials_project, sessions
 from datasets.sets import cgcnn, fung, megnet
 from tests.conftest import FCC
 from tests.datasets.fetching.sources import as_json, busy, content, cut, redirect, serving, slow, status
@@ -28,7 +28,7 @@ KEY = "k" * 32
 
 @pytest.fixture
 def source(monkeypatch, tmp_path):
-    monkeypatch.setattr(download, "BACK_OFF", 0.01)
+    monkeypatch.setattr(sessions, "BACK_OFF", 0.01)
     monkeypatch.setattr(download, "TIMEOUT", (2.0, 1.0))
     monkeypatch.setenv("BENCHMARK_DATA", str(tmp_path / "data"))
     registry.load.cache_clear()
@@ -126,7 +126,7 @@ def test_an_archive_with_another_content_is_not_placed_and_not_kept(source, clus
 
 def test_an_interrupted_fetch_goes_on(source, clusters, data, monkeypatch):
     body = archive()
-    monkeypatch.setattr(download, "ATTEMPTS", 1)
+    monkeypatch.setattr(sessions, "ATTEMPTS", 1)
     monkeypatch.setattr(download, "CHUNK", 64)
     source.answers["/pt.tar.gz"] = cut(body, len(body) // 2, content(body, ETag='"one"'))
     assert "go on" in refused("toy/pt")
