@@ -112,11 +112,12 @@ def _without_values() -> Any:
 
     class WithoutValues(TorchFunctionMode):
         def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            kwargs = kwargs or {}
             if func.__name__ in KEEP_SHAPE and not any(isinstance(other, torch.Tensor) for other in args[1:]):
-                return args[0]
+                return args[0] if args else kwargs["tensor"]
             if func is torch.linspace:
-                return torch.empty(args[2], dtype=(kwargs or {}).get("dtype"))
-            return func(*args, **(kwargs or {}))
+                return torch.empty(args[2], dtype=kwargs.get("dtype"))
+            return func(*args, **kwargs)
 
     return WithoutValues()
 
