@@ -76,7 +76,7 @@ def _require_recorded(path: Path) -> None:
     """Raise InputError where the record beside a checkpoint names another content than it has."""
     try:
         record = path.with_suffix(".json")
-        content = json.loads(record.read_bytes()) if size_of(record, str(record)) <= MOST_OF_RECORD else None
+        content = json.loads(record.read_bytes() if size_of(record, str(record)) <= MOST_OF_RECORD else b"{}")
         said = content["checkpoint_sha256"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError, InputError):
         return  # no record

@@ -86,7 +86,13 @@ def long_header(folder: Path) -> Path:
 def forest(folder: Path) -> Path:
     """Arrays of ten nodes."""
     numbers, nodes = np.zeros(10, dtype=np.float32), np.full(10, -1, dtype=np.int32)
-    arrays = {"feature": nodes, "threshold": numbers, "left": nodes, "right": nodes, "value": np.zeros((10, 1))}
+    arrays: dict[str, np.ndarray] = {
+        "feature": nodes,
+        "threshold": numbers,
+        "left": nodes,
+        "right": nodes,
+        "value": np.zeros((10, 1)),
+    }
     more = {"starts": np.array([0, 4 * 10**8]), "medians": numbers, "scaler": np.ones(2)}
     header = {"model": "RandomForest", "settings": {}, "about": {}}
     return own(folder / "forest.safetensors", header, **arrays, **more)

@@ -129,10 +129,11 @@ def _packed(name: str, pack: Callable[[bytes], bytes]) -> None:
         return path
 
 
-for _name, _pack in {
+_PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "bomb.cif.gz": gzip.compress, "bomb.vasp.gz": gzip.compress, "bomb.json.bz2": bz2.compress, "bomb.xyz.xz": lzma.compress,
     "vasprun.xml.gz": gzip.compress,
-}.items():  # fmt: skip
+}  # fmt: skip
+for _name, _pack in _PACKERS.items():
     _packed(_name, _pack)
 
 
