@@ -70,9 +70,7 @@ class _Stream(io.RawIOBase):
     """The unpacked bytes of a file, forward only; every byte is counted before anybody keeps it."""
 
     def __init__(self, file: IO[bytes], budget: _Budget) -> None:
-        start = file.read(6)
-        file.seek(0)
-        unpack = next((unpack for magic, unpack in PACKINGS.items() if start.startswith(magic)), None)
+        unpack = _packing(file)
         self._file = unpack(file) if unpack else file
         if unpack:
             budget.bound_by(os.fstat(file.fileno()).st_size)
@@ -100,14 +98,23 @@ class _Stream(io.RawIOBase):
         return self._position
 
 
-def unpacked(path: Path, most_bytes: int = MOST_BYTES, name: str = "") -> bytes:
+def _packing(file: IO[bytes]) -> Callable[[IO[bytes]], Any] | None:
+    """What unpacks a file, None for one that is not packed; it is at its begin before and after."""
+    start = file.read(6)
+    file.seek(0)
+    return next((unpack for magic, unpack in PACKINGS.items() if start.startswith(magic)), None)
+
+
+def unpacked(path: Path, most_bytes: int = MOST_BYTES, name: str = "", must: bool = False) -> bytes:
     """The content of a file, called `name` (default: its path) in errors, unpacked where it begins as gzip, bzip2 or xz do.
 
     Raises:
-        InputError: it cannot be read, is truncated or damaged, or holds more than `most_bytes`.
+        InputError: it cannot be read, is truncated or damaged, holds more than `most_bytes`, or is not packed but `must` be.
     """
     try:
         with path.open("rb") as file:
+            if must and _packing(file) is None:
+                raise OSError("not packed, as its name says")
             stream = _Stream(file, _Budget(name or path, most_bytes))
             return b"".join(iter(lambda: stream.read(CHUNK), b""))
     except InputError:

@@ -74,7 +74,7 @@ def read_structure(path: str | Path, name: str | None = None) -> Cell:
     )
     try:
         with budget(name, size_of(path, name), strict=kind is None):
-            raw = unpacked(path, MOST_BYTES, name) if plain != path else None
+            raw = unpacked(path, MOST_BYTES, name, must=True) if plain != path else None
             if kind is None:
                 return _by_other_readers(path, name, raw)
             return parse_structure(text_of_bytes(path.read_bytes() if raw is None else raw, name), kind, name)

@@ -38,7 +38,7 @@ def test_a_hostile_structure_file_is_refused_in_one_line(tmp_path, small, kind):
 def test_one_hostile_file_costs_the_others_nothing(tmp_path, small):
     bad = STRUCTURES["CIF of 40,000 sites"](tmp_path)
     good = tmp_path / "good.cif"
-    good.write_text(cif("_symmetry_space_group_name_H-M 'P 1'\n", 3))
+    good.write_text(cif("_symmetry_space_group_name_H-M 'P 1'\n"))
     found = read_each([good, bad, good])
     assert [isinstance(cell, InputError) for cell in found] == [False, True, False]
 
