@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from benchmark.results.learning_rate import RateGrid
 from benchmark.tasks.tasks import Task, TaskData
 from datasets import registry
 from datasets.contents import doubts
@@ -21,6 +22,8 @@ class ConfiguredModel:
     train_divisor: int = 1
     by_task: Mapping[str, Settings] = field(default_factory=dict)
     """The settings for tasks for which the preset has its own."""
+    rates: RateGrid | None = None
+    """What the learning rate is chosen from; None: it is that of the settings."""
 
     def on(self, task: str) -> ConfiguredModel:
         """The model with its settings for a task."""

@@ -19,6 +19,8 @@ from pydantic import BaseModel
 
 from benchmark.harness import machine
 from benchmark.harness.fingerprint import fingerprint
+from benchmark.harness.learning_rate import fit_with_chosen_rate
+from benchmark.results.learning_rate import RateChoice, RateGrid
 from benchmark.results.records import GraphHealth, JobKey, Memory, Record, Status, Times
 from benchmark.results.store import Store, write_atomically
 from benchmark.results.validation import frame_hash, predictions_frame
@@ -51,6 +53,8 @@ class Job:
     threads: int = 1
     workers: int = 1
     save_checkpoints: bool = False
+    rates: RateGrid | None = None
+    """What the learning rate is chosen from; None: it is that of the settings."""
 
     def key(self, dataset_hash: str) -> JobKey:
         """What decides the result."""
@@ -66,6 +70,7 @@ class Job:
             protocol=str(self.protocol),
             fold=self.fold,
             seed=self.seed,
+            rates=self.rates,
             source=self.fingerprint,
             classes=self.task.classes,
             device="cpu" if self.device == "cpu" else "gpu",
@@ -89,6 +94,7 @@ class Outcome:
     model: Model[Any, Any]
     """Fitted."""
     history: tuple[Epoch, ...]
+    rate_choice: RateChoice | None
     parameters: int
     checkpoint: bytes
     health: GraphHealth | None
@@ -194,11 +200,17 @@ def _health(crystals: Crystals, rule: Rule) -> GraphHealth:
 
 
 def _run(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | None, on_epoch: OnEpoch) -> Outcome:
-    model: Model[Any, Any] = registry.get(job.model).model(job.settings, job.device, len(job.task.classes or ()))
+    model = _fresh(job, job.settings)
     inputs, graph_seconds, health = prepared(job.task, job.model, job.settings, job.device)
     model.warm_up(inputs, data.targets, fold.train)
+
+    def fit(settings: Settings, tell: OnEpoch) -> Fitted:
+        nonlocal model
+        model = _fresh(job, settings)
+        return model.fit(inputs, data.targets, fold.train, fold.validation, job.training_seed, tell)
+
     with machine.clock(job.device) as training:
-        fitted = model.fit(inputs, data.targets, fold.train, fold.validation, job.training_seed, on_epoch)
+        fitted, choice = fit_with_chosen_rate(job.rates, job.settings, job.device, fit, on_epoch)
     with machine.clock(job.device) as inference:
         test = _finite(model.predict(inputs, fold.test))
     known = _scores(model, inputs, data.targets, {"train": fold.train, "validation": fold.validation})
@@ -209,6 +221,7 @@ def _run(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | None, on_epoch
     return Outcome(
         model=model,
         history=fitted.history,
+        rate_choice=choice,
         parameters=parameters,
         checkpoint=checkpoint_bytes(model),
         health=health,
@@ -220,6 +233,11 @@ def _run(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | None, on_epoch
         times=Times(graphs_wall_s=graph_seconds, training=training.duration, inference=inference.duration),
         predictions=predictions_frame(data.crystals.ids[fold.test].astype(str), job.fold, data.targets[fold.test], test),
     )
+
+
+def _fresh(job: Job, settings: Settings) -> Model[Any, Any]:
+    """The job's model before training."""
+    return registry.get(job.model).model(settings, job.device, len(job.task.classes or ()))
 
 
 def _last_epoch(
@@ -248,7 +266,7 @@ def _scores(model: Model[Any, Any], inputs: Any, targets: np.ndarray, parts: Map
 
 def _about(key: JobKey) -> dict[str, str]:
     """What a checkpoint says of itself: the key without the settings, which it has anyway."""
-    said = {name: str(value) for name, value in key if name not in ("settings", "classes")}
+    said = {name: str(value) for name, value in key if name not in ("settings", "classes", "rates")}
     return said | ({"classes": json.dumps(key.classes)} if key.classes else {})
 
 
@@ -286,6 +304,7 @@ def make_record(
         graph_rule=spec.graph_rule(job.settings),
         graph_health=outcome.health if outcome else None,
         imputed=outcome.imputed if outcome else None,
+        rate_choice=outcome.rate_choice if outcome else None,
         paper=spec.paper,
         split=split_of(data, fold),
         parameters=outcome.parameters if outcome else None,

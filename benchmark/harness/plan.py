@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmark.harness.bad_crystals import BadCrystals, ConfiguredModel
 from benchmark.harness.job import Job
+from benchmark.harness.learning_rate import grid_of
 from benchmark.results.store import Store
 from benchmark.tasks.folds import HOLDOUT_FOLDS, Protocol, ProtocolName, Split
 from benchmark.tasks.leakage import grouping
@@ -100,9 +101,14 @@ def make_plan(options: RunOptions, store: Store) -> Plan:
 
 
 def _configured(spec: ModelSpec, options: RunOptions) -> ConfiguredModel:
-    """A model with the settings of the profile, or of the preset, which may have its own for some tasks."""
+    """A model with the settings of the profile, or of the preset, which may have its own for some tasks.
+
+    A learning rate that was asked for is taken; otherwise the profile may have a grid to choose it from.
+    """
     if not options.preset:
-        return ConfiguredModel(spec, spec.settings(options.profile, options.settings))
+        settings = spec.settings(options.profile, options.settings)
+        named = "learning_rate" in (options.settings or {})
+        return ConfiguredModel(spec, settings, rates=None if named else grid_of(options.profile, settings))
     preset, changes = options.preset, options.settings
     by_task = {task: spec.preset(preset, changes, task) for task in spec.by_task.get(preset, {})}
     return ConfiguredModel(spec, spec.preset(preset, changes), by_task=by_task)
@@ -161,16 +167,17 @@ def _jobs_of(
             for fold, split in enumerate(splits[own]):
                 yield Job(
                     data.task, model.spec.name, model.settings, named, own, fold, seed,
-                    options.device, options.threads, options.workers, options.save_checkpoints,
+                    options.device, options.threads, options.workers, options.save_checkpoints, model.rates,
                 ), split  # fmt: skip
 
 
 def _require_no_choice(models: Sequence[ConfiguredModel]) -> None:
     """Raise InputError where a model chooses an epoch or a setting: there is no validation part to choose by."""
-    if names := [model.spec.name for model in models if model.settings.needs_validation]:
+    if names := [model.spec.name for model in models if model.settings.needs_validation or model.rates]:
         raise InputError(
             f"holdout has no validation part, by which {' and '.join(names)} would choose an epoch or a setting; keep the "
-            "last epoch with --set keep=last (soap-svr: grid=false), or take a preset that does"
+            "last epoch with --set keep=last (soap-svr: grid=false; in the profile standard learning_rate=… too), or take a "
+            "preset that does"
         )
 
 

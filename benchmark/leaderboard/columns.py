@@ -25,6 +25,14 @@ from benchmark.leaderboard.cells import (
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import CLASSES, KINDS, NUMBERS, Kind
 from benchmark.leaderboard.rows import BoardRow, Costs, leak
+from benchmark.leaderboard.training_notes import (
+    NOT_TRAINED_OUT,
+    NOT_TRAINED_OUT_MEANS,
+    choice_seconds,
+    chosen_rates,
+    not_trained_out,
+    rates_text,
+)
 from benchmark.rendering.text import plus_minus, seconds, size
 from benchmark.statistics.comparisons import CONFIDENCE
 from benchmark.statistics.decisions import MARGIN, Verdict
@@ -149,6 +157,12 @@ def _folds(row: BoardRow, group: ComparisonGroup) -> str:
     return str(wanted) if len(row.run.complete) == wanted else f"{len(row.run.complete)} of {wanted}"
 
 
+def _choice_cost(row: BoardRow) -> str:
+    """Of the learning rate; empty where it was not chosen."""
+    found = choice_seconds(row.run)
+    return "" if found is None else seconds(found)
+
+
 def _memory(row: BoardRow, group: ComparisonGroup) -> str:
     """Of the process and, where there is one, of the device."""
     return "; ".join(filter(None, (size(row.costs.host_bytes), size(row.costs.device_bytes)))) if row.costs else ""
@@ -166,6 +180,8 @@ VERDICT = (
     "worse: both; undecided: neither"
 )
 DEVICE_TIME = "processor seconds of all threads; on a GPU the seconds that it was in use"
+
+RATE = "with the lowest validation error of short trainings; in brackets in how many folds, or that it was set"
 
 SEEN, NEW = (f"of the test crystals {which} a duplicate in train or validation" for which in ("with", "without"))
 
@@ -203,6 +219,13 @@ COLUMNS = (
     Column("memory", "peak memory", _memory, lambda row, group: peak_memory(row), (PAGE, WEB),
            hint="of the process and, where there is one, of the device"),
     cost("epochs", "epochs", lambda costs: str(costs.epochs or ""), lambda costs: costs.epochs or None),
+    Column("mark", "mark", lambda row, group: NOT_TRAINED_OUT if not_trained_out(row.run) else "",
+           lambda row, group: NOT_TRAINED_OUT if not_trained_out(row.run) else None,
+           is_text=True, hint=NOT_TRAINED_OUT_MEANS, is_optional=True),
+    Column("rate", "learning rate", lambda row, group: rates_text(row.run),
+           lambda row, group: max(chosen_rates(row.run), default=None), (PAGE, WEB), hint=RATE, is_optional=True),
+    Column("rate_cost", "choice of rate / fold", lambda row, group: _choice_cost(row),
+           lambda row, group: choice_seconds(row.run), (PAGE, WEB), hint="a part of the training time", is_optional=True),
     Column("device", "device", lambda row, group: device(row.run.first), lambda row, group: row.run.first.machine.device,
            (TERMINAL, WEB), is_text=True),
     Column("machine", "machine", lambda row, group: machine(row.run.first), lambda row, group: machine(row.run.first),

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from benchmark.results.learning_rate import RateChoice, RateGrid
 from benchmark.schema import Count, Duration, Machine, Settings, Sha256, Strict, Text
 from benchmark.tasks.folds import HOLDOUT_FOLDS, MOST_FOLDS, PROTOCOL, Split, has_validation, kfolds
 from benchmark.tasks.metrics import ClassScores, LeakScores, Metrics, Scores
@@ -60,6 +61,8 @@ class JobKey(Strict):
     protocol: Annotated[str, StringConstraints(pattern=PROTOCOL)]
     fold: int = Field(ge=0, lt=MOST_FOLDS)
     seed: int = Field(ge=0, lt=2**31)
+    rates: RateGrid | None = None
+    """What the learning rate was chosen from, around that of the settings; None: it is that of the settings."""
     source: Sha256
     """Hash of the source that defines the model (`harness.fingerprint`)."""
     classes: Annotated[tuple[Text, ...], Field(min_length=2, max_length=MOST_CLASSES)] | None = None
@@ -109,7 +112,8 @@ class JobKey(Strict):
         return self._named("")
 
     def _named(self, seed: str) -> str:
-        digest = hashlib.sha256(json.dumps([self.dataset_hash, self.settings], sort_keys=True).encode()).hexdigest()
+        decided = [self.dataset_hash, self.settings, *([self.rates.model_dump()] if self.rates else [])]
+        digest = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
         protocol = "".join(c if c.isalnum() else "-" for c in self.protocol).strip("-")
         return f"{self.profile}_{protocol}{seed}_{digest[:8]}_{self.source[:8]}_{self.device}"
 
@@ -130,6 +134,8 @@ class Record(Strict):
     """None for a model without graphs."""
     imputed: Count | None = None
     """Crystals of the task that lack a descriptor, which the model made up; None of a model that makes none up."""
+    rate_choice: RateChoice | None = None
+    """How the learning rate was chosen; None where it was not."""
     paper: Text
     split: Split
     parameters: Count | None
@@ -165,6 +171,8 @@ class Record(Strict):
         missing = [name for name in needed if getattr(self, name) is None]
         if self.status == "complete" and missing:
             raise ValueError(f"a complete record needs {', '.join(missing)}")
+        if bool(self.rate_choice) != bool(self.key.rates and self.status == "complete"):
+            raise ValueError("a complete record says how its learning rate was chosen exactly where key.rates has a grid")
         if self.status != "complete" and not self.reason:
             raise ValueError(f"a record with status '{self.status}' needs a reason")
         if self.status != "complete" and (self.metrics or self.last_epoch or self.leak or self.predictions_sha256):

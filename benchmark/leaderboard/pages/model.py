@@ -25,6 +25,7 @@ from benchmark.leaderboard.kinds import CLASSES, KINDS, Kind
 from benchmark.leaderboard.pages.task import as_published, page_of
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.rows import BoardRow
+from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out, settings_text
 from benchmark.rendering.text import count, escape, link, mini_note, seconds, table
 from benchmark.results.model_cards import ModelCard
 
@@ -54,6 +55,7 @@ def model_page(name: str, standings: Sequence[Standing], card: ModelCard | None 
         escape(mini_note(row.run.first.key.profile for row in rows)),
         *(_standings(kind, standings, where, several) for kind in KINDS),
         stale_note(rows, "on the page of the task"),
+        f"*{NOT_TRAINED_OUT}*: {NOT_TRAINED_OUT_MEANS}." if any(not_trained_out(row.run) for row in rows) else "",
         *_published(name, standings),
         f"## Settings\n\n{_settings(rows)}",
         f"## Source\n\n{_sources(rows)}",
@@ -84,7 +86,7 @@ def _cells(standing: Standing, standings: Sequence[Standing], where: Sequence[st
     rank = ranks(row, group)
     place = [verdict(row, group), f"{rank} of {len(group.ranked)}" if rank else ""]
     return [
-        link(key.task, f"../{page_of(key.task)}") + mark(row, rows),
+        link(key.task, f"../{page_of(key.task)}") + mark(row, rows) + f" ({NOT_TRAINED_OUT})" * not_trained_out(row.run),
         *([escape(row.label)] if several else []),
         title(group, [group for group, _ in standings]),
         *place,
@@ -102,10 +104,10 @@ def _settings(rows: Sequence[BoardRow]) -> str:
     """A column for each set of settings that the model was run with: profile, what was changed, on how many tasks."""
     runs: dict[str, list[BoardRow]] = {}
     for row in rows:
-        runs.setdefault(json.dumps([row.run.first.key.profile, row.run.first.key.settings]), []).append(row)
-    columns = [(_run_name(same), same[0].run.first.key.settings) for same in runs.values()]
+        runs.setdefault(json.dumps([row.run.first.key.profile, settings_text(row.run.first)]), []).append(row)
+    columns = [(_run_name(same), settings_text(same[0].run.first)) for same in runs.values()]
     names = list(dict.fromkeys(name for _, settings in columns for name in settings))
-    body = [[escape(name), *(escape(str(settings.get(name, ""))) for _, settings in columns)] for name in names]
+    body = [[escape(name), *(escape(settings.get(name, "")) for _, settings in columns)] for name in names]
     return table(["setting", *(escape(title) for title, _ in columns)], body) if names else "The model has none."
 
 

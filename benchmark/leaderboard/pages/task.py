@@ -10,6 +10,7 @@ from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import CLASSES, Kind
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS, PublishedResult
 from benchmark.leaderboard.rows import BoardRow
+from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out
 from benchmark.rendering.text import (
     commits,
     count,
@@ -104,7 +105,7 @@ def _comparison_group(group: ComparisonGroup, where: Sequence[str], up: str) -> 
     columns = columns_shown(PAGE, group)
     body = [_cells(row, group, where, up) for row in rows]
     yield table([column.heading for column in columns], body, text=[column.heading for column in columns if column.is_text])
-    for line in (leaked(group), stale_note(rows, "below"), _failures(rows)):
+    for line in (leaked(group), stale_note(rows, "below"), trained_note(rows), _failures(rows)):
         if line:
             yield line
     if group.has_rivals:
@@ -191,6 +192,14 @@ def published_beside(groups: Sequence[ComparisonGroup]) -> list[str]:
 def as_published(other: PublishedResult) -> str:
     """MAE ± std with the digits that were reported."""
     return f"{other.mae:g}" + (f" ± {other.std:g}" if other.std else "")
+
+
+def trained_note(rows: Sequence[BoardRow]) -> str:
+    """What the marks of runs mean that were not trained out, and what a chosen learning rate is; empty without either."""
+    lines = [f"*{NOT_TRAINED_OUT}*: {NOT_TRAINED_OUT_MEANS}."] if any(not_trained_out(row.run) for row in rows) else []
+    grids = {str(row.run.first.key.rates) for row in rows if row.run.first.key.rates}
+    lines += [f"Learning rates are chosen on validation, fold by fold: {grid}." for grid in sorted(grids)]
+    return " ".join(lines + ["The training time includes the choice."] * bool(grids))
 
 
 def _failures(rows: Sequence[BoardRow]) -> str:

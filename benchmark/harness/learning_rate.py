@@ -1,0 +1,72 @@
+"""The learning rate of a network, chosen on the validation part before the training itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from benchmark.harness import machine
+from benchmark.results.learning_rate import RateChoice, RateGrid, TriedRate
+from models.contract import Epoch, Fitted, OnEpoch, Settings, TrainingDiverged
+from models.training import Recipe
+
+GRIDS: Mapping[str, RateGrid] = {"standard": RateGrid(factors=(1 / 3, 1.0, 3.0), share=0.1)}
+"""What each profile tries; a profile that is not named takes the rate of its settings."""
+
+Fit = Callable[[Settings, OnEpoch], Fitted]
+"""Trains a fresh model with these settings on the training part of a fold; the validation part chooses its best epoch."""
+
+
+def grid_of(profile: str, settings: Settings) -> RateGrid | None:
+    """What the profile tries; None for a model without a learning rate."""
+    return GRIDS.get(profile) if isinstance(settings, Recipe) else None
+
+
+def fit_with_chosen_rate(
+    grid: RateGrid | None, settings: Settings, device: str, fit: Fit, on_epoch: OnEpoch
+) -> tuple[Fitted, RateChoice | None]:
+    """Train with the rate of the grid whose short training has the lowest validation error; the test part is never seen.
+
+    The last call of `fit` is the training itself. Epochs are told as those of one training, the trials first.
+
+    Raises:
+        TrainingDiverged: with every rate of the grid, or the training itself.
+    """
+    if grid is None:
+        return fit(settings, on_epoch), None
+    assert isinstance(settings, Recipe)
+    short = grid.epochs(settings.epochs)
+    total = len(grid.factors) * short + settings.epochs
+    tried: list[TriedRate] = []
+    with machine.clock(device) as clock:
+        for number, factor in enumerate(grid.factors):
+            changed = replace(settings, learning_rate=factor * settings.learning_rate, epochs=short, keep="best")
+            loss = _validation_loss(fit, changed, _Shifted(on_epoch, number * short, total))
+            tried.append(TriedRate(learning_rate=changed.learning_rate, validation_loss=loss))
+    if all(one.validation_loss is None for one in tried):
+        rates = ", ".join(f"{one.learning_rate:.3g}" for one in tried)
+        raise TrainingDiverged(f"the training diverged with every learning rate that was tried: {rates}")
+    choice = RateChoice(tried=tuple(tried), epochs=short, cost=clock.duration)
+    chosen = replace(settings, learning_rate=choice.learning_rate)
+    return fit(chosen, _Shifted(on_epoch, total - settings.epochs, total)), choice
+
+
+def _validation_loss(fit: Fit, settings: Settings, on_epoch: OnEpoch) -> float | None:
+    """Of the best epoch; None where the training diverged."""
+    try:
+        fitted = fit(settings, on_epoch)
+    except TrainingDiverged:
+        return None
+    return fitted.history[fitted.best_epoch - 1].validation_error
+
+
+@dataclass(frozen=True)
+class _Shifted:
+    """Tells an epoch as one of several trainings that follow one another."""
+
+    on_epoch: OnEpoch
+    before: int
+    total: int
+
+    def __call__(self, epoch: Epoch) -> None:
+        self.on_epoch(replace(epoch, number=self.before + epoch.number, of=self.total))
