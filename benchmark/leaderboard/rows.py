@@ -123,8 +123,8 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
         first = run.first
         notes = [f"{name}={value}" for name, value in first.changed.items()]
         same = [r.first for r in runs if (r.first.key.model, r.first.changed) == (first.key.model, first.changed)]
-        if len({r.key.rates for r in same}) > 1:
-            notes.append(f"rate of {first.key.rates}" if first.key.rates else "rate not chosen")
+        if first.key.rates is None and any(r.key.rates for r in same):
+            notes.append("rate not chosen")
         if len({r.model_fingerprint for r in same}) > 1:
             notes.append(f"source {first.model_fingerprint[:8]}")
         if len({(r.machine.processor, r.machine.device) for r in same}) > 1:

@@ -118,7 +118,7 @@ def test_a_rate_that_diverges_is_not_chosen_and_all_of_them_fail_the_fold():
     _, choice = fit_with_chosen_rate(GRID, Recipe(learning_rate=1.0), "cpu", fit, ignore)
     assert choice.learning_rate == 0.5 and choice.tried[2].validation_loss is None
     fit, _ = fits(dict.fromkeys((0.5, 1.0, 2.0)))
-    with pytest.raises(TrainingDiverged, match="every learning rate that was tried: 0.5, 1, 2"):
+    with pytest.raises(TrainingDiverged, match=r"every learning rate that was tried: 0\.5, 1, 2"):
         fit_with_chosen_rate(GRID, Recipe(learning_rate=1.0), "cpu", fit, ignore)
 
 

@@ -423,4 +423,4 @@ def test_seen_and_new_crystals_have_columns_where_a_run_tells_them(store):
     assert all(heading in terminal_table(group).splitlines()[0] for heading in headings)
     data = board_data(board)
     optional = [column["heading"] for column in data["kinds"]["numbers"]["columns"] if column["optional"]]
-    assert optional == ["MAE, seen", "MAE, new"]
+    assert optional[:2] == ["MAE, seen", "MAE, new"]

@@ -40,7 +40,7 @@ def test_boards_show_the_chosen_rates_and_what_the_choice_cost(store):
     write_run(store, "dummy", 1.0)
     board = read_board(store)
     page = task_page(board.comparison_groups)
-    assert "| 0.003 (3), 0.001 (1), 0.009 (1) " in page and "| 12.5 s " in page
+    assert " 0.003 (3), 0.001 (1), 0.009 (1) |" in page and " 12.5 s |" in page
     assert "chosen on validation, fold by fold: 0.333, 1, 3 times the setting, each tried for 0.1 of the epochs" in page
     assert (
         "chosen on validation from 0.001, 0.003, 0.009, each tried for 10% of the epochs"
