@@ -7,7 +7,8 @@ from torch import nn
 from models.graph.batch import GraphBatch
 from models.graph.message_passing import _dgl_runs_on, backend
 
-needs_dgl = pytest.mark.skipif(not _dgl_runs_on("cpu"), reason="dgl does not import here")
+dgl_runs_here = _dgl_runs_on("cpu")
+needs_dgl = pytest.mark.skipif(not dgl_runs_here, reason="dgl does not import here")
 each_backend = pytest.mark.parametrize("chosen", [pytest.param("dgl", marks=needs_dgl), "torch"])
 
 

@@ -21,7 +21,7 @@ from benchmark.harness import machine
 from benchmark.harness.fingerprint import fingerprint
 from benchmark.harness.learning_rate import fit_with_chosen_rate
 from benchmark.results.learning_rate import RateChoice, RateGrid
-from benchmark.results.records import GraphHealth, JobKey, Memory, Record, Status, Times
+from benchmark.results.records import Backend, GraphHealth, JobKey, Memory, Record, Status, Times
 from benchmark.results.store import Store, write_atomically
 from benchmark.results.validation import frame_hash, predictions_frame
 from benchmark.schema import one_line
@@ -35,6 +35,7 @@ from datasets.graph_health import graph_health
 from datasets.neighbor_search import Rule
 from models import registry
 from models.contract import Epoch, Fitted, Model, OnEpoch, Settings, TrainingDiverged
+from models.graph.message_passing import uses_dgl
 from models.graph_model import GraphModel
 
 
@@ -100,6 +101,8 @@ class Outcome:
     health: GraphHealth | None
     imputed: int | None
     """Crystals that lack a descriptor."""
+    backend: Backend | None
+    """None of a model without graphs."""
     best_epoch: int
     metrics: Metrics
     last_epoch: Metrics | None
@@ -226,6 +229,7 @@ def _run(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | None, on_epoch
         checkpoint=checkpoint_bytes(model),
         health=health,
         imputed=fitted.imputed,
+        backend=_backend(model, inputs, fold),
         best_epoch=fitted.best_epoch,
         metrics=metrics,
         last_epoch=_last_epoch(model, fitted, inputs, data.targets, fold, metrics),
@@ -238,6 +242,15 @@ def _run(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | None, on_epoch
 def _fresh(job: Job, settings: Settings) -> Model[Any, Any]:
     """The job's model before training."""
     return registry.get(job.model).model(settings, job.device, len(job.task.classes or ()))
+
+
+def _backend(model: Model[Any, Any], inputs: Any, fold: Fold) -> Backend | None:
+    """Asked of one of the model's own batches, whose device decides."""
+    if not isinstance(model, GraphModel):
+        return None
+    import torch
+
+    return "dgl" if uses_dgl(inputs.cut(torch.from_numpy(fold.test[:1]))) else "torch"
 
 
 def _last_epoch(
@@ -305,6 +318,7 @@ def make_record(
         graph_health=outcome.health if outcome else None,
         imputed=outcome.imputed if outcome else None,
         rate_choice=outcome.rate_choice if outcome else None,
+        backend=outcome.backend if outcome else None,
         paper=spec.paper,
         split=split_of(data, fold),
         parameters=outcome.parameters if outcome else None,

@@ -30,4 +30,5 @@ def _fold_as_json(record: Any) -> dict[str, Any]:
     return {
         "seed": record.key.seed, "fold": record.key.fold, "status": record.status, "reason": record.reason,
         **{name: part and part.model_dump() for name, part in parts.items()}, "parameters": record.parameters,
+        "backend": record.backend,
     }  # fmt: skip

@@ -115,6 +115,15 @@ def device(record: Record) -> str:
     return f"cpu, {count(machine.threads, 'thread')}" if machine.device == "cpu" else machine.device
 
 
+def backends(row: BoardRow) -> str:
+    """Whose kernels sent messages along the edges of its graphs; empty of a model without graphs.
+
+    Records older than the field do not say.
+    """
+    found = {record.backend or "not recorded" for record in row.run.complete if record.graph_health}
+    return ", ".join(sorted(found))
+
+
 def machine(record: Record) -> str:
     """What times depend on: device, processor, and how many folds shared it."""
     where = record.machine

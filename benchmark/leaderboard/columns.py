@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from benchmark.leaderboard.cells import (
+    backends,
     device,
     loss,
     machine,
@@ -228,6 +229,8 @@ COLUMNS = (
            lambda row, group: choice_seconds(row.run), (PAGE, WEB), hint="a part of the training time", is_optional=True),
     Column("device", "device", lambda row, group: device(row.run.first), lambda row, group: row.run.first.machine.device,
            (TERMINAL, WEB), is_text=True),
+    Column("backend", "backend", lambda row, group: backends(row), lambda row, group: backends(row) or None,
+           is_text=True, is_optional=True, hint="whose kernels send messages along edges, DGL's or torch's: the same numbers"),
     Column("machine", "machine", lambda row, group: machine(row.run.first), lambda row, group: machine(row.run.first),
            (PAGE, WEB), is_text=True),
 )  # fmt: skip

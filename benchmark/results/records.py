@@ -19,6 +19,7 @@ from datasets.cards import MOST_CLASSES
 
 Status = Literal["complete", "failed", "diverged", "out-of-memory"]
 DeviceClass = Literal["cpu", "gpu"]
+Backend = Literal["dgl", "torch"]
 
 
 class GraphHealth(Strict):
@@ -136,6 +137,9 @@ class Record(Strict):
     """Crystals of the task that lack a descriptor, which the model made up; None of a model that makes none up."""
     rate_choice: RateChoice | None = None
     """How the learning rate was chosen; None where it was not."""
+    backend: Backend | None = None
+    """Whose kernels sent messages along the edges of the graphs; None of a model without graphs or a fold without a score, and
+    in records older than this field."""
     paper: Text
     split: Split
     parameters: Count | None

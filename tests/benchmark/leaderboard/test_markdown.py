@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from benchmark.leaderboard import columns
+from benchmark.leaderboard.as_json import row_as_json
 from benchmark.leaderboard.board import read_board
 from benchmark.leaderboard.cells import cheapest_text, mean_r2
 from benchmark.leaderboard.columns import Column
@@ -32,6 +33,7 @@ from benchmark.rendering.text import (
     size,
     table,
 )
+from benchmark.results.records import GraphHealth
 from benchmark.results.store import Store
 from benchmark.results.submission import strays
 from benchmark.tasks.folds import kfolds
@@ -423,4 +425,20 @@ def test_seen_and_new_crystals_have_columns_where_a_run_tells_them(store):
     assert all(heading in terminal_table(group).splitlines()[0] for heading in headings)
     data = board_data(board)
     optional = [column["heading"] for column in data["kinds"]["numbers"]["columns"] if column["optional"]]
-    assert optional[:2] == ["MAE, seen", "MAE, new"]
+    assert optional[:2] == ["MAE, seen", "MAE, new"] and "backend" in optional
+
+
+def test_whose_kernels_computed_a_run_is_a_column_and_an_old_record_does_not_say(store):
+    (group,) = read_board(store).comparison_groups
+    assert "backend" not in task_page([group]), "no record has graphs"
+    health = GraphHealth(atoms=8, edges=96, isolated_atoms=0, atoms_with_fewer_than_k=0, truncated_ties=0)
+    for fold in range(5):
+        write_fold(store, "mpnn", fold, [0.1] * PER_FOLD, graph_health=health, backend="torch" if fold else "dgl")
+    write_run(store, "schnet", 0.5, graph_health=health)
+    (group,) = read_board(store).comparison_groups
+    page = task_page([group])
+    header = next([cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|"))
+    shown = {name: dict(zip(header, row_of(page, name), strict=True))["backend"] for name in ("mpnn", "schnet", "cgcnn")}
+    assert shown == {"mpnn": "dgl, torch", "schnet": "not recorded", "cgcnn": ""}
+    assert "not recorded" in terminal_table(group)
+    assert row_as_json(next(row for row in group.rows if row.model == "mpnn"))["folds"][0]["backend"] == "dgl"

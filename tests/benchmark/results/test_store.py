@@ -101,10 +101,11 @@ def test_a_fold_is_redone_when_its_crystals_were_divided_otherwise(store):
     assert not store.finished(record.key, record.split.model_copy(update={"test_sha256": "0" * 64}))
 
 
-def test_a_record_from_before_the_scores_of_leaked_crystals_is_valid():
+@pytest.mark.parametrize("field", ["leak", "backend"])
+def test_a_record_from_before_a_field_is_valid(field):
     document = make()[0].model_dump(mode="json")
-    del document["leak"]
-    assert Record(**document).leak is None
+    del document[field]
+    assert getattr(Record(**document), field) is None
 
 
 @pytest.mark.parametrize(
