@@ -168,7 +168,8 @@ def _client() -> Any:
             from mp_api.client import MPRester
             from mp_api.client.core.exceptions import MPRestError
     except ImportError as error:
-        raise InputError("mp-api is not installed, or too old; install it with: pip install 'mp-api>=0.46'") from error
+        how = "install it with: pip install 'mp-api>=0.46' (Python 3.11 or newer)"
+        raise InputError(f"mp-api is not installed, or too old; {how}") from error
     connection = session()
     connection.headers[SECRET] = key
     try:
