@@ -128,7 +128,7 @@ def test_a_study_that_is_killed_and_resumed_or_has_two_workers_gives_the_same_re
     rows, opening = told(store)
     states = [point["layer_states"]["trained"] for point in rows[0]["depths"]]
     assert [len(found) for found in states] == [2, 3]
-    assert all(0 < state["within_crystals"] < 1 for found in states for state in found)
+    assert all(0 <= state["within_crystals"] <= 1 for found in states for state in found)
     # Killed: of some folds nothing came, of one the record is missing.
     records = store.paths()
     assert len(records) == 4
