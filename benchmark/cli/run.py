@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmark.cli.shared.directories import require_unpublished, sole_writer
+from benchmark.cli.shared.directories import require_unpublished
 from benchmark.cli.shared.options import (
     DeviceOption,
     DryRunOption,
@@ -122,13 +122,12 @@ def run(
     show_plan(plan, options, store, as_json and dry_run)
     if dry_run:
         return
-    with sole_writer(out, f"another run is writing to {out}; wait for it or choose another directory with --out"):
-        deadline = time.monotonic() + 60 * time_limit if time_limit is not None else math.inf
-        plans, records = [plan], list(_carry_out(plan, store, as_json, deadline))
-        while until_decided and time.monotonic() < deadline and (options := _next_repeat(options, plans[-1], store)):
-            plans.append(make_plan(options, store))
-            records += _carry_out(plans[-1], store, as_json, deadline)
-        _show(plans, store, records, as_json)
+    deadline = time.monotonic() + 60 * time_limit if time_limit is not None else math.inf
+    plans, records = [plan], list(_carry_out(plan, store, as_json, deadline))
+    while until_decided and time.monotonic() < deadline and (options := _next_repeat(options, plans[-1], store)):
+        plans.append(make_plan(options, store))
+        records += _carry_out(plans[-1], store, as_json, deadline)
+    _show(plans, store, records, as_json)
 
 
 def _protocol(name: str | None) -> Any:

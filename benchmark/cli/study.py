@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmark.cli.shared.directories import sole_writer
 from benchmark.cli.shared.options import (
     DeviceOption,
     DryRunOption,
@@ -122,8 +121,7 @@ def study(
     show_plan(plan, options, store, as_json and dry_run)
     if dry_run:
         return
-    with sole_writer(store.root, f"another study is writing to {store.root}; wait for it or choose another --out"):
-        _carry_out(chosen, plan, store, reports, as_json)
+    _carry_out(chosen, plan, store, reports, as_json)
 
 
 def _depths(text: str | None) -> list[int]:

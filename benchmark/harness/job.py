@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from benchmark.harness import machine
 from benchmark.harness.fingerprint import fingerprint
 from benchmark.harness.learning_rate import fit_with_chosen_rate
+from benchmark.harness.leases import Lease
 from benchmark.results.learning_rate import RateChoice, RateGrid
 from benchmark.results.records import Backend, GraphHealth, JobKey, Memory, Record, Status, Times
 from benchmark.results.store import Store, write_atomically
@@ -125,17 +126,26 @@ class Observer:
     look: Callable[[Job, TaskData, Fold, Outcome | None], BaseModel]
 
 
-def execute(job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None, observer: Observer | None = None) -> Record:
+class LeaseLost(Exception):
+    """Another process has taken the fold over, or has finished it before."""
+
+
+def execute(
+    job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None, observer: Observer | None = None, lease: Lease | None = None
+) -> Record:
     """Run a job and write its record; a failure of the model becomes a record with its reason.
 
-    What an observer sees is written first, so that a record has it.
+    What an observer sees is written first, so that a record has it. Without a lease nobody else writes to the store.
 
     Raises:
         InputError: the task cannot be loaded or split.
         BenchmarkError: the record cannot be written.
+        LeaseLost: the fold is another process's by now; nothing is written.
     """
     data = load_task(job.task)
     fold = data.fold(job.protocol, job.fold, job.seed)
+    if lease and _is_done(job, store, data, fold, observer):
+        raise LeaseLost
     seen = seen_before(data, fold)
     started = datetime.now(timezone.utc)
     machine.reset_peak_memory(job.device)
@@ -149,11 +159,19 @@ def execute(job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None, obse
             raise BenchmarkError("the disk is full; free some space and run the same command again to go on") from None
         status, reason = classify(error)
     record = make_record(job, data, fold, status, started, reason, outcome)
+    if lease and not lease.held():
+        raise LeaseLost
     if observer:
         _observe(observer, job, store, record.key, data, fold, outcome)
     checkpoint = outcome.checkpoint if outcome and job.save_checkpoints else None
     store.write(record, outcome.predictions if outcome else None, checkpoint)
     return record
+
+
+def _is_done(job: Job, store: Store, data: TaskData, fold: Fold, observer: Observer | None) -> bool:
+    key = job.key(data.dataset_hash)
+    seen = observer is None or store.beside(key, observer.name).exists()
+    return seen and store.finished(key, split_of(data, fold), job.save_checkpoints)
 
 
 def _observe(

@@ -1,28 +1,35 @@
-"""The harness: carries out the jobs of a plan in worker processes; a killed run goes on where it was."""
+"""The harness: carries out the jobs of a plan in worker processes, beside other runs; a killed run goes on where it was."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import lru_cache
 from multiprocessing.connection import wait
+from pathlib import Path
 
 from benchmark.harness.job import Job, Observer, load_task, make_record
-from benchmark.harness.worker import Worker, WorkerDied
+from benchmark.harness.leases import Lease, Leases
+from benchmark.harness.worker import GivenUp, Worker, WorkerDied
 from benchmark.results.records import Memory, Record
 from benchmark.results.store import Store
+from benchmark.tasks.tasks import Task
 from models.contract import Epoch
+
+POLL_S = 1.0
+"""How often it is looked whether another run has finished a fold, or has died over it."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """News from a worker: a job has begun (`epoch` None) or has finished an epoch."""
+    """News of a job: it has begun (`epoch` None), has finished an epoch, or another run has finished it."""
 
     job: Job
     epoch: Epoch | None
+    elsewhere: bool = False
 
 
 OnProgress = Callable[[Progress], None]
@@ -35,7 +42,8 @@ def run_jobs(
 ) -> list[Record]:  # fmt: skip
     """Carry out every job in `jobs[0].workers` processes and return the records, in the order they were finished.
 
-    After the deadline, in seconds of `time.monotonic`, no further job is begun.
+    Other runs may work on the same store: each fold is carried out by one of them, and the records of all are returned when
+    the last fold has its record. After the deadline, in seconds of `time.monotonic`, no further job is begun.
 
     Where a study observes, what it sees of each fold is kept beside the record.
 
@@ -45,52 +53,132 @@ def run_jobs(
     Raises:
         BenchmarkError: a record cannot be written.
     """
-    records: list[Record] = []
-
-    def finish(job: Job, record: Record) -> None:
-        records.append(record)
-        on_record(job, record)
-
-    for job in _run_side_by_side(jobs, store, on_progress, finish, observer, deadline):
-        if _run_side_by_side([job], store, on_progress, finish, observer, math.inf):
-            finish(job, _record_death(job, store))
-    return records
+    with Leases(store.root) as leases:
+        run = _Run(store, leases, on_progress, on_record, observer, deadline)
+        run.before = {job: _version(run.path(job)) for job in jobs}
+        for job, lease in run.side_by_side(jobs):
+            if run.side_by_side([job], lease):
+                run.finish(job, _record_death(job, store), lease)
+    return run.records
 
 
-def _run_side_by_side(
-    jobs: Sequence[Job], store: Store, on_progress: OnProgress, finish: OnRecord, observer: Observer | None, deadline: float
-) -> list[Job]:
-    """Run the jobs, as many at a time as there are workers; returns those whose worker died."""
-    waiting, lost = deque(jobs), list[Job]()
-    workers = [Worker(job.threads) for job in jobs[: jobs[0].workers]] if jobs else []
-    idle, busy = list(workers), dict[Worker, Job]()
+class _Run:
+    """The jobs of one call, and what has become of them."""
+
+    def __init__(
+        self, store: Store, leases: Leases, on_progress: OnProgress, on_record: OnRecord, observer: Observer | None,
+        deadline: float,
+    ) -> None:  # fmt: skip
+        self.store, self.leases, self.observer, self.deadline = store, leases, observer, deadline
+        self.on_progress, self.on_record = on_progress, on_record
+        self.records: list[Record] = []
+        self.before: dict[Job, tuple[int, ...] | None] = {}
+        """Which file each job's record was, if it had one."""
+
+    def path(self, job: Job) -> Path:
+        """Of a job's record."""
+        return self.store.path(job.key(_dataset_hash(job.task)))
+
+    def finish(self, job: Job, record: Record, lease: Lease | None) -> None:
+        """Take a record, of this run (with its lease) or of another one."""
+        self.records.append(record)
+        self.on_record(job, record)
+        if lease:
+            self.leases.release(lease)
+
+    def side_by_side(self, jobs: Sequence[Job], lease: Lease | None = None) -> list[tuple[Job, Lease]]:
+        """Run the jobs, as many at a time as there are workers; returns those whose worker died, which are still ours.
+
+        With a lease there is one job, which is ours already.
+        """
+        waiting: dict[Job, Lease | None] = dict.fromkeys(jobs, lease)
+        lost: list[tuple[Job, Lease]] = []
+        workers = [Worker(job.threads) for job in jobs[: jobs[0].workers]] if jobs else []
+        idle, busy = list(workers), dict[Worker, tuple[Job, Lease]]()
+        try:
+            while busy or (waiting and self._in_time(lease)):
+                while idle and self._in_time(lease) and (found := self._next(waiting)):
+                    worker = idle.pop()
+                    busy[worker] = found
+                    worker.begin(found[0], self.store, self.observer, found[1])
+                if not busy and not waiting:
+                    break
+                # Idle beside folds of other runs: look again soon.
+                ready = wait([worker.pipe for worker in busy], POLL_S if waiting and idle else None)
+                for worker in [worker for worker in busy if worker.pipe in ready]:
+                    if self._has_ended(worker, *busy[worker], waiting, lost):
+                        del busy[worker]
+                        idle.append(worker)
+            for worker in workers:
+                worker.dismiss()
+            for worker in workers:
+                worker.join()
+        finally:
+            for worker in workers:
+                worker.kill()
+        return lost
+
+    def _in_time(self, lease: Lease | None) -> bool:
+        return lease is not None or time.monotonic() < self.deadline
+
+    def _next(self, waiting: dict[Job, Lease | None]) -> tuple[Job, Lease] | None:
+        """A job that is ours now, taken out of those that wait; jobs that another run has finished are taken out too."""
+        for job in list(waiting):
+            lease = waiting[job] or self.leases.claim(job.key(_dataset_hash(job.task)), self.path(job))
+            # After the claim: whoever had it before has written its record by now.
+            if self._taken_from_another(job):
+                del waiting[job]
+                if lease:
+                    self.leases.release(lease)
+            elif lease:
+                del waiting[job]
+                return job, lease
+        return None
+
+    def _taken_from_another(self, job: Job) -> bool:
+        """Whether another run has written the job's record since this one began; it is then taken as it is."""
+        path = self.path(job)
+        if _version(path) in (None, self.before[job]):
+            return False
+        self.on_progress(Progress(job, None, elsewhere=True))
+        self.finish(job, self.store.read(path), None)
+        return True
+
+    def _has_ended(
+        self, worker: Worker, job: Job, lease: Lease, waiting: dict[Job, Lease | None], lost: list[tuple[Job, Lease]]
+    ) -> bool:
+        """Take a worker's news; whether it has ended its job."""
+        try:
+            news = worker.news()
+        except WorkerDied:
+            lost.append((job, lease))
+            return True
+        if isinstance(news, Record):
+            self.finish(job, news, lease)
+        elif isinstance(news, GivenUp):
+            self.leases.release(lease)
+            self.before[job] = None
+            waiting[job] = None
+        else:
+            self.on_progress(Progress(job, news))
+            if news:
+                self.leases.note(lease, news.number, news.of)
+            return False
+        return True
+
+
+@lru_cache(maxsize=1024)
+def _dataset_hash(task: Task) -> str:
+    return task.whole().content_hash
+
+
+def _version(path: Path) -> tuple[int, ...] | None:
+    """Tells a file from the one that is written over it; None where there is none."""
     try:
-        while busy or (waiting and time.monotonic() < deadline):
-            while waiting and idle and time.monotonic() < deadline:
-                worker = idle.pop()
-                busy[worker] = waiting.popleft()
-                worker.begin(busy[worker], store, observer)
-            ready = wait([worker.pipe for worker in busy])
-            for worker in [worker for worker in busy if worker.pipe in ready]:
-                try:
-                    news = worker.news()
-                except WorkerDied:
-                    lost.append(busy[worker])
-                else:
-                    if not isinstance(news, Record):
-                        on_progress(Progress(busy[worker], news))
-                        continue
-                    finish(busy[worker], news)
-                del busy[worker]
-                idle.append(worker)
-        for worker in workers:
-            worker.dismiss()
-        for worker in workers:
-            worker.join()
-    finally:
-        for worker in workers:
-            worker.kill()
-    return lost
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def _record_death(job: Job, store: Store) -> Record:

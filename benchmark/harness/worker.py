@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmark.harness.job import Job, Observer
+    from benchmark.harness.leases import Lease
     from benchmark.results.records import Record
     from benchmark.results.store import Store
     from models.contract import Epoch
@@ -33,6 +34,11 @@ SPINS = {"GOMP_SPINCOUNT": "20000"}
 
 class WorkerDied(Exception):
     """A worker ended in the middle of a job: killed for its memory, or crashed in native code."""
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """The fold turned out to be another process's."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class Worker:
         self.pipe: Connection
         """Readable when there is news of the job."""
 
-    def begin(self, job: Job, store: Store, observer: Observer | None) -> None:
+    def begin(self, job: Job, store: Store, observer: Observer | None, lease: Lease) -> None:
         """Send a job to the process."""
         if self.process is None:
             context = multiprocessing.get_context("spawn")
@@ -62,10 +68,10 @@ class Worker:
                 self.process.start()
             theirs.close()
         with suppress(OSError):  # it has died meanwhile, as `news` will say
-            self.pipe.send((job, store, observer))
+            self.pipe.send((job, store, observer, lease))
 
-    def news(self) -> Epoch | Record | None:
-        """The next news of the job: None when it begins, then its epochs, at last its record.
+    def news(self) -> Epoch | Record | GivenUp | None:
+        """The next news of the job: None when it begins, then its epochs, at last its record or that it was given up.
 
         Raises:
             WorkerDied: the process has ended.
@@ -142,11 +148,11 @@ def _work(pipe: Connection, threads: int) -> None:
     threading.Thread(target=_die_with_parent, daemon=True).start()
     import torch
 
-    from benchmark.harness.job import execute
+    from benchmark.harness.job import LeaseLost, execute
 
     torch.set_num_threads(threads)
 
-    def tell(news: Epoch | Record | Failed | None) -> None:
+    def tell(news: Epoch | Record | Failed | GivenUp | None) -> None:
         try:
             pipe.send(news)
         except OSError:  # the parent has ended; the model must not be told, or its fold would be recorded as failed
@@ -154,10 +160,12 @@ def _work(pipe: Connection, threads: int) -> None:
 
     with suppress(EOFError, ConnectionError):  # dismissed
         while True:
-            job, store, observer = pipe.recv()
+            job, store, observer, lease = pipe.recv()
             tell(None)
             try:
-                tell(execute(job, store, tell, observer))
+                tell(execute(job, store, tell, observer, lease))
+            except LeaseLost:
+                tell(GivenUp())
             except Exception as error:
                 tell(Failed(error, traceback.format_exc()))
 

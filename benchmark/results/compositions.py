@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmark.results.store import partial_of
 from benchmark.results.validation import InvalidFile, read_bounded
 from datasets import registry
 from datasets.crystals import Crystals
@@ -64,7 +65,7 @@ def write(path: Path, crystals: Crystals) -> None:
     frame = pd.DataFrame({"id": crystals.ids.astype(str), "formula": formulas(crystals)}).sort_values("id")
     table = pa.Table.from_pandas(frame, pa.schema(SCHEMA), preserve_index=False).replace_schema_metadata()
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = partial_of(path)
     try:
         pq.write_table(
             table, partial, compression="zstd", compression_level=19, use_dictionary=False, write_statistics=False,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ class Store:
         """Raise InputError now, rather than after the first fold, where nothing can be written."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".probe-{os.getpid()}"
+            probe = partial_of(self.root / ".probe")
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
@@ -183,7 +184,7 @@ def write_together(files: Iterable[tuple[Path, bytes]]) -> None:
     partials: list[tuple[Path, Path]] = []
     try:
         for path, data in files:
-            partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+            partial = partial_of(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             partials.append((partial, path))
             partial.write_bytes(data)
@@ -196,9 +197,14 @@ def write_together(files: Iterable[tuple[Path, bytes]]) -> None:
             partial.unlink(missing_ok=True)
 
 
+def partial_of(path: Path) -> Path:
+    """Where a file is written before it is put in its place; no two writers on any machines share the name."""
+    return path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.partial")
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write beside the file, then rename over it; a reader sees the old or the new file, never a part."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial = partial_of(path)
     try:
         with partial.open("wb") as file:
             file.write(data)

@@ -37,10 +37,14 @@ class Display:
     total: TaskID
     bars: dict[Job, TaskID] = field(default_factory=dict)
     finished: set[Job] = field(default_factory=set)
+    elsewhere: set[Job] = field(default_factory=set)
+    """Finished by another run of the same store."""
 
     def on_progress(self, news: run.Progress) -> None:
         """Move the bar of a job: epoch, validation error, time left."""
-        if news.job in self.finished:
+        if news.elsewhere:
+            self.elsewhere.add(news.job)
+        if news.job in self.finished or news.elsewhere:
             return
         if news.job not in self.bars:
             self.bars[news.job] = self.progress.add_task(job_name(news.job), total=None, detail="")
@@ -61,7 +65,8 @@ class Display:
             outcome = f"test {found} in {record.times.training.wall_s:.1f} s"
         else:
             outcome = f"{record.status}: {record.reason}"
-        self.progress.console.print(f"{job_name(job)}: {outcome}", markup=False, soft_wrap=True)
+        whose = " (by another run)" if job in self.elsewhere else ""
+        self.progress.console.print(f"{job_name(job)}: {outcome}{whose}", markup=False, soft_wrap=True)
 
 
 @contextmanager

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -26,7 +27,7 @@ from benchmark.rendering.plotly_script import in_page, plotly_name, write_plotly
 from benchmark.results import compositions
 from benchmark.results.records import JobKey
 from benchmark.results.scores import OnInvalid, refuse
-from benchmark.results.store import Store, write_atomically
+from benchmark.results.store import Store, partial_of, write_atomically
 from datasets.errors import InputError
 
 SITE = files("benchmark.leaderboard.web") / "site"
@@ -96,16 +97,22 @@ def require_own_site(root: Path) -> None:
 @contextmanager
 def _replaced(folder: Path) -> Iterator[Path]:
     """A new folder that takes the place of `folder` when all is written."""
-    partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
-    old = folder.with_name(f"{folder.name}.{os.getpid()}.old.partial")
+    partial, leftovers = partial_of(folder), list[Path]()
     try:
         partial.mkdir(parents=True)
         yield partial
-        if folder.exists():
-            os.replace(folder, old)
-        os.replace(partial, folder)
+        while partial.exists():
+            # Another run of the same store may put its own there meanwhile.
+            leftovers.append(partial_of(folder))
+            with suppress(FileNotFoundError):
+                os.replace(folder, leftovers[-1])
+            try:
+                os.replace(partial, folder)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
     finally:
-        for leftover in (partial, old):
+        for leftover in (partial, *leftovers):
             shutil.rmtree(leftover, ignore_errors=True)
 
 

@@ -4,7 +4,6 @@ import json
 import shutil
 
 import pytest
-from filelock import FileLock
 
 from tests.benchmark.conftest import write_folder
 
@@ -124,14 +123,6 @@ def test_a_target_that_would_leave_the_store_is_refused(benchmark_command, tmp_p
 def test_a_repeated_model_is_run_once(benchmark_command, small_folder):
     arguments = ("run", "--dataset", small_folder, "--model", "dummy", "--model", "dummy", "--dry-run", "--json")
     assert len(json.loads(benchmark_command(*arguments).stdout)["jobs"]) == 5
-
-
-def test_a_second_run_into_the_same_directory_is_refused(benchmark_command, small_folder, tmp_path):
-    (tmp_path / "runs").mkdir()
-    with FileLock(tmp_path / "runs" / ".lock"):
-        done = benchmark_command("run", "--dataset", small_folder, "--model", "dummy")
-    assert done.returncode == 2
-    assert "another run is writing" in done.stderr.strip().splitlines()[-1]
 
 
 def test_all_skips_missing_sets_with_a_line_each(benchmark_command, tmp_path, monkeypatch):

@@ -1,0 +1,173 @@
+"""Leases: one owner a fold, takeover from an owner that is gone, no comparison of clocks."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from benchmark.harness import leases as module
+from benchmark.harness.leases import Lease, Leases, read_leases
+from benchmark.results.records import JobKey
+from benchmark.results.store import Store
+from datasets.errors import BenchmarkError
+from tests.benchmark.conftest import environment
+from tests.benchmark.constructed import make
+from tests.benchmark.harness.test_worker import started
+
+
+def make_key(fold: int = 0) -> JobKey:
+    return make()[0].key.model_copy(update={"fold": fold})
+
+
+def claim(leases: Leases, fold: int = 0) -> Lease | None:
+    key = make_key(fold)
+    return leases.claim(key, Store(leases.root).path(key))
+
+
+def beats(lease: Lease) -> bytes:
+    return lease.path.read_bytes()
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Owners of this test count as processes of another machine: whether they live, only their beats tell."""
+    monkeypatch.setattr(module, "_process", lambda pid: "")
+
+
+def test_a_fold_has_one_owner_until_it_is_given_back(tmp_path):
+    with Leases(tmp_path) as one, Leases(tmp_path) as two:
+        lease = claim(one)
+        assert lease and lease.held() and claim(two) is None and claim(one) is None
+        assert claim(two, fold=1)
+        one.release(lease)
+        assert not lease.held()
+        again = claim(two)
+        assert again and again.held()
+    assert not list((tmp_path / "leases").iterdir()), "all are given back at the end"
+
+
+def test_many_that_want_one_fold_at_once_get_it_once(tmp_path):
+    for fold in range(20):
+        barrier = threading.Barrier(8)
+
+        def together(leases: Leases, fold: int = fold, barrier: threading.Barrier = barrier) -> Lease | None:
+            barrier.wait()
+            return claim(leases, fold)
+
+        with ThreadPoolExecutor(8) as pool:
+            found = [lease for lease in pool.map(together, [Leases(tmp_path) for _ in range(8)]) if lease]
+        assert len(found) <= 1
+        assert sum(lease.held() for lease in found) == len(found)
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_lease_that_beats_is_left_alone_and_one_that_does_not_is_taken_over(tmp_path):
+    with Leases(tmp_path, beat_s=0.05) as alive, Leases(tmp_path, stale_s=0.4) as watcher:
+        suspended = Leases(tmp_path)  # its thread never runs
+        dead, living = claim(suspended, 0), claim(alive, 1)
+        start = time.monotonic()
+        taken = None
+        while not taken:
+            taken = claim(watcher, 0)
+            assert claim(watcher, 1) is None
+            assert time.monotonic() - start < 10
+            time.sleep(0.02)
+        assert time.monotonic() - start >= 0.4
+        assert taken.held() and not dead.held() and living.held()
+        suspended.release(dead)
+        assert taken.held() and claim(alive, 0) is None, "one that wakes up takes nothing from the new owner"
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_clocks_that_differ_decide_nothing(tmp_path, minutes):
+    with Leases(tmp_path, beat_s=0.02) as alive, Leases(tmp_path, stale_s=0.3) as watcher:
+        lease = claim(alive)
+        then = time.time() + 60 * minutes
+        for _ in range(40):
+            os.utime(lease.path, (then, then))  # as a server whose clock differs has it
+            assert claim(watcher) is None
+            time.sleep(0.02)
+        assert lease.held()
+
+
+def test_the_fold_of_a_process_of_this_machine_that_was_killed_is_free_at_once(tmp_path):
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from benchmark.harness.leases import Leases\n"
+        "from tests.benchmark.harness.test_leases import claim\n"
+        f"print(claim(Leases(Path({str(tmp_path)!r}))), flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment()) as owner:
+        assert owner.stdout and b"Lease" in owner.stdout.readline()
+        with Leases(tmp_path) as leases:
+            assert claim(leases) is None
+            os.kill(owner.pid, signal.SIGKILL)
+            owner.stdout.read()
+            taken = claim(leases)
+            assert taken and taken.held()
+
+
+def test_a_damaged_lease_goes_stale_as_any_other(tmp_path):
+    with Leases(tmp_path, stale_s=0.2) as leases:
+        first = claim(leases)
+        leases.release(first)
+        for text in (b"", b"\xff" * 10_000, b"{}"):
+            first.path.write_bytes(text)
+            assert claim(leases) is None
+            assert list(read_leases(tmp_path)) == []
+            time.sleep(0.25)
+            taken = claim(leases)
+            assert taken and taken.held()
+            leases.release(taken)
+
+
+def test_a_lease_says_who_has_which_fold_and_how_far_it_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    with Leases(tmp_path, beat_s=0.01) as leases:
+        lease = claim(leases, fold=3)
+        leases.note(lease, 2, 8)
+        before = beats(lease)
+        while beats(lease) == before:
+            time.sleep(0.01)
+        ((path, holder),) = read_leases(tmp_path)
+    assert path == lease.path
+    assert (holder.pid, holder.fold, holder.epoch, holder.epochs) == (os.getpid(), 3, 2, 8)
+    assert holder.scheduler_job == "4711" and holder.model == make_key(3).model
+    assert holder.record == Store(tmp_path).path(make_key(3)).relative_to(tmp_path).as_posix()
+
+
+def test_a_store_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "leases").write_text("no folder")
+    with pytest.raises(BenchmarkError, match=r"cannot write .*leases"), Leases(tmp_path) as leases:
+        claim(leases)
+    assert multiprocessing.active_children() == []
+
+
+def test_two_runs_at_once_share_the_folds_and_both_print_the_whole_board(small_folder, tmp_path):
+    arguments = ["run", "--dataset", small_folder, "--profile", "smoke", "--model", "cgcnn", "--model", "dummy", "--folds", 6]
+    arguments += ["--workers", 1]
+    with started(tmp_path, *arguments) as one, started(tmp_path, *arguments) as two:
+        outputs = [process.communicate(timeout=240) for process in (one, two)]
+    assert [one.returncode, two.returncode] == [0, 0], outputs
+    records = list(Store(tmp_path / "runs").records())
+    assert Counter(r.status for r in records) == {"complete": 12}
+    assert all("board: " in stdout for stdout, _ in outputs)
+    lines = [line for _, stderr in outputs for line in stderr.splitlines() if ": test MAE" in line]
+    own = [line for line in lines if "by another run" not in line]
+    assert len(own) == len(set(own)) == 12, "each fold once"
+    assert len(lines) <= 24
+    assert not list((tmp_path / "runs" / "leases").iterdir())
+    assert not [path for path in Path(tmp_path).rglob("*") if "partial" in path.name]
