@@ -115,7 +115,7 @@ def test_the_fold_of_a_process_of_this_machine_that_was_killed_is_free_at_once(t
         with Leases(tmp_path) as leases:
             assert claim(leases) is None
             os.kill(owner.pid, signal.SIGKILL)
-            owner.stdout.read()
+            owner.wait()
             taken = claim(leases)
             assert taken and taken.held()
 
