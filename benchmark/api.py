@@ -1,0 +1,181 @@
+"""What a script or a notebook needs: load crystals, run a task, predict structures, read a board as a table.
+
+These four functions stay as they are; everything else may move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from benchmark.results.directories import PUBLISHED, RUNS
+from datasets.crystals import Crystals
+from datasets.errors import InputError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from pymatgen.core import Structure
+
+
+def load(dataset: str | Path) -> Crystals:
+    """Load a data set.
+
+    Args:
+        dataset: a name that `python -m benchmark datasets list` prints, or a folder of structures with a CSV of ids and
+            targets.
+
+    Returns:
+        The crystals as columns; `targets` is a DataFrame with one row a crystal.
+
+    Raises:
+        InputError: no data set has that name, or it cannot be read.
+        DatasetMissing: its files are not on this machine.
+    """
+    from datasets import registry
+
+    return registry.get(str(dataset)).load()
+
+
+def run(
+    task: str | Path,
+    models: Sequence[str] = (),
+    *,
+    profile: str = "mini",
+    settings: Mapping[str, object] | None = None,
+    folds: int | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    device: str = "cpu",
+    save_checkpoints: bool = False,
+    out: str | Path = RUNS,
+) -> pd.DataFrame:
+    """Train and score models on a task, fold by fold, and return its board. Finished folds in `out` are not run again.
+
+    The folds run in processes of their own: a script must call this below `if __name__ == "__main__":`.
+
+    Args:
+        task: dataset/target, a data set's name, or a folder of structures with a CSV.
+        models: their names; all where empty.
+        profile: the budget: smoke, mini, standard or paper.
+        settings: changes to the settings of the one model named.
+        folds: of the k-fold division, 5 where None.
+        seed: of the division and of the weights.
+        workers: processes that share the cores.
+        device: cpu or cuda.
+        save_checkpoints: whether each fold's model is kept, for `predict`.
+        out: where records go.
+
+    Returns:
+        One row a model and task, as `board` gives them.
+
+    Raises:
+        InputError: an unknown name or setting, or data that cannot be used.
+        BenchmarkError: a record cannot be written.
+    """
+    from benchmark.harness.machine import choose_device, cores
+    from benchmark.harness.plan import RunOptions, make_plan
+    from benchmark.harness.run import run_jobs
+    from benchmark.results.store import Store
+
+    folder = Path(task)
+    options = RunOptions(
+        tasks=[str(folder.resolve()) if folder.is_dir() else str(task)],
+        models=models,
+        settings={name: str(value) for name, value in (settings or {}).items()},
+        profile=profile,
+        folds=folds,
+        group_duplicates=None,
+        seed=seed,
+        device=choose_device(device),
+        workers=workers,
+        threads=max(1, cores() // workers),
+        save_checkpoints=save_checkpoints,
+    )
+    store = Store(Path(out))
+    plan = make_plan(options, store)
+    store.require_writable()
+    run_jobs(plan.todo, store, lambda progress: None, lambda job, record: None)
+    table = board(out)
+    return table[table["task"].isin({job.task.name for job in plan.jobs})].reset_index(drop=True)
+
+
+def predict(
+    checkpoints: Sequence[str | Path], structures: Sequence[Structure | Atoms], ids: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Predict pymatgen structures and ASE atoms with fitted models, on the CPU.
+
+    Args:
+        checkpoints: files or folders that `--checkpoint` of `python -m benchmark predict` takes; several are averaged.
+        structures: crystals, all sites fully occupied.
+        ids: their names; "0", "1" … where None.
+
+    Returns:
+        One row a crystal, in the order given: id, prediction, with several models their standard deviation as spread, unit (of
+        a classifier: the most probable class and the probability of each).
+
+    Raises:
+        InputError: a checkpoint or a crystal cannot be used; the message names it.
+    """
+    from benchmark.harness.predict import FilePredictions, meaning_of, predict_crystals
+    from datasets.crystals import cell_of_atoms, cell_of_structure
+    from models.checkpoints import find_checkpoints, load_checkpoint
+
+    names = [str(row) for row in range(len(structures))] if ids is None else list(ids)
+    cells = [
+        cell_of_structure(structure, name) if hasattr(structure, "sites") else cell_of_atoms(structure, name)
+        for structure, name in zip(structures, names, strict=True)
+    ]
+    files = find_checkpoints([Path(path) for path in checkpoints])
+    models = [load_checkpoint(file, "cpu") for file in files]
+    values, refused = predict_crystals(models, Crystals.from_cells(names, cells))
+    if refused:
+        row, reason = next(iter(refused.items()))
+        raise InputError(f"{names[row]}: {reason}")
+    return pd.DataFrame(FilePredictions(tuple(names), values, meaning_of(models, files), ()).rows())
+
+
+def board(folder: str | Path = PUBLISHED) -> pd.DataFrame:
+    """Read a board: one row a model and comparison group, the best first.
+
+    Args:
+        folder: a directory of records: `leaderboards`, or the `--out` of a run.
+
+    Returns:
+        task, unit, model, profile, protocol; loss (MAE, or log loss of classes) and its standard deviation over folds; ratio to
+        the best other model, with its 95 % interval; verdict; number of folds; processor seconds of a training; parameters.
+
+    Raises:
+        InputError: a record is damaged; the message names the file.
+    """
+    from benchmark.leaderboard.board import read_board
+    from benchmark.results.store import Store
+
+    found = read_board(Store(Path(folder)))
+    return pd.DataFrame(
+        [_row(row) for group in found.comparison_groups for row in group.rows],
+        columns=["task", "unit", "model", "profile", "protocol", "loss", "loss_std", "ratio_to_best", "ratio_low", "ratio_high",
+                 "verdict", "folds", "training_s", "parameters"],
+    )  # fmt: skip
+
+
+def _row(row: Any) -> dict[str, Any]:
+    from benchmark.leaderboard.rows import costs
+
+    key, standing, spent = row.run.first.key, row.standing, costs(row.run)
+    loss, std = row.over_folds("loss") or (None, None)
+    low, high = (standing.interval if standing else None) or (None, None)
+    return {
+        **{name: getattr(key, name) for name in ("task", "unit", "model", "profile", "protocol")},
+        "loss": loss,
+        "loss_std": std,
+        "ratio_to_best": standing and standing.ratio,
+        "ratio_low": low,
+        "ratio_high": high,
+        "verdict": standing and standing.verdict,
+        "folds": len(row.run.complete),
+        "training_s": spent and spent.training_device_s,
+        "parameters": spent and spent.parameters[1],
+    }

@@ -1,0 +1,80 @@
+"""`python -m benchmark recommend …`: which model to train, what it will cost here, and what the records do not say."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.cli.shared.options import DeviceOption, JsonOption
+from benchmark.results.directories import PUBLISHED
+from datasets.errors import InputError
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: python -m benchmark recommend --crystals 5000 --time 1h --like cgcnn/log10_k_vrh")
+def recommend(
+    crystals: Annotated[int, typer.Option(min=10, help="How many crystals you train on.")],
+    time: Annotated[str, typer.Option(help="How long one training may take on one core, or on the GPU: 30min, 1h, 2 days.")],
+    like: Annotated[
+        str | None, typer.Option(help="A task whose crystals and target are like yours. Default: errors relative to the best.")
+    ] = None,
+    device: DeviceOption = "cpu",
+    source: Annotated[
+        list[Path] | None, typer.Option("--from", help="A directory of records; may be repeated. Default: the published ones.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say which model to train: expected error, its interval, cost on this machine, and what is not known.
+
+    Errors are forecast from `standard` records on real crystals. A few seconds of training compare this machine with theirs.
+    """
+    from benchmark.harness.machine import choose_device
+    from benchmark.recommend.advice import advise, left_out
+    from benchmark.recommend.calibration import calibrate
+    from benchmark.recommend.forecast import on_task, over_tasks
+    from benchmark.recommend.measured import trained
+    from benchmark.recommend.text import Question, answer
+    from benchmark.results.store import Store
+
+    limit = _seconds(time)
+    device = choose_device(device)
+    records = [record for root in source or [PUBLISHED] for record in Store(root).records()]
+    tasks = trained(records, "cpu" if device == "cpu" else "gpu")
+    if not tasks:
+        raise InputError(f"no `standard` record on real crystals was made on a {'CPU' if device == 'cpu' else 'GPU'}")
+    if like and like not in tasks:
+        raise InputError(f"--like {like}: no `standard` records of it; there are {', '.join(tasks)}")
+    forecasts = on_task(tasks[like], crystals) if like else over_tasks(tasks, crystals)
+    if not forecasts:
+        raise InputError(
+            f"no model can be forecast at {crystals:,} crystals: "
+            + (
+                f"{like} ran with other numbers of crystals alone"
+                if like
+                else "no model ran on every set; name one with --like"
+            )
+        )
+    calibration = calibrate(records, device)
+    advice = advise(forecasts, limit, calibration.slower if calibration else 1.0)
+    question = Question(crystals, limit, like, tasks[like][0].unit if like else None, tuple(tasks))
+    if as_json:
+        print(json.dumps(asdict(advice) | {"calibration": calibration and asdict(calibration)}, indent=1))
+    else:
+        print(answer(question, advice, calibration, left_out(tasks)))
+
+
+def _seconds(text: str) -> float:
+    import pandas as pd
+
+    try:
+        seconds = pd.Timedelta(text).total_seconds()
+    except ValueError:
+        raise InputError(f"--time {text}: write a time with its unit, such as 30min, 1h or 2 days") from None
+    if not text.strip().isdigit() and seconds > 0:
+        return seconds
+    raise InputError(f"--time {text}: write a time above zero with its unit, such as 30min, 1h or 2 days")

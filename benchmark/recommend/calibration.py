@@ -1,0 +1,62 @@
+"""How this machine compares with those of the records: one short training that is on record."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmark.harness.job import Job, execute
+from benchmark.results.records import Record
+from benchmark.results.store import Store
+from benchmark.tasks.folds import Protocol
+from benchmark.tasks.tasks import find_tasks
+from models import registry
+
+TASK, MODEL, PROFILE = "emt/alloys/formation_energy_per_atom", "cgcnn", "mini"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Processor times of the same training, here and in the records.
+
+    Attributes:
+        here: seconds on this machine.
+        there: median seconds of the records.
+        processors: those of the records.
+    """
+
+    here: float
+    there: float
+    processors: tuple[str, ...]
+
+    @property
+    def slower(self) -> float:
+        """How many times longer a training takes here."""
+        return self.here / self.there
+
+
+def calibrate(records: Iterable[Record], device: str) -> Calibration | None:
+    """Train a miniature CGCNN on embedded crystals with one thread, some seconds; None where no such record exists."""
+    kind = "cpu" if device == "cpu" else "gpu"
+    known = [
+        record
+        for record in records
+        if (record.key.task, record.key.model, record.key.profile, record.key.device) == (TASK, MODEL, PROFILE, kind)
+        and record.times
+        and not record.changed
+    ]
+    if not known:
+        return None
+    (task,) = find_tasks(TASK)
+    job = Job(task, MODEL, registry.get(MODEL).settings(PROFILE), PROFILE, Protocol(), fold=0, seed=0, device=device)
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        record = execute(job, Store(Path(folder)))
+    assert record.times, record.reason
+    there = float(np.median([found.times.training.device_s for found in known if found.times]))
+    return Calibration(record.times.training.device_s, there, tuple(sorted({found.machine.processor for found in known})))

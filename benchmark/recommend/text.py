@@ -1,0 +1,116 @@
+"""The answer as a person reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmark.recommend.advice import GOOD, Advice, LeftOut
+from benchmark.recommend.calibration import Calibration
+from benchmark.recommend.forecast import Forecast
+from benchmark.rendering.text import count, joined, seconds, table
+
+
+@dataclass(frozen=True)
+class Question:
+    """What was asked.
+
+    Attributes:
+        crystals: to train on.
+        seconds: one training may take.
+        like: a task, or None.
+        unit: of its errors.
+        tasks: all that have records.
+    """
+
+    crystals: int
+    seconds: float
+    like: str | None
+    unit: str | None
+    tasks: tuple[str, ...]
+
+
+def answer(question: Question, advice: Advice, calibration: Calibration | None, left: Sequence[LeftOut]) -> str:
+    """The model first, then the table, then what is not known."""
+    slower = calibration.slower if calibration else 1.0
+    parts = [_first(question, advice, slower), _table(question, advice, slower)]
+    unknown = [*_unknown(question, advice), _calibrated(calibration), _tried(left)]
+    return "\n\n".join(parts) + "\n\nWhat you should know:\n" + "\n".join(f"- {line}" for line in unknown if line)
+
+
+def _first(question: Question, advice: Advice, slower: float) -> str:
+    chosen = advice.chosen
+    if not chosen:
+        cheapest = min(advice.too_dear, key=lambda one: one.seconds)
+        return (
+            f"No model can be trained on {question.crystals:,} crystals in {seconds(question.seconds)}; "
+            f"the cheapest, {cheapest.model}, takes about {seconds(cheapest.seconds * slower)}."
+        )
+    what = f"a test MAE of {_error(chosen, question)}" if question.like else f"{_error(chosen, question)} of the best MAE"
+    lines = f"Train {chosen.model}. Expect {what}, after about {seconds(chosen.seconds * slower)}."
+    if advice.equals:
+        lines += f" The records do not rule out that {joined([one.model for one in advice.equals])} would do as well."
+    return lines
+
+
+def _error(one: Forecast, question: Question) -> str:
+    unit = f" {question.unit}" if question.unit and question.unit != "1" else ""
+    times = "" if question.like else " times"
+    interval = f" (95 %: {one.low:.3g} to {one.high:.3g})" if one.low is not None else " (no interval: too few records)"
+    return f"{one.error:.3g}{times if question.like is None else unit}{interval}"
+
+
+def _table(question: Question, advice: Advice, slower: float) -> str:
+    what = f"MAE, {question.unit}" if question.like else "MAE / best"
+    rows = [
+        [one.model, f"{one.error:.3g}", "" if one.low is None else f"{one.low:.3g} to {one.high:.3g}",
+         seconds(one.seconds * slower), "yes" if one in advice.affordable else "no", _beyond(one)]
+        for one in sorted((*advice.affordable, *advice.too_dear), key=lambda one: one.error)
+    ]  # fmt: skip
+    return table(["model", what, "95 % interval", "time", "within the time", "beyond the records"], rows)
+
+
+def _beyond(one: Forecast) -> str:
+    return f"{one.beyond:.1f} × the crystals" if one.beyond > 1.05 else ""
+
+
+def _unknown(question: Question, advice: Advice) -> list[str]:
+    lines = []
+    if question.like:
+        lines.append(f"Your crystals and target are taken to be as hard as {question.like}. Other targets are not.")
+    else:
+        lines.append("Without --like no error in a unit can be told, only how models compare. The records are of " +
+                     f"{joined(question.tasks)}.")  # fmt: skip
+    far = [one.model for one in (*advice.affordable, *advice.too_dear) if one.beyond > 1.05]
+    if far:
+        lines.append(
+            f"No record of {joined(far)} has as many crystals; the errors there follow a power law through the records."
+        )
+    lines.append(
+        "The interval is of one training; it does not hold that your data are harder or easier than those of the records."
+    )
+    return lines
+
+
+def _calibrated(calibration: Calibration | None) -> str:
+    if not calibration:
+        return "This machine could not be compared with those of the records; times are theirs."
+    return (
+        f"A short training took {calibration.here:.2f} s of processor time here and {calibration.there:.2f} s in the records "
+        f"({joined(calibration.processors)}); times are scaled by it."
+    )
+
+
+def _tried(left: Sequence[LeftOut]) -> str:
+    free = [one for one in left if one.budget is None]
+    if not free:
+        return "How often such advice is right cannot be told yet: it takes records of two crystal sets."
+    within = [one for one in left if one.budget is not None]
+    good, good_within = (sum(one.ratio <= GOOD for one in ones) for ones in (free, within))
+    return (
+        f"Advice without --like, tried on sets left out: the chosen model was within {100 * (GOOD - 1):.0f} % of the best in "
+        f"{good} of {count(len(free), 'task')}, within half of the models' times in {good_within} of {len(within)}; "
+        f"median loss {100 * (float(np.median([one.ratio for one in free])) - 1):.1f} %."
+    )

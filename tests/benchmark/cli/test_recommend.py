@@ -1,0 +1,67 @@
+"""`recommend`: the answer, and questions that the records cannot answer."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmark.recommend import calibration
+from benchmark.recommend.calibration import Calibration, calibrate
+from benchmark.results.store import Store
+from tests.benchmark.cli.test_main import one_line_error
+from tests.benchmark.constructed import write_run
+
+ASKED = ("recommend", "--crystals", "32", "--from", "board", "--time")
+
+
+@pytest.fixture
+def board(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmark.recommend.calibration.calibrate", lambda records, device: Calibration(2.0, 1.0, ("a CPU",)))
+    store = Store(tmp_path / "board")
+    for task in ("cgcnn/band_gap", "fung/2d/work_function"):
+        for model, mae in (("cgcnn", 0.5), ("megnet", 0.52), ("dummy", 2.0)):
+            write_run(store, model, mae, task=task)
+    return store
+
+
+def test_it_names_the_model_its_error_and_cost_and_what_is_not_known(benchmark_command, board):
+    done = benchmark_command(*ASKED, "1h", "--like", "cgcnn/band_gap")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Train cgcnn. Expect a test MAE of 0.")
+    assert "Your crystals and target are taken to be as hard as cgcnn/band_gap" in done.stdout
+    assert "took 2.00 s of processor time here and 1.00 s in the records (a CPU)" in done.stdout
+    assert "in 2 of 2 tasks" in done.stdout
+
+
+def test_without_a_like_task_models_are_compared_alone(benchmark_command, board):
+    done = benchmark_command(*ASKED, "1h")
+    assert "Train cgcnn. Expect 1 times" in done.stdout and "no error in a unit can be told" in done.stdout
+
+
+def test_a_machine_that_is_slower_needs_more_time_and_nothing_may_be_affordable(benchmark_command, board):
+    done = benchmark_command(*ASKED, "1ms", "--json")
+    found = json.loads(done.stdout)
+    assert found["affordable"] == [] and len(found["too_dear"]) == 3
+    assert "No model can be trained on 32 crystals in" in benchmark_command(*ASKED, "1ms").stdout
+
+
+@pytest.mark.parametrize("time", ["soon", "60", "-1h", "0s"])
+def test_a_time_that_is_none_is_refused(benchmark_command, board, time):
+    assert "--time" in one_line_error(benchmark_command(*ASKED, time))
+
+
+def test_questions_without_records_are_refused(benchmark_command, board, tmp_path):
+    assert "there are cgcnn/band_gap" in one_line_error(benchmark_command(*ASKED, "1h", "--like", "cgcnn/efermi"))
+    assert "no `standard` record" in one_line_error(
+        benchmark_command("recommend", "--crystals", "32", "--time", "1h", "--from", str(tmp_path / "empty"))
+    )
+
+
+def test_this_machine_is_compared_by_a_training_that_is_on_record(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    assert calibrate(store.records(), "cpu") is None
+    monkeypatch.setattr(calibration, "PROFILE", "smoke")
+    write_run(store, "cgcnn", 0.5, task=calibration.TASK, key={"profile": "smoke"})
+    found = calibrate(store.records(), "cpu")
+    assert found.here > 0 and found.there > 0 and found.slower == found.here / found.there

@@ -1,0 +1,40 @@
+"""The choice within a time, and how it is tried on sets left out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmark.recommend.advice import advise, left_out
+from benchmark.recommend.forecast import Forecast
+from tests.benchmark.recommend.test_forecast import ran
+
+QUICK = Forecast("quick", 0.5, 0.4, 0.6, 10, 1)
+GOOD = Forecast("good", 0.3, 0.25, 0.35, 100, 1)
+NEARLY = Forecast("nearly", 0.33, 0.28, 0.4, 90, 1)
+
+
+def test_the_lowest_error_within_the_time_is_chosen_and_what_the_interval_cannot_rule_out_is_named():
+    advice = advise([GOOD, NEARLY, QUICK], seconds=150)
+    assert advice.chosen == GOOD and advice.equals == (NEARLY,) and advice.too_dear == ()
+    assert advise([GOOD, NEARLY, QUICK], seconds=150, slower=2).chosen == QUICK
+    assert advise([GOOD, NEARLY, QUICK], seconds=5).chosen is None
+
+
+def test_left_out_sets_tell_what_the_advice_of_the_others_costs():
+    def task(name: str, errors: dict[str, float]):
+        costs = {"a": 1.0, "b": 10.0, "c": 100.0}
+        return [ran(model, [100, 100], [error, error], name, np.full(2, costs[model])) for model, error in errors.items()]
+
+    tasks = {
+        "x/1": task("x/1", {"a": 3.0, "b": 2.0, "c": 1.0}),
+        "y/1": task("y/1", {"a": 3.0, "b": 2.0, "c": 1.0}),
+        "z/1": task("z/1", {"a": 3.0, "b": 1.0, "c": 1.5}),
+    }
+    found = {(one.task, one.budget is None): one for one in left_out(tasks)}
+    assert len(found) == 6
+    assert (found["z/1", True].chosen, found["z/1", True].best) == ("c", "b")
+    assert found["z/1", True].ratio == pytest.approx(1.5)
+    assert (found["z/1", False].chosen, found["z/1", False].ratio) == ("b", 1)
+    assert found["x/1", True].ratio == 1
+    assert left_out({"x/1": tasks["x/1"]}) == []

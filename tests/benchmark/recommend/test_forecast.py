@@ -1,0 +1,68 @@
+"""Power laws through records: exponents, intervals, crystal sets that count once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark.recommend.forecast import exponents, on_task, over_tasks
+from benchmark.recommend.measured import Trained
+
+
+def ran(model: str, sizes, errors, task: str = "set/target", seconds=None) -> Trained:
+    sizes = np.asarray(sizes, dtype=float)
+    return Trained(task, model, "eV", sizes, np.asarray(errors, dtype=float), sizes * 0.1 if seconds is None else seconds)
+
+
+@given(st.floats(-1, -0.05), st.floats(0.01, 100))
+def test_an_exact_power_law_is_continued(exponent, scale):
+    sizes = np.array([100, 100, 400, 400, 1600, 1600])
+    (found,) = on_task([ran("m", sizes, scale * sizes**exponent)], 12_800)
+    assert found.error == pytest.approx(scale * 12_800**exponent, rel=1e-9)
+    assert found.low == pytest.approx(found.error, rel=1e-6) and found.beyond == pytest.approx(8)
+    assert found.seconds == pytest.approx(1280)
+
+
+def test_95_percent_intervals_hold_95_percent_of_new_trainings():
+    rng = np.random.default_rng(0)
+    sizes, held = np.repeat([500, 1000, 2000, 4000], 3), 0
+    for _ in range(2000):
+        errors = sizes**-0.4 * np.exp(rng.normal(0, 0.05, len(sizes)))
+        (found,) = on_task([ran("m", sizes, errors)], 8000)
+        held += found.low <= 8000**-0.4 * np.exp(rng.normal(0, 0.05)) <= found.high
+    assert 0.93 < held / 2000 < 0.97
+
+
+def test_a_model_of_one_size_takes_the_exponent_of_the_others_and_a_wider_interval_away_from_it():
+    several = [ran(name, [100, 1000, 100, 1000], [1, 10**b, 1.01, 1.01 * 10**b]) for name, b in (("a", -0.3), ("b", -0.5))]
+    single = ran("c", [1000, 1000, 1000], [0.5, 0.51, 0.49])
+    assert exponents([*several, single]) == pytest.approx([-0.3, -0.5])
+    near, far = (next(one for one in on_task([*several, single], n) if one.model == "c") for n in (1000, 4000))
+    assert far.error == pytest.approx(near.error * 4**-0.4)
+    assert far.high / far.low > near.high / near.low > 1
+
+
+def test_a_model_of_one_size_is_left_out_at_another_where_nothing_tells_an_exponent():
+    alone = [ran("a", [1000, 1000], [1, 2]), ran("b", [1000], [1])]
+    assert on_task(alone, 5000) == []
+    assert [(one.model, one.low is None) for one in on_task(alone, 1100)] == [("b", True), ("a", False)]
+
+
+def test_targets_of_one_set_count_once_and_the_interval_is_over_sets():
+    tasks = {
+        task: [ran("a", [100, 100], [1, 1], task), ran("b", [100, 100], [ratio, ratio], task)]
+        for task, ratio in (("x/1", 2), ("x/2", 2), ("x/3", 2), ("y/1", 8))
+    }
+    best, other = over_tasks(tasks, 100)
+    assert (best.model, best.error) == ("a", 1)
+    assert other.error == pytest.approx(4)  # the geometric mean of 2 and 8, not of 2, 2, 2 and 8
+    assert other.low < 1 < other.high
+    assert over_tasks({"x/1": tasks["x/1"]}, 100)[1].low is None
+
+
+def test_a_model_that_a_set_lacks_is_not_compared_over_sets():
+    tasks = {task: [ran(model, [100], [1], task) for model in models] for task, models in (("x/1", "ab"), ("y/1", "a"))}
+    assert [one.model for one in over_tasks(tasks, 100)] == ["a"]
+    assert over_tasks({}, 100) == []

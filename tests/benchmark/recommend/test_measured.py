@@ -1,0 +1,50 @@
+"""Which records count, and what is read from them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from benchmark.recommend.measured import trained
+from benchmark.results.store import Store
+from tests.benchmark.constructed import write_run
+
+CGCNN = {"task": "cgcnn/band_gap"}
+
+
+def test_standard_records_on_real_crystals_count_by_task_and_model(tmp_path):
+    store = Store(tmp_path)
+    write_run(store, "cgcnn", 0.5, **CGCNN)
+    write_run(store, "megnet", 0.6, **CGCNN)
+    write_run(store, "cgcnn", 0.5, task="emt/alloys/log10_bulk_modulus")
+    write_run(store, "cgcnn", 0.5, task="mine/target")
+    write_run(store, "cgcnn", 0.5, task="cgcnn/efermi", changed={"epochs": 3})
+    found = trained(store.records(), "cpu")
+    assert list(found) == ["cgcnn/band_gap"]
+    cgcnn, megnet = found["cgcnn/band_gap"]
+    assert (cgcnn.model, megnet.model, cgcnn.crystal_set) == ("cgcnn", "megnet", "cgcnn")
+    assert len(cgcnn.errors) == 5 and cgcnn.errors == pytest.approx(0.5, rel=0.03)
+    assert cgcnn.seconds_per_crystal > 0
+    assert trained(store.records(), "gpu") == {}
+
+
+def test_parts_of_the_training_set_belong_to_one_curve_and_the_fuller_protocol_counts(tmp_path):
+    store = Store(tmp_path)
+    write_run(store, "cgcnn", 0.5, **CGCNN)
+    write_run(store, "cgcnn", 0.9, key={"protocol": "kfold(5, train 1/4)"}, **CGCNN)
+    write_run(store, "cgcnn", 0.7, key={"protocol": "kfold(5, grouped)"}, **CGCNN)
+    write_run(store, "megnet", 0.7, key={"protocol": "kfold(5, grouped)"}, **CGCNN)
+    ((cgcnn, _),) = trained(store.records(), "cpu").values()
+    assert cgcnn.errors == pytest.approx(0.7, rel=0.03)
+    ((cgcnn,),) = trained((r for r in store.records() if "grouped" not in r.key.protocol), "cpu").values()
+    assert len(cgcnn.errors) == 10
+
+
+def test_of_two_sources_of_a_model_the_newest_counts(tmp_path):
+    store = Store(tmp_path)
+    for source, month, mae in (("a", 1, 0.5), ("b", 2, 0.8)):
+        started = datetime(2026, month, 1, tzinfo=timezone.utc)
+        write_run(store, "cgcnn", mae, key={"source": source * 64}, started_at=started, **CGCNN)
+    ((cgcnn,),) = trained(store.records(), "cpu").values()
+    assert cgcnn.errors == pytest.approx(0.8, rel=0.03)

@@ -1,0 +1,59 @@
+"""The Python API, as a script uses it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from pymatgen.io.ase import AseAtomsAdaptor
+
+from benchmark import api
+from datasets.errors import InputError
+
+MODEL = "cgcnn"
+
+
+@pytest.fixture(scope="module")
+def ran(small_folder, tmp_path_factory):
+    """A board of two models on the user's folder, and where it lies."""
+    out = tmp_path_factory.mktemp("api") / "runs"
+    table = api.run(small_folder, [MODEL, "dummy"], profile="smoke", folds=2, save_checkpoints=True, out=out)
+    return table, out
+
+
+def test_a_task_is_run_and_its_board_read_as_a_table(ran, small_folder):
+    table, out = ran
+    assert set(table["model"]) == {MODEL, "dummy"} and (table["folds"] == 2).all()
+    assert table["loss"].is_monotonic_increasing and table["loss"].notna().all()
+    assert table.set_index("model").loc[MODEL, "parameters"] > 1000 and (table["training_s"] >= 0).all()
+    again = api.run(small_folder, [MODEL, "dummy"], profile="smoke", folds=2, save_checkpoints=True, out=out)
+    assert again.equals(table)  # nothing was trained again, not even its times changed
+    assert api.board(out).equals(table)
+
+
+def test_structures_and_atoms_are_predicted_alike_in_their_order(ran):
+    folds = sorted((ran[1]).rglob(f"*{MODEL}*/**/*.safetensors"))
+    atoms = [bulk("Al", cubic=True), bulk("Cu")]
+    found = api.predict(folds, atoms, ids=["al", "cu"])
+    assert list(found["id"]) == ["al", "cu"] and np.isfinite(found["prediction"]).all() and (found["spread"] >= 0).all()
+    structures = [AseAtomsAdaptor.get_structure(one) for one in atoms]
+    mixed = api.predict(folds, [structures[0], atoms[1]])
+    assert list(mixed["id"]) == ["0", "1"]
+    assert mixed["prediction"].to_numpy() == pytest.approx(found["prediction"].to_numpy(), abs=1e-5)
+
+
+def test_what_cannot_be_used_is_named(ran, tmp_path):
+    folds = sorted((ran[1]).rglob(f"*{MODEL}*/**/*.safetensors"))
+    ghost = bulk("Al")
+    ghost.numbers[:] = 0
+    with pytest.raises(InputError, match="ghost"):
+        api.predict(folds, [ghost], ids=["ghost"])
+    with pytest.raises(InputError, match="nothing"):
+        api.run("nothing/at_all", out=tmp_path)
+    assert api.board(tmp_path / "empty").empty
+
+
+def test_data_sets_are_loaded_by_name_or_folder(small_folder):
+    assert len(api.load(small_folder)) == 30
+    crystals = api.load("emt/pt_clusters")
+    assert len(crystals) == 800 and list(crystals.targets) == ["total_energy"]
