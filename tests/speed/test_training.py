@@ -108,8 +108,9 @@ def from_table(table: GraphTable, targets: Tensor, size: int) -> Batches:
     return batch
 
 
-def from_loader(rivals: Rivals, size: int) -> Batches:
-    loader = DataLoader(rivals.graphs[:size], batch_size=size, shuffle=True)
+def from_loader(graphs: Sequence[Data], size: int) -> Batches:
+    """The same of PyG."""
+    loader = DataLoader(graphs[:size], batch_size=size, shuffle=True)
 
     def batch() -> tuple[Any, Tensor]:
         data = next(iter(loader))
@@ -158,7 +159,7 @@ def test_a_training_step_of_pyg(measure, benchmark, both, size):
     if both.case.name == "deeper-gatgnn" and needs > free:
         pytest.skip(f"the baseline takes about {needs / 1e9:.0f} GB; {free / 1e9:.0f} GB are free")
     benchmark.group = f"training step: {both.case}, batch {size}"
-    loss = measure("baseline", training_step(both.theirs, from_loader(both, size)), rounds=7, warmup=2, crystals=size)
+    loss = measure("baseline", training_step(both.theirs, from_loader(both.graphs, size)), rounds=7, warmup=2, crystals=size)
     assert torch.isfinite(loss)
 
 
