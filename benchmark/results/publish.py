@@ -44,7 +44,7 @@ def publish_records(source: Store, target: Store, tasks: Sequence[str], models: 
         raise InputError(f"{len(standing)} published results differ, the first is {standing[0]}; use --replace to replace them")
     target.require_writable()
     fresh = [one for one, state in zip(chosen, states, strict=True) if state != "unchanged"]
-    runs = dict(_packed_runs(target, fresh, replace))
+    runs = dict(packed_runs(target, fresh, replace))
     write_together([*((new, old.read_bytes()) for old, new in cards), *runs.items()])
     for path in runs:
         if path.with_suffix(".parquet") not in runs:  # what lies there are the predictions of records that were replaced
@@ -52,12 +52,12 @@ def publish_records(source: Store, target: Store, tasks: Sequence[str], models: 
     return [name_of(target, target.run_path(record.key), record) for record, _ in fresh]
 
 
-def _models(chosen: Iterable[Chosen]) -> set[str]:
-    return {record.key.model for record, _ in chosen}
+def packed_runs(target: Store, fresh: Sequence[Chosen], replace: bool) -> Iterator[tuple[Path, bytes]]:
+    """The files of the runs that fresh records belong to, with the folds that are published already: (path, content) of each.
 
-
-def _packed_runs(target: Store, fresh: Sequence[Chosen], replace: bool) -> Iterator[tuple[Path, bytes]]:
-    """The files of the runs that fresh records belong to, with the folds that are published already."""
+    Raises:
+        InputError: a file of published folds is damaged, and `replace` is False.
+    """
     for path in dict.fromkeys(target.run_path(record.key) for record, _ in fresh):
         folds: dict[int, Chosen] = {}
         try:
@@ -67,6 +67,10 @@ def _packed_runs(target: Store, fresh: Sequence[Chosen], replace: bool) -> Itera
                 raise InputError(f"{error}; use --replace to publish the run anew") from None
         folds |= {record.key.fold: (record, found) for record, found in fresh if target.run_path(record.key) == path}
         yield from packed_files(path, [folds[number] for number in sorted(folds)])
+
+
+def _models(chosen: Iterable[Chosen]) -> set[str]:
+    return {record.key.model for record, _ in chosen}
 
 
 def add_compositions(store: Store) -> list[Path]:

@@ -1,0 +1,159 @@
+"""`python -m benchmark reproduce TABLE …`: fill a published table with our own runs, and render it beside the figures."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmark.cli.shared.options import DeviceOption, JsonOption, WorkersOption
+from benchmark.cli.shared.stopping import kept_on_stop
+from benchmark.results.directories import PUBLISHED, REPORTS, RUNS
+from datasets.errors import unknown_name
+
+commands = typer.Typer()
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What to run of a table."""
+
+    tasks: list[str]
+    models: list[str]
+    rounds: int | None
+    time_limit: float | None
+    """Minutes."""
+    device: str
+    workers: int | None
+    dry_run: bool
+
+
+@commands.command(epilog="Example: python -m benchmark reproduce thesis-6 --model cgcnn --rounds 3 --time-limit 60")
+@kept_on_stop("finished folds are")
+def reproduce(
+    table: Annotated[
+        str,
+        typer.Argument(help="thesis-4, -5 or -6, omee-2, -3, -4, -fig2, -fig5 or -fig6."),
+    ],
+    task: Annotated[list[str] | None, typer.Option(help="Only cells of this task; may be repeated.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Only cells of this model; may be repeated.")] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, help="At most so many rounds of a cell. Default: those of the publication.")
+    ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(min=0, help="Minutes after which no further fold is begun. Run again to go on.")
+    ] = None,
+    device: DeviceOption = "auto",
+    workers: WorkersOption = None,
+    out: Annotated[
+        Path, typer.Option(help="Records go where `run` keeps them; those of curves to studies/reproduction in it.")
+    ] = RUNS,
+    reports: Annotated[Path, typer.Option(help="The page goes to reproduction/TABLE.md in this directory.")] = REPORTS,
+    render_only: Annotated[
+        bool, typer.Option("--render-only", help="Train nothing: write the page of all kept folds.")
+    ] = False,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Train nothing: pack the kept folds into reproduction of --reports; render.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what it would cost here, and stop.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the cells of a published table, the most worthwhile first, and write them beside the published figures."""
+    from benchmark.reproduction.page import write_page
+    from benchmark.reproduction.publishing import publish_cells
+    from benchmark.reproduction.results import cell_results
+    from benchmark.results.store import Store
+
+    asked, curves = _table(table), out / "studies" / "reproduction"
+    own, published = [Store(curves), Store(out)], [Store(PUBLISHED), Store(reports / "reproduction")]
+    stores = [*(own if asked.is_curve else own[::-1]), *published]
+    if not (publish or render_only):
+        request = _Request(task or [], model or [], rounds, time_limit, device, workers, dry_run)
+        _run(asked, request, stores, as_json)
+    if dry_run:
+        return
+    results = cell_results(asked.cells, stores)
+    packed = publish_cells(results, published[1], published[:1]) if publish else []
+    written = [str(path) for path in (*packed, write_page(asked, results, reports))]
+    print(json.dumps(written) if as_json else f"page: {written[-1]}")
+
+
+def _table(name: str) -> Any:
+    from benchmark.reproduction.tables import TABLES
+
+    if name not in TABLES:
+        raise unknown_name("table", name, TABLES)
+    return TABLES[name]
+
+
+def _chosen(asked: Any, request: _Request) -> list[Any]:
+    """The cells asked for. Raises InputError where the table has no such task or model."""
+    for what, names in (("task", request.tasks), ("model", request.models)):
+        known = {getattr(cell, what) for cell in asked.cells}
+        for name in names:
+            if name not in known:
+                raise unknown_name(f"{what} of {asked.name}", name, known)
+    return [
+        cell
+        for cell in asked.cells
+        if (not request.tasks or cell.task in request.tasks) and (not request.models or cell.model in request.models)
+    ]
+
+
+def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> None:
+    """Carry out the open folds of the cells asked for, or say what they would cost."""
+    from benchmark.cli.shared.progress import console, live
+    from benchmark.harness.machine import choose_device, cores, default_workers
+    from benchmark.harness.plan import RunOptions
+    from benchmark.harness.run import run_jobs
+    from benchmark.reproduction.planning import plan_cells
+
+    device = choose_device(request.device)
+    workers = request.workers or (default_workers() if device == "cpu" else 1)
+    options = RunOptions(device=device, workers=workers, threads=max(1, cores() // workers))
+    cells = _chosen(asked, request)
+    plan, todo = plan_cells(cells, options, stores, request.rounds)
+    if request.dry_run:
+        _show_costs(plan, todo, cells, stores, as_json)
+        return
+    for line in (*plan.skipped, *plan.warnings):
+        console.print(line, markup=False, soft_wrap=True)
+    console.print(f"{len(plan.jobs)} folds, {len(plan.done)} of them done; records go to {stores[0].root}", soft_wrap=True)
+    stores[0].require_writable()
+    deadline = time.monotonic() + 60 * request.time_limit if request.time_limit is not None else math.inf
+    with live(plan, quiet=as_json) as display:
+        records = run_jobs(plan.todo, stores[0], display.on_progress, display.on_record, deadline=deadline)
+    if left := len(plan.todo) - len(records):
+        console.print(f"the time is up: {left} of {len(plan.jobs)} folds are left; run the same command again to go on")
+
+
+def _show_costs(plan: Any, todo: list[Any], cells: list[Any], stores: list[Any], as_json: bool) -> None:
+    """Print the open rounds of each cell, in the order of their worth, with the hours that they would take here."""
+    from tabulate import tabulate
+
+    from benchmark.cli.shared.progress import console
+    from benchmark.reproduction.cost import estimates
+    from benchmark.reproduction.results import cell_results
+
+    found = estimates(todo, list(zip(cells, cell_results(cells, stores), strict=True)))
+    rows = []
+    for cell in cells:
+        rounds = sum(one.cell is cell for one in todo)
+        if rounds:
+            cost = found[id(cell)]
+            hours = cost.seconds / 3600
+            rows.append([cell.task, cell.label, rounds, round(hours, 3), round(rounds * hours, 3), cost.source])
+    header = ["task", "model", "open rounds", "hours a round", "hours", "estimated from"]
+    if as_json:
+        print(json.dumps({"skipped": plan.skipped, "cells": [dict(zip(header, row, strict=True)) for row in rows]}, indent=1))
+        return
+    for line in plan.skipped:
+        console.print(f"skipped: {line}", markup=False, soft_wrap=True)
+    print(tabulate(rows, header))
+    first, total = sum(row[3] for row in rows), sum(row[4] for row in rows)
+    print(f"\none round of each: {first:.1f} hours of one worker; all: {total:.1f}")

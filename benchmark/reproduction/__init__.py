@@ -1,0 +1,1 @@
+"""Published tables beside our own runs with the published protocol, sizes and budget."""

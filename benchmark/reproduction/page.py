@@ -1,0 +1,152 @@
+"""The page of a published table: published and measured side by side, and a command for every empty cell. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from benchmark.leaderboard.published_results import PublishedResult
+from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out
+from benchmark.rendering.text import count, escape, interval, origins, require_own, seconds, significant, table
+from benchmark.reproduction.cells import Cell, Table
+from benchmark.reproduction.results import RULE, CellResult
+from benchmark.results.scores import Run
+from benchmark.results.store import write_atomically
+from benchmark.studies.depth.parameters import OURS, PUBLISHED
+
+Row = tuple[Cell, CellResult | None]
+
+TITLE = "# Reproduction"
+CLOSE = 2.0
+"""Standard errors of the difference within which ours agrees with what was published."""
+
+HEADER = (
+    "model", "published", "ours (95 %)", "rounds", "ours − published [SE]", "epochs, ours / published",
+    "wall / round", "processor / round", "published training", "what differs, or how to fill the cell",
+)  # fmt: skip
+DFT = {
+    "formation_energy_per_atom": "0.081–0.136 eV/atom", "band_gap": "0.6 eV", "log10_k_vrh": "0.050", "log10_g_vrh": "0.069",
+}  # fmt: skip
+"""Target → mean absolute difference of DFT and experiment, as the thesis's Table 4 collects it."""
+
+
+def page(asked: Table, results: Sequence[CellResult | None]) -> str:
+    """The markdown page of a table with what was measured for its cells."""
+    rows = list(zip(asked.cells, results, strict=True))
+    parts = [f"{TITLE}: {escape(asked.title)}", _summary(rows), *(escape(note) for note in asked.notes), RULE]
+    parts += [f"*{NOT_TRAINED_OUT}*: {NOT_TRAINED_OUT_MEANS}."] if any(_marked(result) for _, result in rows) else []
+    for task, members in groupby(sorted(rows, key=lambda row: _place(asked, row[0])), key=lambda row: row[0].task):
+        parts += [f"## {escape(task)}", *_section(asked, list(members))]
+    records = [record for _, result in rows if result for record in result.records]
+    parts += [f"## Machines\n\n{origins(records)}"] if records else []
+    again = f"python -m benchmark reproduce {asked.name}"
+    parts.append(f"`{again} --time-limit 60` goes on for an hour, `{again} --render-only` writes this page anew.")
+    return "\n\n".join(parts) + "\n"
+
+
+def write_page(asked: Table, results: Sequence[CellResult | None], reports: Path) -> Path:
+    """Write `<reports>/reproduction/<table>.md`. Raises InputError where a page that is not ours stands there."""
+    path = reports / "reproduction" / f"{asked.name}.md"
+    require_own(path, TITLE, "not such a page", "directory with --reports")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, page(asked, results).encode())
+    return path
+
+
+def _place(asked: Table, cell: Cell) -> int:
+    """Of the cell's task on the page."""
+    return [other.task for other in asked.cells].index(cell.task)
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    """How many cells have run, how many agree, and what they cost."""
+    scored = [(cell, result) for cell, result in rows if result and result.maes]
+    full = sum(len(result.maes) == cell.rounds for cell, result in scored)
+    apart = [d for cell, result in scored for one in cell.published if (d := result.difference(one)) is not None]
+    hours = sum(r.times.training.device_s for _, result in scored for r in result.records if r.times) / 3600
+    lines = [f"{len(scored)} of {count(len(rows), 'cell')} have run, {full} of them with all rounds."]
+    if apart:
+        close, better = sum(abs(d) <= CLOSE for d in apart), sum(d < -CLOSE for d in apart)
+        lines.append(
+            f"Of {count(len(apart), 'published figure')} {close} are within {CLOSE:g} standard errors of ours; ours is lower "
+            f"than {better} others and higher than {len(apart) - close - better}."
+        )
+    lines += [f"Training took {significant(hours)} processor hours."] if hours else []
+    return " ".join(lines)
+
+
+def _section(asked: Table, rows: Sequence[Row]) -> Iterator[str]:
+    """The tables of one task."""
+    first = rows[0][0]
+    record = next((record for _, result in rows if result for record in (*result.records, *result.failed)), None)
+    about = [f"Protocol {first.protocol_text}."]
+    about += [f"Errors in {escape(record.key.unit)}; {_sizes(rows)}."] if record else []
+    dft = DFT.get(first.task.rpartition("/")[2]) if asked.name in ("thesis-4", "thesis-6") else None
+    about += [f"DFT differs from experiment by {dft}."] if dft else []
+    yield " ".join(about)
+    yield table(HEADER, [cells for cell, result in rows for cells in _cells(asked, cell, result)], text=HEADER[-1:])
+
+
+def _sizes(rows: Sequence[Row]) -> str:
+    """Crystals of the first round."""
+    split = next(record.split for _, result in rows if result for record in (*result.records, *result.failed))
+    validation = f", {split.n_validation:,} validation" if split.n_validation else ""
+    return f"{split.n_train:,} training{validation} and {split.n_test:,} test crystals"
+
+
+def _cells(asked: Table, cell: Cell, result: CellResult | None) -> Iterator[list[str]]:
+    """A row for each published figure, and one for a cell that has none."""
+    for number, published in enumerate(cell.published or (None,)):
+        ours, differs = (_measured(result), _what_differs(cell, result, published)) if result else ([""] * 2, "")
+        apart = result.difference(published) if result and result.maes and published else None
+        told = "" if apart is None else f"{apart:+.1f}"
+        wall, processor = map(seconds, result.training()) if result and result.maes else ("", "")
+        name = escape(cell.label) + (f" ({NOT_TRAINED_OUT})" if _marked(result) else "")
+        yield [
+            name if number == 0 else f"{name}, again", _figure(published), *ours, told, _epochs(result, published), wall,
+            processor, f"{published.training_s:,.0f} s" if published and published.training_s else "",
+            differs if result else f"`{command(asked, cell)}`",
+        ]  # fmt: skip
+
+
+def _figure(published: PublishedResult | None) -> str:
+    if published is None:
+        return ""
+    return f"{published.mae:g}" + (f" ± {published.std:g}" if published.std is not None else "")
+
+
+def _measured(result: CellResult) -> list[str]:
+    """The mean with its interval, and how many rounds; of a cell that never ended well, how it ended."""
+    failed = f", {count(len(result.failed), 'round')} {result.failed[0].status}" if result.failed else ""
+    if not result.maes:
+        return [result.failed[0].status, str(len(result.failed))]
+    return [f"{significant(result.mae, 4)} ({interval(*result.interval)})", f"{len(result.maes)}{failed}"]
+
+
+def _epochs(result: CellResult | None, published: PublishedResult | None) -> str:
+    """Ours and the published ones."""
+    ran = max((record.epochs_run or 0 for record in result.records), default=0) if result else 0
+    both = (str(ran or ""), f"{published.epochs:,}" if published and published.epochs else "")
+    return " / ".join(both) if any(both) else ""
+
+
+def _what_differs(cell: Cell, result: CellResult, published: PublishedResult | None) -> str:
+    """What the publication has otherwise, and the parameters that its code never uses."""
+    parts = [f"{escape(published.source)}: {escape(published.differs)}" if published else "not published"]
+    layers = next((record.key.settings.get("n_layers") for record in result.records), None)
+    if published and isinstance(layers, int) and cell.model in OURS:
+        dead = PUBLISHED[cell.model].at(layers) - OURS[cell.model].at(layers)
+        parts += [f"{count(dead, 'parameter')} of the published code are never used"] if dead else []
+    if result.failed:
+        parts.append(f"{result.failed[0].status}: {escape(result.failed[0].reason or '')}")
+    return "; ".join(filter(None, parts))
+
+
+def _marked(result: CellResult | None) -> bool:
+    return bool(result and result.records) and not_trained_out(Run(result.records if result else ()))
+
+
+def command(asked: Table, cell: Cell) -> str:
+    """What fills a cell."""
+    return f"python -m benchmark reproduce {asked.name} --task {cell.task} --model {cell.model}"

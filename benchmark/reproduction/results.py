@@ -1,0 +1,149 @@
+"""What we measured for the cells of a table, and how far it is from what was published. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import stdtrit
+
+from benchmark.leaderboard.published_results import PublishedResult
+from benchmark.reproduction.cells import Cell
+from benchmark.results.records import Record
+from benchmark.results.scores import OnInvalid, refuse
+from benchmark.results.store import Scored, Store
+from benchmark.results.validation import Predictions
+from benchmark.statistics.comparisons import ALPHA, corrected_t_test
+from benchmark.tasks.metrics import of_numbers
+from datasets.errors import InputError
+
+PUBLISHED_ROUNDS = 10
+"""Of the thesis's networks, whose standard deviations are printed."""
+
+RULE = (
+    "Ours: the mean over rounds with its 95 % interval, whose variance is corrected for the training crystals that rounds "
+    "share (Nadeau & Bengio 2003); of a single round the interval is that of its test crystals alone. The difference, ours "
+    "minus published, is in standard errors of the difference. The published figure's standard error follows from its printed "
+    "standard deviation and 10 rounds; where none is printed it is taken to be ours."
+)
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """The rounds of a cell, of one model source and one release of the data; the scores are those of the complete ones."""
+
+    scored: tuple[Scored, ...]
+    """Records in the order of their rounds, each with its predictions; None for a round without."""
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """Of the complete rounds."""
+        return tuple(record for record, found in self.scored if found)
+
+    @property
+    def failed(self) -> tuple[Record, ...]:
+        """Of the others."""
+        return tuple(record for record, found in self.scored if not found)
+
+    @cached_property
+    def maes(self) -> tuple[float, ...]:
+        """Of the complete rounds."""
+        return tuple(of_numbers(found.scores).mae for _, found in self.scored if found)
+
+    @property
+    def mae(self) -> float:
+        """Mean over rounds."""
+        return float(np.mean(self.maes))
+
+    @property
+    def standard_error(self) -> float:
+        """Of the mean, for a new round's training and test crystals; of one round for its test crystals alone."""
+        tested = corrected_t_test(np.array(self.maes), np.zeros(len(self.maes)), self._test_to_train)
+        if tested.standard_error is None:
+            return _error_over_crystals(next(found for _, found in self.scored if found))
+        return tested.standard_error
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % of the mean."""
+        n = len(self.maes)
+        half = self.standard_error * (float(stdtrit(n - 1, 1 - ALPHA / 2)) if n > 1 else 1.96)
+        return self.mae - half, self.mae + half
+
+    @property
+    def _test_to_train(self) -> float:
+        split = self.records[0].split
+        return split.n_test / split.n_train
+
+    def difference(self, published: PublishedResult) -> float | None:
+        """Ours minus published in standard errors of the difference; None where ours is not known to vary."""
+        own = self.standard_error
+        other = own
+        if published.std is not None:
+            other = published.std * float(np.sqrt(1 / PUBLISHED_ROUNDS + self._test_to_train))
+        error = float(np.hypot(own, other))
+        return (self.mae - published.mae) / error if error else None
+
+    def training(self) -> tuple[float, float]:
+        """Seconds on the wall and of the processor, mean over rounds."""
+        times = [record.times.training for record in self.records if record.times]
+        return float(np.mean([time.wall_s for time in times])), float(np.mean([time.device_s for time in times]))
+
+
+def cell_results(cells: Sequence[Cell], stores: Iterable[Store], on_invalid: OnInvalid = refuse) -> list[CellResult | None]:
+    """What the stores hold of each cell; None of a cell that has not run.
+
+    A fold that several stores hold counts once, as the first of them has it. Of several sources or releases the one with
+    the most rounds counts, and among these the newest.
+
+    Args:
+        cells: of a table.
+        stores: searched in this order.
+        on_invalid: called with the error of a file that is invalid, which is left out; by default it is raised.
+    """
+    found: list[dict[str, Scored]] = [{} for _ in cells]
+    for store in stores:
+        for record, predictions in _records_of(cells, store, on_invalid):
+            for cell, known in zip(cells, found, strict=True):
+                if cell.holds(record):
+                    known.setdefault(record.key.model_dump_json(), (record, predictions))
+    return [_result(cell, list(known.values())) for cell, known in zip(cells, found, strict=True)]
+
+
+def _records_of(cells: Sequence[Cell], store: Store, on_invalid: OnInvalid) -> Iterable[Scored]:
+    """Records of the cells' tasks and models in a store; other files are not read."""
+    wanted = {(cell.task, cell.model, cell.named) for cell in cells}
+    for task, paths in store.tasks():
+        for path in paths:
+            model, run = path.relative_to(store.root / "records" / task).parts[:2]
+            if not any((task, model) == (t, m) and run.startswith(f"{named}_") for t, m, named in wanted):
+                continue
+            try:
+                yield from store.scored(path)
+            except InputError as error:
+                on_invalid(error)
+
+
+def _result(cell: Cell, found: Sequence[Scored]) -> CellResult | None:
+    groups: dict[tuple[str, str], list[Scored]] = {}
+    for record, predictions in found:
+        groups.setdefault((record.key.source, record.key.dataset_hash), []).append((record, predictions))
+
+    def worth(group: Iterable[Scored]) -> tuple[int, float]:
+        complete, started = zip(*((known is not None, record.started_at.timestamp()) for record, known in group), strict=True)
+        return sum(complete), max(started)
+
+    if not groups:
+        return None
+    # Of several records of a round, as of two devices, the newest counts.
+    newest = sorted(max(groups.values(), key=worth), key=lambda one: (one[1] is not None, one[0].started_at))
+    by_round = {cell.round_of(record.key) or 0: (record, known) for record, known in newest}
+    return CellResult(tuple(by_round[number] for number in sorted(by_round)))
+
+
+def _error_over_crystals(found: Predictions) -> float:
+    """Standard error of the mean absolute error of one fold."""
+    errors = np.abs(found.predictions - found.targets)
+    return float(errors.std(ddof=1) / np.sqrt(len(errors))) if len(errors) > 1 else 0.0

@@ -1,0 +1,84 @@
+"""The command, on a table of quick cells; and that the committed pages are what it writes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmark.harness.plan import RunOptions
+from benchmark.leaderboard.published_results import PublishedResult
+from benchmark.reproduction import tables
+from benchmark.reproduction.cells import Cell, Table
+from benchmark.reproduction.page import page
+from benchmark.reproduction.planning import plan_cells
+from benchmark.reproduction.results import cell_results
+from benchmark.reproduction.tables import TABLES
+from benchmark.results.store import Store
+from tests.benchmark.conftest import ROOT
+
+TASK = "emt/alloys/formation_energy_per_atom"
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A table of the two dummies, and one cell whose data are missing."""
+    paper = PublishedResult(TASK, "dummy", 0.5, "A paper", "other crystals", epochs=1)
+    cells = (
+        Cell("fung/surface/adsorption_energy", "dummy", "mini", "shuffle", 3),
+        Cell(TASK, "dummy", "mini", "shuffle", 3, published=(paper,)),
+        Cell(TASK, "dummy-median", "mini", "shuffle", 3),
+    )
+    monkeypatch.setattr(tables, "TABLES", {"quick": Table("quick", "A table", cells)})
+
+
+def test_a_stop_is_gone_on_with_and_a_missing_set_has_its_line(quick, benchmark_command, tmp_path):
+    stopped = benchmark_command("reproduce", "quick", "--time-limit", "0", "--workers", "1")
+    assert stopped.returncode == 0 and "6 of 6 folds are left" in stopped.stderr, stopped.stderr
+    assert "fung/surface" in stopped.stderr
+    first = benchmark_command("reproduce", "quick", "--rounds", "1", "--workers", "1")
+    assert first.returncode == 0, first.stderr
+    assert "2 of 3 cells have run, 0 of them with all rounds" in (tmp_path / "reports/reproduction/quick.md").read_text()
+    rest = benchmark_command("reproduce", "quick", "--time-limit", "0", "--workers", "1")
+    assert "6 folds, 2 of them done" in rest.stderr and "4 of 6 folds are left" in rest.stderr
+
+
+def test_every_first_round_comes_before_every_second_one(quick, tmp_path):
+    cells = tables.TABLES["quick"].cells
+    plan, todo = plan_cells(cells, RunOptions(), [Store(tmp_path)], rounds=2)
+    assert [(one.cell.model, one.round) for one in todo] == [
+        ("dummy", 0),
+        ("dummy-median", 0),
+        ("dummy", 1),
+        ("dummy-median", 1),
+    ]
+    assert [one.job for one in todo] == list(plan.todo) and len(plan.skipped) == 1
+
+
+def test_a_dry_run_says_what_it_costs_and_trains_nothing(quick, benchmark_command, tmp_path):
+    told = benchmark_command("reproduce", "quick", "--dry-run", "--model", "dummy", "--task", TASK, "--json", "--workers", "1")
+    (row,) = json.loads(told.stdout)["cells"]
+    assert (row["model"], row["open rounds"]) == ("dummy", 3) and row["hours"] >= 0
+    assert not (tmp_path / "runs").exists() and not (tmp_path / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("quik",), "unknown table 'quik'; did you mean quick"),
+        (("quick", "--model", "cgcn"), "unknown model of quick 'cgcn'"),
+        (("quick", "--task", "emt/alloys"), "unknown task of quick 'emt/alloys'"),
+    ],
+)
+def test_wrong_use_is_one_line(quick, benchmark_command, arguments, message):
+    done = benchmark_command("reproduce", *arguments)
+    assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_committed_page_is_what_the_committed_records_give(name):
+    committed = ROOT / "reports" / "reproduction"
+    results = cell_results(TABLES[name].cells, [Store(ROOT / "leaderboards"), Store(committed)])
+    assert (committed / f"{name}.md").read_text() == page(TABLES[name], results), (
+        f"run `python -m benchmark reproduce {name} --publish` and commit reports/reproduction"
+    )

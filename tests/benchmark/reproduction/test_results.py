@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.leaderboard.published_results import PublishedResult
+from benchmark.reproduction.cells import Cell, Table
+from benchmark.reproduction.page import page
+from benchmark.reproduction.publishing import publish_cells
+from benchmark.reproduction.results import CellResult, cell_results
+from benchmark.results.store import Store
+from datasets.errors import InputError
+from tests.benchmark.constructed import failed, write_fold
+
+PAPER = PublishedResult("set/target", "cgcnn", 0.5, "A paper", "other labels", std=0.04, training_s=1802, epochs=30)
+CELL = Cell("set/target", "cgcnn", "thesis", "shuffle", 10, published=(PAPER,))
+KEY = {"profile": "thesis", "protocol": "shuffle(80:10:10)", "settings": {"n_layers": 3, "epochs": 3}}
+
+
+def write_rounds(root: Path, maes: list[float], model: str = "cgcnn", key: dict | None = None, **changes) -> Store:
+    store = Store(root)
+    for fold, mae in enumerate(maes):
+        errors = mae * np.array([0.5, 1.5] * 4)
+        write_fold(store, model, fold, errors, key={**KEY, **(key or {})}, **changes)
+    return store
+
+
+def result_of(store: Store, cell: Cell = CELL) -> CellResult:
+    (found,) = cell_results([cell], [store])
+    assert found
+    return found
+
+
+def test_a_mean_over_rounds_has_an_interval_for_rounds_that_share_training_crystals(tmp_path):
+    found = result_of(write_rounds(tmp_path, [0.4, 0.5, 0.6]))
+    # Of 8 test and 32 training crystals: (1/3 + 1/4) of the variance.
+    error = np.sqrt((1 / 3 + 1 / 4) * 0.01)
+    assert (found.mae, found.standard_error) == (pytest.approx(0.5), pytest.approx(error))
+    assert found.interval == pytest.approx((0.5 - 4.3027 * error, 0.5 + 4.3027 * error), rel=1e-4)
+
+
+def test_one_round_has_the_interval_of_its_test_crystals(tmp_path):
+    found = result_of(write_rounds(tmp_path, [0.4]))
+    assert found.standard_error == pytest.approx(0.4 * np.std([0.5, 1.5] * 4, ddof=1) / np.sqrt(8))
+
+
+def test_the_difference_is_in_standard_errors_of_both_figures(tmp_path):
+    found = result_of(write_rounds(tmp_path, [0.6, 0.7, 0.8]))
+    own, printed = np.sqrt((1 / 3 + 1 / 4) * 0.01), 0.04 * np.sqrt(1 / 10 + 1 / 4)
+    assert found.difference(PAPER) == pytest.approx(0.2 / np.hypot(own, printed))
+    unprinted = PublishedResult("set/target", "cgcnn", 0.5, "A paper", "")
+    assert found.difference(unprinted) == pytest.approx(0.2 / (own * np.sqrt(2)))
+
+
+def test_only_rounds_of_the_cells_own_settings_protocol_and_seed_count(tmp_path):
+    store = write_rounds(tmp_path, [0.4, 0.5])
+    write_rounds(tmp_path, [9.0], key={"profile": "mini"})
+    write_rounds(tmp_path, [9.0], key={"seed": 1})
+    write_rounds(tmp_path, [9.0], key={"settings": {"n_layers": 9, "epochs": 3}}, changed={"n_layers": 9})
+    assert result_of(store).maes == pytest.approx((0.4, 0.5))
+    deep = Cell("set/target", "cgcnn", "thesis", "shuffle", 10, {"n_layers": 9})
+    assert result_of(store, deep).maes == pytest.approx((9.0,))
+    assert cell_results([Cell("set/target", "mpnn", "thesis", "shuffle", 10)], [store]) == [None]
+
+
+def test_a_round_of_a_published_split_is_a_seed(tmp_path):
+    cell = Cell("set/target", "cgcnn", "thesis", "published", 10)
+    for seed in (0, 1):
+        write_rounds(tmp_path, [0.4 + seed / 10], key={"protocol": "published split", "seed": seed})
+    assert result_of(Store(tmp_path), cell).maes == pytest.approx((0.4, 0.5))
+
+
+def test_a_fold_that_two_stores_have_counts_once_and_another_source_does_not_join(tmp_path):
+    first, second = write_rounds(tmp_path / "a", [0.4, 0.5]), write_rounds(tmp_path / "b", [0.4, 0.5])
+    write_rounds(tmp_path / "b", [9.0], key={"source": "e" * 64})
+    (found,) = cell_results([CELL], [first, second])
+    assert found and found.maes == pytest.approx((0.4, 0.5))
+
+
+def test_a_page_has_figures_costs_and_a_command_for_each_empty_cell(tmp_path):
+    empty = Cell("set/target", "mpnn", "thesis", "shuffle", 10)
+    asked = Table("thesis-6", "A table", (CELL, empty), ("Labels are old.",))
+    store = write_rounds(tmp_path, [0.6, 0.7, 0.8])
+    text = page(asked, cell_results(asked.cells, [store]))
+    row = [
+        cell.strip() for cell in next(line for line in text.splitlines() if line.startswith("| cgcnn")).strip("|").split("|")
+    ]
+    assert row[1] == "0.5 ± 0.04" and row[2].startswith("0.7000 (") and row[3] == "3"
+    assert row[4].startswith("+") and row[5:9] == ["3 / 30", "1 s", "2 s", "1,802 s"]
+    assert row[9] == "A paper: other labels"
+    other = next(line for line in text.splitlines() if line.startswith("| mpnn"))
+    assert "`python -m benchmark reproduce thesis-6 --task set/target --model mpnn`" in other
+    assert "1 of 2 cells have run" in text and "Labels are old." in text
+
+
+def test_parameters_that_the_published_code_never_uses_are_named(tmp_path):
+    key = {"profile": "omee", "protocol": "shuffle(80:10:10)", "settings": {"n_layers": 7, "epochs": 3}}
+    cell = Cell("set/target", "cgcnn-mdl", "omee", "shuffle", 5, published=(PAPER,))
+    store = write_rounds(tmp_path, [0.4], "cgcnn-mdl", key)
+    text = page(Table("omee-3", "A table", (cell,)), cell_results([cell], [store]))
+    assert "1,400 parameters of the published code are never used" in text
+
+
+def test_a_cell_whose_rounds_diverged_says_so(tmp_path):
+    store = Store(tmp_path)
+    record = failed(0, model="cgcnn", status="diverged", reason="the loss is nan")
+    key = record.key.model_copy(update={**KEY, "task": "set/target"})
+    store.write(failed(0, model="cgcnn", status="diverged", reason="the loss is nan", key=key), None)
+    text = page(Table("omee-2", "A table", (CELL,)), cell_results([CELL], [store]))
+    assert "diverged: the loss is nan" in text and "0 of 1 cell have run" in text
+
+
+def test_published_folds_give_the_page_without_the_runs_and_are_not_replaced(tmp_path):
+    store, kept = write_rounds(tmp_path / "runs", [0.6, 0.7]), Store(tmp_path / "kept")
+    asked = Table("thesis-6", "A table", (CELL,))
+    results = cell_results(asked.cells, [store])
+    assert publish_cells(results, kept, [Store(tmp_path / "none")])
+    assert page(asked, cell_results(asked.cells, [kept])) == page(asked, results)
+    assert publish_cells(results, kept, []) == [], "what is there already is left alone"
+    assert publish_cells(results, Store(tmp_path / "other"), [kept]) == [], "as is what another store has"
+    changed = write_rounds(tmp_path / "again", [0.9, 0.7])
+    with pytest.raises(InputError, match="has another record of fold 0"):
+        publish_cells(cell_results(asked.cells, [changed]), kept, [])
