@@ -23,7 +23,7 @@ CLOSE = 2.0
 
 HEADER = (
     "model", "published", "ours (95 %)", "rounds", "ours − published [SE]", "epochs, ours / published",
-    "wall / round", "processor / round", "published training", "what differs, or how to fill the cell",
+    "wall / round", "processor / round", "published training", "source", "what differs there", "to fill the cell",
 )  # fmt: skip
 DFT = {
     "formation_energy_per_atom": "0.081–0.136 eV/atom", "band_gap": "0.6 eV", "log10_k_vrh": "0.050", "log10_g_vrh": "0.069",
@@ -85,7 +85,7 @@ def _section(asked: Table, rows: Sequence[Row]) -> Iterator[str]:
     dft = DFT.get(first.task.rpartition("/")[2]) if asked.name in ("thesis-4", "thesis-6") else None
     about += [f"DFT differs from experiment by {dft}."] if dft else []
     yield " ".join(about)
-    yield table(HEADER, [cells for cell, result in rows for cells in _cells(asked, cell, result)], text=HEADER[-1:])
+    yield table(HEADER, [cells for cell, result in rows for cells in _cells(asked, cell, result)], text=HEADER[-3:])
 
 
 def _sizes(rows: Sequence[Row]) -> str:
@@ -98,15 +98,16 @@ def _sizes(rows: Sequence[Row]) -> str:
 def _cells(asked: Table, cell: Cell, result: CellResult | None) -> Iterator[list[str]]:
     """A row for each published figure, and one for a cell that has none."""
     for number, published in enumerate(cell.published or (None,)):
-        ours, differs = (_measured(result), _what_differs(cell, result, published)) if result else ([""] * 2, "")
+        ours = _measured(result) if result else ["", ""]
         apart = result.difference(published) if result and result.maes and published else None
         told = "" if apart is None else f"{apart:+.1f}"
         wall, processor = map(seconds, result.training()) if result and result.maes else ("", "")
         name = escape(cell.label) + (f" ({NOT_TRAINED_OUT})" if _marked(result) else "")
         yield [
-            name if number == 0 else f"{name}, again", _figure(published), *ours, told, _epochs(result, published), wall,
+            name, _figure(published), *ours, told, _epochs(result, published), wall,
             processor, f"{published.training_s:,.0f} s" if published and published.training_s else "",
-            differs if result else f"`{command(asked, cell)}`",
+            escape(published.source) if published else "not published", _what_differs(cell, result, published),
+            "" if result or number else f"`{command(asked, cell)}`",
         ]  # fmt: skip
 
 
@@ -131,14 +132,14 @@ def _epochs(result: CellResult | None, published: PublishedResult | None) -> str
     return " / ".join(both) if any(both) else ""
 
 
-def _what_differs(cell: Cell, result: CellResult, published: PublishedResult | None) -> str:
-    """What the publication has otherwise, and the parameters that its code never uses."""
-    parts = [f"{escape(published.source)}: {escape(published.differs)}" if published else "not published"]
-    layers = next((record.key.settings.get("n_layers") for record in result.records), None)
+def _what_differs(cell: Cell, result: CellResult | None, published: PublishedResult | None) -> str:
+    """What the publication has otherwise, the parameters that its code never uses, and why rounds of ours failed."""
+    parts = [escape(published.differs) if published else ""]
+    layers = next((record.key.settings.get("n_layers") for record in result.records), None) if result else None
     if published and isinstance(layers, int) and cell.model in OURS:
         dead = PUBLISHED[cell.model].at(layers) - OURS[cell.model].at(layers)
         parts += [f"{count(dead, 'parameter')} of the published code are never used"] if dead else []
-    if result.failed:
+    if result and result.failed:
         parts.append(f"{result.failed[0].status}: {escape(result.failed[0].reason or '')}")
     return "; ".join(filter(None, parts))
 
