@@ -77,11 +77,18 @@ def run(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out crystals that cannot be read, or that a chosen model cannot take.")
     ] = False,
+    slurm: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Submit this many jobs to SLURM that share the folds, and return.")
+    ] = None,
+    cluster: Annotated[
+        Path | None, typer.Option(help="A TOML file of what each job asks for: partition, gpus, minutes … (docs/clusters.md).")
+    ] = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train and score models fold by fold, then print the board; run again to go on after a stop."""
     from benchmark.cli.shared.plan_table import show_plan
+    from benchmark.cli.shared.submission import cluster_options, device_of_jobs, submit_workers
     from benchmark.harness.machine import choose_device, cores, default_workers
     from benchmark.harness.plan import RunOptions, make_plan, parse_settings
     from benchmark.leaderboard.pages.write import require_own_page
@@ -91,7 +98,8 @@ def run(
     require_unpublished(out)
     if profile and preset:
         raise InputError(f"--profile {profile} and --preset {preset} both name settings; give one of them")
-    store, device = Store(out), choose_device(device)
+    asked = cluster_options(slurm, cluster)
+    store, device = Store(out), choose_device(device) if asked is None else device_of_jobs(device, asked)
     workers = workers or (default_workers() if device == "cpu" else 1)
     options = RunOptions(
         tasks=[*(task or []), *(str(path.resolve()) for path in dataset or [])],
@@ -121,6 +129,9 @@ def run(
         require_own_site(out)
     show_plan(plan, options, store, as_json and dry_run)
     if dry_run:
+        return
+    if slurm and asked:
+        submit_workers(plan, store, slurm, asked, as_json)
         return
     deadline = time.monotonic() + 60 * time_limit if time_limit is not None else math.inf
     plans, records = [plan], list(_carry_out(plan, store, as_json, deadline))

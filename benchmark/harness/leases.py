@@ -209,7 +209,6 @@ def _turn(path: Path) -> int:
 
 
 def _holder(key: JobKey, record: str) -> Holder:
-    jobs = [os.environ[name] for name in SCHEDULER_JOBS if os.environ.get(name)]
     return Holder(
         token=uuid.uuid4().hex,
         task=key.task,
@@ -222,9 +221,16 @@ def _holder(key: JobKey, record: str) -> Holder:
         host=one_line(socket.gethostname()),
         pid=os.getpid(),
         process=_process(os.getpid()),
-        scheduler_job=one_line(jobs[0]) if jobs else None,
+        scheduler_job=_scheduler_job(),
         since=datetime.now(timezone.utc),
     )
+
+
+def _scheduler_job() -> str | None:
+    """As the scheduler's own commands name it: one of an array of SLURM's is 4711_0, not the number that it has besides."""
+    array = [os.environ.get(f"SLURM_ARRAY_{name}_ID") for name in ("JOB", "TASK")]
+    jobs = ["_".join(filter(None, array)) if all(array) else "", *map(os.environ.get, SCHEDULER_JOBS)]
+    return next((one_line(job) for job in jobs if job), None)
 
 
 def _create(path: Path, holder: Holder) -> int | None:

@@ -1,0 +1,97 @@
+"""`python -m benchmark jobs`: who works on which fold of a store, told by its files alone."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from benchmark.cli.shared.options import JsonOption
+from benchmark.results.directories import RUNS
+from datasets.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmark.harness.leases import Holder
+
+commands = typer.Typer()
+
+
+@commands.command(epilog="Example: python -m benchmark jobs --out /shared/runs")
+def jobs(
+    out: Annotated[Path, typer.Option(help="The store that the runs share.")] = RUNS,
+    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel the jobs of SLURM that `run --slurm` submitted.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show who works on which fold, since when and how far; no scheduler is asked. Times are of this machine's clock."""
+    from benchmark.harness import cluster
+    from benchmark.results.store import Store
+
+    if not out.is_dir():
+        raise InputError(f"there is no store at {out}; name it with --out")
+    submissions = list(cluster.read_submissions(out))
+    if cancel:
+        names = cluster.cancel(submissions)
+        print(json.dumps({"cancelled": names}) if as_json else f"cancelled: {', '.join(names) or 'nothing was submitted'}")
+        return
+    rows = sorted(_rows(out), key=lambda row: (row["host"], row["job"] or "", row["pid"]))
+    status = _counted(Store(out))
+    if as_json:
+        submitted = [submission.model_dump(mode="json") for submission in submissions]
+        print(json.dumps({"working": rows, "records": status, "submitted": submitted}, indent=1))
+    else:
+        _print(rows, status, [submission.jobs for submission in submissions])
+
+
+def _rows(root: Path) -> list[dict[str, Any]]:
+    """One for each fold that has an owner."""
+    from benchmark.harness.leases import STALE_S, read_leases
+
+    now, rows = datetime.now(timezone.utc), []
+    for path, holder in read_leases(root):
+        try:
+            sign = now.timestamp() - path.stat().st_mtime
+        except FileNotFoundError:  # just given back
+            continue
+        rows.append(_row(holder, now, sign) | {"gone": sign > STALE_S})
+    return rows
+
+
+def _row(holder: Holder, now: datetime, sign: float) -> dict[str, Any]:
+    named = ("host", "pid", "task", "model", "profile", "protocol", "seed", "fold", "epoch", "epochs")
+    about = {name: getattr(holder, name) for name in named}
+    seconds = {"working_s": round((now - holder.since).total_seconds()), "last_sign_s": round(sign)}
+    return about | {"job": holder.scheduler_job} | seconds
+
+
+def _counted(store: Any) -> dict[str, int]:
+    """How many records there are of each status."""
+    counted: dict[str, int] = {}
+    for record in store.records():
+        counted[record.status] = counted.get(record.status, 0) + 1
+    return counted
+
+
+def _print(rows: list[dict[str, Any]], status: dict[str, int], submitted: list[tuple[str, ...]]) -> None:
+    from tabulate import tabulate
+
+    from benchmark.rendering.text import count, seconds
+
+    table = [
+        [
+            f"{row['host']}, {'job ' + row['job'] if row['job'] else 'process ' + str(row['pid'])}",
+            f"{row['task']} {row['model']} ({row['profile']}) seed {row['seed']} fold {row['fold'] + 1}",
+            f"{row['epoch']}/{row['epochs']}" if row["epoch"] else "",
+            seconds(max(0, row["working_s"])),
+            f"{seconds(max(0, row['last_sign_s']))} ago" + (", gone?" if row["gone"] else ""),
+        ]
+        for row in rows
+    ]
+    if table:
+        print(tabulate(table, ["who", "fold", "epoch", "for", "last sign"], disable_numparse=True) + "\n")
+    done = "; ".join(f"{n} {name}" for name, n in sorted(status.items())) or "none yet"
+    print(f"{count(len(table), 'fold')} being computed; records: {done}")
+    for names in submitted:
+        print(f"submitted to SLURM: {', '.join(names)}")

@@ -1,0 +1,52 @@
+"""`jobs`: who works on what, told by the store alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from benchmark.harness.leases import Leases
+from benchmark.results.store import Store
+from tests.benchmark.constructed import failed, make, write_run
+
+
+def test_who_works_on_what_is_read_from_the_store(benchmark_command, tmp_path, monkeypatch):
+    store = Store(tmp_path / "runs")
+    write_run(store, "schnet", 0.2)
+    store.write(failed(fold=0, model="mpnn"), None)
+    monkeypatch.setenv("SLURM_JOB_ID", "12")
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "11")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
+    key = make(fold=2)[0].key
+    with Leases(store.root, beat_s=0.05) as leases:
+        lease = leases.claim(key, store.path(key))
+        leases.note(lease, 3, 8)
+        time.sleep(0.3)
+        shown = benchmark_command("jobs").stdout
+        found = json.loads(benchmark_command("jobs", "--json").stdout)
+    (row,) = found["working"]
+    assert (row["job"], row["pid"], row["fold"], row["epoch"], row["epochs"]) == ("11_1", os.getpid(), 2, 3, 8)
+    assert not row["gone"] and row["last_sign_s"] <= 5
+    assert found["records"] == {"complete": 5, "failed": 1} and found["submitted"] == []
+    assert "job 11_1" in shown and "set/target cgcnn (standard) seed 0 fold 3" in shown and "3/8" in shown
+    assert "1 fold being computed; records: 5 complete; 1 failed" in shown
+    assert "0 folds being computed" in benchmark_command("jobs").stdout
+
+
+def test_an_owner_that_shows_no_sign_is_marked(benchmark_command, tmp_path):
+    store, key = Store(tmp_path / "runs"), make()[0].key
+    lease = Leases(store.root).claim(key, store.path(key))  # nothing beats
+    os.utime(lease.path, (time.time() - 600, time.time() - 600))
+    assert "gone?" in benchmark_command("jobs").stdout
+    assert json.loads(benchmark_command("jobs", "--json").stdout)["working"][0]["gone"] is True
+
+
+def test_a_store_that_is_not_there_is_named(benchmark_command):
+    done = benchmark_command("jobs", "--out", "nowhere")
+    assert (done.returncode, done.stderr) == (2, "error: there is no store at nowhere; name it with --out\n")
+
+
+def test_there_is_nothing_to_cancel_where_nothing_was_submitted(benchmark_command, tmp_path):
+    (tmp_path / "runs").mkdir()
+    assert benchmark_command("jobs", "--cancel").stdout == "cancelled: nothing was submitted\n"
