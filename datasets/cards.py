@@ -49,6 +49,8 @@ class Card(BaseModel):
     known_problems: tuple[str, ...] = ()
     synthetic: bool = False
     """Whether labels come from a toy model: boards show such sets apart, as demonstrations."""
+    crystals_of: str | None = None
+    """Name of another set that most of these crystals are in: over tasks, both count as one crystal set."""
     split_column: str | None = None
     """Target column that holds a published split: 0 train, 1 validation, 2 test."""
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmark.cli.shared.options import JsonOption
-from benchmark.results.directories import PUBLISHED, REPORTS
+from benchmark.results.directories import PUBLISHED, STATISTICS
 
 commands = typer.Typer()
 
 
 @commands.command(epilog="Example: python -m benchmark statistics --groups 100 --sets 6 --out statistics.md")
 def statistics(
-    out: Annotated[Path, typer.Option(help="The page.")] = REPORTS / "statistics.md",
+    out: Annotated[Path, typer.Option(help="The page; beside it a JSON file gets the rates that boards state.")] = STATISTICS,
     source: Annotated[Path, typer.Option("--from", help="A directory of records. Default: the published ones.")] = PUBLISHED,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
     groups: Annotated[int, typer.Option(min=10, help="Simulated comparison groups a cell.")] = 1000,
@@ -32,20 +33,24 @@ def statistics(
 
     from benchmark.harness.machine import git_commit, machine, versions
     from benchmark.leaderboard.board import read_board
+    from benchmark.leaderboard.coverage import Coverage, simulated_rates
     from benchmark.leaderboard.pages.statistics import TITLE, Origin, Results, statistics_page
     from benchmark.leaderboard.rejudged import rejudge
     from benchmark.rendering.text import require_own
-    from benchmark.results.store import Store, write_atomically
+    from benchmark.results.store import Store, write_together
     from benchmark.statistics.grid import simulate
     from benchmark.statistics.planted import structures_of
     from benchmark.statistics.sharing import measured_on_cgcnn
+    from benchmark.statistics.simulated_tracks import simulate_tracks
 
     require_own(out, TITLE, "another page", "file with --out")
     started = time.monotonic()
     board = read_board(Store(source))
     structures = structures_of([group.errors for group in board.comparison_groups if group.errors])
     sharing = measured_on_cgcnn(sets, seed)
-    simulated = simulate(structures, groups, seed, lambda line: print(line, file=sys.stderr, flush=True))
+    told = partial(print, file=sys.stderr, flush=True)
+    simulated = simulate(structures, groups, seed, told)
+    tracks = simulate_tracks(structures, groups, seed, told)
     origin = Origin(
         command=f"python -m benchmark statistics --seed {seed} --groups {groups} --sets {sets}",
         seed=seed,
@@ -56,7 +61,9 @@ def statistics(
         git_commit=git_commit(),
     )
     rejudged = rejudge(board.comparison_groups)
-    page = statistics_page(Results(origin, structures, sharing, simulated, rejudged))
+    page = statistics_page(Results(origin, structures, sharing, simulated, tracks, rejudged))
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(out, page.encode())
+    coverage = Coverage(one_task=simulated_rates(simulated.chosen), over_tasks=simulated_rates(list(tracks.values())))
+    rates = coverage.model_dump_json(indent=1) + "\n"
+    write_together([(out, page.encode()), (out.with_suffix(".json"), rates.encode())])
     print(json.dumps([group.as_json() for group in rejudged], indent=1) if as_json else out)

@@ -17,13 +17,9 @@ from benchmark.rendering.text import model_name
 from benchmark.results.scores import OnInvalid, refuse, scored_tasks
 from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
-from benchmark.statistics.across_tasks import Overall, Ranks, critical_differences, loss_table, overall_scores
-from benchmark.statistics.comparisons import TaskErrors
+from benchmark.statistics.across_tasks import Overall, SetTask, overall
 
 T = TypeVar("T")
-
-RESAMPLES = 1_000
-"""Of the bootstrap over tasks: a limit of an interval is known to a few hundredths of its width."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +31,6 @@ class Track:
     models: tuple[str, ...]
     """Labels of the models compared, two or more: ranked, with the profile's own settings, on the same tasks; no baseline."""
     overall: Overall | None
-    """None without models to compare, or without the baseline."""
-    ranks: Ranks | None
     """None without models to compare."""
 
     @property
@@ -98,21 +92,18 @@ def _ahead(items: Iterator[T]) -> Iterator[T]:
 
 def track_of(groups: tuple[ComparisonGroup, ...]) -> Track:
     """Statistics over the tasks of comparison groups that share profile and protocol."""
-    entered: dict[str, tuple[TaskErrors, set[str]]] = {}
+    entered: dict[str, tuple[SetTask, set[str]]] = {}
     for group in groups:
         labels = {row.label for row in group.rows if row.standing and row.unchanged and not row.is_baseline}
         known = entered.get(group.first.key.task)
         if group.errors and len(labels) > (len(known[1]) if known else 1):
-            entered[group.first.key.task] = group.errors, labels
+            entered[group.first.key.task] = SetTask(group.crystal_set, group.errors), labels
     models = sorted(fullest_table([labels for _, labels in entered.values()]))
-    tasks = [errors for errors, labels in entered.values() if labels.issuperset(models)]
-    title = groups[0].track
     if not models:
-        return Track(title, groups, (), None, None)
+        return Track(groups[0].track, groups, (), None)
     baseline = model_name(BASELINE, groups[0].first.key.profile)
-    overall = overall_scores([errors for errors, _ in entered.values()], models, baseline=baseline, resamples=RESAMPLES)
-    ranks = critical_differences(models, loss_table(tasks, models))
-    return Track(title, groups, tuple(models), overall if overall.tasks else None, ranks)
+    found = overall([task for task, _ in entered.values()], models, baseline=baseline)
+    return Track(groups[0].track, groups, tuple(models), found if found.tasks else None)
 
 
 def fullest_table(ran: Sequence[set[str]]) -> set[str]:

@@ -76,13 +76,23 @@ def ratio(row: BoardRow, group: ComparisonGroup) -> str:
     found = row.standing if group.has_rivals else None
     if found is None:
         return ""
-    return significant(found.ratio) + (f" ({interval(*found.interval)})" if found.interval else "")
+    return ratio_text(found.ratio, found.interval)
+
+
+def ratio_text(ratio: float, limits: tuple[float, float] | None) -> str:
+    """A ratio with its interval, if it has one."""
+    return significant(ratio) + (f" ({interval(*limits)})" if limits else "")
+
+
+def from_to(ranks: tuple[int, int]) -> str:
+    """An interval of ranks; one number where both ends are the same."""
+    return " – ".join(str(rank) for rank in dict.fromkeys(ranks))
 
 
 def ranks(row: BoardRow, group: ComparisonGroup) -> str:
     """The interval of the rank; empty without a rival."""
     found = row.standing if group.has_rivals else None
-    return " – ".join(str(rank) for rank in dict.fromkeys(found.ranks)) if found else ""
+    return from_to(found.ranks) if found else ""
 
 
 def parameters(row: BoardRow) -> str:

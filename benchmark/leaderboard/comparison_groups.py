@@ -73,6 +73,12 @@ class ComparisonGroup:
         return known is not None and known.card.synthetic
 
     @property
+    def crystal_set(self) -> str:
+        """Name of the set whose crystals are tested: tasks of one set are not independent."""
+        known = built_in().get(self.first.key.dataset)
+        return (known and known.card.crystals_of) or self.first.key.dataset
+
+    @property
     def track(self) -> str:
         """Profile and protocol in words: what comparison groups of different tasks of one kind can share; synthetic sets are
         apart."""

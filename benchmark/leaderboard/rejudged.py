@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmark.leaderboard.board import RESAMPLES
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.statistics.comparisons import rank_tiers
 from benchmark.statistics.decisions import Decisions, decide
 
+RESAMPLES = 1_000
+"""Of the bootstrap of the tiers."""
 LARGE_RATIO = 1.10
 """Of two mean losses, from which a benchmark should tell two models apart."""
 

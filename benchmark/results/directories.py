@@ -10,3 +10,6 @@ PUBLISHED = Path("leaderboards")
 
 REPORTS = Path("reports")
 """Pages of studies, explanations and speed."""
+
+STATISTICS = REPORTS / "statistics.md"
+"""How models are compared and how often that is wrong; the rates that boards state lie beside it as JSON."""

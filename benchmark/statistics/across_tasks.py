@@ -1,253 +1,205 @@
-"""Models over several tasks: their ranks with what can be told apart, and one relative error. Needs no torch."""
+"""Models over several tasks, nested by crystal set: ratios, ranks and what can be told apart. Needs no torch.
+
+Several targets of one crystal set are one set: they share crystals, folds and much of what a model finds hard. So losses are
+averaged over the targets of a set first, then over the sets, each set with the same weight.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
-from itertools import combinations
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import friedmanchisquare, rankdata
+from scipy.stats import rankdata
 
-from benchmark.statistics.comparisons import ALPHA, CORRECTION, ROUNDING, TaskErrors, holm
-from benchmark.statistics.resampling import RESAMPLES, generator, resampled_means
-from datasets.parallel import on_every_core
-
-MUCH_WORK = 5e9
-"""Errors times resamples, some seconds on one core, from which other processes are worth their start."""
-
-RANK_TEST = f"Wilcoxon's signed-rank test after {CORRECTION}"
-"""What separates two models over tasks, as pages name it."""
+from benchmark.statistics.comparisons import ALPHA, TaskErrors
+from benchmark.statistics.contrasts import Contrasts, Evidence, pairs_of
+from benchmark.statistics.decisions import MARGIN, Verdict, exponentials, verdict_of, why_nothing
+from benchmark.statistics.families import Intervals, all_pairs
 
 
-@dataclass(frozen=True)
-class RankPair:
-    """Two models; `better` has the lower mean rank."""
+@dataclass(frozen=True, eq=False)
+class SetTask:
+    """The errors on one task and the crystal set of the task."""
 
-    better: str
-    worse: str
-    p: float
-    p_holm: float
-    separable: bool
+    crystal_set: str
+    errors: TaskErrors
+
+    def of(self, models: Sequence[str]) -> TaskErrors:
+        """The errors of these models alone, in this order."""
+        columns = [self.errors.models.index(model) for model in models]
+        return replace(self.errors, models=tuple(models), errors=self.errors.errors[:, columns])
 
 
 @dataclass(frozen=True)
-class Ranks:
-    """Models over tasks, lowest mean rank first; the tuples are parallel."""
+class OverallStanding:
+    """One model over the tasks."""
 
-    models: tuple[str, ...]
-    mean_ranks: tuple[float, ...]
-    n_tasks: int
-    friedman_p: float | None
-    """None with fewer than three models, for which the test does not exist."""
-    pairs: tuple[RankPair, ...]
-    """All M (M - 1) / 2, in the order of the models."""
-    cliques: tuple[tuple[str, ...], ...]
-    """The bars of Demšar's diagram: longest stretches of two or more neighbours in which no pair is separable."""
-    reason: str | None = None
-    """Why nothing could be separated, where that is so from the start."""
+    model: str
+    score: float | None
+    """Loss / loss of the baseline, geometric mean over sets; None without the baseline."""
+    score_interval: tuple[float, float] | None
+    """Of that score, for this model alone."""
+    ratio: float
+    """Loss / loss of the best other model, geometric mean over sets: for the best itself at most 1."""
+    interval: tuple[float, float] | None
+    """Of that ratio, holding together with those of all models and pairs."""
+    mean_rank: float
+    """Mean over sets of the mean over targets; 1 is best. Equal losses share the mean of their ranks."""
+    ranks: tuple[int, int]
+    """Best and worst rank that the decided pairs allow."""
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
 class Overall:
-    """Relative errors over tasks, lowest first; `models`, `scores` and `intervals` are parallel, empty without a task."""
+    """Models over tasks, lowest ratio first."""
 
-    models: tuple[str, ...]
-    scores: tuple[float, ...]
-    """Mean over the tasks of mean loss / mean loss of the baseline."""
-    intervals: tuple[tuple[float, float], ...]
-    tasks: tuple[str, ...]
-    """The tasks that count, all that every model has; say how many they are wherever a score is shown."""
+    standings: tuple[OverallStanding, ...]
+    sets: tuple[tuple[str, tuple[str, ...]], ...]
+    """The crystal sets that count, each with its tasks; say how many they are wherever a score is shown."""
     left_out: tuple[tuple[str, str], ...]
     """(task, why) of the others."""
+    decided_pairs: int
+    reason: str | None
+    """Why nothing could be decided."""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """All tasks that count."""
+        return tuple(task for _, tasks in self.sets for task in tasks)
 
 
-def common_tasks(
-    tasks: Sequence[TaskErrors], models: Sequence[str]
-) -> tuple[tuple[TaskErrors, ...], tuple[tuple[str, str], ...]]:
+def common_tasks(tasks: Sequence[SetTask], models: Sequence[str]) -> tuple[tuple[SetTask, ...], tuple[tuple[str, str], ...]]:
     """The tasks that have all the models, and (task, "without …") of the others; both in the order given."""
-    missing = [(task, [model for model in models if model not in task.models]) for task in tasks]
-    left_out = tuple((task.task, f"without {', '.join(names)}") for task, names in missing if names)
+    missing = [(task, [model for model in models if model not in task.errors.models]) for task in tasks]
+    left_out = tuple((task.errors.task, f"without {', '.join(names)}") for task, names in missing if names)
     return tuple(task for task, names in missing if not names), left_out
 
 
-def loss_table(tasks: Sequence[TaskErrors], models: Sequence[str]) -> np.ndarray:
-    """(T, M) mean loss over folds of the models on tasks that all have them; ValueError where one lacks a model."""
-    rows = [task.fold_losses().mean(axis=0)[[task.models.index(model) for model in models]] for task in tasks]
-    return np.array(rows).reshape(len(tasks), len(models))
+def nested_mean(values: np.ndarray, sets: Sequence[str]) -> np.ndarray:
+    """(…,) mean over sets of the mean over the targets of a set, from (T, …) values of tasks and the set of each."""
+    of_set = np.array(sets)
+    return np.mean([values[of_set == name].mean(axis=0) for name in dict.fromkeys(sets)], axis=0)
 
 
-def fewest_tasks(n_models: int, alpha: float = ALPHA) -> int:
-    """The fewest tasks on which any pair of so many models can be separable: M (M - 1) / 2 · 2^(1 - T) < α."""
-    comparisons, tasks = n_models * (n_models - 1) // 2, 1
-    while comparisons * 2.0 ** (1 - tasks) >= alpha:
-        tasks += 1
-    return tasks
+def nested_contrasts(found: Sequence[Contrasts], sets: Sequence[str]) -> Contrasts:
+    """Log ratios averaged over the targets of a set, then over the sets, with their standard errors.
 
-
-def critical_differences(models: Sequence[str], losses: np.ndarray, *, alpha: float = ALPHA) -> Ranks:
-    """Mean ranks and what separates them; Demšar, JMLR 7, 1 (2006), sections 3.1.3, 3.2.2 and 3.2.4.
-
-    A model's rank on a task is its place by loss, 1 for the best; equal ones share the mean of their places. Two models are
-    separable if Friedman's test over all models has p below α, and so has the Wilcoxon signed-rank test of the two after
-    Holm's correction for all pairs. It replaces the Nemenyi distance, with which the verdict on two models depends on the
-    others in the table (Benavoli, Corani & Mangili, JMLR 17, 5 (2016)).
-
-    Tasks have different units, so the signed ranks are of the relative differences (a - b) / (a + b), whose order is that
-    of the logarithm of a / b. On T tasks their p is at least 2^(1-T): on few tasks nothing can be separated, whatever the
-    scores, and `reason` says so. Tasks count as independent; targets of the same crystals are less than that.
+    Errors of different sets are independent: their variances add up. Those of targets of one set are taken as fully correlated,
+    so that the error of their mean is the mean of their errors: the most that it can be. Degrees of freedom are Satterthwaite's
+    over the sets; within a set, the fewest.
 
     Args:
-        models: M names.
-        losses: (T, M) mean loss by task and model.
-        alpha: bound on the chance of any false separation.
-
-    Raises:
-        ValueError: shapes disagree, a model is named twice, there is no task or model, or a loss is negative or not finite.
+        found: of T tasks, all of the same pairs.
+        sets: the set of each.
     """
-    if losses.ndim != 2 or not losses.size or losses.shape[1] != len(models) or len(set(models)) != len(models):
-        raise ValueError(f"{losses.shape} errors by task and model for the models {', '.join(models)}")
-    if not (np.isfinite(losses).all() and (losses >= 0).all()):
-        raise ValueError("a loss is negative or not finite")
-    ranks = rankdata(losses, axis=1).mean(axis=0)
-    order = sorted(range(len(models)), key=lambda m: (ranks[m], models[m]))
-    numbers = list(combinations(order, 2))
-    p = np.array([_signed_rank_p(losses[:, better], losses[:, worse]) for better, worse in numbers])
-    friedman_p, corrected = _friedman_p(losses), holm(p).tolist()
-    differ = friedman_p is None or friedman_p < alpha
-    pairs = tuple(
-        RankPair(models[b], models[w], float(raw), p_holm, differ and p_holm < alpha)
-        for (b, w), raw, p_holm in zip(numbers, p, corrected, strict=True)
-    )
-    ordered = tuple(models[m] for m in order)
-    return Ranks(
-        models=ordered,
-        mean_ranks=tuple(ranks[order].tolist()),
-        n_tasks=len(losses),
-        friedman_p=friedman_p,
-        pairs=pairs,
-        cliques=_cliques(ordered, {(pair.better, pair.worse) for pair in pairs if pair.separable}),
-        reason=_why_none(len(losses), len(models), friedman_p, alpha),
-    )
+    of_set, names = np.array(sets), list(dict.fromkeys(sets))
+    errors = np.array([contrasts.error for contrasts in found])
+    freedom = np.array([contrasts.freedom for contrasts in found])
+    variances = np.array([errors[of_set == name].mean(axis=0) ** 2 for name in names])
+    fewest = np.array([freedom[of_set == name].min(axis=0) for name in names])
+    total, known = variances.sum(axis=0), (variances**2 / fewest).sum(axis=0)
+    together = np.divide(total**2, known, out=fewest.min(axis=0), where=known > 0)
+    estimate = nested_mean(np.array([contrasts.estimate for contrasts in found]), sets)
+    return Contrasts(estimate, np.sqrt(total) / len(names), together)
 
 
-def _signed_rank_p(first: np.ndarray, second: np.ndarray) -> float:
-    """Two-sided p of the relative differences that are not 0: exact, by the sums of ranks of all signs, also with ties.
-
-    scipy's `wilcoxon` is the same without ties; with them it approximates, or lists all signs, which is slow.
-    """
-    relative = (first - second) / np.where(first + second, first + second, 1)
-    relative = relative[np.abs(relative) > ROUNDING]
-    # Twice the ranks, as ties share half places: integers.
-    doubled = np.rint(2 * rankdata(np.round(np.abs(relative), 12))).astype(int)
-    chances = np.zeros(int(doubled.sum()) + 1)
-    chances[0] = 1.0
-    for rank in doubled:
-        chances[rank:] += chances[:-rank]
-        chances /= 2
-    positive = int(doubled[relative > 0].sum())
-    return min(1.0, 2 * float(min(chances[: positive + 1].sum(), chances[positive:].sum())))
-
-
-def _friedman_p(losses: np.ndarray) -> float | None:
-    if losses.shape[1] < 3:
-        return None
-    # Equal models everywhere are 0 / 0 to scipy.
-    return float(friedmanchisquare(*losses.T).pvalue) if np.ptp(losses, axis=1).any() else 1.0
-
-
-def _why_none(n_tasks: int, n_models: int, friedman_p: float | None, alpha: float) -> str | None:
-    needed = fewest_tasks(n_models, alpha)
-    if n_models > 1 and n_tasks < needed:
-        return f"{n_tasks} task{'s' * (n_tasks > 1)} cannot separate {n_models} models; at least {needed} are needed"
-    if friedman_p is not None and friedman_p >= alpha:
-        return f"Friedman's test finds no difference between the models (p = {friedman_p:.2g})"
-    return None
-
-
-def _cliques(models: tuple[str, ...], separable: set[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
-    """Longest stretches of `models`, two or more, without a separable pair."""
-    cliques, covered = [], 0
-    for start in range(len(models)):
-        end = start + 1
-        while end < len(models) and not any((model, models[end]) in separable for model in models[start:end]):
-            end += 1
-        if end - start > 1 and end > covered:
-            cliques.append(models[start:end])
-            covered = end
-    return tuple(cliques)
-
-
-def overall_scores(
-    tasks: Sequence[TaskErrors],
-    models: Sequence[str],
-    *,
-    baseline: str = "dummy",
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    confidence: float = 1 - ALPHA,
+def overall(
+    tasks: Sequence[SetTask], models: Sequence[str], *, baseline: str, margin: float = MARGIN, alpha: float = ALPHA
 ) -> Overall:
-    """Mean over tasks of mean loss / mean loss of the baseline, over the tasks that have all the models and the baseline.
+    """Compare models over the tasks that all of them have, each crystal set with the same weight.
 
-    No task counts for some models only: a task that lacks one, or whose baseline makes no error, is left out for all, and
-    named.
+    Everything is about these sets: how large the ratios are on their crystals, and how well folds and crystals know that. On
+    other sets the order of models may be another, and a few sets cannot say how much another. The intervals are those of
+    `decide`, of ratios averaged by `nested_contrasts`, so the chance that any verdict or pair is false is at most alpha.
+    reports/statistics.md has the simulated coverage.
 
-    The interval is of percentiles of a bootstrap in two steps within every task: folds are drawn with replacement, then the
-    crystals of each drawn fold; the same draws serve all models and the baseline, and tasks on the same crystals. Crystals
-    alone say nothing about training again. Over four tasks of five folds, simulated 95 % intervals hold the true score in
-    99 % of cases where crystals scatter more than trainings, in 91 % where trainings do, in 77 % where folds also correlate
-    as the corrected t-test assumes; of crystals alone, in 90, 33 and 26 %. A task with one fold can show its crystals only.
-    Whether two models differ is not for these intervals to say: models share most of their variation.
+    No task counts for some models only: a task that lacks one is left out for all, and named. So is a task without the
+    baseline, where any other has it.
 
     Args:
         tasks: errors of the models.
-        models: M names of the models to compare.
-        baseline: the model whose mean loss is the unit.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
-        confidence: of the intervals.
+        models: M names of the models to compare, at least two; the baseline is none of them.
+        baseline: the model whose loss is the unit of the scores.
+        margin: share of the best loss that does not matter.
+        alpha: bound on the chance of anything false.
 
     Raises:
-        ValueError: a model is named twice.
+        ValueError: a model is named twice, the baseline is among them, or there are fewer than two.
     """
-    if len(set(models)) != len(models):
-        raise ValueError(f"a model is named twice: {', '.join(models)}")
-    together = list(dict.fromkeys((*models, baseline)))
-    kept, left_out = common_tasks(tasks, together)
-    flawless = tuple((task.task, f"{baseline} makes no error") for task in kept if not _errors_of(task, baseline).any())
-    kept = tuple(task for task in kept if _errors_of(task, baseline).any())
+    if len({*models, baseline}) != len(models) + 1 or len(models) < 2:
+        raise ValueError(f"two models or more must be named, each once, and not {baseline}: {', '.join(models)}")
+    kept, left_out = common_tasks(tasks, [*models, baseline])
+    with_baseline = bool(kept)
     if not kept:
-        return Overall((), (), (), (), left_out + flawless)
-    losses = loss_table(kept, together)
-    scores = (losses / losses[:, [together.index(baseline)]]).mean(axis=0)
-    resampled = np.zeros((resamples, len(together)))
-    sample = partial(_resampled_fold_means, models=together, resamples=resamples, seed=seed)
-    work = resamples * sum(task.errors.size for task in kept)
-    for sampled in on_every_core(sample, kept, None if work > MUCH_WORK else 1):
-        unit = sampled[:, [together.index(baseline)]]
-        # A sample of crystals on which the baseline makes no error has no ratio and is not counted.
-        resampled += sampled / np.where(unit, unit, np.nan)
-    low, high = np.nanquantile(resampled / len(kept), [(1 - confidence) / 2, (1 + confidence) / 2], axis=0).tolist()
-    order = sorted(range(len(models)), key=lambda m: (scores[m], models[m]))
-    return Overall(
-        models=tuple(models[m] for m in order),
-        scores=tuple(scores[order].tolist()),
-        intervals=tuple((low[m], high[m]) for m in order),
-        tasks=tuple(task.task for task in kept),
-        left_out=left_out + flawless,
+        kept, left_out = common_tasks(tasks, models)
+    together = [*models, *([baseline] if with_baseline else [])]
+    flawless = {task.errors.task: names for task in kept if (names := _without_error(task.of(together)))}
+    left_out += tuple((task, f"no error is made by {', '.join(names)}") for task, names in flawless.items())
+    kept = tuple(task for task in kept if task.errors.task not in flawless)
+    if not kept:
+        return Overall((), (), left_out, 0, None)
+    sets = [task.crystal_set for task in kept]
+    compared = [task.of(together) for task in kept]
+    reason = next((why for task in compared if (why := why_nothing(task, task.mean_losses))), None)
+    counted = tuple(
+        (name, tuple(task.errors.task for task in kept if task.crystal_set == name)) for name in dict.fromkeys(sets)
     )
+    standings, decided = _standings(compared, sets, models, with_baseline, reason is None, margin, alpha)
+    return Overall(standings, counted, left_out, decided, reason)
 
 
-def _errors_of(task: TaskErrors, model: str) -> np.ndarray:
-    """(n,) errors of one model."""
-    return task.errors[:, task.models.index(model)]
+def _without_error(task: TaskErrors) -> list[str]:
+    """Models to which no ratio exists."""
+    return [model for model, loss in zip(task.models, task.mean_losses, strict=True) if not loss]
 
 
-def _resampled_fold_means(task: TaskErrors, models: Sequence[str], resamples: int, seed: int) -> np.ndarray:
-    """(resamples, M) mean over drawn folds of the mean loss on drawn crystals of the fold."""
-    errors = task.errors[:, [task.models.index(model) for model in models]]
-    parts = [task.fold_numbers == fold for fold in np.unique(task.fold_numbers)]
-    losses = np.stack([resampled_means(task.ids[part], errors[part], resamples=resamples, seed=seed) for part in parts])
-    drawn = generator(seed, task.ids).integers(0, len(parts), (len(parts), resamples))
-    return losses[drawn, np.arange(resamples)].mean(axis=0)
+def _standings(
+    tasks: Sequence[TaskErrors],
+    sets: Sequence[str],
+    models: Sequence[str],
+    with_baseline: bool,
+    possible: bool,
+    margin: float,
+    alpha: float,
+) -> tuple[tuple[OverallStanding, ...], int]:
+    """Of the models, by ratio, and how many pairs are decided; the tasks' last column is the baseline, if it is there."""
+    n = len(models)
+    losses = np.array([task.fold_losses().mean(axis=0) for task in tasks])
+    levels = nested_mean(np.log(losses), sets)
+    scores = np.exp(levels[:n] - levels[n]).tolist() if with_baseline else [None] * n
+    ratios = [float(np.exp(levels[m] - np.delete(levels[:n], m).min())) for m in range(n)]
+    mean_ranks = nested_mean(rankdata(losses[:, :n], axis=1), sets).tolist()
+    own, intervals = _limits(tasks, sets, n, alpha) if possible else (None, None)
+    standings = []
+    for m in sorted(range(n), key=lambda m: (levels[m], models[m])):
+        limits = intervals.to_best_other(m) if intervals else None
+        worse = intervals.worse if intervals else np.zeros((n, n), bool)
+        standings.append(
+            OverallStanding(
+                model=models[m],
+                score=scores[m],
+                score_interval=exponentials(own[m]) if own and with_baseline else None,
+                ratio=ratios[m],
+                interval=exponentials(limits) if limits else None,
+                mean_rank=mean_ranks[m],
+                ranks=(1 + int(worse[m].sum()), n - int(worse[:, m].sum())),
+                verdict=verdict_of(*limits, margin) if limits else "undecided",
+            )
+        )
+    return tuple(standings), int(intervals.worse.sum()) if intervals else 0
+
+
+def _limits(
+    tasks: Sequence[TaskErrors], sets: Sequence[str], n_models: int, alpha: float
+) -> tuple[list[tuple[float, float]], Intervals]:
+    """Limits of each model's log ratio to the last column, and the intervals of all pairs of the first M columns."""
+    contrasts = nested_contrasts([Evidence.of(task).after() for task in tasks], sets)
+    _, second = pairs_of(len(tasks[0].models))
+    half = contrasts.half_widths(1 - alpha)
+    to_last = np.flatnonzero(second == len(tasks[0].models) - 1)
+    own = [(float(contrasts.estimate[p] - half[p]), float(contrasts.estimate[p] + half[p])) for p in to_last]
+    among = second < n_models
+    pairs = Contrasts(contrasts.estimate[among], contrasts.error[among], contrasts.freedom[among])
+    return own, Intervals.of(pairs.estimate, all_pairs(pairs, n_models, 1 - alpha), n_models)

@@ -49,6 +49,11 @@ class Simulated:
     cells: dict[Cell, dict[str, Rates]]
     stressed: dict[tuple[Stress, Cell], Rates]
 
+    @property
+    def chosen(self) -> list[Rates]:
+        """Of the chosen way, cell by cell."""
+        return [by_method[CHOSEN] for by_method in self.cells.values()]
+
 
 def simulate(
     structures: Sequence[Structure], groups: int, seed: int, progress: Callable[[str], None] = lambda line: None

@@ -75,18 +75,19 @@ class Group:
 Method = Callable[[Group], Judgement]
 
 
-def _by_pairs(contrasts: Contrasts, half: np.ndarray, n_models: int) -> Judgement:
+def by_pairs(contrasts: Contrasts, half: np.ndarray, n_models: int) -> Judgement:
+    """What simultaneous intervals of (P,) half widths say."""
     intervals = Intervals.of(contrasts.estimate, half, n_models)
     limits = np.array([intervals.to_best_other(m) for m in range(n_models)])
     return Judgement(~intervals.candidates, intervals.worse, contrasts, limits)
 
 
 def _with_bonferroni(contrasts: Contrasts, n_models: int) -> Judgement:
-    return _by_pairs(contrasts, bonferroni(contrasts, len(contrasts.error), CONFIDENCE), n_models)
+    return by_pairs(contrasts, bonferroni(contrasts, len(contrasts.error), CONFIDENCE), n_models)
 
 
 def _with_range(contrasts: Contrasts, n_models: int) -> Judgement:
-    return _by_pairs(contrasts, all_pairs(contrasts, n_models, CONFIDENCE), n_models)
+    return by_pairs(contrasts, all_pairs(contrasts, n_models, CONFIDENCE), n_models)
 
 
 def _way(contrasts: Callable[[Group], Contrasts], judge: Callable[[Contrasts, int], Judgement]) -> Method:
@@ -107,7 +108,7 @@ def _moderated(group: Group) -> Contrasts:
 
 
 def _bootstrap(group: Group) -> Judgement:
-    return _by_pairs(*of_samples(group.task, group.samples, CONFIDENCE), len(group.task.models))
+    return by_pairs(*of_samples(group.task, group.samples, CONFIDENCE), len(group.task.models))
 
 
 def _confidence_set(group: Group) -> Judgement:
@@ -148,12 +149,15 @@ def rates(structures: Sequence[Structure], truth: Truth, groups: Mapping[str, in
         group = Group(planted(rng, structures, truth), own)
         for method, n in groups.items():
             if number < n:
-                outcomes[method].append(_outcome(METHODS[method](group), np.log(truth.ratios)))
-    return {method: _summary(np.array(found)) for method, found in outcomes.items()}
+                outcomes[method].append(outcome(METHODS[method](group), np.log(truth.ratios)))
+    return {method: summary(np.array(found)) for method, found in outcomes.items()}
 
 
-def _outcome(judgement: Judgement, logs: np.ndarray) -> tuple[float, float, float, float]:
-    """Any false claim, coverage, power, any wrong word; NaN where a method does not say, or nothing is to be found."""
+def outcome(judgement: Judgement, logs: np.ndarray) -> tuple[float, float, float, float]:
+    """Beside the (M,) logarithms of the true losses: any false claim, coverage, power, any wrong word.
+
+    NaN where a method does not say, or nothing is to be found.
+    """
     true, above_best = logs[:, None] - logs[None, :], logs - logs.min()
     false = bool((judgement.not_best & (above_best <= 0)).any())
     if judgement.worse is not None:
@@ -177,6 +181,7 @@ def _is_wrong(word: str, above_best: float) -> bool:
     return word in ("best or equal", "slightly worse") and above_best > np.log1p(MARGIN) + 1e-12
 
 
-def _summary(outcomes: np.ndarray) -> Rates:
+def summary(outcomes: np.ndarray) -> Rates:
+    """Means over (groups, 4) outcomes."""
     shares = [None if np.isnan(column).all() else float(np.nanmean(column)) for column in outcomes.T]
     return Rates(len(outcomes), shares[0] or 0.0, *shares[1:])

@@ -67,6 +67,7 @@ BULK = Card(
     version=CARD.version,
     file=CARD.file,
     how_to_get=CARD.how_to_get,
+    crystals_of=CARD.name,
     known_problems=(
         "the same crystals as cgcnn, which two of its tasks repeat",
         "36,737 crystals; the papers have 36,839 formation energies and 36,837 band gaps of another release",

@@ -111,6 +111,7 @@ CLUSTERS = Card(
 ALL_CLUSTERS = CLUSTERS.model_copy(
     update={
         "name": "fung/pt_all",
+        "crystals_of": CLUSTERS.name,
         "rows": 19801,
         "content_hash": None,
         "version": "the whole set, commit 54dbec39",

@@ -64,6 +64,7 @@ CARD = Card(
         "run `python -m benchmark datasets fetch megnet`, "
         "or place the Parquet table there (BENCHMARK_DATA names the directory)."
     ),
+    crystals_of="cgcnn",
     known_problems=(
         "cells (Materials Project 2020 and v2025.02.12) and labels (2018) are of different releases: "
         "a figure measured here is not the paper's figure; a fetched set has the cells of 2018",

@@ -8,19 +8,20 @@ from collections.abc import Iterator, Sequence
 from benchmark.leaderboard.board import Board, Track
 from benchmark.leaderboard.cells import (
     cheapest_text,
+    from_to,
     loss,
     machines,
+    ratio_text,
     relative,
     title,
     unranked,
 )
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
+from benchmark.leaderboard.coverage import coverage_sentence, read_coverage
 from benchmark.leaderboard.kinds import CLASSES, KINDS, NUMBERS, Kind
 from benchmark.leaderboard.pages.task import page_of, relative_to
 from benchmark.leaderboard.rows import BASELINE, BoardRow
-from benchmark.rendering.text import count, crystals, escape, interval, link, listed, mini_note, seconds, table
-from benchmark.statistics.across_tasks import RANK_TEST
-from benchmark.statistics.comparisons import CONFIDENCE
+from benchmark.rendering.text import count, crystals, escape, link, listed, mini_note, seconds, table
 from benchmark.statistics.decisions import MARGIN
 
 TITLE = "# Leaderboard"
@@ -111,16 +112,26 @@ def _decided(several: Sequence[ComparisonGroup]) -> str:
 
 
 def _overall(track: Track) -> str:
-    assert track.overall and track.ranks
-    best, (low, high) = track.overall.models[0], track.overall.intervals[0]
-    over = f"Over {count(len(track.overall.tasks), 'task')} (track {escape(track.title)})"
-    relative = f"{track.overall.scores[0]:.2f} of the dummy's ({low:.2f} … {high:.2f})"
-    score = f"{escape(best)} has the lowest {track.kind.error}, {relative}"
-    if track.ranks.reason:
-        return f"{over}, {score}, but the tasks separate no two models: {escape(track.ranks.reason)}."
-    behind = [pair.worse for pair in track.ranks.pairs if pair.better == best and pair.separable]
-    others = f"{len(behind)} of the {len(track.models) - 1} others"
-    return f"{over}, {score}; its ranks are separably better than those of {others}."
+    """Which models may be the best over tasks, which one loses least, and how many pairs are told apart."""
+    assert track.overall
+    found = track.overall
+    over = f"Over {_tasks_of(track)} (track {escape(track.title)})"
+    first = found.standings[0]
+    score = f", {ratio_text(first.score, first.score_interval)} of the dummy's" if first.score is not None else ""
+    lowest = f"{escape(first.model)} has the lowest {track.kind.error}{score}"
+    if found.reason:
+        return f"{over}, {lowest}; nothing is decided: {escape(found.reason)}."
+    best = [escape(one.model) for one in found.standings if one.verdict == "best or equal"]
+    shown = f"{listed(best)} {'is' if len(best) == 1 else 'are'} shown to be best or equal, within {MARGIN:.0%}"
+    told = f"{found.decided_pairs} of {count(len(found.standings) * (len(found.standings) - 1) // 2, 'pair')} are told apart"
+    return f"{over}, {lowest}; {shown if best else 'no model is shown to be the best'}, and {told}."
+
+
+def _tasks_of(track: Track) -> str:
+    """How many tasks of how many crystal sets."""
+    assert track.overall
+    tasks, sets = len(track.overall.tasks), len(track.overall.sets)
+    return count(tasks, "task") + (f" of {count(sets, 'crystal set')}" if sets < tasks else "")
 
 
 # -- tables -----------------------------------------------------------------------------------------
@@ -151,52 +162,45 @@ def _names(rows: Sequence[BoardRow]) -> str:
 
 
 def _over_tasks(track: Track) -> list[str]:
-    """The models that ran on the same tasks, by their error relative to the dummy's; nothing for a single task."""
-    if not track.ranks or track.ranks.n_tasks < 2:
+    """The models that ran on the same tasks, best first; nothing for a single task."""
+    if not track.overall or len(track.overall.tasks) < 2:
         return []
-    ranks, overall = track.ranks, track.overall
-    scores = dict(zip(overall.models, zip(overall.scores, overall.intervals, strict=True), strict=True)) if overall else {}
-    places = dict(zip(ranks.models, ranks.mean_ranks, strict=True))
-    letters = {
-        model: "".join(_letter(n) for n, clique in enumerate(ranks.cliques) if model in clique) for model in ranks.models
-    }
-    firsts = Counter(
-        row.label for group in track.comparison_groups if group.has_rivals for row in group.with_verdict("best or equal")
-    )
-    training = _training(track)
-    header = ["model", f"{track.kind.loss} / dummy", f"{CONFIDENCE} interval", "mean rank", "best or equal"]
-    header += [] if ranks.reason else ["groups"]
+    name, training = track.kind.loss, _training(track)
+    header = ["verdict", "model", f"{name} / best other", f"{name} / dummy", "rank", "mean rank"]
     header += ["training, a fold of each"] if training else []
     named = {row.label: row.model for group in track.comparison_groups for row in group.rows}
     rows = []
-    for model in overall.models if overall else ranks.models:
-        score = [f"{scores[model][0]:.3f}", interval(*scores[model][1])] if model in scores else ["", ""]
-        row = [link(model, f"models/{named[model]}.md"), *score, f"{places[model]:.2f}", f"{firsts[model]} of {ranks.n_tasks}"]
-        row += [] if ranks.reason else [letters[model]]
-        rows.append(row + ([seconds(training[model])] if training else []))
-    heading = f"## Over {count(ranks.n_tasks, 'task')}: track {escape(track.title)}"
-    return [heading, _over_tasks_note(track), table(header, rows)]
+    for one in track.overall.standings:
+        score = "" if one.score is None else ratio_text(one.score, one.score_interval)
+        row = ["" if track.overall.reason else one.verdict, link(one.model, f"models/{named[one.model]}.md"),
+               ratio_text(one.ratio, one.interval), score, from_to(one.ranks), f"{one.mean_rank:.2f}"]  # fmt: skip
+        rows.append(row + ([seconds(training[one.model])] if training else []))
+    heading = f"## Over {_tasks_of(track)}: track {escape(track.title)}"
+    return [heading, over_tasks_note(track), table(header, rows, text=("verdict",))]
 
 
-def _over_tasks_note(track: Track) -> str:
-    assert track.ranks
-    name = track.kind.loss
-    score = f"The mean over tasks of {name} / {name} of the dummy, with an interval of folds and crystals"
-    lines = [f"{score}, and the mean rank by {name}."]
-    if track.ranks.reason:
-        lines.append(f"No two models can be told apart by their ranks: {escape(track.ranks.reason)}.")
+def over_tasks_note(track: Track) -> str:
+    """How to read the models over tasks, which sets count, and how far the intervals can be trusted."""
+    assert track.overall
+    found, name = track.overall, track.kind.loss
+    sets = listed([f"{escape(set_)} ({count(len(tasks), 'task')})" for set_, tasks in found.sets], most=20)
+    lines = [
+        f"Ratios of {name} are averaged (geometric mean) over the tasks of a crystal set, then over the sets: {sets}.",
+        "Every set has the same weight, as several targets of one set are not several sets.",
+        f"`{name} / best other` has an interval that holds for all models together, `{name} / dummy` one of its own; both are "
+        "of folds and crystals. Verdicts are as on the page of a task. All holds for these sets: others may order models anew.",
+    ]
+    if found.reason:
+        lines.append(f"Nothing can be decided: {escape(found.reason)}.")
     else:
-        lines.append(f"Neighbours in rank that share a letter cannot be told apart by {RANK_TEST}.")
-    if track.overall and track.overall.left_out:
-        shown = [f"{escape(task)} ({escape(why)})" for task, why in track.overall.left_out]
-        lines.append(f"Not counted in the score: {listed(shown)}.")
-    if not track.overall:
-        lines.append("There is no score, as no task has the dummy.")
-    return " ".join(lines)
-
-
-def _letter(number: int) -> str:
-    return "abcdefghijklmnopqrstuvwxyz"[number] if number < 26 else f"({number + 1})"
+        coverage = read_coverage()
+        lines.append(coverage_sentence(coverage.over_tasks if coverage else None, "tracks"))
+    if found.left_out:
+        shown = [f"{escape(task)} ({escape(why)})" for task, why in found.left_out]
+        lines.append(f"Not counted: {listed(shown)}.")
+    if found.standings[0].score is None:
+        lines.append("There is no ratio to the dummy, as no task has it.")
+    return " ".join(filter(None, lines))
 
 
 def _training(track: Track) -> dict[str, float]:

@@ -14,6 +14,7 @@ from benchmark.statistics.decisions import MARGIN, Verdict
 from benchmark.statistics.grid import CORRELATION, MODELS, RATIOS, REPEATS, STRESSES, Cell, Simulated
 from benchmark.statistics.planted import TEST_TO_TRAIN, Structure
 from benchmark.statistics.sharing import Sharing
+from benchmark.statistics.simulated_tracks import RATIO, SPREAD, TrackCell
 from benchmark.statistics.simulation import CHOSEN, METHODS, Rates
 
 TITLE = "# How models are compared, and how often that is wrong"
@@ -41,6 +42,7 @@ class Results:
     structures: Sequence[Structure]
     sharing: Sharing
     simulated: Simulated
+    tracks: Mapping[TrackCell, Rates]
     rejudged: Sequence[Rejudged]
 
 
@@ -59,6 +61,8 @@ def statistics_page(results: Results) -> str:
         _all_ways(results.simulated),
         "## Where the truth is worse than measured",
         _stressed(results.simulated),
+        "## Over tasks, simulated",
+        _tracks(results.tracks),
         "## Published boards, before and now",
         _rejudged(results.rejudged),
     ]
@@ -78,7 +82,7 @@ def _made(origin: Origin) -> str:
 
 
 def _summary(results: Results) -> str:
-    found = [cell[CHOSEN] for cell in results.simulated.cells.values()]
+    found = results.simulated.chosen
     false, wrong = max(rate.false for rate in found), max(rate.wrong_words or 0 for rate in found)
     coverage = min(rate.coverage or 0 for rate in found)
     return (
@@ -208,6 +212,26 @@ def _stressed(simulated: Simulated) -> str:
             rows.append([stress.name, str(repeats), _percent(max(r.false for r in found)), _percent(_least(found))])
     told = "The chosen way, over all numbers of models, all equal and one best by 10 %."
     return f"{told}\n\n" + table(["truth", "repeats", "most false", "least coverage"], rows)
+
+
+def _tracks(tracks: Mapping[TrackCell, Rates]) -> str:
+    header = ["crystal sets", "targets of each", "models", "correlation", "tracks", "false", "wrong words", "coverage", "power"]
+    kinds = dict.fromkeys((cell.sets, cell.targets, cell.models, cell.correlation) for cell in tracks)
+    rows = []
+    for kind in kinds:
+        found = [rate for cell, rate in tracks.items() if (cell.sets, cell.targets, cell.models, cell.correlation) == kind]
+        shares = [[rate.false for rate in found], [rate.wrong_words or 0 for rate in found],
+                  [rate.coverage or 0 for rate in found], [rate.power or 0 for rate in found]]  # fmt: skip
+        counted = [*map(str, kind), str(sum(rate.groups for rate in found))]
+        rows.append([*counted, *(_percent(_mean(share)) for share in shares)])
+    repeats = ", ".join(map(str, sorted({cell.repeats for cell in tracks})))
+    return (
+        f"Tracks of several crystal sets, {repeats} repeats of five folds taken together; half have equal models, half have "
+        f"one that is best by {RATIO:g}. From task to task the log of a model's loss beside the others' varies by {SPREAD:g} "
+        "(SD). Targets of one set have the same crystals and the same luck, the worst case. Correlation is that of the luck in "
+        "trainings on one set. Coverage is that of each pair's own 95 % interval of the ratio averaged over sets.\n\n"
+        + table(header, rows)
+    )
 
 
 def _rejudged(rejudged: Sequence[Rejudged]) -> str:

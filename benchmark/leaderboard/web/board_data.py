@@ -16,12 +16,12 @@ from benchmark.leaderboard.cells import leaked, machine, verdict
 from benchmark.leaderboard.columns import VERDICT, WEB, Value, columns_of, peak_memory
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import KINDS, NUMBERS, Kind
-from benchmark.leaderboard.pages.overview import findings
+from benchmark.leaderboard.pages.overview import findings, over_tasks_note
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.web.details import rounded
 from benchmark.rendering.text import mini_note
-from benchmark.statistics.across_tasks import RANK_TEST
+from benchmark.statistics.across_tasks import OverallStanding
 from benchmark.statistics.comparisons import CONFIDENCE
 
 COSTS = {
@@ -39,7 +39,6 @@ def board_data(board: Board) -> dict[str, Any]:
     return {
         "costs": COSTS,
         "reading": VERDICT,
-        "rank_test": RANK_TEST,
         "confidence": CONFIDENCE,
         "measured": sorted(MEASURED),
         "conclusions": [unescape(line) for line in findings(board)],
@@ -82,29 +81,29 @@ def group_name(group: ComparisonGroup) -> str:
 
 def track_data(track: Track) -> dict[str, Any]:
     """Models over tasks."""
-    overall, ranks = track.overall, track.ranks
+    found = track.overall
     return {
         "title": track.title,
         "kind": track.kind.name,
         "comparison_groups": [group_name(group) for group in track.comparison_groups],
         "models": track.models,
-        "overall": overall
-        and {
-            "models": overall.models,
-            "scores": list(map(rounded, overall.scores)),
-            "intervals": [list(map(rounded, interval)) for interval in overall.intervals],
-            "tasks": overall.tasks,
-            "left_out": overall.left_out,
-        },
-        "ranks": ranks
-        and {
-            "models": ranks.models,
-            "mean_ranks": list(map(rounded, ranks.mean_ranks)),
-            "n_tasks": ranks.n_tasks,
-            "friedman_p": rounded(ranks.friedman_p, 3),
-            "cliques": ranks.cliques,
-            "reason": ranks.reason,
-        },
+        "note": unescape(over_tasks_note(track)) if found else "",
+        "standings": [_over_tasks(one) for one in found.standings] if found else [],
+        "decided": bool(found and not found.reason),
+    }
+
+
+def _over_tasks(one: OverallStanding) -> dict[str, Any]:
+    """A model over tasks."""
+    return {
+        "model": one.model,
+        "verdict": one.verdict,
+        "ratio": rounded(one.ratio),
+        "interval": one.interval and list(map(rounded, one.interval)),
+        "score": rounded(one.score),
+        "score_interval": one.score_interval and list(map(rounded, one.score_interval)),
+        "ranks": one.ranks,
+        "mean_rank": rounded(one.mean_rank),
     }
 
 

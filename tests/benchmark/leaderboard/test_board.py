@@ -32,10 +32,19 @@ def test_a_track_scores_models_over_its_tasks(store):
     write_tasks(store, 3, {"dummy": 4.0, "a": 1.0, "b": 2.0})
     (track,) = read_board(store).tracks
     assert (track.title, track.models) == ("standard, kfold(5)", ("a", "b"))
-    assert track.overall.models == ("a", "b")
-    assert track.overall.scores == pytest.approx((0.25, 0.5), rel=0.02)
-    assert track.ranks.mean_ranks == (1, 2)
-    assert "3 tasks cannot separate 2 models" in track.ranks.reason
+    assert [one.model for one in track.overall.standings] == ["a", "b"]
+    assert [one.score for one in track.overall.standings] == pytest.approx([0.25, 0.5], rel=0.02)
+    assert [one.mean_rank for one in track.overall.standings] == [1, 2]
+    assert [one.verdict for one in track.overall.standings] == ["best or equal", "worse"]
+    assert track.overall.sets == (("set", ("set/t0", "set/t1", "set/t2")),)
+
+
+def test_targets_of_the_same_crystals_are_one_set_also_under_another_name(store):
+    for dataset, target in (("cgcnn", "band_gap"), ("fung/bulk", "band_gap"), ("fung/pt", "total_energy")):
+        for model, mae in {"a": 1.0, "b": 2.0}.items():
+            write_run(store, model, mae, task=f"{dataset}/{target}")
+    (track,) = read_board(store).tracks
+    assert dict(track.overall.sets) == {"cgcnn": ("cgcnn/band_gap", "fung/bulk/band_gap"), "fung/pt": ("fung/pt/total_energy",)}
 
 
 def test_tracks_are_of_one_profile_those_with_most_tasks_first(store):
@@ -43,9 +52,8 @@ def test_tracks_are_of_one_profile_those_with_most_tasks_first(store):
     write_tasks(store, 2, {"a": 1.0, "b": 2.0})
     tracks = read_board(store).tracks
     assert [(track.title.split(",")[0], len(track.comparison_groups)) for track in tracks] == [("standard", 2), ("paper", 1)]
-    # Without a dummy there are ranks, but no score.
-    assert tracks[0].overall is None
-    assert tracks[0].ranks.models == ("a", "b")
+    # Without a dummy there are ratios and ranks, but no score.
+    assert [(one.model, one.score) for one in tracks[0].overall.standings] == [("a", None), ("b", None)]
 
 
 def test_models_with_changed_settings_or_without_a_rank_are_in_no_track(store):
@@ -75,13 +83,12 @@ def test_a_task_counts_once_where_two_releases_of_its_data_are_there(store):
     (track,) = read_board(store).tracks
     assert len(track.comparison_groups) == 3
     assert track.overall.tasks == ("set/t0", "set/t1")
-    assert track.ranks.n_tasks == 2
 
 
 def test_a_single_model_has_no_track_table(store):
     write_tasks(store, 2, {"dummy": 4.0, "a": 1.0})
     (track,) = read_board(store).tracks
-    assert (track.models, track.overall, track.ranks) == ((), None, None)
+    assert (track.models, track.overall) == ((), None)
 
 
 @pytest.mark.parametrize(

@@ -153,11 +153,11 @@ def test_models_over_tasks_of_classes_are_scored_by_log_loss(store):
     for model, metal in (METAL | {"schnet": [0.3] * 3 + [0.7] * 2}).items():
         write_classes(store, model, metal, task="set/is_magnetic")
     page = pages_of(store)["README.md"]
-    assert "cgcnn has the lowest log-loss, 0.40 of the dummy's" in page
-    assert "The mean over tasks of log-loss / log-loss of the dummy" in page and "the mean rank by log-loss" in page
-    over = page.split("## Over 2 tasks")[1]
-    assert lines_of(over, "model ")[0][:2] == ["model", "log-loss / dummy"]
-    assert lines_of(over, "[cgcnn]")[0][1] == "0.398"
+    assert "cgcnn has the lowest log-loss, 0.398 (" in page
+    assert "Ratios of log-loss are averaged" in page
+    over = page.split("## Over 2 tasks of 1 crystal set")[1]
+    assert lines_of(over, "verdict ")[0][:4] == ["verdict", "model", "log-loss / best other", "log-loss / dummy"]
+    assert next(cells[3][:7] for cells in lines_of(over, "") if cells[1].startswith("[cgcnn]")) == "0.398 ("
 
 
 def test_a_terminal_and_json_have_the_scores_of_classes(store):

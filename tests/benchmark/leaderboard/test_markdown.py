@@ -15,6 +15,7 @@ from benchmark.leaderboard.as_json import row_as_json
 from benchmark.leaderboard.board import read_board
 from benchmark.leaderboard.cells import cheapest_text, mean_r2
 from benchmark.leaderboard.columns import Column
+from benchmark.leaderboard.coverage import RECORD, Coverage, SimulatedRates
 from benchmark.leaderboard.pages.task import again, task_page
 from benchmark.leaderboard.pages.write import write_pages
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
@@ -239,9 +240,9 @@ def test_a_miniature_is_never_shown_under_the_name_of_the_published_network_alon
     for name in ("README.md", "tasks/set/target.md", "models/cgcnn.md"):
         assert pages[name].count(escape(MINIATURES)) == 1, name
     page = pages["README.md"]
-    assert "cgcnn (mini) has the lowest error, 0.10 of the dummy's" in page
-    for section in ("## Over 2 tasks: track mini", "## Every model: track mini"):
-        assert "| [cgcnn (mini)](models/cgcnn.md)" in page.split(section)[1].split("##")[0]
+    assert "cgcnn (mini) has the lowest error, 0.100" in page
+    for section in ("## Over 2 tasks of 1 crystal set: track mini", "## Every model: track mini"):
+        assert "[cgcnn (mini)](models/cgcnn.md)" in page.split(section)[1].split("##")[0]
     assert "| cgcnn (mini) | schnet (mini) |" in re.sub(" +", " ", pages["tasks/set/target.md"])
     rows = [line for line in pages["models/cgcnn.md"].splitlines() if "](../tasks/" in line]
     assert [re.sub(" +", " ", row).split(" | ")[1] for row in rows] == ["cgcnn (mini)", "cgcnn (mini)", "cgcnn"]
@@ -273,8 +274,8 @@ def test_the_index_concludes_then_shows_every_model_on_every_task(store):
     conclusions = [line for line in page.splitlines() if line.startswith("- ")]
     assert "In 2 of 2 comparison groups a model is shown to be best or equal, within 5%" in conclusions[0]
     assert "most often cgcnn and schnet (1). 6 of 6 pairs of models are told apart." in conclusions[0]
-    assert "Over 2 tasks (track standard, kfold(5)), schnet has the lowest error, 0.25 of the dummy's" in conclusions[1]
-    assert "2 tasks cannot separate 2 models; at least 6 are needed" in conclusions[1]
+    assert "Over 2 tasks of 1 crystal set (track standard, kfold(5)), schnet has the lowest error, 0.25" in conclusions[1]
+    assert "of the dummy's; schnet is shown to be best or equal, within 5%, and 1 of 1 pair are told apart." in conclusions[1]
     everything = page.split("## Every model")[1]
     assert "[set/other](tasks/set/other.md), eV" in everything
     cells = row_of(everything, "late", before="\0")
@@ -292,14 +293,26 @@ def test_an_undecided_first_place_is_said(store):
     assert re.search(r"cgcnn(-mdl)?; cgcnn(-mdl)? ", page)
 
 
-def test_models_that_are_separable_over_tasks_have_letters(tmp_path):
-    store = Store(tmp_path)
-    for task in range(6):
+def test_models_over_tasks_have_verdicts_and_the_coverage_of_their_intervals(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = Store(tmp_path / "runs")
+    for task in ("one/a", "one/b", "two/a"):
         for model, mae in (("dummy", 4.0), ("a", 1.0), ("b", 2.0)):
-            write_run(store, model, mae, folds=2, seed=task, task=f"set/t{task}")
+            write_run(store, model, mae, task=task)
     page = pages_of(store)["README.md"]
-    assert "its ranks are separably better than those of 1 of the 1 others" in page
-    assert "groups" in page.split("## Over 6 tasks")[1]
+    assert "a is shown to be best or equal, within 5%, and 1 of 1 pair are told apart." in page
+    table = page.split("## Over 3 tasks of 2 crystal sets")[1]
+    assert row_of(table, "a", before="\0")[0] == "best or equal"
+    assert "one (2 tasks) and two (1 task)" in table
+    assert "simulated tracks" not in table
+    rates = SimulatedRates(simulated=640, coverage=0.961, least_coverage=0.94, false=0.02, most_false=0.05)
+    RECORD.parent.mkdir()
+    RECORD.write_text(Coverage(one_task=rates, over_tasks=rates).model_dump_json())
+    table = pages_of(store)["README.md"].split("## Over 3 tasks of 2 crystal sets")[1]
+    assert "In 640 simulated tracks" in table and "true ratio in 96.1% of cases" in table
+    RECORD.write_text("{}")
+    with pytest.raises(InputError, match="run it again"):
+        pages_of(store)
 
 
 # -- the page of a model ---------------------------------------------------------------------------

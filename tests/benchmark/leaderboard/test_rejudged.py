@@ -11,6 +11,7 @@ from benchmark.schema import Machine
 from benchmark.statistics.grid import simulate
 from benchmark.statistics.planted import structure_of
 from benchmark.statistics.sharing import Sharing
+from benchmark.statistics.simulated_tracks import simulate_tracks
 from benchmark.statistics.simulation import METHODS
 from tests.benchmark.constructed import make, write_run
 
@@ -40,9 +41,10 @@ def test_the_page_has_every_part_and_every_way(groups):
     wide = type(structure)("wide", rng.exponential(size=(100, 16)), np.full(16, 0.05), 0.1, 0.3)
     sharing = Sharing(3, 1000, ("ridge",), (0.9, 0.8), -0.1, (-0.2, 0.0), 0.5, 0.8, 0.3)
     origin = Origin("python -m benchmark statistics", 0, 4, 60.0, machine, {"numpy": "2"}, "abc")
-    page = statistics_page(Results(origin, [structure], sharing, simulate([wide], 4, 0), rejudge(groups)))
+    tracks = simulate_tracks([wide], 4, 0)
+    page = statistics_page(Results(origin, [structure], sharing, simulate([wide], 4, 0), tracks, rejudge(groups)))
     assert page.startswith(TITLE)
-    assert page.count("\n## ") == 5
+    assert page.count("\n## ") == 6
     assert all(method.replace("&", "&amp;") in page for method in METHODS)
     assert "| set/target" in page
     assert "nan" not in page.lower().split()

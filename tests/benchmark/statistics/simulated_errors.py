@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmark.statistics.across_tasks import overall_scores
 from benchmark.statistics.comparisons import TaskErrors, corrected_t_test, holm, rank_tiers
 
 FOLDS, PER_FOLD = 5, 30
@@ -61,26 +60,6 @@ def correlated(rng: np.random.Generator, n_models: int, worse_by: np.ndarray | f
     scatter -= scatter.mean(axis=0)
     errors = np.maximum(1 + worse_by + 0.05 * luck + scatter, 0).reshape(len(ids), n_models)
     return TaskErrors("correlated", names(n_models), ids, folds, errors, 1 / (FOLDS - 1))
-
-
-def half_as_wrong(rng: np.random.Generator, name: str, scatter: float, correlation: float = 0.0) -> TaskErrors:
-    """A model whose MAE is half the dummy's but for luck of 5 % in every fold, and crystals that scatter by `scatter`."""
-    ids, folds = rows(FOLDS, 40)
-    luck = np.sqrt(correlation) * rng.normal(size=(1, 2)) + np.sqrt(1 - correlation) * rng.normal(size=(FOLDS, 2))
-    errors = (1 + 0.05 * luck)[folds] * [2.0, 1.0] * (1 + scatter * rng.uniform(-1, 1, (len(ids), 2)))
-    return TaskErrors(name, ("dummy", "model"), np.char.add(f"{name}-", ids), folds, errors, 1 / (FOLDS - 1))
-
-
-def covered(rng: np.random.Generator, scatter: float, correlation: float = 0.0, one_fold: bool = False) -> int:
-    """1 if the interval of the overall score over four tasks holds the true 0.5, else 0.
-
-    With `one_fold` it is not told of the folds and draws crystals alone: the rule that is not used.
-    """
-    tasks = [half_as_wrong(rng, f"{n}-{rng.integers(2**63)}", scatter, correlation) for n in range(4)]
-    if one_fold:
-        tasks = [replace(task, folds=np.zeros_like(task.folds)) for task in tasks]
-    low, high = overall_scores(tasks, ["model"], resamples=300).intervals[0]
-    return int(low <= 0.5 <= high)
 
 
 def rejected_pairs(task: TaskErrors, alpha: float = 0.05) -> int:
@@ -151,12 +130,6 @@ def main() -> None:
         sixteen = np.repeat([0.0, worse_by], [1, 15])
         found = [several_tiers(correlated(rng, 16, sixteen)) for _ in range(repetitions // 4)]
         print(f"one of sixteen better by {worse_by:.0%}: found {rate(sum(found), repetitions // 4)}", flush=True)
-    for scatter, correlation in ((1.0, 0.0), (0.1, 0.0), (0.1, 1 / FOLDS)):
-        for one_fold in (False, True):
-            rng = np.random.default_rng(0)
-            share = rate(sum(covered(rng, scatter, correlation, one_fold) for _ in range(repetitions // 4)), repetitions // 4)
-            how = "crystals alone" if one_fold else "folds, then crystals"
-            print(f"scatter {scatter}, folds correlate by {correlation}: {how}: true overall score covered {share}", flush=True)
 
 
 if __name__ == "__main__":
