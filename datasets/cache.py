@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 import os
 import re
 import struct
@@ -221,6 +222,7 @@ def _read(path: Path, key: str) -> Cached | None:
             arrays[name] = flat.reshape(entry["shape"])
             if _checksum(arrays[name]) != checksums[name]:
                 return None
-        return Cached(arrays, float(metadata["seconds"])) if arrays.keys() == checksums.keys() else None
+        seconds = float(metadata["seconds"])
+        return Cached(arrays, seconds) if arrays.keys() == checksums.keys() and 0 <= seconds < math.inf else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, struct.error):
         return None

@@ -187,13 +187,17 @@ class Model(ABC, Generic[S, Inputs]):
 
     def save(self, path: str | Path) -> None:
         """Write settings, learnt arrays and `about` as one safetensors file."""
-        from safetensors.numpy import save_file
+        Path(path).write_bytes(self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """The content of the file that `save` writes."""
+        from safetensors.numpy import save
 
         arrays = {name: np.ascontiguousarray(array) for name, array in self.state().items()}
         # One entry: safetensors writes several in random order, and the same model should give the same bytes.
         header: dict[str, Any] = {"model": type(self).__name__, "settings": self.settings.as_dict(), "about": self.about}
         header |= {"n_classes": self.n_classes} if self.n_classes else {}
-        save_file(arrays, path, {"header": json.dumps(header)})
+        return save(arrays, {"header": json.dumps(header)})
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu") -> Model[S, Inputs]:

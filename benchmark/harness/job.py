@@ -5,12 +5,10 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -244,7 +242,7 @@ def _run(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | None, on_epoch
         history=fitted.history,
         rate_choice=choice,
         parameters=parameters,
-        checkpoint=checkpoint_bytes(model),
+        checkpoint=model.to_bytes(),
         health=health,
         imputed=fitted.imputed,
         backend=_backend(model, inputs, fold),
@@ -305,14 +303,6 @@ def _finite(predictions: np.ndarray) -> np.ndarray:
     if not np.isfinite(predictions).all():
         raise TrainingDiverged(f"{(~np.isfinite(predictions)).sum()} of {len(predictions)} predictions are not finite")
     return predictions
-
-
-def checkpoint_bytes(model: Model[Any, Any]) -> bytes:
-    """What `save` writes: the weights of the epoch that was kept."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.safetensors"
-        model.save(path)
-        return path.read_bytes()
 
 
 def make_record(

@@ -11,7 +11,7 @@ from functools import lru_cache
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from benchmark.harness.job import Job, Observer, load_task, make_record
+from benchmark.harness.job import Job, Observer, classify, load_task, make_record
 from benchmark.harness.leases import Lease, Leases
 from benchmark.harness.worker import GivenUp, Worker, WorkerDied
 from benchmark.results.records import Memory, Record
@@ -34,6 +34,7 @@ class Progress:
 
 OnProgress = Callable[[Progress], None]
 OnRecord = Callable[[Job, Record], None]
+Lost = tuple[Job, Lease, WorkerDied]
 
 
 def run_jobs(
@@ -47,8 +48,9 @@ def run_jobs(
 
     Where a study observes, what it sees of each fold is kept beside the record.
 
-    A worker that dies (killed for its memory, a crash in native code) costs only its own fold: when the others are done,
-    that fold is tried again, alone, and if it kills its worker once more it gets a record saying so.
+    A worker that dies (killed for its memory, a crash in native code, an error while the record is made) costs only its own
+    fold: when the others are done, that fold is tried again, alone, and if it kills its worker once more it gets a record
+    saying so.
 
     Raises:
         BenchmarkError: a record cannot be written.
@@ -56,9 +58,9 @@ def run_jobs(
     with Leases(store.root) as leases:
         run = _Run(store, leases, on_progress, on_record, observer, deadline)
         run.before = {job: _version(run.path(job)) for job in jobs}
-        for job, lease in run.side_by_side(jobs):
-            if run.side_by_side([job], lease):
-                run.finish(job, _record_death(job, store), lease)
+        for job, lease, _ in run.side_by_side(jobs):
+            for _, _, death in run.side_by_side([job], lease):
+                run.finish(job, _record_death(job, death, store), lease)
     return run.records
 
 
@@ -86,13 +88,13 @@ class _Run:
         if lease:
             self.leases.release(lease)
 
-    def side_by_side(self, jobs: Sequence[Job], lease: Lease | None = None) -> list[tuple[Job, Lease]]:
+    def side_by_side(self, jobs: Sequence[Job], lease: Lease | None = None) -> list[Lost]:
         """Run the jobs, as many at a time as there are workers; returns those whose worker died, which are still ours.
 
         With a lease there is one job, which is ours already.
         """
         waiting: dict[Job, Lease | None] = dict.fromkeys(jobs, lease)
-        lost: list[tuple[Job, Lease]] = []
+        lost: list[Lost] = []
         workers = [Worker(job.threads) for job in jobs[: jobs[0].workers]] if jobs else []
         idle, busy = list(workers), dict[Worker, tuple[Job, Lease]]()
         try:
@@ -144,14 +146,12 @@ class _Run:
         self.finish(job, self.store.read(path), None)
         return True
 
-    def _has_ended(
-        self, worker: Worker, job: Job, lease: Lease, waiting: dict[Job, Lease | None], lost: list[tuple[Job, Lease]]
-    ) -> bool:
+    def _has_ended(self, worker: Worker, job: Job, lease: Lease, waiting: dict[Job, Lease | None], lost: list[Lost]) -> bool:
         """Take a worker's news; whether it has ended its job."""
         try:
             news = worker.news()
-        except WorkerDied:
-            lost.append((job, lease))
+        except WorkerDied as death:
+            lost.append((job, lease, death))
             return True
         if isinstance(news, Record):
             self.finish(job, news, lease)
@@ -181,11 +181,12 @@ def _version(path: Path) -> tuple[int, ...] | None:
     return found.st_mtime_ns, found.st_ino, found.st_size
 
 
-def _record_death(job: Job, store: Store) -> Record:
+def _record_death(job: Job, death: WorkerDied, store: Store) -> Record:
     data = load_task(job.task)
     fold = data.fold(job.protocol, job.fold, job.seed)
-    reason = "the worker process died twice on this fold; most likely the system killed it because memory ran out"
-    record = make_record(job, data, fold, "failed", datetime.now(timezone.utc), reason, None)
+    killed = "the worker process died twice on this fold; most likely the system killed it because memory ran out"
+    status, reason = classify(death.error) if death.error else ("failed", killed)
+    record = make_record(job, data, fold, status, datetime.now(timezone.utc), reason, None)
     # The peak is the parent's, which did not run it.
     record = record.model_copy(update={"memory": Memory(host_bytes=None, device_bytes=None)})
     store.write(record, None)

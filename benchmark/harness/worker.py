@@ -19,6 +19,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import TYPE_CHECKING
 
+from datasets.errors import BenchmarkError, InputError
+
 if TYPE_CHECKING:
     from benchmark.harness.job import Job, Observer
     from benchmark.harness.leases import Lease
@@ -33,7 +35,13 @@ SPINS = {"GOMP_SPINCOUNT": "20000"}
 
 
 class WorkerDied(Exception):
-    """A worker ended in the middle of a job: killed for its memory, or crashed in native code."""
+    """A worker ended in the middle of a job: killed for its memory, crashed in native code, or by an error that is none of
+    the model's."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        super().__init__(error)
+        self.error = error
+        """None where the process ended without a word."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +51,21 @@ class GivenUp:
 
 @dataclass(frozen=True)
 class Failed:
-    """An error that ends the whole run, and where in the worker it arose."""
+    """An error that is none of the model's, whether it ends the whole run, and where in the worker it arose."""
 
     error: Exception
+    ends_run: bool
     where: str
+
+    @classmethod
+    def now(cls, error: Exception) -> Failed:
+        """The error that is being handled, as another process can make it again: not every class of exceptions can be."""
+        said, where = str(error), traceback.format_exc()
+        if isinstance(error, BenchmarkError):
+            return cls((InputError if isinstance(error, InputError) else BenchmarkError)(said), True, where)
+        if isinstance(error, MemoryError):
+            return cls(MemoryError(said), False, where)
+        return cls(BenchmarkError(f"{type(error).__name__}: {said}"), False, where)
 
 
 class Worker:
@@ -75,7 +94,7 @@ class Worker:
 
         Raises:
             WorkerDied: the process has ended.
-            What the job raises.
+            BenchmarkError: the job's, which ends the whole run.
         """
         try:
             news = self.pipe.recv()
@@ -83,7 +102,8 @@ class Worker:
             self.kill()
             raise WorkerDied from None
         if isinstance(news, Failed):
-            raise news.error from RuntimeError(news.where)
+            self.kill()
+            raise news.error if news.ends_run else WorkerDied(news.error) from RuntimeError(news.where)
         return news
 
     def dismiss(self) -> None:
@@ -145,12 +165,6 @@ def _inherited(variables: Mapping[str, str]) -> Iterator[None]:
 def _work(pipe: Connection, threads: int) -> None:
     """Carry out the jobs that come, in a process group of its own, so that all it starts can be ended with it."""
     os.setpgrp()
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    import torch
-
-    from benchmark.harness.job import LeaseLost, execute
-
-    torch.set_num_threads(threads)
 
     def tell(news: Epoch | Record | Failed | GivenUp | None) -> None:
         try:
@@ -158,16 +172,28 @@ def _work(pipe: Connection, threads: int) -> None:
         except OSError:  # the parent has ended; the model must not be told, or its fold would be recorded as failed
             _die()
 
-    with suppress(EOFError, ConnectionError):  # dismissed
-        while True:
-            job, store, observer, lease = pipe.recv()
+    try:
+        threading.Thread(target=_die_with_parent, daemon=True).start()
+        import torch
+
+        from benchmark.harness.job import LeaseLost, execute
+
+        torch.set_num_threads(threads)
+        for job, store, observer, lease in _received(pipe):
             tell(None)
             try:
                 tell(execute(job, store, tell, observer, lease))
             except LeaseLost:
                 tell(GivenUp())
-            except Exception as error:
-                tell(Failed(error, traceback.format_exc()))
+    except Exception as error:
+        tell(Failed.now(error))
+
+
+def _received(pipe: Connection) -> Iterator[tuple[Job, Store, Observer | None, Lease]]:
+    """The jobs that come, until the parent closes the pipe."""
+    with suppress(EOFError, ConnectionError):
+        while True:
+            yield pipe.recv()
 
 
 def _die_with_parent() -> None:

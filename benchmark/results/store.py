@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
+import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import psutil
 
 from benchmark.results.packed import predictions_bytes, read_packed
 from benchmark.results.records import JobKey, Record
@@ -24,6 +29,9 @@ from datasets.errors import BenchmarkError, InputError
 Scored = tuple[Record, Predictions | None]
 
 FOLD_FILE = re.compile(r"fold-[0-9]{2,4}\.json")
+DAY = 86_400
+"""Seconds."""
+
 RUN_FILE = re.compile(r"[^/]+_seed[0-9]+_[0-9a-f]{8}_[0-9a-f]{8}_(cpu|gpu)\.json")
 
 
@@ -84,9 +92,8 @@ class Store:
             if predictions is None:
                 path.with_suffix(".parquet").unlink(missing_ok=True)
         except OSError as error:
-            raise BenchmarkError(
-                f"cannot write {path} ({error.strerror}); finished folds are kept, run the same command again to go on"
-            ) from None
+            what = f"cannot write {error.filename or path} ({error.strerror})"
+            raise BenchmarkError(f"{what}; finished folds are kept, run the same command again to go on") from None
 
     def read(self, path: Path) -> Record:
         """The validated record of a fold that ran here. Raises InvalidFile naming the file and what is wrong with it."""
@@ -175,6 +182,27 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def partial_of(path: Path) -> Path:
+    """Where a file or folder is written before it is put in its place; what stopped writers left there of it is removed.
+
+    No two writers on any machines share the name. It says which process of which machine writes: what another machine left
+    is of a stopped writer when it is a day old.
+    """
+    host = re.sub(r"[^A-Za-z0-9-]", "-", platform.node())[:40]
+    left = re.compile(rf"{re.escape(path.name)}\.(?P<host>[A-Za-z0-9-]*)\.(?P<process>[0-9]{{1,9}})\.[0-9a-f]{{8}}\.partial")
+    with suppress(OSError):
+        for other in path.parent.iterdir():
+            if (found := left.fullmatch(other.name)) and _stopped(other, found["host"] == host, int(found["process"])):
+                shutil.rmtree(other, ignore_errors=True) if other.is_dir() else other.unlink(missing_ok=True)
+    return path.with_name(f"{path.name}.{host}.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial")
+
+
+def _stopped(leftover: Path, is_local: bool, process: int) -> bool:
+    if is_local:
+        return process != os.getpid() and not psutil.pid_exists(process)
+    return time.time() - leftover.stat().st_mtime > DAY
+
+
 def write_together(files: Iterable[tuple[Path, bytes]]) -> None:
     """Write files whole: all are written beside their places before the first is put there.
 
@@ -184,10 +212,11 @@ def write_together(files: Iterable[tuple[Path, bytes]]) -> None:
     partials: list[tuple[Path, Path]] = []
     try:
         for path, data in files:
-            partial = partial_of(path)
             path.parent.mkdir(parents=True, exist_ok=True)
+            partial = partial_of(path)
             partials.append((partial, path))
-            partial.write_bytes(data)
+            with naming(path):
+                partial.write_bytes(data)
         for partial, path in partials:
             os.replace(partial, path)
     except OSError as error:
@@ -197,16 +226,25 @@ def write_together(files: Iterable[tuple[Path, bytes]]) -> None:
             partial.unlink(missing_ok=True)
 
 
-def partial_of(path: Path) -> Path:
-    """Where a file is written before it is put in its place; no two writers on any machines share the name."""
-    return path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}.partial")
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Inside, an OSError names the file: that of a full disk, for example, does not by itself."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the file, then rename over it; a reader sees the old or the new file, never a part."""
+    """Write beside the file, then rename over it; a reader sees the old or the new file, never a part.
+
+    Raises:
+        OSError: it cannot be written; the error names the file.
+    """
     partial = partial_of(path)
     try:
-        with partial.open("wb") as file:
+        with naming(path), partial.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

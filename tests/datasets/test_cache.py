@@ -261,3 +261,16 @@ def test_the_cache_directory_is_the_one_asked_for(monkeypatch, tmp_path):
     assert cache_dir() == tmp_path
     monkeypatch.delenv("BENCHMARK_CACHE")
     assert cache_dir().name == "crystal-benchmark"
+
+
+@pytest.mark.parametrize("seconds", ["-1.0", "nan", "inf", "1e999"])
+def test_a_time_that_cannot_be_is_not_believed(builder, folder, seconds):
+    cached("things", KEY, builder)
+    (entry,) = files(folder)
+    size = int.from_bytes(entry.read_bytes()[:8], "little")
+    header = json.loads(entry.read_bytes()[8 : 8 + size])
+    header["__metadata__"]["seconds"] = seconds
+    changed = json.dumps(header).encode()
+    entry.write_bytes(len(changed).to_bytes(8, "little") + changed + entry.read_bytes()[8 + size :])
+    assert 0 <= cached("things", KEY, builder).seconds < 60
+    assert builder.calls == 2

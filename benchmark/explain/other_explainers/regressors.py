@@ -16,7 +16,6 @@ from benchmark.explain.records import Experiment
 from benchmark.explain.settings import RegressorSettings
 from benchmark.explain.store import ExplanationStore
 from benchmark.harness.fingerprint import fingerprint
-from benchmark.harness.job import checkpoint_bytes
 from benchmark.results.records import Record
 from benchmark.results.store import Store
 from benchmark.schema import one_line
@@ -88,7 +87,7 @@ def regressor_for(
     if not _is(path, about):
         fitted = _fitted(subject, model, settings, news)
         fitted.about = about
-        store.write_bytes(path, checkpoint_bytes(fitted))
+        store.write_bytes(path, fitted.to_bytes())
     return Regressor(model, path, f"fitted to {min(settings.training, len(subject.fold.train)):,} crystals")
 
 

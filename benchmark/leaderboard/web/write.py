@@ -27,7 +27,7 @@ from benchmark.rendering.plotly_script import in_page, plotly_name, write_plotly
 from benchmark.results import compositions
 from benchmark.results.records import JobKey
 from benchmark.results.scores import OnInvalid, refuse
-from benchmark.results.store import Store, partial_of, write_atomically
+from benchmark.results.store import Store, naming, partial_of, write_atomically
 from datasets.errors import InputError
 
 SITE = files("benchmark.leaderboard.web") / "site"
@@ -139,7 +139,9 @@ def write_details(details: Path, group: ComparisonGroup, predictions: GroupPredi
 
 def _write_payload(folder: Path, group: str, name: str, payload: dict[str, Any]) -> None:
     """A script that hands its data to the page: a page from disk may load scripts, but not fetch files."""
-    (folder / f"{name}.js").write_text(f"board.receive({_json(f'{group}/{name}')}, {_json(payload)});\n")
+    path = folder / f"{name}.js"
+    with naming(path):
+        path.write_text(f"board.receive({_json(f'{group}/{name}')}, {_json(payload)});\n")
 
 
 def write_assets(folder: Path) -> None:

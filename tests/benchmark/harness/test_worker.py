@@ -110,6 +110,41 @@ def test_an_error_of_the_harness_ends_the_run_and_says_where_it_arose(small_fold
     assert multiprocessing.active_children() == []
 
 
+class Unportable(Exception):
+    """An error that no other process can make again from its arguments."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(what)
+
+
+def fail_in_the_first_fold(job, data, fold, outcome) -> Surroundings:
+    if job.fold == 0:
+        raise MemoryError("no room") if job.seed else Unportable("two\nlines", "")
+    return look_around(job, data, fold, outcome)
+
+
+@pytest.mark.parametrize(
+    ("seed", "status", "reason"), [(0, "failed", "Unportable: two lines"), (1, "out-of-memory", "no room")]
+)
+def test_an_error_outside_of_the_model_costs_one_fold_not_the_run(small_folder, tmp_path, capfd, seed, status, reason):
+    """Memory that runs out while a record is made, for example."""
+    jobs = tuple(replace(job, seed=seed) for job in make_jobs(small_folder, model="dummy"))
+    records = run_jobs(jobs, Store(tmp_path / "runs"), ignore, ignore, Observer("seen", fail_in_the_first_fold))
+    assert [(r.key.fold, r.status, r.reason) for r in records] == [(1, "complete", None), (0, status, reason)]
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_temporary_directory_that_cannot_be_written_fails_no_model(small_folder, tmp_path, monkeypatch):
+    """A checkpoint was written there only to be measured; a full directory became a model that failed."""
+    from benchmark.harness.job import execute
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "is-full"))
+    for job in (*make_jobs(small_folder)[:1], replace(make_jobs(small_folder, model="dummy")[0], save_checkpoints=True)):
+        record = execute(job, Store(tmp_path / "runs"))
+        assert (record.status, record.reason) == ("complete", None)
+        assert record.checkpoint_bytes > 100
+
+
 def test_a_worker_has_its_threads_and_the_processes_that_it_starts_end_with_it(small_folder, tmp_path, capfd):
     before = dict(os.environ)
     jobs = tuple(replace(job, threads=3) for job in make_jobs(small_folder, model="dummy"))
