@@ -25,8 +25,13 @@ Text = Annotated[str, StringConstraints(max_length=LONGEST_TEXT), AfterValidator
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Whole = Annotated[int, Field(gt=-(2**63), lt=2**63)]
-SettingValue = bool | Whole | float | Text
-Settings = Annotated[dict[Text, SettingValue], Field(max_length=100)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+"""Of a profile: it becomes a word of commands and a part of paths."""
+
+SettingName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")]
+SettingText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ._:,/()+-]{0,100}$")]
+SettingValue = bool | Whole | float | SettingText
+Settings = Annotated[dict[SettingName, SettingValue], Field(max_length=100)]
 
 
 class Strict(BaseModel):

@@ -117,12 +117,12 @@ def _update_baseline(reason: str, models: list[str], settings: list[str] | None,
 @contextmanager
 def _trainer(quiet: bool) -> Iterator[Any]:
     """What carries out short trainings, with a bar on a terminal."""
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from benchmark.cli.shared.terminal import console
     from benchmark.regression.trainings import run_trainings
 
-    shown = Console(stderr=True, quiet=quiet)
+    shown = console(quiet)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
 

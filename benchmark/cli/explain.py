@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +12,7 @@ import typer
 from benchmark.cli.shared.directories import require_unpublished, sole_writer
 from benchmark.cli.shared.options import JsonOption, TasksOption
 from benchmark.cli.shared.stopping import kept_on_stop
+from benchmark.cli.shared.terminal import tell
 from benchmark.results.directories import RUNS
 from datasets.errors import BenchmarkError, InputError, unknown_name
 
@@ -178,7 +178,7 @@ def _name(plan: Any) -> str:
 def _news(plan: Any, quiet: bool) -> Callable[[str], None]:
     def show(line: str) -> None:
         if not quiet:
-            print(f"{_name(plan)}: {line}", file=sys.stderr)
+            tell(f"{_name(plan)}: {line}")
 
     return show
 
@@ -278,7 +278,7 @@ def _ground_truth(
         if not as_json:
             rank = "" if one.rank is None else f", planted motif at rank {one.rank}"
             line = f"{one.planted} seed {one.seed}: AUC {one.auc:.3f}, {one.found} explanations{rank}"
-            print(f"{line}, {one.significant} of {one.tests} tests significant, {one.seconds:.0f} s", file=sys.stderr)
+            tell(f"{line}, {one.significant} of {one.tests} tests significant, {one.seconds:.0f} s")
 
     if page:
         require_own_page(page)

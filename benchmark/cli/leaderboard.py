@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmark.cli.shared.options import BoardOption, JsonOption
+from benchmark.cli.shared.terminal import tell
 from benchmark.results.directories import PUBLISHED
 from datasets.errors import InputError
 
@@ -62,9 +62,9 @@ def submit(
         print(json.dumps(asdict(report), indent=1))
     else:
         for line in report.problems:
-            print(line, file=sys.stderr)
+            tell(line)
         for line in report.unproven:
-            print(f"published before, and nothing here to compare it with: {line}", file=sys.stderr)
+            tell(f"published before, and nothing here to compare it with: {line}")
         if not report.problems:
             print(_would_do(report, board))
     if report.problems:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import errno
 import os
 import sys
 
@@ -11,34 +11,46 @@ from typer.exceptions import TyperException
 
 from benchmark import cli
 from benchmark.cli.shared.discovery import add_commands
+from benchmark.cli.shared.last_resort import unforeseen
 from benchmark.cli.shared.stopping import STOPPED
-from datasets.errors import BenchmarkError
+from benchmark.cli.shared.terminal import harmless_streams, tell
+from datasets.errors import BenchmarkError, InputError
+
+NO_MEMORY = (errno.ENOMEM, errno.EAGAIN)
+"""A process or a thread could not be started."""
 
 
 def main() -> None:
     """Run the command line and exit."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("datasets").setLevel(logging.INFO)
+    with harmless_streams():
+        code = _run()
+        try:
+            print(end="", flush=True)
+        except OSError:  # already told; Python would tell it again at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _run() -> int:
     try:
+        _require_directory()
         code = all_commands()(standalone_mode=False)
         if code == STOPPED:  # typer turns Ctrl-C into an exit code
             raise KeyboardInterrupt
         print(end="", flush=True)
+        return code or 0
     except BenchmarkError as error:
-        code = _fail(str(error), error.exit_code)
+        return _fail(str(error), error.exit_code)
     except TyperException as error:
-        code = _fail(f"{error.format_message()} (see --help)", 2)
+        return _fail(f"{error.format_message()} (see --help)", 2)
     except (KeyboardInterrupt, typer.Abort):
-        code = _fail("stopped", STOPPED)
+        return _fail("stopped", STOPPED)
     except BrokenPipeError:
-        code = 1
+        return 1
     except OSError as error:
-        code = _fail(f"{error.filename or 'output'}: {error.strerror or error}", 1)
-    try:
-        print(end="", flush=True)
-    except OSError:  # already told; Python would tell it again at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
+        return _fail(_of_the_system(error), 1)
+    except Exception as error:
+        return _fail(unforeseen(error), 1)
 
 
 def all_commands() -> typer.Typer:
@@ -53,6 +65,19 @@ def all_commands() -> typer.Typer:
     return app
 
 
+def _require_directory() -> None:
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise InputError(f"the working directory is gone ({error.strerror}); change to one that is there") from None
+
+
+def _of_the_system(error: OSError) -> str:
+    if error.filename is None and error.errno in NO_MEMORY:
+        return f"a process could not be started ({error.strerror}); memory or a limit ran out, use fewer --workers"
+    return f"{error.filename or 'output'}: {error.strerror or error}"
+
+
 def _fail(message: str, code: int) -> int:
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    tell(f"error: {message}")
     return code

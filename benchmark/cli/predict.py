@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmark.cli.shared.options import JsonOption
+from benchmark.cli.shared.terminal import tell
 from datasets.errors import BenchmarkError
 
 commands = typer.Typer()
@@ -49,7 +49,7 @@ def predict(
     found = predict_files(models, meaning_of(models, files), structures)
     rows = found.rows()
     for line in found.left_out:
-        print(f"left out: {line}", file=sys.stderr)
+        tell(f"left out: {line}")
     if not rows:
         raise BenchmarkError("nothing is left to predict")
     if csv:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +24,7 @@ from benchmark.cli.shared.options import (
     WorkersOption,
 )
 from benchmark.cli.shared.stopping import kept_on_stop
+from benchmark.cli.shared.terminal import tell
 from benchmark.results.directories import RUNS
 from datasets.errors import BenchmarkError, InputError
 
@@ -134,11 +137,17 @@ def run(
         submit_workers(plan, store, slurm, asked, as_json)
         return
     deadline = time.monotonic() + 60 * time_limit if time_limit is not None else math.inf
-    plans, records = [plan], list(_carry_out(plan, store, as_json, deadline))
-    while until_decided and time.monotonic() < deadline and (options := _next_repeat(options, plans[-1], store)):
-        plans.append(make_plan(options, store))
-        records += _carry_out(plans[-1], store, as_json, deadline)
-    _show(plans, store, records, as_json)
+    plans = [plan]
+    with _scores_where_nothing_can_be_written(plans, store, as_json):
+        records = list(_carry_out(plan, store, as_json, deadline))
+        while until_decided and time.monotonic() < deadline and (options := _next_repeat(options, plans[-1], store)):
+            plans.append(make_plan(options, store))
+            records += _carry_out(plans[-1], store, as_json, deadline)
+        board, pages = _written(plans, store)
+    _print_scores(board, plans, as_json)
+    if not as_json:
+        _print_places(plans, pages)
+    _require_complete(plans, records)
 
 
 def _protocol(name: str | None) -> Any:
@@ -173,37 +182,66 @@ def _carry_out(plan: Any, store: Any, as_json: bool, deadline: float) -> list[An
     return records
 
 
-def _show(plans: list[Any], store: Any, records: list[Any], as_json: bool) -> None:
-    """Write the board and print it for the tasks of all plans; those of a later one are more repeats of some."""
-    from benchmark.cli.shared.progress import console
-    from benchmark.leaderboard.as_json import row_as_json
+@contextmanager
+def _scores_where_nothing_can_be_written(plans: list[Any], store: Any, as_json: bool) -> Iterator[None]:
+    """Around all that writes: where it fails, on a full disk for example, the scores of the finished folds are printed."""
+    from benchmark.leaderboard.board import read_board
+
+    try:
+        yield
+    except (BenchmarkError, OSError):
+        with suppress(BenchmarkError, OSError):
+            _print_scores(read_board(store, on_invalid=_leave_out), plans, as_json)
+        raise
+
+
+def _jobs(plans: list[Any]) -> list[Any]:
+    """Of all plans, each once; those of a later one are more repeats of some."""
+    return list(dict.fromkeys(job for plan in plans for job in plan.jobs))
+
+
+def _leave_out(error: InputError) -> None:
+    tell(f"left out of the board: {error}")
+
+
+def _written(plans: list[Any], store: Any) -> tuple[Any, list[Path]]:
+    """The board, and its pages as they were written."""
     from benchmark.leaderboard.pages.write import write_pages
-    from benchmark.leaderboard.terminal import terminal_table
     from benchmark.leaderboard.web.write import write_site
     from benchmark.results import compositions
 
-    def leave_out(error: InputError) -> None:
-        console.print(f"left out of the board: {error}", markup=False, soft_wrap=True)
-
-    jobs = dict.fromkeys(job for plan in plans for job in plan.jobs)
+    jobs = _jobs(plans)
     for task in {job.task for job in jobs if job.task.without}:
         compositions.keep(store.root, task.whole())
-    board = write_site(store, store.root, leave_out, {job.task.dataset: job.task.source for job in jobs})
-    pages = write_pages(board, store.root, leave_out)
-    tasks = {job.task.name for job in jobs}
+    board = write_site(store, store.root, _leave_out, {job.task.dataset: job.task.source for job in jobs})
+    return board, write_pages(board, store.root, _leave_out)
+
+
+def _print_scores(board: Any, plans: list[Any], as_json: bool) -> None:
+    """The board's rows for the tasks of all plans."""
+    from benchmark.leaderboard.as_json import row_as_json
+    from benchmark.leaderboard.terminal import terminal_table
+
+    tasks = {job.task.name for job in _jobs(plans)}
     shown = [group for group in board.comparison_groups if group.first.key.task in tasks]
     if as_json:
         print(json.dumps([row_as_json(row) for group in shown for row in group.rows], indent=1))
-    else:
-        for group in shown:
-            print(f"\n{group.first.key.task} in {group.first.key.unit} ({group.title})\n\n{terminal_table(group)}")
-        print(f"\nboard: {pages[0]}")
-        for folder in dict.fromkeys(folder for plan in plans for folder in plan.checkpoints):
-            print(f"checkpoints: {folder}")
+    for group in [] if as_json else shown:
+        print(f"\n{group.first.key.task} in {group.first.key.unit} ({group.title})\n\n{terminal_table(group)}")
+
+
+def _print_places(plans: list[Any], pages: list[Path]) -> None:
+    print(f"\nboard: {pages[0]}")
+    for folder in dict.fromkeys(folder for plan in plans for folder in plan.checkpoints):
+        print(f"checkpoints: {folder}")
+
+
+def _require_complete(plans: list[Any], records: list[Any]) -> None:
+    """Raise BenchmarkError where a fold of this run has no score."""
     failed = [r for r in records if r.status != "complete"]
     if failed:
         first = failed[0]
         raise BenchmarkError(
-            f"{len(failed)} of {len(jobs)} folds failed, the first: {first.key.task} {first.key.model} "
+            f"{len(failed)} of {len(_jobs(plans))} folds failed, the first: {first.key.task} {first.key.model} "
             f"fold {first.key.fold}: {first.reason}"
         )

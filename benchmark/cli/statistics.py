@@ -36,6 +36,7 @@ def statistics(
     from benchmark.leaderboard.coverage import Coverage, simulated_rates
     from benchmark.leaderboard.pages.statistics import TITLE, Origin, Results, statistics_page
     from benchmark.leaderboard.rejudged import rejudge
+    from benchmark.rendering.commands import command
     from benchmark.rendering.text import require_own
     from benchmark.results.store import Store, write_together
     from benchmark.statistics.grid import simulate
@@ -52,7 +53,7 @@ def statistics(
     simulated = simulate(structures, groups, seed, told)
     tracks = simulate_tracks(structures, groups, seed, told)
     origin = Origin(
-        command=f"python -m benchmark statistics --seed {seed} --groups {groups} --sets {sets}",
+        command=command("statistics", "--seed", seed, "--groups", groups, "--sets", sets),
         seed=seed,
         groups=groups,
         seconds=time.monotonic() - started,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from benchmark.cli.shared.options import (
     WorkersOption,
 )
 from benchmark.cli.shared.stopping import kept_on_stop
+from benchmark.cli.shared.terminal import tell
 from benchmark.results.directories import REPORTS, RUNS
 from benchmark.studies.registry import names, pages_of
 from datasets.errors import BenchmarkError, InputError
@@ -165,7 +165,7 @@ def _published(pages: Any, store: Any, named: list[str], reports: Path, replace:
 
     target = Store(reports / "studies" / pages.name)
     for path in publish_study(store, target, pages.seen, _task_names(named), replace):
-        print(f"published: {path}", file=sys.stderr)
+        tell(f"published: {path}")
     return target
 
 
@@ -184,7 +184,7 @@ def _render(pages: Any, store: Any, tasks: set[str], reports: Path, as_json: boo
     from benchmark.studies.published import read_trials
 
     def left_out(error: InputError) -> None:
-        print(f"left out of the report: {error}", file=sys.stderr)
+        tell(f"left out of the report: {error}")
 
     found = [t for t in read_trials(store, pages.seen, left_out) if t.record.key.task in tasks]
     written = write_study_pages(pages, found, reports)

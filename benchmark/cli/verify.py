@@ -27,8 +27,7 @@ def verify(
     Boards mark a row only where a newer source of its model gives other predictions. A source is trained once. To compare an
     older one, run this from a checkout of its commit with --to the same board, on the same kind of processor.
     """
-    from rich.console import Console
-
+    from benchmark.cli.shared.terminal import console
     from benchmark.regression.page import sources_table
     from benchmark.regression.sources import source_states, train_sources
     from benchmark.results.sources import read_sources
@@ -36,7 +35,7 @@ def verify(
 
     if not (board / "records").is_dir():
         raise InputError(f"{board} has no records whose sources could be compared; name a board with --to")
-    shown = Console(stderr=True, quiet=as_json)
+    shown = console(as_json)
     with shown.status("short trainings"):
         train_sources(board, model or [])
     states = source_states(Store(board), read_sources(board))

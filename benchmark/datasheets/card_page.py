@@ -6,8 +6,12 @@ import numpy as np
 from pydantic import BaseModel
 from tabulate import tabulate
 
+from benchmark.rendering.commands import code, command
+from benchmark.rendering.text import escape, fenced, table
 from datasets.cards import Card, Dataset, Fetched, FileDataset, target_values
 from datasets.crystals import Crystals
+
+TARGETS = ("target", "unit", "rows")
 
 
 class TargetRows(BaseModel):
@@ -66,7 +70,7 @@ def card_text(about: CheckedCard) -> str:
         "",
         f"{about.rows:,} crystals{_expected(about)}, {about.atoms:,} atoms, content sha256 {about.content_hash}",
         "",
-        _targets(about, "simple"),
+        tabulate(_targets(about), TARGETS, "simple", disable_numparse=True),
         *_classes(about),
         "",
         *(f"{name}: {text}" for name, text in _origin(about)),
@@ -80,20 +84,20 @@ def card_page(about: CheckedCard) -> str:
     """The card as a markdown page."""
     card = about.card
     lines = [
-        f"# {card.name}",
+        f"# {escape(card.name)}",
         "",
-        card.description,
+        escape(card.description),
         "",
         f"{about.rows:,} crystals{_expected(about)}, {about.atoms:,} atoms; content sha256 `{about.content_hash}`.",
         "",
-        _targets(about, "github"),
+        table(TARGETS, [list(map(escape, row)) for row in _targets(about)], text=TARGETS),
         "",
-        *(f"- {line}" for line in _classes(about)),
-        *(f"- {name}: {text}" for name, text in _origin(about)),
+        *(f"- {escape(line)}" for line in _classes(about)),
+        *(f"- {escape(name)}: {escape(text)}" for name, text in _origin(about)),
         "",
-        *(["## Known problems", "", *(f"- {problem}" for problem in card.known_problems), ""] if card.known_problems else []),
-        *(["## Cite", "", "```bibtex", card.citation, "```", ""] if card.citation.startswith("@") else []),
-        f"Made by `python -m benchmark datasets info {card.name} --page DIR`.",
+        *(["## Known problems", "", *(f"- {escape(line)}" for line in card.known_problems), ""] if card.known_problems else []),
+        *(["## Cite", "", fenced(card.citation, "bibtex"), ""] if card.citation.startswith("@") else []),
+        f"Made by {code(command('datasets', 'info', card.name, '--page', 'DIR'))}.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -104,9 +108,8 @@ def _expected(about: CheckedCard) -> str:
     return " as expected" if about.rows == about.card.rows else f" ({about.card.rows:,} in the card's release)"
 
 
-def _targets(about: CheckedCard, layout: str) -> str:
-    rows = [[target, found.unit, f"{found.rows:,}"] for target, found in about.targets.items()]
-    return tabulate(rows, ["target", "unit", "rows"], layout, disable_numparse=True)
+def _targets(about: CheckedCard) -> list[list[str]]:
+    return [[target, found.unit, f"{found.rows:,}"] for target, found in about.targets.items()]
 
 
 def _classes(about: CheckedCard) -> list[str]:

@@ -14,6 +14,7 @@ from benchmark.datasheets.folding_section import FACTORS, factors, floor_header,
 from benchmark.datasheets.graph_folding import GraphFolding, graph_folding, targets_of
 from benchmark.datasheets.orbits import SYMPREC, Orbits, kinds_and_orbits
 from benchmark.datasheets.section import number
+from benchmark.rendering.commands import code
 from benchmark.rendering.text import escape
 from datasets import registry
 from datasets.duplicates import find_duplicates
@@ -48,9 +49,9 @@ def fold_dataset(source: str, rule: Rule, sample: int = 0, seed: int = 0) -> Fol
     return FoldedDataset(card.name, folding, kinds_and_orbits(crystals, rule, sample, seed) if sample else None)
 
 
-def page_text(rows: Sequence[FoldedDataset], command: str) -> str:
-    """The markdown page; `command` makes it again."""
-    parts = [TITLE, f"Again: `{command}`. What the words mean: [folding](folding.md)."]
+def page_text(rows: Sequence[FoldedDataset], made_by: str) -> str:
+    """The markdown page; the command `made_by` makes it again."""
+    parts = [TITLE, f"Again: {code(made_by)}. What the words mean: [folding](folding.md)."]
     for heading, text, header, table in tables(rows):
         cells = [[escape(cell) for cell in line] for line in table]
         parts += [f"## {heading}", text, tabulate(cells, header, tablefmt="github", disable_numparse=True)]

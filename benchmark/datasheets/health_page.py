@@ -12,6 +12,7 @@ from benchmark.datasheets.folding_section import folding_findings, folding_secti
 from benchmark.datasheets.health_figures import figures
 from benchmark.datasheets.health_report import DatasetHealth
 from benchmark.datasheets.section import Section, count, number, shown_path, shown_source
+from benchmark.rendering.commands import code, command, option
 from benchmark.rendering.text import escape, require_own
 from benchmark.results.store import write_atomically
 from benchmark.tasks.leakage import Leakage
@@ -37,8 +38,10 @@ def summary(health: DatasetHealth) -> str:
     return "\n\n".join(parts)
 
 
-def write_page(health: DatasetHealth, crystals: Crystals, root: Path, command: str) -> list[Path]:
+def write_page(health: DatasetHealth, crystals: Crystals, root: Path, made_by: str) -> list[Path]:
     """Write `root/<name>.md` and its figures `root/<name>/*.png`, each atomically; returns their paths, the page first.
+
+    `made_by` is the command that makes it again.
 
     Raises:
         InputError: a page that is no health report stands in the way.
@@ -49,15 +52,15 @@ def write_page(health: DatasetHealth, crystals: Crystals, root: Path, command: s
     images = {folder / f"{name}.png": image for name, image in figures(health, crystals).items()}
     for path, image in images.items():
         write_atomically(path, image)
-    write_atomically(page, page_text(health, command).encode())
+    write_atomically(page, page_text(health, made_by).encode())
     return [page, *images]
 
 
-def page_text(health: DatasetHealth, command: str) -> str:
+def page_text(health: DatasetHealth, made_by: str) -> str:
     """The markdown page."""
     parts = [
         f"{TITLE}{escape(health.name)}",
-        f"{escape(health.description)}.\n\n{size(health)}; content sha256 `{health.content_hash}`; again: `{command}`",
+        f"{escape(health.description)}.\n\n{size(health)}; content sha256 `{health.content_hash}`; again: {code(made_by)}",
         "\n".join(["## What was found\n", *(f"- {escape(line)}" for line in findings(health))]),
     ]
     for section in sections(health):
@@ -82,7 +85,7 @@ def size(health: DatasetHealth) -> str:
 def again(source: str, health: DatasetHealth, rule: str | None, root: Path) -> str:
     """The command that makes the page, without a path of this machine."""
     name = shown_source(source, health.name)
-    return f"python -m benchmark datasets health {name}{f' --rule {rule}' if rule else ''} --page {shown_path(root)}"
+    return command("datasets", "health", name, *option("--rule", rule), "--page", shown_path(root))
 
 
 # -- what was found ---------------------------------------------------------------------------------

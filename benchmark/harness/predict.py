@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.rendering.text import csv_cell
 from benchmark.results.store import write_atomically
+from benchmark.schema import one_line
 from datasets.crystals import Crystals
 from datasets.errors import InputError
 from datasets.readers.folder import is_structure
@@ -21,6 +23,7 @@ from datasets.readers.structure_files import SUFFIXES, read_each
 from models.contract import Model
 
 UNKNOWN_UNIT = "as trained"
+LONGEST_CLASS = 100
 
 
 @dataclass(frozen=True)
@@ -86,16 +89,26 @@ def find_structures(paths: Sequence[Path]) -> list[Path]:
 
 
 def ids_of(paths: Sequence[Path]) -> list[str]:
-    """A unique id a file: its stem, where several share it the file's name, where several share that too the path."""
-    choices = [(path.stem, path.name, str(path), str(path.resolve())) for path in paths]
+    """An id a file, as one printable line: its stem, where several share it the file's name, where they share that the path."""
+    choices = [tuple(map(one_line, (path.stem, path.name, str(path), str(path.resolve())))) for path in paths]
     level = [0] * len(paths)
     while True:
         ids = [names[i] for names, i in zip(choices, level, strict=True)]
         count = Counter(ids)
         shared = [count[name] > 1 and i < 3 for name, i in zip(ids, level, strict=True)]
         if not any(shared):
-            return ids
+            return _numbered(ids)
         level = [i + again for i, again in zip(level, shared, strict=True)]
+
+
+def _numbered(ids: Sequence[str]) -> list[str]:
+    """The ids, with a number after those that are there already: paths may differ in what cannot be printed."""
+    seen = Counter[str]()
+    found = []
+    for name in ids:
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found
 
 
 def meaning_of(models: Sequence[Model[Any, Any]], names: Sequence[object]) -> Meaning:
@@ -116,7 +129,7 @@ def meaning_of(models: Sequence[Model[Any, Any]], names: Sequence[object]) -> Me
 
 def _same(what: str, said: Sequence[str | None], names: Sequence[object]) -> str | None:
     """What those say that say something. Raises InputError where two differ."""
-    known = {text: name for text, name in zip(said, names, strict=True) if text}
+    known = {one_line(text): name for text, name in zip(said, names, strict=True) if text}
     if len(known) > 1:
         (one, first), (other, second) = list(known.items())[:2]
         raise InputError(f"checkpoints of different {what} cannot be averaged: '{one}' in {first}, '{other}' in {second}")
@@ -129,9 +142,10 @@ def _class_names(text: str, n_classes: int, name: object) -> tuple[str, ...]:
     except (ValueError, RecursionError):
         classes = None
     named = isinstance(classes, list) and all(isinstance(label, str | int) for label in classes)
-    if not named or len(set(map(str, classes))) != n_classes:
+    labels = tuple(one_line(str(label), LONGEST_CLASS) for label in classes) if named else ()
+    if len(set(labels)) != n_classes:
         raise InputError(f"{name}: it says its classes are {text[:80]}; expected the names of {n_classes}")
-    return tuple(map(str, classes))
+    return labels
 
 
 def predict_files(models: Sequence[Model[Any, Any]], meaning: Meaning, paths: Sequence[Path]) -> FilePredictions:
@@ -182,9 +196,9 @@ def require_file(path: Path) -> None:
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write `FilePredictions.rows` with a header, in full precision."""
+    """Write `FilePredictions.rows` with a header, in full precision; texts as `csv_cell` has them."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
     write_atomically(path, text.getvalue().encode())

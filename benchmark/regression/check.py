@@ -23,6 +23,7 @@ from benchmark.regression.trainings import (
     task_baseline,
     this_machine,
 )
+from benchmark.rendering.commands import command
 from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
 from benchmark.schema import Machine
@@ -113,7 +114,7 @@ def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Se
         report.rows.append(CheckRow(name, "model", "there", "gone", None, "gone", hint))
     for name in chosen:
         if name not in baseline.models:
-            hint = f'python -m benchmark check --model {name} --update-baseline "reason"'
+            hint = command("check", "--model", name, "--update-baseline", "reason")
             report.notes.append(f"{name}: a new model, not compared; add it to the baseline with `{hint}`")
     compared = [name for name in chosen if name in baseline.models]
     for name in compared:

@@ -10,6 +10,11 @@ BLUE, RED, GREY = "#33658a", "#c8553d", "#eeeeee"
 DPI = 100
 
 
+def plain(text: str) -> str:
+    """Text from a record as a figure shows it: a dollar sign begins no formula."""
+    return text.replace("$", r"\$")
+
+
 def png(figure: Figure) -> bytes:
     """The image of a figure."""
     buffer = io.BytesIO()

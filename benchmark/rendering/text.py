@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import quote
 
 from tabulate import tabulate
@@ -15,8 +16,15 @@ from benchmark.schema import Machine
 from datasets.errors import InputError
 
 ENTITIES = str.maketrans(
-    {sign: f"&#{ord(sign)};" for sign in "|[]`*"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": " ", "\r": " "}
+    {sign: f"&#{ord(sign)};" for sign in "|[]`*~$\\"}
+    | {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\n": " ", "\r": " ", "\t": " "}
 )
+
+FORMULAS = ("=", "+", "-", "@")
+T = TypeVar("T")
+
+UNDERSCORE = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
+"""Inside of a word, as in names of targets, it is an underscore to markdown too."""
 
 MINIATURES = (
     "(mini) marks the profile mini, whose networks are miniatures: deeper-gatgnn (mini) has 2 layers and 21,386 parameters; as "
@@ -41,8 +49,21 @@ class Made(Protocol):
 
 
 def escape(text: str) -> str:
-    """Text from a record, harmless in markdown and inside its tables."""
-    return text.translate(ENTITIES)
+    """Text from a record or a file, harmless in markdown and inside its tables: no sign of it means anything there."""
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text.translate(ENTITIES))
+    return UNDERSCORE.sub(lambda found: "&#95;" * len(found[0]), shown)
+
+
+def fenced(text: str, language: str = "") -> str:
+    """Lines of text as a block of code in markdown that nothing in them can end."""
+    lines = ("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line) for line in text.split("\n"))
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return "\n".join([f"{fence}{language}", *lines, fence])
+
+
+def csv_cell(value: T) -> T | str:
+    """A value of a CSV; before a text that a spreadsheet would take for a formula an apostrophe, which makes it text there."""
+    return f"'{value}" if isinstance(value, str) and value.lstrip(" \t\r\n")[:1] in FORMULAS else value
 
 
 def model_name(name: str, profile: str) -> str:

@@ -107,6 +107,6 @@ def read_packed(path: Path) -> list[Record]:
 
 def _record(path: Path, number: int, document: Mapping[str, Any]) -> Record:
     try:
-        return Record.model_validate_json(json.dumps(document))
+        return Record.model_validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
         raise InvalidFile(path, [f"record {number}: {problem}" for problem in schema_problems(error)]) from None

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from benchmark.results.learning_rate import RateChoice, RateGrid
-from benchmark.schema import Count, Duration, Machine, Settings, Sha256, Strict, Text
+from benchmark.schema import Count, Duration, Machine, Name, Settings, Sha256, Strict, Text
 from benchmark.tasks.folds import HOLDOUT_FOLDS, MOST_FOLDS, PROTOCOL, Split, has_validation, kfolds
 from benchmark.tasks.metrics import ClassScores, LeakScores, Metrics, Scores
 from datasets.allowed_names import is_path_part
@@ -58,7 +58,7 @@ class JobKey(Strict):
     dataset_hash: Sha256
     model: str
     settings: Settings
-    profile: str
+    profile: Name
     protocol: Annotated[str, StringConstraints(pattern=PROTOCOL)]
     fold: int = Field(ge=0, lt=MOST_FOLDS)
     seed: int = Field(ge=0, lt=2**31)
@@ -73,7 +73,7 @@ class JobKey(Strict):
 
     @model_validator(mode="after")
     def _names_are_paths(self) -> JobKey:
-        for part in (*self.task.split("/"), self.model, self.profile):
+        for part in (*self.task.split("/"), self.model):
             if not is_path_part(part):
                 raise ValueError(f"'{part[:40]}' cannot be part of a name: no '/', not '.' or '..', at most 100 characters")
         if self.task != f"{self.dataset}/{self.target}":

@@ -149,12 +149,8 @@ def check_ground_truth(
 
 def links(root: Path) -> list[str]:
     """Links in the directories that publishing reads: they could bring in any file of the machine that publishes."""
-    return [
-        f"{path}: a link; a submission holds the files themselves"
-        for kind in KINDS
-        for path in _walk(root / kind)
-        if path.is_symlink()
-    ]
+    found = [root] if root.is_symlink() else [path for kind in KINDS for path in _walk(root / kind) if path.is_symlink()]
+    return [f"{path}: a link; a submission holds the files themselves" for path in found]
 
 
 def strays(root: Path) -> list[str]:

@@ -6,8 +6,10 @@ Nothing here trusts what a file says of itself: the size on disk bounds what is 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -113,12 +115,29 @@ def schema_problems(error: ValidationError) -> list[str]:
 
 
 def parse_json(path: Path, schema: type[Schema], most: int = RECORD_BYTES) -> Schema:
-    """A JSON file of at most `most` bytes by its schema. Raises InvalidFile with everything that is wrong."""
+    """A JSON file of at most `most` bytes by its schema, exact in types: "0" and 0.0 are no numbers of folds.
+
+    Raises:
+        InvalidFile: everything that is wrong; or a key that is written twice, of which only one value would be seen.
+    """
     data = read_bounded(path, most)
     try:
-        return schema.model_validate_json(data)
+        found = schema.model_validate_json(data, strict=True)
+        json.loads(data, object_pairs_hook=_once)
+        return found
     except ValidationError as error:
         raise InvalidFile(path, schema_problems(error)) from None
+    except ValueError as error:
+        raise InvalidFile(path, [str(error)]) from None
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of a JSON text. Raises ValueError where a key is written twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f"the key '{twice[:40]}' is written twice in one object")
+    return found
 
 
 def predictions_hash(ids: np.ndarray, targets: np.ndarray, predictions: np.ndarray) -> str:

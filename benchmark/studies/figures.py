@@ -15,6 +15,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from plotly.subplots import make_subplots
 
+from benchmark.rendering.images import plain
+
 
 @dataclass(frozen=True)
 class Line:
@@ -82,7 +84,7 @@ def canvas(figure: Figure) -> Canvas:
         _draw(ax, panel, used)
     for ax in axes[len(figure.panels) :]:
         ax.axis("off")
-    handles = [axes[0].plot([], [], "o-", ms=4, color=color, label=label)[0] for label, color in used.items()]
+    handles = [axes[0].plot([], [], "o-", ms=4, color=color, label=plain(label))[0] for label, color in used.items()]
     if any(line.published for panel in figure.panels for line in panel.lines):
         handles.append(axes[0].plot([], [], "o--", ms=5, mfc="none", color="#666666", label="published")[0])
     if handles:
@@ -100,10 +102,10 @@ def _draw(ax: Axes, panel: Panel, used: dict[str, str]) -> None:
         )  # fmt: skip
     if panel.cloud:
         points = ax.scatter(panel.cloud.x, panel.cloud.y, c=panel.cloud.value, s=6, cmap="viridis", linewidths=0)
-        ax.figure.colorbar(points, ax=ax, label=panel.cloud.title)
-    ax.set_title(panel.title, fontsize=10)
-    ax.set_xlabel(panel.x)
-    ax.set_ylabel(panel.y)
+        ax.figure.colorbar(points, ax=ax, label=plain(panel.cloud.title))
+    ax.set_title(plain(panel.title), fontsize=10)
+    ax.set_xlabel(plain(panel.x))
+    ax.set_ylabel(plain(panel.y))
     if panel.log_x:
         ax.set_xscale("log")
         _plain_ticks(ax.xaxis)

@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 import pandas as pd
 
+from benchmark.rendering.commands import code, command
 from benchmark.rendering.images import png
 from benchmark.rendering.plotly_script import write_plotly
-from benchmark.rendering.text import escape, mini_note, require_own
+from benchmark.rendering.text import csv_cell, escape, mini_note, require_own
 from benchmark.results.records import JobKey
 from benchmark.results.store import write_atomically
 from benchmark.studies.figures import Figure, canvas, html_page
@@ -50,12 +51,14 @@ class StudyPages:
 
 def csv(rows: Sequence[dict[str, Any]], digits: int | None = 6) -> str:
     """Rows as CSV; numbers with so many significant digits, or with all."""
-    return pd.DataFrame(rows).to_csv(index=False, float_format=f"%.{digits}g" if digits else None)
+    harmless = [{name: csv_cell(value) for name, value in row.items()} for row in rows]
+    return pd.DataFrame(harmless).to_csv(index=False, float_format=f"%.{digits}g" if digits else None)
 
 
 def shown(figures: Sequence[Figure], folder: str) -> list[str]:
     """The markdown of figures that lie in a folder."""
-    return [f"![{figure.caption}]({folder}/{figure.name}.png)\n\n{figure.caption}." for figure in figures]
+    captions = [escape(figure.caption) for figure in figures]
+    return [f"![{said}]({folder}/{figure.name}.png)\n\n{said}." for figure, said in zip(figures, captions, strict=True)]
 
 
 def numbered(figures: Sequence[Figure], place: int) -> list[Figure]:
@@ -82,10 +85,10 @@ def write_study_pages(pages: StudyPages, found: Iterable[Trial], reports: Path) 
 
 def _more(pages: StudyPages, key: JobKey, folder: str) -> str:
     """Which command writes what a page does not show."""
-    command = f"python -m benchmark study {pages.name} {source_of(key)} --render-only"
+    again = command("study", pages.name, *source_of(key), "--render-only")
     return (
-        f"`{command}` writes this page anew from its records (published ones lie in `--out reports`), the interactive figures, "
-        f"`{folder}/figures.html`, and a table of {pages.rows}, `{folder}/table.csv`."
+        f"{code(again)} writes this page anew from its records (published ones lie in `--out reports`), the interactive "
+        f"figures, `{folder}/figures.html`, and a table of {pages.rows}, `{folder}/table.csv`."
     )
 
 

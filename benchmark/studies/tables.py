@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
+from benchmark.rendering.commands import code, command, option
 from benchmark.rendering.text import commits, count, crystals, escape, joined, machine, plus_minus, seconds
 from benchmark.results.records import JobKey, Record
 from benchmark.studies.comparison_groups import ComparisonGroup
@@ -43,11 +44,11 @@ def provenance(records: Sequence[Record], *commands: str) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in first.versions.items())
     seeds = joined([str(seed) for seed in sorted({record.key.seed for record in records})])
     lines = [
-        f"{crystals(first)} crystals; targets in {key.unit}; dataset sha256 `{key.dataset_hash}`",
+        f"{crystals(first)} crystals; targets in {escape(key.unit)}; dataset sha256 `{key.dataset_hash}`",
         f"profile `{key.profile}`, {budget(records)}, {key.protocol}, seed {seeds}; all settings are in the records",
         f"machine: {escape(' or '.join(machines))}; versions: {escape(versions)}; commit {escape(commits(records))}",
         *_waiting(records),
-        *(f"again: `{command}`" for command in commands),
+        *(f"again: {code(text)}" for text in commands),
     ]
     return "\n".join(f"- {line}" for line in lines)
 
@@ -64,19 +65,18 @@ def _waiting(records: Sequence[Record]) -> list[str]:
     return [told] if n else []
 
 
-def source_of(key: JobKey) -> str:
-    """The option that names the task."""
-    return f"--task {key.task}" if key.dataset in registered() else f"--dataset path/to/{key.dataset}"
+def source_of(key: JobKey) -> list[str]:
+    """The option that names the task, and its value."""
+    return ["--task", key.task] if key.dataset in registered() else ["--dataset", f"path/to/{key.dataset}"]
 
 
 def command_of(study: str, key: JobKey, models: Iterable[str], layers: Sequence[int], shared: dict[str, Any]) -> str:
     """The command that makes the records of a comparison group, given the settings that were changed in all of them."""
-    named = " ".join(f"--model {name}" for name in dict.fromkeys(models))
-    changes = "".join(f" --set {name}={value}" for name, value in shared.items())
-    folds = f" --folds {n}" if (n := kfolds(key.protocol)) else ""
-    depths = f" --layers {','.join(map(str, sorted(set(layers))))}" if layers else ""
-    budget = f"--profile {key.profile}{depths}{changes}{folds} --seed {key.seed}"
-    return f"python -m benchmark study {study} {source_of(key)} {named} {budget}"
+    named = [word for name in dict.fromkeys(models) for word in ("--model", name)]
+    changes = [word for name, value in shared.items() for word in ("--set", f"{name}={value}")]
+    depths = option("--layers", ",".join(map(str, sorted(set(layers)))) or None)
+    budget = ["--profile", key.profile, *depths, *changes, *option("--folds", kfolds(key.protocol)), "--seed", key.seed]
+    return command("study", study, *source_of(key), *named, *budget)
 
 
 def costs(folds: Configuration) -> list[str]:

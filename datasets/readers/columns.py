@@ -27,13 +27,16 @@ its message begins with `:`, as the row is not known yet."""
 INDEX = "index"
 """The column of row labels that are text."""
 
+LONGEST_UNIT = 40
+
 _HEADING = re.compile(r"(?P<name>.*?)\s*(\[(?P<unit>[^\[\]]*)\])?")
 
 
 def split_heading(text: str) -> tuple[str, str]:
-    """Name and unit of a column headed `name` or `name [unit]`; the unit is empty where there is none."""
+    """Name and unit of a column headed `name` or `name [unit]`; the unit is empty where there is none that can be printed."""
     match = _HEADING.fullmatch(text)
-    return (match["name"], (match["unit"] or "").strip()) if match else (text, "")
+    unit = (match["unit"] or "").strip() if match else ""
+    return (match["name"], unit) if match and unit.isprintable() and len(unit) <= LONGEST_UNIT else (text, "")
 
 
 def read_csv(path: Path) -> Columns:

@@ -49,6 +49,8 @@ def files_of(ids: Sequence[str], known: Mapping[str, Sequence[Path]], places: Se
 def _file_of(crystal: str, known: Mapping[str, Sequence[Path]], place: str) -> Path:
     if not crystal:
         raise InputError(f"{place}: the id is empty; give the name of a structure file")
+    if not crystal.isprintable():
+        raise InputError(f"{place}: the id has a line break or a control character; rename its file")
     files = known.get(crystal) or known.get(_spelled(crystal), ())
     if not files:
         like = next((f"; {key} differs in letter case" for key in known if key.casefold() == crystal.casefold()), "")

@@ -14,6 +14,7 @@ from datasets.allowed_names import require_target_name
 from datasets.crystals import STRUCTURE_COLUMNS
 from datasets.errors import InputError
 from datasets.readers.class_targets import CLASS, ClassColumn, class_column, is_boolean
+from datasets.readers.columns import LONGEST_UNIT
 from datasets.readers.decimals import is_missing, looks_like_number, number, numbers_of_column
 from datasets.readers.raw_tables import ID_NAMES, RawTable, TableOptions, listed
 
@@ -106,8 +107,10 @@ def _units(options: TableOptions, names: Sequence[str], table: RawTable) -> dict
         if owner is None and ("=" in text or len(names) > 1):
             raise InputError(f"--unit {text}: write TARGET=UNIT; the targets are {listed(names)}")
         unit = text.strip() if owner is None else text[len(owner) + 1 :].strip()
-        if not unit or not unit.isprintable() or len(unit) > 40:
-            raise InputError(f"--unit {text}: write a unit of at most 40 characters, such as eV, or 1 for a number without")
+        if not unit or not unit.isprintable() or len(unit) > LONGEST_UNIT:
+            raise InputError(
+                f"--unit {text}: write a unit of at most {LONGEST_UNIT} characters, such as eV, or 1 for a number without"
+            )
         if given.setdefault(owner or names[0], unit) != unit:
             raise InputError(f"--unit {text}: '{owner or names[0]}' has the unit {given[owner or names[0]]} already")
     for name in names:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Annotated, Any
 
 import typer
 
 from benchmark.cli.shared.options import JsonOption
 from benchmark.cli.shared.stopping import kept_on_stop
+from benchmark.cli.shared.terminal import tell
 from datasets.errors import BenchmarkError, InputError
 
 commands = typer.Typer()
@@ -41,7 +41,7 @@ def fetch(
             if not everything:
                 raise
             failed.append(chosen)
-            print(f"not fetched: {error}", file=sys.stderr)
+            tell(f"not fetched: {error}")
             continue
         note = outcome.note.model_dump() if outcome.note else None
         about = {"name": chosen, "rows": len(outcome.crystals), "fetched_now": outcome.new, "note": note}

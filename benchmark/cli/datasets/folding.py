@@ -32,6 +32,7 @@ def folding(
     from benchmark.datasheets.folding_figure import folding_svg
     from benchmark.datasheets.folding_page import TITLE, fold_dataset, page_text, tables
     from benchmark.datasheets.section import shown_path, shown_source
+    from benchmark.rendering.commands import command
     from benchmark.rendering.text import require_own
     from benchmark.results.store import write_atomically
 
@@ -39,11 +40,11 @@ def folding(
         require_own(page / PAGE, TITLE, "no page of folding", "directory with --page")
     rows = [fold_dataset(name, chosen, symmetry, seed) for name in names]
     if page:
-        options = f" --rule {rule}" * (rule != "nearest:12:8") + f" --symmetry {symmetry} --seed {seed}" * bool(symmetry)
-        shown = " ".join(shown_source(name, row.name) for name, row in zip(names, rows, strict=True))
-        command = f"python -m benchmark datasets folding {shown}{options} --page {shown_path(page)}"
+        options = ["--rule", rule] * (rule != "nearest:12:8") + ["--symmetry", symmetry, "--seed", seed] * bool(symmetry)
+        shown = [shown_source(name, row.name) for name, row in zip(names, rows, strict=True)]
+        made_by = command("datasets", "folding", *shown, *options, "--page", shown_path(page))
         page.mkdir(parents=True, exist_ok=True)
-        write_atomically(page / PAGE, page_text(rows, command).encode())
+        write_atomically(page / PAGE, page_text(rows, made_by).encode())
         write_atomically(page / FIGURE, folding_svg())
     if as_json:
         print(json.dumps([row.as_dict() for row in rows], indent=1))

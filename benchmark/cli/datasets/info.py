@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmark.cli.shared.options import JsonOption, NameArgument
+from benchmark.cli.shared.terminal import tell
 
 commands = typer.Typer()
 
@@ -35,5 +35,5 @@ def info(
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, card_page(about).encode())
     for doubt in doubts_of_all(crystals, [target for target in card.targets if target not in card.classes]):
-        print(f"warning: {doubt}", file=sys.stderr)
+        tell(f"warning: {doubt}")
     print(json.dumps(about.model_dump(), indent=1) if as_json else card_text(about))

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from benchmark.cli.shared import terminal
 
 if TYPE_CHECKING:  # a download's bar needs no torch
     from benchmark.harness import run
@@ -16,7 +17,7 @@ if TYPE_CHECKING:  # a download's bar needs no torch
     from benchmark.harness.plan import Plan
     from benchmark.results.records import Record
 
-console = Console(stderr=True, highlight=False)
+console = terminal.console()
 
 
 def job_name(job: Job) -> str:
@@ -81,7 +82,7 @@ def live(plan: Plan, quiet: bool) -> Iterator[Display]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    shown = Console(stderr=True, highlight=False, quiet=quiet)
+    shown = terminal.console(quiet)
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
         total = progress.add_task("folds", total=len(plan.jobs), completed=len(plan.done), detail="")
         yield Display(progress, total)

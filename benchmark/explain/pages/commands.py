@@ -10,9 +10,8 @@ from benchmark.explain.planted.records import PlantedTrial
 from benchmark.explain.records import Experiment, Result
 from benchmark.explain.seed_groups import SeedGroup
 from benchmark.explain.settings import PROFILES, Profile
+from benchmark.rendering.commands import code, command, option
 from benchmark.results.directories import RUNS
-
-COMMAND = "python -m benchmark explain"
 
 
 @dataclass(frozen=True)
@@ -25,38 +24,42 @@ class Directories:
 
     def again(self, found: Sequence[SeedGroup]) -> str:
         """What searches all that a page shows, and writes it: a command for each way of asking."""
-        ways: dict[str, list[Result]] = {}
+        ways: dict[tuple[str, ...], list[Result]] = {}
         for result in sorted((one for group in found for one in group.results), key=lambda one: not one.cross_checks):
             ways.setdefault(_way(result), []).append(result)
-        commands = [f"{way}{_out(self.out)} {_asked(results)}" for way, results in ways.items()]
-        return f"{'; '.join(commands)}{self._ends()}"
+        *others, last = [[*way, *_out(self.out), *_asked(results)] for way, results in ways.items()]
+        return "; ".join([*(command(*words) for words in others), command(*last, *self._ends())])
 
     def trials_again(self, found: Sequence[PlantedTrial]) -> str:
         """What tries all planted motifs of a page, and writes it."""
-        seeds = f"{1 + max(one.seed for one in found)}{_floor(found[0].floor)}"
-        return f"{COMMAND} --ground-truth {seeds}{_out(self.out)}{self._ends()}"
+        seeds = ["--ground-truth", str(1 + max(one.seed for one in found)), *_floor(found[0].floor)]
+        return command("explain", *seeds, *_out(self.out), *self._ends())
 
     def figures(self) -> str:
         """What writes the interactive figures of a page that is there."""
-        return f"`{COMMAND} --from {shown(self.published)} --page {shown(self.page)}`" if self.published else "the same command"
+        if not self.published:
+            return "the same command"
+        return code(command("explain", "--from", shown(self.published), "--page", shown(self.page)))
 
-    def _ends(self) -> str:
-        return f"{f' --publish {shown(self.published)}' if self.published else ''} --page {shown(self.page)}"
+    def _ends(self) -> list[str]:
+        published = ["--publish", shown(self.published)] if self.published else []
+        return [*published, "--page", shown(self.page)]
 
 
-def _way(result: Result) -> str:
+def _way(result: Result) -> tuple[str, ...]:
     """All but node types and seeds."""
     experiment = result.experiment
     profiles = [name for name, profile in PROFILES.items() if _is_of(experiment, profile)]
     return (
-        f"{COMMAND} --task {experiment.task} --model {experiment.model} --per-class {result.per_class} --min-probability "
-        f"{experiment.min_probability:g}{''.join(f' --profile {name}' for name in profiles)}"
-        f"{_floor(experiment.search.get('floor', 0.0))}{' --cross-check' if result.cross_checks else ''}"
-    )
+        "explain", "--task", experiment.task, "--model", experiment.model, "--per-class", str(result.per_class),
+        "--min-probability", f"{experiment.min_probability:g}",
+        *(word for name in profiles for word in ("--profile", name)),
+        *_floor(experiment.search.get("floor", 0.0)), *(["--cross-check"] if result.cross_checks else []),
+    )  # fmt: skip
 
 
-def _floor(floor: float) -> str:
-    return f" --floor {floor:g}" if floor else ""
+def _floor(floor: float) -> list[str]:
+    return option("--floor", f"{floor:g}" if floor else None)
 
 
 def _is_of(experiment: Experiment, profile: Profile) -> bool:
@@ -66,14 +69,15 @@ def _is_of(experiment: Experiment, profile: Profile) -> bool:
     return (classifier, experiment.limits, experiment.search) == tuple(wanted[k] for k in ("classifier", "limits", "search"))
 
 
-def _asked(results: Sequence[Result]) -> str:
+def _asked(results: Sequence[Result]) -> list[str]:
     """Node types and seeds."""
-    kinds = dict.fromkeys(f"--node-types {result.experiment.node_types}" for result in results)
-    return " ".join([*kinds, *dict.fromkeys(f"--seed {result.experiment.seed}" for result in results)])
+    kinds = dict.fromkeys(("--node-types", str(result.experiment.node_types)) for result in results)
+    seeds = dict.fromkeys(("--seed", str(result.experiment.seed)) for result in results)
+    return [word for pair in (*kinds, *seeds) for word in pair]
 
 
-def _out(out: Path) -> str:
-    return "" if out == RUNS else f" --out {shown(out)}"
+def _out(out: Path) -> list[str]:
+    return [] if out == RUNS else ["--out", shown(out)]
 
 
 def shown(root: Path) -> str:

@@ -19,6 +19,7 @@ from benchmark.explain.pages.web import web_page
 from benchmark.explain.records import CLASSES, GOOD_AUC, ClassName, ClassResult
 from benchmark.explain.seed_groups import SeedGroup, rank_correlations
 from benchmark.explain.statements import Enrichment
+from benchmark.rendering.commands import code
 from benchmark.rendering.plotly_script import write_plotly
 from benchmark.rendering.text import count, escape, interval, origins, require_own
 from benchmark.results.store import write_atomically
@@ -90,7 +91,7 @@ def figure_name(group: SeedGroup) -> str:
 
 def page_text(task: str, found: Sequence[SeedGroup], where: Directories) -> str:
     """The markdown page."""
-    parts = [f"{TITLE}{escape(task)}", f"Again: `{where.again(found)}`"]
+    parts = [f"{TITLE}{escape(task)}", f"Again: {code(where.again(found))}"]
     folder = quote(task.split("/")[-1])
     parts += [f"Interactive figures, in `{folder}/figures.html`, are written by {where.figures()}.", "## What was found"]
     for group in found:

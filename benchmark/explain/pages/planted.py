@@ -10,6 +10,7 @@ from tabulate import tabulate
 
 from benchmark.explain.pages.commands import Directories
 from benchmark.explain.planted.records import CONTROLS, PLANTED_KINDS, PlantedTrial
+from benchmark.rendering.commands import code
 from benchmark.rendering.text import chance, count, interval, origins, require_own, table
 from benchmark.results.store import write_atomically
 
@@ -49,7 +50,7 @@ def page_text(found: Sequence[PlantedTrial], where: Directories) -> str:
     each_header, each_rows = sets(found)
     parts = [
         TITLE,
-        f"Again: `{where.trials_again(found)}`",
+        f"Again: {code(where.trials_again(found))}",
         "\n".join(f"- {line}" for line in conclusions(found)),
         table(header, rows),
     ]

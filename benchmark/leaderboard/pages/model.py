@@ -26,7 +26,7 @@ from benchmark.leaderboard.pages.task import as_published, page_of
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out, settings_text
-from benchmark.rendering.text import count, escape, link, mini_note, seconds, table
+from benchmark.rendering.text import count, escape, fenced, link, mini_note, seconds, table
 from benchmark.results.model_cards import ModelCard
 
 Standing = tuple[ComparisonGroup, BoardRow]
@@ -67,8 +67,7 @@ def model_page(name: str, standings: Sequence[Standing], card: ModelCard | None 
 def _about(card: ModelCard) -> str:
     """Who made a model from elsewhere, and under which terms."""
     authors = f"By {escape(', '.join(card.authors))}. " if card.authors else ""
-    cite = card.citation.replace("`", "'")
-    return f"{authors}Source: {escape(card.source)}; licence: {escape(card.licence)}.\n\n```\n{cite}\n```"
+    return f"{authors}Source: {escape(card.source)}; licence: {escape(card.licence)}.\n\n{fenced(card.citation)}"
 
 
 def _standings(kind: Kind, standings: Sequence[Standing], where: Sequence[str], several: bool) -> str:

@@ -11,6 +11,7 @@ from benchmark.leaderboard.kinds import CLASSES, Kind
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS, PublishedResult
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out
+from benchmark.rendering.commands import code, command, option
 from benchmark.rendering.text import (
     commits,
     count,
@@ -226,7 +227,7 @@ def _provenance(group: ComparisonGroup) -> str:
             f"- {crystals(first)} crystals; dataset sha256 `{escape(first.key.dataset_hash)}`",
             f"- graphs: {escape(graphs)}",
             f"- versions: {escape(versions)}; commit {escape(commits(records))}",
-            f"- again: `{again(group)}`",
+            f"- again: {code(again(group))}",
         ]
     )
 
@@ -238,14 +239,12 @@ def again(group: ComparisonGroup) -> str:
     n_folds = kfolds(key.protocol) or (
         max(len(row.run.folds) for row in group.rows) if protocol in ("shuffle", "holdout") else None
     )
-    folds = f" --folds {n_folds}" if n_folds else ""
-    what = f"--task {key.task}" if key.dataset in registered() else f"--dataset path/to/{key.dataset}"
+    folds = option("--folds", n_folds)
+    what = ["--task", key.task] if key.dataset in registered() else ["--dataset", f"path/to/{key.dataset}"]
     # What the data decide today they may decide otherwise tomorrow.
-    kept = "" if protocol == "published" else f" --{'' if ', grouped' in key.protocol else 'no-'}group-duplicates"
-    run = f"run {what} --profile {key.profile} --protocol {protocol}{folds}{kept}"
+    kept = [] if protocol == "published" else [f"--{'' if ', grouped' in key.protocol else 'no-'}group-duplicates"]
+    run = ["run", *what, "--profile", key.profile, "--protocol", protocol, *folds, *kept]
     if ", train 1/" in key.protocol:
-        run = f"study learning-curve {what} --profile {key.profile}{folds}"
+        run = ["study", "learning-curve", *what, "--profile", key.profile, *folds]
     seeds = sorted({record.key.seed for row in group.rows for record in row.run.folds})
-    repeats = f" --repeats {len(seeds)}" if len(seeds) > 1 else ""
-    command = f"python -m benchmark {run}{repeats} --seed {seeds[0]}"
-    return command.replace("`", "'")
+    return command(*run, *option("--repeats", len(seeds) if len(seeds) > 1 else None), "--seed", seeds[0])

@@ -74,13 +74,13 @@ def conclusions(task: str, made: Sequence[Family]) -> Iterator[str]:
                     by_judgement.setdefault(verb, []).append(escape(family.label))
         if by_judgement:
             told.append(f"{name[2:]} {', '.join(f'{verb} in {joined(labels)}' for verb, labels in by_judgement.items())}")
-    yield f"On {task}, against the plain networks: {'; '.join(told) or 'nothing could be compared'}."
+    yield f"On {escape(task)}, against the plain networks: {'; '.join(told) or 'nothing could be compared'}."
     scored = [(variant.folds.mae, family, variant) for family in made for variant in family.variants if variant.folds.scored]
     if not scored:
         yield "No variant has a score in every fold."
     else:
         _, family, variant = min(scored, key=lambda row: row[0])
-        unit = variant.folds.complete[0].key.unit
+        unit = escape(variant.folds.complete[0].key.unit)
         yield f"The lowest MAE, {mae_cell(variant.folds)} {unit}, is that of {escape(family.label)}, {variant.name}."
     changes = [
         (variant.change.relative, family, variant)

@@ -33,7 +33,7 @@ def conclusions(task: str, judged: Sequence[JudgedCurve]) -> Iterator[str]:
     depths = sorted({point.layers for curve in own for point in curve.points})
     trained = budget([record for curve in own for point in curve.points for record in point.records])
     yield (
-        f"{count(len(own), 'network')} of {depths[0]} to {depths[-1]} layers on {task} "
+        f"{count(len(own), 'network')} of {depths[0]} to {depths[-1]} layers on {escape(task)} "
         f"({own[0].first.key.profile}, {trained}): {'; '.join(_outcomes(judged))}."
     )
     yield _best(judged)
@@ -64,7 +64,7 @@ def _best(judged: Sequence[JudgedCurve]) -> str:
     if not scored:
         return "No depth has a score in every fold."
     _, one, point = min(scored, key=lambda row: row[0])
-    unit = point.complete[0].key.unit
+    unit = escape(point.complete[0].key.unit)
     sentence = f"The lowest MAE, {mae_cell(point)} {unit}, is {escape(one.label)}'s at {point.layers} layers"
     deepest = one.verdict.deepest
     if deepest is None or deepest.layers == point.layers:
@@ -132,8 +132,8 @@ def published_lines(task: str, judged: Sequence[JudgedCurve]) -> Iterator[str]:
     mini = {one.curve.first.key.profile for one, _ in compared} == {"mini"}
     no_claim = ": these are miniatures, and no agreement or disagreement with the paper is claimed" if mini else ""
     yield (
-        f"The published figures are MAE in eV/atom of {BULK}, without a validation part ({SOURCE}). Here: {task}, at most "
-        f"{epochs} epochs, other folds and the recipe of the profile. What differs may differ for that reason{no_claim}."
+        f"The published figures are MAE in eV/atom of {BULK}, without a validation part ({SOURCE}). Here: {escape(task)}, at "
+        f"most {epochs} epochs, other folds and the recipe of the profile. What differs may differ for that reason{no_claim}."
     )
 
 

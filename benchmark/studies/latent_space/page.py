@@ -58,7 +58,7 @@ def conclusions(task: str, made: Sequence[LatentSpace]) -> Iterator[str]:
     """Three sentences from the numbers."""
     known = [space for space in made if space.seen and space.folds.scored]
     if not known:
-        yield f"No network on {task} has a latent space that was seen in every fold."
+        yield f"No network on {escape(task)} has a latent space that was seen in every fold."
         yield "Nothing can be said of its clusters."
         yield "No map can be believed."
         return

@@ -70,9 +70,9 @@ def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
     """Three sentences from the numbers."""
     scored = [curve for curve in made if curve.complete]
     fitted = [(curve, curve.law) for curve in scored if curve.law]
-    unit = made[0].sizes[-1].records[0].key.unit
+    unit = escape(made[0].sizes[-1].records[0].key.unit)
     if not scored:
-        yield f"No model has a score of every fold with all training crystals of {task}."
+        yield f"No model has a score of every fold with all training crystals of {escape(task)}."
         yield "So no model is the best one."
         yield "Nothing is forecast."
         return
@@ -80,7 +80,7 @@ def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
     mae = mae_cell(best.sizes[-1])
     tied = [curve.label for curve in level_with_the_first(scored)]
     doubt = f", from which {escape(joined(tied))} cannot be told" if tied else ""
-    yield f"With all {n:,} training crystals of {task} {escape(best.label)} has the lowest MAE, {mae} {unit}{doubt}."
+    yield f"With all {n:,} training crystals of {escape(task)} {escape(best.label)} has the lowest MAE, {mae} {unit}{doubt}."
     if not fitted:
         yield "No power law could be fitted: fewer than three sizes have a score."
         yield "Nothing can be forecast."

@@ -70,7 +70,7 @@ def page_text(task: str, groups: Sequence[ComparisonGroup[ModelSensitivity]], fo
 def conclusions(task: str, made: Sequence[ModelSensitivity]) -> Iterator[str]:
     """Three sentences from the numbers: what matters most, what is best, what does nothing measurable."""
     most = [told for model in made if (told := _most(model))]
-    yield f"On {task}, {'; '.join(most) or 'no factor has two values with all scores'}."
+    yield f"On {escape(task)}, {'; '.join(most) or 'no factor has two values with all scores'}."
     best = [told for model in made if (told := _best(model))]
     yield f"The lowest MAE {'; '.join(best)}." if best else "No model has a score in every fold."
     flat = [
@@ -112,7 +112,7 @@ def _best(model: ModelSensitivity) -> str:
     if not scored:
         return ""
     best = min(scored, key=lambda level: level.folds.mae)
-    name, mae = escape(model.label), f"{mae_cell(best.folds)} {best.folds.records[0].key.unit}"
+    name, mae = escape(model.label), f"{mae_cell(best.folds)} {escape(best.folds.records[0].key.unit)}"
     if best.change is None or best.change.relative is None:
         return f"of {name} is {mae}, " + (
             "of the centre itself" if best.folds is model.centre else f"with {best.factor} {_value(best)}, without a test"
@@ -133,7 +133,7 @@ def published(task: str, made: Sequence[ModelSensitivity]) -> Iterator[str]:
     if not ours:
         yield f"{SETTINGS_MODEL} was not run here."
     for model in ours:
-        yield f"Here: {escape(model.label)} with {model.settings['n_layers']} layers on {task}."
+        yield f"Here: {escape(model.label)} with {model.settings['n_layers']} layers on {escape(task)}."
         yield from (
             f"{factor}: best {_shown(value)}; here {_agreement(model, factor)}." for factor, value in BEST_SETTINGS.items()
         )

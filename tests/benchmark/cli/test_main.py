@@ -221,3 +221,19 @@ def test_a_page_of_a_card_is_written(benchmark_command, small_folder, tmp_path):
     page = (tmp_path / "cards" / "mine.md").read_text()
     assert page.startswith("# mine\n\n30 crystals of the folder mine")
     assert "| target   | as given |" in page
+
+
+def test_no_sign_of_a_card_means_anything_on_its_page():
+    from benchmark.datasheets.card_page import CheckedCard, TargetRows, card_page
+    from datasets.cards import Card
+
+    evil = "<img src=x onerror=alert(1)>|_a_~b~$c$\n# d"
+    card = Card(
+        name=evil, description=evil, targets={evil: evil}, licence=evil, citation=f"@a{{```\n{evil}", source=evil, version=evil,
+        how_to_get=evil, known_problems=(evil,),
+    )  # fmt: skip
+    rows = {evil: TargetRows(unit=evil, rows=1)}
+    page = card_page(CheckedCard(name=evil, rows=1, content_hash="0" * 64, targets=rows, atoms=1, card=card, fetched=None))
+    outside = page.split("````bibtex")[0]
+    assert not any(sign in outside for sign in ("<", "~", "$", "_a_", "\n# d"))
+    assert outside.count("&lt;img") == 10

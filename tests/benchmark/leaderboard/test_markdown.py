@@ -210,6 +210,22 @@ def test_the_page_says_how_to_run_it_again(store):
     assert expected in task_page([group])
 
 
+def test_a_shell_that_runs_the_command_of_a_page_runs_nothing_else(tmp_path):
+    """Names that a page's code block would have to change in order to show them: `'` for a backtick opened a way out."""
+    for name in ("$(touch PWN)", "a`; touch PWN; `b", "a' ; touch PWN; '", '"$(touch PWN)"', "a b"):
+        store = Store(tmp_path / name)
+        write_run(store, "dummy-mean", 0.4, task=f"{name}/target")
+        (group,) = read_board(store).comparison_groups
+        line = next(line for line in task_page([group]).splitlines() if line.startswith("- again: "))
+        fence = re.match("`+", line.removeprefix("- again: "))[0]
+        shown = line.removeprefix("- again: ")[len(fence) : -len(fence)].strip()
+        assert fence not in shown
+        ran = subprocess.run(shown.replace("python -m benchmark", "printf '%s\\n'", 1), shell=True, cwd=tmp_path,
+                             capture_output=True, text=True, check=True)  # fmt: skip
+        assert ran.stdout.splitlines()[:3] == ["run", "--dataset", f"path/to/{name}"]
+        assert not (tmp_path / "PWN").exists()
+
+
 def test_published_results_stand_beside_ours(tmp_path):
     store = Store(tmp_path)
     write_run(store, "cgcnn-mdl", 0.3, task="fung/2d/work_function")
@@ -349,13 +365,14 @@ def test_a_model_from_elsewhere_shows_its_card(store):
 
 
 def test_text_of_records_is_escaped_on_every_page(store):
-    evil = "<script>|`x`[a](javascript:b)"
+    evil = "<script>|`x`[a](javascript:b) _i_ ~~s~~ $x$ <img onerror=alert(1)>"
     write_run(store, "evil", 0.4, graph_rule=evil, paper=evil, versions={evil: evil}, git_commit=evil,
               machine=make()[0].machine.model_copy(update={"processor": evil, "system": evil}),
-              key={"unit": evil, "settings": {evil: evil}}, changed={evil: evil})  # fmt: skip
+              key={"unit": evil})  # fmt: skip
     for name, text in pages_of(store).items():
         assert "<script>" not in text, name
         assert "(javascript" not in text.replace("&#93;(javascript", ""), name
+        assert not any(sign in text for sign in ("<img", "_i_", "~", "$")), name
 
 
 # -- published figures -----------------------------------------------------------------------------

@@ -9,7 +9,18 @@ from pathlib import Path
 import pytest
 
 import benchmark.leaderboard.web
-from benchmark.rendering.text import MINIATURES, interval, mini_note, model_name, plus_minus, significant
+from benchmark.rendering.commands import code, command
+from benchmark.rendering.text import (
+    MINIATURES,
+    csv_cell,
+    escape,
+    fenced,
+    interval,
+    mini_note,
+    model_name,
+    plus_minus,
+    significant,
+)
 from models.registry import get
 
 
@@ -56,3 +67,42 @@ def test_differences_of_any_unit_are_readable():
     assert [significant(value) for value in (4.8123e-20, 3.2e6, 1.6e19)] == ["4.81e-20", "3,200,000", "1.60e+19"]
     assert interval(-1.234e-20, 1e-19) == "-1.23e-20 … 1.00e-19"
     assert interval(0.0, 0.0) == "0.000 … 0.000"
+
+
+# -- text of strangers --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("formation_energy_per_atom", "formation_energy_per_atom"),
+        ("_all_ __of it__", "&#95;all&#95; &#95;&#95;of it&#95;&#95;"),
+        ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)&gt;"),
+        ("~~gone~~ $x^2$", "&#126;&#126;gone&#126;&#126; &#36;x^2&#36;"),
+        ("a|b\nc\\|", "a&#124;b c&#92;&#124;"),
+        ("\x1b[31mred\u202e\x07", "\ufffd&#91;31mred\ufffd\ufffd"),
+        ("[a](javascript:b) `c` *d*", "&#91;a&#93;(javascript:b) &#96;c&#96; &#42;d&#42;"),
+    ],
+)
+def test_no_sign_of_a_text_means_anything_to_markdown(text, shown):
+    assert escape(text) == shown
+
+
+def test_a_citation_cannot_end_its_block():
+    text = "@article{a,\n```\n<script>````\x1b}"
+    shown = fenced(text, "bibtex")
+    assert shown.splitlines()[0] == "`````bibtex" and shown.splitlines()[-1] == "`````"
+    assert "\x1b" not in shown
+
+
+def test_code_is_code_whatever_backticks_it_holds():
+    assert code("a b") == "`a b`"
+    assert code("a`b") == "`` a`b ``"
+    assert code(command("run", "--task", "x`; touch PWN")) == "`` python -m benchmark run --task 'x`; touch PWN' ``"
+
+
+def test_a_text_in_a_csv_is_no_formula_and_a_number_stays_one():
+    assert [csv_cell(text) for text in ("=1+1", "+1", "-x", "@SUM(A1)", "\t=1", "a-b", "")] == [
+        "'=1+1", "'+1", "'-x", "'@SUM(A1)", "'\t=1", "a-b", "",
+    ]  # fmt: skip
+    assert [csv_cell(value) for value in (-1.5, 3, None, True)] == [-1.5, 3, None, True]

@@ -295,6 +295,13 @@ BROKEN = {
     "hidden settings": (changed_json("changed", value={"epochs": 4}), "changed is not a part of the settings"),
     "deep nesting": (lambda s, r: s.path(r.key).write_text('{"key":' * 10_000), "content: Invalid JSON: recursion limit"),
     "no UTF-8": (lambda s, r: s.path(r.key).write_bytes(b'{"paper": "\xff\xfe"}'), "content: Invalid JSON"),
+    "a command for a profile": (changed_json("key", "profile", value="$(touch PWN)"), "key.profile: String should match"),
+    "a text for a fold": (changed_json("key", "fold", value="0"), "key.fold: Input should be a valid integer"),
+    "a fraction for a fold": (changed_json("key", "fold", value=0.0), "key.fold: Input should be a valid integer"),
+    "a key that is there twice": (
+        lambda s, r: (path := s.path(r.key)).write_text(path.read_text().replace('"fold": 0', '"fold": 1, "fold": 0', 1)),
+        "the key 'fold' is written twice in one object",
+    ),
     "a huge integer": (changed_json("parameters", value=10**30), "parameters: "),
 }  # fmt: skip
 
@@ -341,6 +348,20 @@ def test_a_link_is_refused_wherever_it_points(theirs, board, tmp_path):
     assert len(problems) == 2
     with pytest.raises(InputError, match="a link"):
         publish_records(theirs, board, [], [], replace=False)
+
+
+def test_a_linked_root_is_refused(theirs, board, tmp_path):
+    linked = Store(tmp_path / "linked")
+    linked.root.symlink_to(theirs.root, target_is_directory=True)
+    assert only_problem(examine(linked, board)) == f"{linked.root}: a link; a submission holds the files themselves"
+    with pytest.raises(InputError, match="a link"):
+        publish_records(linked, board, [], [], replace=False)
+
+
+@pytest.mark.parametrize("setting", [{"$(touch PWN)": 1}, {"epochs": "3; touch PWN"}, {"--out x": 1}])
+def test_a_setting_that_is_no_word_of_a_command_is_refused(theirs, board, setting):
+    changed_json("key", "settings", value=setting)(theirs, next(theirs.records()))
+    assert any("String should match pattern" in line for line in examine(theirs, board).problems)
 
 
 def test_a_pipe_is_not_opened(theirs, board):
