@@ -81,7 +81,7 @@ def cached_crystals(kind: str, key: Mapping[str, object], content_hash: str | No
     """
 
     def read(path: Path) -> Crystals | None:
-        with suppress(InputError):
+        with suppress(Exception):  # whatever a damaged file makes of a reader: it is built again
             crystals = Crystals.from_parquet(path)
             return crystals if crystals.content_hash == content_hash else None
         return None

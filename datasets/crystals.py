@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets.errors import InputError
+from datasets.table_bounds import open_parquet
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -209,17 +210,20 @@ class Crystals:
         Raises:
             InputError: the file is not Parquet, is damaged, or lacks a column.
         """
-        try:
-            table = pq.read_table(path)
-        except (pa.ArrowException, OSError) as error:
-            reason = str(error).partition("\n")[0]
-            raise InputError(f"{path}: not a readable Parquet file ({reason})") from error
-        for name in (*STRUCTURE_COLUMNS, *(targets or ())):
-            if name not in table.column_names and name != "pbc":
-                raise InputError(f"{path}: no column '{name}'; expected {', '.join(STRUCTURE_COLUMNS)} and the targets")
+        with open_parquet(Path(path)) as file:
+            there = file.schema_arrow.names
+            for name in (*STRUCTURE_COLUMNS, *(targets or ())):
+                if name not in there and name != "pbc":
+                    raise InputError(f"{path}: no column '{name}'; expected {', '.join(STRUCTURE_COLUMNS)} and the targets")
+            wanted = None if targets is None else [name for name in (*STRUCTURE_COLUMNS, *targets) if name in there]
+            try:
+                table = file.read(wanted)
+            except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+                reason = str(error).partition("\n")[0]
+                raise InputError(f"{path}: not a readable Parquet file ({reason})") from error
         try:
             return cls._from_table(table.filter(pa.compute.is_valid(table["lattice"])).combine_chunks(), targets)
-        except (AttributeError, TypeError, ValueError, pa.ArrowException) as error:
+        except (AttributeError, TypeError, ValueError, OverflowError, KeyError, IndexError, pa.ArrowException) as error:
             reason = str(error).partition("\n")[0]
             raise InputError(f"{path}: a column has not the expected type or lengths ({reason})") from error
 
@@ -249,10 +253,8 @@ class Crystals:
 
 def parquet_columns(path: Path) -> list[str]:
     """The names of the columns of a table. Raises InputError where it is no readable Parquet file."""
-    try:
-        return list(pq.read_schema(path).names)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: not a readable Parquet file ({str(error).partition(chr(10))[0]})") from error
+    with open_parquet(path) as file:
+        return list(file.schema_arrow.names)
 
 
 Cell = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]

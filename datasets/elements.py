@@ -14,6 +14,9 @@ import numpy as np
 from datasets.crystals import Crystals
 from datasets.errors import InputError, require_none
 
+MOST_FEATURES = 10_000
+"""Of an element, in a file of the user's."""
+
 PROPERTIES = {
     "group": 19,
     "period": 7,
@@ -155,9 +158,11 @@ def read_element_features(path: Path) -> np.ndarray | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         rows = {int(z): np.asarray(row, dtype=np.float32) for z, row in content.items()}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise InputError(f"{path}: not a JSON of element features, {{atomic number: [numbers]}} ({error})") from None
     width = max((len(row) for row in rows.values() if row.ndim == 1), default=0)
+    if width > MOST_FEATURES:
+        raise InputError(f"{path}: {width:,} features of an element; at most {MOST_FEATURES:,} are read")
     table = np.zeros((119, width), dtype=np.float32)
     for z, row in rows.items():
         if not 1 <= z <= 118 or row.shape != (width,) or not np.isfinite(row).all():

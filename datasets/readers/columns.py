@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from datasets.errors import InputError
 from datasets.readers.archives import MOST_BYTES
@@ -19,6 +19,7 @@ from datasets.readers.structure_dicts import is_entry, is_structure_dict
 from datasets.readers.structure_files import parse_dict, reason_of
 from datasets.readers.structure_values import is_file_name, looks_like_structure
 from datasets.readers.unicode_text import text_of
+from datasets.table_bounds import open_parquet, require_size
 
 Columns = dict[str, list[Any]]
 """Heading → one value a row; None where there is none. A cell is a structure that is read, an InputError one that cannot be:
@@ -51,7 +52,8 @@ def read_csv(path: Path) -> Columns:
     headings = [cell.strip() for cell in content.rows[0]]
     if any(looks_like_structure(text) or (is_file_name(text) and (path.parent / text).is_file()) for text in headings):
         raise InputError(f"{path}: the first row holds a structure; put a header with the names of the columns above it")
-    repeated = next((name for place, name in enumerate(headings) if name in headings[:place]), None)
+    require_size(path, len(content.rows) - 1, len(headings), path.stat().st_size)
+    repeated = next((name for name, count in Counter(headings).items() if count > 1), None)
     if repeated is not None:
         raise InputError(f"{path}: column '{repeated}' is repeated; rename one")
     wide = next((row for row, cells in enumerate(content.rows) if len(cells) > len(headings)), None)
@@ -75,14 +77,14 @@ def read_parquet(path: Path, most_bytes: int = MOST_BYTES) -> Columns:
     """
     columns: Columns = {}
     try:
-        with pq.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             for batch in file.iter_batches(256):
                 most_bytes -= batch.nbytes
                 if most_bytes < 0:
                     raise InputError(f"{path}: more than {MOST_BYTES:,} bytes when unpacked; refused")
                 for name, values in zip(batch.schema.names, batch.columns, strict=True):
                     columns.setdefault(name, []).extend(map(_compact, values.to_pylist()))
-    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError, RecursionError) as error:
         raise InputError(f"{path}: not a readable Parquet file; damaged or truncated? ({reason_of(error)})") from error
     if {"lattice", "atomic_numbers", "frac_coords"} <= columns.keys():
         parts = [columns.pop(name) for name in ("lattice", "atomic_numbers", "frac_coords")]
@@ -148,10 +150,22 @@ def read_json(path: Path) -> Columns | dict[Any, Any]:
             return content
         if isinstance(content.get("data"), list) and not isinstance(content.get("columns"), list):
             content = content["data"]  # the "table" layout of pandas
+    require_size(path, *_shape(content), len(text))
     columns = _of_records(content) if isinstance(content, list) else _of_dict(content) if isinstance(content, dict) else None
     if columns is None:
         raise InputError(f"{path}: JSON, but no table: neither a list of records nor columns of equal length")
     return columns
+
+
+def _shape(content: Any) -> tuple[int, int]:
+    """Rows and columns that a decoded JSON has as a table; of records by label and columns by label, the fewer are columns."""
+    if isinstance(content, dict) and isinstance(content.get("columns"), list) and isinstance(content.get("data"), list):
+        return len(content["data"]), len(content["columns"])
+    parts = list(content.values()) if isinstance(content, dict) else content if isinstance(content, list) else []
+    if isinstance(content, dict) and all(isinstance(part, list) for part in parts):
+        return max(map(len, parts), default=0), len(parts)
+    names = {name for part in parts if isinstance(part, dict) for name in part}
+    return (len(parts), len(names)) if isinstance(content, list) else (max(len(parts), len(names)), min(len(parts), len(names)))
 
 
 def is_ase(content: Mapping[Any, Any]) -> bool:

@@ -134,10 +134,15 @@ def _sample(lines: Sequence[str], separator: str) -> list[list[str]]:
 
 def _without_empty_end(rows: list[list[str]]) -> list[list[str]]:
     """The rows without last columns that are empty in every row and have no heading."""
-    while len(rows) > 1:
-        first, width = rows[0], len(rows[1])
-        below = any(len(cells) != width or cells[-1].strip() for cells in rows[1:])
-        if below or width < 3 or not (len(first) == width - 1 or (len(first) == width and not first[-1].strip())):
-            break
-        rows = [cells[: width - 1] for cells in rows]
-    return rows
+    if len(rows) < 2:
+        return rows
+    first, width = rows[0], len(rows[1])
+    if len(first) not in (width - 1, width) or any(len(cells) != width or cells[-1].strip() for cells in rows[1:]):
+        return rows
+    kept = max(2, *map(_filled, rows))
+    return [cells[:kept] for cells in rows] if kept < width else rows
+
+
+def _filled(cells: Sequence[str]) -> int:
+    """How many cells there are up to the last one with anything in it."""
+    return next((place for place in range(len(cells), 0, -1) if cells[place - 1].strip()), 0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import numbers
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,12 +30,21 @@ class DoubtfulNumber(ValueError):
         self.row = row
 
 
-def decimal_sign(column: Sequence[Any], table: Iterable[Sequence[Any]]) -> str:
+Signs = Callable[[], set[str]]
+"""The decimal signs of the numbers of a whole table, looked for when somebody asks, and once."""
+
+
+def signs_of(table: Iterable[Sequence[Any]]) -> Signs:
+    """The decimal signs of the numbers in the columns of a table that cannot be thousands."""
+    return cache(lambda: _signs(table))
+
+
+def decimal_sign(column: Sequence[Any], signs: Signs) -> str:
     """The decimal sign of a column, a point or a comma.
 
     Args:
         column: values of a column; only texts are looked at.
-        table: all columns of the file: where a column of `1.234` or `1,234` leaves it open, they tell.
+        signs: of all columns of the file: where a column of `1.234` or `1,234` leaves it open, they tell.
 
     Raises:
         DoubtfulNumber: a value has thousands separators, points and commas are mixed, or `1,234` can be two numbers.
@@ -43,7 +53,7 @@ def decimal_sign(column: Sequence[Any], table: Iterable[Sequence[Any]]) -> str:
     commas = [(row, text) for row, text in texts if "," in text and (_ONE_SIGN.fullmatch(text) or _SIGNS.fullmatch(text))]
     if not commas:
         pointed = [(row, text) for row, text in texts if "." in text]
-        if pointed and all(_THOUSANDS.fullmatch(text) for _, text in pointed) and "," in _signs(table):
+        if pointed and all(_THOUSANDS.fullmatch(text) for _, text in pointed) and "," in signs():
             row, text = pointed[0]
             raise DoubtfulNumber(row, text, _two_numbers(text))
         return "."
@@ -54,21 +64,19 @@ def decimal_sign(column: Sequence[Any], table: Iterable[Sequence[Any]]) -> str:
     if points:
         row, text = max(commas[0], points[0])
         raise DoubtfulNumber(row, text, "in a column with both decimal points and commas; write one of them in every row")
-    if all(_THOUSANDS.fullmatch(text) for _, text in commas) and _signs(table) != {","}:
+    if all(_THOUSANDS.fullmatch(text) for _, text in commas) and signs() != {","}:
         raise DoubtfulNumber(*commas[0], _two_numbers(commas[0][1]))
     return ","
 
 
-def numbers_of_column(
-    column: Sequence[Any], table: Iterable[Sequence[Any]], target: str, places: Sequence[str]
-) -> list[float | None]:
+def numbers_of_column(column: Sequence[Any], signs: Signs, target: str, places: Sequence[str]) -> list[float | None]:
     """The values of a target's column as `number` reads them, with the column's decimal sign.
 
     Raises:
         InputError: a value can be two numbers; begins with its row's place.
     """
     try:
-        sign = decimal_sign(column, table)
+        sign = decimal_sign(column, signs)
     except DoubtfulNumber as error:
         raise InputError(f"{places[error.row]}: target '{target}' is {error}") from error
     return [number(value, sign) for value in column]
@@ -80,7 +88,6 @@ def _two_numbers(text: str) -> str:
 
 
 def _signs(table: Iterable[Sequence[Any]]) -> set[str]:
-    """The decimal signs of the numbers of a table that cannot be thousands."""
     texts = (value.strip() for column in table for value in column if isinstance(value, str))
     return {"," if "," in t else "." for t in texts if len(t) < 40 and _ONE_SIGN.fullmatch(t) and not _THOUSANDS.fullmatch(t)}
 

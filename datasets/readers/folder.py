@@ -18,7 +18,7 @@ from datasets.errors import InputError
 from datasets.readers.class_targets import CLASS, ClassColumn, class_column
 from datasets.readers.columns import split_heading
 from datasets.readers.csv_text import CsvText, read_csv_text
-from datasets.readers.decimals import MISSING, looks_like_number, numbers_of_column
+from datasets.readers.decimals import MISSING, Signs, looks_like_number, numbers_of_column, signs_of
 from datasets.readers.folder_files import files_by_id, files_of
 from datasets.readers.structure_files import SUFFIXES, format_of, read_each, read_many
 from datasets.readers.unicode_text import normalised
@@ -184,7 +184,8 @@ def _is_header(rows: Sequence[tuple[int, list[str]]], known: Mapping[str, object
     (_, first), *below = rows
     if normalised(first[0]) in known or all(looks_like_number(cell) for cell in first[1:]):
         return False
-    return not any(cell and cell in cells[1:] for cell in first[1:] for _, cells in below)
+    named = set(filter(None, first[1:]))
+    return not any(named.intersection(cells[1:]) for _, cells in below)
 
 
 def _header(cells: Sequence[str], source: Path) -> dict[str, str]:
@@ -205,6 +206,7 @@ def _targets(table: FolderTable) -> tuple[pd.DataFrame, dict[str, ClassColumn]]:
     """The values of every target, and the classes of those that are classes."""
     places = [f"{table.source} row {row} (id '{crystal}')" for row, crystal in zip(table.rows, table.ids, strict=True)]
     values: dict[str, Sequence[float] | np.ndarray] = {}
+    signs = signs_of(table.columns.values())
     classes: dict[str, ClassColumn] = {}
     for name, texts in table.columns.items():
         _require_present(texts, name, places, len(table.columns) > 1)
@@ -213,7 +215,7 @@ def _targets(table: FolderTable) -> tuple[pd.DataFrame, dict[str, ClassColumn]]:
         if column:
             values[name], classes[name] = column.codes, column
         else:
-            values[name] = _numbers(texts, name, places, table)
+            values[name] = _numbers(texts, name, places, table.units[name], signs)
     return pd.DataFrame(values), classes
 
 
@@ -227,12 +229,12 @@ def _require_present(texts: Sequence[str], target: str, places: Sequence[str], m
             raise InputError(f"{place}: target '{target}' is {text}; {missing}")
 
 
-def _numbers(texts: Sequence[str], target: str, places: Sequence[str], table: FolderTable) -> list[float]:
+def _numbers(texts: Sequence[str], target: str, places: Sequence[str], unit: str, signs: Signs) -> list[float]:
     """The numbers of a column; NaN for an empty cell."""
-    values = numbers_of_column(texts, table.columns.values(), target, places)
+    values = numbers_of_column(texts, signs, target, places)
     for text, value, place in zip(texts, values, places, strict=True):
         if value is None:
-            hint = "" if table.units[target] == AS_GIVEN else f"; a column of classes has the unit {CLASS}"
+            hint = "" if unit == AS_GIVEN else f"; a column of classes has the unit {CLASS}"
             raise InputError(f'{place}: target "{text}" is not a number; correct it or remove the row{hint}')
         if math.isinf(value):
             raise InputError(f"{place}: target '{target}' is {text}; give a finite number or remove the row")

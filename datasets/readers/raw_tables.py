@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -90,8 +91,8 @@ def read_table(options: TableOptions) -> RawTable:
         raise InputError(f"{path} row 1{structures[0]}; no row has a readable structure")
     places = [f"{path} row {number}" for number in range(1, len(structures) + 1)]
     split = {heading: split_heading(heading) for heading in columns}
-    bare = [name for name, _ in split.values()]
-    named = {h: name if name and bare.count(name) == 1 else h for h, (name, _) in split.items()}
+    bare = Counter(name for name, _ in split.values())
+    named = {h: name if name and bare[name] == 1 else h for h, (name, _) in split.items()}
     units = {named[heading]: unit for heading, (_, unit) in split.items() if unit}
     return RawTable(places, structures, {named[heading]: values for heading, values in columns.items()}, units)
 

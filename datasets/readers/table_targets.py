@@ -15,7 +15,7 @@ from datasets.crystals import STRUCTURE_COLUMNS
 from datasets.errors import InputError
 from datasets.readers.class_targets import CLASS, ClassColumn, class_column, is_boolean
 from datasets.readers.columns import LONGEST_UNIT
-from datasets.readers.decimals import is_missing, looks_like_number, number, numbers_of_column
+from datasets.readers.decimals import Signs, is_missing, looks_like_number, number, numbers_of_column, signs_of
 from datasets.readers.raw_tables import ID_NAMES, RawTable, TableOptions, listed
 
 _NUMERIC = re.compile(r"\s*[<>~]?\s*[-+\u2212]?[.,]?\d")
@@ -38,12 +38,12 @@ def read_targets(options: TableOptions, table: RawTable) -> TableTargets:
     """
     names = _chosen(options, table)
     units = _units(options, names, table)
-    values, classes = [], {}
+    values, classes, signs = [], {}, signs_of(table.columns.values())
     for name in names:
         column = class_column(table.columns[name], name, units[name], table.places, str(options.source))
         if column:
             units[name], classes[name] = CLASS, column
-        values.append(column.codes if column else _numbers(table, name))
+        values.append(column.codes if column else _numbers(table, name, signs))
     _require_units(options, units)
     return TableTargets(np.column_stack(values), units, classes)
 
@@ -88,10 +88,10 @@ def _has_decimal_commas(values: Sequence[object]) -> bool:
     return bool(present) and all(isinstance(value, str) and looks_like_number(value) for value in present)
 
 
-def _numbers(table: RawTable, name: str) -> np.ndarray:
+def _numbers(table: RawTable, name: str, signs: Signs) -> np.ndarray:
     """The column as (n,) float64, NaN where there is no value; InputError names the first row that has no finite number."""
     column = table.columns[name]
-    parsed = numbers_of_column(column, table.columns.values(), name, table.places)
+    parsed = numbers_of_column(column, signs, name, table.places)
     for value, found, place in zip(column, parsed, table.places, strict=True):
         if found is None or math.isinf(found):
             shown = " ".join(str(value).split())[:40]

@@ -21,6 +21,9 @@ from datasets.readers.structure_files import POOL_ABOVE, cells_of
 from datasets.readers.table_targets import read_targets
 from datasets.readers.unicode_text import normalised
 
+LARGEST_NUMBER = 10**100
+"""An id that is a number has at most 100 digits."""
+
 NO_TARGET, NO_STRUCTURE = "without a value of any target", "without a readable, fully occupied structure"
 
 
@@ -113,8 +116,8 @@ def _ids(table: RawTable, rows: Sequence[int]) -> list[str]:
 def _id(value: Any) -> str:
     """An id as text; empty where it cannot be one."""
     if isinstance(value, numbers.Integral) and not isinstance(value, bool):
-        return str(value)
+        return str(value) if abs(int(value)) < LARGEST_NUMBER else ""
     if isinstance(value, float) and value.is_integer():
-        return str(int(value))
+        return str(int(value)) if abs(value) < LARGEST_NUMBER else ""
     text = normalised(value) if isinstance(value, str) else ""
     return text if text.isprintable() and len(text) <= 100 else ""

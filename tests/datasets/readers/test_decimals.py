@@ -2,7 +2,7 @@
 
 import pytest
 
-from datasets.readers.decimals import DoubtfulNumber, decimal_sign, looks_like_number, number
+from datasets.readers.decimals import DoubtfulNumber, decimal_sign, looks_like_number, number, signs_of
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from datasets.readers.decimals import DoubtfulNumber, decimal_sign, looks_like_n
     ],
 )
 def test_the_decimal_sign_of_a_column(column, others, sign):
-    assert decimal_sign(column, [column, *others]) == sign
+    assert decimal_sign(column, signs_of([column, *others])) == sign
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_the_decimal_sign_of_a_column(column, others, sign):
 )
 def test_what_can_be_two_numbers_is_refused_with_its_row(column, others, row, why):
     with pytest.raises(DoubtfulNumber, match=why) as caught:
-        decimal_sign(column, [column, *others])
+        decimal_sign(column, signs_of([column, *others]))
     assert caught.value.row == row
 
 
