@@ -104,7 +104,7 @@ def _read(kind: str, path: Path, undamaged: Reading | None, outcome: Outcome, nu
     before, start = _files(path), time.monotonic()
     cell = None
     try:
-        with _limit(LIMIT), warnings.catch_warnings():
+        with limit(LIMIT), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if is_table(kind):
                 source = path.parent if kind == "folder" else path
@@ -135,7 +135,7 @@ def _compare(kind: str, path: Path, ours: Reading, undamaged: Reading | None, ou
     """Compare an accepted crystal with the second reader's or, where that refuses the file, with the undamaged one."""
     with np.errstate(all="ignore"):
         try:
-            with _limit(LIMIT):
+            with limit(LIMIT):
                 difference = ours.difference(second_reading(path))
         except (Exception, Hang):
             same = undamaged is not None and not ours.difference(undamaged)
@@ -149,7 +149,7 @@ def _files(path: Path) -> list[tuple[str, int, int]]:
 
 
 @contextmanager
-def _limit(seconds: float) -> Iterator[None]:
+def limit(seconds: float) -> Iterator[None]:
     """Raise Hang inside a block that takes longer."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
