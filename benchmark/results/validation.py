@@ -44,6 +44,9 @@ LEAST_ID_BYTES = 5
 """Of a string in Parquet: four of its length and one of its own."""
 
 LONGEST_ID = 1000
+MOST_PROBLEMS = 50
+"""That are told of one file."""
+
 LONGEST_PROBLEM = 5000
 """A path may have 4096 characters, and what is wrong comes after it."""
 
@@ -110,8 +113,10 @@ def read_bounded(path: Path, most: int) -> bytes:
 
 
 def schema_problems(error: ValidationError) -> list[str]:
-    """One line for each field that a schema refuses."""
-    return [f"{'.'.join(map(str, e['loc'])) or 'content'}: {e['msg']}" for e in error.errors(include_input=False)]
+    """One line for each field that a schema refuses, at most `MOST_PROBLEMS`."""
+    found = error.errors(include_input=False)
+    lines = [f"{'.'.join(map(str, e['loc'])) or 'content'}: {e['msg']}" for e in found[:MOST_PROBLEMS]]
+    return [*lines, *([f"{len(found) - MOST_PROBLEMS:,} more such problems"] if len(found) > MOST_PROBLEMS else [])]
 
 
 def parse_json(path: Path, schema: type[Schema], most: int = RECORD_BYTES) -> Schema:

@@ -351,11 +351,11 @@ def test_a_model_from_elsewhere_shows_its_card(store):
     write_run(store, "theirs", 0.4)
     folder = store.root / "models"
     folder.mkdir(parents=True)
-    card = dict(name="theirs", licence="MIT", citation="@article{x,\n title={`T`}}", source="https://example.org/x")
+    card = dict(name="theirs", licence="MIT", citation="@article{x,\n```\n title={`T`}}", source="https://example.org/x")
     (folder / "theirs.json").write_text(json.dumps(card))
     page = pages_of(store)["models/theirs.md"]
     assert "Source: https://example.org/x; licence: MIT." in page
-    assert "@article{x,\n title={'T'}}" in page
+    assert "\n````\n@article{x,\n```\n title={`T`}}\n````\n" in page
     (folder / "theirs.json").write_text("{}")
     with pytest.raises(InputError, match=r"theirs\.json"):
         write_pages(read_board(store), store.root)

@@ -350,6 +350,13 @@ def test_a_link_is_refused_wherever_it_points(theirs, board, tmp_path):
         publish_records(theirs, board, [], [], replace=False)
 
 
+def test_of_a_file_that_is_all_wrong_the_first_problems_are_told(theirs, board):
+    path = theirs.path(next(theirs.records()).key)
+    path.write_text(json.dumps({f"x{i}": 0 for i in range(1000)}))
+    problems = [line for line in examine(theirs, board).problems if line.startswith(f"{path}: ")]
+    assert len(problems) == 51 and problems[-1].endswith("more such problems")
+
+
 def test_a_linked_root_is_refused(theirs, board, tmp_path):
     linked = Store(tmp_path / "linked")
     linked.root.symlink_to(theirs.root, target_is_directory=True)
