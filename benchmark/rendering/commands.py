@@ -17,6 +17,7 @@ def option(name: str, value: object | None) -> list[str]:
 
 
 def code(text: str) -> str:
-    """One line of text as code in markdown, also where it holds backticks."""
+    """One line of text as code in markdown, also where it holds backticks; what cannot be printed is replaced."""
+    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return f"{fence} {text} {fence}" if "`" in text else f"{fence}{text}{fence}"

@@ -29,7 +29,7 @@ TABLES: dict[str, Maker] = {}
 LARGE: list[str] = []
 """The kinds that take more than a second to make or to refuse."""
 
-CUBE = "data_x\n" + "".join(f"_cell_length_{axis} 4\n" for axis in "abc")
+CUBE = "data_x\n_symmetry_space_group_name_H-M 'P 1'\n" + "".join(f"_cell_length_{axis} 4\n" for axis in "abc")
 CUBE += "".join(f"_cell_angle_{angle} 90\n" for angle in ("alpha", "beta", "gamma"))
 CIF = f"{CUBE}loop_\n_atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\nCu 0 0 0\n"
 
