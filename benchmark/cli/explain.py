@@ -229,7 +229,7 @@ def _retest(tasks: Sequence[str], root: Path) -> None:
             experiment = one.result.experiment
             done.append(retest(one, data, graphs[experiment.node_types]))
             seconds = done[-1].result.analysis_s
-            print(f"{name} by {experiment.node_types} seed {experiment.seed}: tested anew in {seconds:.0f} s", file=sys.stderr)
+            tell(f"{name} by {experiment.node_types} seed {experiment.seed}: tested anew in {seconds:.0f} s")
         publish(done, root)
 
 
