@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,7 @@ from datasets.errors import InputError
 
 if TYPE_CHECKING:
     from benchmark.harness.leases import Holder
+    from benchmark.results.store import Store
 
 commands = typer.Typer()
 
@@ -66,12 +68,15 @@ def _row(holder: Holder, now: datetime, sign: float) -> dict[str, Any]:
     return about | {"job": holder.scheduler_job} | seconds
 
 
-def _counted(store: Any) -> dict[str, int]:
-    """How many records there are of each status."""
-    counted: dict[str, int] = {}
-    for record in store.records():
-        counted[record.status] = counted.get(record.status, 0) + 1
-    return counted
+def _counted(store: Store) -> dict[str, int]:
+    """How many records there are of each status; a damaged one is counted as such."""
+    counted: Counter[str] = Counter()
+    for path in store.paths():
+        try:
+            counted.update(record.status for record in store.read_all(path))
+        except InputError:
+            counted["damaged"] += 1
+    return dict(counted)
 
 
 def _print(rows: list[dict[str, Any]], status: dict[str, int], submitted: list[tuple[str, ...]]) -> None:

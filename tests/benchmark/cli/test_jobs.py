@@ -15,6 +15,7 @@ def test_who_works_on_what_is_read_from_the_store(benchmark_command, tmp_path, m
     store = Store(tmp_path / "runs")
     write_run(store, "schnet", 0.2)
     store.write(failed(fold=0, model="mpnn"), None)
+    store.paths()[-1].write_text("{")
     monkeypatch.setenv("SLURM_JOB_ID", "12")
     monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "11")
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
@@ -28,9 +29,9 @@ def test_who_works_on_what_is_read_from_the_store(benchmark_command, tmp_path, m
     (row,) = found["working"]
     assert (row["job"], row["pid"], row["fold"], row["epoch"], row["epochs"]) == ("11_1", os.getpid(), 2, 3, 8)
     assert not row["gone"] and row["last_sign_s"] <= 5
-    assert found["records"] == {"complete": 5, "failed": 1} and found["submitted"] == []
+    assert found["records"] == {"complete": 4, "failed": 1, "damaged": 1} and found["submitted"] == []
     assert "job 11_1" in shown and "set/target cgcnn (standard) seed 0 fold 3" in shown and "3/8" in shown
-    assert "1 fold being computed; records: 5 complete; 1 failed" in shown
+    assert "1 fold being computed; records: 4 complete; 1 damaged; 1 failed" in shown
     assert "0 folds being computed" in benchmark_command("jobs").stdout
 
 
