@@ -72,7 +72,8 @@ def _same_settings(found: Sequence[Trial], varied: Collection[str]) -> list[tupl
 
 @dataclass(frozen=True)
 class NetworkFolds:
-    """The folds of a model, of one source of its code, with the same values of the settings that tell networks apart."""
+    """The folds of a model, of one source of its code, with the same values of the settings that tell networks apart, and with
+    or without a learning rate chosen on validation in every fold."""
 
     model: str
     label: str
@@ -85,17 +86,18 @@ class NetworkFolds:
 def by_network(found: Iterable[Trial], telling: Collection[str] = ()) -> list[NetworkFolds]:
     """The networks among folds that may be compared, by name; `telling` are the settings that tell two of one model apart."""
 
-    def key(trial: Trial) -> tuple[str, int, str, str]:
-        changes = _changes(trial, telling)
-        return trial.record.key.model, len(changes), str(changes), trial.record.key.source
+    def key(trial: Trial) -> tuple[str, int, str, str, str]:
+        changes, own = _changes(trial, telling), trial.record.key
+        return own.model, len(changes), str(changes), str(own.rates or ""), own.source
 
     groups = [(names, tuple(group)) for names, group in groupby(sorted(found, key=key), key=key)]
-    named = [(model, text) for (model, _, text, _), _ in groups]
+    named = [(model, text, rates) for (model, _, text, rates, _), _ in groups]
     networks = []
-    for (model, _, text, source), trials in groups:
+    for (model, _, text, rates, source), trials in groups:
         changes = _changes(trials[0], telling)
         notes = [f"{name}={value}" for name, value in changes.items()]
-        notes += [f"source {source[:8]}"] * (named.count((model, text)) > 1)
+        notes += ["rate chosen in every fold"] * bool(rates)
+        notes += [f"source {source[:8]}"] * (named.count((model, text, rates)) > 1)
         label = model_name(model, trials[0].record.key.profile) + (f" ({', '.join(notes)})" if notes else "")
         networks.append(NetworkFolds(model, label, changes, trials))
     return networks

@@ -55,7 +55,8 @@ def _chosen_on_validation(made: Sequence[Curve]) -> Iterator[Curve]:
         others = {name: value for name, value in curve.changes.items() if name != "learning_rate"}
         return curve.model, str(others), curve.first.key.source
 
-    for _, group in groupby(sorted(made, key=network), key=network):
+    fixed = [curve for curve in made if curve.first.key.rates is None]
+    for _, group in groupby(sorted(fixed, key=network), key=network):
         rates = list(group)
         depths = set.intersection(*({point.layers for point in curve.points} for curve in rates))
         if len(rates) < 2 or not depths:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from benchmark.harness.job import Job, Observer
+from benchmark.harness.learning_rate import grid_of
 from benchmark.harness.plan import ConfiguredModel, IsDone, Plan, RunOptions, plan_models
 from benchmark.results.records import Record
 from benchmark.results.store import Store
@@ -47,6 +48,8 @@ class Study:
     """Whether `--layers` has a meaning."""
     require_models: Callable[[Sequence[str]], None] = lambda names: None
     """Raises InputError for a model, asked for by name, that the study has no use for."""
+    choose_rates: bool = False
+    """Whether the learning rate is chosen on validation, as in `run`, where the profile has a grid and none was asked for."""
     seeds: int = 1
     """How many, from the one asked for on."""
     varies: Sequence[str] = ()
@@ -83,7 +86,8 @@ def plan_study(study: Study, options: RunOptions, layers: Sequence[int], store: 
             settings = spec.settings(options.profile, options.settings)
         except InputError as error:
             raise InputError(f"{spec.name}: {error}") from error
-        models_to_run += study.models_to_run(spec, settings, layers)
+        rates = grid_of(options.profile, settings) if _chooses_rates(study, options) else None
+        models_to_run += [replace(one, rates=rates) for one in study.models_to_run(spec, settings, layers)]
     if options.seed + study.seeds > 2**31:
         raise InputError(f"--seed {options.seed}: the study counts {study.seeds} seeds on from it, to below 2^31")
     seeds = [replace(options, seed=options.seed + n) for n in range(study.seeds)]
@@ -91,6 +95,10 @@ def plan_study(study: Study, options: RunOptions, layers: Sequence[int], store: 
     plans = [plan_models(asked, store, models_to_run, settled) for asked in seeds]
     todo, done = ([job for plan in plans for job in getattr(plan, part)] for part in ("todo", "done"))
     return replace(plans[0], todo=tuple(todo), done=tuple(done))
+
+
+def _chooses_rates(study: Study, options: RunOptions) -> bool:
+    return study.choose_rates and "learning_rate" not in (options.settings or {})
 
 
 def is_settled(study: Study, store: Store) -> IsDone:

@@ -27,8 +27,8 @@ RULE = (
     f"decide it if nothing else changed ('> {MOST_REPEATS}': not even so many would, only more crystals). A repeat is the "
     "same command with another --seed, and pools with this one. L diverges if a fold did. Not measured: a fold has no score "
     f"for another reason. A network whose best R² is below {LEARNS:g} does not learn, and its depths are not judged. A "
-    "verdict is of the rates that were tried, and of this budget: where several rates were run, read the curve whose rate "
-    "is chosen on validation at every depth."
+    "verdict is of the rates that were tried, and of this budget: in the profile standard the rate of every fold is chosen "
+    "on validation; where several rates were run, read the curve whose rate is chosen on validation at every depth."
 )
 
 Judged = Literal["scales", "breaks", "undecided", "diverges", "not measured"]

@@ -148,10 +148,18 @@ def _curve(one: JudgedCurve) -> Iterator[str]:
 
 def _rates(curve: Curve) -> str:
     """The learning rates that validation chose."""
+    if curve.first.key.rates:
+        told = [f"{_rates_of(point)} at {point.layers}" for point in curve.points if point.complete]
+        return f" Chosen on validation in every fold, from {curve.first.key.rates}: {'; '.join(told)} layers."
     if not curve.chosen:
         return ""
     chosen = [f"{point.records[0].key.settings['learning_rate']:g} at {point.layers}" for point in curve.points]
     return f" Chosen by the mean validation loss, among the rates that were run: {', '.join(chosen)} layers."
+
+
+def _rates_of(point: Configuration) -> str:
+    """The rates that the folds of a depth chose."""
+    return joined(sorted({f"{record.rate_choice.learning_rate:.3g}" for record in point.complete if record.rate_choice}))
 
 
 def _sizes(model: str, point: Configuration) -> list[str]:

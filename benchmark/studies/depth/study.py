@@ -18,4 +18,4 @@ def models_to_run(spec: ModelSpec, settings: GraphSettings, layers: Sequence[int
     return [changed(spec, settings, n_layers=depth, **skip) for skip in skips for depth in dict.fromkeys(layers or DEPTHS)]
 
 
-STUDY = Study("depth", models_to_run, LAYERS, varies=("n_layers",))
+STUDY = Study("depth", models_to_run, LAYERS, choose_rates=True, varies=("n_layers",))

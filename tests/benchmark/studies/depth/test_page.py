@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from benchmark.rendering.plotly_script import plotly_name
+from benchmark.results.learning_rate import RateChoice, RateGrid, TriedRate
 from benchmark.schema import Duration
 from benchmark.studies.depth.conclusions import judge
 from benchmark.studies.depth.page import PAGES, commands, groups_of, json_rows
@@ -176,6 +177,22 @@ def test_folds_that_waited_for_their_processor_are_counted(tmp_path):
     assert (
         "training times of 1 of 10 folds are too long: other work" in write_study_pages(PAGES, found, tmp_path)[0].read_text()
     )
+
+
+def test_rates_chosen_in_every_fold_are_a_curve_of_their_own(tmp_path):
+    grid = RateGrid(factors=(1.0, 3.0), share=0.5)
+    tried = (TriedRate(learning_rate=0.001, validation_loss=0.2), TriedRate(learning_rate=0.003, validation_loss=0.1))
+    choice = RateChoice(tried=tried, epochs=2, cost=Duration(wall_s=1.0, device_s=1.0))
+    found = curve((4, 0.1), (20, 0.1))
+    chosen = [
+        replace(t, record=t.record.model_copy(update={"key": t.record.key.model_copy(update={"rates": grid}), "rate_choice": choice}))
+        for t in found
+    ]  # fmt: skip
+    (group,) = groups_of(found + chosen)
+    assert [one.label for one in group.members] == ["cgcnn (mini)", "cgcnn (mini) (rate chosen in every fold)"]
+    text = write_study_pages(PAGES, found + chosen, tmp_path)[0].read_text()
+    told = "Chosen on validation in every fold, from 1, 3 times the setting, each tried for 0.5 of the epochs: 0.003 at 4; 0.003 at 20"
+    assert told in text
 
 
 def opening_of(found: list[Trial]) -> list[str]:

@@ -44,6 +44,15 @@ def test_deeper_networks_are_studied_with_either_skip():
     ]
 
 
+def test_the_rate_is_chosen_on_validation_where_the_profile_has_a_grid(small_folder, tmp_path):
+    def grids(**asked: Any) -> set[bool]:
+        request = RunOptions(tasks=[str(small_folder)], models=["deeper-cgcnn"], folds=2, **asked)
+        return {job.rates is not None for job in plan_study(STUDY, request, [1, 2], Store(tmp_path)).todo}
+
+    assert grids(profile="standard") == {True} and grids(profile="smoke") == {False}
+    assert grids(profile="standard", settings={"learning_rate": "0.01"}) == {False}, "asked for"
+
+
 def test_a_fold_that_diverges_shows_its_fresh_layers_and_is_settled(small_folder, tmp_path):
     store, task = Store(tmp_path), find_tasks(str(small_folder))[0]
     settings = get("cgcnn").settings("smoke", {"learning_rate": "1e30", "n_layers": "3"})
