@@ -7,9 +7,10 @@ import signal
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TypeVar
 
 from datasets.errors import InputError
 
@@ -29,6 +30,8 @@ MEMORY, MEMORY_A_BYTE = 1 << 30, 8
 
 TICK = 0.25
 """Seconds of computing between two looks at the clock and at the memory: most files are read sooner and never looked at."""
+
+T = TypeVar("T")
 
 STATM = Path("/proc/self/statm")
 """Pages of this process on Linux: in all, and in memory."""
@@ -75,6 +78,19 @@ def budget(name: str, size: int = 0, strict: bool = False) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, previous or signal.SIG_DFL)
+
+
+def within_budget(path: Path, read: Callable[[Path], T]) -> T:
+    """What `read` makes of a table, whose memory is refused before it is taken.
+
+    Raises:
+        InputError: what `read` raises, or it takes more time or memory than the file may.
+    """
+    with budget(str(path), path.stat().st_size, strict=True):
+        try:
+            return read(path)
+        except MemoryError:
+            raise InputError(f"{path}: reading it takes more memory than a file of its size may; refused") from None
 
 
 @contextmanager

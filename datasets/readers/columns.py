@@ -84,7 +84,9 @@ def read_parquet(path: Path, most_bytes: int = MOST_BYTES) -> Columns:
                     raise InputError(f"{path}: more than {MOST_BYTES:,} bytes when unpacked; refused")
                 for name, values in zip(batch.schema.names, batch.columns, strict=True):
                     columns.setdefault(name, []).extend(map(_compact, values.to_pylist()))
-    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError, RecursionError) as error:
+    except MemoryError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, OverflowError, RecursionError) as error:
         raise InputError(f"{path}: not a readable Parquet file; damaged or truncated? ({reason_of(error)})") from error
     if {"lattice", "atomic_numbers", "frac_coords"} <= columns.keys():
         parts = [columns.pop(name) for name in ("lattice", "atomic_numbers", "frac_coords")]

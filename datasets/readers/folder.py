@@ -15,6 +15,7 @@ from datasets.cards import Card, Dataset
 from datasets.crystals import STRUCTURE_COLUMNS, Crystals
 from datasets.elements import read_element_features
 from datasets.errors import InputError
+from datasets.readers.budget import within_budget
 from datasets.readers.class_targets import CLASS, ClassColumn, class_column
 from datasets.readers.columns import split_heading
 from datasets.readers.csv_text import CsvText, read_csv_text
@@ -153,7 +154,7 @@ def _find_csv(path: Path) -> Path:
 def _read_table(source: Path, structures: Sequence[Path]) -> FolderTable:
     """The CSV's rows with their structure files; targets are not read yet."""
     known = files_by_id(structures)
-    content = read_csv_text(source, lambda text: normalised(text) in known)
+    content = within_budget(source, lambda path: read_csv_text(path, lambda text: normalised(text) in known))
     every = ([cell.strip() for cell in cells] for cells in content.rows)
     rows = [(row, cells) for row, cells in zip(content.numbers, every, strict=True) if any(cells)]
     if not rows:

@@ -12,6 +12,7 @@ from typing import Any
 from datasets.crystals import STRUCTURE_COLUMNS
 from datasets.errors import InputError
 from datasets.readers.ase_tables import read_database, read_frames, rows_of_ase_json
+from datasets.readers.budget import within_budget
 from datasets.readers.columns import INDEX, Columns, is_ase, read_csv, read_json, read_parquet, split_heading
 from datasets.readers.decimals import is_missing
 from datasets.readers.folder import AS_GIVEN, ELEMENT_TABLE, read_folder
@@ -78,7 +79,7 @@ def read_table(options: TableOptions) -> RawTable:
     reader = READERS.get(plain.suffix.lower())
     if reader is None:
         raise InputError(f"{path}: not a table of a known kind; expected a folder or {', '.join(READERS)}")
-    columns = reader(path)
+    columns = within_budget(path, reader)
     if is_ase(columns):
         columns = rows_of_ase_json(columns)
     chosen = _structure_column(columns, options)

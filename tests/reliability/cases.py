@@ -69,7 +69,7 @@ def cases() -> Iterator[Case]:
 def _of_table(path: Path) -> list[list[object]]:
     if path.is_dir():
         return [["run", "--dataset", path, "--model", "dummy", "--profile", "smoke", "--dry-run"]]
-    return [["datasets", "import", path, "--name", "hostile", "--target", "gap", "--unit", "eV"]]
+    return [["datasets", "import", path, "--name", "hostile", "--target", "gap", "--unit", "eV", "--replace"]]
 
 
 def _of_readers() -> Iterator[Case]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
-from benchmark.harness.machine import git_commit, machine, versions
+from benchmark.harness.machine import git_commit, machine
 from benchmark.rendering.text import escape, table
 from benchmark.results.store import write_atomically
 
@@ -16,7 +18,7 @@ TITLE = "# Reliability: hostile files and hard faults"
 ORDER = ("files", "faults", "damage")
 """Of the parts of this program; those of others come after them, by their names."""
 
-PACKAGES = ("python", "torch", "numpy", "pyarrow", "pymatgen", "ase", "safetensors", "pydantic")
+PACKAGES = ("torch", "numpy", "pyarrow", "pymatgen", "ase", "safetensors", "pydantic")
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def write_part(folder: Path, name: str, part: Part) -> None:
     where = machine("cpu", 1, 1)
     made = {
         "machine": f"{where.processor}, {where.cores} cores, {where.memory_bytes / 1e9:.0f} GB, {where.system}",
-        "versions": {name: version for name, version in versions().items() if name in PACKAGES},
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "commit": git_commit() or "unknown",
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -62,7 +64,7 @@ def _section(part: dict) -> str:
         parts += [f"### {heading}"] if heading else []
         parts.append(table(header, cells, text=[name for name in header if name not in numbers]))
     seed = "" if part["seed"] is None else f", seed {part['seed']}"
-    kept = ", ".join(f"{name} {version}" for name, version in part["versions"].items())
+    kept = ", ".join(f"{name} {number}" for name, number in part["versions"].items())
     parts.append(
         f"- command: `{part['command']}`{seed}; {part['seconds'] / 60:.0f} minutes\n- machine: {escape(part['machine'])}\n"
         f"- versions: {escape(kept)}; commit {escape(part['commit'][:12])}"
