@@ -46,6 +46,10 @@ class Duration(Strict):
     wall_s: float = Field(ge=0)
     device_s: float = Field(ge=0)
 
+    def plus(self, wall_s: float, device_s: float) -> Duration:
+        """With what was spent before."""
+        return Duration(wall_s=self.wall_s + wall_s, device_s=self.device_s + device_s)
+
 
 class Machine(Strict):
     """Where it ran."""

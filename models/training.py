@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from datasets.errors import InputError
 from models.contract import Epoch, Fitted, OnEpoch, Settings, TrainingDiverged, require
+from models.resume import Resumption
 
 
 @dataclass(frozen=True)
@@ -210,12 +211,21 @@ def train_network(
     step_schedule, epoch_schedule = _schedules(optimizer, recipe, steps)
     history: list[Epoch] = []
     best, best_number, best_state = math.inf, 0, copy.deepcopy(network.state_dict())
+    training = Resumption(
+        on_epoch, network, optimizer, generator, (step_schedule, epoch_schedule),
+        lambda epoch: epoch.validation_error if recipe.keep == "best" else epoch.training_loss,
+    )  # fmt: skip
+    best, best_number, best_state = training.restored(history, (best, best_number, best_state))
     for number in range(1, recipe.epochs + 1):
+        if training.passed(number):
+            continue
         start = time.perf_counter()
         network.train()
         order = rows[torch.randperm(len(rows), generator=generator)]
-        losses = []
+        losses = []  # type: ignore[var-annotated]
         for chunk in _batches(order, recipe.batch_size):
+            if training.passed_step(losses):
+                continue
             loss = network.loss(recipe.loss, network.network(cut(chunk)), labels[chunk.to(device, non_blocking=True)])
             optimizer.zero_grad()
             loss.backward()
@@ -224,6 +234,7 @@ def train_network(
             optimizer.step()
             step_schedule()
             losses.append(loss.detach() * len(chunk))
+            training.keep(history, losses, (best, best_number, best_state))
         training_loss = float(torch.stack(losses).sum()) / len(train)
         if not math.isfinite(training_loss):
             raise TrainingDiverged(f"the loss is {training_loss} in epoch {number}; lower the learning rate")

@@ -69,8 +69,12 @@ def run(
         bool, typer.Option("--until-decided", help="Add repeats of a task until every model is decided; at most 50.")
     ] = False,
     time_limit: Annotated[
-        float | None, typer.Option(min=0, help="Minutes after which no further fold is begun. Run again to go on.")
+        float | None,
+        typer.Option(min=0, help="Minutes after which the run ends; folds under way are kept. Run again to go on."),
     ] = None,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0, help="Minutes between two checkpoints of a fold, from which it goes on after a kill.")
+    ] = 5.0,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     out: Annotated[Path, typer.Option(help="Where records and pages go.")] = RUNS,
@@ -139,10 +143,10 @@ def run(
     deadline = time.monotonic() + 60 * time_limit if time_limit is not None else math.inf
     plans = [plan]
     with _scores_where_nothing_can_be_written(plans, store, as_json):
-        records = list(_carry_out(plan, store, as_json, deadline))
+        records = list(_carry_out(plan, store, as_json, deadline, 60 * checkpoint_every))
         while until_decided and time.monotonic() < deadline and (options := _next_repeat(options, plans[-1], store)):
             plans.append(make_plan(options, store))
-            records += _carry_out(plans[-1], store, as_json, deadline)
+            records += _carry_out(plans[-1], store, as_json, deadline, 60 * checkpoint_every)
         board, pages = _written(plans, store)
     _print_scores(board, plans, as_json)
     if not as_json:
@@ -171,12 +175,12 @@ def _next_repeat(options: Any, plan: Any, store: Any) -> Any:
     return replace(options, repeats=options.repeats + 1, tasks=list(dict.fromkeys(named)), everything=False)
 
 
-def _carry_out(plan: Any, store: Any, as_json: bool, deadline: float) -> list[Any]:
+def _carry_out(plan: Any, store: Any, as_json: bool, deadline: float, every_s: float) -> list[Any]:
     from benchmark.cli.shared.progress import console, live
     from benchmark.harness.run import run_jobs
 
     with live(plan, quiet=as_json) as display:
-        records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline)
+        records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline, every_s=every_s)
     if left := len(plan.todo) - len(records):
         console.print(f"the time is up: {left} of {len(plan.jobs)} folds are left; run the same command again to go on")
     return records

@@ -21,6 +21,9 @@ UNRELATED = {
 }  # fmt: skip
 """Plumbing that a prediction does not depend on; what Crystals hold has a hash of its own in the record."""
 
+RESUMING = "models.resume"
+"""Keeps a training and restores it, to the same numbers: statements that only call it are left out of a fingerprint."""
+
 Definition = tuple[str, str]
 """Module and name of a top-level function, class or constant; the name "" is what the module executes on import."""
 
@@ -58,9 +61,11 @@ def fingerprint(model: type) -> str:
 @cache
 def _parsed(module: str) -> Module:
     tree = ast.parse(Path(str(getattr(find_spec(module), "origin", None))).read_text())
+    resuming = _resuming(tree)
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
-            node.body = [statement for statement in node.body if not _is_text(statement)] or [ast.Pass()]
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.For):
+            kept = [statement for statement in node.body if not (_is_text(statement) or _only_resumes(statement, resuming))]
+            node.body = kept or [ast.Pass()]
     imported = dict(_imports(tree.body))
     statements = [(name, node) for node in tree.body for name in _names(node)]
     code: dict[str, str] = {"": ""}
@@ -72,6 +77,29 @@ def _parsed(module: str) -> Module:
         found = {inner.get(other, (module, other)) for other in read} - {(module, name)}
         uses.setdefault(name, set()).update(found)
     return Module(code, uses)
+
+
+def _resuming(tree: ast.Module) -> set[str]:
+    """The names in a module of what is imported to resume a training, and of what it returns."""
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == RESUMING]
+    names = {alias.asname or alias.name for node in imports for alias in node.names}
+    made = [node for node in ast.walk(tree) if isinstance(node, ast.Assign) and _calls(node.value, names)]
+    return names | {target.id for node in made for target in node.targets if isinstance(target, ast.Name)}
+
+
+def _calls(value: ast.expr, names: set[str]) -> bool:
+    """Whether it is a call of one of the names, or of a method of one."""
+    called = value.func if isinstance(value, ast.Call) else None
+    called = called.value if isinstance(called, ast.Attribute) else called
+    return isinstance(called, ast.Name) and called.id in names
+
+
+def _only_resumes(node: ast.stmt, names: set[str]) -> bool:
+    """Whether a statement does nothing but keep a training, restore it, or skip what was restored."""
+    if isinstance(node, ast.Expr | ast.Assign):
+        return _calls(node.value, names)
+    skips = isinstance(node, ast.If) and len(node.body) == 1 and isinstance(node.body[0], ast.Continue) and not node.orelse
+    return isinstance(node, ast.If) and skips and _calls(node.test, names)
 
 
 def _is_text(node: ast.stmt) -> bool:

@@ -19,6 +19,7 @@ from benchmark.harness import machine
 from benchmark.harness.fingerprint import fingerprint
 from benchmark.harness.learning_rate import fit_with_chosen_rate
 from benchmark.harness.leases import Lease
+from benchmark.harness.stopping import NEVER, Stopping, keeper_of
 from benchmark.results.learning_rate import RateChoice, RateGrid
 from benchmark.results.records import Backend, GraphHealth, JobKey, Memory, Record, Status, Times
 from benchmark.results.store import Store, write_atomically
@@ -36,6 +37,7 @@ from models import registry
 from models.contract import Epoch, Fitted, Model, OnEpoch, Settings, TrainingDiverged
 from models.graph.message_passing import uses_dgl
 from models.graph_model import GraphModel
+from models.resume import Keeper, TrainingStopped
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ class Outcome:
     leak: LeakScores | None
     """None where duplicates cannot be searched."""
     times: Times
+    resumed: int
+    """How often training went on from a checkpoint."""
     predictions: pd.DataFrame
 
 
@@ -129,8 +133,9 @@ class LeaseLost(Exception):
 
 
 def execute(
-    job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None, observer: Observer | None = None, lease: Lease | None = None
-) -> Record:
+    job: Job, store: Store, on_epoch: OnEpoch = lambda epoch: None, observer: Observer | None = None,
+    lease: Lease | None = None, stopping: Stopping = NEVER,
+) -> Record:  # fmt: skip
     """Run a job and write its record; a failure of the model becomes a record with its reason.
 
     What an observer sees is written first, so that a record has it. Without a lease nobody else writes to the store.
@@ -139,6 +144,7 @@ def execute(
         InputError: the task cannot be loaded or split.
         BenchmarkError: the record cannot be written.
         LeaseLost: the fold is another process's by now; nothing is written.
+        TrainingStopped: the training was asked to end, and is kept for the next run.
     """
     data = load_task(job.task)
     fold = data.fold(job.protocol, job.fold, job.seed)
@@ -150,9 +156,12 @@ def execute(
     outcome: Outcome | None = None
     status: Status = "complete"
     reason: str | None = None
+    keeper = keeper_of(store, job.key(data.dataset_hash), split_of(data, fold), on_epoch, stopping)
     try:
-        outcome = _run(job, data, fold, seen, on_epoch)
+        outcome = _run(job, data, fold, seen, keeper)
     except Exception as error:
+        if stopping.ends():
+            raise TrainingStopped from None
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise BenchmarkError("the disk is full; free some space and run the same command again to go on") from None
         status, reason = classify(error)
@@ -163,6 +172,7 @@ def execute(
         _observe(observer, job, store, record.key, data, fold, outcome)
     checkpoint = outcome.checkpoint if outcome and job.save_checkpoints else None
     store.write(record, outcome.predictions if outcome else None, checkpoint)
+    store.unfinished(record.key).unlink(missing_ok=True)
     return record
 
 
@@ -218,7 +228,7 @@ def _health(crystals: Crystals, rule: Rule) -> GraphHealth:
     )
 
 
-def _run(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | None, on_epoch: OnEpoch) -> Outcome:
+def _run(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | None, keeper: Keeper) -> Outcome:
     model = _fresh(job, job.settings)
     inputs, graph_seconds, health = prepared(job.task, job.model, job.settings, job.device)
     model.warm_up(inputs, data.targets, fold.train)
@@ -229,7 +239,7 @@ def _run(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | None, on_epoch
         return model.fit(inputs, data.targets, fold.train, fold.validation, job.training_seed, tell)
 
     with machine.clock(job.device) as training:
-        fitted, choice = fit_with_chosen_rate(job.rates, job.settings, job.device, fit, on_epoch)
+        fitted, choice = fit_with_chosen_rate(job.rates, job.settings, job.device, fit, keeper.begun())
     with machine.clock(job.device) as inference:
         test = _finite(model.predict(inputs, fold.test))
     known = _scores(model, inputs, data.targets, {"train": fold.train, "validation": fold.validation})
@@ -250,7 +260,10 @@ def _run(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | None, on_epoch
         metrics=metrics,
         last_epoch=_last_epoch(model, fitted, inputs, data.targets, fold, metrics),
         leak=None if seen is None else leak_scores(data.targets[fold.test], test, seen),
-        times=Times(graphs_wall_s=graph_seconds, training=training.duration, inference=inference.duration),
+        times=Times(
+            graphs_wall_s=graph_seconds, training=training.duration.plus(*keeper.earlier), inference=inference.duration
+        ),
+        resumed=keeper.resumed,
         predictions=predictions_frame(data.crystals.ids[fold.test].astype(str), job.fold, data.targets[fold.test], test),
     )
 
@@ -341,6 +354,7 @@ def make_record(
         machine=machine.machine(job.device, job.threads, job.workers),
         versions=machine.versions(),
         git_commit=machine.git_commit(),
+        resumed=outcome.resumed if outcome else None,
         started_at=started,
         predictions_sha256=frame_hash(outcome.predictions) if outcome else None,
         checkpoint_sha256=hashlib.sha256(outcome.checkpoint).hexdigest() if outcome and job.save_checkpoints else None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from benchmark.harness import machine
 from benchmark.results.learning_rate import RateChoice, RateGrid, TriedRate
 from models.contract import Epoch, Fitted, OnEpoch, Settings, TrainingDiverged
+from models.resume import Keeper
 from models.training import Recipe
 
 GRIDS: Mapping[str, RateGrid] = {"standard": RateGrid(factors=(1 / 3, 1.0, 3.0), share=0.1)}
@@ -23,32 +24,39 @@ def grid_of(profile: str, settings: Settings) -> RateGrid | None:
 
 
 def fit_with_chosen_rate(
-    grid: RateGrid | None, settings: Settings, device: str, fit: Fit, on_epoch: OnEpoch
+    grid: RateGrid | None, settings: Settings, device: str, fit: Fit, keeper: Keeper
 ) -> tuple[Fitted, RateChoice | None]:
     """Train with the rate of the grid whose short training has the lowest validation error; the test part is never seen.
 
-    The last call of `fit` is the training itself. Epochs are told as those of one training, the trials first.
+    The last call of `fit` is the training itself. Epochs are told as those of one training, the trials first. A trial that
+    had ended when the fold was stopped is not tried again.
 
     Raises:
         TrainingDiverged: with every rate of the grid, or the training itself.
     """
     if grid is None:
-        return fit(settings, on_epoch), None
+        return fit(settings, keeper), None
     assert isinstance(settings, Recipe)
     short = grid.epochs(settings.epochs)
     total = len(grid.factors) * short + settings.epochs
+    tell = keeper.tell
     tried: list[TriedRate] = []
     with machine.clock(device) as clock:
         for number, factor in enumerate(grid.factors):
             changed = replace(settings, learning_rate=factor * settings.learning_rate, epochs=short, keep="best")
-            loss = _validation_loss(fit, changed, _Shifted(on_epoch, number * short, total))
-            tried.append(TriedRate(learning_rate=changed.learning_rate, validation_loss=loss))
+            keeper.tell = _Shifted(tell, number * short, total)
+            if number == len(keeper.trials):
+                keeper.trials.append(_validation_loss(fit, changed, keeper))
+            tried.append(TriedRate(learning_rate=changed.learning_rate, validation_loss=keeper.trials[number]))
     if all(one.validation_loss is None for one in tried):
         rates = ", ".join(f"{one.learning_rate:.3g}" for one in tried)
         raise TrainingDiverged(f"the training diverged with every learning rate that was tried: {rates}")
-    choice = RateChoice(tried=tuple(tried), epochs=short, cost=clock.duration)
+    cost = clock.duration.plus(*(keeper.trials_cost or keeper.earlier))
+    keeper.trials_cost = cost.wall_s, cost.device_s
+    choice = RateChoice(tried=tuple(tried), epochs=short, cost=cost)
     chosen = replace(settings, learning_rate=choice.learning_rate)
-    return fit(chosen, _Shifted(on_epoch, total - settings.epochs, total)), choice
+    keeper.tell = _Shifted(tell, total - settings.epochs, total)
+    return fit(chosen, keeper), choice
 
 
 def _validation_loss(fit: Fit, settings: Settings, on_epoch: OnEpoch) -> float | None:

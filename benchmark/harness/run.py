@@ -13,11 +13,15 @@ from pathlib import Path
 
 from benchmark.harness.job import Job, Observer, classify, load_task, make_record
 from benchmark.harness.leases import Lease, Leases
+from benchmark.harness.stopping import CHECKPOINT_S
 from benchmark.harness.worker import GivenUp, Worker, WorkerDied
 from benchmark.results.records import Memory, Record
 from benchmark.results.store import Store
 from benchmark.tasks.tasks import Task
 from models.contract import Epoch
+
+GRACE_S = 20.0
+"""How long a worker may take until its training is kept; most schedulers kill 30 s after their SIGTERM."""
 
 POLL_S = 1.0
 """How often it is looked whether another run has finished a fold, or has died over it."""
@@ -39,12 +43,13 @@ Lost = tuple[Job, Lease, WorkerDied]
 
 def run_jobs(
     jobs: tuple[Job, ...], store: Store, on_progress: OnProgress, on_record: OnRecord, observer: Observer | None = None,
-    deadline: float = math.inf,
+    deadline: float = math.inf, every_s: float = CHECKPOINT_S,
 ) -> list[Record]:  # fmt: skip
     """Carry out every job in `jobs[0].workers` processes and return the records, in the order they were finished.
 
     Other runs may work on the same store: each fold is carried out by one of them, and the records of all are returned when
-    the last fold has its record. After the deadline, in seconds of `time.monotonic`, no further job is begun.
+    the last fold has its record. Training is kept `every_s` seconds. After the deadline, in seconds of `time.monotonic`, and
+    when a signal interrupts this process, no job is begun and those under way are kept, for the next run to go on with.
 
     Where a study observes, what it sees of each fold is kept beside the record.
 
@@ -56,7 +61,7 @@ def run_jobs(
         BenchmarkError: a record cannot be written.
     """
     with Leases(store.root) as leases:
-        run = _Run(store, leases, on_progress, on_record, observer, deadline)
+        run = _Run(store, leases, on_progress, on_record, observer, deadline, every_s)
         run.before = {job: _version(run.path(job)) for job in jobs}
         for job, lease, _ in run.side_by_side(jobs):
             for _, _, death in run.side_by_side([job], lease):
@@ -69,9 +74,10 @@ class _Run:
 
     def __init__(
         self, store: Store, leases: Leases, on_progress: OnProgress, on_record: OnRecord, observer: Observer | None,
-        deadline: float,
+        deadline: float, every_s: float,
     ) -> None:  # fmt: skip
-        self.store, self.leases, self.observer, self.deadline = store, leases, observer, deadline
+        self.store, self.leases, self.observer = store, leases, observer
+        self.deadline, self.every_s = deadline, every_s
         self.on_progress, self.on_record = on_progress, on_record
         self.records: list[Record] = []
         self.before: dict[Job, tuple[int, ...] | None] = {}
@@ -98,30 +104,48 @@ class _Run:
         workers = [Worker(job.threads) for job in jobs[: jobs[0].workers]] if jobs else []
         idle, busy = list(workers), dict[Worker, tuple[Job, Lease]]()
         try:
-            while busy or (waiting and self._in_time(lease)):
-                while idle and self._in_time(lease) and (found := self._next(waiting)):
+            while time.monotonic() < self.deadline and (busy or waiting):
+                while idle and time.monotonic() < self.deadline and (found := self._next(waiting)):
                     worker = idle.pop()
+                    worker.begin(found[0], self.store, self.observer, found[1], self.every_s)
                     busy[worker] = found
-                    worker.begin(found[0], self.store, self.observer, found[1])
-                if not busy and not waiting:
-                    break
-                # Idle beside folds of other runs: look again soon.
-                ready = wait([worker.pipe for worker in busy], POLL_S if waiting and idle else None)
-                for worker in [worker for worker in busy if worker.pipe in ready]:
-                    if self._has_ended(worker, *busy[worker], waiting, lost):
-                        del busy[worker]
-                        idle.append(worker)
+                if busy or waiting:
+                    # Idle beside folds of other runs: look again soon.
+                    idle += self._news(busy, waiting, lost, POLL_S if waiting and idle else math.inf)
+            if busy:  # the time is up
+                self._stop(busy, lost)
             for worker in workers:
                 worker.dismiss()
             for worker in workers:
                 worker.join()
+        except KeyboardInterrupt:
+            self._stop(busy, lost)
+            raise
         finally:
             for worker in workers:
                 worker.kill()
         return lost
 
-    def _in_time(self, lease: Lease | None) -> bool:
-        return lease is not None or time.monotonic() < self.deadline
+    def _news(
+        self, busy: dict[Worker, tuple[Job, Lease]], waiting: dict[Job, Lease | None], lost: list[Lost],
+        longest: float,
+    ) -> list[Worker]:  # fmt: skip
+        """Take the news of the next seconds; returns the workers that have ended their jobs, and are no longer busy."""
+        longest = max(0.0, min(longest, self.deadline - time.monotonic()))
+        ready = wait([worker.pipe for worker in busy], None if math.isinf(longest) else longest)
+        ended = [worker for worker in busy if worker.pipe in ready and self._has_ended(worker, *busy[worker], waiting, lost)]
+        for worker in ended:
+            del busy[worker]
+        return ended
+
+    def _stop(self, busy: dict[Worker, tuple[Job, Lease]], lost: list[Lost]) -> None:
+        """Let the jobs under way be kept, as far as that is quick."""
+        for worker in busy:
+            worker.stop()
+        self.deadline = time.monotonic() + GRACE_S
+        while busy and time.monotonic() < self.deadline:
+            self._news(busy, {}, lost, math.inf)
+        self.deadline = -math.inf
 
     def _next(self, waiting: dict[Job, Lease | None]) -> tuple[Job, Lease] | None:
         """A job that is ours now, taken out of those that wait; jobs that another run has finished are taken out too."""
@@ -157,6 +181,7 @@ class _Run:
             self.finish(job, news, lease)
         elif isinstance(news, GivenUp):
             self.leases.release(lease)
+            worker.kill()  # one that was asked to end takes no further job
             self.before[job] = None
             waiting[job] = None
         else:

@@ -34,6 +34,9 @@ SPINS = {"GOMP_SPINCOUNT": "20000"}
 """Threads that spin long while they wait starve one another where other work shares a core: CGCNN fell to a quarter."""
 
 
+STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
 class WorkerDied(Exception):
     """A worker ended in the middle of a job: killed for its memory, crashed in native code, or by an error that is none of
     the model's."""
@@ -46,7 +49,7 @@ class WorkerDied(Exception):
 
 @dataclass(frozen=True)
 class GivenUp:
-    """The fold turned out to be another process's."""
+    """The fold has no record of this worker: it is another process's, or its training was asked to end and is kept."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +80,8 @@ class Worker:
         self.pipe: Connection
         """Readable when there is news of the job."""
 
-    def begin(self, job: Job, store: Store, observer: Observer | None, lease: Lease) -> None:
-        """Send a job to the process."""
+    def begin(self, job: Job, store: Store, observer: Observer | None, lease: Lease, every_s: float) -> None:
+        """Send a job to the process; its training is kept every so many seconds."""
         if self.process is None:
             context = multiprocessing.get_context("spawn")
             self.pipe, theirs = context.Pipe()
@@ -87,7 +90,7 @@ class Worker:
                 self.process.start()
             theirs.close()
         with suppress(OSError):  # it has died meanwhile, as `news` will say
-            self.pipe.send((job, store, observer, lease))
+            self.pipe.send((job, store, observer, lease, every_s))
 
     def news(self) -> Epoch | Record | GivenUp | None:
         """The next news of the job: None when it begins, then its epochs, at last its record or that it was given up.
@@ -105,6 +108,12 @@ class Worker:
             self.kill()
             raise news.error if news.ends_run else WorkerDied(news.error) from RuntimeError(news.where)
         return news
+
+    def stop(self) -> None:
+        """Ask for the end of the job under way: its training is kept after the step that it is at."""
+        if self.process and self.process.pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGTERM)
 
     def dismiss(self) -> None:
         """Let the process end by itself: no job comes any more."""
@@ -128,19 +137,20 @@ class Worker:
 
 
 @contextmanager
-def _ctrl_c_waits() -> Iterator[None]:
-    """Ctrl-C comes into effect at the end: a thread of a library takes it where this one's mask does not let it through."""
+def _stops_wait() -> Iterator[None]:
+    """Ctrl-C and SIGTERM come into effect at the end: a thread of a library takes what this one's mask does not let through."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     came: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    handlers = {number: signal.signal(number, lambda number, _: came.append(number)) for number in STOPS}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
     if came:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(came[0])
 
 
 @contextmanager
@@ -151,7 +161,7 @@ def _inherited(variables: Mapping[str, str]) -> Iterator[None]:
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.environ.update(variables)
     try:
-        with _ctrl_c_waits():
+        with _stops_wait():
             yield
     finally:
         for name, value in before.items():
@@ -165,6 +175,8 @@ def _inherited(variables: Mapping[str, str]) -> Iterator[None]:
 def _work(pipe: Connection, threads: int) -> None:
     """Carry out the jobs that come, in a process group of its own, so that all it starts can be ended with it."""
     os.setpgrp()
+    asked = threading.Event()
+    signal.signal(signal.SIGTERM, lambda number, frame: asked.set())
 
     def tell(news: Epoch | Record | Failed | GivenUp | None) -> None:
         try:
@@ -177,19 +189,21 @@ def _work(pipe: Connection, threads: int) -> None:
         import torch
 
         from benchmark.harness.job import LeaseLost, execute
+        from benchmark.harness.stopping import Stopping
+        from models.resume import TrainingStopped
 
         torch.set_num_threads(threads)
-        for job, store, observer, lease in _received(pipe):
+        for job, store, observer, lease, every_s in _received(pipe):
             tell(None)
             try:
-                tell(execute(job, store, tell, observer, lease))
-            except LeaseLost:
+                tell(execute(job, store, tell, observer, lease, Stopping(every_s, asked.is_set)))
+            except (LeaseLost, TrainingStopped):
                 tell(GivenUp())
     except Exception as error:
         tell(Failed.now(error))
 
 
-def _received(pipe: Connection) -> Iterator[tuple[Job, Store, Observer | None, Lease]]:
+def _received(pipe: Connection) -> Iterator[tuple[Job, Store, Observer | None, Lease, float]]:
     """The jobs that come, until the parent closes the pipe."""
     with suppress(EOFError, ConnectionError):
         while True:

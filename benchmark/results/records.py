@@ -158,6 +158,8 @@ class Record(Strict):
     machine: Machine
     versions: Annotated[dict[Text, Text], Field(max_length=100)]
     git_commit: Text | None
+    resumed: Count | None = None
+    """How often training went on from a checkpoint, after a stop or a death; None in records older than this field."""
     started_at: datetime
     predictions_sha256: Sha256 | None
     """Of what is predicted (`validation.predictions_hash`), not of the file that holds it."""

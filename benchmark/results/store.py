@@ -63,6 +63,10 @@ class Store:
         """Where the model of a fold is kept."""
         return self.path(key).with_suffix(".safetensors")
 
+    def unfinished(self, key: JobKey) -> Path:
+        """Where the training of a fold is kept until it has ended."""
+        return self.path(key).with_suffix(".unfinished")
+
     def beside(self, key: JobKey, name: str) -> Path:
         """Where a study keeps what it saw in a fold."""
         path = self.path(key)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,14 @@ import pytest
 from benchmark.harness.job import execute, load_task
 from benchmark.harness.learning_rate import GRIDS, fit_with_chosen_rate, grid_of
 from benchmark.harness.plan import RunOptions, make_plan
+from benchmark.harness.stopping import Stopping
 from benchmark.results.learning_rate import RateGrid
 from benchmark.results.records import Record
 from benchmark.results.store import Store
 from datasets.errors import InputError
 from models.contract import Epoch, Fitted, TrainingDiverged
 from models.registry import get, registered
+from models.resume import Keeper, TrainingStopped
 from models.training import Recipe
 from tests.benchmark.harness.constructed import ignore
 
@@ -69,6 +72,23 @@ def test_other_test_targets_change_neither_the_choice_nor_a_prediction(small_fol
     np.testing.assert_array_equal(same, predictions)
 
 
+def test_a_fold_stopped_within_its_choice_or_after_it_gives_the_same(small_folder, chosen, tmp_path):
+    store, stops = Store(tmp_path), 0
+    options = RunOptions(tasks=[str(small_folder)], models=["cgcnn"], profile="standard", settings=SMALL, folds=2)
+    (job, *_) = make_plan(options, store).todo
+    while True:
+        steps = itertools.count(1)
+        try:
+            record = execute(job, store, stopping=Stopping(ends=lambda steps=steps: next(steps) == 2))
+            break
+        except TrainingStopped:
+            stops += 1
+    assert record.resumed == stops >= 3
+    assert (record.rate_choice.tried, record.metrics) == (chosen[0].rate_choice.tried, chosen[0].metrics)
+    np.testing.assert_array_equal(store.predictions(record).predictions, chosen[1])
+    assert 0 < record.rate_choice.cost.wall_s < record.times.training.wall_s
+
+
 def _table(folder: Path) -> list[list[str]]:
     with (folder / "id_prop.csv").open() as file:
         return list(csv.reader(file))
@@ -107,7 +127,7 @@ def test_each_rate_has_its_share_of_the_epochs_and_the_best_one_all_of_them():
     fit, asked = fits({0.5: 3.0, 1.0: 2.0, 2.0: 2.5})
     news: list[Epoch] = []
     settings = Recipe(learning_rate=1.0, epochs=30, keep="last")
-    _, choice = fit_with_chosen_rate(GRID, settings, "cpu", fit, news.append)
+    _, choice = fit_with_chosen_rate(GRID, settings, "cpu", fit, Keeper(news.append))
     assert asked == [(0.5, 3, "best"), (1.0, 3, "best"), (2.0, 3, "best"), (1.0, 30, "last")]
     assert (choice.learning_rate, [one.validation_loss for one in choice.tried]) == (1.0, [3.0, 2.0, 2.5])
     assert [epoch.number for epoch in news] == list(range(1, 40)) and {epoch.of for epoch in news} == {39}
@@ -115,11 +135,11 @@ def test_each_rate_has_its_share_of_the_epochs_and_the_best_one_all_of_them():
 
 def test_a_rate_that_diverges_is_not_chosen_and_all_of_them_fail_the_fold():
     fit, _ = fits({0.5: 3.0, 1.0: None, 2.0: None})
-    _, choice = fit_with_chosen_rate(GRID, Recipe(learning_rate=1.0), "cpu", fit, ignore)
+    _, choice = fit_with_chosen_rate(GRID, Recipe(learning_rate=1.0), "cpu", fit, Keeper(ignore))
     assert choice.learning_rate == 0.5 and choice.tried[2].validation_loss is None
     fit, _ = fits(dict.fromkeys((0.5, 1.0, 2.0)))
     with pytest.raises(TrainingDiverged, match=r"every learning rate that was tried: 0\.5, 1, 2"):
-        fit_with_chosen_rate(GRID, Recipe(learning_rate=1.0), "cpu", fit, ignore)
+        fit_with_chosen_rate(GRID, Recipe(learning_rate=1.0), "cpu", fit, Keeper(ignore))
 
 
 def test_only_networks_in_standard_have_a_grid_and_other_profiles_keep_their_rate():

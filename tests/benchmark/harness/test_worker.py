@@ -282,3 +282,54 @@ def test_ctrl_c_stops_at_once_with_one_line_and_keeps_finished_folds(small_folde
     records = list(Store(tmp_path / "runs").records())
     assert len(records) < 10 and bool(records) != while_they_start
     assert not list((tmp_path / "runs").rglob("*.partial"))
+
+
+def wait_for_checkpoint(root: Path) -> None:
+    deadline = time.monotonic() + 300
+    while not list(root.rglob("*.unfinished")):
+        assert time.monotonic() < deadline, "no checkpoint in five minutes"
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(small_folder, tmp_path_factory) -> list[float]:
+    """Predictions of fold 0 of LONG."""
+    store = Store(tmp_path_factory.mktemp("undisturbed"))
+    (record,) = run_jobs(make_jobs(small_folder, epochs="60")[:1], store, ignore, ignore)
+    return store.predictions(record).predictions.tolist()
+
+
+LONG = ("--profile", "smoke", "--model", "cgcnn", "--set", "epochs=60", "--folds", "2", "--workers", "1")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_fold_that_was_stopped_or_killed_goes_on_to_the_same_predictions(small_folder, tmp_path, undisturbed, number):
+    root = tmp_path / "runs"
+    with started(tmp_path, "run", "--dataset", small_folder, *LONG, "--checkpoint-every", 0) as process:
+        wait_for_checkpoint(root)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        wait_until_gone(process.pid)
+    if number != signal.SIGKILL:
+        assert process.returncode == 128 + number, errors
+        assert errors.splitlines()[-1] == "error: stopped; finished folds are kept, run the same command again to go on"
+        assert errors.count("error") == 1 and not list((root / "leases").iterdir())
+    assert len(list(root.rglob("*.unfinished"))) == 1
+    (record,) = run_jobs(make_jobs(small_folder, epochs="60")[:1], Store(root), ignore, ignore)
+    assert record.resumed == 1
+    assert Store(root).predictions(record).predictions.tolist() == undisturbed
+    assert not list(root.rglob("*.unfinished")) and not list((root / "leases").iterdir())
+
+
+def test_the_time_limit_keeps_the_folds_under_way(small_folder, tmp_path):
+    store, endless = Store(tmp_path / "runs"), make_jobs(small_folder, epochs="1000000")
+    begun: list[float] = []
+
+    def note(news) -> None:
+        begun.append(time.monotonic())
+
+    start = time.monotonic()
+    assert run_jobs(endless, store, note, ignore, deadline=start + 8) == []
+    assert time.monotonic() - start < 60
+    assert len(list(store.root.rglob("*.unfinished"))) == bool(begun)
+    assert multiprocessing.active_children() == []

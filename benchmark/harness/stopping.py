@@ -1,0 +1,57 @@
+"""How a fold under way is kept: a checkpoint every few minutes, and one more when the run is asked to end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.results.records import JobKey
+from benchmark.results.store import Store, write_atomically
+from benchmark.tasks.folds import Split
+from models.contract import OnEpoch
+from models.resume import Keeper
+
+CHECKPOINT_S = 300.0
+"""Seconds between two checkpoints of a fold."""
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """When training is kept, and whether it is to end now."""
+
+    every_s: float = CHECKPOINT_S
+    ends: Callable[[], bool] = lambda: False
+
+
+NEVER = Stopping(math.inf)
+
+
+def keeper_of(store: Store, key: JobKey, split: Split, on_epoch: OnEpoch, stopping: Stopping) -> Keeper:
+    """Keeps the training of a fold beside its record; what was kept of another split or by another torch is not used."""
+    import torch
+
+    path = store.unfinished(key)
+    said = [key.model_dump(mode="json"), split.model_dump(mode="json"), torch.__version__]
+    identity = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    return Keeper(on_epoch, lambda: _read(path), lambda data: _write(path, data), identity, stopping.every_s, stopping.ends)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a checkpoint; where that fails the fold goes on, and has to begin again if it is killed."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, data)
+    except OSError as error:
+        logging.getLogger(__name__).warning("cannot write %s (%s); the fold goes on without a checkpoint", path, error.strerror)
