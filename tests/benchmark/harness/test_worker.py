@@ -103,7 +103,8 @@ def test_a_fold_whose_worker_died_is_tried_once_more_and_no_other(small_folder, 
 
 def test_an_error_of_the_harness_ends_the_run_and_says_where_it_arose(small_folder, tmp_path):
     endless, broken = make_jobs(small_folder, epochs="1000000", workers=2)[:1], make_jobs(small_folder, "dummy")[:1]
-    (tmp_path / "runs").write_text("no folder")
+    (tmp_path / "runs" / "leases").mkdir(parents=True)
+    (tmp_path / "runs" / "records").write_text("no folder")
     with pytest.raises((BenchmarkError, OSError)) as caught:
         run_jobs(endless + broken, Store(tmp_path / "runs"), ignore, ignore)
     assert "in execute" in str(caught.value.__cause__)
