@@ -12,8 +12,8 @@ from benchmark.studies.layers import Moment, mean_states
 from benchmark.studies.omee_et_al import BULK_TASK, BY_DEPTH, published_maes
 
 MEASURES = {
-    "norm": "mean norm", "relative_energy": "relative Dirichlet energy", "distance": "MAD of all atoms",
-    "effective_rank": "effective rank", "gradient": "gradient norm of the layer",
+    "within_crystals": "variance within crystals", "norm": "mean norm", "relative_energy": "relative Dirichlet energy",
+    "distance": "MAD of all atoms", "effective_rank": "effective rank", "gradient": "gradient norm of the layer",
 }  # fmt: skip
 
 
@@ -107,8 +107,10 @@ def _layers(made: Sequence[Curve]) -> Figure:
             lines = []
             for curve in made:
                 seen = [states for point in curve.points if (states := mean_states(point, when))]
-                if seen:
-                    lines.append(Line(curve.label, list(range(len(seen[-1]))), [state[measure] for state in seen[-1]]))
+                values = [state[measure] for state in seen[-1]] if seen else []
+                lines += [Line(curve.label, list(range(len(values))), values)] if any(v is not None for v in values) else []
+            if not lines:  # records older than the measure
+                continue
             log = measure in ("norm", "gradient", "relative_energy", "distance")
             panels.append(Panel(f"{name}, {'fresh' if when == 'initial' else 'trained'}", "layer", name, lines, log_y=log))
     caption = "Features of the atoms by layer, each network at its deepest depth, before and after training"

@@ -10,6 +10,7 @@ from benchmark.rendering.plotly_script import plotly_name
 from benchmark.results.learning_rate import RateChoice, RateGrid, TriedRate
 from benchmark.schema import Duration
 from benchmark.studies.depth.conclusions import judge
+from benchmark.studies.depth.figures import figures
 from benchmark.studies.depth.page import PAGES, commands, groups_of, json_rows
 from benchmark.studies.depth.parameters import OURS, PUBLISHED
 from benchmark.studies.depth.sentences import conclusions, published_lines
@@ -194,6 +195,12 @@ def test_rates_chosen_in_every_fold_are_a_curve_of_their_own(tmp_path):
         "Chosen on validation in every fold, from 1, 3 times the setting, each tried for 0.5 of the epochs: 0.003 at 4; 0.003"
     )
     assert told in text
+
+
+def test_a_measure_that_records_lack_has_no_panel():
+    older = figures("set/target", [only(curve((4, 0.1)))])[-1]
+    newer = figures("set/target", [only(curve((4, 0.1), trained={"within_crystals": 0.4}))])[-1]
+    assert len(newer.panels) == len(older.panels) + 1 and newer.panels[0].title == "variance within crystals, trained"
 
 
 def opening_of(found: list[Trial]) -> list[str]:
