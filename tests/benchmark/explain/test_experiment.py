@@ -2,15 +2,18 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from benchmark.explain.classifier.classifier import Classifier
 from benchmark.explain.experiment import ExperimentPlan, explain
 from benchmark.explain.pages.markdown import TITLE
 from benchmark.explain.records import Explanation, Result, Round
+from benchmark.explain.retest import retest, typed_graphs
 from benchmark.explain.search.rounds import graph_hash
 from benchmark.explain.seed_groups import seed_groups
 from benchmark.explain.settings import PROFILES, Budget
@@ -160,6 +163,8 @@ def test_agreement_with_a_regressor(explained_again, small_folder, tmp_path):
         (("--task", "emt/alloys", "--profile", "large"), "unknown profile"),
         (("--task", "emt/alloys", "--model", "soap-mlp"), "no graph network"),
         (("--from", "reports"), "--from takes --page"),
+        (("--task", "emt/alloys", "--retest"), "--retest has a meaning with --from only"),
+        (("--task", "emt/alloys", "--floor", 0.7), "impossible floor 0.7"),
         (("--from", "reports", "--page", "pages", "--seed", 1), "--from takes --page"),
         (("--from", "nowhere", "--page", "pages"), "no published explanations"),
         (("--task", "emt/allays"), "did you mean"),
@@ -169,6 +174,19 @@ def test_agreement_with_a_regressor(explained_again, small_folder, tmp_path):
 def test_misuse_is_one_line(benchmark_command, arguments, message):
     done = benchmark_command("explain", *arguments)
     assert done.returncode == 2 and message in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_kept_graphs_are_tested_anew_with_the_same_outcome_on_the_same_crystals_alone(kept_runs, small_folder):
+    (one,) = ExplanationStore(kept_runs).experiments("mine/target")
+    (task,) = find_tasks(str(small_folder))
+    data = task.load()
+    graphs = typed_graphs(data, {"group"})["group"]
+    again = retest(one, data, graphs)
+    assert (again.result.low, again.result.high, again.rounds) == (one.result.low, one.result.high, one.rounds)
+    with pytest.raises(InputError, match="content hash differs"):
+        retest(one, replace(data, whole=data.whole.take(np.arange(3))), graphs)
+    with pytest.raises(InputError, match="today's cgcnn is another network"):
+        retest(replace(one, weights=Classifier("cgcnn", 18, "standard").to_bytes()), data, graphs)
 
 
 def test_an_invalid_graph_is_no_explanation():
