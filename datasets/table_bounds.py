@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -62,7 +63,17 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         raise InputError(f"{path}: not a readable Parquet file; damaged or truncated? ({_line(error)})") from error
 
 
-def _require_declared(path: Path, footer: pq.FileMetaData, size: int) -> None:
+def rows_of(name: object, data: bytes, schema: pa.Schema | None = None) -> list[dict[str, Any]]:
+    """The rows of a Parquet file in memory, whose declared values are within bounds. Raises InputError as `open_parquet`."""
+    try:
+        with pq.ParquetFile(pa.BufferReader(data)) as file:
+            _require_declared(name, file.metadata, len(data))
+        return pq.read_table(pa.BufferReader(data), schema=schema).to_pylist()
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        raise InputError(f"{name}: not a readable Parquet file; damaged or truncated? ({_line(error)})") from error
+
+
+def _require_declared(path: object, footer: pq.FileMetaData, size: int) -> None:
     require_size(path, footer.num_rows, 1, size)
     require_size(path, 0, footer.num_columns, size)
     require_size(path, footer.num_row_groups, footer.num_columns, size)

@@ -26,6 +26,7 @@ from benchmark.results.store import write_atomically
 from benchmark.results.validation import InvalidFile, parse_json, read_bounded, schema_problems
 from benchmark.schema import Sha256, Strict
 from datasets.errors import BenchmarkError, InputError
+from datasets.table_bounds import rows_of
 
 MOST_BYTES = 100_000_000
 """Of a file; five seeds of 18 node types take 0.7 MB."""
@@ -91,7 +92,7 @@ def unpack(path: Path) -> list[ExperimentRecords]:
     table = read_bounded(beside, MOST_BYTES)
     if hashlib.sha256(table).hexdigest() != packed.parquet_sha256:
         raise InvalidFile(beside, [f"not the table that {path.name} names (sha256 differs)"])
-    rows = pq.read_table(pa.BufferReader(table), schema=SCHEMA).to_pylist()
+    rows = rows_of(beside, table, SCHEMA)
     if len(rows) != len(packed.results):
         raise InvalidFile(beside, [f"{len(rows)} rows, {path.name} has {len(packed.results)} results"])
     try:

@@ -25,6 +25,7 @@ from benchmark.results.validation import PREDICTION_BYTES, InvalidFile, read_bou
 from benchmark.studies.trials import Observation, Trial, read_folds
 from benchmark.tasks.metrics import of_numbers
 from datasets.errors import InputError
+from datasets.table_bounds import rows_of
 
 MOST_BYTES = 64 * 2**20
 """Of a table of observations."""
@@ -83,12 +84,13 @@ def observations_path(path: Path, kind: type[Observation]) -> Path:
 def _read_observations(path: Path, kind: type[Observation]) -> Mapping[int, Observation]:
     if not path.exists():
         return {}
+    data = read_bounded(path, MOST_BYTES)
     try:
-        return unpack_observations(read_bounded(path, MOST_BYTES), kind)
+        return unpack_observations(data, kind)
     except ValidationError as error:
         raise InvalidFile(path, schema_problems(error)) from None
-    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
-        raise InvalidFile(path, [f"not a readable table of observations ({str(error).partition(chr(10))[0]})"]) from None
+    except (InputError, KeyError) as error:
+        raise InvalidFile(path, [f"not a readable table of observations ({error})"]) from None
 
 
 def pack_observations(observations: Mapping[int, Observation]) -> bytes:
@@ -100,8 +102,8 @@ def pack_observations(observations: Mapping[int, Observation]) -> bytes:
 
 
 def unpack_observations(data: bytes, kind: type[Observation]) -> dict[int, Observation]:
-    """What `pack_observations` was given. Raises an error of pyarrow, KeyError or ValidationError for another file."""
-    rows = pq.read_table(pa.BufferReader(data)).to_pylist()
+    """What `pack_observations` was given. Raises InputError, KeyError or ValidationError for another file."""
+    rows = rows_of("its observations", data)
     return {row.pop("record"): kind.model_validate(row) for row in rows}
 
 

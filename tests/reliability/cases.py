@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,7 @@ def _of_table(path: Path) -> list[list[object]]:
 
 def _of_readers() -> Iterator[Case]:
     """Structure files beside a good one, which must be predicted, and checkpoints."""
-    from tests.hostile.checkpoints import CHECKPOINTS
+    from tests.hostile.checkpoints import CHECKPOINTS, KERAS
     from tests.hostile.readers import STRUCTURES
 
     for kind, make_file in STRUCTURES.items():
@@ -84,7 +85,10 @@ def _of_readers() -> Iterator[Case]:
                 ["predict", "--checkpoint", good_model(folder), make(folder), good_crystal(folder)],
             ],
         )  # fmt: skip
+    lacking = KERAS if find_spec("h5py") is None else []
     for kind, make_file in CHECKPOINTS.items():
+        if kind in lacking:
+            continue
         yield Case(
             "checkpoints", kind,
             lambda folder, make=make_file: [["predict", "--checkpoint", make(folder), good_crystal(folder)]],

@@ -30,8 +30,13 @@ NETWORKS = ("cgcnn", "megnet", "schnet")
 
 def good_files(folder: Path) -> list[Good]:
     """Write them all below a folder."""
+    return [*tables_and_records(folder), *_checkpoints(folder)]
+
+
+def tables_and_records(folder: Path) -> list[Good]:
+    """Those that no model has to be fitted for."""
     folder.mkdir()
-    return [*_tables(folder), *_records(folder), *_checkpoints(folder)]
+    return [*_tables(folder), *_records(folder)]
 
 
 def _table(path: Path) -> object:

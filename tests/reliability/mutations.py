@@ -53,19 +53,22 @@ class Damage:
 def damage(goods: list[Good], n_files: int, seed: int) -> Damage:
     """Damage and read `n_files` files, every kind equally often; what damages a file is a function of seed and number."""
     found, begin = Damage(), 0
+    whole = {good.path: good.path.read_bytes() for good in goods}
     while begin < n_files:
-        begin = _in_a_fork(goods, range(begin, n_files), seed, found)
+        begin = _in_a_fork(goods, whole, range(begin, n_files), seed, found)
+    for path, content in whole.items():
+        path.write_bytes(content)
     return found
 
 
-def _in_a_fork(goods: list[Good], numbers: range, seed: int, found: Damage) -> int:
+def _in_a_fork(goods: list[Good], whole: Mapping[Path, bytes], numbers: range, seed: int, found: Damage) -> int:
     """Read files in a fork until all are read or it dies; returns the number to go on with."""
     readable, writable = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(readable)
         with suppress(BaseException), os.fdopen(writable, "w", buffering=1) as pipe:
-            for line in _lines(goods, numbers, seed):
+            for line in _lines(goods, whole, numbers, seed):
                 pipe.write(json.dumps(line) + "\n")
         os._exit(0)
     os.close(writable)
@@ -82,8 +85,7 @@ def _in_a_fork(goods: list[Good], numbers: range, seed: int, found: Damage) -> i
     return done
 
 
-def _lines(goods: list[Good], numbers: range, seed: int) -> Iterator[tuple[int, str, str]]:
-    whole: Mapping[Path, bytes] = {good.path: good.path.read_bytes() for good in goods}
+def _lines(goods: list[Good], whole: Mapping[Path, bytes], numbers: range, seed: int) -> Iterator[tuple[int, str, str]]:
     for number in numbers:
         good = goods[number % len(goods)]
         good.path.write_bytes(damaged(whole[good.path], random.Random(f"{seed} {number}")))
