@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -75,6 +76,10 @@ def run(
     checkpoint_every: Annotated[
         float, typer.Option(min=0, help="Minutes between two checkpoints of a fold, from which it goes on after a kill.")
     ] = 5.0,
+    fold_time_limit: Annotated[
+        float | None, typer.Option(min=0, help="Minutes after which the training of one fold is given up, with a record.")
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Only the folds of this plan that failed.")] = False,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     out: Annotated[Path, typer.Option(help="Where records and pages go.")] = RUNS,
@@ -125,6 +130,7 @@ def run(
         threads=max(1, cores() // workers),
         save_checkpoints=save_checkpoints,
         skip_bad=skip_bad,
+        failed_only=retry_failed,
     )
     for path in dataset or []:
         if not path.is_dir():
@@ -141,12 +147,13 @@ def run(
         submit_workers(plan, store, slurm, asked, as_json)
         return
     deadline = time.monotonic() + 60 * time_limit if time_limit is not None else math.inf
+    times = {"every_s": 60 * checkpoint_every, "limit_s": math.inf if fold_time_limit is None else 60 * fold_time_limit}
     plans = [plan]
     with _scores_where_nothing_can_be_written(plans, store, as_json):
-        records = list(_carry_out(plan, store, as_json, deadline, 60 * checkpoint_every))
+        records = list(_carry_out(plan, store, as_json, deadline, times))
         while until_decided and time.monotonic() < deadline and (options := _next_repeat(options, plans[-1], store)):
             plans.append(make_plan(options, store))
-            records += _carry_out(plans[-1], store, as_json, deadline, 60 * checkpoint_every)
+            records += _carry_out(plans[-1], store, as_json, deadline, times)
         board, pages = _written(plans, store)
     _print_scores(board, plans, as_json)
     if not as_json:
@@ -175,13 +182,13 @@ def _next_repeat(options: Any, plan: Any, store: Any) -> Any:
     return replace(options, repeats=options.repeats + 1, tasks=list(dict.fromkeys(named)), everything=False)
 
 
-def _carry_out(plan: Any, store: Any, as_json: bool, deadline: float, every_s: float) -> list[Any]:
+def _carry_out(plan: Any, store: Any, as_json: bool, deadline: float, times: Any) -> list[Any]:
     from benchmark.cli.shared.progress import console, live
     from benchmark.harness.run import run_jobs
 
     with live(plan, quiet=as_json) as display:
-        records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline, every_s=every_s)
-    if left := len(plan.todo) - len(records):
+        records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline, **times)
+    if left := len(set(plan.todo) - display.finished):
         console.print(f"the time is up: {left} of {len(plan.jobs)} folds are left; run the same command again to go on")
     return records
 
@@ -241,11 +248,21 @@ def _print_places(plans: list[Any], pages: list[Path]) -> None:
 
 
 def _require_complete(plans: list[Any], records: list[Any]) -> None:
-    """Raise BenchmarkError where a fold of this run has no score."""
+    """Raise BenchmarkError where a fold of this run has no score; which have none, and how only these are tried again."""
+    from benchmark.rendering.commands import command
+
     failed = [r for r in records if r.status != "complete"]
+    folds: dict[str, list[int]] = {}
+    for record in failed:
+        folds.setdefault(f"{record.status}: {record.key.task} {record.key.model} seed {record.key.seed}", []).append(
+            record.key.fold
+        )
+    for name, numbers in folds.items():
+        tell(f"{name} fold {', '.join(str(number + 1) for number in sorted(numbers))}")
     if failed:
         first = failed[0]
+        again = command(*sys.argv[1:], *([] if "--retry-failed" in sys.argv else ["--retry-failed"]))
         raise BenchmarkError(
             f"{len(failed)} of {len(_jobs(plans))} folds failed, the first: {first.key.task} {first.key.model} "
-            f"fold {first.key.fold}: {first.reason}"
+            f"fold {first.key.fold}: {first.reason}; to try only these again: {again}"
         )

@@ -6,7 +6,7 @@ import errno
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any
@@ -57,6 +57,8 @@ class Job:
     save_checkpoints: bool = False
     rates: RateGrid | None = None
     """What the learning rate is chosen from; None: it is that of the settings."""
+    halved: bool = False
+    """Whether its batch is half of what was asked for, because memory ran out."""
 
     def key(self, dataset_hash: str) -> JobKey:
         """What decides the result."""
@@ -159,12 +161,21 @@ def execute(
     keeper = keeper_of(store, job.key(data.dataset_hash), split_of(data, fold), on_epoch, stopping)
     try:
         outcome = _run(job, data, fold, seen, keeper)
+    except TrainingStopped:
+        if stopping.ends():
+            raise
+        status, reason = (
+            "timed-out",
+            f"it took longer than {stopping.limit_s / 60:g} minutes; tried again, it goes on from there",
+        )
     except Exception as error:
         if stopping.ends():
             raise TrainingStopped from None
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise BenchmarkError("the disk is full; free some space and run the same command again to go on") from None
         status, reason = classify(error)
+        if status == "out-of-memory" and (smaller := with_half_batch(job)):
+            reason = f"{reason}; tried again with batch_size={getattr(smaller.settings, 'batch_size', '')}, as a run of its own"
     record = make_record(job, data, fold, status, started, reason, outcome)
     if lease and not lease.held():
         raise LeaseLost
@@ -172,8 +183,17 @@ def execute(
         _observe(observer, job, store, record.key, data, fold, outcome)
     checkpoint = outcome.checkpoint if outcome and job.save_checkpoints else None
     store.write(record, outcome.predictions if outcome else None, checkpoint)
-    store.unfinished(record.key).unlink(missing_ok=True)
+    if status != "timed-out":
+        store.unfinished(record.key).unlink(missing_ok=True)
     return record
+
+
+def with_half_batch(job: Job) -> Job | None:
+    """What is tried once where memory runs out; its settings, and so its record, say so. None where that was tried."""
+    size = getattr(job.settings, "batch_size", 1)
+    if job.halved or size < 2:
+        return None
+    return replace(job, settings=job.settings.changed({"batch_size": str(size // 2)}), halved=True)
 
 
 def _is_done(job: Job, store: Store, data: TaskData, fold: Fold, observer: Observer | None) -> bool:

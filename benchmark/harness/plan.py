@@ -64,6 +64,8 @@ class RunOptions:
     threads: int = 1
     save_checkpoints: bool = False
     skip_bad: bool = False
+    failed_only: bool = False
+    """Only folds whose record says that they failed."""
     numbers_only: bool = False
     """Whether a task of classes is refused."""
 
@@ -97,7 +99,16 @@ def make_plan(options: RunOptions, store: Store) -> Plan:
     def is_done(job: Job, data: TaskData, split: Split) -> bool:
         return store.finished(job.key(data.dataset_hash), split, job.save_checkpoints)
 
-    return plan_models(options, store, models, is_done)
+    plan = plan_models(options, store, models, is_done)
+    return replace(plan, todo=tuple(job for job in plan.todo if has_failed(job, store))) if options.failed_only else plan
+
+
+def has_failed(job: Job, store: Store) -> bool:
+    """Whether a fold has a record without a score."""
+    try:
+        return store.read(store.path(job.key(job.task.whole().content_hash))).status != "complete"
+    except InputError:
+        return False
 
 
 def _configured(spec: ModelSpec, options: RunOptions) -> ConfiguredModel:

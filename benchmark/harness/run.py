@@ -11,7 +11,7 @@ from functools import lru_cache
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from benchmark.harness.job import Job, Observer, classify, load_task, make_record
+from benchmark.harness.job import Job, Observer, classify, load_task, make_record, with_half_batch
 from benchmark.harness.leases import Lease, Leases
 from benchmark.harness.stopping import CHECKPOINT_S
 from benchmark.harness.worker import GivenUp, Worker, WorkerDied
@@ -43,15 +43,18 @@ Lost = tuple[Job, Lease, WorkerDied]
 
 def run_jobs(
     jobs: tuple[Job, ...], store: Store, on_progress: OnProgress, on_record: OnRecord, observer: Observer | None = None,
-    deadline: float = math.inf, every_s: float = CHECKPOINT_S,
+    deadline: float = math.inf, every_s: float = CHECKPOINT_S, limit_s: float = math.inf,
 ) -> list[Record]:  # fmt: skip
     """Carry out every job in `jobs[0].workers` processes and return the records, in the order they were finished.
 
     Other runs may work on the same store: each fold is carried out by one of them, and the records of all are returned when
-    the last fold has its record. Training is kept `every_s` seconds. After the deadline, in seconds of `time.monotonic`, and
-    when a signal interrupts this process, no job is begun and those under way are kept, for the next run to go on with.
+    the last fold has its record. Training is kept every `every_s` seconds; after `limit_s` it is given up, with a record that
+    says so. After the deadline, in seconds of `time.monotonic`, and when a signal interrupts this process, no job is begun and
+    those under way are kept, for the next run to go on with.
 
     Where a study observes, what it sees of each fold is kept beside the record.
+
+    A fold that runs out of memory is tried once more with half the batch: that is a job of its own, with a record of its own.
 
     A worker that dies (killed for its memory, a crash in native code, an error while the record is made) costs only its own
     fold: when the others are done, that fold is tried again, alone, and if it kills its worker once more it gets a record
@@ -61,7 +64,7 @@ def run_jobs(
         BenchmarkError: a record cannot be written.
     """
     with Leases(store.root) as leases:
-        run = _Run(store, leases, on_progress, on_record, observer, deadline, every_s)
+        run = _Run(store, leases, on_progress, on_record, observer, deadline, (every_s, limit_s))
         run.before = {job: _version(run.path(job)) for job in jobs}
         for job, lease, _ in run.side_by_side(jobs):
             for _, _, death in run.side_by_side([job], lease):
@@ -74,10 +77,10 @@ class _Run:
 
     def __init__(
         self, store: Store, leases: Leases, on_progress: OnProgress, on_record: OnRecord, observer: Observer | None,
-        deadline: float, every_s: float,
+        deadline: float, times: tuple[float, float],
     ) -> None:  # fmt: skip
         self.store, self.leases, self.observer = store, leases, observer
-        self.deadline, self.every_s = deadline, every_s
+        self.deadline, self.times = deadline, times
         self.on_progress, self.on_record = on_progress, on_record
         self.records: list[Record] = []
         self.before: dict[Job, tuple[int, ...] | None] = {}
@@ -107,7 +110,7 @@ class _Run:
             while time.monotonic() < self.deadline and (busy or waiting):
                 while idle and time.monotonic() < self.deadline and (found := self._next(waiting)):
                     worker = idle.pop()
-                    worker.begin(found[0], self.store, self.observer, found[1], self.every_s)
+                    worker.begin(found[0], self.store, self.observer, found[1], self.times)
                     busy[worker] = found
                 if busy or waiting:
                     # Idle beside folds of other runs: look again soon.
@@ -179,6 +182,9 @@ class _Run:
             return True
         if isinstance(news, Record):
             self.finish(job, news, lease)
+            if news.status == "out-of-memory" and (smaller := with_half_batch(job)):
+                self.before[smaller] = _version(self.path(smaller))
+                waiting[smaller] = None
         elif isinstance(news, GivenUp):
             self.leases.release(lease)
             worker.kill()  # one that was asked to end takes no further job
@@ -210,7 +216,7 @@ def _record_death(job: Job, death: WorkerDied, store: Store) -> Record:
     data = load_task(job.task)
     fold = data.fold(job.protocol, job.fold, job.seed)
     killed = "the worker process died twice on this fold; most likely the system killed it because memory ran out"
-    status, reason = classify(death.error) if death.error else ("failed", killed)
+    status, reason = classify(death.error) if death.error else ("worker-lost", killed)
     record = make_record(job, data, fold, status, datetime.now(timezone.utc), reason, None)
     # The peak is the parent's, which did not run it.
     record = record.model_copy(update={"memory": Memory(host_bytes=None, device_bytes=None)})

@@ -6,6 +6,7 @@ import hashlib
 import json
 import logging
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ class Stopping:
 
     every_s: float = CHECKPOINT_S
     ends: Callable[[], bool] = lambda: False
+    limit_s: float = math.inf
+    """Of one fold: training that takes longer is kept and gets a record saying so."""
 
 
 NEVER = Stopping(math.inf)
@@ -38,7 +41,12 @@ def keeper_of(store: Store, key: JobKey, split: Split, on_epoch: OnEpoch, stoppi
     path = store.unfinished(key)
     said = [key.model_dump(mode="json"), split.model_dump(mode="json"), torch.__version__]
     identity = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
-    return Keeper(on_epoch, lambda: _read(path), lambda data: _write(path, data), identity, stopping.every_s, stopping.ends)
+    until = time.monotonic() + stopping.limit_s
+
+    def ends() -> bool:
+        return stopping.ends() or time.monotonic() >= until
+
+    return Keeper(on_epoch, lambda: _read(path), lambda data: _write(path, data), identity, stopping.every_s, ends)
 
 
 def _read(path: Path) -> bytes | None:

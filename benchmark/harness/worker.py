@@ -80,8 +80,8 @@ class Worker:
         self.pipe: Connection
         """Readable when there is news of the job."""
 
-    def begin(self, job: Job, store: Store, observer: Observer | None, lease: Lease, every_s: float) -> None:
-        """Send a job to the process; its training is kept every so many seconds."""
+    def begin(self, job: Job, store: Store, observer: Observer | None, lease: Lease, times: tuple[float, float]) -> None:
+        """Send a job to the process; its training is kept every so many seconds, and ended after so many."""
         if self.process is None:
             context = multiprocessing.get_context("spawn")
             self.pipe, theirs = context.Pipe()
@@ -90,7 +90,7 @@ class Worker:
                 self.process.start()
             theirs.close()
         with suppress(OSError):  # it has died meanwhile, as `news` will say
-            self.pipe.send((job, store, observer, lease, every_s))
+            self.pipe.send((job, store, observer, lease, times))
 
     def news(self) -> Epoch | Record | GivenUp | None:
         """The next news of the job: None when it begins, then its epochs, at last its record or that it was given up.
@@ -193,17 +193,17 @@ def _work(pipe: Connection, threads: int) -> None:
         from models.resume import TrainingStopped
 
         torch.set_num_threads(threads)
-        for job, store, observer, lease, every_s in _received(pipe):
+        for job, store, observer, lease, (every_s, limit_s) in _received(pipe):
             tell(None)
             try:
-                tell(execute(job, store, tell, observer, lease, Stopping(every_s, asked.is_set)))
+                tell(execute(job, store, tell, observer, lease, Stopping(every_s, asked.is_set, limit_s)))
             except (LeaseLost, TrainingStopped):
                 tell(GivenUp())
     except Exception as error:
         tell(Failed.now(error))
 
 
-def _received(pipe: Connection) -> Iterator[tuple[Job, Store, Observer | None, Lease, float]]:
+def _received(pipe: Connection) -> Iterator[tuple[Job, Store, Observer | None, Lease, tuple[float, float]]]:
     """The jobs that come, until the parent closes the pipe."""
     with suppress(EOFError, ConnectionError):
         while True:

@@ -17,7 +17,7 @@ from benchmark.tasks.metrics import ClassScores, LeakScores, Metrics, Scores
 from datasets.allowed_names import is_path_part
 from datasets.cards import MOST_CLASSES
 
-Status = Literal["complete", "failed", "diverged", "out-of-memory"]
+Status = Literal["complete", "failed", "diverged", "out-of-memory", "worker-lost", "timed-out"]
 DeviceClass = Literal["cpu", "gpu"]
 Backend = Literal["dgl", "torch"]
 

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.harness import job as jobs
 from benchmark.harness import machine
-from benchmark.harness.job import classify
+from benchmark.harness.job import classify, with_half_batch
 from benchmark.harness.plan import RunOptions, make_plan
 from benchmark.harness.run import run_jobs
+from benchmark.harness.stopping import Stopping
 from benchmark.results.store import Store
 from datasets.errors import InputError
 from models.contract import TrainingDiverged
@@ -85,7 +87,12 @@ def test_a_fold_that_diverges_is_a_row_and_the_others_go_on(small_folder, tmp_pa
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert re.match(r"error: 2 of 2 folds failed, the first: mine/target cgcnn fold \d: the loss is nan", last)
+    assert last.endswith("--set learning_rate=1e30 --retry-failed")
+    assert "diverged: mine/target cgcnn seed 0 fold 1, 2" in done.stderr
     assert "cgcnn (learning_rate=1e+30)  diverged" in done.stdout
+    asked = RunOptions(tasks=[str(small_folder)], models=["cgcnn"], profile="smoke", folds=2, failed_only=True)
+    again = replace(asked, settings={"learning_rate": "1e30"})
+    assert [len(make_plan(one, Store(tmp_path / "runs")).todo) for one in (asked, again)] == [0, 2]
     assert benchmark_command(*arguments).returncode == 0
     records = list(Store(tmp_path / "runs").records())
     assert Counter(r.status for r in records) == {"complete": 2, "diverged": 2}
@@ -110,11 +117,35 @@ def test_failures_are_classified():
     assert classify(TrainingDiverged("the loss is nan")) == ("diverged", "the loss is nan")
 
 
+def test_a_fold_that_runs_out_of_memory_is_tried_once_more_with_half_the_batch(small_folder, tmp_path, monkeypatch):
+    def run(job, *_):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(jobs, "_run", run)
+    job, store = make_jobs(small_folder)[0], Store(tmp_path)
+    record = jobs.execute(job, store)
+    half = with_half_batch(job)
+    assert half.settings.batch_size == job.settings.batch_size // 2 and with_half_batch(half) is None
+    assert record.status == "out-of-memory"
+    assert record.reason == f"no room; tried again with batch_size={half.settings.batch_size}, as a run of its own"
+    assert jobs.execute(half, store).reason == "no room"
+    assert Counter(r.changed.get("batch_size") for r in store.records()) == {None: 1, half.settings.batch_size: 1}
+
+
+def test_a_fold_that_takes_too_long_is_a_row_and_goes_on_when_it_is_tried_again(small_folder, tmp_path):
+    job, store = make_jobs(small_folder)[0], Store(tmp_path / "runs")
+    record = jobs.execute(job, store, stopping=Stopping(limit_s=0))
+    assert (record.status, record.metrics) == ("timed-out", None) and "longer than 0 minutes" in record.reason
+    again, fresh = jobs.execute(job, store), jobs.execute(job, other := Store(tmp_path / "other"))
+    assert (again.status, again.resumed, fresh.resumed) == ("complete", 1, 0)
+    np.testing.assert_array_equal(store.predictions(again).predictions, other.predictions(fresh).predictions)
+
+
 def test_dry_run_writes_nothing_and_lists_every_job(small_folder, tmp_path, benchmark_command):
     done = benchmark_command("run", "--dataset", small_folder, "--profile", "smoke", "--dry-run", "--json")
-    jobs = json.loads(done.stdout)["jobs"]
-    assert Counter(job["model"] for job in jobs).keys() >= {"cgcnn", "dummy", "soap-mlp", "soap-svr"}
-    assert set(Counter(job["model"] for job in jobs).values()) == {5}
+    listed = json.loads(done.stdout)["jobs"]
+    assert Counter(job["model"] for job in listed).keys() >= {"cgcnn", "dummy", "soap-mlp", "soap-svr"}
+    assert set(Counter(job["model"] for job in listed).values()) == {5}
     assert not (tmp_path / "runs").exists()
 
 

@@ -38,7 +38,7 @@ def test_a_worker_that_dies_costs_only_its_own_fold(small_folder, tmp_path):
                 process.kill()
 
     records = run_jobs(endless + short, store, kill, ignore)
-    assert Counter(r.status for r in records) == {"complete": 2, "failed": 1}
+    assert Counter(r.status for r in records) == {"complete": 2, "worker-lost": 1}
     lost = next(r for r in store.records() if r.status != "complete")
     assert "died twice" in lost.reason
     assert lost.memory.host_bytes is None
@@ -81,7 +81,7 @@ def die_in_the_first_fold(job, data, fold, outcome) -> Surroundings:
     return seen
 
 
-@pytest.mark.parametrize(("deaths", "status"), [(1, "complete"), (2, "failed")])
+@pytest.mark.parametrize(("deaths", "status"), [(1, "complete"), (2, "worker-lost")])
 def test_a_fold_whose_worker_died_is_tried_once_more_and_no_other(small_folder, tmp_path, monkeypatch, capfd, deaths, status):
     marks = tmp_path / "marks"
     marks.mkdir()
