@@ -156,4 +156,4 @@ def _show_costs(plan: Any, todo: list[Any], cells: list[Any], stores: list[Any],
         console.print(f"skipped: {line}", markup=False, soft_wrap=True)
     print(tabulate(rows, header))
     first, total = sum(row[3] for row in rows), sum(row[4] for row in rows)
-    print(f"\none round of each: {first:.1f} hours of one worker; all: {total:.1f}")
+    print(f"\none round of each: {first:.1f} hours of a processor core, or of the device; all: {total:.1f}")

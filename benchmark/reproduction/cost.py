@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmark.harness import machine
 from benchmark.harness.job import Job, load_task
@@ -68,6 +69,7 @@ def timed(job: Job) -> Estimate:
     settings = job.settings
     size = STEPS * settings.batch_size if isinstance(settings, Recipe) else UNBATCHED
     rows = np.sort(np.random.default_rng(0).permutation(train)[:size])
+    torch.set_num_threads(job.threads)
     trained = _Trained(job, data.crystals.take(rows), data.targets[rows])
     grown = len(train) / len(rows)
     if not isinstance(settings, Recipe):

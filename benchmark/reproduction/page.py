@@ -14,6 +14,7 @@ from benchmark.reproduction.results import RULE, CellResult
 from benchmark.results.scores import Run
 from benchmark.results.store import write_atomically
 from benchmark.studies.depth.parameters import OURS, PUBLISHED
+from benchmark.studies.tables import waited
 
 Row = tuple[Cell, CellResult | None]
 
@@ -73,6 +74,9 @@ def _summary(rows: Sequence[Row]) -> str:
             f"than {better} others and higher than {len(apart) - close - better}."
         )
     lines += [f"Training took {significant(hours)} processor hours."] if hours else []
+    records = [record for _, result in scored for record in result.records]
+    if busy := waited(records):
+        lines.append(f"{busy} of {count(len(records), 'round')} shared a processor with other work: the wall time is too long.")
     return " ".join(lines)
 
 
