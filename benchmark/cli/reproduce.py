@@ -14,7 +14,7 @@ import typer
 from benchmark.cli.shared.options import DeviceOption, JsonOption, WorkersOption
 from benchmark.cli.shared.stopping import kept_on_stop
 from benchmark.results.directories import PUBLISHED, REPORTS, RUNS
-from datasets.errors import unknown_name
+from datasets.errors import BenchmarkError, unknown_name
 
 commands = typer.Typer()
 
@@ -46,7 +46,7 @@ def reproduce(
         int | None, typer.Option(min=1, help="At most so many rounds of a cell. Default: those of the publication.")
     ] = None,
     time_limit: Annotated[
-        float | None, typer.Option(min=0, help="Minutes after which no further fold is begun. Run again to go on.")
+        float | None, typer.Option(min=0, help="Minutes after which the run ends; folds under way are kept.")
     ] = None,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
@@ -72,15 +72,19 @@ def reproduce(
     asked, curves = _table(table), out / "studies" / "reproduction"
     own, published = [Store(curves), Store(out)], [Store(PUBLISHED), Store(reports / "reproduction")]
     stores = [*(own if asked.is_curve else own[::-1]), *published]
-    if not (publish or render_only):
-        request = _Request(task or [], model or [], rounds, time_limit, device, workers, dry_run)
-        _run(asked, request, stores, as_json)
+    request = _Request(task or [], model or [], rounds, time_limit, device, workers, dry_run)
+    records = [] if publish or render_only else _run(asked, request, stores, as_json)
     if dry_run:
         return
     results = cell_results(asked.cells, stores)
     packed = publish_cells(results, published[1], published[:1]) if publish else []
     written = [str(path) for path in (*packed, write_page(asked, results, reports))]
     print(json.dumps(written) if as_json else f"page: {written[-1]}")
+    # A network that diverges is an answer, as where a paper's curve breaks off.
+    if failed := [record for record in records if record.status not in ("complete", "diverged")]:
+        first = failed[0]
+        where = f"{first.key.task} {first.key.model} seed {first.key.seed} fold {first.key.fold}"
+        raise BenchmarkError(f"{len(failed)} of {len(records)} folds failed, the first: {where}: {first.reason}")
 
 
 def _table(name: str) -> Any:
@@ -105,8 +109,8 @@ def _chosen(asked: Any, request: _Request) -> list[Any]:
     ]
 
 
-def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> None:
-    """Carry out the open folds of the cells asked for, or say what they would cost."""
+def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> list[Any]:
+    """Carry out the open folds of the cells asked for, and return their records; or say what they would cost."""
     from benchmark.cli.shared.progress import console, live
     from benchmark.harness.machine import choose_device, cores, default_workers
     from benchmark.harness.plan import RunOptions
@@ -120,7 +124,7 @@ def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> Non
     plan, todo = plan_cells(cells, options, stores, request.rounds)
     if request.dry_run:
         _show_costs(plan, todo, cells, stores, as_json)
-        return
+        return []
     for line in (*plan.skipped, *plan.warnings):
         console.print(line, markup=False, soft_wrap=True)
     console.print(f"{len(plan.jobs)} folds, {len(plan.done)} of them done; records go to {stores[0].root}", soft_wrap=True)
@@ -130,6 +134,7 @@ def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> Non
         records = run_jobs(plan.todo, stores[0], display.on_progress, display.on_record, deadline=deadline)
     if left := len(plan.todo) - len(records):
         console.print(f"the time is up: {left} of {len(plan.jobs)} folds are left; run the same command again to go on")
+    return records
 
 
 def _show_costs(plan: Any, todo: list[Any], cells: list[Any], stores: list[Any], as_json: bool) -> None:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from benchmark.harness import run
 from benchmark.harness.plan import RunOptions
 from benchmark.leaderboard.published_results import PublishedResult
 from benchmark.reproduction import tables
@@ -16,6 +17,7 @@ from benchmark.reproduction.results import cell_results
 from benchmark.reproduction.tables import TABLES
 from benchmark.results.store import Store
 from tests.benchmark.conftest import ROOT
+from tests.benchmark.constructed import failed
 
 TASK = "emt/alloys/formation_energy_per_atom"
 
@@ -60,6 +62,14 @@ def test_a_dry_run_says_what_it_costs_and_trains_nothing(quick, benchmark_comman
     (row,) = json.loads(told.stdout)["cells"]
     assert (row["model"], row["open rounds"]) == ("dummy", 3) and row["hours"] >= 0
     assert not (tmp_path / "runs").exists() and not (tmp_path / "reports").exists()
+
+
+def test_a_fold_that_failed_ends_in_an_error_after_the_page_is_written(quick, benchmark_command, tmp_path, monkeypatch):
+    broken, diverged = failed(0), failed(1, status="diverged")
+    monkeypatch.setattr(run, "run_jobs", lambda *arguments, **named: [broken, diverged])
+    done = benchmark_command("reproduce", "quick", "--task", TASK)
+    assert done.returncode == 1 and "1 of 2 folds failed, the first: set/target cgcnn seed 0 fold 0: it broke" in done.stderr
+    assert (tmp_path / "reports/reproduction/quick.md").is_file()
 
 
 @pytest.mark.parametrize(
