@@ -22,8 +22,8 @@ from models.training import Recipe
 
 STEPS = 2
 """Batches of an epoch of the timed training."""
-LEAST_S, MOST_EPOCHS = 1.0, 20
-"""The timed training takes about so many seconds, and at most so many epochs."""
+LEAST_S, MOST_EPOCHS = 0.5, 20
+"""The timed training takes about so many seconds of the processor, and at most so many epochs."""
 UNBATCHED = 400
 """Crystals that a model without batches is timed on."""
 
