@@ -48,7 +48,7 @@ def jobs(
 
 
 def _rows(root: Path) -> list[dict[str, Any]]:
-    """One for each fold that has an owner."""
+    """One for each fold that has an owner; a worker killed behind its record leaves a lease that owns nothing."""
     from benchmark.harness.leases import STALE_S, read_leases
 
     now, rows = datetime.now(timezone.utc), []
@@ -57,7 +57,9 @@ def _rows(root: Path) -> list[dict[str, Any]]:
             sign = now.timestamp() - path.stat().st_mtime
         except FileNotFoundError:  # just given back
             continue
-        rows.append(_row(holder, now, sign) | {"gone": sign > STALE_S})
+        gone = sign > STALE_S
+        if not (gone and (root / holder.record).exists()):
+            rows.append(_row(holder, now, sign) | {"gone": gone})
     return rows
 
 

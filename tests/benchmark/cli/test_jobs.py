@@ -41,6 +41,8 @@ def test_an_owner_that_shows_no_sign_is_marked(benchmark_command, tmp_path):
     os.utime(lease.path, (time.time() - 600, time.time() - 600))
     assert "gone?" in benchmark_command("jobs").stdout
     assert json.loads(benchmark_command("jobs", "--json").stdout)["working"][0]["gone"] is True
+    store.write(*make())
+    assert json.loads(benchmark_command("jobs", "--json").stdout)["working"] == [], "it had just finished"
 
 
 def test_a_store_that_is_not_there_is_named(benchmark_command):
