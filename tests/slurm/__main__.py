@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.harness.machine import processor
+from benchmark.rendering.text import count
 from benchmark.results.store import Store
 from tests.slurm.cluster import NODES, Unavailable, queue, running
 
@@ -140,12 +141,13 @@ def page(found: Mapping[str, Any], matrix: list[str], minutes: int) -> str:
     lines = [
         f"- {found['folds']} folds, {found['equal']} of them with the predictions of the serial run, bit for bit; "
         f"{len(found['missing'])} missing or in one store only, {len(found['different'])} different",
-        f"- what killed workers left behind, which nothing reads: {len(found['leases_left'])} leases of finished folds, "
-        f"{len(found['half_written'])} unfinished files beside records",
+        f"- what killed workers left behind, which nothing reads: {count(len(found['leases_left']), 'lease')} of finished "
+        f"folds, {count(len(found['half_written']), 'unfinished file')} beside records",
         f"- two jobs on the nodes {' and '.join(found['nodes'])}: {found['shared_s']} s; one process: {found['serial_s']} s. "
-        f"Both nodes and the controller share the {os.cpu_count()} cores of one machine",
+        f"Both nodes and the controller share the {os.cpu_count()} cores of one machine, with whatever else it did",
         f"- job {found['preempted']} was preempted (`scontrol requeue`) after {found['preempted_after_s']} s",
-        *(f"- job {job}: started {n} times, ended {found['ended_by_time'][job]} times because its {minutes} minutes were over"
+        *(f"- job {job}: started {count(n, 'time')}, queued itself again {count(found['ended_by_time'][job], 'time')} as its "
+          f"{minutes} minutes were almost over"
           for job, n in found["starts"].items()),
         f"- {found['slurm']}, {processor()}",
         f"- again: `{again}`",
