@@ -324,6 +324,22 @@ def test_another_release_in_between_starts_again(project, monkeypatch):
     assert any(query["material_ids"].startswith("mp-1,") for path, query, _ in project.requests[before:] if "summary" in path)
 
 
+def test_the_key_and_the_password_of_an_endpoint_reach_no_other_host_no_note_and_no_line(project, data, monkeypatch):
+    monkeypatch.setenv("MPRESTER_ENDPOINT", f"{project.url.replace('://', '://me:s3cret@')}/")
+    answer = project.answers["/materials/summary/"]
+    with serving() as other:
+        project.answers["/materials/summary/"] = redirect(f"{other.url}/materials/summary/")
+        lines = refused("cgcnn")
+        assert other.requests and "x-api-key" not in {name.lower() for _, _, headers in other.requests for name in headers}
+    project.answers["/materials/summary/"] = status(401, f'{{"detail": "no key {KEY}"}}'.encode())
+    lines += refused("cgcnn")
+    project.answers["/materials/summary/"] = answer
+    note = get("cgcnn").note
+    assert note.source == f"Materials Project, {project.url}/"
+    texts = lines + "".join(path.read_text() for path in data.rglob("*.json"))
+    assert "s3cret" not in texts and KEY not in texts
+
+
 @pytest.mark.parametrize("code", [429, 502, 503, 504])
 def test_a_busy_project_is_asked_again(project, code):
     project.answers["/materials/summary/"] = busy(code, 2, project.answers["/materials/summary/"], Retry_After="0")
