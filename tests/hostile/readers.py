@@ -77,8 +77,8 @@ text_file(
     "magnetic CIF, 5,000 operations by 5,000 centerings", "centerings.mcif",
     cif(f"loop_\n_space_group_symop_magn_operation.xyz\n{_MANY}loop_\n_space_group_symop_magn_centering.xyz\n{_MANY}"),
 )  # fmt: skip
-_MANY = "".join(f"'x+{i}/900,y,z'\n" for i in range(900))
-text_file("CIF, 900 symmetry operations on 5,000 sites", "images.cif", cif(f"loop_\n_symmetry_equiv_pos_as_xyz\n{_MANY}", 5000))
+_MANY = "".join(f"'x+{i}/240,y+{j}/4,z'\n" for i in range(240) for j in range(4))
+text_file("CIF, 960 symmetry operations on 5,000 sites", "images.cif", cif(f"loop_\n_symmetry_equiv_pos_as_xyz\n{_MANY}", 5000))
 text_file("CIF of 40,000 sites", "sites.cif", cif("_symmetry_space_group_name_H-M 'P 1'\n", 40_000))
 
 _ROW = {"numbers": [29], "positions": [[0, 0, 0]], "pbc": [True] * 3, "cell": [[9, 0, 0], [0, 9, 0], [0, 0, 9]]}
