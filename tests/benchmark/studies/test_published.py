@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from benchmark.harness.plan import RunOptions
 from benchmark.results.store import Store
 from benchmark.results.validation import InvalidFile
+from benchmark.studies.depth.causes import NOT_ESTABLISHED, causes
+from benchmark.studies.depth.page import groups_of
 from benchmark.studies.depth.study import STUDY
 from benchmark.studies.epochs.conclusions import EpochState, History
 from benchmark.studies.latent_space.conclusions import LatentReport, MappedCrystal
@@ -240,3 +242,23 @@ def test_every_kept_store_is_compared():
     for name, tasks in KEPT.items():
         root = REPORTS / "studies" / name
         assert {path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.json")} == tasks
+
+
+def test_the_readme_says_of_depth_what_the_records_give():
+    text = " ".join((ROOT / "README.md").read_text().split())
+    verdicts = {}
+    for task in ("fung/2d/work_function", "fung/pt/total_energy"):
+        trials = (t for t in read_trials(Store(REPORTS / "studies" / "depth"), LayerReport) if t.record.key.task == task)
+        verdicts[task] = groups_of(trials)[0].members
+    told = {
+        task: [
+            (one.verdict.scales_to, one.verdict.breaks_at is not None, causes(one.tried) != NOT_ESTABLISHED) for one in members
+        ]
+        for task, members in verdicts.items()
+    }
+    sheets, clusters = told.values()
+    assert (len(sheets), [one[0] for one in sheets if one[0]], sum(one[1] for one in sheets)) == (10, [30], 7)
+    assert "one of ten networks is shown to scale to 30 (DeeperCGCNN with a single skip), seven are shown to break" in text
+    assert (len(clusters), [one[0] for one in clusters if one[0]], sum(one[1] for one in clusters)) == (10, [], 6)
+    assert "no network is shown to scale, six of ten are shown to break at 20 or 30 layers, four are undecided" in text
+    assert [sum(one[2] for one in found) for found in (sheets, clusters)] == [1, 2]

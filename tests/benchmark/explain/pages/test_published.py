@@ -1,20 +1,28 @@
 """Every published page of explanations, and of planted motifs, says what its records give."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from benchmark.explain.pages import planted
 from benchmark.explain.pages.commands import Directories
+from benchmark.explain.pages.cross_checks import LITTLE, limit
 from benchmark.explain.pages.markdown import figure_name, page_text
+from benchmark.explain.pages.tables import beyond
 from benchmark.explain.planted.records import CONTROLS
 from benchmark.explain.publish import published, published_tasks, published_trials
-from benchmark.explain.seed_groups import seed_groups
+from benchmark.explain.seed_groups import SeedGroup, seed_groups
 
 REPORTS = Path(__file__).parents[4] / "reports"
 PAGES = sorted((REPORTS / "xgnn").glob("*/*.md"))
 WHERE = Directories(Path("reports/xgnn"), published=Path("reports"))
 """As the command names them that wrote the pages, in the root of the repository."""
+
+
+@cache
+def groups(task: str) -> list[SeedGroup]:
+    return seed_groups(published(REPORTS, task))
 
 
 def task_of(page: Path) -> str:
@@ -23,7 +31,7 @@ def task_of(page: Path) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=task_of)
 def test_a_page_of_explanations(page):
-    found = seed_groups(published(REPORTS, task_of(page)))
+    found = groups(task_of(page))
     assert page.read_text() == page_text(task_of(page), found, WHERE)
     figures = {f"{figure_name(group)}-{name}.png" for group in found for name in ("node-types", "pairs", "graphs")}
     assert figures == {path.name for path in page.with_suffix("").glob("*.png")}
@@ -31,6 +39,25 @@ def test_a_page_of_explanations(page):
 
 def test_every_published_task_has_a_page():
     assert published_tasks(REPORTS) == list(map(task_of, PAGES)) and len(PAGES) == 6
+
+
+def test_the_readme_says_of_findings_and_other_explainers_what_the_records_give():
+    text = " ".join((REPORTS.parent / "README.md").read_text().split())
+    every = [group for page in PAGES for group in groups(task_of(page))]
+    numbered = [(group, number) for group in every for number in range(len(group.first.finding_tests))]
+    assert len(numbered) == 10
+    assert all(group.first.finding_tests[number].crystals.holds for group, number in numbered)
+    assert "All ten findings" in text and "hold of the training crystals counted without any network" in text
+    assert sum(len(beyond(*one)) == len(one[0].results) for one in numbered) == 8
+    assert "Beyond size and composition the explanations show eight of them with every seed" in text
+    limits = [
+        limit(getattr(check.other, test.class_name), group, test)
+        for group in every for result in group.results for check in result.cross_checks for test in check.agreements
+    ]  # fmt: skip
+    assert (len(limits), sum(one < LITTLE for one in limits)) == (60, 18)
+    assert (
+        "none of 60 rank correlations is significant" in text and "in 18 of the 60 the rankings are not reliable enough" in text
+    )
 
 
 def test_the_page_of_planted_motifs():
