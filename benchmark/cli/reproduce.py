@@ -130,7 +130,7 @@ def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> lis
     console.print(f"{len(plan.jobs)} folds, {len(plan.done)} of them done; records go to {stores[0].root}", soft_wrap=True)
     stores[0].require_writable()
     deadline = time.monotonic() + 60 * request.time_limit if request.time_limit is not None else math.inf
-    with live(plan, quiet=as_json) as display:
+    with live(plan, stores[0].root, quiet=as_json) as display:
         records = run_jobs(plan.todo, stores[0], display.on_progress, display.on_record, deadline=deadline)
     if left := len(plan.todo) - len(records):
         console.print(f"the time is up: {left} of {len(plan.jobs)} folds are left; run the same command again to go on")

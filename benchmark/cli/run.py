@@ -186,7 +186,7 @@ def _carry_out(plan: Any, store: Any, as_json: bool, deadline: float, times: Any
     from benchmark.cli.shared.progress import console, live
     from benchmark.harness.run import run_jobs
 
-    with live(plan, quiet=as_json) as display:
+    with live(plan, store.root, quiet=as_json) as display:
         records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline, **times)
     if left := len(set(plan.todo) - display.finished):
         console.print(f"the time is up: {left} of {len(plan.jobs)} folds are left; run the same command again to go on")

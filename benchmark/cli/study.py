@@ -140,7 +140,7 @@ def _carry_out(chosen: Any, plan: Any, store: Any, reports: Path, as_json: bool)
     from benchmark.harness.run import run_jobs
     from benchmark.studies.planning import SETTLED
 
-    with live(plan, quiet=as_json) as display:
+    with live(plan, store.root, quiet=as_json) as display:
         records = run_jobs(plan.todo, store, display.on_progress, display.on_record, chosen.observer)
     _render(pages_of(chosen.name), store, {job.task.name for job in plan.jobs}, reports, as_json)
     failed = [record for record in records if record.status not in SETTLED]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from benchmark.cli.shared import terminal
+from benchmark.cli.shared.events import RunLog, run_log
 
 if TYPE_CHECKING:  # a download's bar needs no torch
     from benchmark.harness import run
@@ -36,6 +38,7 @@ class Display:
 
     progress: Progress
     total: TaskID
+    log: RunLog
     bars: dict[Job, TaskID] = field(default_factory=dict)
     finished: set[Job] = field(default_factory=set)
     elsewhere: set[Job] = field(default_factory=set)
@@ -45,6 +48,7 @@ class Display:
         """Move the bar of a job: epoch, validation error, time left."""
         if news.elsewhere:
             self.elsewhere.add(news.job)
+        self.log.progress(news)
         if news.job in self.finished or news.elsewhere:
             return
         if news.job not in self.bars:
@@ -60,6 +64,7 @@ class Display:
         if job in self.bars:
             self.progress.remove_task(self.bars.pop(job))
         self.finished.add(job)
+        self.log.record(job, record, job in self.elsewhere)
         self.progress.advance(self.total)
         if record.metrics and record.times:
             found = _loss(record.metrics.test.loss, record.key.classes, record.key.unit)
@@ -71,8 +76,8 @@ class Display:
 
 
 @contextmanager
-def live(plan: Plan, quiet: bool) -> Iterator[Display]:
-    """A display for the jobs of a plan; `quiet` shows nothing."""
+def live(plan: Plan, root: Path, quiet: bool) -> Iterator[Display]:
+    """A display for the jobs of a plan in the store at `root`, and their log there; `quiet` shows nothing."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -85,7 +90,7 @@ def live(plan: Plan, quiet: bool) -> Iterator[Display]:
     shown = terminal.console(quiet)
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
         total = progress.add_task("folds", total=len(plan.jobs), completed=len(plan.done), detail="")
-        yield Display(progress, total)
+        yield Display(progress, total, run_log(root))
 
 
 @contextmanager

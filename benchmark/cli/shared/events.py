@@ -1,0 +1,55 @@
+"""The log of a run: a line of JSON for each event, for scripts that follow it; below `logs/` of its store."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmark.harness.job import Job
+    from benchmark.harness.run import Progress
+    from benchmark.results.records import Record
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """Appends to one file; where that cannot be written the run goes on without it."""
+
+    path: Path
+
+    def progress(self, news: Progress) -> None:
+        """A job begins or has finished an epoch."""
+        if news.epoch:
+            error = news.epoch.validation_error
+            numbers = {"epoch": news.epoch.number, "epochs": news.epoch.of, "training_loss": news.epoch.training_loss}
+            self._write("epoch", news.job, **numbers, validation_error=error if error == error else None)
+        elif not news.elsewhere:
+            self._write("begun", news.job)
+
+    def record(self, job: Job, record: Record, elsewhere: bool) -> None:
+        """A job has its record, of this run or of another one of the same store."""
+        loss = record.metrics.test.loss if record.metrics else None
+        seconds = record.times.training.wall_s if record.times else None
+        about = {"status": record.status, "reason": record.reason, "test_loss": loss, "training_s": seconds}
+        self._write("record", job, **about, resumed=record.resumed, elsewhere=elsewhere)
+
+    def _write(self, event: str, job: Job, **more: Any) -> None:
+        about = {"task": job.task.name, "model": job.model, "profile": job.profile, "seed": job.seed, "fold": job.fold}
+        line = {"event": event, "time": datetime.now(timezone.utc).isoformat(), **about, **more}
+        with suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+
+
+def run_log(root: Path) -> RunLog:
+    """Of this process, in the store at `root`."""
+    now = datetime.now(timezone.utc)
+    host = "".join(c if c.isalnum() or c in "-." else "-" for c in socket.gethostname())[:60]
+    return RunLog(root / "logs" / f"{now:%Y%m%dT%H%M%S}-{host}-{os.getpid()}.jsonl")
