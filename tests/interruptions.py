@@ -1,5 +1,6 @@
-"""`python -m tests.interruptions`: kills, stops and shares runs of one plan, and compares what they give with a run that
-nothing disturbed. Writes the sections "Interruptions" and "Shared stores" of `reports/reliability.md`; exits with 1 where
+"""`python -m tests.interruptions`: kills, stops and shares runs of one plan, and compares them with an undisturbed run.
+
+Writes the sections "Killed processes", "Interruptions" and "Shared stores" of `reports/reliability.md`; exits with 1 where
 anything went wrong.
 """
 
@@ -22,10 +23,15 @@ from pathlib import Path
 
 import psutil
 
+from benchmark.harness.job import Job, LeaseLost, execute
+from benchmark.harness.leases import Leases
+from benchmark.harness.stopping import Stopping
 from benchmark.results.records import Record
 from benchmark.results.store import Store
 from datasets.errors import BenchmarkError
+from models.resume import TrainingStopped
 from tests.benchmark.conftest import command, environment, write_folder
+from tests.benchmark.harness.constructed import make_jobs
 from tests.reliability.page import Part, write_page, write_part
 
 CRYSTALS, FOLDS = 30, 4
@@ -164,6 +170,75 @@ def shared(options: argparse.Namespace, folder: Path, reference: Mapping[str, li
     return Part("Shared stores", text, tables, _command(), time.monotonic() - started), sum(counts.wrong.values())
 
 
+def processes(options: argparse.Namespace, folder: Path, _: Mapping[str, list[float]]) -> tuple[Part, int]:
+    """One process after another works on the folds of a plan, with a lease and checkpoints, and is killed or stopped."""
+    import torch
+
+    torch.set_num_threads(1)
+    draw, counts, started, resumed, whole = random.Random(options.seed), Counts(), time.monotonic(), 0, 0
+    left = ["kill -9"] * options.kills + ["SIGTERM"] * options.terms
+    draw.shuffle(left)
+    alone = folder / "alone"
+    for job in _jobs(folder, options.epochs):
+        os.waitpid(_forked(job, alone), 0)
+    reference, _ = results(alone)
+    while left:
+        root = folder / f"processes-{whole}"
+        for job in _jobs(folder, options.epochs):
+            code = 1
+            while code:
+                child, what = _forked(job, root), left[-1] if left else ""
+                time.sleep(draw.uniform(0.05, options.longest / 4) if what else 0)
+                with suppress(ProcessLookupError):
+                    if what:
+                        os.kill(child, signal.SIGKILL if what == "kill -9" else signal.SIGTERM)
+                code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+                if what and code == {"kill -9": -9, "SIGTERM": 143}[what]:
+                    counts.done[left.pop()] += 1
+                elif code:
+                    counts.wrong["processes that failed"] += 1
+        resumed += sum(record.resumed or 0 for record in compare(counts, root, reference))
+        whole += 1
+        print(f"{whole} plans, {len(left)} to go, {dict(counts.wrong)}", flush=True)
+    rows = [[name, str(number)] for name, number in [*sorted(counts.done.items()), ("plans that were finished", whole)]]
+    rows += [["times that a fold went on from a checkpoint", str(resumed)]]
+    rows += [[name, str(number)] for name, number in sorted(counts.wrong.items())]
+    text = (
+        f"{FOLDS} folds of CGCNN, {options.epochs} epochs each, on {CRYSTALS} crystals. A process claims a fold and trains it "
+        "with a checkpoint a step; it is killed or stopped at a random moment, and the next one goes on. Of a whole plan the "
+        " predictions are compared with those of processes that nothing disturbed, bit for bit."
+    )
+    part = Part("Killed processes", text, [("", ["what", "count"], rows)], _command(), time.monotonic() - started, options.seed)
+    return part, sum(counts.wrong.values())
+
+
+def _jobs(folder: Path, epochs: int) -> tuple[Job, ...]:
+    return make_jobs(folder / "mine", folds=FOLDS, epochs=str(epochs))
+
+
+def _forked(job: Job, root: Path) -> int:
+    """A process that carries out a job; it exits with 143 where its training was stopped, 0 where it has its record."""
+    child = os.fork()
+    if child:
+        return child
+    code = 1
+    try:
+        asked: list[int] = []
+        signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
+        store, key = Store(root), job.key(job.task.whole().content_hash)
+        with Leases(root) as leases:
+            lease = leases.claim(key, store.path(key))
+            assert lease, "the lease of a killed process is free at once"
+            execute(job, store, lease=lease, stopping=Stopping(0.0, lambda: bool(asked)))
+        code = 0
+    except LeaseLost:  # it has its record already
+        code = 0
+    except TrainingStopped:
+        code = 143
+    finally:
+        os._exit(code)
+
+
 def _hosts(folder: Path) -> list[dict[str, str]]:
     (folder / "site").mkdir(exist_ok=True)
     (folder / "site" / "sitecustomize.py").write_text(OTHER_HOST)
@@ -226,7 +301,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=150, help="of each fold")
     parser.add_argument("--longest", type=float, default=12.0, help="longest life of a worker in seconds before it is killed")
     parser.add_argument("--seed", type=int, default=0, help="what the moments are a function of")
-    parser.add_argument("--only", choices=["interruptions", "shared"], help="only this section")
+    parser.add_argument("--only", choices=["interruptions", "processes", "shared"], help="only this section")
     parser.add_argument("--out", type=Path, default=Path("reports/reliability"), help="where the results of each part are kept")
     options = parser.parse_args()
     wrong = 0
@@ -235,9 +310,13 @@ def main() -> None:
         os.environ["BENCHMARK_CACHE"] = f"{name}/cache"
         write_folder(folder / "mine", CRYSTALS)
         arguments = [*plan_of(folder / "mine", options.epochs), "--out", folder / "undisturbed"]
-        subprocess.run(command(arguments), cwd=folder, env=environment(OMP_NUM_THREADS="1"), check=True, capture_output=True)
-        reference, _ = results(folder / "undisturbed")
-        for part, make in (("interruptions", interruptions), ("shared", shared)):
+        reference: dict[str, list[float]] = {}
+        if options.only != "processes":
+            subprocess.run(
+                command(arguments), cwd=folder, env=environment(OMP_NUM_THREADS="1"), check=True, capture_output=True
+            )
+            reference, _ = results(folder / "undisturbed")
+        for part, make in (("processes", processes), ("interruptions", interruptions), ("shared", shared)):
             if options.only in (None, part):
                 made, bad = make(options, folder, reference)
                 write_part(options.out, part, made)
