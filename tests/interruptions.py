@@ -23,7 +23,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmark.harness.job import Job, LeaseLost, execute
+from benchmark.harness.job import Job, LeaseLost, execute, prepared
 from benchmark.harness.leases import Leases
 from benchmark.harness.stopping import Stopping
 from benchmark.results.records import Record
@@ -180,6 +180,7 @@ def processes(options: argparse.Namespace, folder: Path, _: Mapping[str, list[fl
     draw.shuffle(left)
     alone = folder / "alone"
     for job in _jobs(folder, options.epochs):
+        prepared(job.task, job.model, job.settings, job.device)  # once, for all the processes
         os.waitpid(_forked(job, alone), 0)
     reference, _ = results(alone)
     while left:
@@ -187,8 +188,12 @@ def processes(options: argparse.Namespace, folder: Path, _: Mapping[str, list[fl
         for job in _jobs(folder, options.epochs):
             code = 1
             while code:
+                before = _version(root)
                 child, what = _forked(job, root), left[-1] if left else ""
-                time.sleep(draw.uniform(0.05, options.longest / 4) if what else 0)
+                # A few before the first step, the others in the midst of the training.
+                while what and draw.random() > 0.02 and _version(root) == before and not _has_ended(child):
+                    time.sleep(0.05)
+                time.sleep(draw.uniform(0, options.longest / 10) if what else 0)
                 with suppress(ProcessLookupError):
                     if what:
                         os.kill(child, signal.SIGKILL if what == "kill -9" else signal.SIGTERM)
@@ -210,6 +215,15 @@ def processes(options: argparse.Namespace, folder: Path, _: Mapping[str, list[fl
     )
     part = Part("Killed processes", text, [("", ["what", "count"], rows)], _command(), time.monotonic() - started, options.seed)
     return part, sum(counts.wrong.values())
+
+
+def _version(root: Path) -> set[tuple[str, int]]:
+    """The checkpoints of a store, as they are now."""
+    return {(path.name, path.stat().st_mtime_ns) for path in root.rglob("*.unfinished") if path.exists()}
+
+
+def _has_ended(child: int) -> bool:
+    return psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
 def _jobs(folder: Path, epochs: int) -> tuple[Job, ...]:
