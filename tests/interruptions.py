@@ -219,7 +219,11 @@ def processes(options: argparse.Namespace, folder: Path, _: Mapping[str, list[fl
 
 def _version(root: Path) -> set[tuple[str, int]]:
     """The checkpoints of a store, as they are now."""
-    return {(path.name, path.stat().st_mtime_ns) for path in root.rglob("*.unfinished") if path.exists()}
+    found = set()
+    for path in root.rglob("*.unfinished"):
+        with suppress(FileNotFoundError):  # its fold has just ended
+            found.add((path.name, path.stat().st_mtime_ns))
+    return found
 
 
 def _has_ended(child: int) -> bool:
