@@ -15,6 +15,9 @@ from datasets.errors import BenchmarkError
 SWITCH_S = 2e-4
 """Longest wait of the thread that receives results for this process's own work; Python's 5 ms would hold the senders up."""
 
+_no_room: list[str] = []
+"""Why this process does all work itself, once a process or a thread could not be started."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -25,13 +28,32 @@ def in_another_process(work: Callable[[], R]) -> R:
     Raises:
         What `work` raises.
     """
-    helpers = joblib.cpu_count() - 1
-    if not helpers:
-        return work()
     try:
-        return get_reusable_executor(max_workers=helpers).submit(work).result()
+        futures = _handed_over(lambda _: work(), [None], joblib.cpu_count() - 1)
+        return futures[0].result() if futures else work()
     except BrokenExecutor:  # killed, for memory for example
         return work()
+
+
+def _handed_over(work: Callable[[T], R], inputs: Sequence[T], helpers: int) -> list[Future[R]]:
+    """The inputs, handed over to so many processes; none where there is no room for them, now or before.
+
+    Where no thread can be started, loky's executor stays as it is and would never answer what it is given later.
+    """
+    if not helpers or _no_room:
+        return []
+    pool, futures = get_reusable_executor(max_workers=helpers), list[Future[R]]()
+    try:
+        for one in inputs:
+            futures.append(pool.submit(work, one))
+    except (MemoryError, OSError, RuntimeError) as error:
+        if isinstance(error, BrokenExecutor):
+            raise
+        _no_room.append(str(error))
+        for future in futures:
+            future.cancel()
+        return []
+    return futures
 
 
 def on_every_core(work: Callable[[T], R], inputs: Sequence[T], processes: int | None = None) -> list[R]:
@@ -43,11 +65,9 @@ def on_every_core(work: Callable[[T], R], inputs: Sequence[T], processes: int | 
     Raises:
         What `work` raises.
     """
-    helpers = (processes or joblib.cpu_count()) - 1
-    if not helpers:
+    futures = _handed_over(work, inputs, (processes or joblib.cpu_count()) - 1)
+    if not futures:
         return [work(one) for one in inputs]
-    pool = get_reusable_executor(max_workers=helpers)
-    futures = [pool.submit(work, one) for one in inputs]
     own: list[R] = []
     interval = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from functools import partial
 
@@ -102,3 +104,24 @@ def test_an_error_ends_the_pieces_beside_it(tmp_path):
 def test_a_killed_process_is_one_line():
     with pytest.raises(BenchmarkError, match="fewer --workers"):
         side_by_side(lambda number: os.kill(os.getpid(), signal.SIGKILL), range(2), 2)
+
+
+NO_THREAD = """
+import threading, joblib
+joblib.cpu_count = lambda: 2
+from datasets.parallel import in_another_process, on_every_core
+
+def refuse(self, start=threading.Thread.start):
+    if type(self).__name__ == "_ExecutorManagerThread":
+        raise RuntimeError("can't start new thread")
+    start(self)
+
+threading.Thread.start = refuse
+print(on_every_core(abs, [-1, -2, -3]), on_every_core(abs, [-4]), in_another_process(int))
+"""
+
+
+def test_work_goes_on_where_no_thread_can_be_started():
+    """Near a limit of memory: the executor was kept, and waited for its thread for ever when it was given the next work."""
+    done = subprocess.run([sys.executable, "-c", NO_THREAD], capture_output=True, text=True, check=False, timeout=100)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "[1, 2, 3] [4] 0\n", "")

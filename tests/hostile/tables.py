@@ -164,10 +164,10 @@ _text(
     "CSV, 3,000 columns of what may be thousands", "thousands.csv",
     lambda: "\n".join([",".join(f"c{i}" for i in range(3_000)), *[",".join(['"1,234"'] * 3_000)] * 300]),
 )  # fmt: skip
-_text("CSV, packed: 100 MB of commas", "commas.csv.gz", lambda: "," * 100_000_000)
+_text("CSV, packed: 50 MB of commas", "commas.csv.gz", lambda: "," * 50_000_000)
 
 
-LARGE.append("CSV, packed: 100 MB of commas")
+LARGE.append("CSV, packed: 50 MB of commas")
 
 # -- folders ----------------------------------------------------------------------------------------
 

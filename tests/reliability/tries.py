@@ -17,7 +17,7 @@ from typing import IO, Literal
 
 import psutil
 
-SECONDS, CLOCK_SECONDS, MEMORY = 20.0, 90.0, 2_000_000_000
+SECONDS, CLOCK_SECONDS, MEMORY = 20.0, 300.0, 2_000_000_000
 """Of computing, on the clock (the machine may be shared), and bytes in memory; beyond them a try is stopped."""
 
 TICK = 0.02
