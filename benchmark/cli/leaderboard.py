@@ -23,10 +23,14 @@ def leaderboard(
     source: Annotated[Path, typer.Option("--from", help="A directory of records. Default: the published ones.")] = PUBLISHED,
     as_json: JsonOption = False,
 ) -> None:
-    """Score every record anew from its predictions and render the board; `submit` checks records from elsewhere."""
+    """Score every record anew from its predictions and render the board; `submit` checks records from elsewhere.
+
+    With the published records, the generated parts of README.md and docs/ in this directory are filled too.
+    """
     if context.invoked_subcommand:
         return
     from benchmark.leaderboard.as_json import row_as_json
+    from benchmark.leaderboard.pages.documents import write_documents
     from benchmark.leaderboard.pages.write import write_pages
     from benchmark.leaderboard.web.write import write_site
     from benchmark.results.store import Store
@@ -37,6 +41,8 @@ def leaderboard(
         )
     board = write_site(Store(source), source)
     pages = [*write_pages(board, source), source / "index.html"]
+    if source == PUBLISHED:
+        pages += write_documents(board, Path())
     if as_json:
         print(json.dumps([row_as_json(row) for group in board.comparison_groups for row in group.rows], indent=1))
     else:

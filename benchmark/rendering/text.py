@@ -162,6 +162,11 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{value:,.0f}" if "e+" in text and is_plain(value) else text
 
 
+def in_unit(text: str, unit: str) -> str:
+    """A value and its unit; the unit 1 is not written."""
+    return text if unit == "1" else f"{text} {unit}"
+
+
 def interval(low: float, high: float) -> str:
     """Both ends to the decimals that the wider one needs."""
     widest = max(abs(low), abs(high))

@@ -1,0 +1,152 @@
+"""What README.md and docs/ state of results: blocks filled from records and reports. Needs no torch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from benchmark.leaderboard.board import Board
+from benchmark.leaderboard.cells import machines
+from benchmark.leaderboard.columns import PAGE, columns_of
+from benchmark.leaderboard.comparison_groups import ComparisonGroup
+from benchmark.leaderboard.kinds import NUMBERS
+from benchmark.leaderboard.pages.overview import findings
+from benchmark.leaderboard.pages.task import page_of
+from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
+from benchmark.leaderboard.rows import BoardRow
+from benchmark.rendering.blocks import BEGIN, filled
+from benchmark.rendering.text import count, crystals, escape, in_unit, link, mini_note, plus_minus, seconds, table
+from benchmark.results.directories import PUBLISHED
+from benchmark.results.store import write_together
+from datasets.errors import InputError
+from datasets.registry import built_in
+
+SHORT = ("verdict", "model", "mae", "ratio", "rank", "training", "parameters")
+"""Columns of a short board."""
+AS_PUBLISHED = ("standard", "paper")
+"""Profiles whose networks have the published sizes."""
+
+
+def documents(root: Path) -> list[Path]:
+    """README.md and the pages of docs/, if they are there."""
+    return [path for path in (root / "README.md", *sorted((root / "docs").glob("*.md"))) if path.is_file()]
+
+
+def filled_documents(board: Board, root: Path) -> dict[Path, str]:
+    """Every page of `documents` with a block, filled from the published board and the reports below `root`.
+
+    Raises:
+        InputError: a block asks for something that is not there.
+    """
+    found = {}
+    for path in documents(root):
+        page = path.read_text(encoding="utf-8")
+        if BEGIN in page:
+            found[path] = filled(page, partial(_block, board, root, path), str(path))
+    return found
+
+
+def write_documents(board: Board, root: Path) -> list[Path]:
+    """Fill the pages, all or none; returns their paths."""
+    pages = filled_documents(board, root)
+    write_together([(path, text.encode()) for path, text in pages.items()])
+    return list(pages)
+
+
+def _block(board: Board, root: Path, page: Path, words: Sequence[str]) -> str:
+    """The text of a block of a page."""
+    up = "" if page.parent == root else "../"
+    makers: dict[str, Callable[..., str]] = {
+        "board": lambda task, profile: short_board(board, task, profile, up),
+        "conclusions": lambda: "\n".join(f"- {line}" for line in findings(board)),
+        "published": lambda: beside_published(board, up),
+        "sets": data_sets,
+        "report": lambda path: report(root, path, up),
+    }
+    name, *arguments = words
+    try:
+        return makers[name](*arguments)
+    except (KeyError, TypeError):
+        raise InputError(f"{page}: no generated block is called `{' '.join(words)}`; there are {', '.join(makers)}") from None
+
+
+def short_board(board: Board, task: str, profile: str, up: str = "") -> str:
+    """The comparison group of a task and profile with most rows, by its most important columns, with what it rests on.
+
+    Raises:
+        InputError: there is no such group.
+    """
+    groups = [g for g in board.comparison_groups if g.first.key.task == task and g.first.key.profile == profile]
+    if not groups:
+        raise InputError(f"no published record is of {task} with the profile {profile}")
+    group = max(groups, key=lambda g: (len(g.ranked), g.folds))
+    columns = {column.key: column for column in columns_of(PAGE, group.kind)}
+    shown = [columns[key] for key in SHORT if key in columns]
+    rows = [[escape(column.cell(row, group)) for column in shown] for row in group.ranked]
+    key = group.first.key
+    about = (
+        f"{link(task, f'{up}{PUBLISHED}/{page_of(task)}')}: {group.kind.loss} [{escape(key.unit)}] on crystals never seen in "
+        f"training; {crystals(group.first)} crystals, {escape(group.title)}, {count(group.folds, 'fold')} a model. "
+        f"{_times(group.ranked)}{escape(mini_note([profile]))}"
+    )
+    text = tuple(column.heading for column in shown if column.is_text)
+    return "\n\n".join([about.strip(), table([column.heading for column in shown], rows, text=text), _advice(group)])
+
+
+def _times(rows: Sequence[BoardRow]) -> str:
+    where = machines(rows)
+    return f"Times: {escape(where[0])}. " if len(where) == 1 else "Times are of several machines: compare them on the page. "
+
+
+def _advice(group: ComparisonGroup) -> str:
+    """Which model to take, or that the board does not say."""
+    best = group.with_verdict("best or equal")
+    if best:
+        cheapest = min(best, key=lambda row: row.costs.training_s if row.costs else float("inf"))
+        return f"Take {escape(cheapest.label)}: it trains fastest of the models shown to be best or equal."
+    left = group.with_verdict("undecided")
+    return f"No model is shown to be the best. Undecided: {', '.join(escape(row.label) for row in left)}." if left else ""
+
+
+def beside_published(board: Board, up: str = "") -> str:
+    """Runs with networks of the published size beside published errors of the same model on the same task."""
+    rows = []
+    for group in (group for group in board.comparison_groups if group.kind is NUMBERS):
+        for row in group.rows:
+            found, key = row.over_folds("loss"), row.run.first.key
+            if not found or key.profile not in AS_PUBLISHED or not row.costs:
+                continue
+            others = [one for one in PUBLISHED_RESULTS if (one.task, one.model) == (key.task, row.model)]
+            task, epochs = link(key.task, f"{up}{PUBLISHED}/{page_of(key.task)}"), str(row.costs.epochs or "")
+            error, training = escape(in_unit(plus_minus(*found), key.unit)), seconds(row.costs.training_s)
+            ours = [task, escape(row.label), escape(group.track), epochs, error, training]
+            rows += [[*ours, plus_minus(one.mae, one.std), escape(f"{one.source}: {one.differs}")] for one in others]
+    header = ["task", "model", "track", "epochs", "MAE here", "training / fold", "published", "by whom, and what differs"]
+    return table(header, rows, text=header)
+
+
+def data_sets() -> str:
+    """The built-in data sets: crystals, targets and how the file gets here."""
+    rows = []
+    for card in (dataset.card for dataset in built_in().values()):
+        targets = ", ".join(f"{target} [{unit}]" for target, unit in card.targets.items())
+        how = "embedded" if card.file is None else card.how_to_get
+        rows.append([escape(card.name), f"{card.rows:,}" if card.rows else "", escape(targets), escape(how)])
+    return table(["data set", "crystals", "targets", "how it gets here"], rows, text=("targets", "how it gets here"))
+
+
+def report(root: Path, path: str, up: str = "") -> str:
+    """What a committed report concludes: its text between the title and the first table, image or section, linked.
+
+    Raises:
+        InputError: the report is not there.
+    """
+    page = root / path
+    if not page.is_file():
+        raise InputError(f"{page}: this report is not there")
+    title, *lines = page.read_text(encoding="utf-8").splitlines()
+    end = next((number for number, line in enumerate(lines) if line.startswith(("## ", "### ", "|", "!["))), len(lines))
+    said = "\n".join(line for line in lines[:end] if not line.startswith("Again:")).strip()
+    return f"**[{title.lstrip('# ')}]({up}{path})**\n\n" + re.sub(r"\n{3,}", "\n\n", said)

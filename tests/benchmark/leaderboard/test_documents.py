@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pytest
+
+from benchmark.leaderboard.board import read_board
+from benchmark.leaderboard.pages.documents import beside_published, data_sets, short_board, write_documents
+from benchmark.results.store import Store
+from datasets.errors import InputError
+from tests.benchmark.constructed import write_run
+
+
+@pytest.fixture
+def board(tmp_path):
+    store = Store(tmp_path / "runs")
+    for model, mae in (("dummy", 4.0), ("cgcnn", 1.0), ("schnet", 2.0)):
+        write_run(store, model, mae, task="fung/2d/work_function", key={"unit": "eV"})
+    return read_board(store)
+
+
+def test_a_short_board_has_the_verdicts_what_they_rest_on_and_advice(board):
+    text = short_board(board, "fung/2d/work_function", "standard", "../")
+    assert "[fung/2d/work_function](../leaderboards/tasks/fung/2d/work_function.md): MAE [eV] on crystals" in text
+    assert "5 folds a model" in text
+    header, _, first, *_ = [line for line in text.splitlines() if line.startswith("|")]
+    assert [cell.strip() for cell in header.split("|")[1:4]] == ["verdict", "model", "MAE"]
+    assert [cell.strip() for cell in first.split("|")[1:3]] == ["best or equal", "cgcnn"]
+    assert text.endswith("Take cgcnn: it trains fastest of the models shown to be best or equal.")
+    with pytest.raises(InputError, match="no published record is of fung/2d/work_function with the profile mini"):
+        short_board(board, "fung/2d/work_function", "mini")
+
+
+def test_published_errors_stand_beside_runs_of_the_published_size(board):
+    lines = beside_published(board).splitlines()
+    assert "Omee et al." in lines[-1] and "0.2240" in lines[-1] and "| schnet" in lines[-1]
+    assert not any("| dummy" in line for line in lines)
+
+
+def test_every_built_in_set_says_how_it_gets_here():
+    lines = data_sets().splitlines()
+    assert any("| emt/alloys" in f"| {line[2:]}" and "embedded" in line for line in lines)
+    assert any("datasets fetch megnet" in line for line in lines)
+
+
+def test_pages_are_filled_and_a_block_that_does_not_exist_is_named(board, tmp_path):
+    folder, report = tmp_path / "docs", tmp_path / "reports" / "study.md"
+    folder.mkdir()
+    report.parent.mkdir()
+    report.write_text("# Study: a task\n\nAgain: `command`.\n\nIt was found.\n\n- first\n- second\n\n## Details\n\nMore.\n")
+    (tmp_path / "README.md").write_text("# Mine\n\nNo block.\n")
+    page = folder / "studies.md"
+    page.write_text("# Studies\n\n<!-- generated: report reports/study.md -->\n<!-- end of generated -->\n")
+    assert write_documents(board, tmp_path) == [page]
+    assert "**[Study: a task](../reports/study.md)**\n\nIt was found.\n\n- first\n- second\n" in page.read_text()
+    for wrong in ("nothing", "report", "report reports/other.md"):
+        page.write_text(f"<!-- generated: {wrong} -->\n<!-- end of generated -->\n")
+        with pytest.raises(InputError, match=r"no generated block is called|is not there"):
+            write_documents(board, tmp_path)
