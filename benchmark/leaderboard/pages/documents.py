@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -149,4 +150,6 @@ def report(root: Path, path: str, up: str = "") -> str:
     title, *lines = page.read_text(encoding="utf-8").splitlines()
     end = next((number for number, line in enumerate(lines) if line.startswith(("## ", "### ", "|", "!["))), len(lines))
     said = "\n".join(line for line in lines[:end] if not line.startswith("Again:")).strip()
-    return f"**[{title.lstrip('# ')}]({up}{path})**\n\n" + re.sub(r"\n{3,}", "\n\n", said)
+    folder = posixpath.dirname(path)
+    linked = re.sub(r"\]\((?![a-z]+:|#)", f"]({up}{folder}/", said)
+    return f"**[{title.lstrip('# ')}]({up}{path})**\n\n" + re.sub(r"\n{3,}", "\n\n", linked)

@@ -45,12 +45,12 @@ def test_pages_are_filled_and_a_block_that_does_not_exist_is_named(board, tmp_pa
     folder, report = tmp_path / "docs", tmp_path / "reports" / "study.md"
     folder.mkdir()
     report.parent.mkdir()
-    report.write_text("# Study: a task\n\nAgain: `command`.\n\nIt was found.\n\n- first\n- second\n\n## Details\n\nMore.\n")
+    report.write_text("# Study: a task\n\nAgain: `command`.\n\nIt was [found](other.md).\n\n- one\n\n## Details\n\nMore.\n")
     (tmp_path / "README.md").write_text("# Mine\n\nNo block.\n")
     page = folder / "studies.md"
     page.write_text("# Studies\n\n<!-- generated: report reports/study.md -->\n<!-- end of generated -->\n")
     assert write_documents(board, tmp_path) == [page]
-    assert "**[Study: a task](../reports/study.md)**\n\nIt was found.\n\n- first\n- second\n" in page.read_text()
+    assert "**[Study: a task](../reports/study.md)**\n\nIt was [found](../reports/other.md).\n\n- one\n" in page.read_text()
     for wrong in ("nothing", "report", "report reports/other.md"):
         page.write_text(f"<!-- generated: {wrong} -->\n<!-- end of generated -->\n")
         with pytest.raises(InputError, match=r"no generated block is called|is not there"):
