@@ -244,8 +244,8 @@ def test_every_kept_store_is_compared():
         assert {path.relative_to(root).with_suffix("").as_posix() for path in root.rglob("*.json")} == tasks
 
 
-def test_the_readme_says_of_depth_what_the_records_give():
-    text = " ".join((ROOT / "README.md").read_text().split())
+def test_the_page_on_studies_says_of_depth_what_the_records_give():
+    text = " ".join((ROOT / "docs" / "studies.md").read_text().split())
     verdicts = {}
     for task in ("fung/2d/work_function", "fung/pt/total_energy"):
         trials = (t for t in read_trials(Store(REPORTS / "studies" / "depth"), LayerReport) if t.record.key.task == task)

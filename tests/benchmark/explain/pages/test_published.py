@@ -41,8 +41,8 @@ def test_every_published_task_has_a_page():
     assert published_tasks(REPORTS) == list(map(task_of, PAGES)) and len(PAGES) == 6
 
 
-def test_the_readme_says_of_findings_and_other_explainers_what_the_records_give():
-    text = " ".join((REPORTS.parent / "README.md").read_text().split())
+def test_the_page_on_explanations_says_of_findings_and_other_explainers_what_the_records_give():
+    text = " ".join((REPORTS.parent / "docs" / "explain.md").read_text().split())
     every = [group for page in PAGES for group in groups(task_of(page))]
     numbered = [(group, number) for group in every for number in range(len(group.first.finding_tests))]
     assert len(numbered) == 10
