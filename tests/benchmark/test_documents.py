@@ -123,7 +123,9 @@ def quick(words: list[str]) -> list[str]:
     words += ["--dry-run"] if words[0] == "study" else []
     if words[0] == "explain":
         words += ["--profile", "smoke", "--per-class", "2", "--min-probability", "0.51", "--workers", "1"]
-    return [path for word in words for path in (sorted(glob(word)) or [word])]
+    # Other pages have trained other runs here, without checkpoints.
+    kept = [path for word in words if "*" in word for path in glob(word) if list(Path(path).glob("*.safetensors"))]
+    return [path for word in words for path in (kept[:1] if "*" in word else [word])]
 
 
 def parse(words: list[str]) -> None:
