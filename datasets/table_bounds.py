@@ -9,17 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from datasets.errors import InputError
+from datasets.parquet_footer import TAIL, chunks, footer_of
 
 MOST_COLUMNS = 10_000
 
 CELLS, CELLS_A_BYTE = 10_000_000, 4
 """Values, for any file and more for each of its bytes: in memory a value is some 50 bytes of Python objects."""
 
-MOST_FOOTER = 16 << 20
+MOST_FOOTER = 8 << 20
 """Bytes that describe the columns of a Parquet file; in memory they are some twenty times as many."""
-
-TAIL = 8
-"""Bytes at the end of a Parquet file: the length of the footer, and a mark."""
 
 
 def require_size(name: object, rows: int, columns: int, n_bytes: int, values: int | None = None) -> None:
@@ -52,11 +50,13 @@ def open_parquet(path: Path) -> pq.ParquetFile:
         size = path.stat().st_size
         with path.open("rb") as file:
             file.seek(-min(size, TAIL), 2)
-            footer = int.from_bytes(file.read(TAIL)[:4], "little")
-        if MOST_FOOTER < footer < size:
-            raise InputError(f"{path}: a footer of {footer:,} bytes; at most {MOST_FOOTER:,} are read")
+            length = int.from_bytes(file.read(TAIL)[:4], "little")
+            if MOST_FOOTER < length < size:
+                raise InputError(f"{path}: a footer of {length:,} bytes; at most {MOST_FOOTER:,} are read")
+            file.seek(-min(size, length + TAIL), 2)
+            footer = footer_of(file.read())
         opened = pq.ParquetFile(path)
-        _require_declared(path, opened.metadata, size)
+        _require_declared(path, opened.metadata, footer, size)
         opened.schema_arrow.names  # noqa: B018  # one that is no UTF-8 raises here
         return opened
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
@@ -67,19 +67,18 @@ def rows_of(name: object, data: bytes, schema: pa.Schema | None = None) -> list[
     """The rows of a Parquet file in memory, whose declared values are within bounds. Raises InputError as `open_parquet`."""
     try:
         with pq.ParquetFile(pa.BufferReader(data)) as file:
-            _require_declared(name, file.metadata, len(data))
+            _require_declared(name, file.metadata, footer_of(data), len(data))
         return pq.read_table(pa.BufferReader(data), schema=schema).to_pylist()
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         raise InputError(f"{name}: not a readable Parquet file; damaged or truncated? ({_line(error)})") from error
 
 
-def _require_declared(path: object, footer: pq.FileMetaData, size: int) -> None:
-    require_size(path, footer.num_rows, 1, size)
-    require_size(path, 0, footer.num_columns, size)
-    require_size(path, footer.num_row_groups, footer.num_columns, size)
-    groups = (footer.row_group(number) for number in range(footer.num_row_groups))
-    values = sum(group.column(number).num_values for group in groups for number in range(footer.num_columns))
-    require_size(path, footer.num_rows, footer.num_columns, size, values)
+def _require_declared(path: object, opened: pq.FileMetaData, footer: bytes, size: int) -> None:
+    require_size(path, opened.num_rows, 1, size)
+    require_size(path, 0, opened.num_columns, size)
+    require_size(path, opened.num_row_groups, opened.num_columns, size)
+    values = sum(column.values for group in chunks(footer) for column in group)
+    require_size(path, opened.num_rows, opened.num_columns, size, values)
 
 
 def _line(error: BaseException) -> str:

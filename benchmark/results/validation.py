@@ -27,6 +27,7 @@ from benchmark.schema import one_line
 from benchmark.tasks.folds import ids_hash
 from benchmark.tasks.metrics import AnyScores, score
 from datasets.errors import InputError
+from datasets.parquet_footer import SAFE_CODECS, chunks, footer_of
 
 RECORD_BYTES = 1_000_000
 """A record is about 3 kB of JSON."""
@@ -177,7 +178,7 @@ def read_predictions(path: Path, records: Sequence[Record]) -> list[Predictions]
     data = read_bounded(path, min(PREDICTION_BYTES, FOOTER_BYTES + BYTES_A_ROW * n))
     try:
         file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=["id"])
-        problems = _declared_problems(file, len(data), n, schema(_class_count(records)))
+        problems = _declared_problems(file, data, n, schema(_class_count(records)))
         table = None if problems else file.read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InvalidFile(path, [f"not a readable Parquet file ({str(error).partition(chr(10))[0]})"]) from None
@@ -233,7 +234,7 @@ def _no_classes(targets: np.ndarray, probabilities: np.ndarray, ids: np.ndarray)
     return [f"'{ids[wrong.argmax()]}': {what}; {wrong.sum()} such rows" for what, wrong in said.items() if wrong.any()]
 
 
-def _declared_problems(file: pq.ParquetFile, size: int, n_test: int, expected: dict[str, pa.DataType]) -> list[str]:
+def _declared_problems(file: pq.ParquetFile, data: bytes, n_test: int, expected: dict[str, pa.DataType]) -> list[str]:
     """What the footer says that cannot be; after it, reading takes memory in proportion to the size of the file."""
     footer = file.metadata
     found = {field.name: field.type for field in file.schema_arrow.remove_metadata()}
@@ -245,13 +246,13 @@ def _declared_problems(file: pq.ParquetFile, size: int, n_test: int, expected: d
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
     if footer.num_rows != n_test or sum(group.num_rows for group in groups) != n_test:
         return [f"{footer.num_rows:,} rows, split.n_test says {n_test:,}"]
-    columns = [group.column(number) for group in groups for number in range(len(expected))]
-    if not {column.compression for column in columns} <= {"SNAPPY", "UNCOMPRESSED"}:
+    columns = [column for group in chunks(footer_of(data)) for column in group]
+    if not {column.codec for column in columns} <= {*SAFE_CODECS}:
         return ["compressed otherwise than by snappy"]
-    ids = sum(column.total_uncompressed_size for column in columns if column.path_in_schema == "id")
-    decoded = sum(column.total_uncompressed_size for column in columns)
-    if ids < LEAST_ID_BYTES * n_test or decoded > MOST_COMPRESSED * size:
-        return [f"{n_test:,} different ids cannot lie in a file of {size:,} bytes"]
+    ids = sum(column.n_bytes for column in columns if column.path == ("id",))
+    decoded = sum(column.n_bytes for column in columns)
+    if ids < LEAST_ID_BYTES * n_test or decoded > MOST_COMPRESSED * len(data):
+        return [f"{n_test:,} different ids cannot lie in a file of {len(data):,} bytes"]
     return []
 
 
