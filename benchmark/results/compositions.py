@@ -95,7 +95,7 @@ def read(root: Path, dataset_hash: str) -> pd.DataFrame | None:
             raise InvalidFile(path, [f"{footer.num_rows:,} rows of {decoded:,} bytes; no dataset is so large"])
         # As dictionaries: a text that is repeated takes its place once.
         frame = pq.ParquetFile(data, read_dictionary=list(SCHEMA)).read(use_threads=False).to_pandas()
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
         raise InvalidFile(path, [f"not a readable Parquet file ({str(error).partition(chr(10))[0]})"]) from None
     if frame["id"].isna().any() or frame["id"].duplicated().any():
         raise InvalidFile(path, ["an id is missing or appears twice"])

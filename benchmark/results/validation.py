@@ -180,7 +180,7 @@ def read_predictions(path: Path, records: Sequence[Record]) -> list[Predictions]
         file = pq.ParquetFile(pa.BufferReader(data), read_dictionary=["id"])
         problems = _declared_problems(file, data, n, schema(_class_count(records)))
         table = None if problems else file.read(use_threads=False)
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:  # KeyError: a damaged name of the column of ids
         raise InvalidFile(path, [f"not a readable Parquet file ({str(error).partition(chr(10))[0]})"]) from None
     if table is None:
         raise InvalidFile(path, problems)

@@ -276,6 +276,10 @@ BROKEN = {
     ),
     "no Parquet": (replaced(lambda: b"PAR1 and nothing else PAR1"), "not a readable Parquet file"),
     "empty": (replaced(lambda: b""), "not a readable Parquet file"),
+    "another name of the ids": (
+        lambda s, r: replaced(lambda: s.path(r.key).with_suffix(".parquet").read_bytes().replace(b"\x02id", b"\x02ie"))(s, r),
+        "not a readable Parquet file",
+    ),
     "millions of equal rows": (replaced(equal_rows(4_000_000)), "4,000,000 rows, split.n_test says 15"),
     "another compression": (replaced(equal_rows(15, compression="zstd")), "compressed otherwise than by snappy"),
     "one long id in all rows": (replaced(long_ids), "appears 15 times"),
