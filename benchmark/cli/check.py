@@ -72,7 +72,7 @@ def check(
 def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -> None:
     from benchmark.regression.baseline import read_baseline
     from benchmark.regression.check import COSTS, check, stale_records
-    from benchmark.regression.page import report_table
+    from benchmark.regression.page import conclusion, report_table
     from benchmark.results.store import Store
     from benchmark.speed.comparison import parse_thresholds
 
@@ -86,6 +86,7 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
         print(json.dumps({"rows": rows, "notes": report.notes, "stale": stale}, indent=1))
     else:
         print(report_table(report, stale))
+        print(f"\n{conclusion(report, baseline)}")
     if report.failures:
         first = report.failures[0]
         moved = "" if first.change is None else f" {first.change:+.1%}"

@@ -242,7 +242,7 @@ def _print_scores(board: Any, plans: list[Any], as_json: bool) -> None:
 
 
 def _print_places(plans: list[Any], pages: list[Path]) -> None:
-    print(f"\nboard: {pages[0]}")
+    print(f"\nboard: {pages[0]}\nto sort, plot and compare: {pages[0].parent / 'index.html'}")
     for folder in dict.fromkeys(folder for plan in plans for folder in plan.checkpoints):
         print(f"checkpoints: {folder}")
 

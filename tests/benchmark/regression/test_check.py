@@ -111,6 +111,9 @@ def test_unchanged_code_passes_and_is_done_after_two_seeds_if_quick(benchmark_co
     assert done.returncode == 0, done.stderr
     assert noisy.trained == [4, 0]
     assert [line.split()[-3:] for line in done.stdout.splitlines() if line.startswith("cgcnn")] == [["same", "2", "seeds"]]
+    assert done.stdout.splitlines()[-1].startswith(
+        "No model is shown to be worse. A loss of 5 % in one model would be found in "
+    )
     assert benchmark_command("check").returncode == 0
     assert noisy.trained[2:] == [4, 8]
 
