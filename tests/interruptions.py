@@ -211,7 +211,7 @@ def processes(options: argparse.Namespace, folder: Path, _: Mapping[str, list[fl
     text = (
         f"{FOLDS} folds of CGCNN, {options.epochs} epochs each, on {CRYSTALS} crystals. A process claims a fold and trains it "
         "with a checkpoint a step; it is killed or stopped at a random moment, and the next one goes on. Of a whole plan the "
-        " predictions are compared with those of processes that nothing disturbed, bit for bit."
+        "predictions are compared with those of processes that nothing disturbed, bit for bit."
     )
     part = Part("Killed processes", text, [("", ["what", "count"], rows)], _command(), time.monotonic() - started, options.seed)
     return part, sum(counts.wrong.values())
