@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.shared.options import DeviceOption, JsonOption
-from benchmark.results.directories import PUBLISHED
+from benchmark.results.directories import PUBLISHED, REPORTS
 from datasets.errors import InputError
 
 commands = typer.Typer()
@@ -25,7 +25,10 @@ def recommend(
     ] = None,
     device: DeviceOption = "cpu",
     source: Annotated[
-        list[Path] | None, typer.Option("--from", help="A directory of records; may be repeated. Default: the published ones.")
+        list[Path] | None,
+        typer.Option(
+            "--from", help="A directory of records; may be repeated. Default: the published boards and learning curves."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -43,13 +46,15 @@ def recommend(
 
     limit = _seconds(time)
     device = choose_device(device)
-    records = [record for root in source or [PUBLISHED] for record in Store(root).records()]
+    records = [
+        record for root in source or [PUBLISHED, REPORTS / "studies" / "learning-curve"] for record in Store(root).records()
+    ]
     tasks = trained(records, "cpu" if device == "cpu" else "gpu")
     if not tasks:
         raise InputError(f"no `standard` record on real crystals was made on a {'CPU' if device == 'cpu' else 'GPU'}")
     if like and like not in tasks:
         raise InputError(f"--like {like}: no `standard` records of it; there are {', '.join(tasks)}")
-    forecasts = on_task(tasks[like], crystals) if like else over_tasks(tasks, crystals)
+    forecasts = on_task(tasks, like, crystals) if like else over_tasks(tasks, crystals)
     if not forecasts:
         raise InputError(
             f"no model can be forecast at {crystals:,} crystals: "

@@ -43,10 +43,16 @@ def exponents(models: Sequence[Trained]) -> np.ndarray:
     return np.array([np.polyfit(np.log(model.crystals), np.log(model.errors), 1)[0] for model in several])
 
 
-def on_task(models: Sequence[Trained], crystals: float) -> list[Forecast]:
-    """Of each model that ran on this task, lowest error first; those are left out that ran with one number of crystals alone,
-    a different one, where no other model tells an exponent."""
+def on_task(tasks: Mapping[str, Sequence[Trained]], task: str, crystals: float) -> list[Forecast]:
+    """Of each model that ran on the task, lowest error first.
+
+    A model that ran with one number of crystals takes the mean exponent of the models that ran with several on this task, or
+    else on others; where none did, it is left out unless its number is near.
+    """
+    models = tasks[task]
     slopes = exponents(models)
+    if not len(slopes):
+        slopes = exponents([model for others in tasks.values() for model in others])
     found = [_forecast(model, crystals, slopes) for model in models]
     return sorted((one for one in found if one), key=lambda one: one.error)
 
@@ -93,8 +99,8 @@ def over_tasks(tasks: Mapping[str, Sequence[Trained]], crystals: float) -> list[
     Targets of one set are averaged first (geometric means); the interval is Student's over the sets, None with one.
     """
     by_set: dict[str, list[dict[str, Forecast]]] = {}
-    for models in tasks.values():
-        found = {one.model: one for one in on_task(models, crystals)}
+    for task, models in tasks.items():
+        found = {one.model: one for one in on_task(tasks, task, crystals)}
         if found:
             by_set.setdefault(models[0].crystal_set, []).append(found)
     shared = set.intersection(*(set.union(*map(set, found)) for found in by_set.values())) if by_set else set()

@@ -7,13 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.recommend.forecast import exponents, on_task, over_tasks
+from benchmark.recommend import forecast
+from benchmark.recommend.forecast import exponents, over_tasks
 from benchmark.recommend.measured import Trained
 
 
 def ran(model: str, sizes, errors, task: str = "set/target", seconds=None) -> Trained:
     sizes = np.asarray(sizes, dtype=float)
     return Trained(task, model, "eV", sizes, np.asarray(errors, dtype=float), sizes * 0.1 if seconds is None else seconds)
+
+
+def on_task(models: list[Trained], crystals: float) -> list[forecast.Forecast]:
+    return forecast.on_task({"set/target": models}, "set/target", crystals)
 
 
 @given(st.floats(-1, -0.05), st.floats(0.01, 100))
@@ -48,6 +53,12 @@ def test_a_model_of_one_size_is_left_out_at_another_where_nothing_tells_an_expon
     alone = [ran("a", [1000, 1000], [1, 2]), ran("b", [1000], [1])]
     assert on_task(alone, 5000) == []
     assert [(one.model, one.low is None) for one in on_task(alone, 1100)] == [("b", True), ("a", False)]
+
+
+def test_a_task_without_an_exponent_takes_that_of_other_tasks():
+    tasks = {"x/1": [ran("a", [100, 1000], [1, 10**-0.5], "x/1")], "y/1": [ran("a", [100, 100], [8, 8], "y/1")]}
+    (found,) = forecast.on_task(tasks, "y/1", 1000)
+    assert found.error == pytest.approx(8 * 10**-0.5)
 
 
 def test_targets_of_one_set_count_once_and_the_interval_is_over_sets():
