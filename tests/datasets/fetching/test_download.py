@@ -218,6 +218,7 @@ def test_a_file_of_more_bytes_than_are_fetched_is_one_line_and_nothing_stays(sou
         ({"Content_Encoding": "gzip, gzip"}, gzip.compress(gzip.compress(bytes(3_000_000)))),
         ({"Content_Encoding": "br"}, b"packed"),
     ],
+    ids=["plain", "packed", "packed twice", "unknown packing"],
 )
 def test_an_answer_is_held_in_memory_up_to_a_bound_also_that_of_a_redirect(source, monkeypatch, through, headers, body):
     monkeypatch.setattr(sessions, "MOST_BYTES", 1_000_000)
