@@ -120,7 +120,7 @@ def _trainer(quiet: bool) -> Iterator[Any]:
     """What carries out short trainings, with a bar on a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from benchmark.cli.shared.terminal import console
+    from benchmark.cli.shared.consoles import console
     from benchmark.regression.trainings import run_trainings
 
     shown = console(quiet)

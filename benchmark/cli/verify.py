@@ -27,7 +27,7 @@ def verify(
     Boards mark a row only where a newer source of its model gives other predictions. A source is trained once. To compare an
     older one, run this from a checkout of its commit with --to the same board, on the same kind of processor.
     """
-    from benchmark.cli.shared.terminal import console
+    from benchmark.cli.shared.consoles import console
     from benchmark.regression.page import sources_table
     from benchmark.regression.sources import source_states, train_sources
     from benchmark.results.sources import read_sources

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmark.cli.shared import terminal
+from benchmark.cli.shared import consoles
 from benchmark.cli.shared.events import RunLog, run_log
 
 if TYPE_CHECKING:  # a download's bar needs no torch
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # a download's bar needs no torch
     from benchmark.harness.plan import Plan
     from benchmark.results.records import Record
 
-console = terminal.console()
+console = consoles.console()
 
 
 def job_name(job: Job) -> str:
@@ -87,7 +87,7 @@ def live(plan: Plan, root: Path, quiet: bool) -> Iterator[Display]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    shown = terminal.console(quiet)
+    shown = consoles.console(quiet)
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
         total = progress.add_task("folds", total=len(plan.jobs), completed=len(plan.done), detail="")
         yield Display(progress, total, run_log(root))

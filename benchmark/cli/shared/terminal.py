@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from rich.console import Console
-
 from benchmark.schema import one_line
 
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -46,16 +44,6 @@ class Harmless:
 class _OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         return one_line(super().format(record), LONGEST_LINE)
-
-
-class _HarmlessConsole(Console):
-    def print(self, *objects: Any, **options: Any) -> None:
-        super().print(*(harmless(one) if isinstance(one, str) else one for one in objects), **options)
-
-
-def console(quiet: bool = False) -> Console:
-    """Where bars and lines about progress go: stderr."""
-    return _HarmlessConsole(stderr=True, highlight=False, quiet=quiet)
 
 
 @contextmanager

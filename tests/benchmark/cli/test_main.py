@@ -236,4 +236,4 @@ def test_no_sign_of_a_card_means_anything_on_its_page():
     page = card_page(CheckedCard(name=evil, rows=1, content_hash="0" * 64, targets=rows, atoms=1, card=card, fetched=None))
     outside = page.split("````bibtex")[0]
     assert not any(sign in outside for sign in ("<", "~", "$", "_a_", "\n# d"))
-    assert outside.count("&lt;img") == 10
+    assert outside.count("&lt;img") == 9
