@@ -37,7 +37,7 @@ class Header(BaseModel):
 
     model: Name
     settings: dict[Name, bool | int | float | Name]
-    about: dict[Name, Value]
+    about: dict[Name, Value] = {}
     n_classes: Any = 0
 
 

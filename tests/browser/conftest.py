@@ -73,8 +73,8 @@ def site(tmp_path_factory) -> Path:
             for fold in range(FOLDS):
                 write_fold(store, task, model, fold, "Epyc" if model == "mpnn" else "Xeon")
     key = make(0, "cgcnn")[0].key.model_copy(update={"task": TASKS[0], "target": "energy", "protocol": f"kfold({FOLDS})"})
-    evil = key.model_copy(update={"settings": {"name": EVIL}})
-    store.write(failed(0, key=evil, changed={"name": EVIL}, reason=EVIL), None)
+    evil = key.model_copy(update={"settings": {"name": "odd"}})
+    store.write(failed(0, key=evil, changed={"name": "odd"}, reason=EVIL), None)
     big = key.model_copy(update={"model": "soap-svr"})
     store.write(failed(0, key=big, status="out-of-memory", reason="the kernel matrix wants 80 GB"), None)
     write_sources(store.root, outdated=["cgcnn"])

@@ -115,7 +115,9 @@ def test_a_checkpoint_knows_the_key_of_its_record(run_of, predicted, small_folde
     store, folder = run_of
     record = next(store.records())
     about = get(record.key.model).model.load(folder / "fold-00.safetensors").about
-    assert about == {name: str(value) for name, value in record.key.model_dump(exclude={"settings", "classes"}).items()}
+    assert about == {
+        name: str(value) for name, value in record.key.model_dump(exclude={"settings", "classes", "rates"}).items()
+    }
     assert predicted("--checkpoint", folder / "fold-00.safetensors", small_folder / "c0.cif")["c0"]["unit"] == "as given"
 
 

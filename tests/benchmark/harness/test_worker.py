@@ -249,6 +249,7 @@ def test_kill_9_while_the_workers_start_leaves_none(small_folder, tmp_path):
 
 
 def test_ctrl_c_does_not_interrupt_the_start_of_a_worker_whichever_thread_takes_it():
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have started the tests without it
     other = threading.Event()
     threading.Thread(target=other.wait, daemon=True).start()  # it does not block the signal, like those of OpenBLAS
     reached = []
@@ -259,9 +260,12 @@ def test_ctrl_c_does_not_interrupt_the_start_of_a_worker_whichever_thread_takes_
             time.sleep(0.1)
             reached.append("the end")
 
-    with pytest.raises(KeyboardInterrupt):
-        start()
-    other.set()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start()
+    finally:
+        signal.signal(signal.SIGINT, before)
+        other.set()
     assert reached
 
 
