@@ -136,15 +136,20 @@ def interruptions(options: argparse.Namespace, folder: Path, reference: Mapping[
                 print(f"{happened}: exit {code}, {len(left)} to go", flush=True)
         resumed += sum(record.resumed or 0 for record in compare(counts, root, reference))
         whole += 1
-    rows = [[name, str(number)] for name, number in [*sorted(counts.done.items()), ("plans that were finished", whole)]]
-    rows += [["folds that went on from a checkpoint", str(resumed)], *([n, str(c)] for n, c in sorted(counts.wrong.items()))]
     text = (
         f"Runs of {FOLDS} folds of CGCNN, {options.epochs} epochs each, on {CRYSTALS} crystals, killed or stopped at random "
         "moments and started again until the plan is whole; its predictions are then compared with those of a run that nothing "
         "disturbed, bit for bit."
     )
-    part = Part("Interruptions", text, [("", ["what", "count"], rows)], _command(), time.monotonic() - started, options.seed)
-    return part, sum(counts.wrong.values())
+    went_on = {"plans that were finished": whole, "folds that went on from a checkpoint": resumed}
+    return _counted("Interruptions", text, counts, went_on, time.monotonic() - started, options.seed)
+
+
+def _counted(title: str, text: str, counts: Counts, went_on: Mapping[str, int], seconds: float, seed: int) -> tuple[Part, int]:
+    """A section with one table of counts, and how much went wrong."""
+    counted = [*sorted(counts.done.items()), *went_on.items(), *sorted(counts.wrong.items())]
+    rows = [[name, str(number)] for name, number in counted]
+    return Part(title, text, [("", ["what", "count"], rows)], _command(), seconds, seed), sum(counts.wrong.values())
 
 
 def _tidy(code: int, errors: str) -> bool:
@@ -205,16 +210,13 @@ def processes(options: argparse.Namespace, folder: Path, _: Mapping[str, list[fl
         resumed += sum(record.resumed or 0 for record in compare(counts, root, reference))
         whole += 1
         print(f"{whole} plans, {len(left)} to go, {dict(counts.wrong)}", flush=True)
-    rows = [[name, str(number)] for name, number in [*sorted(counts.done.items()), ("plans that were finished", whole)]]
-    rows += [["times that a fold went on from a checkpoint", str(resumed)]]
-    rows += [[name, str(number)] for name, number in sorted(counts.wrong.items())]
     text = (
         f"{FOLDS} folds of CGCNN, {options.epochs} epochs each, on {CRYSTALS} crystals. A process claims a fold and trains it "
         "with a checkpoint a step; it is killed or stopped at a random moment, and the next one goes on. Of a whole plan the "
         "predictions are compared with those of processes that nothing disturbed, bit for bit."
     )
-    part = Part("Killed processes", text, [("", ["what", "count"], rows)], _command(), time.monotonic() - started, options.seed)
-    return part, sum(counts.wrong.values())
+    went_on = {"plans that were finished": whole, "times that a fold went on from a checkpoint": resumed}
+    return _counted("Killed processes", text, counts, went_on, time.monotonic() - started, options.seed)
 
 
 def _version(root: Path) -> set[tuple[str, int]]:

@@ -11,15 +11,14 @@ import random
 import time
 import traceback
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from datasets.errors import BenchmarkError
 from tests.fuzz_files import damaged
-from tests.fuzz_readers import Hang, limit
+from tests.fuzz_readers import Hang, Outcome, limit
 
 SECONDS = 5.0
 """A file."""
@@ -36,23 +35,9 @@ class Good:
     read: Reader
 
 
-@dataclass
-class Damage:
-    """Counts of (kind, what happened), and a line for each finding."""
-
-    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
-    findings: list[str] = field(default_factory=list)
-
-    def add(self, kind: str, what: str, detail: str = "") -> None:
-        """Count a file."""
-        self.counts[kind, what] += 1
-        if detail:
-            self.findings.append(f"{what}: {kind}: {detail}")
-
-
-def damage(goods: list[Good], n_files: int, seed: int) -> Damage:
+def damage(goods: list[Good], n_files: int, seed: int) -> Outcome:
     """Damage and read `n_files` files, every kind equally often; what damages a file is a function of seed and number."""
-    found, begin = Damage(), 0
+    found, begin = Outcome(), 0
     whole = {good.path: good.path.read_bytes() for good in goods}
     while begin < n_files:
         begin = _in_a_fork(goods, whole, range(begin, n_files), seed, found)
@@ -61,7 +46,7 @@ def damage(goods: list[Good], n_files: int, seed: int) -> Damage:
     return found
 
 
-def _in_a_fork(goods: list[Good], whole: Mapping[Path, bytes], numbers: range, seed: int, found: Damage) -> int:
+def _in_a_fork(goods: list[Good], whole: Mapping[Path, bytes], numbers: range, seed: int, found: Outcome) -> int:
     """Read files in a fork until all are read or it dies; returns the number to go on with."""
     readable, writable = os.pipe()
     child = os.fork()
