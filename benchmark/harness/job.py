@@ -249,13 +249,13 @@ def _health(crystals: Crystals, rule: Rule) -> GraphHealth:
 
 
 def _run(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | None, keeper: Keeper) -> Outcome:
-    model = _fresh(job, job.settings)
+    model = fresh_model(job, job.settings)
     inputs, graph_seconds, health = prepared(job.task, job.model, job.settings, job.device)
     model.warm_up(inputs, data.targets, fold.train)
 
     def fit(settings: Settings, tell: OnEpoch) -> Fitted:
         nonlocal model
-        model = _fresh(job, settings)
+        model = fresh_model(job, settings)
         return model.fit(inputs, data.targets, fold.train, fold.validation, job.training_seed, tell)
 
     with machine.clock(job.device) as training:
@@ -288,8 +288,8 @@ def _run(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | None, keeper: 
     )
 
 
-def _fresh(job: Job, settings: Settings) -> Model[Any, Any]:
-    """The job's model before training."""
+def fresh_model(job: Job, settings: Settings) -> Model[Any, Any]:
+    """The job's model with these settings, before training."""
     return registry.get(job.model).model(settings, job.device, len(job.task.classes or ()))
 
 

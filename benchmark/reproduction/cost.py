@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 
 from benchmark.harness import machine
-from benchmark.harness.job import Job, load_task
+from benchmark.harness.job import Job, fresh_model, load_task
 from benchmark.reproduction.cells import Cell
 from benchmark.reproduction.planning import CellJob
 from benchmark.reproduction.results import CellResult
 from datasets.crystals import Crystals
 from models import registry
-from models.contract import Model, Settings
+from models.contract import Settings
 from models.graph_model import GraphModel
 from models.training import Recipe
 
@@ -88,16 +87,13 @@ class _Trained:
 
     def __init__(self, job: Job, sample: Crystals, targets: np.ndarray) -> None:
         self.job, self.targets, self.rows = job, targets, np.arange(len(sample))
-        model = self._fresh(job.settings)
+        model = fresh_model(job, job.settings)
         self.inputs = model.prepare(sample)
         model.warm_up(self.inputs, targets, self.rows)
 
-    def _fresh(self, settings: Settings) -> Model[Any, Any]:
-        return registry.get(self.job.model).model(settings, self.job.device, len(self.job.task.classes or ()))
-
     def seconds(self, settings: Settings) -> float:
         """What a training with these settings takes."""
-        model = self._fresh(settings)
+        model = fresh_model(self.job, settings)
         with machine.clock(self.job.device) as clock:
             model.fit(self.inputs, self.targets, self.rows, self.rows[: max(1, len(self.rows) // 10)], seed=0)
         return clock.duration.device_s
