@@ -111,10 +111,9 @@ def _chosen(asked: Any, request: _Request) -> list[Any]:
 
 def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> list[Any]:
     """Carry out the open folds of the cells asked for, and return their records; or say what they would cost."""
-    from benchmark.cli.shared.progress import console, live
+    from benchmark.cli.shared.progress import carry_out, console
     from benchmark.harness.machine import choose_device, cores, default_workers
     from benchmark.harness.plan import RunOptions
-    from benchmark.harness.run import run_jobs
     from benchmark.reproduction.planning import plan_cells
 
     device = choose_device(request.device)
@@ -130,11 +129,7 @@ def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> lis
     console.print(f"{len(plan.jobs)} folds, {len(plan.done)} of them done; records go to {stores[0].root}", soft_wrap=True)
     stores[0].require_writable()
     deadline = time.monotonic() + 60 * request.time_limit if request.time_limit is not None else math.inf
-    with live(plan, stores[0].root, quiet=as_json) as display:
-        records = run_jobs(plan.todo, stores[0], display.on_progress, display.on_record, deadline=deadline)
-    if left := len(plan.todo) - len(records):
-        console.print(f"the time is up: {left} of {len(plan.jobs)} folds are left; run the same command again to go on")
-    return records
+    return carry_out(plan, stores[0], as_json, deadline)
 
 
 def _show_costs(plan: Any, todo: list[Any], cells: list[Any], stores: list[Any], as_json: bool) -> None:

@@ -100,6 +100,7 @@ def run(
 ) -> None:
     """Train and score models fold by fold, then print the board; run again to go on after a stop."""
     from benchmark.cli.shared.plan_table import show_plan
+    from benchmark.cli.shared.progress import carry_out
     from benchmark.cli.shared.submission import cluster_options, device_of_jobs, submit_workers
     from benchmark.harness.machine import choose_device, cores, default_workers
     from benchmark.harness.plan import RunOptions, make_plan, parse_settings
@@ -150,10 +151,10 @@ def run(
     times = {"every_s": 60 * checkpoint_every, "limit_s": math.inf if fold_time_limit is None else 60 * fold_time_limit}
     plans = [plan]
     with _scores_where_nothing_can_be_written(plans, store, as_json):
-        records = list(_carry_out(plan, store, as_json, deadline, times))
+        records = carry_out(plan, store, as_json, deadline, **times)
         while until_decided and time.monotonic() < deadline and (options := _next_repeat(options, plans[-1], store)):
             plans.append(make_plan(options, store))
-            records += _carry_out(plans[-1], store, as_json, deadline, times)
+            records += carry_out(plans[-1], store, as_json, deadline, **times)
         board, pages = _written(plans, store)
     _print_scores(board, plans, as_json)
     if not as_json:
@@ -180,17 +181,6 @@ def _next_repeat(options: Any, plan: Any, store: Any) -> Any:
     if not open_ or options.repeats >= MOST_REPEATS:
         return None
     return replace(options, repeats=options.repeats + 1, tasks=list(dict.fromkeys(named)), everything=False)
-
-
-def _carry_out(plan: Any, store: Any, as_json: bool, deadline: float, times: Any) -> list[Any]:
-    from benchmark.cli.shared.progress import console, live
-    from benchmark.harness.run import run_jobs
-
-    with live(plan, store.root, quiet=as_json) as display:
-        records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline, **times)
-    if left := len(set(plan.todo) - display.finished):
-        console.print(f"the time is up: {left} of {len(plan.jobs)} folds are left; run the same command again to go on")
-    return records
 
 
 @contextmanager

@@ -136,12 +136,10 @@ def _depths(text: str | None) -> list[int]:
 
 
 def _carry_out(chosen: Any, plan: Any, store: Any, reports: Path, as_json: bool) -> None:
-    from benchmark.cli.shared.progress import live
-    from benchmark.harness.run import run_jobs
+    from benchmark.cli.shared.progress import carry_out
     from benchmark.studies.planning import SETTLED
 
-    with live(plan, store.root, quiet=as_json) as display:
-        records = run_jobs(plan.todo, store, display.on_progress, display.on_record, chosen.observer)
+    records = carry_out(plan, store, as_json, observer=chosen.observer)
     _render(pages_of(chosen.name), store, {job.task.name for job in plan.jobs}, reports, as_json)
     failed = [record for record in records if record.status not in SETTLED]
     if failed:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # a download's bar needs no torch
     from benchmark.harness.job import Job
     from benchmark.harness.plan import Plan
     from benchmark.results.records import Record
+    from benchmark.results.store import Store
 
 console = consoles.console()
 
@@ -91,6 +93,25 @@ def live(plan: Plan, root: Path, quiet: bool) -> Iterator[Display]:
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
         total = progress.add_task("folds", total=len(plan.jobs), completed=len(plan.done), detail="")
         yield Display(progress, total, run_log(root))
+
+
+def carry_out(plan: Plan, store: Store, quiet: bool, deadline: float = math.inf, **how: Any) -> list[Record]:
+    """The records of a plan's open jobs, carried out with a display; how many a deadline left over is told.
+
+    Args:
+        plan: its `todo` is carried out.
+        store: where the records go.
+        quiet: whether nothing is shown while they run.
+        deadline: seconds of `time.monotonic`.
+        how: what else `harness.run.run_jobs` takes.
+    """
+    from benchmark.harness.run import run_jobs
+
+    with live(plan, store.root, quiet) as display:
+        records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline, **how)
+    if left := len(set(plan.todo) - display.finished):
+        console.print(f"the time is up: {left} of {len(plan.jobs)} folds are left; run the same command again to go on")
+    return records
 
 
 @contextmanager
