@@ -23,8 +23,10 @@ from pathlib import Path
 
 import psutil
 
-from benchmark.harness.job import Job, LeaseLost, execute, prepared
+from benchmark.harness.execution import LeaseLost, execute
+from benchmark.harness.job import Job
 from benchmark.harness.leases import Leases
+from benchmark.harness.outcome import prepared
 from benchmark.harness.stopping import Stopping
 from benchmark.results.records import Record
 from benchmark.results.store import Store

@@ -11,7 +11,8 @@ from functools import lru_cache
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from benchmark.harness.job import Job, Observer, classify, load_task, make_record, with_half_batch
+from benchmark.harness.execution import Observer, classify, make_record, with_half_batch
+from benchmark.harness.job import Job, load_task
 from benchmark.harness.leases import Lease, Leases
 from benchmark.harness.stopping import CHECKPOINT_S
 from benchmark.harness.worker import GivenUp, Worker, WorkerDied

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 from datasets.errors import BenchmarkError, InputError
 
 if TYPE_CHECKING:
-    from benchmark.harness.job import Job, Observer
+    from benchmark.harness.execution import Observer
+    from benchmark.harness.job import Job
     from benchmark.harness.leases import Lease
     from benchmark.results.records import Record
     from benchmark.results.store import Store
@@ -188,7 +189,7 @@ def _work(pipe: Connection, threads: int) -> None:
         threading.Thread(target=_die_with_parent, daemon=True).start()
         import torch
 
-        from benchmark.harness.job import LeaseLost, execute
+        from benchmark.harness.execution import LeaseLost, execute
         from benchmark.harness.stopping import Stopping
         from models.resume import TrainingStopped
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmark.harness.job import Job, execute
+from benchmark.harness.execution import execute
+from benchmark.harness.job import Job
 from benchmark.results.records import Record
 from benchmark.results.store import Store
 from benchmark.tasks.folds import Protocol

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from benchmark.harness.execution import classify
 from benchmark.harness.fingerprint import fingerprint
-from benchmark.harness.job import classify
 from benchmark.regression import loss_test
 from benchmark.regression.baseline import Baseline, ModelBaseline
 from benchmark.regression.sources import source_states

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.harness.job import Job, split_of
+from benchmark.harness.job import Job
 from benchmark.harness.machine import default_workers, machine
 from benchmark.harness.run import run_jobs
 from benchmark.regression.baseline import TaskBaseline
@@ -19,7 +19,7 @@ from benchmark.results.store import Store
 from benchmark.schema import Machine
 from benchmark.tasks.folds import Fold, Protocol
 from benchmark.tasks.metrics import score
-from benchmark.tasks.tasks import Task, TaskData, find_tasks
+from benchmark.tasks.tasks import Task, TaskData, find_tasks, split_of
 from models.contract import ModelSpec, Settings
 
 TRAINED_SETS = ("emt/alloys/formation_energy_per_atom",)

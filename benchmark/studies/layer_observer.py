@@ -13,7 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.harness.job import Job, Observer, Outcome, prepared
+from benchmark.harness.execution import Observer
+from benchmark.harness.job import Job
+from benchmark.harness.outcome import Outcome, prepared
 from benchmark.studies.layers import CRYSTALS, MEASURES, LayerReport, LayerState
 from benchmark.tasks.folds import Fold
 from benchmark.tasks.tasks import TaskData

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
-from benchmark.harness.job import Job, Observer
+from benchmark.harness.execution import Observer
+from benchmark.harness.job import Job
 from benchmark.harness.learning_rate import grid_of
 from benchmark.harness.plan import ConfiguredModel, IsDone, Plan, RunOptions, plan_models
 from benchmark.results.records import Record

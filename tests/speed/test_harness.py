@@ -8,8 +8,9 @@ from statistics import median
 import numpy as np
 import pytest
 
-from benchmark.harness import job as jobs
-from benchmark.harness.job import Job, execute, load_task
+from benchmark.harness import execution, outcome
+from benchmark.harness.execution import execute
+from benchmark.harness.job import Job, load_task
 from benchmark.harness.run import run_jobs
 from benchmark.results.store import Store
 from benchmark.tasks.folds import Protocol
@@ -52,7 +53,8 @@ def task_loaded(request, monkeypatch) -> str:
         some = request.getfixturevalue("some")
         targets = some.targets["formation_energy_per_atom"].to_numpy()
         data = TaskData(*find_tasks(MATERIALS), some, targets, None, some, np.ones(len(some), dtype=bool))
-        monkeypatch.setattr(jobs, "load_task", lambda task: data)
+        for module in (execution, outcome):
+            monkeypatch.setattr(module, "load_task", lambda task: data)
     else:
         load_task(*find_tasks(ALLOYS))
     return request.param
@@ -65,7 +67,7 @@ def test_a_fold(measure, benchmark, task_loaded, tmp_path, monkeypatch):
     overheads, fractions = [], []
 
     def fold():
-        jobs.prepared.cache_clear()
+        outcome.prepared.cache_clear()
         clock.seconds, start = 0.0, time.perf_counter()
         record = execute(job, store)
         wall = time.perf_counter() - start

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmark.harness.job import Job, Observer, Outcome
+from benchmark.harness.execution import Observer
+from benchmark.harness.job import Job
+from benchmark.harness.outcome import Outcome
 from benchmark.studies.epochs.conclusions import EpochState, History
 from benchmark.studies.planning import ConfiguredModel, Study
 from benchmark.tasks.folds import Fold

@@ -13,7 +13,9 @@ from sklearn.metrics import silhouette_score
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.preprocessing import StandardScaler
 
-from benchmark.harness.job import Job, Observer, Outcome, prepared
+from benchmark.harness.execution import Observer
+from benchmark.harness.job import Job
+from benchmark.harness.outcome import Outcome, prepared
 from benchmark.studies.latent_space.conclusions import NEIGHBORS, SHOWN, LatentReport, MappedCrystal
 from benchmark.studies.planning import ConfiguredModel, Study, changed
 from benchmark.tasks.folds import Fold

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from benchmark.harness.job import execute
+from benchmark.harness.execution import execute
 from benchmark.harness.plan import RunOptions, make_plan
 from benchmark.harness.run import run_jobs
 from benchmark.results.records import Record

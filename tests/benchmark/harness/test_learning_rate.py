@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.harness.job import execute, load_task
+from benchmark.harness.execution import execute
+from benchmark.harness.job import load_task
 from benchmark.harness.learning_rate import GRIDS, fit_with_chosen_rate, grid_of
 from benchmark.harness.plan import RunOptions, make_plan
 from benchmark.harness.stopping import Stopping

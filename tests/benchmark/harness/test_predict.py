@@ -14,7 +14,8 @@ import pytest
 from ase.build import bulk
 from ase.io import write
 
-from benchmark.harness.job import Job, execute
+from benchmark.harness.execution import execute
+from benchmark.harness.job import Job
 from benchmark.harness.predict import ids_of, predict_crystals
 from benchmark.results.store import Store
 from benchmark.tasks.folds import Protocol

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.harness import job as jobs
+from benchmark.harness import execution as jobs
 from benchmark.harness import machine
-from benchmark.harness.job import classify, with_half_batch
+from benchmark.harness.execution import classify, with_half_batch
 from benchmark.harness.plan import RunOptions, make_plan
 from benchmark.harness.run import run_jobs
 from benchmark.harness.stopping import Stopping
@@ -121,7 +121,7 @@ def test_a_fold_that_runs_out_of_memory_is_tried_once_more_with_half_the_batch(s
     def run(job, *_):
         raise MemoryError("no room")
 
-    monkeypatch.setattr(jobs, "_run", run)
+    monkeypatch.setattr(jobs, "train_and_score", run)
     job, store = make_jobs(small_folder)[0], Store(tmp_path)
     record = jobs.execute(job, store)
     half = with_half_batch(job)

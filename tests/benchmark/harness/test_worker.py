@@ -19,7 +19,7 @@ import pytest
 from joblib.externals.loky import get_reusable_executor
 from pydantic import BaseModel
 
-from benchmark.harness.job import Observer
+from benchmark.harness.execution import Observer
 from benchmark.harness.run import run_jobs
 from benchmark.harness.worker import SPINS, THREAD_VARIABLES, _inherited
 from benchmark.results.store import Store
@@ -137,7 +137,7 @@ def test_an_error_outside_of_the_model_costs_one_fold_not_the_run(small_folder, 
 
 def test_a_temporary_directory_that_cannot_be_written_fails_no_model(small_folder, tmp_path, monkeypatch):
     """A checkpoint was written there only to be measured; a full directory became a model that failed."""
-    from benchmark.harness.job import execute
+    from benchmark.harness.execution import execute
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "is-full"))
     for job in (*make_jobs(small_folder)[:1], replace(make_jobs(small_folder, model="dummy")[0], save_checkpoints=True)):

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 
 from benchmark.harness import machine
-from benchmark.harness.job import execute, load_task
+from benchmark.harness.execution import execute
+from benchmark.harness.job import load_task
 from benchmark.regression import check, loss_test, trainings, update
 from benchmark.regression.baseline import read_baseline
 from benchmark.regression.trainings import ShortTraining

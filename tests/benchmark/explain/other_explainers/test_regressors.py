@@ -10,7 +10,8 @@ from benchmark.explain.other_explainers.regressors import Subject, by_seed, regr
 from benchmark.explain.records import Result
 from benchmark.explain.settings import PROFILES, RegressorSettings
 from benchmark.explain.store import ExplanationStore
-from benchmark.harness.job import Job, execute
+from benchmark.harness.execution import execute
+from benchmark.harness.job import Job
 from benchmark.results.store import Store
 from benchmark.tasks.tasks import Task, find_tasks
 from datasets.errors import InputError

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.harness.job import Job, execute, load_task
+from benchmark.harness.execution import execute
+from benchmark.harness.job import Job, load_task
 from benchmark.harness.plan import RunOptions
 from benchmark.results.store import Store
 from benchmark.studies.depth.page import groups_of, json_rows, page_text

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmark.harness.job import Job, execute
+from benchmark.harness.execution import execute
+from benchmark.harness.job import Job
 from benchmark.harness.plan import RunOptions
 from benchmark.results.store import Store
 from benchmark.studies.epochs.conclusions import EpochState, History, agreement, budgets, epochs_of, gains

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmark.harness.job import Job, execute
+from benchmark.harness.execution import execute
+from benchmark.harness.job import Job
 from benchmark.results.store import Store
 from benchmark.studies.latent_space.conclusions import LatentReport
 from benchmark.studies.latent_space.page import PAGES, json_rows

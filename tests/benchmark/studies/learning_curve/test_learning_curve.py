@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmark.harness.job import execute
+from benchmark.harness.execution import execute
 from benchmark.harness.plan import RunOptions
 from benchmark.results.store import Store
 from benchmark.studies.learning_curve.conclusions import PowerLaw, learning_curves

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.harness.job import execute
+from benchmark.harness.execution import execute
 from benchmark.harness.plan import RunOptions
 from benchmark.results.store import Store
 from benchmark.studies.omee_et_al import SETTINGS_TASK
