@@ -15,7 +15,7 @@ MARK, TAIL = b"PAR1", 8
 SAFE_CODECS = (0, 1)
 """Not compressed, and by snappy, which makes nothing smaller than a twentieth."""
 
-TRUE, FALSE, BYTE, DOUBLE, BINARY, LIST, SET, MAP, STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
+TRUE, FALSE, BYTE, DOUBLE, BINARY, LIST, SET, STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
 INTEGERS = (4, 5, 6)
 
 

@@ -8,10 +8,7 @@ from dataclasses import dataclass, field
 from benchmark.leaderboard.published_results import PublishedResult
 from benchmark.results.records import JobKey, Record
 from benchmark.schema import SettingValue
-from benchmark.tasks.folds import HOLDOUT_FOLDS, Protocol, ProtocolName
-
-MOST_ROUNDS: Mapping[ProtocolName, int] = {"shuffle": 10, "holdout": HOLDOUT_FOLDS, "published": 10, "kfold": 5}
-"""Rounds of a cell: shuffles, folds, or of a published split seeds of the weights."""
+from benchmark.tasks.folds import Protocol, ProtocolName
 
 
 @dataclass(frozen=True)
@@ -24,6 +21,7 @@ class Cell:
     """The preset, or the profile, whose settings it has."""
     protocol: ProtocolName
     rounds: int
+    """Shuffles, folds, or of a published split seeds of the weights."""
     changes: Mapping[str, SettingValue] = field(default_factory=dict)
     """Settings that differ from those."""
     published: tuple[PublishedResult, ...] = ()

@@ -21,8 +21,6 @@ from benchmark.statistics.resampling import RESAMPLES, resampled_means
 ALPHA = 0.05
 CONFIDENCE = f"{100 * (1 - ALPHA):g} %"
 """Of every interval, as pages write it."""
-CORRECTION = "Holm's correction"
-"""For testing many pairs, as pages name it."""
 ROUNDING = 1e-12
 """Differences below this share of the scores are of the order of a summation, not of two models."""
 
