@@ -151,6 +151,7 @@ def make_record(
         graph_rule=spec.graph_rule(job.settings),
         graph_health=outcome.health if outcome else None,
         imputed=outcome.imputed if outcome else None,
+        left_out=len(job.task.without) or None,
         rate_choice=outcome.rate_choice if outcome else None,
         backend=outcome.backend if outcome else None,
         paper=spec.paper,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from benchmark.harness import machine
-from benchmark.results.learning_rate import RateChoice, RateGrid, TriedRate
+from benchmark.results.learning_rate import GRIDS, RateChoice, RateGrid, TriedRate
 from models.contract import Epoch, Fitted, OnEpoch, Settings, TrainingDiverged
 from models.resume import Keeper
 from models.training import Recipe
-
-GRIDS: Mapping[str, RateGrid] = {"standard": RateGrid(factors=(1 / 3, 1.0, 3.0), share=0.1)}
-"""What each profile tries; a profile that is not named takes the rate of its settings."""
 
 Fit = Callable[[Settings, OnEpoch], Fitted]
 """Trains a fresh model with these settings on the training part of a fold; the validation part chooses its best epoch."""

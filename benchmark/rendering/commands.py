@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
+
+from benchmark.results.records import JobKey
+from benchmark.schema import SettingValue
+from datasets.registry import registered
 
 
 def command(*words: object) -> str:
@@ -14,6 +19,21 @@ def command(*words: object) -> str:
 def option(name: str, value: object | None) -> list[str]:
     """An option and its value as words; none without a value."""
     return [] if value is None else [name, str(value)]
+
+
+def source_words(key: JobKey) -> list[str]:
+    """The option that names the task, and its value."""
+    return ["--task", key.task] if key.dataset in registered() else ["--dataset", f"path/to/{key.dataset}"]
+
+
+def setting_words(changes: Mapping[str, SettingValue]) -> list[str]:
+    """The options that change these settings."""
+    return [word for name, value in changes.items() for word in ("--set", f"{name}={value}")]
+
+
+def device_words(key: JobKey) -> list[str]:
+    """The option that names the kind of device: without it a machine's GPU is taken, where there is one."""
+    return ["--device", "cpu" if key.device == "cpu" else "cuda"]
 
 
 def code(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -26,6 +27,10 @@ class RateGrid(Strict):
     def __str__(self) -> str:
         factors = ", ".join(f"{factor:.3g}" for factor in self.factors)
         return f"{factors} times the setting, each tried for {self.share:.3g} of the epochs"
+
+
+GRIDS: Mapping[str, RateGrid] = {"standard": RateGrid(factors=(1 / 3, 1.0, 3.0), share=0.1)}
+"""What each profile tries; a profile that is not named takes the rate of its settings."""
 
 
 class TriedRate(Strict):

@@ -135,6 +135,8 @@ class Record(Strict):
     """None for a model without graphs."""
     imputed: Count | None = None
     """Crystals of the task that lack a descriptor, which the model made up; None of a model that makes none up."""
+    left_out: Count | None = None
+    """Crystals that `--skip-bad` left out of the data; None of none, and in records older than this field."""
     rate_choice: RateChoice | None = None
     """How the learning rate was chosen; None where it was not."""
     backend: Backend | None = None

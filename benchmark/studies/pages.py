@@ -11,14 +11,13 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from benchmark.rendering.commands import code, command
+from benchmark.rendering.commands import code, command, source_words
 from benchmark.rendering.images import png
 from benchmark.rendering.plotly_script import write_plotly
 from benchmark.rendering.text import csv_cell, escape, mini_note, require_own
 from benchmark.results.records import JobKey
 from benchmark.results.store import write_atomically
 from benchmark.studies.figures import Figure, canvas, html_page
-from benchmark.studies.tables import source_of
 from benchmark.studies.trials import Observation, Trial, by_task
 
 
@@ -85,7 +84,7 @@ def write_study_pages(pages: StudyPages, found: Iterable[Trial], reports: Path) 
 
 def _more(pages: StudyPages, key: JobKey, folder: str) -> str:
     """Which command writes what a page does not show."""
-    again = command("study", pages.name, *source_of(key), "--render-only")
+    again = command("study", pages.name, *source_words(key), "--render-only")
     return (
         f"{code(again)} writes this page anew from its records (published ones lie in `--out reports`), the interactive "
         f"figures, `{folder}/figures.html`, and a table of {pages.rows}, `{folder}/table.csv`."

@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
-from benchmark.rendering.commands import code, command, option
+from benchmark.rendering.commands import code, command, device_words, option, setting_words, source_words
 from benchmark.rendering.text import commits, count, crystals, escape, joined, machine, plus_minus, seconds
 from benchmark.results.records import JobKey, Record
 from benchmark.studies.comparison_groups import ComparisonGroup
 from benchmark.studies.configurations import Configuration
 from benchmark.studies.error_changes import ErrorChange
 from benchmark.tasks.folds import kfolds
-from datasets.registry import registered
 
 COST_COLUMNS = ("training time / fold", "seconds an epoch", "peak memory", "folds", "status")
 
@@ -65,18 +64,12 @@ def _waiting(records: Sequence[Record]) -> list[str]:
     return [told] if n else []
 
 
-def source_of(key: JobKey) -> list[str]:
-    """The option that names the task, and its value."""
-    return ["--task", key.task] if key.dataset in registered() else ["--dataset", f"path/to/{key.dataset}"]
-
-
 def command_of(study: str, key: JobKey, models: Iterable[str], layers: Sequence[int], shared: dict[str, Any]) -> str:
     """The command that makes the records of a comparison group, given the settings that were changed in all of them."""
     named = [word for name in dict.fromkeys(models) for word in ("--model", name)]
-    changes = [word for name, value in shared.items() for word in ("--set", f"{name}={value}")]
     depths = option("--layers", ",".join(map(str, sorted(set(layers)))) or None)
-    budget = ["--profile", key.profile, *depths, *changes, *option("--folds", kfolds(key.protocol)), "--seed", key.seed]
-    return command("study", study, *source_of(key), *named, *budget)
+    budget = ["--profile", key.profile, *depths, *setting_words(shared), *option("--folds", kfolds(key.protocol))]
+    return command("study", study, *source_words(key), *named, *budget, "--seed", key.seed, *device_words(key))
 
 
 def costs(folds: Configuration) -> list[str]:

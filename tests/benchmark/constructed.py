@@ -14,7 +14,7 @@ from benchmark.results.packed import packed_files
 from benchmark.results.sources import sources_path
 from benchmark.results.store import Store, write_together
 from benchmark.results.validation import frame_hash, predictions_frame
-from benchmark.tasks.folds import Split, ids_hash
+from benchmark.tasks.folds import Split, has_validation, ids_hash
 from benchmark.tasks.metrics import Metrics, score
 from tests.benchmark.results import test_store
 
@@ -76,14 +76,15 @@ def _write(
     ids = np.array([f"{task}-{fold}-{row}" for row in range(n)])
     frame = predictions_frame(ids[order], fold, targets[order], predictions[order])
     found = score(targets[order], predictions[order])
-    rest = {"train_sha256": "a" * 64, "validation_sha256": "b" * 64, "n_train": 4 * n, "n_validation": n}
     template, _ = make(fold, model)
     dataset, _, target = task.rpartition("/")
     changed_key = template.key.model_copy(update={"task": task, "dataset": dataset, "target": target, **(key or {})})
+    validated = has_validation(changed_key.protocol)
+    hashes = {"train_sha256": "a" * 64, "validation_sha256": "b" * 64, "test_sha256": ids_hash(ids)}
     fields = dict(
         key=changed_key,
-        split=Split(n_test=n, test_sha256=ids_hash(ids), **rest),
-        metrics=Metrics(train=found, validation=found, test=found),
+        split=Split(n_train=4 * n, n_validation=n * validated, n_test=n, **hashes),
+        metrics=Metrics(train=found, validation=found if validated else None, test=found),
         predictions_sha256=frame_hash(frame),
     )
     store.write(make(fold, model, **{**fields, **changes})[0], frame)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from benchmark.leaderboard.again import commands, sources
 from benchmark.leaderboard.cells import cheapest_text, leaked, loss, machine, machines, mark, stale_note, unranked
 from benchmark.leaderboard.columns import PAGE, columns_shown
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
@@ -11,9 +12,8 @@ from benchmark.leaderboard.kinds import CLASSES, Kind
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS, PublishedResult
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out
-from benchmark.rendering.commands import code, command, option
+from benchmark.rendering.commands import code
 from benchmark.rendering.text import (
-    commits,
     count,
     crystals,
     escape,
@@ -26,9 +26,7 @@ from benchmark.rendering.text import (
 )
 from benchmark.statistics.comparisons import CONFIDENCE
 from benchmark.statistics.decisions import MARGIN
-from benchmark.tasks.folds import kfolds
 from datasets.cards import MOST_CLASSES
-from datasets.registry import registered
 
 READING = (
     "A comparison group holds the runs of this task with the same data, profile and protocol; folds of several seeds, the "
@@ -226,25 +224,8 @@ def _provenance(group: ComparisonGroup) -> str:
         [
             f"- {crystals(first)} crystals; dataset sha256 `{escape(first.key.dataset_hash)}`",
             f"- graphs: {escape(graphs)}",
-            f"- versions: {escape(versions)}; commit {escape(commits(records))}",
-            f"- again: {code(again(group))}",
+            f"- versions: {escape(versions)}",
+            f"- {sources(group)}",
+            *(f"- again: {code(text)}" for text in commands(group)),
         ]
     )
-
-
-def again(group: ComparisonGroup) -> str:
-    """The command that runs a comparison group."""
-    key = group.first.key
-    protocol = key.protocol.split("(")[0].split()[0]
-    n_folds = kfolds(key.protocol) or (
-        max(len(row.run.folds) for row in group.rows) if protocol in ("shuffle", "holdout") else None
-    )
-    folds = option("--folds", n_folds)
-    what = ["--task", key.task] if key.dataset in registered() else ["--dataset", f"path/to/{key.dataset}"]
-    # What the data decide today they may decide otherwise tomorrow.
-    kept = [] if protocol == "published" else [f"--{'' if ', grouped' in key.protocol else 'no-'}group-duplicates"]
-    run = ["run", *what, "--profile", key.profile, "--protocol", protocol, *folds, *kept]
-    if ", train 1/" in key.protocol:
-        run = ["study", "learning-curve", *what, "--profile", key.profile, *folds]
-    seeds = sorted({record.key.seed for row in group.rows for record in row.run.folds})
-    return command(*run, *option("--repeats", len(seeds) if len(seeds) > 1 else None), "--seed", seeds[0])

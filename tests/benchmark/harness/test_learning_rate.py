@@ -11,10 +11,10 @@ import pytest
 
 from benchmark.harness.execution import execute
 from benchmark.harness.job import load_task
-from benchmark.harness.learning_rate import GRIDS, fit_with_chosen_rate, grid_of
+from benchmark.harness.learning_rate import fit_with_chosen_rate, grid_of
 from benchmark.harness.plan import RunOptions, make_plan
 from benchmark.harness.stopping import Stopping
-from benchmark.results.learning_rate import RateGrid
+from benchmark.results.learning_rate import GRIDS, RateGrid
 from benchmark.results.records import Record
 from benchmark.results.store import Store
 from datasets.errors import InputError

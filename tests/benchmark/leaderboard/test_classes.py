@@ -13,7 +13,6 @@ from benchmark.leaderboard.as_json import row_as_json
 from benchmark.leaderboard.board import Board, read_board
 from benchmark.leaderboard.columns import COLUMNS, PAGE, columns_of
 from benchmark.leaderboard.kinds import CLASSES, NUMBERS
-from benchmark.leaderboard.pages.task import again
 from benchmark.leaderboard.pages.write import write_pages
 from benchmark.leaderboard.terminal import terminal_table
 from benchmark.leaderboard.web.board_data import board_data
@@ -98,11 +97,7 @@ def test_the_page_of_a_task_tells_classes_shares_and_what_is_compared(store):
     assert "the log-loss of predicting each class's share of the training targets" in page
     assert "how many times larger the log-loss of the second is" in page and "ratio of the log-loss" in page
     assert "MAE" not in page and "Unit" not in page
-    expected = (
-        "python -m benchmark run --dataset path/to/set --profile standard --protocol kfold --folds 5 --no-group-duplicates "
-        "--seed 0"
-    )
-    assert again(only(read_board(store))) == expected
+    assert "--profile standard --protocol kfold --folds 5 --no-group-duplicates --seed 0" in page
 
 
 def test_three_classes_and_no_ranked_row(tmp_path):

@@ -16,7 +16,7 @@ from benchmark.leaderboard.board import read_board
 from benchmark.leaderboard.cells import cheapest_text, mean_r2
 from benchmark.leaderboard.columns import Column
 from benchmark.leaderboard.coverage import RECORD, Coverage, SimulatedRates
-from benchmark.leaderboard.pages.task import again, task_page
+from benchmark.leaderboard.pages.task import task_page
 from benchmark.leaderboard.pages.write import write_pages
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.terminal import terminal_table
@@ -159,7 +159,7 @@ def test_a_part_of_the_training_crystals_is_another_group_and_made_by_the_study(
     key = make(0, "mpnn")[0].key.model_copy(update={"protocol": "kfold(5, train 1/4)"})
     store.write(make(0, "mpnn", key=key)[0], make(0, "mpnn")[1])
     _, other = pages_of(store)["tasks/set/target.md"].split("kfold(5, train 1/4)")
-    assert "study learning-curve --dataset path/to/set --profile standard --folds 5 --seed 0" in other
+    assert "study learning-curve --dataset path/to/set --model mpnn --profile standard --folds 5 --seed 0 --device cpu" in other
 
 
 def test_one_fold_separates_nothing_and_one_model_has_no_rival(tmp_path):
@@ -200,14 +200,17 @@ def test_times_of_different_machines_never_compete(store):
     assert {"1. ", "2. "} == {line[:3] for line in page.split("## Machines")[1].splitlines() if line}
 
 
-def test_the_page_says_how_to_run_it_again(store):
-    (group,) = read_board(store).comparison_groups
+def test_the_page_says_where_the_source_of_each_row_is_and_how_to_run_it_again(store):
+    write_run(store, "mpnn", 0.4, git_commit="a" * 40)
+    write_run(store, "gatgnn", 0.45, git_commit="b" * 40 + "+changes")
+    page = pages_of(store)["tasks/set/target.md"]
+    where = "`git checkout aaaaaaaaaaaa` for mpnn; commit bbbbbbbbbbbb+changes for gatgnn; commit unknown for the other rows"
+    assert f"- source: {where}" in page
     expected = (
-        "python -m benchmark run --dataset path/to/set --profile standard --protocol kfold --folds 5 --no-group-duplicates "
-        "--seed 0"
+        "- again: `python -m benchmark run --dataset path/to/set --model cgcnn --model mpnn --model gatgnn --model schnet "
+        "--model dummy --profile standard --protocol kfold --folds 5 --no-group-duplicates --seed 0 --device cpu`"
     )
-    assert again(group) == expected
-    assert expected in task_page([group])
+    assert expected in page
 
 
 def test_a_shell_that_runs_the_command_of_a_page_runs_nothing_else(tmp_path):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from benchmark.harness.learning_rate import GRIDS
 from benchmark.leaderboard.published_results import OMEE, PUBLISHED_RESULTS, THESIS
 from benchmark.reproduction.planning import configured
 from benchmark.reproduction.tables import TABLES
+from benchmark.results.learning_rate import GRIDS
 from benchmark.studies.omee_et_al import ABLATION, BY_ACTIVATION, BY_DEPTH, DEEPER_GATGNN
 from benchmark.tasks.tasks import find_tasks
 from models.registry import get
