@@ -21,7 +21,7 @@ from tests.reliability.cases import cases
 from tests.reliability.page import Part, write_page, write_part
 from tests.reliability.tries import CLOCK_SECONDS, MEMORY, SECONDS, WRONG, Try
 
-PARTS = ("files", "faults", "damage")
+PARTS = ("files", "faults", "damage", "good")
 
 
 def files(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
@@ -105,6 +105,15 @@ def damage(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
     return part, len(found.findings)
 
 
+def good(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
+    """Good files are read as fast as by another commit."""
+    from tests.reliability.beside import compare
+
+    started = time.monotonic()
+    text, tables, wrong = compare(options.beside, folder)
+    return Part("Good files", text, tables, _command(), time.monotonic() - started), wrong
+
+
 def _command() -> str:
     return shlex.join(["python", "-m", "tests.reliability", *sys.argv[1:]])
 
@@ -113,7 +122,9 @@ def _tell(line: str) -> None:
     print(line.encode("ascii", "backslashreplace").decode(), flush=True)
 
 
-MAKERS: dict[str, Callable[[argparse.Namespace, Path], tuple[Part, int]]] = {"files": files, "faults": faults, "damage": damage}
+MAKERS: dict[str, Callable[[argparse.Namespace, Path], tuple[Part, int]]] = {
+    "files": files, "faults": faults, "damage": damage, "good": good,
+}  # fmt: skip
 
 
 def main() -> None:
@@ -122,6 +133,7 @@ def main() -> None:
     parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be repeated")
     parser.add_argument("--only", help="of the files and faults only those whose name holds this text; nothing is kept then")
     parser.add_argument("--files", type=int, default=20_000, help="how many damaged files to read")
+    parser.add_argument("--beside", default="833480d5", help="the commit that reads good files by turns with this code")
     parser.add_argument("--seed", type=int, default=0, help="what the damage is a function of")
     parser.add_argument("--out", type=Path, default=Path("reports/reliability"), help="where the results of each part are kept")
     options = parser.parse_args()

@@ -15,10 +15,14 @@ from benchmark.results.store import write_atomically
 
 TITLE = "# Reliability: hostile files and hard faults"
 
-ORDER = ("files", "faults", "damage")
+ORDER = ("files", "faults", "damage", "good")
 """Of the parts of this program; those of others come after them, by their names."""
 
 PACKAGES = ("torch", "numpy", "pyarrow", "pymatgen", "ase", "safetensors", "pydantic")
+
+
+Table = tuple[str, Sequence[str], Sequence[Sequence[str]]]
+"""Heading (may be empty), header and rows of text."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,7 @@ class Part:
 
     heading: str
     text: str
-    tables: Sequence[tuple[str, Sequence[str], Sequence[Sequence[str]]]]
-    """Heading (may be empty), header and rows of text."""
+    tables: Sequence[Table]
     command: str
     seconds: float
     seed: int | None = None
