@@ -1,19 +1,40 @@
-"""What the tiers told apart in each published comparison group, and what `decide` decides. Needs no torch."""
+"""What the tiers told apart in each published comparison group, what `decide` decides, and whether other repeats agree. Needs
+no torch."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
-from benchmark.statistics.comparisons import rank_tiers
+from benchmark.statistics.comparisons import TaskErrors, rank_tiers
 from benchmark.statistics.decisions import Decisions, decide
 
 RESAMPLES = 1_000
 """Of the bootstrap of the tiers."""
 LARGE_RATIO = 1.10
 """Of two mean losses, from which a benchmark should tell two models apart."""
+
+
+@dataclass(frozen=True)
+class Replicated:
+    """What one half of a group's repeats decides, beside the other half: other seeds of the folds and of the weights."""
+
+    repeats: tuple[int, int]
+    """Of each half."""
+    large: tuple[int, int]
+    """Of the first half: decided pairs and all pairs among those whose ratio exceeds `LARGE_RATIO`."""
+    decided: int
+    """Pairs that either half decides; a pair that both decide counts twice."""
+    agreed: int
+    """Of these, those that the other half decides the same way."""
+    undecided: int
+    """Those that the other half does not decide."""
+    contradicted: int
+    """Those that the other half decides the other way."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +47,8 @@ class Rejudged:
     before: int
     """Pairs that `rank_tiers` tells apart."""
     decisions: Decisions
+    replicated: Replicated | None
+    """None where there is one repeat only."""
 
     @property
     def now(self) -> int:
@@ -35,8 +58,7 @@ class Rejudged:
     @property
     def large(self) -> tuple[int, int]:
         """Decided pairs and all pairs among those whose ratio exceeds `LARGE_RATIO`."""
-        large = [pair.decided for pair in self.decisions.pairs if pair.ratio > LARGE_RATIO]
-        return sum(large), len(large)
+        return _large(self.decisions)
 
     @property
     def words(self) -> Counter[str]:
@@ -58,7 +80,40 @@ def rejudge(groups: Sequence[ComparisonGroup]) -> tuple[Rejudged, ...]:
             folds=len(group.errors.fold_losses()),
             before=sum(pair.separable for pair in rank_tiers(group.errors, resamples=RESAMPLES).pairs),
             decisions=decide(group.errors),
+            replicated=replicate(group.errors),
         )
         for group in groups
         if group.has_rivals and group.errors is not None
     )
+
+
+def replicate(errors: TaskErrors) -> Replicated | None:
+    """Decide with the first half of the repeats and with the others, and compare."""
+    seeds = np.unique(errors.repeats)
+    if len(seeds) < 2:
+        return None
+    parts = np.array_split(seeds, 2)
+    halves = [decide(_only(errors, np.isin(errors.repeats, part))) for part in parts]
+    ways = [{(p.better, p.worse) for p in half.pairs if p.decided} for half in halves]
+    agreed = 2 * len(ways[0] & ways[1])
+    contradicted = 2 * sum((worse, better) in ways[1] for better, worse in ways[0])
+    decided = len(ways[0]) + len(ways[1])
+    return Replicated(
+        repeats=(len(parts[0]), len(parts[1])),
+        large=_large(halves[0]),
+        decided=decided,
+        agreed=agreed,
+        undecided=decided - agreed - contradicted,
+        contradicted=contradicted,
+    )
+
+
+def _only(errors: TaskErrors, rows: np.ndarray) -> TaskErrors:
+    return replace(
+        errors, ids=errors.ids[rows], folds=errors.folds[rows], errors=errors.errors[rows], repeats=errors.repeats[rows]
+    )
+
+
+def _large(decisions: Decisions) -> tuple[int, int]:
+    large = [pair.decided for pair in decisions.pairs if pair.ratio > LARGE_RATIO]
+    return sum(large), len(large)

@@ -248,8 +248,30 @@ def _rejudged(rejudged: Sequence[Rejudged]) -> str:
              *(str(sum(r.words[word] for r in rejudged)) for word in words)]  # fmt: skip
     return (
         "Pairs of models that the tiers told apart (corrected t, Holm over pairs, bootstrap over crystals), and pairs decided "
-        "now; the last columns count models.\n\n" + table(header, [*rows, total], text=("group",))
+        "now; the last columns count models.\n\n" + table(header, [*rows, total], text=("group",)) + _replicated(rejudged)
     )
+
+
+def _replicated(rejudged: Sequence[Rejudged]) -> str:
+    """The groups of several repeats, each half of them judged alone; empty where there is none."""
+    found = [(r, r.replicated) for r in rejudged if r.replicated]
+    if not found:
+        return ""
+    header = ["task", "group", "repeats", f"decided of ratios above {LARGE_RATIO:g}, first half", "decided", "agreed",
+              "undecided by the other half", "contradicted"]  # fmt: skip
+    rows = [
+        [escape(r.task), escape(r.title), "{} and {}".format(*halves.repeats), "{} of {}".format(*halves.large),
+         *map(str, (halves.decided, halves.agreed, halves.undecided, halves.contradicted))]
+        for r, halves in found
+    ]  # fmt: skip
+    sums = [sum(getattr(halves, name) for _, halves in found) for name in ("decided", "agreed", "undecided", "contradicted")]
+    large = [sum(halves.large[part] for _, halves in found) for part in (0, 1)]
+    total = ["all", "", "", f"{large[0]} of {large[1]}", *map(str, sums)]
+    text = (
+        "### With other seeds\n\nThe repeats of a group in two halves, with different seeds of folds and weights, each "
+        "judged alone. A pair counts once for each half that decides it."
+    )
+    return f"\n\n{text}\n\n{table(header, [*rows, total], text=('group',))}"
 
 
 def _percent(share: float | None) -> str:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmark.leaderboard.board import read_board
 from benchmark.leaderboard.pages.statistics import TITLE, Origin, Results, statistics_page
-from benchmark.leaderboard.rejudged import rejudge
+from benchmark.leaderboard.rejudged import Replicated, rejudge, replicate
 from benchmark.results.store import Store
 from benchmark.schema import Machine
+from benchmark.statistics.comparisons import TaskErrors
 from benchmark.statistics.grid import simulate
 from benchmark.statistics.planted import structure_of
 from benchmark.statistics.sharing import Sharing
@@ -33,6 +36,30 @@ def test_groups_with_rivals_are_judged_before_and_now(groups):
     assert found.as_json()["decided_now"] == 2
 
 
+def errors_of(*halves: np.ndarray) -> TaskErrors:
+    """Losses of two models in two repeats of five folds, each half (5, 2)."""
+    folds = np.tile(np.arange(5), 2)
+    ids = np.tile(np.arange(5), 2).astype(str)
+    return TaskErrors("set/target", ("a", "b"), ids, folds, np.concatenate(halves), 0.25, np.repeat([3, 7], 5))
+
+
+def test_halves_of_the_repeats_agree_contradict_or_leave_open():
+    rng = np.random.default_rng(0)
+    clear = np.column_stack([rng.uniform(0.99, 1.01, 5), rng.uniform(1.98, 2.02, 5)])
+    unclear = np.column_stack([[1, 2, 1, 2, 1], [2, 1, 2, 1, 1.5]])
+    found = replicate(errors_of(clear, clear + 0.01))
+    assert (found.repeats, found.large, found.decided, found.agreed) == ((1, 1), (1, 1), 2, 2)
+    found = replicate(errors_of(clear, clear[:, ::-1]))
+    assert (found.decided, found.agreed, found.undecided, found.contradicted) == (2, 0, 0, 2)
+    found = replicate(errors_of(clear, unclear))
+    assert (found.decided, found.agreed, found.undecided, found.contradicted) == (1, 0, 1, 0)
+
+
+def test_one_repeat_has_no_other_half(groups):
+    (found,) = rejudge(groups)
+    assert found.replicated is None
+
+
 def test_the_page_has_every_part_and_every_way(groups):
     machine: Machine = make(0, "cgcnn")[0].machine
     rng = np.random.default_rng(0)
@@ -42,9 +69,16 @@ def test_the_page_has_every_part_and_every_way(groups):
     sharing = Sharing(3, 1000, ("ridge",), (0.9, 0.8), -0.1, (-0.2, 0.0), 0.5, 0.8, 0.3)
     origin = Origin("python -m benchmark statistics", 0, 4, 60.0, machine, {"numpy": "2"}, "abc")
     tracks = simulate_tracks([wide], 4, 0)
-    page = statistics_page(Results(origin, [structure], sharing, simulate([wide], 4, 0), tracks, rejudge(groups)))
+    results = Results(origin, [structure], sharing, simulate([wide], 4, 0), tracks, rejudge(groups))
+    page = statistics_page(results)
     assert page.startswith(TITLE)
+    assert "With other seeds" not in page
     assert page.count("\n## ") == 6
     assert all(method.replace("&", "&amp;") in page for method in METHODS)
     assert "| set/target" in page
     assert "nan" not in page.lower().split()
+
+    halves = Replicated(repeats=(5, 5), large=(7, 8), decided=31, agreed=28, undecided=2, contradicted=1)
+    page = statistics_page(replace(results, rejudged=[replace(results.rejudged[0], replicated=halves)]))
+    assert page.count("5 and 5") == 1
+    assert page.count("7 of 8") == 2  # of the group, and of all
