@@ -14,7 +14,7 @@ import numpy as np
 from datasets.cards import MOST_CLASSES
 from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError, InputError, unknown_name
-from models.declared import opened, require_fitting
+from models.declared import opened, restored
 
 
 @dataclass(frozen=True)
@@ -213,9 +213,7 @@ class Model(ABC, Generic[S, Inputs]):
                 raise InputError(f"it holds a {header.model}")
             settings = cls.settings_class().changed({name: str(value) for name, value in header.settings.items()})
             n_classes = _class_count(header.n_classes)
-            require_fitting(lambda device: cls(settings, device, n_classes), arrays)  # type: ignore[arg-type]
-            model = cls(settings, device, n_classes)  # type: ignore[arg-type]
-            model.set_state(arrays)
+            model = restored(lambda settings: cls(settings, device, n_classes), settings, arrays)  # type: ignore[arg-type]
             model.about = header.about
         except Exception as error:  # whatever a foreign file makes of its header and its arrays
             detail = " ".join(str(error).split())[:200]

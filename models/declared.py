@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, TypeVar
 
 import numpy as np
 from pydantic import BaseModel, StringConstraints
@@ -21,12 +20,30 @@ MOST_BYTES = 1 << 30
 MOST_OF_PICKLE = 4 << 20
 """Bytes of a pickled member, which torch walks through in Python."""
 
-LARGEST = {"k": 1000, "cutoff": 20.0, "r_cut": 20.0, "n_max": 20}
+LARGEST = {"k": 1000, "cutoff": 20, "r_cut": 20, "n_max": 20}
 """Settings that say how much is made of each crystal (neighbours, Å, radial functions), which no array of a file tells."""
 
 
-KEEP_SHAPE = frozenset(("normal_", "mul", "__mul__", "div", "__truediv__"))
-"""Operations of a tensor with numbers."""
+MOST_OF_ANY = 1_000_000
+"""Of every other setting: layers, widths, Gaussians."""
+
+
+class HasState(Protocol):
+    """Of a model (`models.contract.Model`) what is needed here."""
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take over learnt arrays."""
+
+
+class HasValues(Protocol):
+    """Of settings what is needed here."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Value by name."""
+
+
+S = TypeVar("S", bound=HasValues)
+M = TypeVar("M", bound=HasState)
 
 Name = Annotated[str, StringConstraints(max_length=100)]
 Value = Annotated[str, StringConstraints(max_length=10_000)]
@@ -83,55 +100,40 @@ def require_own_storage(arrays: Mapping[str, Any], path: Path) -> None:
         raise ValueError(f"its weights declare {total:,} bytes, which the file does not have")
 
 
-def require_fitting(build: Callable[[str], Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Check that arrays are those of a model, which is built without memory: on torch's `meta` device.
+def restored(build: Callable[[S], M], settings: S, arrays: Mapping[str, np.ndarray]) -> M:
+    """The model that arrays are the state of; nothing much larger than they are is allocated for it.
 
     Args:
-        build: device → a model (`models.contract.Model`).
+        build: settings → a model.
+        settings: its settings, as the file has them.
         arrays: its state, as the file has it.
 
     Raises:
         ValueError, RuntimeError: the model has another number of weights, or other shapes, or a setting that no model has.
     """
-    import torch
-
     _require_forest(arrays)
-    with warnings.catch_warnings(), torch.device("meta"), _without_values(), _at_most(2 * len(arrays)):
-        warnings.simplefilter("ignore")  # of weights that are not copied
-        model = build("meta")
-        for name, most in LARGEST.items():
-            if not getattr(model.settings, name, 0) <= most:
-                raise ValueError(f"setting {name}={getattr(model.settings, name)}; at most {most} is read from a file")
+    for name, value in settings.as_dict().items():
+        most = LARGEST.get(name, MOST_OF_ANY)
+        if isinstance(value, int | float) and not value <= most:
+            raise ValueError(f"setting {name}={value}; at most {most} is read from a file")
+    with _weights_within(arrays):
+        model = build(settings)
         model.set_state(arrays)
-
-
-def _without_values() -> Any:
-    """Replaces what torch, on its `meta` device, imports libraries for that take a second: here shapes count alone."""
-    import torch
-    from torch.overrides import TorchFunctionMode
-
-    class WithoutValues(TorchFunctionMode):
-        def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            kwargs = kwargs or {}
-            if func.__name__ in KEEP_SHAPE and not any(isinstance(other, torch.Tensor) for other in args[1:]):
-                return args[0] if args else kwargs["tensor"]
-            if func is torch.linspace:
-                return torch.empty(args[2], dtype=kwargs.get("dtype"))
-            return func(*args, **kwargs)
-
-    return WithoutValues()
+    return model
 
 
 @contextmanager
-def _at_most(n_parameters: int) -> Iterator[None]:
-    """Stop the building of networks that have more parameters than a file can fill."""
+def _weights_within(arrays: Mapping[str, np.ndarray]) -> Iterator[None]:
+    """Stop the building of networks that have more weights than arrays can fill, before these weights are written to."""
     from torch.nn.modules.module import register_module_parameter_registration_hook
 
-    left = [n_parameters]
+    # Twice: a model is built with its settings, and again for its state.
+    left = {"arrays": 2 * len(arrays), "numbers": 2 * sum(array.size for array in arrays.values())}
 
-    def count(_module: object, _name: str, _parameter: object) -> None:
-        left[0] -= 1
-        if left[0] < 0:
+    def count(_module: object, _name: str, parameter: Any) -> None:
+        left["arrays"] -= 1
+        left["numbers"] -= 0 if parameter is None else parameter.numel()
+        if min(left.values()) < 0:
             raise ValueError("its settings are those of a network with more weights than it holds")
 
     hook = register_module_parameter_registration_hook(count)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from datasets.errors import InputError
 from datasets.neighbor_search import Nearest
 from models.contract import ModelSpec, require
-from models.declared import require_fitting, require_members, require_own_storage
+from models.declared import require_members, require_own_storage, restored
 from models.graph.atom_features import AtomFeatures
 from models.graph.batch import GraphBatch
 from models.graph.layers import GaussianExpansion
@@ -145,9 +145,7 @@ def read_upstream(path: Path, device: str = "cpu") -> CGCNN:
         scales = {name: torch.tensor(float(scaler[name]), dtype=torch.float64) for name in ("mean", "std")}
         arrays = {name: tensor.numpy() for name, tensor in (model_state | scales).items()}
         n_classes = n_outputs if n_outputs > 1 else 0
-        require_fitting(lambda device: CGCNN(settings, device, n_classes), arrays)
-        model = CGCNN(settings, device, n_classes)
-        model.set_state(arrays)
+        model = restored(lambda settings: CGCNN(settings, device, n_classes), settings, arrays)
         model.about = _about(content)
     except (KeyError, TypeError, AttributeError, RuntimeError, IndexError, ValueError) as error:
         detail = " ".join(str(error).split())[:120]

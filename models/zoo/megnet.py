@@ -18,7 +18,7 @@ from datasets.errors import InputError
 from datasets.neighbor_search import Radius
 from datasets.readers.budget import size_of
 from models.contract import ModelSpec, require
-from models.declared import require_fitting
+from models.declared import restored
 from models.foreign_arrays import keras_arrays, npz_arrays
 from models.graph.atom_features import AtomFeatureName, AtomFeatures
 from models.graph.batch import GraphBatch
@@ -216,9 +216,7 @@ def read_upstream(path: Path, device: str = "cpu") -> MEGNet:
         # Keras multiplies from the right: its kernels are the transposes of torch's.
         weights = {ours: arrays[name] if ours == "embedding.weight" else arrays[name].T for name, ours in names.items()}
         state = {f"network.{name}": array for name, array in weights.items()} | scaler
-        require_fitting(lambda device: MEGNet(settings, device), state)
-        model = MEGNet(settings, device)
-        model.set_state(state)
+        model = restored(lambda settings: MEGNet(settings, device), settings, state)
     except ModuleNotFoundError:
         raise InputError(f"{path}: reading Keras' files takes h5py; install it with `pip install h5py`") from None
     except Exception as error:  # readers of damaged files raise anything

@@ -60,8 +60,10 @@ def _settings(kind: str, model: str, **settings: Any) -> None:
 
 
 _settings("1e8 layers", "CGCNN", n_layers=10**8)
+_settings("1e5 layers", "CGCNN", n_layers=10**5)
 _settings("1e8 hidden layers", "CGCNN", n_hidden=10**8)
 _settings("a width of 1e8", "CGCNN", width=10**8)
+_settings("a width of 1e6", "CGCNN", width=10**6)
 _settings("1e9 heads", "GATGNN", heads=10**9)
 _settings("a cutoff of 1e9 Å", "CGCNN", cutoff=1e9)
 _settings("1e9 Gaussians", "MEGNet", gaussians=10**9)
