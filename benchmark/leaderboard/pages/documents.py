@@ -12,6 +12,7 @@ from benchmark.leaderboard.board import Board
 from benchmark.leaderboard.cells import machines
 from benchmark.leaderboard.columns import PAGE, columns_of
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
+from benchmark.leaderboard.cost_figure import alternative, caption, cost_figure
 from benchmark.leaderboard.kinds import NUMBERS
 from benchmark.leaderboard.pages.overview import findings
 from benchmark.leaderboard.pages.task import page_of
@@ -26,6 +27,7 @@ from datasets.registry import built_in
 
 SHORT = ("verdict", "model", "mae", "ratio", "rank", "training", "parameters")
 """Columns of a short board."""
+PICTURES = "docs/pictures"
 AS_PUBLISHED = ("standard", "paper")
 """Profiles whose networks have the published sizes."""
 
@@ -36,31 +38,34 @@ def documents(root: Path) -> list[Path]:
 
 
 def filled_documents(board: Board, root: Path) -> dict[Path, str]:
-    """Every page of `documents` with a block, filled from the published board and the reports below `root`.
+    """Every page of `documents` with a block, filled from the published board and the reports below `root`, and its pictures.
 
     Raises:
         InputError: a block asks for something that is not there.
     """
-    found = {}
+    found: dict[Path, str] = {}
     for path in documents(root):
         page = path.read_text(encoding="utf-8")
         if BEGIN in page:
-            found[path] = filled(page, partial(_block, board, root, path), str(path))
+            pictures: dict[str, str] = {}
+            found[path] = filled(page, partial(_block, board, root, path, pictures), str(path))
+            found |= {root / name: svg for name, svg in pictures.items()}
     return found
 
 
 def write_documents(board: Board, root: Path) -> list[Path]:
-    """Fill the pages, all or none; returns their paths."""
+    """Fill the pages and write their pictures, all or none; returns their paths."""
     pages = filled_documents(board, root)
     write_together([(path, text.encode()) for path, text in pages.items()])
     return list(pages)
 
 
-def _block(board: Board, root: Path, page: Path, words: Sequence[str]) -> str:
-    """The text of a block of a page."""
+def _block(board: Board, root: Path, page: Path, pictures: dict[str, str], words: Sequence[str]) -> str:
+    """The text of a block of a page; a picture that it shows is added to `pictures`, by its path below `root`."""
     up = "" if page.parent == root else "../"
     makers: dict[str, Callable[..., str]] = {
         "board": lambda task, profile: short_board(board, task, profile, up),
+        "cost": lambda task, profile: cost_picture(board, task, profile, pictures, up),
         "conclusions": lambda: "\n".join(f"- {line}" for line in findings(board)),
         "published": lambda: beside_published(board, up),
         "sets": data_sets,
@@ -73,8 +78,8 @@ def _block(board: Board, root: Path, page: Path, words: Sequence[str]) -> str:
         raise InputError(f"{page}: no generated block is called `{' '.join(words)}`; there are {', '.join(makers)}") from None
 
 
-def short_board(board: Board, task: str, profile: str, up: str = "") -> str:
-    """The comparison group of a task and profile with most rows, by its most important columns, with what it rests on.
+def _fullest(board: Board, task: str, profile: str) -> ComparisonGroup:
+    """The comparison group of a task and profile with most rows.
 
     Raises:
         InputError: there is no such group.
@@ -82,7 +87,31 @@ def short_board(board: Board, task: str, profile: str, up: str = "") -> str:
     groups = [g for g in board.comparison_groups if g.first.key.task == task and g.first.key.profile == profile]
     if not groups:
         raise InputError(f"no published record is of {task} with the profile {profile}")
-    group = max(groups, key=lambda g: (len(g.ranked), g.folds))
+    return max(groups, key=lambda g: (len(g.ranked), g.folds))
+
+
+def cost_picture(board: Board, task: str, profile: str, pictures: dict[str, str], up: str = "") -> str:
+    """Error against training time of the same comparison group, added to `pictures`, with how to read it.
+
+    Raises:
+        InputError: there is no such group, or it has too few models for a picture.
+    """
+    group = _fullest(board, task, profile)
+    drawn = cost_figure(group)
+    if drawn is None:
+        raise InputError(f"{task}, profile {profile}: a picture needs two models that are compared")
+    name = f"{PICTURES}/cost-{task.replace('/', '-')}-{profile}.svg"
+    pictures[name] = drawn
+    return f"![{escape(alternative(group))}]({up}{name})\n\n{escape(caption(group))}"
+
+
+def short_board(board: Board, task: str, profile: str, up: str = "") -> str:
+    """The comparison group of a task and profile with most rows, by its most important columns, with what it rests on.
+
+    Raises:
+        InputError: there is no such group.
+    """
+    group = _fullest(board, task, profile)
     columns = {column.key: column for column in columns_of(PAGE, group.kind)}
     shown = [columns[key] for key in SHORT if key in columns]
     rows = [[escape(column.cell(row, group)) for column in shown] for row in group.ranked]

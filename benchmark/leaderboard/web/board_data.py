@@ -15,6 +15,7 @@ from benchmark.leaderboard.board import Board, Track
 from benchmark.leaderboard.cells import leaked, machine, verdict
 from benchmark.leaderboard.columns import VERDICT, WEB, Value, columns_of, peak_memory
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
+from benchmark.leaderboard.cost_figure import alternative, caption, cost_figure
 from benchmark.leaderboard.kinds import KINDS, NUMBERS, Kind
 from benchmark.leaderboard.pages.overview import findings, over_tasks_note
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
@@ -131,6 +132,7 @@ def group_data(group: ComparisonGroup) -> dict[str, Any]:
         "machines": machines,
         "rows": rows,
         "fronts": {cost: fronts(rows, cost) for cost in COSTS},
+        "picture": {"text": alternative(group), "caption": caption(group)} if cost_figure(group) else None,
         "failures": [
             {"label": row.label, "fold": record.key.fold, "status": record.status, "reason": record.reason}
             for row in ordered

@@ -19,6 +19,7 @@ import pandas as pd
 
 from benchmark.leaderboard.board import Board, read_board
 from benchmark.leaderboard.comparison_groups import ComparisonGroup, GroupPredictions
+from benchmark.leaderboard.cost_figure import cost_figure
 from benchmark.leaderboard.kinds import CLASSES
 from benchmark.leaderboard.web.board_data import board_data, file_name, group_name
 from benchmark.leaderboard.web.class_details import class_group_details, class_model_details
@@ -117,7 +118,7 @@ def _replaced(folder: Path) -> Iterator[Path]:
 
 
 def write_details(details: Path, group: ComparisonGroup, predictions: GroupPredictions, known: pd.DataFrame | None) -> None:
-    """The scripts that the page loads for a comparison group and its models, below `details/<comparison group>/`.
+    """The picture of a comparison group and the scripts that the page loads for it, below `details/<comparison group>/`.
 
     Args:
         details: where the folder of the comparison group goes.
@@ -128,6 +129,8 @@ def write_details(details: Path, group: ComparisonGroup, predictions: GroupPredi
     name = group_name(group)
     folder = details / name
     folder.mkdir()
+    if drawn := cost_figure(group):
+        write_atomically(folder / "cost.svg", drawn.encode())
     elements = by_element(predictions.ids, known)
     assert group.decisions is not None
     classes = group.kind is CLASSES

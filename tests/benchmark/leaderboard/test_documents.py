@@ -51,6 +51,11 @@ def test_pages_are_filled_and_a_block_that_does_not_exist_is_named(board, tmp_pa
     page.write_text("# Studies\n\n<!-- generated: report reports/study.md -->\n<!-- end of generated -->\n")
     assert write_documents(board, tmp_path) == [page]
     assert "**[Study: a task](../reports/study.md)**\n\nIt was [found](../reports/other.md).\n\n- one\n" in page.read_text()
+    page.write_text("# Studies\n\n<!-- generated: cost fung/2d/work_function standard -->\n<!-- end of generated -->\n")
+    picture = folder / "pictures" / "cost-fung-2d-work_function-standard.svg"
+    assert write_documents(board, tmp_path) == [page, picture]
+    assert "](../docs/pictures/cost-fung-2d-work_function-standard.svg)" in page.read_text()
+    assert ">cgcnn<" in picture.read_text()
     for wrong in ("nothing", "report", "report reports/other.md"):
         page.write_text(f"<!-- generated: {wrong} -->\n<!-- end of generated -->\n")
         with pytest.raises(InputError, match=r"no generated block is called|is not there"):

@@ -13,7 +13,9 @@ board.views.overview = (() => {
       place.append(h("p", {}, "There are no records yet. ", h("code", {}, "python -m benchmark run --all"), " makes some."));
       return;
     }
-    if (conclusions.length) place.append(h("section", {}, h("h2", {}, "In short"), h("ul", {class: "conclusions"}, conclusions.map((text) => h("li", {}, text)))));
+    const inShort = conclusions.length > 0 && h("section", {}, h("h2", {}, "In short"), h("ul", {class: "conclusions"}, conclusions.map((text) => h("li", {}, text))));
+    const group = board.group(state);
+    place.append(h("div", {class: "beside"}, group.picture && picture(group), inShort));
     const chosen = tracks.find((track) => track.title === state.track) || tracks[0];
     place.append(h("section", {},
       h("h2", {}, "Models over tasks"),
@@ -22,6 +24,15 @@ board.views.overview = (() => {
         (value) => board.go({track: value}))),
       track(chosen)));
     place.append(h("section", {}, h("h2", {}, "Tasks"), tasks(groups)));
+  }
+
+  // A file of its own, so that it is there without the plotting library.
+  function picture(group) {
+    return h("section", {}, h("h2", {}, "Error and cost"), h("figure", {},
+      h("img", {class: "picture", src: `details/${group.id}/cost.svg?v=${board.version}`, alt: group.picture.text}),
+      h("figcaption", {}, `${group.picture.caption} `,
+        h("a", {href: board.address("task", {group: group.id})}, "The numbers"), " · ",
+        h("a", {href: board.address("cost", {group: group.id})}, "Other costs"))));
   }
 
   function track(chosen) {
