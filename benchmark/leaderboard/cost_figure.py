@@ -95,8 +95,8 @@ def cost_figure(group: ComparisonGroup) -> str | None:
 
 def alternative(group: ComparisonGroup) -> str:
     """What the picture shows, for who cannot see it; the numbers are in the table."""
-    several = count(len(_points(group)), "model")
-    return f"{_loss_name(group)} against training time of a fold: {several} on {group.first.key.task}. The table has the numbers."
+    models = count(len(_points(group)), "model")
+    return f"{_loss_name(group)} against training time: {models} on {group.first.key.task}. The table has the numbers."
 
 
 def caption(group: ComparisonGroup) -> str:

@@ -97,4 +97,4 @@ def test_names_never_cover_one_another(heights):
     falling = sorted(heights, reverse=True)
     places = spread(falling, NAMES, 0.0, NAMES * 17)
     assert (np.diff(places) <= -NAMES + 1e-6).all()
-    assert -1e-6 <= min(places) and max(places) <= NAMES * 17 + 1e-6
+    assert min(places) >= -1e-6 and max(places) <= NAMES * 17 + 1e-6
