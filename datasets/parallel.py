@@ -1,4 +1,4 @@
-"""Work in other processes: many short pieces on every core, a few long ones side by side, or one beside this process."""
+"""Work in other processes: many short pieces on every core, or a few long ones side by side."""
 
 from __future__ import annotations
 
@@ -20,19 +20,6 @@ _no_room: list[str] = []
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-def in_another_process(work: Callable[[], R]) -> R:
-    """What `work` returns, computed beside the threads of this process; here where there is no second core for it.
-
-    Raises:
-        What `work` raises.
-    """
-    try:
-        futures = _handed_over(lambda _: work(), [None], joblib.cpu_count() - 1)
-        return futures[0].result() if futures else work()
-    except BrokenExecutor:  # killed, for memory for example
-        return work()
 
 
 def _handed_over(work: Callable[[T], R], inputs: Sequence[T], helpers: int) -> list[Future[R]]:
