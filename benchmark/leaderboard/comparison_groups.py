@@ -10,6 +10,7 @@ from itertools import groupby
 import numpy as np
 
 from benchmark.leaderboard.kinds import Kind, kind_of
+from benchmark.leaderboard.parity import Parity, parity
 from benchmark.leaderboard.rows import BoardRow, costs, run_labels
 from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult, OnInvalid, ScoredRun, refuse
@@ -55,6 +56,8 @@ class ComparisonGroup:
     """Of the ranked rows, by label, for statistics over tasks."""
     class_counts: tuple[int, ...] | None = None
     """Test crystals of each class; None without a ranked row, and of a target that is a number."""
+    parity: Parity | None = None
+    """Predictions of the ranked rows beside true values; None without a ranked row, and of classes."""
 
     @property
     def first(self) -> Record:
@@ -177,7 +180,8 @@ def _comparison_group(
     )
     classes = runs[0].run.first.key.classes
     counts = np.bincount(predictions.targets.astype(int), minlength=len(classes)) if predictions and classes else None
-    return ComparisonGroup(rows, decisions, errors, None if counts is None else tuple(counts.tolist())), predictions
+    beside = None if classes or not predictions else parity(predictions.targets, values)
+    return ComparisonGroup(rows, decisions, errors, None if counts is None else tuple(counts.tolist()), beside), predictions
 
 
 Splits = tuple[tuple[int, int, str], ...]

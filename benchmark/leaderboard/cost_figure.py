@@ -14,16 +14,14 @@ from sklearn.isotonic import isotonic_regression
 from benchmark.leaderboard.cells import machine
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.rows import BoardRow
-from benchmark.rendering.svg import FONT, WIDTH, line, picture, shape, text
+from benchmark.rendering.svg import LETTER, WIDTH, cut, line, picture, shape, text
 from benchmark.rendering.text import count, model_name, significant
 from benchmark.statistics.comparisons import CONFIDENCE
 from benchmark.statistics.decisions import Verdict
 
 LEFT, TOP, UNDER = 46, 44, 66
-LETTER = 0.56 * FONT
-"""Width of a letter, about."""
-LONGEST = 20
-"""Letters of a name; a longer one is cut."""
+LONGEST = 146
+"""Pixels of a name; a longer one is cut."""
 NAMES = 17
 """Pixels from one name to the next."""
 LOWEST = 230
@@ -141,18 +139,14 @@ def _interval(row: BoardRow) -> tuple[float, float]:
 
 def _short(label: str, elsewhere: bool) -> str:
     """A name for the column; that a network is a miniature stands in the heading."""
-    return _cut(label.replace(model_name("", "mini"), ""), LONGEST) + f" {ELSEWHERE}" * elsewhere
-
-
-def _cut(words: str, most: int) -> str:
-    return words if len(words) <= most else words[: most - 1] + "…"
+    return cut(label.replace(model_name("", "mini"), ""), LONGEST) + f" {ELSEWHERE}" * elsewhere
 
 
 def _axes(group: ComparisonGroup, x: Axis, y: Axis, right: float, bottom: float) -> Iterator[Element]:
     """Heading, ticks, the line of the lowest error and that of the baseline."""
     key = group.first.key
     networks = "miniature networks (profile mini)" if key.profile == "mini" else f"profile {key.profile}"
-    yield text(4, 16, _cut(key.task, int((WIDTH - 8) / LETTER)), "bold")
+    yield text(4, 16, cut(key.task, WIDTH - 8), "bold")
     yield text(4, 34, f"{_loss_name(group)}, {networks}", "muted")
     for value in y.ticks():
         yield line(LEFT, y(value), right, y(value), "rule grid")

@@ -8,6 +8,8 @@ from xml.etree.ElementTree import Element, indent, tostring
 FONT = 13
 """Pixels of text in pictures that are `WIDTH` wide: on a phone of 390 pixels it is still 10."""
 WIDTH = 440
+LETTER = 0.56 * FONT
+"""Width of a letter, about."""
 SHOWN_AT = 1.3
 """How much larger a picture is shown where there is room."""
 
@@ -51,6 +53,12 @@ def text(x: float, y: float, words: str, class_: str = "", anchor: str = "start"
 def line(x1: float, y1: float, x2: float, y2: float, class_: str = "rule") -> Element:
     """A straight line."""
     return shape("line", x1=float(x1), y1=float(y1), x2=float(x2), y2=float(y2), class_=class_)
+
+
+def cut(words: str, width: float) -> str:
+    """Words that fit a width in pixels, about; what is left out is an ellipsis."""
+    most = int(width / LETTER)
+    return words if len(words) <= most else words[: most - 1] + "…"
 
 
 def picture(height: float, title: str, shapes: Iterable[Element], style: str = "") -> str:

@@ -11,7 +11,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/*.md", "leaderboards/**/*.md", "reports/**/*.md")
-PICTURES = ("docs/**/*.svg", "docs/**/*.png", "reports/**/*.svg", "reports/**/*.png", "leaderboards/**/*.svg")
+PICTURES = ("docs/**/*.svg", "docs/**/*.png", "reports/**/*.svg", "reports/**/*.png", "leaderboards/tasks/**/*.svg")
 BOARD = ("index.html", "assets/**/*", "details/**/*")
 """What `python -m benchmark leaderboard` writes for the web."""
 

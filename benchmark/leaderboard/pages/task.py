@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Sequence
+from urllib.parse import quote
 
 from benchmark.leaderboard.again import commands, sources
 from benchmark.leaderboard.cells import cheapest_text, leaked, loss, machine, machines, mark, stale_note, unranked
 from benchmark.leaderboard.columns import PAGE, columns_shown
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import CLASSES, Kind
+from benchmark.leaderboard.parity_figure import READING as READING_OF_PICTURE
+from benchmark.leaderboard.parity_figure import alternative
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS, PublishedResult
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out
@@ -80,6 +84,11 @@ def page_of(task: str) -> str:
     return f"tasks/{task}.md"
 
 
+def picture_of(task: str) -> str:
+    """Path of the picture on it."""
+    return f"tasks/{task}.svg"
+
+
 def task_page(groups: Sequence[ComparisonGroup]) -> str:
     """The page of the task that all the comparison groups are about."""
     key = groups[0].first.key
@@ -91,6 +100,10 @@ def task_page(groups: Sequence[ComparisonGroup]) -> str:
     parts += [escape(note)] if note else []
     for group in groups:
         parts += [f"## {escape(group.title)}", *_comparison_group(group, where, up)]
+    if any(group.parity for group in groups):
+        picture = posixpath.basename(picture_of(key.task))
+        shown = f"![{escape(alternative(groups))}]({quote(picture)})"
+        parts += ["## Predicted against true", READING_OF_PICTURE, shown]
     parts += published_beside(groups)
     parts.append("## Machines\n\n" + "\n".join(f"{number}. {escape(name)}" for number, name in enumerate(where, 1)))
     return "\n\n".join(parts) + "\n"

@@ -8,7 +8,8 @@ from pathlib import Path
 from benchmark.leaderboard.board import Board
 from benchmark.leaderboard.pages.model import model_pages
 from benchmark.leaderboard.pages.overview import TITLE, index_page
-from benchmark.leaderboard.pages.task import page_of, task_page
+from benchmark.leaderboard.pages.task import page_of, picture_of, task_page
+from benchmark.leaderboard.parity_figure import parity_figure
 from benchmark.rendering.text import require_own
 from benchmark.results.model_cards import ModelCard, card_path, read_card
 from benchmark.results.scores import OnInvalid, refuse
@@ -17,7 +18,9 @@ from datasets.errors import InputError
 
 
 def write_pages(board: Board, root: Path, on_invalid: OnInvalid = refuse) -> list[Path]:
-    """Write `README.md`, `tasks/<task>.md` and `models/<model>.md` below `root`, each atomically; returns their paths.
+    """Write `README.md`, `tasks/<task>.md` with its picture and `models/<model>.md` below `root`, each atomically.
+
+    Returns their paths.
 
     Args:
         board: what to write.
@@ -30,7 +33,10 @@ def write_pages(board: Board, root: Path, on_invalid: OnInvalid = refuse) -> lis
     require_own_page(root)
     pages = {"README.md": index_page(board)}
     for task, groups in groupby(board.comparison_groups, key=lambda group: group.first.key.task):
-        pages[page_of(task)] = task_page(list(groups))
+        of_task = list(groups)
+        pages[page_of(task)] = task_page(of_task)
+        if drawn := parity_figure(of_task):
+            pages[picture_of(task)] = drawn
     pages |= model_pages(board, _cards(board, root, on_invalid))
     for name, text in pages.items():
         path = root / name

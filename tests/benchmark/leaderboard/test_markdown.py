@@ -70,7 +70,8 @@ def row_of(page: str, model: str, before: str = "### ") -> list[str]:
 
 def test_pages_are_written_and_nothing_else(store):
     pages = write_pages(read_board(store), store.root)
-    expected = ["README.md", "tasks/set/target.md", "models/cgcnn.md", "models/dummy.md", "models/schnet.md"]
+    of_task = ["tasks/set/target.md", "tasks/set/target.svg"]
+    expected = ["README.md", *of_task, "models/cgcnn.md", "models/dummy.md", "models/schnet.md"]
     assert [page.relative_to(store.root).as_posix() for page in pages] == expected
     assert all(page.is_file() for page in pages)
     assert not list(store.root.rglob("*.partial"))
