@@ -27,7 +27,7 @@ def parity(targets: np.ndarray, predictions: dict[str, np.ndarray]) -> Parity:
     low, high = np.quantile(targets, [1 - SHOWN, SHOWN])
     margin = 0.05 * (high - low) or 0.5
     low, high = float(low - margin), float(high + margin)
-    inside = np.clip(targets, low, high)
-    grid = {"bins": BINS, "range": ((low, high), (low, high))}
-    counts = {label: np.histogram2d(np.clip(own, low, high), inside, **grid)[0] for label, own in predictions.items()}
-    return Parity(low, high, {label: own.astype(np.uint32) for label, own in counts.items()})
+    edges = np.linspace(low, high, BINS + 1)
+    true, *predicted = (np.clip(values, low, high) for values in (targets, *predictions.values()))
+    counts = [np.histogram2d(own, true, bins=[edges, edges])[0].astype(np.uint32) for own in predicted]
+    return Parity(low, high, dict(zip(predictions, counts, strict=True)))
