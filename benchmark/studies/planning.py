@@ -51,6 +51,8 @@ class Study:
     """Raises InputError for a model, asked for by name, that the study has no use for."""
     choose_rates: bool = False
     """Whether the learning rate is chosen on validation, as in `run`, where the profile has a grid and none was asked for."""
+    keep_duplicates: bool = False
+    """Whether duplicates are kept together where many crystals have one, as in `run`."""
     seeds: int = 1
     """How many, from the one asked for on."""
     varies: Sequence[str] = ()
@@ -91,7 +93,8 @@ def plan_study(study: Study, options: RunOptions, layers: Sequence[int], store: 
         models_to_run += [replace(one, rates=rates) for one in study.models_to_run(spec, settings, layers)]
     if options.seed + study.seeds > 2**31:
         raise InputError(f"--seed {options.seed}: the study counts {study.seeds} seeds on from it, to below 2^31")
-    seeds = [replace(options, seed=options.seed + n) for n in range(study.seeds)]
+    grouped = None if study.keep_duplicates else False
+    seeds = [replace(options, seed=options.seed + n, group_duplicates=grouped) for n in range(study.seeds)]
     settled = is_settled(study, store)
     plans = [plan_models(asked, store, models_to_run, settled) for asked in seeds]
     todo, done = ([job for plan in plans for job in getattr(plan, part)] for part in ("todo", "done"))

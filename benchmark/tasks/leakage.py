@@ -74,7 +74,7 @@ def grouping(data: TaskData) -> tuple[bool, str]:
         return False, f"{data.task.name}: duplicates are not kept together, as they cannot be searched: {one_line(str(error))}"
     have = f"{share:.1%} of its crystals have one"
     if share > GROUPED_FROM:
-        return True, f"{data.task.name}: duplicates are kept together, as {have}; --no-group-duplicates turns it off"
+        return True, f"{data.task.name}: duplicates are kept together, as {have}"
     return False, f"{data.task.name}: duplicates are not kept together, as {have}; above {GROUPED_FROM:.0%} they would be"
 
 

@@ -16,4 +16,7 @@ def models_to_run(spec: ModelSpec, settings: Settings, layers: Sequence[int]) ->
     return [ConfiguredModel(spec, settings, divisor) for divisor in DIVISORS]
 
 
-STUDY = Study("learning-curve", models_to_run, unfit=lambda spec: "", takes_layers=False)
+# Rates and folds as `run` has them: forecasts read these records beside the boards'.
+STUDY = Study(
+    "learning-curve", models_to_run, unfit=lambda spec: "", takes_layers=False, choose_rates=True, keep_duplicates=True
+)

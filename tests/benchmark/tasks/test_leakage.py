@@ -145,7 +145,7 @@ def test_the_plan_groups_folds_of_many_duplicates_and_says_why(benchmark_command
     arguments = ("run", "--dataset", twins, "--model", "dummy", "--folds", 2, "--dry-run")
     plan = json.loads(benchmark_command(*arguments, "--json").stdout)
     assert {job["protocol"] for job in plan["jobs"]} == {"kfold(2, grouped)"}
-    said = "twins/target: duplicates are kept together, as 33.3% of its crystals have one; --no-group-duplicates turns it off"
+    said = "twins/target: duplicates are kept together, as 33.3% of its crystals have one"
     assert plan["notes"] == [said]
     assert said in benchmark_command(*arguments).stderr
     shuffled = json.loads(benchmark_command(*arguments, "--json", "--protocol", "shuffle").stdout)

@@ -62,6 +62,13 @@ def sized(a: float, b: float, model: str = "cgcnn", folds: int = 5) -> list[Tria
     return found
 
 
+def test_it_trains_as_the_boards_do(tmp_path):
+    options = RunOptions(tasks=["emt/alloys/log10_bulk_modulus"], models=["cgcnn"], profile="standard")
+    jobs = plan_study(STUDY, options, [], Store(tmp_path)).jobs
+    assert {job.protocol.grouped for job in jobs} == {True}
+    assert all(job.rates for job in jobs)
+
+
 def test_a_power_law_is_found_and_told_how_many_crystals_it_takes():
     (curve,) = learning_curves(sized(2.0, 0.5))
     assert [size.n_train for size in curve.sizes] == [100, 200, 400, 800, 1600]
