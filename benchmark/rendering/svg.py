@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from xml.etree.ElementTree import Element, indent, tostring
+from xml.etree.ElementTree import Element, fromstring, indent, tostring
 
 FONT = 13
 """Pixels of text in pictures that are `WIDTH` wide: on a phone of 390 pixels it is still 10."""
@@ -74,3 +74,8 @@ def picture(height: float, title: str, shapes: Iterable[Element], style: str = "
     root.extend([heading, rules, paper, *shapes])
     indent(root, "")
     return tostring(root, encoding="unicode") + "\n"
+
+
+def title_of(svg: str) -> str:
+    """What a picture tells a reader who cannot see it."""
+    return fromstring(svg).findtext("{http://www.w3.org/2000/svg}title") or ""

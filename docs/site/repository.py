@@ -10,7 +10,7 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "docs/*.md", "leaderboards/**/*.md", "reports/**/*.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "leaderboards/**/*.md", "reports/**/*.md")
 PICTURES = ("docs/**/*.svg", "docs/**/*.png", "reports/**/*.svg", "reports/**/*.png", "leaderboards/tasks/**/*.svg")
 BOARD = ("index.html", "assets/**/*", "details/**/*")
 """What `python -m benchmark leaderboard` writes for the web."""

@@ -174,9 +174,21 @@ def test_every_command_of_every_page_works(workplace, benchmark_command, monkeyp
     done: set[tuple[str, ...]] = set()
     monkeypatch.chdir(workplace)
     for page in PAGES:
-        for line in commands(page):
+        for line in commands(page) if page.name != "first-model.md" else ():
             run_command(line, benchmark_command, done)
     assert len(done) > 15
+
+
+@pytest.mark.slow
+def test_the_first_model_is_trained_as_its_page_says(benchmark_command, tmp_path, monkeypatch):
+    page = ROOT / "docs" / "first-model.md"
+    (block,) = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, str(page), "exec"), {})
+    assert len(list((tmp_path / "my-crystals").glob("*.cif"))) == 100
+    for line in commands(page):
+        run_command(line, benchmark_command, set())
+    assert list((tmp_path / "runs").rglob("cgcnn/**/*.safetensors"))
 
 
 @pytest.mark.slow

@@ -18,7 +18,9 @@ from benchmark.leaderboard.pages.overview import findings
 from benchmark.leaderboard.pages.task import page_of
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.rows import BoardRow
+from benchmark.leaderboard.score_pictures import SCORE_PICTURES
 from benchmark.rendering.blocks import BEGIN, filled
+from benchmark.rendering.svg import title_of
 from benchmark.rendering.text import count, crystals, escape, in_unit, link, mini_note, plus_minus, seconds, table
 from benchmark.results.directories import PUBLISHED
 from benchmark.results.store import write_together
@@ -66,6 +68,7 @@ def _block(board: Board, root: Path, page: Path, pictures: dict[str, str], words
     makers: dict[str, Callable[..., str]] = {
         "board": lambda task, profile: short_board(board, task, profile, up),
         "cost": lambda task, profile: cost_picture(board, task, profile, pictures, up),
+        "score": lambda name: score_picture(name, pictures, up),
         "conclusions": lambda: "\n".join(f"- {line}" for line in findings(board)),
         "published": lambda: beside_published(board, up),
         "sets": data_sets,
@@ -103,6 +106,13 @@ def cost_picture(board: Board, task: str, profile: str, pictures: dict[str, str]
     name = f"{PICTURES}/cost-{task.replace('/', '-')}-{profile}.svg"
     pictures[name] = drawn
     return f"![{escape(alternative(group))}]({up}{name})\n\n{escape(caption(group))}"
+
+
+def score_picture(name: str, pictures: dict[str, str], up: str = "") -> str:
+    """A picture that explains scores, added to `pictures`."""
+    path = f"{PICTURES}/score-{name}.svg"
+    pictures[path] = drawn = SCORE_PICTURES[name]()
+    return f"![{title_of(drawn)}]({up}{path})"
 
 
 def short_board(board: Board, task: str, profile: str, up: str = "") -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from typing import get_args
 from xml.etree import ElementTree
 
 import numpy as np
@@ -9,8 +10,10 @@ from hypothesis import strategies as st
 
 from benchmark.leaderboard.board import read_board
 from benchmark.leaderboard.cost_figure import NAMES, cost_figure, spread
+from benchmark.leaderboard.score_pictures import verdicts
 from benchmark.rendering.svg import WIDTH
 from benchmark.results.store import Store
+from benchmark.statistics.decisions import Verdict
 from tests.benchmark.constructed import PER_FOLD, make, write_fold, write_run
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -98,3 +101,8 @@ def test_names_never_cover_one_another(heights):
     places = spread(falling, NAMES, 0.0, NAMES * 17)
     assert (np.diff(places) <= -NAMES + 1e-6).all()
     assert min(places) >= -1e-6 and max(places) <= NAMES * 17 + 1e-6
+
+
+def test_the_picture_of_verdicts_shows_each_of_the_four():
+    shown = {element.text for element in ElementTree.fromstring(verdicts()).iter(f"{SVG}text")}
+    assert set(get_args(Verdict)) <= shown
