@@ -41,3 +41,15 @@ def on_page_markdown(markdown: str, page: Any, files: Files, **_: Any) -> str:
         return found[2] if known is None and (ROOT / target).exists() else found[0]
 
     return LINK.sub(replaced, markdown)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """A table is scrolled with the keyboard too."""
+    return html.replace("<table>", '<table tabindex="0">')
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """The search has a name for a screen reader; the theme gives it none."""
+    return output.replace(
+        'data-md-component="search" role="dialog"', 'data-md-component="search" role="dialog" aria-label="Search"'
+    )
