@@ -112,6 +112,7 @@ def _chosen(asked: Any, request: _Request) -> list[Any]:
 def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> list[Any]:
     """Carry out the open folds of the cells asked for, and return their records; or say what they would cost."""
     from benchmark.cli.shared.progress import carry_out, console
+    from benchmark.harness.cost import costs_on_record
     from benchmark.harness.machine import choose_device, cores, default_workers
     from benchmark.harness.plan import RunOptions
     from benchmark.reproduction.planning import plan_cells
@@ -129,7 +130,7 @@ def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> lis
     console.print(f"{len(plan.jobs)} folds, {len(plan.done)} of them done; records go to {stores[0].root}", soft_wrap=True)
     stores[0].require_writable()
     deadline = time.monotonic() + 60 * request.time_limit if request.time_limit is not None else math.inf
-    return carry_out(plan, stores[0], as_json, deadline)
+    return carry_out(plan, stores[0], as_json, costs_on_record(plan.todo, stores), deadline)
 
 
 def _show_costs(plan: Any, todo: list[Any], cells: list[Any], stores: list[Any], as_json: bool) -> None:
@@ -137,23 +138,23 @@ def _show_costs(plan: Any, todo: list[Any], cells: list[Any], stores: list[Any],
     from tabulate import tabulate
 
     from benchmark.cli.shared.progress import console
-    from benchmark.reproduction.cost import estimates
-    from benchmark.reproduction.results import cell_results
+    from benchmark.harness.cost import costs_on_record, timed
 
-    found = estimates(todo, list(zip(cells, cell_results(cells, stores), strict=True)))
-    rows = []
-    for cell in cells:
-        rounds = sum(one.cell is cell for one in todo)
-        if rounds:
-            cost = found[id(cell)]
+    costs, rows = costs_on_record(plan.todo, stores), {}
+    for cell in sorted(cells, key=lambda cell: cell.task):  # each task is loaded once
+        jobs = [one.job for one in todo if one.cell is cell]
+        if jobs:
+            known = costs.of(jobs[0], plan.n_train[jobs[0]])
+            cost = known if known and known.measured_here else timed(jobs[0])
             hours = cost.seconds / 3600
-            rows.append([cell.task, cell.label, rounds, round(hours, 3), round(rounds * hours, 3), cost.source])
+            rows[id(cell)] = [cell.task, cell.label, len(jobs), round(hours, 3), round(len(jobs) * hours, 3), cost.source]
+    shown = [rows[id(cell)] for cell in cells if id(cell) in rows]
     header = ["task", "model", "open rounds", "hours a round", "hours", "estimated from"]
     if as_json:
-        print(json.dumps({"skipped": plan.skipped, "cells": [dict(zip(header, row, strict=True)) for row in rows]}, indent=1))
+        print(json.dumps({"skipped": plan.skipped, "cells": [dict(zip(header, row, strict=True)) for row in shown]}, indent=1))
         return
     for line in plan.skipped:
         console.print(f"skipped: {line}", markup=False, soft_wrap=True)
-    print(tabulate(rows, header))
-    first, total = sum(row[3] for row in rows), sum(row[4] for row in rows)
+    print(tabulate(shown, header))
+    first, total = sum(row[3] for row in shown), sum(row[4] for row in shown)
     print(f"\none round of each: {first:.1f} hours of a processor core, or of the device; all: {total:.1f}")

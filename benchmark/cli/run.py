@@ -26,7 +26,7 @@ from benchmark.cli.shared.options import (
 )
 from benchmark.cli.shared.stopping import kept_on_stop
 from benchmark.cli.shared.terminal import tell
-from benchmark.results.directories import RUNS
+from benchmark.results.directories import PUBLISHED, RUNS
 from datasets.errors import BenchmarkError, InputError
 
 commands = typer.Typer()
@@ -102,6 +102,7 @@ def run(
     from benchmark.cli.shared.plan_table import show_plan
     from benchmark.cli.shared.progress import carry_out
     from benchmark.cli.shared.submission import cluster_options, device_of_jobs, submit_workers
+    from benchmark.harness.cost import costs_on_record
     from benchmark.harness.machine import choose_device, cores, default_workers
     from benchmark.harness.plan import RunOptions, make_plan, parse_settings
     from benchmark.leaderboard.pages.write import require_own_page
@@ -141,7 +142,8 @@ def run(
         store.require_writable()
         require_own_page(out)
         require_own_site(out)
-    show_plan(plan, options, store, as_json and dry_run)
+    costs = costs_on_record(plan.todo, [store, Store(PUBLISHED)])
+    show_plan(plan, options, store, as_json and dry_run, costs)
     if dry_run:
         return
     if slurm and asked:
@@ -151,12 +153,12 @@ def run(
     times = {"every_s": 60 * checkpoint_every, "limit_s": math.inf if fold_time_limit is None else 60 * fold_time_limit}
     plans = [plan]
     with _scores_where_nothing_can_be_written(plans, store, as_json):
-        records = carry_out(plan, store, as_json, deadline, **times)
+        records = carry_out(plan, store, as_json, costs, deadline, events=as_json, **times)
         while until_decided and time.monotonic() < deadline and (options := _next_repeat(options, plans[-1], store)):
             plans.append(make_plan(options, store))
-            records += carry_out(plans[-1], store, as_json, deadline, **times)
+            records += carry_out(plans[-1], store, as_json, costs, deadline, events=as_json, **times)
         board, pages = _written(plans, store)
-    _print_scores(board, plans, as_json)
+    _print_scores(board, plans, store, as_json)
     if not as_json:
         _print_places(plans, pages)
     _require_complete(plans, records)
@@ -192,7 +194,7 @@ def _scores_where_nothing_can_be_written(plans: list[Any], store: Any, as_json: 
         yield
     except (BenchmarkError, OSError):
         with suppress(BenchmarkError, OSError):
-            _print_scores(read_board(store, on_invalid=_leave_out), plans, as_json)
+            _print_scores(read_board(store, on_invalid=_leave_out), plans, store, as_json)
         raise
 
 
@@ -218,17 +220,26 @@ def _written(plans: list[Any], store: Any) -> tuple[Any, list[Path]]:
     return board, write_pages(board, store.root, _leave_out)
 
 
-def _print_scores(board: Any, plans: list[Any], as_json: bool) -> None:
-    """The board's rows for the tasks of all plans."""
+def _print_scores(board: Any, plans: list[Any], store: Any, as_json: bool) -> None:
+    """The board's rows for the tasks of all plans, for scripts as the last event."""
     from benchmark.leaderboard.as_json import row_as_json
     from benchmark.leaderboard.terminal import terminal_table
 
     tasks = {job.task.name for job in _jobs(plans)}
     shown = [group for group in board.comparison_groups if group.first.key.task in tasks]
     if as_json:
-        print(json.dumps([row_as_json(row) for group in shown for row in group.rows], indent=1))
+        rows = [row_as_json(row) for group in shown for row in group.rows]
+        print(json.dumps({"event": "summary", **_counted(_jobs(plans), store), "scores": rows}))
     for group in [] if as_json else shown:
         print(f"\n{group.first.key.task} in {group.first.key.unit} ({group.title})\n\n{terminal_table(group)}")
+
+
+def _counted(jobs: list[Any], store: Any) -> dict[str, int]:
+    """How many folds there are, how many of them failed, and how many have no record yet."""
+    from benchmark.harness.plan import has_failed
+
+    left = [job for job in jobs if not store.path(job.key(job.task.whole().content_hash)).exists()]
+    return {"folds": len(jobs), "failed": sum(has_failed(job, store) for job in jobs), "left": len(left)}
 
 
 def _print_places(plans: list[Any], pages: list[Path]) -> None:

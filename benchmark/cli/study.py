@@ -19,7 +19,7 @@ from benchmark.cli.shared.options import (
 )
 from benchmark.cli.shared.stopping import kept_on_stop
 from benchmark.cli.shared.terminal import tell
-from benchmark.results.directories import REPORTS, RUNS
+from benchmark.results.directories import PUBLISHED, REPORTS, RUNS
 from benchmark.studies.registry import names, pages_of
 from datasets.errors import BenchmarkError, InputError
 
@@ -88,6 +88,7 @@ def study(
         return
 
     from benchmark.cli.shared.plan_table import show_plan
+    from benchmark.harness.cost import costs_on_record
     from benchmark.harness.machine import choose_device, default_workers
     from benchmark.harness.plan import RunOptions, parse_settings
     from benchmark.studies.planning import plan_study, study_called
@@ -118,10 +119,11 @@ def study(
         )
     if not dry_run:
         store.require_writable()
-    show_plan(plan, options, store, as_json and dry_run)
+    costs = costs_on_record(plan.todo, [store, Store(reports / "studies" / name), Store(PUBLISHED)])
+    show_plan(plan, options, store, as_json and dry_run, costs)
     if dry_run:
         return
-    _carry_out(chosen, plan, store, reports, as_json)
+    _carry_out(chosen, plan, store, costs, reports, as_json)
 
 
 def _depths(text: str | None) -> list[int]:
@@ -135,11 +137,11 @@ def _depths(text: str | None) -> list[int]:
     return depths
 
 
-def _carry_out(chosen: Any, plan: Any, store: Any, reports: Path, as_json: bool) -> None:
+def _carry_out(chosen: Any, plan: Any, store: Any, costs: Any, reports: Path, as_json: bool) -> None:
     from benchmark.cli.shared.progress import carry_out
     from benchmark.studies.planning import SETTLED
 
-    records = carry_out(plan, store, as_json, observer=chosen.observer)
+    records = carry_out(plan, store, as_json, costs, observer=chosen.observer)
     _render(pages_of(chosen.name), store, {job.task.name for job in plan.jobs}, reports, as_json)
     failed = [record for record in records if record.status not in SETTLED]
     if failed:

@@ -136,7 +136,6 @@ def make_record(
 ) -> Record:
     """The record of a fold that ended, well (`outcome`) or not (`reason`)."""
     spec = registry.get(job.model)
-    standard = spec.published(job.profile, job.task.name).as_dict()
     device_bytes = None
     if job.device != "cpu":
         import torch
@@ -147,7 +146,7 @@ def make_record(
         status=status,
         reason=reason,
         training_seed=job.training_seed,
-        changed={name: value for name, value in job.settings.as_dict().items() if standard[name] != value},
+        changed=job.changed,
         graph_rule=spec.graph_rule(job.settings),
         graph_health=outcome.health if outcome else None,
         imputed=outcome.imputed if outcome else None,

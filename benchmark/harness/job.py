@@ -61,6 +61,12 @@ class Job:
         return fingerprint(registry.get(self.model).model)
 
     @property
+    def changed(self) -> dict[str, Any]:
+        """Settings that differ from the profile's."""
+        standard = registry.get(self.model).published(self.profile, self.task.name).as_dict()
+        return {name: value for name, value in self.settings.as_dict().items() if standard[name] != value}
+
+    @property
     def training_seed(self) -> int:
         """Of everything that training draws; no two folds of any seeds share one."""
         return self.seed * MOST_FOLDS + self.fold

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmark.harness.bad_crystals import BadCrystals, ConfiguredModel
@@ -35,6 +35,8 @@ class Plan:
     """What a person should know of the data: crystals left out, doubtful targets."""
     notes: tuple[str, ...] = ()
     """Of each task that the data decided it for, whether duplicates are kept together, and why."""
+    n_train: Mapping[Job, int] = field(default_factory=dict)
+    """On how many crystals each job trains."""
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -138,6 +140,7 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
     folders: dict[Path, None] = {}
     warnings: dict[str, None] = {}
     notes: list[str] = []
+    n_train: dict[Job, int] = {}
     bad = BadCrystals(models)
     for found in tasks:
         if options.numbers_only and found.classes:
@@ -160,8 +163,9 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
             _require_no_choice(able)
         for job, split in _jobs_of(options, data, able, protocol):
             (done if is_done(job, data, split) else todo).append(job)
+            n_train[job] = split.n_train
             folders |= {store.path(job.key(data.dataset_hash)).parent: None} if job.save_checkpoints else {}
-    return Plan(tuple(todo), tuple(done), tuple(skipped), tuple(folders), tuple(warnings), tuple(notes))
+    return Plan(tuple(todo), tuple(done), tuple(skipped), tuple(folders), tuple(warnings), tuple(notes), n_train)
 
 
 def _jobs_of(

@@ -76,7 +76,8 @@ def plan_cells(
     todo.sort(key=lambda one: (one.round, place[id(one.cell)]))
     done = tuple(job for plan in plans for job in plan.done)
     notes = tuple(dict.fromkeys(line for plan in plans for line in plan.warnings))
-    return Plan(tuple(one.job for one in todo), done, tuple(skipped), warnings=notes), todo
+    n_train = {job: number for plan in plans for job, number in plan.n_train.items()}
+    return Plan(tuple(one.job for one in todo), done, tuple(skipped), warnings=notes, n_train=n_train), todo
 
 
 def _options(cell: Cell, options: RunOptions) -> RunOptions:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from benchmark.harness.job import Job
     from benchmark.harness.run import Progress
+    from benchmark.harness.time_left import TimeLeft
     from benchmark.results.records import Record
 
 
@@ -22,6 +23,8 @@ class RunLog:
     """Appends to one file; where that cannot be written the run goes on without it."""
 
     path: Path
+    printed: bool = False
+    """Whether the beginnings and ends of folds are printed on stdout too."""
 
     def progress(self, news: Progress) -> None:
         """A job begins or has finished an epoch."""
@@ -32,24 +35,27 @@ class RunLog:
         elif not news.elsewhere:
             self._write("begun", news.job)
 
-    def record(self, job: Job, record: Record, elsewhere: bool) -> None:
+    def record(self, job: Job, record: Record, elsewhere: bool, time_left: TimeLeft) -> None:
         """A job has its record, of this run or of another one of the same store."""
         loss = record.metrics.test.loss if record.metrics else None
         seconds = record.times.training.wall_s if record.times else None
         about = {"status": record.status, "reason": record.reason, "test_loss": loss, "training_s": seconds}
-        self._write("record", job, **about, resumed=record.resumed, elsewhere=elsewhere)
+        plan = {"ended": time_left.ended, "folds": len(time_left.plan.jobs), "left_s": time_left.seconds()}
+        self._write("record", job, **about, resumed=record.resumed, elsewhere=elsewhere, **plan)
 
     def _write(self, event: str, job: Job, **more: Any) -> None:
         about = {"task": job.task.name, "model": job.model, "profile": job.profile, "seed": job.seed, "fold": job.fold}
-        line = {"event": event, "time": datetime.now(timezone.utc).isoformat(), **about, **more}
+        line = json.dumps({"event": event, "time": datetime.now(timezone.utc).isoformat(), **about, **more})
+        if self.printed and event != "epoch":
+            print(line, flush=True)
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+                file.write(line + "\n")
 
 
-def run_log(root: Path) -> RunLog:
+def run_log(root: Path, printed: bool = False) -> RunLog:
     """Of this process, in the store at `root`."""
     now = datetime.now(timezone.utc)
     host = "".join(c if c.isalnum() or c in "-." else "-" for c in socket.gethostname())[:60]
-    return RunLog(root / "logs" / f"{now:%Y%m%dT%H%M%S}-{host}-{os.getpid()}.jsonl")
+    return RunLog(root / "logs" / f"{now:%Y%m%dT%H%M%S}-{host}-{os.getpid()}.jsonl", printed)

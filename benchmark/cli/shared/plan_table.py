@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 
-def show_plan(plan: Any, options: Any, store: Any, as_json: bool) -> None:
-    """Print what is going to be done."""
+def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any) -> None:
+    """Print what is going to be done, and what it will cost by the trainings on record."""
     from tabulate import tabulate
 
     from benchmark.cli.shared.progress import console
+    from benchmark.harness.cost import plan_cost
 
+    cost = plan_cost(plan.todo, plan.n_train, costs)
     if as_json:
         jobs = [{"done": job in plan.done, **_job_row(job)} for job in plan.jobs]
-        print(json.dumps({"jobs": jobs, "skipped": plan.skipped, "warnings": plan.warnings, "notes": plan.notes}, indent=1))
+        told = {"skipped": plan.skipped, "warnings": plan.warnings, "notes": plan.notes, "cost": asdict(cost)}
+        print(json.dumps({"jobs": jobs, **told}, indent=1))
         return
     seeds = ", ".join(map(str, sorted({options.seed, *(job.seed for job in plan.jobs)})))
     named = f"preset {options.preset}" if options.preset else f"profile {options.profile}"
@@ -36,6 +40,23 @@ def show_plan(plan: Any, options: Any, store: Any, as_json: bool) -> None:
         row[1] += job not in plan.todo
     rows = [[*key, *count] for key, count in counts.items()]
     console.print(tabulate(rows, ["task", "model", "protocol", "folds", "done"]), markup=False, soft_wrap=True)
+    if plan.todo:
+        console.print(_cost_line(cost, options), markup=False, soft_wrap=True)
+
+
+def _cost_line(cost: Any, options: Any) -> str:
+    """What the open folds are expected to cost, and what that is from."""
+    from benchmark.cli.shared.progress import about
+    from benchmark.rendering.text import count
+
+    unknown = f"nothing on record for {count(cost.unknown, 'fold')}"
+    if not cost.sources:
+        return f"cost unknown: {unknown}"
+    of = "a core" if options.device == "cpu" else "the device"
+    where = f"with {options.workers} worker(s) × {options.threads} thread(s)"
+    sources = "; ".join(f"{source} ({count(folds, 'fold')})" for source, folds in cost.sources.items())
+    rest = f"; {unknown}, which come on top" if cost.unknown else ""
+    return f"training takes about {about(cost.device_s)} of {of}, {about(cost.wall_s)} {where}, by {sources}{rest}"
 
 
 def _job_row(job: Any) -> dict[str, Any]:

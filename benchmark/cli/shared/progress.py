@@ -3,30 +3,66 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Column
+from rich.text import Text
 
 from benchmark.cli.shared import consoles
 from benchmark.cli.shared.events import RunLog, run_log
 
 if TYPE_CHECKING:  # a download's bar needs no torch
     from benchmark.harness import run
+    from benchmark.harness.cost import Costs
     from benchmark.harness.job import Job
     from benchmark.harness.plan import Plan
+    from benchmark.harness.time_left import TimeLeft
     from benchmark.results.records import Record
     from benchmark.results.store import Store
 
 console = consoles.console()
 
+MILESTONE_S = 60.0
+"""Where there is no terminal, a long fold says how far it is, after so many seconds without a line of this run."""
+
+
+def about(seconds: float) -> str:
+    """A duration in the two largest units that it has: `45 s`, `12 min`, `2 h 10 min`, `3 d 4 h`."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{max(1, math.ceil(seconds))} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    large, small, units = (minutes // 60, minutes % 60, ("h", "min")) if minutes < 1440 else (
+        minutes // 1440, minutes % 1440 // 60, ("d", "h")
+    )  # fmt: skip
+    return f"{large} {units[0]} {small} {units[1]}" if small else f"{large} {units[0]}"
+
 
 def job_name(job: Job) -> str:
-    """`task model fold 2/5`."""
+    """`task model seed 0 fold 2/5`."""
     return f"{job.task.name} {job.model} seed {job.seed} fold {job.fold + 1}/{job.protocol.n_folds}"
+
+
+def _short_name(job: Job) -> str:
+    """What tells the folds under way from one another, first: the end may be cut."""
+    return f"{job.model} {job.fold + 1}/{job.protocol.n_folds} seed {job.seed} {job.task.name}"
 
 
 def _loss(value: float, classes: tuple[str, ...] | None, unit: str) -> str:
@@ -41,10 +77,12 @@ class Display:
     progress: Progress
     total: TaskID
     log: RunLog
+    time_left: TimeLeft
     bars: dict[Job, TaskID] = field(default_factory=dict)
     finished: set[Job] = field(default_factory=set)
     elsewhere: set[Job] = field(default_factory=set)
     """Finished by another run of the same store."""
+    last_line: float = field(default_factory=time.monotonic)
 
     def on_progress(self, news: run.Progress) -> None:
         """Move the bar of a job: epoch, validation error, time left."""
@@ -54,60 +92,110 @@ class Display:
         if news.job in self.finished or news.elsewhere:
             return
         if news.job not in self.bars:
-            self.bars[news.job] = self.progress.add_task(job_name(news.job), total=None, detail="")
+            self.bars[news.job] = self.progress.add_task(_short_name(news.job), total=None, detail="")
         if news.epoch:
             error = news.epoch.validation_error
             # NaN: there is no validation part.
             detail = _loss(error, news.job.task.classes, news.job.task.unit) if error == error else ""
+            self.time_left.epoch(news.job, news.epoch.number, news.epoch.of)
             self.progress.update(self.bars[news.job], total=news.epoch.of, completed=news.epoch.number, detail=detail)
+            if not self.progress.console.is_terminal and time.monotonic() - self.last_line > MILESTONE_S:
+                self._say(f"{job_name(news.job)}: epoch {news.epoch.number} of {news.epoch.of}, {detail}".rstrip(", "))
 
     def on_record(self, job: Job, record: Record) -> None:
         """Take the job's bar away and leave one line."""
         if job in self.bars:
             self.progress.remove_task(self.bars.pop(job))
         self.finished.add(job)
-        self.log.record(job, record, job in self.elsewhere)
-        self.progress.advance(self.total)
+        self.time_left.finished(job, record)
+        self.log.record(job, record, job in self.elsewhere, self.time_left)
+        self.progress.update(self.total, completed=self.time_left.ended)
         if record.metrics and record.times:
             found = _loss(record.metrics.test.loss, record.key.classes, record.key.unit)
             outcome = f"test {found} in {record.times.training.wall_s:.1f} s"
         else:
             outcome = f"{record.status}: {record.reason}"
         whose = " (by another run)" if job in self.elsewhere else ""
-        self.progress.console.print(f"{job_name(job)}: {outcome}{whose}", markup=False, soft_wrap=True)
+        self._say(f"{job_name(job)}: {outcome}{whose}")
+
+    def _say(self, what: str) -> None:
+        """A line with where the whole plan stands."""
+        self.last_line = time.monotonic()
+        self.progress.console.print(f"{what} | {_standing(self.time_left)}", markup=False, soft_wrap=True)
+
+
+def _standing(time_left: TimeLeft) -> str:
+    """`12 of 40 folds, 90 an hour, 20 min left`."""
+    plan, an_hour, seconds = time_left.plan, time_left.an_hour, time_left.seconds()
+    rate = f", {_number(an_hour)} an hour" if an_hour else ""
+    left = "" if seconds is None else f", {about(seconds)} left" if seconds else ", none left"
+    return f"{time_left.ended} of {len(plan.jobs)} folds{rate}{left}"
+
+
+def _number(an_hour: float) -> str:
+    return f"{an_hour:,.0f}" if an_hour >= 10 else f"{an_hour:.1f}"
+
+
+class _State(ProgressColumn):
+    """Of the plan its rate and the time left; of a fold its error and the time left. Never cut."""
+
+    def __init__(self, time_left: TimeLeft, total: list[TaskID]) -> None:
+        super().__init__(Column(no_wrap=True))
+        self.time_left, self.total = time_left, total
+
+    def render(self, task: Task) -> Text:
+        """One line."""
+        if task.id in self.total:
+            an_hour, seconds = self.time_left.an_hour, self.time_left.seconds()
+            rate = f"{_number(an_hour)} folds/h, " if an_hour else ""
+            return Text(f"{rate}{about(seconds)} left" if seconds else "")
+        left = "" if task.time_remaining is None else f"{about(task.time_remaining)} left"
+        return Text(", ".join(filter(None, (task.fields["detail"], left))))
 
 
 @contextmanager
-def live(plan: Plan, root: Path, quiet: bool) -> Iterator[Display]:
-    """A display for the jobs of a plan in the store at `root`, and their log there; `quiet` shows nothing."""
+def live(plan: Plan, root: Path, quiet: bool, costs: Costs, events: bool = False) -> Iterator[Display]:
+    """A display for the jobs of a plan in the store at `root`, and their log there.
+
+    Args:
+        plan: its jobs are shown.
+        root: of the store.
+        quiet: shows nothing.
+        costs: of trainings on record, for the time left.
+        events: prints the ends of folds as JSON.
+    """
+    from benchmark.harness.time_left import TimeLeft
+
+    time_left, totals = TimeLeft(plan, costs), list[TaskID]()
     columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[detail]}", markup=False),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+        BarColumn(10),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        _State(time_left, totals),
     )
     shown = consoles.console(quiet)
-    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
-        total = progress.add_task("folds", total=len(plan.jobs), completed=len(plan.done), detail="")
-        yield Display(progress, total, run_log(root))
+    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal, expand=True) as progress:
+        totals.append(progress.add_task("all folds", total=len(plan.jobs), completed=len(plan.done), detail=""))
+        yield Display(progress, totals[0], run_log(root, events), time_left)
 
 
-def carry_out(plan: Plan, store: Store, quiet: bool, deadline: float = math.inf, **how: Any) -> list[Record]:
+def carry_out(
+    plan: Plan, store: Store, quiet: bool, costs: Costs, deadline: float = math.inf, events: bool = False, **how: Any
+) -> list[Record]:
     """The records of a plan's open jobs, carried out with a display; how many a deadline left over is told.
 
     Args:
         plan: its `todo` is carried out.
         store: where the records go.
         quiet: whether nothing is shown while they run.
+        costs: of trainings on record.
         deadline: seconds of `time.monotonic`.
+        events: whether the beginnings and ends of folds are printed as JSON.
         how: what else `harness.run.run_jobs` takes.
     """
     from benchmark.harness.run import run_jobs
 
-    with live(plan, store.root, quiet) as display:
+    with live(plan, store.root, quiet, costs, events) as display:
         records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline, **how)
     if left := len(set(plan.todo) - display.finished):
         console.print(f"the time is up: {left} of {len(plan.jobs)} folds are left; run the same command again to go on")

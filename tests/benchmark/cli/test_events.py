@@ -2,9 +2,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from io import StringIO
 
+from rich.console import Console
+
+from benchmark.cli.shared import consoles, progress
 from benchmark.cli.shared.events import run_log
 from benchmark.cli.shared.progress import live
+from benchmark.harness.cost import Costs
 from benchmark.harness.plan import Plan
 from benchmark.harness.run import Progress
 from models.contract import Epoch
@@ -12,10 +18,10 @@ from tests.benchmark.constructed import make
 from tests.benchmark.harness.constructed import make_jobs
 
 
-def test_a_run_leaves_a_log_with_a_line_of_json_for_each_event(small_folder, tmp_path):
+def test_a_run_leaves_a_log_with_a_line_of_json_for_each_event(small_folder, tmp_path, capsys):
     one, other = make_jobs(small_folder)
     record = make()[0]
-    with live(Plan((one, other), (), ()), tmp_path, quiet=True) as display:
+    with live(Plan((one, other), (), ()), tmp_path, quiet=True, costs=Costs(), events=True) as display:
         display.on_progress(Progress(one, None))
         display.on_progress(Progress(one, Epoch(1, 2, 0.5, math.nan, 0.1)))
         display.on_record(one, record)
@@ -27,6 +33,35 @@ def test_a_run_leaves_a_log_with_a_line_of_json_for_each_event(small_folder, tmp
     assert (events[1]["epochs"], events[1]["validation_error"]) == (2, None)
     assert [e["elsewhere"] for e in events[2:]] == [False, True]
     assert events[2]["test_loss"] == record.metrics.test.loss and events[2]["status"] == "complete"
+    assert [(e["ended"], e["folds"]) for e in events[2:]] == [(1, 2), (2, 2)] and events[3]["left_s"] == 0
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [e for e in events if e["event"] != "epoch"]
+
+
+def test_80_columns_show_the_time_left_of_the_plan_and_of_each_fold(small_folder, tmp_path, monkeypatch):
+    shown = Console(file=StringIO(), width=80, force_terminal=True, color_system=None)
+    monkeypatch.setattr(consoles, "console", lambda quiet=False: shown)
+    jobs = make_jobs(small_folder, folds=3)
+    with live(Plan(jobs, (), ()), tmp_path, quiet=False, costs=Costs()) as display:
+        display.on_record(jobs[0], make()[0])
+        for number in (1, 2):
+            display.on_progress(Progress(jobs[1], Epoch(number, 200, 0.5, 0.123456, 0.1)))
+        display.progress.refresh()
+    lines = shown.file.getvalue().split("\n")
+    assert any(re.match(r"all folds .* 1/3 .* folds/h, \S+ .*left", line) for line in lines), lines
+    assert any("MAE 0.1235 " in line and line.rstrip().endswith("left") for line in lines), lines
+
+
+def test_without_a_terminal_a_long_fold_says_how_far_it_is(small_folder, tmp_path, monkeypatch):
+    shown = Console(file=StringIO(), width=80)
+    monkeypatch.setattr(consoles, "console", lambda quiet=False: shown)
+    monkeypatch.setattr(progress, "MILESTONE_S", 0.0)
+    jobs = make_jobs(small_folder)
+    with live(Plan(jobs, (), ()), tmp_path, quiet=False, costs=Costs()) as display:
+        display.on_progress(Progress(jobs[0], Epoch(1, 2, 0.5, math.nan, 0.1)))
+        display.on_record(jobs[0], make()[0])
+    epoch, fold = shown.file.getvalue().splitlines()
+    assert "fold 1/2: epoch 1 of 2 | 0 of 2 folds, " in epoch and epoch.endswith(" left")
+    assert "fold 1/2: test MAE" in fold and " | 1 of 2 folds, " in fold and fold.endswith(" left")
 
 
 def test_a_log_that_cannot_be_written_costs_nothing(small_folder, tmp_path):

@@ -149,8 +149,10 @@ def test_run_leaderboard_and_publish_from_folder_to_board(benchmark_command, sma
         "--workers", 2, "--json",
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
-    rows = json.loads(run.stdout)
-    assert {row["model"]: len(row["folds"]) for row in rows} == {"cgcnn": 2, "dummy": 2}
+    *events, summary = map(json.loads, run.stdout.splitlines())
+    assert [event["status"] for event in events if event["event"] == "record"] == ["complete"] * 4
+    assert (summary["event"], summary["folds"], summary["failed"], summary["left"]) == ("summary", 4, 0, 0)
+    assert {row["model"]: len(row["folds"]) for row in summary["scores"]} == {"cgcnn": 2, "dummy": 2}
     assert "mine/target" in (tmp_path / "runs" / "README.md").read_text()
     assert len(list((tmp_path / "runs" / "compositions").iterdir())) == 1
     assert benchmark_command("leaderboard", "--from", "runs").returncode == 0

@@ -132,7 +132,7 @@ def test_grouped_records_stand_apart_and_the_page_repeats_their_command(benchmar
     arguments = ("run", "--dataset", twins, "--model", "dummy", "--folds", 2, "--workers", 1, "--json")
     grouped = benchmark_command(*arguments, "--group-duplicates")
     assert grouped.returncode == 0, grouped.stderr
-    assert [row["protocol"] for row in json.loads(grouped.stdout)] == ["kfold(2, grouped)"]
+    assert [row["protocol"] for row in json.loads(grouped.stdout.splitlines()[-1])["scores"]] == ["kfold(2, grouped)"]
     page = (tmp_path / "runs" / "tasks" / "twins" / "target.md").read_text()
     assert "--protocol kfold --folds 2 --group-duplicates --seed 0" in page
     again = json.loads(benchmark_command(*arguments, "--group-duplicates", "--dry-run").stdout)

@@ -1,0 +1,186 @@
+"""What folds cost: by records of the same model and settings, scaled by crystals and epochs, or by a few timed steps."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmark.harness import machine
+from benchmark.harness.job import Job, fresh_model, load_task
+from benchmark.results.learning_rate import RateGrid
+from benchmark.results.records import Record
+from benchmark.results.store import Store
+from datasets.crystals import Crystals
+from datasets.errors import InputError
+from models import registry
+from models.contract import Settings
+from models.graph_model import GraphModel
+from models.training import Recipe
+
+STEPS = 2
+"""Batches of an epoch of the timed training."""
+LEAST_S, MOST_EPOCHS = 0.5, 20
+"""The timed training takes about so many seconds of the processor, and at most so many epochs."""
+UNBATCHED = 400
+"""Crystals that a model without batches is timed on."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds of training a fold: of one processor core, or of the device."""
+
+    seconds: float
+    source: str
+    """What it is from."""
+    measured_here: bool
+    """Whether on this kind of processor or device."""
+
+
+class Costs:
+    """What the trainings on record cost, and what others would."""
+
+    def __init__(self, records: Iterable[tuple[Record, str]] = ()) -> None:
+        self.known: dict[str, list[tuple[Record, str]]] = {}
+        for record, source in records:
+            self.add(record, source)
+
+    def add(self, record: Record, source: str) -> None:
+        """Take a record into account, from where it says; without a score it says nothing."""
+        if record.times and record.status == "complete":
+            key = record.key
+            alike = _alike(key.model, key.profile, record.changed, key.rates, key.device != "cpu")
+            self.known.setdefault(alike, []).append((record, source))
+
+    def of(self, job: Job, n_train: int) -> Estimate | None:
+        """Of a job with so many crystals to train on; None where no training with its settings is on record.
+
+        Trainings on the same task count before others, and those on this kind of processor or device before both.
+        """
+        known = self.known.get(_alike(job.model, job.profile, job.changed, job.rates, job.device != "cpu"), [])
+        here = machine.machine(job.device, job.threads, job.workers)
+
+        def fit(record: Record) -> tuple[bool, bool]:
+            same = (record.machine.processor, record.machine.device) == (here.processor, here.device)
+            return same, record.key.task == job.task.name
+
+        best = max((fit(record) for record, _ in known), default=None)
+        if best is None:
+            return None
+        chosen = [(record, source) for record, source in known if fit(record) == best]
+        seconds = [record.times.training.device_s * _grown(record, job, n_train) for record, _ in chosen if record.times]
+        source = Counter(source for _, source in chosen).most_common(1)[0][0]
+        return Estimate(float(np.mean(seconds)), source if best[0] else f"{source}, of another processor", best[0])
+
+
+def _alike(model: str, profile: str, changed: Mapping[str, Any], rates: RateGrid | None, on_gpu: bool) -> str:
+    """What trainings share whose costs are compared. Settings as changes of the profile: records lack those of later times."""
+    rest = {name: value for name, value in changed.items() if name != "epochs"}
+    return json.dumps([model, profile, rest, rates and rates.model_dump(), on_gpu], sort_keys=True)
+
+
+def _grown(record: Record, job: Job, n_train: int) -> float:
+    """How many times the cost of a record's training: as crystals and epochs, or without epochs as the crystals' square."""
+    grown = n_train / record.split.n_train
+    epochs = record.key.settings.get("epochs")
+    return grown * job.settings.epochs / float(str(epochs)) if isinstance(job.settings, Recipe) and epochs else grown**2
+
+
+def costs_on_record(jobs: Iterable[Job], stores: Iterable[Store]) -> Costs:
+    """From the records of the jobs' models and profiles; damaged files are left out."""
+    wanted = {(job.model, job.profile) for job in jobs}
+    return Costs((record, source_of(store)) for store in stores if wanted for record in _records(store, wanted))
+
+
+def source_of(store: Store) -> str:
+    """What an estimate from a store's records is from."""
+    return f"records of {store.root}"
+
+
+def _records(store: Store, wanted: set[tuple[str, str]]) -> Iterator[Record]:
+    for task, paths in store.tasks():
+        for path in paths:
+            model, run = path.relative_to(store.root / "records" / task).parts[:2]
+            if any(model == name and run.startswith(f"{profile}_") for name, profile in wanted):
+                try:
+                    yield from store.read_all(path)
+                except InputError:
+                    continue
+
+
+def at_once(job: Job) -> int:
+    """How many cores or devices the jobs of a run keep busy."""
+    return job.workers if job.device != "cpu" else min(job.workers * job.threads, machine.cores())
+
+
+@dataclass(frozen=True)
+class PlanCost:
+    """What the open folds of a plan would cost.
+
+    Attributes:
+        device_s: seconds of processor cores, or of the device; of the folds whose cost is known.
+        wall_s: on the clock, where as many cores as the run uses are free.
+        sources: how many folds are estimated from what.
+        unknown: how many folds nothing is known of.
+    """
+
+    device_s: float
+    wall_s: float
+    sources: Mapping[str, int]
+    unknown: int
+
+
+def plan_cost(todo: Sequence[Job], n_train: Mapping[Job, int], costs: Costs) -> PlanCost:
+    """The cost of jobs with so many crystals each to train on."""
+    found = [costs.of(job, n_train[job]) for job in todo]
+    known = [one for one in found if one]
+    total = sum(one.seconds for one in known)
+    wall = max([total / at_once(todo[0]), *(one.seconds / todo[0].threads for one in known)]) if known else 0.0
+    return PlanCost(total, wall, Counter(one.source for one in known), len(found) - len(known))
+
+
+def timed(job: Job) -> Estimate:
+    """Train on crystals drawn from the training part, and count up to the whole job, in processor time on a CPU.
+
+    A network grows with the atoms of its crystals. A model without epochs is taken to grow with the square of its crystals,
+    as the kernel of a support vector machine does.
+    """
+    data = load_task(job.task)
+    train = data.fold(job.protocol, job.fold, job.seed).train
+    settings = job.settings
+    size = STEPS * settings.batch_size if isinstance(settings, Recipe) else UNBATCHED
+    rows = np.sort(np.random.default_rng(0).permutation(train)[:size])
+    torch.set_num_threads(job.threads)
+    trained = _Trained(job, data.crystals.take(rows), data.targets[rows])
+    grown = len(train) / len(rows)
+    if not isinstance(settings, Recipe):
+        return Estimate(trained.seconds(settings) * grown**2, f"{len(rows)} crystals, as the square", True)
+    once = trained.seconds(replace(settings, epochs=1))
+    epochs = max(1, min(MOST_EPOCHS, round(LEAST_S / once)))
+    an_epoch = trained.seconds(replace(settings, epochs=epochs)) / epochs if epochs > 1 else once
+    if issubclass(registry.get(job.model).model, GraphModel):
+        grown = data.crystals.n_atoms[train].sum() / data.crystals.n_atoms[rows].sum()
+    short = sum(job.rates.epochs(settings.epochs) for _ in job.rates.factors) if job.rates else 0
+    return Estimate(float(an_epoch * grown * (settings.epochs + short)), f"{STEPS} batches, timed", True)
+
+
+class _Trained:
+    """A few crystals of a task as a model takes them, to train it on for a moment."""
+
+    def __init__(self, job: Job, sample: Crystals, targets: np.ndarray) -> None:
+        self.job, self.targets, self.rows = job, targets, np.arange(len(sample))
+        model = fresh_model(job, job.settings)
+        self.inputs = model.prepare(sample)
+        model.warm_up(self.inputs, targets, self.rows)
+
+    def seconds(self, settings: Settings) -> float:
+        """What a training with these settings takes."""
+        model = fresh_model(self.job, settings)
+        with machine.clock(self.job.device) as clock:
+            model.fit(self.inputs, self.targets, self.rows, self.rows[: max(1, len(self.rows) // 10)], seed=0)
+        return clock.duration.device_s

@@ -1,0 +1,76 @@
+"""How long the rest of a plan will take, from what its folds are estimated to cost and how fast they went so far."""
+
+from __future__ import annotations
+
+import time
+
+from benchmark.harness.cost import Costs, at_once
+from benchmark.harness.job import Job
+from benchmark.harness.plan import Plan
+from benchmark.results.records import Record
+
+TRUST_S = 30.0
+"""The estimates alone are worth as much as so many seconds of this run: workers start slowly."""
+
+
+class TimeLeft:
+    """Takes the news of a plan's folds. Folds that other runs finish count too: they make this plan end sooner.
+
+    A fold of which no cost is known counts as much as the mean of the others.
+    """
+
+    def __init__(self, plan: Plan, costs: Costs) -> None:
+        self.plan, self.costs = plan, costs
+        self.work = {job: self._estimated(job) for job in plan.todo}
+        """Seconds of a core or device; None: unknown."""
+        self.begun: dict[Job, float] = {}
+        """Which part of a fold was done before this run: it went on from a checkpoint."""
+        self.share: dict[Job, float] = {}
+        """Which part is done."""
+        self.started = time.monotonic()
+
+    def _estimated(self, job: Job) -> float | None:
+        found = self.costs.of(job, self.plan.n_train[job]) if job in self.plan.n_train else None
+        return found.seconds if found else None
+
+    def epoch(self, job: Job, number: int, of: int) -> None:
+        """A fold has finished an epoch."""
+        self.begun.setdefault(job, (number - 1) / of)
+        self.share[job] = number / of
+
+    def finished(self, job: Job, record: Record) -> None:
+        """A fold has its record, whose cost those like it take over."""
+        self.share[job] = 1.0
+        self.costs.add(record, "this run")
+        for other in self.work:
+            if (other.model, other.settings, other.rates) == (job.model, job.settings, job.rates):
+                self.work[other] = self._estimated(other)
+
+    @property
+    def ended(self) -> int:
+        """How many folds of the plan have a record, with those from before."""
+        return len(self.plan.done) + sum(self.share.get(job) == 1.0 for job in self.work)
+
+    @property
+    def an_hour(self) -> float | None:
+        """How many folds end in an hour; None before the first one."""
+        here = self.ended - len(self.plan.done)
+        return 3600 * here / self._elapsed() if here else None
+
+    def _elapsed(self) -> float:
+        return max(0.001, time.monotonic() - self.started)
+
+    def seconds(self) -> float | None:
+        """Until the last fold ends; None where nothing tells."""
+        if not self.work:
+            return 0.0
+        known = [seconds for seconds in self.work.values() if seconds is not None]
+        usual = sum(known) / len(known) if known else 1.0
+        done = left = 0.0
+        for job, work in self.work.items():
+            share = self.share.get(job, 0.0)
+            done += (usual if work is None else work) * (share - self.begun.get(job, 0.0))
+            left += (usual if work is None else work) * (1.0 - share)
+        trust = TRUST_S if known else 0.0
+        speed = (done + at_once(self.plan.todo[0]) * trust) / (self._elapsed() + trust)
+        return left / speed if speed > 0 else None

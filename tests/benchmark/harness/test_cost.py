@@ -1,0 +1,82 @@
+"""What a plan is expected to cost, and how long its rest will take."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark.harness import time_left
+from benchmark.harness.cost import Costs, costs_on_record, plan_cost
+from benchmark.harness.plan import Plan
+from benchmark.harness.time_left import TimeLeft
+from benchmark.results.store import Store
+from tests.benchmark.harness.constructed import make_jobs
+from tests.benchmark.results.test_store import make
+
+
+def trained(job, n_train=100, device_s=50.0, task=None, processor="another"):
+    """A record of the job's training, on so many crystals, that took so many seconds of a processor."""
+    record, _ = make()
+    key = job.key("0" * 64)
+    if task:
+        key = key.model_copy(update={"task": f"{task}/target", "dataset": task})
+    training = record.times.training.model_copy(update={"device_s": device_s})
+    return record.model_copy(
+        update={
+            "key": key,
+            "changed": job.changed,
+            "split": record.split.model_copy(update={"n_train": n_train}),
+            "times": record.times.model_copy(update={"training": training}),
+            "machine": record.machine.model_copy(update={"processor": processor}),
+        }
+    )
+
+
+def test_a_cost_grows_with_crystals_and_epochs_and_the_square_of_crystals_without_epochs(small_folder):
+    short, long = (make_jobs(small_folder, epochs=epochs)[0] for epochs in ("2", "6"))
+    assert Costs([(trained(short), "runs")]).of(long, 200).seconds == 50 * 3 * 2
+    support_vectors = make_jobs(small_folder, model="soap-svr")[0]
+    assert Costs([(trained(support_vectors), "runs")]).of(support_vectors, 200).seconds == 50 * 4
+
+
+def test_the_same_task_counts_before_others_and_other_settings_say_nothing(small_folder):
+    job, other = make_jobs(small_folder)[0], make_jobs(small_folder, width="8")[0]
+    costs = Costs([(trained(job, task="elsewhere"), "published"), (trained(job, device_s=70.0), "runs")])
+    found = costs.of(job, 100)
+    assert (found.seconds, found.source, found.measured_here) == (70.0, "runs, of another processor", False)
+    assert costs.of(other, 100) is None
+    cost = plan_cost([job, other], {job: 100, other: 100}, costs)
+    assert (cost.device_s, cost.unknown, cost.sources) == (70.0, 1, {found.source: 1})
+
+
+def test_records_on_disk_are_found_and_damaged_ones_left_out(small_folder, tmp_path):
+    one, other = make_jobs(small_folder)
+    store = Store(tmp_path)
+    store.write(trained(one), make()[1])
+    store.write(trained(other, device_s=1.0), make()[1])
+    store.path(other.key("0" * 64)).write_text("{")
+    assert costs_on_record([one], [store]).of(one, 100).seconds == 50.0
+
+
+def test_the_time_left_follows_what_was_measured_and_what_other_runs_do(small_folder, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time_left.time, "monotonic", lambda: now[0])
+    jobs = make_jobs(small_folder, folds=4)
+    left = TimeLeft(Plan(jobs, (), (), n_train=dict.fromkeys(jobs, 100)), Costs())
+    assert left.seconds() is None and left.an_hour is None
+    now[0] = 100.0
+    left.finished(jobs[0], trained(jobs[0]))
+    left.epoch(jobs[1], 1, 2)
+    assert (left.ended, left.an_hour) == (1, 36.0)
+    # 75 s of the processor in 100 s on the clock; 30 s of these at full speed are assumed before.
+    assert left.seconds() == pytest.approx(125 / (105 / 130))
+
+
+def test_what_was_done_before_a_stop_makes_no_run_seem_fast(small_folder, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time_left.time, "monotonic", lambda: now[0])
+    (job, _) = jobs = make_jobs(small_folder)
+    left = TimeLeft(Plan((job,), jobs[1:], (), n_train={job: 100}), Costs([(trained(job, device_s=1000.0), "runs")]))
+    now[0] = 10.0
+    left.epoch(job, 91, 100)
+    assert left.seconds() == pytest.approx(90 / ((10 + 30) / 40))
+    assert left.ended == 1
