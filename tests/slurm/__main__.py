@@ -1,8 +1,8 @@
-"""Workers on a real SLURM of two nodes: `python -m tests.slurm [--minutes M] [--out DIR] [what to run]`.
+"""Workers on a real SLURM of two nodes: `python -m tests.slurm [--quick] [--minutes M] [--out DIR] [what to run]`.
 
 The folds are shared by a job on each node. One job is preempted (`scontrol requeue`) in the middle of its work and queued
-again; with `--minutes`, jobs whose time is over queue themselves again. Every fold must be there once, with the predictions
-of a serial run, bit for bit. Where SLURM cannot be installed, the reason is printed and nothing is tested.
+again, but not with `--quick`; with `--minutes`, jobs whose time is over queue themselves again. Every fold must be there once,
+with the predictions of a serial run, bit for bit. Where SLURM cannot be installed, the reason is printed and nothing is tested.
 """
 
 from __future__ import annotations
@@ -24,7 +24,11 @@ from benchmark.results.store import Store
 from tests.slurm.cluster import NODES, Unavailable, queue, running
 
 MATRIX = ("--task", "emt/alloys", "--model", "cgcnn", "--model", "schnet", "--model", "soap-mlp", "--folds", "4")
-MOST_S = 3600
+QUICK = (
+    *("--task", "emt/alloys/formation_energy_per_atom", "--model", "cgcnn"),
+    *("--profile", "smoke", "--set", "epochs=15", "--folds", "6"),
+)
+MOST_S, QUICK_S = 3600, 300
 
 
 def benchmark(*arguments: object, **options: Any) -> str:
@@ -39,18 +43,21 @@ def benchmark(*arguments: object, **options: Any) -> str:
 def main() -> None:
     """Run everything and say what was found; exit 1 where it is not what it should be."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--quick", action="store_true", help="some minutes: a small plan, and nothing is preempted")
     parser.add_argument("--minutes", type=int, default=30, help="time of a job")
     parser.add_argument("--out", type=Path, help="an empty directory for both stores and the logs; default: a temporary one")
     parser.add_argument("--page", type=Path, help="a page of what was found")
     options, matrix = parser.parse_known_args()
+    if options.quick and options.page:
+        parser.error("--page says what became of a preempted job, which --quick leaves out")
     root = (options.out or Path(tempfile.mkdtemp(prefix="slurm-"))).resolve()
     root.mkdir(parents=True, exist_ok=True)
-    matrix = matrix or list(MATRIX)
+    matrix = matrix or list(QUICK if options.quick else MATRIX)
     try:
         with running(root / "slurm") as environment:
-            found = on_two_nodes(root, matrix, options.minutes, environment)
+            found = on_two_nodes(root, matrix, options, environment)
     except Unavailable as reason:
-        print(f"skipped: {reason}")
+        print(f"tests.slurm: skipped: {reason}")
         return
     started = time.monotonic()
     # A node has one core, and sums of another number of threads have other last digits.
@@ -61,24 +68,25 @@ def main() -> None:
     if options.page:
         options.page.write_text(page(found, matrix, options.minutes))
     bad = [name for name in ("missing", "different") if found[name]]
-    if bad or found["nodes"] != list(NODES) or found["starts"][found["preempted"]] < 2:
+    if bad or found["nodes"] != list(NODES) or found["starts"][found["jobs"][0]] < (1 if options.quick else 2):
         sys.exit(f"not as it should be: {', '.join(bad) or 'nodes or preemption'}; see {root}")
 
 
-def on_two_nodes(root: Path, matrix: list[str], minutes: int, environment: Mapping[str, str]) -> dict[str, Any]:
+def on_two_nodes(root: Path, matrix: list[str], options: argparse.Namespace, environment: Mapping[str, str]) -> dict[str, Any]:
     """Submit, preempt, wait for the end; what was seen on the way."""
     asked = root / "cluster.toml"
     setup = 'setup = ["echo on $SLURMD_NODENAME"]'
-    asked.write_text(f'partition = "main"\ngpus = 1\nmemory_gb = 2\nminutes = {minutes}\n{setup}\n')
+    asked.write_text(f'partition = "main"\ngpus = 1\nmemory_gb = 2\nminutes = {options.minutes}\n{setup}\n')
     shared, started = root / "shared", time.monotonic()
     arguments = ["run", *matrix, "--workers", 1, "--device", "cpu", "--out", shared, "--slurm", 2, "--cluster", asked]
     jobs = json.loads(benchmark(*arguments, "--json", env=environment))["jobs"]
     working, shown = wait_until_both_work(shared, environment)
-    subprocess.run(["scontrol", "requeue", jobs[0]], env=environment, check=True)
-    preempted_s = round(time.monotonic() - started)
+    if not options.quick:
+        subprocess.run(["scontrol", "requeue", jobs[0]], env=environment, check=True)
+    preempted_s, most = round(time.monotonic() - started), QUICK_S if options.quick else MOST_S
     while queue(environment):
-        if time.monotonic() - started > MOST_S:
-            sys.exit(f"jobs are still in the queue after {MOST_S} s: {queue(environment)}; see {root}")
+        if time.monotonic() - started > most:
+            sys.exit(f"jobs are still in the queue after {most} s: {queue(environment)}; see {root}")
         # SLURM lets a job that was queued again wait for two minutes, unless it is told not to.
         for job in (job for job, state in queue(environment).items() if state == "PENDING"):
             subprocess.run(["scontrol", "update", f"JobId={job}", "StartTime=now"], env=environment, capture_output=True)
@@ -90,7 +98,7 @@ def on_two_nodes(root: Path, matrix: list[str], minutes: int, environment: Mappi
         "nodes": sorted({line.split()[1] for log in logs.values() for line in log.splitlines() if line.startswith("on n")}),
         "working_at_once": len(working),
         "shown": shown,
-        "preempted": jobs[0],
+        "preempted": None if options.quick else jobs[0],
         "preempted_after_s": preempted_s,
         "starts": {job: log.count("Starting with") for job, log in logs.items()},
         "ended_by_time": {job: log.count("Requeued job") for job, log in logs.items()},

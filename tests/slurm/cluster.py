@@ -55,8 +55,9 @@ def install() -> None:
         return
     if not shutil.which("apt-get"):
         raise Unavailable("SLURM is not installed, and there is no apt-get")
-    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *PACKAGES]
-    for attempt in (command, ["apt-get", "update", "-qq"], command):
+    apt = ["apt-get", "-qq", "-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=20", "-o", "DPkg::Lock::Timeout=60"]
+    command = [*apt, "install", "-y", "--no-install-recommends", *PACKAGES]
+    for attempt in (command, [*apt, "update"], command):
         done = subprocess.run(attempt, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, capture_output=True, text=True)
         if attempt is command and done.returncode == 0:
             return
