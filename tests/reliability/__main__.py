@@ -14,14 +14,15 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tests.reliability.cases import cases
+from tests.reliability.faults import FAULTS, Found
 from tests.reliability.page import Part, write_page, write_part
 from tests.reliability.tries import CLOCK_SECONDS, MEMORY, SECONDS, WRONG, Try
 
-PARTS = ("files", "faults", "damage", "good")
+PARTS = ("files", "faults", "damage", "good", "endurance")
 
 
 def files(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
@@ -65,10 +66,19 @@ def _summary(name: str, tried: Sequence[Try]) -> list[str]:
 
 def faults(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
     """Every hard fault."""
-    from tests.reliability.faults import FAULTS
 
-    rows, wrong, started = [], 0, time.monotonic()
-    for name, fault in FAULTS.items():
+    started = time.monotonic()
+    table, wrong = _each(FAULTS, options, folder)
+    text = "Each is made by `tests/reliability/faults.py`; a try that ends otherwise than the last column says is wrong."
+    return Part("Hard faults", text, [table], _command(), time.monotonic() - started), wrong
+
+
+def _each(
+    faults: Mapping[str, Callable[[Path], Found]], options: argparse.Namespace, folder: Path
+) -> tuple[tuple[str, list[str], list[list[str]]], int]:
+    """A table of how the tries of each fault ended, and how many went wrong."""
+    rows, wrong = [], 0
+    for name, fault in faults.items():
         if options.only and options.only not in name:
             continue
         place = folder / f"fault-{len(rows)}"
@@ -78,9 +88,25 @@ def faults(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
         rows.append([name, str(found.tries), str(found.as_expected), str(found.hangs), str(found.tracebacks), found.note])
         _tell(": ".join(rows[-1]))
         shutil.rmtree(place, ignore_errors=True)
-    header = ["fault", "tries", "as expected", "hangs", "tracebacks", "what is expected"]
-    text = "Each is made by `tests/reliability/faults.py`; a try that ends otherwise than the last column says is wrong."
-    return Part("Hard faults", text, [("", header, rows)], _command(), time.monotonic() - started), wrong
+    return ("", ["fault", "tries", "as expected", "hangs", "tracebacks", "what is expected"], rows), wrong
+
+
+def endurance(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
+    """Damaged caches, stores that cannot be written or are shared by two versions, and the memory of a long run."""
+    from tests.reliability.endurance import ENDURANCE, FOLDS, memory
+
+    started = time.monotonic()
+    table, wrong = _each(ENDURANCE, options, folder)
+    (folder / "long").mkdir()
+    rows, grown = ([], 0) if options.only else memory(folder / "long")
+    text = (
+        "A try that ends otherwise than the last column says is wrong. The second table: one run of "
+        f"{FOLDS} folds of CGCNN on 30 crystals with one worker; memory is of folds {FOLDS // 10 + 1} to {FOLDS // 5} and of "
+        "the last ones, whose mean may be 5 % larger at most."
+    )
+    sizes = ("Memory", ["process", f"folds {FOLDS // 10 + 1} to {FOLDS // 5}, MB", f"last {FOLDS // 10}, MB"], rows)
+    part = Part("Caches, versions, memory", text, [table, sizes], _command(), time.monotonic() - started, options.seed)
+    return part, wrong + grown
 
 
 def damage(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
@@ -123,7 +149,7 @@ def _tell(line: str) -> None:
 
 
 MAKERS: dict[str, Callable[[argparse.Namespace, Path], tuple[Part, int]]] = {
-    "files": files, "faults": faults, "damage": damage, "good": good,
+    "files": files, "faults": faults, "damage": damage, "good": good, "endurance": endurance,
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from benchmark.results.store import write_atomically
 
 TITLE = "# Reliability: hostile files and hard faults"
 
-ORDER = ("files", "faults", "damage", "good")
+ORDER = ("files", "faults", "damage", "good", "endurance")
 """Of the parts of this program; those of others come after them, by their names."""
 
 PACKAGES = ("torch", "numpy", "pyarrow", "pymatgen", "ase", "safetensors", "pydantic")
