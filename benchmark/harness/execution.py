@@ -16,7 +16,7 @@ from benchmark.harness.leases import Lease
 from benchmark.harness.outcome import Outcome, train_and_score
 from benchmark.harness.stopping import NEVER, Stopping, keeper_of
 from benchmark.results.records import JobKey, Memory, Record, Status
-from benchmark.results.store import Store, write_atomically
+from benchmark.results.store import Store, remove_leftovers, write_atomically
 from benchmark.results.validation import frame_hash
 from benchmark.schema import one_line
 from benchmark.tasks.folds import Fold
@@ -95,6 +95,7 @@ def execute(
     store.write(record, outcome.predictions if outcome else None, checkpoint)
     if status != "timed-out":
         store.unfinished(record.key).unlink(missing_ok=True)
+        remove_leftovers(store.unfinished(record.key))
     return record
 
 

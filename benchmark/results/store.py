@@ -192,13 +192,21 @@ def partial_of(path: Path) -> Path:
     No two writers on any machines share the name. It says which process of which machine writes: what another machine left
     is of a stopped writer when it is a day old.
     """
-    host = re.sub(r"[^A-Za-z0-9-]", "-", platform.node())[:40]
+    remove_leftovers(path)
+    return path.with_name(f"{path.name}.{_host()}.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial")
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what stopped writers of a file or folder left beside it."""
     left = re.compile(rf"{re.escape(path.name)}\.(?P<host>[A-Za-z0-9-]*)\.(?P<process>[0-9]{{1,9}})\.[0-9a-f]{{8}}\.partial")
     with suppress(OSError):
         for other in path.parent.iterdir():
-            if (found := left.fullmatch(other.name)) and _stopped(other, found["host"] == host, int(found["process"])):
+            if (found := left.fullmatch(other.name)) and _stopped(other, found["host"] == _host(), int(found["process"])):
                 shutil.rmtree(other, ignore_errors=True) if other.is_dir() else other.unlink(missing_ok=True)
-    return path.with_name(f"{path.name}.{host}.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial")
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9-]", "-", platform.node())[:40]
 
 
 def _stopped(leftover: Path, is_local: bool, process: int) -> bool:

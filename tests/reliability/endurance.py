@@ -1,4 +1,4 @@
-"""What a store and a cache live through: `ENDURANCE`, a function each that gets an empty folder, and the memory of a long run."""
+"""What a store and a cache live through, a function each that gets an empty folder, and the memory of a long run."""
 
 from __future__ import annotations
 
