@@ -141,7 +141,7 @@ def plan_cost(todo: Sequence[Job], n_train: Mapping[Job, int], costs: Costs) -> 
     known = [one for one in found if one]
     total = sum(one.seconds for one in known)
     wall = max([total / at_once(todo[0]), *(one.seconds / todo[0].threads for one in known)]) if known else 0.0
-    return PlanCost(total, wall, Counter(one.source for one in known), len(found) - len(known))
+    return PlanCost(total, wall, dict(Counter(one.source for one in known)), len(found) - len(known))
 
 
 def timed(job: Job) -> Estimate:
