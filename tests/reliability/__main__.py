@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.reliability.cases import cases
 from tests.reliability.faults import FAULTS, Found
-from tests.reliability.page import Part, write_page, write_part
+from tests.reliability.page import Part, Table, write_page, write_part
 from tests.reliability.tries import CLOCK_SECONDS, MEMORY, SECONDS, WRONG, Try
 
 PARTS = ("files", "faults", "damage", "good", "endurance")
@@ -73,9 +73,7 @@ def faults(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
     return Part("Hard faults", text, [table], _command(), time.monotonic() - started), wrong
 
 
-def _each(
-    faults: Mapping[str, Callable[[Path], Found]], options: argparse.Namespace, folder: Path
-) -> tuple[tuple[str, list[str], list[list[str]]], int]:
+def _each(faults: Mapping[str, Callable[[Path], Found]], options: argparse.Namespace, folder: Path) -> tuple[Table, int]:
     """A table of how the tries of each fault ended, and how many went wrong."""
     rows, wrong = [], 0
     for name, fault in faults.items():
