@@ -59,14 +59,19 @@ def packed_runs(target: Store, fresh: Sequence[Chosen], replace: bool) -> Iterat
         InputError: a file of published folds is damaged, and `replace` is False.
     """
     for path in dict.fromkeys(target.run_path(record.key) for record, _ in fresh):
-        folds: dict[int, Chosen] = {}
+        folds: dict[tuple[int, int], Chosen] = {}
         try:
-            folds = {record.key.fold: (record, found) for record, found in target.scored(path)} if path.exists() else {}
+            folds = {_place(record): (record, found) for record, found in target.scored(path)} if path.exists() else {}
         except InvalidFile as error:  # a publication that was killed between its two files can be done again
             if not replace:
                 raise InputError(f"{error}; use --replace to publish the run anew") from None
-        folds |= {record.key.fold: (record, found) for record, found in fresh if target.run_path(record.key) == path}
-        yield from packed_files(path, [folds[number] for number in sorted(folds)])
+        folds |= {_place(record): (record, found) for record, found in fresh if target.run_path(record.key) == path}
+        yield from packed_files(path, [folds[place] for place in sorted(folds)])
+
+
+def _place(record: Record) -> tuple[int, int]:
+    """Of a record in the file of its run: by seed, then by fold."""
+    return record.key.seed, record.key.fold
 
 
 def _models(chosen: Iterable[Chosen]) -> set[str]:
@@ -90,9 +95,9 @@ def _chosen(source: Store, target: Store, tasks: Sequence[str], models: Sequence
         for scored in runs:
             if (tasks and task not in tasks) or (models and scored.run.first.key.model not in models):
                 continue
-            results = {result.record.key.fold: result for result in scored.results}
+            results = {_place(result.record): result for result in scored.results}
             for record in scored.run.folds:
-                result = results.get(record.key.fold)
+                result = results.get(_place(record))
                 chosen.append((record, result))
                 problems += check_ground_truth(truths, source.path(record.key), record, result)[0]
     for kind, names, known in (("task", tasks, {t for t, _ in seen}), ("model", models, {m for _, m in seen})):

@@ -1,6 +1,6 @@
 """Where records live. A fold that ran is a file: `<root>/records/<task>/<model>/<run>/fold-<k>.json`, predictions beside it.
 
-Published, a run is one file, `<root>/records/<task>/<model>/<run>.json`, with the predictions of all folds beside it.
+Published, a run is one file of all its seeds, `<root>/records/<task>/<model>/<run>.json`, with the predictions beside it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FOLD_FILE = re.compile(r"fold-[0-9]{2,4}\.json")
 DAY = 86_400
 """Seconds."""
 
-RUN_FILE = re.compile(r"[^/]+_seed[0-9]+_[0-9a-f]{8}_[0-9a-f]{8}_(cpu|gpu)\.json")
+RUN_FILE = re.compile(r"[^/]+_[0-9a-f]{8}_[0-9a-f]{8}_(cpu|gpu)\.json")
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Store:
         return self.root / "records" / key.task / key.model / key.run_id / f"fold-{key.fold:02d}.json"
 
     def run_path(self, key: JobKey) -> Path:
-        """The records of all folds of a published run."""
-        return self.root / "records" / key.task / key.model / f"{key.run_id}.json"
+        """The records of all folds of a published run, of all its seeds."""
+        return self.root / "records" / key.task / key.model / f"{key.pooled_id}.json"
 
     def require_writable(self) -> None:
         """Raise InputError now, rather than after the first fold, where nothing can be written."""

@@ -112,9 +112,9 @@ class Published:
 
 
 def name_of(store: Store, path: Path, record: Record) -> str:
-    """What a record is called in a report: its file below the root and, where that holds several, its fold."""
+    """What a record is called in a report: its file below the root and, where that holds several, its seed and fold."""
     name = str(path.relative_to(store.root))
-    return name if is_fold(path) else f"{name}, fold {record.key.fold}"
+    return name if is_fold(path) else f"{name}, seed {record.key.seed}, fold {record.key.fold}"
 
 
 def _record_files(store: Store) -> Iterator[Path]:

@@ -341,6 +341,26 @@ class TestPublishing:
         assert len(every_run(target)) == 1
         assert [r.status for r in target.records()] == ["complete", "complete", "failed"]
 
+    def test_the_seeds_of_a_run_share_a_file_and_keep_their_own_predictions(self, store, tmp_path):
+        target, at_once = Store(tmp_path / "board"), Store(tmp_path / "other")
+        errors = {}
+        for seed, error in ((0, 0.1), (1, 0.3)):
+            for fold in range(2):
+                key = make(fold)[0].key.model_copy(update={"seed": seed})
+                record, predictions = make(fold, shift=error, key=key)
+                store.write(record, predictions)
+                errors[record.model_dump_json()] = error
+            assert len(publish_records(store, target, [], [], replace=False)) == 2
+        publish_records(store, at_once, [], [], replace=False)
+        assert [path.suffix for path in map(Path, files(target))] == [".json", ".parquet"]
+        ((path,), (other,)) = target.paths(), at_once.paths()
+        assert path.read_bytes() == other.read_bytes()
+        assert path.with_suffix(".parquet").read_bytes() == other.with_suffix(".parquet").read_bytes()
+        for record, found in target.scored(path):
+            error = errors.pop(record.model_dump_json())
+            assert np.abs(found.predictions - found.targets).mean() == pytest.approx(error)
+        assert not errors
+
     def test_a_checkpoint_stays_where_it_is_and_its_hash_is_published(self, store, tmp_path):
         target = Store(tmp_path / "board")
         record, predictions, content = with_checkpoint()
