@@ -1,10 +1,11 @@
 """What a script or a notebook needs: load crystals, run a task, predict structures, read a board as a table.
 
-These four functions stay as they are; everything else may move.
+These five functions stay as they are; everything else may move.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import pandas as pd
 
 from benchmark.results.directories import PUBLISHED, RUNS
 from datasets.crystals import Crystals
-from datasets.errors import InputError
+from datasets.errors import InputError, several
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -113,13 +114,14 @@ def predict(
         ids: their names; "0", "1" … where None.
 
     Returns:
-        One row a crystal, in the order given: id, prediction, with several models their standard deviation as spread, unit (of
-        a classifier: the most probable class and the probability of each).
+        One row a crystal, in the order given: id, prediction, with several models their standard deviation as disagreement,
+        unit (of a classifier: the most probable class and the probability of each), and unseen_elements, which training did
+        not have. A UserWarning tells of such elements.
 
     Raises:
         InputError: a checkpoint or a crystal cannot be used; the message names it.
     """
-    from benchmark.harness.predict import FilePredictions, meaning_of, predict_crystals
+    from benchmark.harness.predict import FilePredictions, meaning_of, predict_crystals, unseen_elements
     from datasets.crystals import cell_of_atoms, cell_of_structure
     from models.checkpoints import find_checkpoints, load_checkpoint
 
@@ -130,11 +132,44 @@ def predict(
     ]
     files = find_checkpoints([Path(path) for path in checkpoints])
     models = [load_checkpoint(file, "cpu") for file in files]
-    values, refused = predict_crystals(models, Crystals.from_cells(names, cells))
-    if refused:
-        row, reason = next(iter(refused.items()))
-        raise InputError(f"{names[row]}: {reason}")
-    return pd.DataFrame(FilePredictions(tuple(names), values, meaning_of(models, files), ()).rows())
+    crystals = Crystals.from_cells(names, cells)
+    values, refused = predict_crystals(models, crystals)
+    left_out = tuple(f"{names[row]}: {reason}" for row, reason in refused.items())
+    unseen = unseen_elements(models, crystals)
+    return _predicted(FilePredictions(tuple(names), values, meaning_of(models, files), unseen, left_out))
+
+
+def predict_files(checkpoints: Sequence[str | Path], paths: Sequence[str | Path], id_column: str | None = None) -> pd.DataFrame:
+    """Predict the crystals of structure files with fitted models, on the CPU.
+
+    Args:
+        checkpoints: as for `predict`.
+        paths: structure files and folders of them; every frame of an XYZ file and every row of an ASE database is a crystal.
+        id_column: the column of a database, or key of the comment lines of an XYZ file, whose values are the ids.
+
+    Returns:
+        One row a crystal, as `predict` gives them; an id is the name of the file, with the number of the frame or row behind
+        it where the file holds several (`relaxation:3`).
+
+    Raises:
+        InputError: a checkpoint, a file or a crystal cannot be used; the message names it.
+    """
+    from benchmark.harness.predict import find_structures, meaning_of
+    from benchmark.harness.predict import predict_files as predicted
+    from models.checkpoints import find_checkpoints, load_checkpoint
+
+    files = find_checkpoints([Path(path) for path in checkpoints])
+    models = [load_checkpoint(file, "cpu") for file in files]
+    return _predicted(predicted(models, meaning_of(models, files), find_structures([Path(path) for path in paths]), id_column))
+
+
+def _predicted(found: Any) -> pd.DataFrame:
+    """Predictions as a table; InputError where a crystal could not be used."""
+    if found.left_out:
+        raise InputError(several(found.left_out))
+    if found.warning:
+        warnings.warn(found.warning, stacklevel=3)
+    return pd.DataFrame(found.rows())
 
 
 def board(folder: str | Path = PUBLISHED) -> pd.DataFrame:

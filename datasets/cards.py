@@ -19,6 +19,10 @@ MOST_CLASSES = 50
 """Of a class target."""
 
 
+AS_GIVEN = "as given"
+"""The unit of a target whose table names none."""
+
+
 class Card(BaseModel):
     """What a person must know of a dataset before trusting a score on it."""
 

@@ -30,12 +30,20 @@ class TargetMissing(InputError):
     """A target that this release of a dataset lacks; skipped with this message unless asked for by its name."""
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """The error for a name nobody registered, with the nearest known names."""
+def unknown_name(kind: str, name: str, known: Iterable[str], every: str = "") -> InputError:
+    """The error for a name nobody registered, with the nearest known names.
+
+    Args:
+        kind: what the name is of.
+        name: as it was given.
+        known: names that would do.
+        every: all of them in words, where they are to be listed beside near ones too.
+    """
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(known)}"
-    return InputError(f"unknown {kind} '{name}'; {hint}")
+    hint = [f"did you mean {' or '.join(near)}?"] if near else []
+    hint += [every] if every else [] if near else [f"known: {', '.join(known)}"]
+    return InputError(f"unknown {kind} '{name}'; {' '.join(hint)}")
 
 
 FEW = 3

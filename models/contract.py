@@ -63,9 +63,10 @@ class Settings:
         hints = get_type_hints(type(self))
         known = {field.name: hints[field.name] for field in fields(self)}
         values: dict[str, Any] = {}
+        every = f"settings of the model (`models NAME --settings` explains them): {', '.join(known) or 'none'}"
         for name, text in changes.items():
             if name not in known:
-                raise unknown_name("setting", name, known)
+                raise unknown_name("setting", name, known, every)
             values[name] = _parsed(name, text, known[name])
         return replace(self, **values)
 

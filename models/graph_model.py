@@ -28,6 +28,9 @@ from models.training import Recipe, ScaledNetwork, predict_rows, train_network, 
 class GraphSettings(Recipe):
     """What every graph network has: its depth, what it is told about an atom, and how its graphs are kept.
 
+    n_layers: number of message-passing layers.
+    atom_features: what the network is told about an element: CGCNN's table of binned properties, matminer's element
+        properties (magpie), or a learnt vector of each element (embedding; one-hot adds the number of neighbours).
     fold: whether atoms that no network can tell apart are computed once (`models.graph.folding`): the same numbers, sooner.
     length_tolerance: Å within which lengths of a crystal are one.
     """
@@ -45,7 +48,13 @@ class GraphSettings(Recipe):
 
 @dataclass(frozen=True)
 class NearestSettings(GraphSettings):
-    """A graph network on the k nearest periodic neighbours within `cutoff` Å."""
+    """A graph network on the k nearest periodic neighbours within `cutoff` Å.
+
+    k: number of nearest neighbours of an atom.
+    cutoff: Å within which neighbours are searched.
+    ties: what happens to neighbours as far away as the k-th: "shell" keeps all of them, "cut" keeps exactly k, as upstream
+        code does, "padded" keeps k and adds upstream's phantom edges where there are fewer.
+    """
 
     k: int = 12
     cutoff: float = 8.0

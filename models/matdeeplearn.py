@@ -52,6 +52,7 @@ OMEE_GAPS: Mapping[str, Mapping[str, int]] = {
 class FamilySettings(NearestSettings):
     """Hyperparameters of a network of the family.
 
+    width: features of an atom in every layer.
     norm: "batch" as published for the plain networks, "group" (differentiable group normalisation) for the Deeper ones.
     skip: how often the input of a layer is added to its output; each network says which of them it has and were published.
     graph: "periodic" has every periodic neighbour; "minimum-image" is MatDeepLearn's, which `ties` does not concern.
@@ -74,7 +75,10 @@ class FamilySettings(NearestSettings):
 
 @dataclass(frozen=True)
 class HeadSettings(FamilySettings):
-    """A network with three hidden layers after the readout."""
+    """A network with three hidden layers after the readout.
+
+    hidden: units of each hidden layer after the readout.
+    """
 
     hidden: int = 100
 

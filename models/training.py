@@ -26,9 +26,18 @@ from models.resume import Resumption
 class Recipe(Settings):
     """How a network is trained. The default is one recipe for all, so that networks are compared, not recipes.
 
-    The "step" schedule multiplies the learning rate by `step_factor` once, after `step_epoch` epochs; `clip_norm` limits the
-    norm of the gradient (0: no limit).
-
+    epochs: passes over the training crystals.
+    batch_size: crystals in one step of the optimiser.
+    optimizer: AdamW, Adam, or SGD, stochastic gradient descent.
+    learning_rate: step size of the optimiser; the largest one where a schedule changes it.
+    momentum: of SGD; the others ignore it.
+    weight_decay: how strongly weights are drawn to zero.
+    loss: what training makes small: mean |error| (l1), mean squared error (mse), or a mixture (smooth-l1). Classes ignore it.
+    schedule: how the learning rate changes: up and down once (one-cycle), down when the training loss stands still (plateau),
+        down once (step), or not (constant).
+    step_epoch: after how many epochs the "step" schedule changes the learning rate.
+    step_factor: by which the "step" schedule multiplies the learning rate.
+    clip_norm: limit of the norm of the gradient; 0: no limit.
     keep: the weights of the epoch with the lowest validation error, or of the last; the validation part then has no say (the
         "plateau" is one of the training loss) and may be missing.
     """

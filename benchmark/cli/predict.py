@@ -24,34 +24,46 @@ def predict(
         list[Path],
         typer.Option(
             help="A fitted model: *.safetensors of `run --save-checkpoints`, *.pth.tar of the original CGCNN, *.npz or *.hdf5 "
-            "of MEGNet; or a directory of *.safetensors, a run's folds. May be repeated: the mean and the spread are given."
+            "of MEGNet; or a directory of *.safetensors, a run's folds. May be repeated: "
+            "their mean is given, and how far they disagree."
         ),
     ],
+    id_column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Where the ids are: a column of an ASE database, or a key in an XYZ file."),
+    ] = None,
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Also write the table here.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:
-    """Predict crystals with checkpoints; several predict as an ensemble, with their standard deviation as spread.
+    """Predict new crystals with trained models, all frames of an XYZ file and all rows of an ASE database.
 
-    A classifier gives the most probable class and the probability of each.
+    Several models predict together: their mean, and their standard deviation as `disagreement`, which is no error bar. A
+    classifier gives the most probable class and the probability of each. `unseen_elements` are those that training did not
+    have.
     """
     from tabulate import tabulate
 
     from benchmark.harness.machine import choose_device
     from benchmark.harness.predict import find_structures, meaning_of, predict_files, require_file, write_csv
+    from datasets.readers.folder import unread_folders
     from models.checkpoints import find_checkpoints, load_checkpoint
 
     if csv:
         require_file(csv)
     device = choose_device(device)
     files, structures = find_checkpoints(checkpoint), find_structures(paths)
+    for line in filter(None, (unread_folders(path) for path in paths if path.is_dir())):
+        tell(f"warning: {line}")
     models = [load_checkpoint(file, device) for file in files]
-    found = predict_files(models, meaning_of(models, files), structures)
+    found = predict_files(models, meaning_of(models, files), structures, id_column)
     rows = found.rows()
     for line in found.left_out:
         tell(f"left out: {line}")
     if not rows:
         raise BenchmarkError("nothing is left to predict")
+    if found.warning:
+        tell(f"warning: {found.warning}")
     if csv:
         write_csv(csv, rows)
     if as_json:
@@ -61,4 +73,4 @@ def predict(
         align = ["right" if isinstance(v, float) else "left" for v in rows[0].values()]
         print(tabulate(table, list(rows[0]), disable_numparse=True, colalign=align))
     if found.left_out:
-        raise BenchmarkError(f"{len(found.left_out)} of {len(structures)} files left out")
+        raise BenchmarkError(f"{len(found.left_out)} of {len(found.left_out) + len(rows)} structures left out")

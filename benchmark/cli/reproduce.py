@@ -83,7 +83,7 @@ def reproduce(
     # A network that diverges is an answer, as where a paper's curve breaks off.
     if failed := [record for record in records if record.status not in ("complete", "diverged")]:
         first = failed[0]
-        where = f"{first.key.task} {first.key.model} seed {first.key.seed} fold {first.key.fold}"
+        where = f"{first.key.task} {first.key.model} seed {first.key.seed} fold {first.key.fold + 1}"
         raise BenchmarkError(f"{len(failed)} of {len(records)} folds failed, the first: {where}: {first.reason}")
 
 

@@ -224,6 +224,7 @@ def _print_scores(board: Any, plans: list[Any], store: Any, as_json: bool) -> No
     """The board's rows for the tasks of all plans, for scripts as the last event."""
     from benchmark.leaderboard.as_json import row_as_json
     from benchmark.leaderboard.terminal import terminal_table
+    from benchmark.rendering.text import with_unit
 
     tasks = {job.task.name for job in _jobs(plans)}
     shown = [group for group in board.comparison_groups if group.first.key.task in tasks]
@@ -231,7 +232,8 @@ def _print_scores(board: Any, plans: list[Any], store: Any, as_json: bool) -> No
         rows = [row_as_json(row) for group in shown for row in group.rows]
         print(json.dumps({"event": "summary", **_counted(_jobs(plans), store), "scores": rows}))
     for group in [] if as_json else shown:
-        print(f"\n{group.first.key.task} in {group.first.key.unit} ({group.title})\n\n{terminal_table(group)}")
+        named = with_unit(group.first.key.task, group.first.key.unit)
+        print(f"\n{named} ({group.title})\n\n{terminal_table(group)}")
 
 
 def _counted(jobs: list[Any], store: Any) -> dict[str, int]:
@@ -265,5 +267,5 @@ def _require_complete(plans: list[Any], records: list[Any]) -> None:
         again = command(*sys.argv[1:], *([] if "--retry-failed" in sys.argv else ["--retry-failed"]))
         raise BenchmarkError(
             f"{len(failed)} of {len(_jobs(plans))} folds failed, the first: {first.key.task} {first.key.model} "
-            f"fold {first.key.fold}: {first.reason}; to try only these again: {again}"
+            f"fold {first.key.fold + 1}: {first.reason}; to try only these again: {again}"
         )

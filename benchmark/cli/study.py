@@ -148,7 +148,7 @@ def _carry_out(chosen: Any, plan: Any, store: Any, costs: Any, reports: Path, as
         first = failed[0]
         raise BenchmarkError(
             f"{len(failed)} of {len(plan.jobs)} folds failed, the first: {first.key.task} {first.key.model} "
-            f"{first.changed}, fold {first.key.fold}: {first.reason}"
+            f"{first.changed}, fold {first.key.fold + 1}: {first.reason}"
         )
 
 

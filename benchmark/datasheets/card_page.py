@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from tabulate import tabulate
 
 from benchmark.rendering.commands import code, command
-from benchmark.rendering.text import escape, fenced, table
+from benchmark.rendering.text import escape, fenced, table, unit_shown
 from datasets.cards import Card, Dataset, Fetched, FileDataset, target_values
 from datasets.crystals import Crystals
 
@@ -109,7 +109,7 @@ def _expected(about: CheckedCard) -> str:
 
 
 def _targets(about: CheckedCard) -> list[list[str]]:
-    return [[target, found.unit, f"{found.rows:,}"] for target, found in about.targets.items()]
+    return [[target, unit_shown(found.unit), f"{found.rows:,}"] for target, found in about.targets.items()]
 
 
 def _classes(about: CheckedCard) -> list[str]:

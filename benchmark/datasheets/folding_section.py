@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmark.datasheets.graph_folding import Floor, Gap, GraphFolding
 from benchmark.datasheets.section import Section, count, number
+from benchmark.rendering.text import in_unit
 from models.graph.indistinguishable import TOLERANCE
 
 BEFORE = (
@@ -114,4 +115,4 @@ def _ends(gap: Gap) -> list[str]:
 
 def with_unit(value: float, row: Floor) -> str:
     """An error and its unit."""
-    return number(value) if row.unit == "1" else f"{number(value)} {row.unit}"
+    return in_unit(number(value), row.unit)

@@ -15,6 +15,7 @@ from pymatgen.core import Element
 
 from benchmark.datasheets.health_report import DatasetHealth
 from benchmark.rendering.images import BLUE, GREY, RED, plain, png
+from benchmark.rendering.text import with_unit
 from datasets.contents import outliers
 from datasets.crystals import Crystals
 
@@ -45,7 +46,7 @@ def _targets(health: DatasetHealth, crystals: Crystals) -> Figure:
         if len(apart):
             ax.plot(apart, np.full(len(apart), 0.7), "^", color=RED, ms=5, label="outliers", clip_on=False)
             ax.legend(frameon=False, fontsize=8)
-        ax.set_xlabel(plain(target.target if target.unit == "1" else f"{target.target} [{target.unit}]"))
+        ax.set_xlabel(plain(with_unit(target.target, target.unit)))
     for ax in axes[len(shown) :]:
         ax.axis("off")
     return figure

@@ -13,7 +13,7 @@ from benchmark.datasheets.health_figures import figures
 from benchmark.datasheets.health_report import DatasetHealth
 from benchmark.datasheets.section import Section, count, number, shown_path, shown_source
 from benchmark.rendering.commands import code, command, option
-from benchmark.rendering.text import escape, require_own
+from benchmark.rendering.text import escape, in_unit, require_own, unit_shown
 from benchmark.results.store import write_atomically
 from benchmark.tasks.leakage import Leakage
 from datasets.contents import EXAMPLES, OUTLIER_RULE, TargetSummary
@@ -125,8 +125,7 @@ def _duplicate_findings(health: DatasetHealth) -> Iterator[str]:
     else:
         yield "No two crystals are duplicates."
     for spread in found.spreads:
-        unit = "" if spread.unit == "1" else f" {spread.unit}"
-        yield f"Equal structures differ by up to {number(spread.max)}{unit} in {spread.target}."
+        yield f"Equal structures differ by up to {in_unit(number(spread.max), spread.unit)} in {spread.target}."
     if found.not_compared:
         yield f"Not compared: {count(found.not_compared, 'crystal')} periodic along one direction."
     for row in health.leakage:
@@ -162,12 +161,14 @@ def _targets(health: DatasetHealth) -> Section:
     for t in health.targets:
         spread = [t.min, *(t.quartiles or (None,) * 3), t.max]
         values = [number(value) for value in (t.mean, t.std, *spread)]
-        rows.append([t.target, t.unit, f"{t.count:,}", f"{t.missing:,}", *values, f"{t.zeros:.1%}", f"{t.outliers:,}"])
+        rows.append(
+            [t.target, unit_shown(t.unit), f"{t.count:,}", f"{t.missing:,}", *values, f"{t.zeros:.1%}", f"{t.outliers:,}"]
+        )
     return Section("Targets", tables=((header, rows),), figure="targets")
 
 
 def _outliers(health: DatasetHealth) -> Section:
-    rows = [[t.target, name, f"{number(value)} {t.unit}"] for t in health.targets for name, value in t.outlier_examples]
+    rows = [[t.target, name, in_unit(number(value), t.unit)] for t in health.targets for name, value in t.outlier_examples]
     tables = ((("target", "crystal", "value"), rows),) if rows else ()
     before = f"{OUTLIER_RULE} The first {EXAMPLES} of each target, the farthest from the median first."
     return Section("Outliers", before, tables, "" if rows else "There are none.")
@@ -179,7 +180,7 @@ def _duplicates(health: DatasetHealth) -> Section:
     spreads = []
     for s in found.spreads:
         widest = ", ".join(f"{name} ({number(value)})" for name, value in s.widest)
-        spreads.append([s.target, s.unit, f"{s.groups:,}", number(s.median), number(s.max), widest])
+        spreads.append([s.target, unit_shown(s.unit), f"{s.groups:,}", number(s.median), number(s.max), widest])
     tables: list[tuple[Sequence[str], Sequence[Sequence[str]]]] = []
     if groups:
         tables.append((("", f"the {len(groups)} largest of {found.groups:,} groups, at most {EXAMPLES} ids of each"), groups))

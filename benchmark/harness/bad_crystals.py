@@ -71,10 +71,12 @@ class BadCrystals:
                 raise InputError(f"{data.task.dataset}: {model.spec.name}: {error}, or {hint}") from None
 
     def warnings(self, data: TaskData) -> list[str]:
-        """One line for the crystals left out of the dataset, and one where the target is doubtful."""
-        task, lines = data.task, []
+        """One line for the crystals left out of the dataset, one for what its folder has besides, one for a doubtful target."""
+        task, lines = data.task, list[str]()
         if task.without:
             reasons = several([self._found[task.source][name] for name in task.without])
             lines = [f"{task.dataset}: without {len(task.without)} of its crystals: {reasons}"]
+        if registry.is_folder(task.source):
+            lines += [f"{task.dataset}: {problem}" for problem in registry.get(task.source).card.known_problems]
         doubtful = [] if task.classes else doubts(data.crystals, task.target)
         return lines + [f"{task.dataset}/{line}" for line in doubtful]

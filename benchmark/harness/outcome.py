@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from ase.data import chemical_symbols
 
 from benchmark.harness import machine
 from benchmark.harness.job import Job, fresh_model, load_task
@@ -107,7 +108,8 @@ def train_and_score(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | Non
         test = _finite(model.predict(inputs, fold.test))
     known = _scores(model, inputs, data.targets, {"train": fold.train, "validation": fold.validation})
     metrics = Metrics(test=score(data.targets[fold.test], test), **known)
-    model.about = _about(job.key(data.dataset_hash))
+    elements = (chemical_symbols[number] for number in data.crystals.take(fold.train).elements)
+    model.about = _about(job.key(data.dataset_hash)) | {"elements": " ".join(elements)}
     parameters = model.n_parameters
     assert parameters is not None, "a fitted model knows its size"
     return Outcome(

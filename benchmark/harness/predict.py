@@ -12,17 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase.data import chemical_symbols
 
-from benchmark.rendering.text import csv_cell
+from benchmark.rendering.text import count, csv_cell, joined
 from benchmark.results.store import write_atomically
 from benchmark.schema import one_line
 from datasets.crystals import Crystals
 from datasets.errors import InputError
 from datasets.readers.folder import is_structure
-from datasets.readers.structure_files import SUFFIXES, read_each
+from datasets.readers.many_structures import Found, read_every
+from datasets.readers.structure_files import SUFFIXES
 from models.contract import Model
 
 UNKNOWN_UNIT = "as trained"
+UNKNOWN_ELEMENTS = "unknown"
+"""Where a checkpoint does not say which elements it was trained on."""
+
 LONGEST_CLASS = 100
 
 
@@ -42,30 +47,45 @@ class FilePredictions:
         ids: of the n crystals that were predicted.
         values: (members, n, 1) the models' predictions; (members, n, K) probabilities of K classes.
         meaning: of the values.
-        left_out: one line a file that could not be used, which names it and says why.
+        unseen: (n,) elements of each crystal that the training of a member did not have, or `UNKNOWN_ELEMENTS`.
+        left_out: one line a structure that could not be used, which names its file and says why.
     """
 
     ids: tuple[str, ...]
     values: np.ndarray
     meaning: Meaning
+    unseen: tuple[str, ...]
     left_out: tuple[str, ...]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Id, prediction (the mean over members), with several members their sample standard deviation, and unit.
+        """Id, prediction (the mean over members), with several members how far they disagree (their sample standard
+        deviation), unit, and the elements that training did not have.
 
         Of classes: the most probable one by the mean over members, with several members the standard deviation of its
         probability, and the mean probability of each class.
         """
-        return [self._row(name, self.values[:, n]) for n, name in enumerate(self.ids)]
+        return [
+            self._row(name, self.values[:, n]) | {"unseen_elements": unseen}
+            for n, (name, unseen) in enumerate(zip(self.ids, self.unseen, strict=True))
+        ]
 
     def _row(self, name: str, values: np.ndarray) -> dict[str, Any]:
         means, classes = values.mean(axis=0), self.meaning.classes
         chosen = int(means.argmax())
-        spread = {"spread": float(values[:, chosen].std(ddof=1))} if len(values) > 1 else {}
+        spread = {"disagreement": float(values[:, chosen].std(ddof=1))} if len(values) > 1 else {}
         if classes:
             shares = {f"p({label})": float(p) for label, p in zip(classes, means, strict=True)}
             return {"id": name, "prediction": classes[chosen], **spread, **shares}
         return {"id": name, "prediction": float(means[0]), **spread, "unit": self.meaning.unit}
+
+    @property
+    def warning(self) -> str:
+        """One line on the crystals with elements that training did not have; empty where there are none."""
+        found = [unseen.split(", ") for unseen in self.unseen if unseen not in ("", UNKNOWN_ELEMENTS)]
+        if not found:
+            return ""
+        elements = joined(sorted({element for crystal in found for element in crystal}))
+        return f"training had no {elements}, which {count(len(found), 'crystal')} of {len(self.ids)} hold (unseen_elements)"
 
 
 def find_structures(paths: Sequence[Path]) -> list[Path]:
@@ -86,6 +106,19 @@ def find_structures(paths: Sequence[Path]) -> list[Path]:
         for file in files:
             found.setdefault(file.resolve(), file)
     return list(found.values())
+
+
+def unseen_elements(models: Sequence[Model[Any, Any]], crystals: Crystals) -> tuple[str, ...]:
+    """(n,) the elements of each crystal that the training of one of the models did not have; empty: they all had all."""
+    said = [model.about.get("elements") for model in models]
+    if None in said:
+        return (UNKNOWN_ELEMENTS,) * len(crystals)
+    known = set.intersection(*(set(str(text).split()) for text in said))
+    found = []
+    for row in range(len(crystals)):
+        symbols = (chemical_symbols[number] for number in np.unique(crystals.atomic_numbers[crystals.atoms_of(row)]))
+        found.append(", ".join(symbol for symbol in symbols if symbol not in known))
+    return tuple(found)
 
 
 def ids_of(paths: Sequence[Path]) -> list[str]:
@@ -148,17 +181,41 @@ def _class_names(text: str, n_classes: int, name: object) -> tuple[str, ...]:
     return labels
 
 
-def predict_files(models: Sequence[Model[Any, Any]], meaning: Meaning, paths: Sequence[Path]) -> FilePredictions:
-    """Predict the crystal of each file with each model; what cannot be used is left out, with its reason."""
-    ids, cells = ids_of(paths), read_each(paths)
-    left_out = {row: str(cell) for row, cell in enumerate(cells) if isinstance(cell, InputError)}
-    read = [row for row in range(len(paths)) if row not in left_out]
-    crystals = Crystals.from_cells([ids[row] for row in read], [cell for cell in cells if not isinstance(cell, InputError)])
+def predict_files(
+    models: Sequence[Model[Any, Any]], meaning: Meaning, paths: Sequence[Path], id_column: str | None = None
+) -> FilePredictions:
+    """Predict every structure of each file with each model; what cannot be used is left out, with its reason.
+
+    Args:
+        models: members of an ensemble.
+        meaning: of what they predict.
+        paths: structure files; each frame of an XYZ file and each row of an ASE database is a crystal.
+        id_column: of databases and XYZ files, whose values are the ids.
+    """
+    every = read_every(paths, id_column)
+    ids = _ids(every, ids_of(paths))
+    left_out = {row: str(one.cell) for row, one in enumerate(every) if isinstance(one.cell, InputError)}
+    read = [row for row in range(len(every)) if row not in left_out]
+    cells = [one.cell for one in every if not isinstance(one.cell, InputError)]
+    crystals = Crystals.from_cells([ids[row] for row in read], cells)
     values, refused = predict_crystals(models, crystals)
-    left_out |= {read[row]: f"{paths[read[row]]}: {reason}" for row, reason in refused.items()}
+    left_out |= {read[row]: f"{_place(every[read[row]], paths)}: {reason}" for row, reason in refused.items()}
     kept = [row for row in range(len(read)) if row not in refused]
     lines = tuple(left_out[row] for row in sorted(left_out))
-    return FilePredictions(tuple(crystals.ids[kept]), values[:, kept], meaning, lines)
+    unseen = unseen_elements(models, crystals.take(kept))
+    return FilePredictions(tuple(crystals.ids[kept]), values[:, kept], meaning, unseen, lines)
+
+
+def _ids(every: Sequence[Found], of_files: Sequence[str]) -> list[str]:
+    """The name that a structure has, else that of its file and, where the file has several, its number."""
+    numbers = ("" if one.number is None else f":{one.number}" for one in every)
+    return _numbered(
+        [one_line(one.name) if one.name else of_files[one.file] + number for one, number in zip(every, numbers, strict=True)]
+    )
+
+
+def _place(one: Found, paths: Sequence[Path]) -> str:
+    return f"{paths[one.file]}" + ("" if one.number is None else f", structure {one.number}")
 
 
 def predict_crystals(models: Sequence[Model[Any, Any]], crystals: Crystals) -> tuple[np.ndarray, dict[int, str]]:

@@ -227,12 +227,13 @@ def _in_order_of(result: FoldResult, like: FoldResult) -> np.ndarray:
     """(n,) or (n, K) predictions of a fold in the order of another run's crystals."""
     order: slice | np.ndarray = slice(None)
     key, other = result.record.key, like.record.key
+    place = f"{key.task}, fold {key.fold + 1}"
     if result.ids is not like.ids and not np.array_equal(result.ids, like.ids):
         if len(result.ids) != len(like.ids) or not np.array_equal(np.sort(result.ids), np.sort(like.ids)):
-            raise InputError(f"{key.task}, fold {key.fold}: {key.model} and {other.model} were not tested on the same crystals")
+            raise InputError(f"{place}: {key.model} and {other.model} were not tested on the same crystals")
         order = np.argsort(result.ids)[np.argsort(np.argsort(like.ids))]
     if not np.allclose(result.targets[order], like.targets, rtol=1e-9, atol=1e-12 * np.abs(like.targets).max()):
-        raise InputError(f"{key.task}, fold {key.fold}: {key.model} and {other.model} have different targets for a crystal")
+        raise InputError(f"{place}: {key.model} and {other.model} have different targets for a crystal")
     return result.predictions[order]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from benchmark.recommend.advice import GOOD, Advice, LeftOut
 from benchmark.recommend.calibration import Calibration
 from benchmark.recommend.forecast import Forecast
-from benchmark.rendering.text import count, joined, seconds, table
+from benchmark.rendering.text import count, in_unit, joined, seconds, table, with_unit
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,13 @@ def _first(question: Question, advice: Advice, slower: float) -> str:
 
 
 def _error(one: Forecast, question: Question) -> str:
-    unit = f" {question.unit}" if question.unit and question.unit != "1" else ""
     times = "" if question.like else " times"
     interval = f" (95 %: {one.low:.3g} to {one.high:.3g})" if one.low is not None else " (no interval: too few records)"
-    return f"{one.error:.3g}{times if question.like is None else unit}{interval}"
+    return f"{in_unit(f'{one.error:.3g}{times}', question.unit or '1')}{interval}"
 
 
 def _table(question: Question, advice: Advice, slower: float) -> str:
-    what = f"MAE, {question.unit}" if question.like else "MAE / best"
+    what = with_unit("MAE", question.unit or "1") if question.like else "MAE / best"
     rows = [
         [one.model, f"{one.error:.3g}", "" if one.low is None else f"{one.low:.3g} to {one.high:.3g}",
          seconds(one.seconds * slower), "yes" if one in advice.affordable else "no", _beyond(one)]

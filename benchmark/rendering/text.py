@@ -13,6 +13,7 @@ from tabulate import tabulate
 
 from benchmark.results.records import Record
 from benchmark.schema import Machine
+from datasets.cards import AS_GIVEN
 from datasets.errors import InputError
 
 ENTITIES = str.maketrans(
@@ -162,9 +163,26 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{value:,.0f}" if "e+" in text and is_plain(value) else text
 
 
+def unit_shown(unit: str) -> str:
+    """A unit as people read it: empty for the 1 of a number without a unit, and where the data's table names none."""
+    return "" if unit in ("1", AS_GIVEN) else unit
+
+
+def unit_sentence(unit: str) -> str:
+    """In which unit errors are."""
+    if unit == AS_GIVEN:
+        return "Errors are in the unit of the targets, which the table does not name."
+    return f"Unit of the errors: {escape(unit)}." if unit_shown(unit) else "The target has no unit."
+
+
 def in_unit(text: str, unit: str) -> str:
-    """A value and its unit; the unit 1 is not written."""
-    return text if unit == "1" else f"{text} {unit}"
+    """A value and its unit, if it has one."""
+    return f"{text} {unit_shown(unit)}".rstrip()
+
+
+def with_unit(name: str, unit: str) -> str:
+    """The name of a quantity with its unit in brackets, if it has one: `MAE [eV]`."""
+    return f"{name} [{unit_shown(unit)}]" if unit_shown(unit) else name
 
 
 def interval(low: float, high: float) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmark.leaderboard.published_results import PublishedResult
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out
-from benchmark.rendering.text import count, escape, interval, origins, require_own, seconds, significant, table
+from benchmark.rendering.text import count, escape, interval, origins, require_own, seconds, significant, table, unit_sentence
 from benchmark.reproduction.cells import Cell, Table
 from benchmark.reproduction.results import RULE, CellResult
 from benchmark.results.scores import Run
@@ -85,7 +85,7 @@ def _section(asked: Table, rows: Sequence[Row]) -> Iterator[str]:
     first = rows[0][0]
     record = next((record for _, result in rows if result for record in (*result.records, *result.failed)), None)
     about = [f"Protocol {first.protocol_text}."]
-    about += [f"Errors in {escape(record.key.unit)}; {_sizes(rows)}."] if record else []
+    about += [f"{_sizes(rows)}. {unit_sentence(record.key.unit)}"] if record else []
     dft = DFT.get(first.task.rpartition("/")[2]) if asked.name in ("thesis-4", "thesis-6") else None
     about += [f"DFT differs from experiment by {dft}."] if dft else []
     yield " ".join(about)

@@ -23,7 +23,7 @@ def publish_cells(results: Iterable[CellResult | None], target: Store, elsewhere
             continue
         known = target.find(record.key)
         if known and known[0] != record:
-            raise InputError(f"{target.run_path(record.key)} has another record of fold {record.key.fold}; remove it first")
+            raise InputError(f"{target.run_path(record.key)} has another record of fold {record.key.fold + 1}; remove it first")
         fresh += [] if known else [(record, predictions)]
     target.require_writable()
     files = list(packed_runs(target, fresh, replace=False))

@@ -147,7 +147,7 @@ class GroundTruths:
         except InputError:
             return None
         series = pd.Series(found.targets, index=pd.Index(found.ids))
-        source = f"the published {self.board.run_path(other.key)}, fold {key.fold}"
+        source = f"the published {self.board.run_path(other.key)}, fold {key.fold + 1}"
         return GroundTruth(source, other.split, other.key.unit, other.key.classes, series)
 
 

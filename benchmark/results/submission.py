@@ -114,7 +114,7 @@ class Published:
 def name_of(store: Store, path: Path, record: Record) -> str:
     """What a record is called in a report: its file below the root and, where that holds several, its seed and fold."""
     name = str(path.relative_to(store.root))
-    return name if is_fold(path) else f"{name}, seed {record.key.seed}, fold {record.key.fold}"
+    return name if is_fold(path) else f"{name}, seed {record.key.seed}, fold {record.key.fold + 1}"
 
 
 def _record_files(store: Store) -> Iterator[Path]:
@@ -191,7 +191,8 @@ def missing_folds(store: Store, records: Iterable[Record], unread: Iterable[Path
         numbers = {record.key.fold for record in folds}
         missing = sorted(set(range(folds[0].key.n_folds or max(numbers) + 1)) - numbers - there.get(folder, set()))
         if missing:
-            named = f"fold{'s' * (len(missing) > 1)} {', '.join(map(str, missing[:10]))}{', …' * (len(missing) > 10)}"
+            shown = ", ".join(str(number + 1) for number in missing[:10])
+            named = f"fold{'s' * (len(missing) > 1)} {shown}{', …' * (len(missing) > 10)}"
             found.append(f"{folder}: no {named} of {folds[0].key.protocol}; run them, a failure has a record too")
     return found
 

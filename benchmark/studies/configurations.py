@@ -123,7 +123,7 @@ def task_errors(named: Mapping[str, Configuration]) -> TaskErrors | None:
         orders = [np.argsort(one.ids, kind="stable") for one in found]
         ids = found[0].ids[orders[0]].astype(str)
         if any(not np.array_equal(one.ids[order].astype(str), ids) for one, order in zip(found, orders, strict=True)):
-            raise ValueError(f"fold {place[1]} of seed {place[0]} has other test crystals in one of {', '.join(named)}")
+            raise ValueError(f"fold {place[1] + 1} of seed {place[0]} has other test crystals in one of {', '.join(named)}")
         columns = [losses(one.targets[order], one.predictions[order]) for one, order in zip(found, orders, strict=True)]
         rows.append((np.full(len(ids), place[0]), np.full(len(ids), place[1]), ids, np.column_stack(columns)))
     repeats, folds, ids, errors = (np.concatenate(column) for column in zip(*rows, strict=True))

@@ -159,4 +159,4 @@ def _packed(path: Path, kind: type[Observation] | None, kept: Sequence[Trial]) -
 
 def _name(record: Record) -> str:
     key = record.key
-    return f"{key.task} {key.model} {key.run_id}, fold {key.fold}"
+    return f"{key.task} {key.model} {key.run_id}, fold {key.fold + 1}"

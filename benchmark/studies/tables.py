@@ -11,7 +11,7 @@ import numpy as np
 from tabulate import tabulate
 
 from benchmark.rendering.commands import code, command, device_words, option, setting_words, source_words
-from benchmark.rendering.text import commits, count, crystals, escape, joined, machine, plus_minus, seconds
+from benchmark.rendering.text import commits, count, crystals, escape, joined, machine, plus_minus, seconds, unit_shown
 from benchmark.results.records import JobKey, Record
 from benchmark.studies.comparison_groups import ComparisonGroup
 from benchmark.studies.configurations import Configuration
@@ -43,13 +43,17 @@ def provenance(records: Sequence[Record], *commands: str) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in first.versions.items())
     seeds = joined([str(seed) for seed in sorted({record.key.seed for record in records})])
     lines = [
-        f"{crystals(first)} crystals; targets in {escape(key.unit)}; dataset sha256 `{key.dataset_hash}`",
+        f"{crystals(first)} crystals; {_targets_in(key.unit)}dataset sha256 `{key.dataset_hash}`",
         f"profile `{key.profile}`, {budget(records)}, {key.protocol}, seed {seeds}; all settings are in the records",
         f"machine: {escape(' or '.join(machines))}; versions: {escape(versions)}; commit {escape(commits(records))}",
         *_waiting(records),
         *(f"again: {code(text)}" for text in commands),
     ]
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _targets_in(unit: str) -> str:
+    return f"targets in {escape(unit_shown(unit))}; " if unit_shown(unit) else ""
 
 
 def waited(records: Sequence[Record]) -> int:

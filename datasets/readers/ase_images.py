@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
+class SeveralStructures(InputError):
+    """A file that holds more structures than the one that was expected."""
+
+
 def only_cell(images: Sequence[Atoms], name: str) -> Cell:
     """The one structure that ASE read; InputError where there are more, or a site is partially occupied."""
     require_one(len(images), name)
@@ -26,7 +30,8 @@ def only_cell(images: Sequence[Atoms], name: str) -> Cell:
 def require_one(count: int, name: str) -> None:
     """InputError where a file has not one structure."""
     if count != 1:
-        raise InputError(f"{name}: {count} structures in one file; expected one")
+        error = SeveralStructures if count > 1 else InputError
+        raise error(f"{name}: {count} structures in one file; expected one")
 
 
 def integers(numbers: Any) -> np.ndarray:

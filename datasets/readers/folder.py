@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from datasets.allowed_names import require_target_name
-from datasets.cards import Card, Dataset
+from datasets.cards import AS_GIVEN, Card, Dataset
 from datasets.crystals import STRUCTURE_COLUMNS, Crystals
 from datasets.elements import read_element_features
-from datasets.errors import InputError
+from datasets.errors import FEW, InputError
 from datasets.readers.budget import within_budget
 from datasets.readers.class_targets import CLASS, ClassColumn, class_column
 from datasets.readers.columns import split_heading
@@ -27,7 +27,6 @@ from datasets.readers.unicode_text import normalised
 STANDARD_NAMES = ("id_prop.csv", "targets.csv")
 ELEMENT_TABLE = "atom_init.json"
 """CGCNN's element features, kept beside the crystals; they replace the built-in ones."""
-AS_GIVEN = "as given"
 HOW_TO = "add id_prop.csv with one `id,target` line a crystal"
 
 
@@ -101,6 +100,7 @@ def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
         how_to_get="Place the structure files and their CSV in the folder.",
         known_problems=(
             *([f"{_files(spare)} no row in {source.name}"] if spare else []),
+            *filter(None, [unread_folders(path)]),
             *(problem for name, column in classes.items() for problem in column.rare(name)),
         ),
     )
@@ -127,13 +127,21 @@ def read_folder(path: Path) -> FolderTable:
         raise InputError(f"{path}: no such folder")
     structures = sorted(p for p in path.iterdir() if is_structure(p))
     if not structures:
-        raise InputError(f"{path}: no structure files; add one file a crystal ({', '.join(SUFFIXES)} or POSCAR)")
+        below = f"; {told}" if (told := unread_folders(path)) else ""
+        raise InputError(f"{path}: no structure files; add one file a crystal ({', '.join(SUFFIXES)} or POSCAR){below}")
     return _read_table(_find_csv(path), structures)
 
 
 def is_structure(path: Path) -> bool:
     """Whether a folder's file holds a crystal, by its name."""
     return path.is_file() and format_of(path) is not None and not path.name.startswith(".") and path.name != ELEMENT_TABLE
+
+
+def unread_folders(path: Path) -> str:
+    """One line on the structure files in folders of a folder, which nothing reads; empty where there are none."""
+    holding = sorted(p.name for p in path.iterdir() if p.is_dir() and p.name[0] != "." and any(map(is_structure, p.iterdir())))
+    shown = ", ".join(holding[:FEW]) + (", …" if len(holding) > FEW else "")
+    return f"structure files in {len(holding)} sub-folder{'s' * (len(holding) > 1)} are not read ({shown})" if holding else ""
 
 
 def _files(count: int) -> str:

@@ -9,13 +9,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from datasets.cards import AS_GIVEN
 from datasets.crystals import STRUCTURE_COLUMNS
 from datasets.errors import InputError
 from datasets.readers.ase_tables import read_database, read_frames, rows_of_ase_json
 from datasets.readers.budget import within_budget
 from datasets.readers.columns import INDEX, Columns, is_ase, read_csv, read_json, read_parquet, split_heading
 from datasets.readers.decimals import is_missing
-from datasets.readers.folder import AS_GIVEN, ELEMENT_TABLE, read_folder
+from datasets.readers.folder import ELEMENT_TABLE, read_folder
 from datasets.readers.structure_dicts import is_entry
 from datasets.readers.structure_files import PACKED
 from datasets.readers.structure_values import files_beside, is_file_name, looks_like_structure

@@ -38,8 +38,11 @@ POOL_FROM = 4000
 
 @dataclass(frozen=True)
 class SoapSettings(Settings):
-    """The descriptor; the defaults are the thesis's.
+    """The SOAP descriptor; the defaults are the thesis's.
 
+    r_cut: Å within which an atom sees its neighbours.
+    n_max: number of radial functions.
+    l_max: highest degree of the spherical harmonics.
     pairs: "all" pairs of elements have their block of columns, or only those of an element with itself ("same"), as in
         MatDeepLearn; the blocks then grow with the number of elements, not with its square.
     """

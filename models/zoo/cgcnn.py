@@ -30,7 +30,12 @@ from models.training import MINI
 
 @dataclass(frozen=True)
 class CGCNNSettings(NearestSettings):
-    """Hyperparameters; the defaults are the published ones."""
+    """Hyperparameters; the defaults are the published ones.
+
+    width: features of an atom in every layer.
+    hidden: units of each hidden layer after the readout.
+    n_hidden: number of hidden layers after the readout.
+    """
 
     width: int = 64
     hidden: int = 128

@@ -16,7 +16,10 @@ from models.matdeeplearn import FUNG, N_EDGE, OMEE, FamilyModel, HeadSettings, R
 
 @dataclass(frozen=True)
 class CGCNNMDLSettings(HeadSettings):
-    """Hyperparameters; `skip` "single" is published for the plain network, "double" for the Deeper one."""
+    """Hyperparameters; `skip` "single" is published for the plain network, "double" for the Deeper one.
+
+    hidden: units of each hidden layer after the readout.
+    """
 
     hidden: int = 150
 

@@ -80,7 +80,11 @@ class GlobalAttention(nn.Module):
 
 @dataclass(frozen=True)
 class GATGNNSettings(NearestSettings):
-    """Hyperparameters; the defaults are the published ones."""
+    """Hyperparameters; the defaults are the published ones.
+
+    width: features of an atom in every layer.
+    heads: number of attention heads of a layer.
+    """
 
     width: int = 64
     heads: int = 4
@@ -135,6 +139,7 @@ class GATGNN(GraphModel[GATGNNSettings]):
 class GATGNNMDLSettings(FamilySettings):
     """Hyperparameters; `skip` "none" is published for the plain network, "single" for DeeperGATGNN.
 
+    heads: number of attention heads of a layer.
     activation: of the attention, over neighbours and over the atoms of a crystal.
     dropout: probability with which training drops a weight of the attention over neighbours, and a feature behind a layer.
     """

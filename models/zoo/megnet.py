@@ -39,8 +39,13 @@ STATE = 2
 class MEGNetSettings(GraphSettings):
     """Hyperparameters; the defaults are the published ones of 2018 (in 2019 the cutoff became 5 Å).
 
-    width: of atoms, bonds and state between the blocks; hidden: of the layers before; pooled: of Set2Set.
-    gaussians: how many expand a distance, evenly from 0 to `margin` Å beyond the cutoff, `gaussian_width` Å wide.
+    cutoff: Å within which neighbours are taken.
+    width: features of atoms, bonds and state between the blocks.
+    hidden: units of the layers before a block's output.
+    pooled: features of the readout, Set2Set.
+    gaussians: number of Gaussians that expand a distance, evenly from 0 to `margin` Å beyond the cutoff.
+    margin: Å beyond the cutoff at which the last Gaussian lies.
+    gaussian_width: width of each Gaussian in Å.
     """
 
     atom_features: AtomFeatureName = "embedding"

@@ -141,6 +141,8 @@ class ForestSettings(Settings):
 
     A split looks at all features in a regression, at the square root of their number in a classification; a leaf may hold
     one crystal.
+
+    trees: number of trees of the forest.
     """
 
     trees: int = 500

@@ -18,7 +18,10 @@ from models.matdeeplearn import FUNG, N_EDGE, OMEE, FamilyModel, HeadSettings, R
 
 @dataclass(frozen=True)
 class SchNetSettings(HeadSettings):
-    """Hyperparameters; `skip` "single" is published for the plain network, "double" for the Deeper one."""
+    """Hyperparameters; `skip` "single" is published for the plain network, "double" for the Deeper one.
+
+    filters: features of the filters that depend on distance.
+    """
 
     filters: int = 150
 

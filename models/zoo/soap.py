@@ -34,8 +34,11 @@ PENALTIES, EPSILONS, GAMMAS = (1.0, 10.0, 100.0), (0.01, 0.1), (1.0, 10.0)
 
 @dataclass(frozen=True)
 class SoapSVRSettings(SoapSettings):
-    """scikit-learn's defaults: `penalty` is its C; gamma "scale" is 1 / (F var(X)), "auto" 1 / F.
+    """Hyperparameters; the defaults are scikit-learn's.
 
+    penalty: weight of errors against smoothness, scikit-learn's C.
+    epsilon: errors below this cost nothing in training.
+    gamma: inverse width of the kernel: "scale" is 1 / (F var(X)) of F columns X, "auto" is 1 / F.
     target_unit: what epsilon and C are in: "spread", the standard deviation of the training targets, so that no unit matters;
         or, as published, "target", the target's own unit, where a target of small spread (Poisson ratio) is fitted by a
         constant.
@@ -150,8 +153,9 @@ class SoapSVR(SoapModel[SoapSVRSettings]):
 class SoapMLPSettings(Recipe, SoapSettings):
     """The head and its training.
 
-    SOAP columns differ by orders of magnitude, so a head on raw ones ("none", as in the thesis) learns next to nothing;
-    `standardise` "train" gives each column zero mean and unit variance over the training rows.
+    hidden: units of the hidden layer.
+    standardise: "train" gives each column zero mean and unit variance over the training rows; with "none", as in the thesis,
+        the network learns next to nothing, as SOAP columns differ by orders of magnitude.
     """
 
     hidden: int = 128

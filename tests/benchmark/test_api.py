@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.io import write
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from benchmark import api
@@ -35,11 +36,22 @@ def test_structures_and_atoms_are_predicted_alike_in_their_order(ran):
     folds = sorted((ran[1]).rglob(f"*{MODEL}*/**/*.safetensors"))
     atoms = [bulk("Al", cubic=True), bulk("Cu")]
     found = api.predict(folds, atoms, ids=["al", "cu"])
-    assert list(found["id"]) == ["al", "cu"] and np.isfinite(found["prediction"]).all() and (found["spread"] >= 0).all()
+    assert list(found["id"]) == ["al", "cu"] and np.isfinite(found["prediction"]).all() and (found["disagreement"] >= 0).all()
     structures = [AseAtomsAdaptor.get_structure(one) for one in atoms]
     mixed = api.predict(folds, [structures[0], atoms[1]])
     assert list(mixed["id"]) == ["0", "1"]
     assert mixed["prediction"].to_numpy() == pytest.approx(found["prediction"].to_numpy(), abs=1e-5)
+
+
+def test_files_are_predicted_frame_by_frame_and_unseen_elements_told(ran, tmp_path):
+    folds = sorted((ran[1]).rglob(f"*{MODEL}*/**/*.safetensors"))
+    write(tmp_path / "metals.xyz", [bulk("Al"), bulk("Si")])
+    with pytest.warns(UserWarning, match="training had no Si"):
+        found = api.predict_files(folds, [tmp_path / "metals.xyz"])
+    assert list(found["id"]) == ["metals:1", "metals:2"] and list(found["unseen_elements"]) == ["", "Si"]
+    (tmp_path / "broken.cif").write_text("nothing")
+    with pytest.raises(InputError, match=r"broken\.cif"):
+        api.predict_files(folds, [tmp_path / "broken.cif"])
 
 
 def test_what_cannot_be_used_is_named(ran, tmp_path):

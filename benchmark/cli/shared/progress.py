@@ -26,6 +26,7 @@ from rich.text import Text
 
 from benchmark.cli.shared import consoles
 from benchmark.cli.shared.events import RunLog, run_log
+from benchmark.rendering.text import in_unit
 
 if TYPE_CHECKING:  # a download's bar needs no torch
     from benchmark.harness import run
@@ -56,7 +57,7 @@ def about(seconds: float) -> str:
 
 
 def job_name(job: Job) -> str:
-    """`task model seed 0 fold 2/5`."""
+    """`task model seed 0 fold 2/5`; people count folds from 1, records from 0."""
     return f"{job.task.name} {job.model} seed {job.seed} fold {job.fold + 1}/{job.protocol.n_folds}"
 
 
@@ -67,7 +68,7 @@ def _short_name(job: Job) -> str:
 
 def _loss(value: float, classes: tuple[str, ...] | None, unit: str) -> str:
     """MAE with its unit, or log-loss."""
-    return f"log-loss {value:.4g}" if classes else f"MAE {value:.4g} {unit}"
+    return f"log-loss {value:.4g}" if classes else in_unit(f"MAE {value:.4g}", unit)
 
 
 @dataclass

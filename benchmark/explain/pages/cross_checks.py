@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark.explain.records import CLASSES, ClassName, CrossCheck, Importance, RankAgreement, Result
 from benchmark.explain.seed_groups import SeedGroup, rank_correlation
-from benchmark.rendering.text import chance, count
+from benchmark.rendering.text import chance, count, in_unit
 from benchmark.statistics.comparisons import ALPHA, holm
 
 LITTLE = 0.47
@@ -109,8 +109,8 @@ def _agreements(group: SeedGroup, result: Result, check: CrossCheck) -> Iterator
         said = getattr(other, name)
         regressor = f"{other.model} ({other.source})" if other.source else other.model
         first = (
-            other.explainer, str(experiment.seed), regressor, f"{other.mae:.4g} {experiment.unit}", name, str(said.crystals),
-            _told(reliability(said)),
+            other.explainer, str(experiment.seed), regressor, in_unit(f"{other.mae:.4g}", experiment.unit), name,
+            str(said.crystals), _told(reliability(said)),
         )  # fmt: skip
         own = [test for test in check.agreements if test.class_name == name]
         for test in own:

@@ -10,7 +10,7 @@ from benchmark.explain.pages.cross_checks import Table
 from benchmark.explain.records import CLASSES, ClassName, Result
 from benchmark.explain.seed_groups import SeedGroup
 from benchmark.explain.statements import Against, Contrast, Enrichment, FindingTest, MotifKind
-from benchmark.rendering.text import chance, interval
+from benchmark.rendering.text import chance, in_unit, interval
 from benchmark.statistics.comparisons import ALPHA
 
 SHOWN = 8
@@ -65,8 +65,8 @@ def _classifiers(group: SeedGroup) -> Table:
         network, fitted = record.experiment.network, f"{record.n_fitted:,} of {record.n_train:,}"
         kappa = f" (κ {agrees.kappa:.2f})" if agrees and agrees.kappa is not None else ""
         rows.append([
-            str(record.experiment.seed), network, f"{record.threshold:.4g} {record.experiment.unit}", fitted, f"{q.n:,}",
-            f"{q.accuracy:.3f}", f"{q.auc:.3f}", interval(*q.auc_interval), f"{q.calibration_error:.3f}",
+            str(record.experiment.seed), network, in_unit(f"{record.threshold:.4g}", record.experiment.unit), fitted,
+            f"{q.n:,}", f"{q.accuracy:.3f}", f"{q.auc:.3f}", interval(*q.auc_interval), f"{q.calibration_error:.3f}",
             f"{agrees.share:.3f}{kappa}, {agrees.regressor}" if agrees else "", f"{record.fit_s:.0f} s",
         ])  # fmt: skip
     return header, rows

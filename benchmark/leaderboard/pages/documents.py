@@ -21,7 +21,7 @@ from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.score_pictures import SCORE_PICTURES
 from benchmark.rendering.blocks import BEGIN, filled
 from benchmark.rendering.svg import title_of
-from benchmark.rendering.text import count, crystals, escape, in_unit, link, mini_note, plus_minus, seconds, table
+from benchmark.rendering.text import count, crystals, escape, in_unit, link, mini_note, plus_minus, seconds, table, with_unit
 from benchmark.results.directories import PUBLISHED
 from benchmark.results.store import write_together
 from datasets.errors import InputError
@@ -127,8 +127,8 @@ def short_board(board: Board, task: str, profile: str, up: str = "") -> str:
     rows = [[escape(column.cell(row, group)) for column in shown] for row in group.ranked]
     key = group.first.key
     about = (
-        f"{link(task, f'{up}{PUBLISHED}/{page_of(task)}')}: {group.kind.loss} [{escape(key.unit)}] on crystals never seen in "
-        f"training; {crystals(group.first)} crystals, {escape(group.title)}, {count(group.folds, 'fold')} a model. "
+        f"{link(task, f'{up}{PUBLISHED}/{page_of(task)}')}: {escape(with_unit(group.kind.loss, key.unit))} on crystals never "
+        f"seen in training; {crystals(group.first)} crystals, {escape(group.title)}, {count(group.folds, 'fold')} a model. "
         f"{_times(group.ranked)}{escape(mini_note([profile]))}"
     )
     text = tuple(column.heading for column in shown if column.is_text)
@@ -171,7 +171,7 @@ def data_sets() -> str:
     """The built-in data sets: crystals, targets and how the file gets here."""
     rows = []
     for card in (dataset.card for dataset in built_in().values()):
-        targets = ", ".join(f"{target} [{unit}]" for target, unit in card.targets.items())
+        targets = ", ".join(with_unit(target, unit) for target, unit in card.targets.items())
         how = "embedded" if card.file is None else card.how_to_get
         rows.append([escape(card.name), f"{card.rows:,}" if card.rows else "", escape(targets), escape(how)])
     return table(["data set", "crystals", "targets", "how it gets here"], rows, text=("targets", "how it gets here"))

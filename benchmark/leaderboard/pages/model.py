@@ -26,7 +26,7 @@ from benchmark.leaderboard.pages.task import as_published, page_of
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out, settings_text
-from benchmark.rendering.text import count, escape, fenced, link, mini_note, seconds, table
+from benchmark.rendering.text import count, escape, fenced, link, mini_note, seconds, table, unit_shown
 from benchmark.results.model_cards import ModelCard
 
 Standing = tuple[ComparisonGroup, BoardRow]
@@ -90,7 +90,7 @@ def _cells(standing: Standing, standings: Sequence[Standing], where: Sequence[st
         title(group, [group for group, _ in standings]),
         *place,
         loss(row) + unranked(row),
-        share(row, "roc_auc") if group.kind is CLASSES else escape(key.unit),
+        share(row, "roc_auc") if group.kind is CLASSES else escape(unit_shown(key.unit)),
         relative(row, group),
         seconds(row.costs.training_s) if row.costs else "",
         seconds(row.costs.inference_s) if row.costs else "",

@@ -21,7 +21,7 @@ from benchmark.leaderboard.coverage import coverage_sentence, read_coverage
 from benchmark.leaderboard.kinds import CLASSES, KINDS, NUMBERS, Kind
 from benchmark.leaderboard.pages.task import page_of, relative_to
 from benchmark.leaderboard.rows import BASELINE, BoardRow
-from benchmark.rendering.text import count, crystals, escape, link, listed, mini_note, seconds, table
+from benchmark.rendering.text import count, crystals, escape, link, listed, mini_note, seconds, table, unit_shown
 from benchmark.statistics.decisions import MARGIN
 
 TITLE = "# Leaderboard"
@@ -147,7 +147,7 @@ def _winners(board: Board, kind: Kind) -> str:
         lowest, first = group.ranked[:1], group.first
         rows.append([
             link(first.key.task, page_of(first.key.task)),
-            *([escape(first.key.unit)] if kind is NUMBERS else []), crystals(first),
+            *([escape(unit_shown(first.key.unit))] if kind is NUMBERS else []), crystals(first),
             title(group, board.comparison_groups), str(len(group.ranked)),
             "; ".join(f"{escape(row.label)} {loss(row)}" for row in lowest), relative(lowest[0], group) if lowest else "",
             _names(best), _names(group.with_verdict("undecided")) if group.has_rivals else "without a rival",
@@ -224,8 +224,8 @@ def _everything(track: Track) -> str:
     for group in track.comparison_groups:
         key = group.first.key
         release = f", data {key.dataset_hash[:8]}" if tasks[key.task] > 1 else ""
-        unit = key.unit if group.kind is NUMBERS else group.kind.loss
-        header.append(f"{link(key.task, page_of(key.task))}{escape(release)}, {escape(unit)}")
+        unit = unit_shown(key.unit) if group.kind is NUMBERS else group.kind.loss
+        header.append(link(key.task, page_of(key.task)) + escape(release + (f", {unit}" if unit else "")))
     return table(header, body)
 
 

@@ -27,6 +27,7 @@ from benchmark.rendering.text import (
     mini_note,
     significant,
     table,
+    unit_sentence,
 )
 from benchmark.statistics.comparisons import CONFIDENCE
 from benchmark.statistics.decisions import MARGIN
@@ -75,7 +76,7 @@ def differences(kind: Kind) -> str:
 
 def reading(group: ComparisonGroup) -> str:
     """How to read the tables of a comparison group."""
-    scores = CLASS_SCORES if group.kind is CLASSES else f"Unit of the errors: {escape(group.first.key.unit)}."
+    scores = CLASS_SCORES if group.kind is CLASSES else unit_sentence(group.first.key.unit)
     return f"{scores} {READING.format(verdicts=verdicts(group.kind), baseline=relative_to(group.kind))}"
 
 
@@ -218,7 +219,8 @@ def _failures(rows: Sequence[BoardRow]) -> str:
     """A list of the folds that failed, each with its reason; empty where there are none."""
     failed = [(row.label, record) for row in rows for record in row.run.folds if record.status != "complete"]
     lines = [
-        f"- {escape(label)}, seed {r.key.seed}, fold {r.key.fold}: {r.status}: {escape(r.reason or '')}" for label, r in failed
+        f"- {escape(label)}, seed {r.key.seed}, fold {r.key.fold + 1}: {r.status}: {escape(r.reason or '')}"
+        for label, r in failed
     ]
     return "Folds without a score:\n\n" + "\n".join(lines) if lines else ""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from benchmark.rendering.text import escape, joined
+from benchmark.rendering.text import escape, in_unit, joined, with_unit
 from benchmark.studies.ablation.conclusions import RULE, SWITCHES, VARIANTS, Family, families
 from benchmark.studies.comparison_groups import ComparisonGroup, comparison_groups
 from benchmark.studies.figures import Figure, Line, Panel
@@ -81,7 +81,7 @@ def conclusions(task: str, made: Sequence[Family]) -> Iterator[str]:
     else:
         _, family, variant = min(scored, key=lambda row: row[0])
         unit = escape(variant.folds.complete[0].key.unit)
-        yield f"The lowest MAE, {mae_cell(variant.folds)} {unit}, is that of {escape(family.label)}, {variant.name}."
+        yield f"The lowest MAE, {in_unit(mae_cell(variant.folds), unit)}, is that of {escape(family.label)}, {variant.name}."
     changes = [
         (variant.change.relative, family, variant)
         for family in made
@@ -133,7 +133,10 @@ def figures(made: Sequence[Family]) -> list[Figure]:
         if plain:
             lines.append(Line(family.label, names, [mae / plain for mae in maes], [s / plain for s in spread]))
     unit = made[0].variants[0].folds.records[0].key.unit
-    panels = [Panel("MAE", "", f"MAE [{unit}]", absolute), Panel("against the plain network", "", "MAE / MAE of plain", lines)]
+    panels = [
+        Panel("MAE", "", with_unit("MAE", unit), absolute),
+        Panel("against the plain network", "", "MAE / MAE of plain", lines),
+    ]
     return [Figure("mae", "Error by what a network has (Figure 3 of Omee et al.)", panels)]
 
 

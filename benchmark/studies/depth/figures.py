@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmark.rendering.text import with_unit
 from benchmark.studies.curves import Curve
 from benchmark.studies.depth.conclusions import DEPTHS
 from benchmark.studies.depth.parameters import PUBLISHED
@@ -33,8 +34,8 @@ def _errors(task: str, made: Sequence[Curve], unit: str) -> Figure:
         time.append(Line(curve.label, depths, [point.seconds for point in scored]))
     published = [_published(task, name, label) for name, label in _first_labels(made).items()]
     panels = [
-        Panel("test", "layers", f"MAE [{unit}]", [*test, *(line for line in published if line.x)], log_y=True),
-        Panel("training", "layers", f"MAE [{unit}]", training, log_y=True),
+        Panel("test", "layers", with_unit("MAE", unit), [*test, *(line for line in published if line.x)], log_y=True),
+        Panel("training", "layers", with_unit("MAE", unit), training, log_y=True),
         Panel("time", "layers", "training time a fold [s]", time, log_y=True),
     ]
     return Figure("mae", "Error and time against depth; bars are the standard deviation over folds", panels, 3)
@@ -84,7 +85,7 @@ def _mae_of_parameters(task: str, made: Sequence[Curve], unit: str) -> Figure:
         ours.append(Line(curve.label, sizes, [p.mae for p in scored], [p.mae_std or 0.0 for p in scored]))
     published = [_published_sizes(name, label) for name, label in _first_labels(made).items() if name in BY_DEPTH]
     panels = [
-        Panel(f"here: {task}", "parameters", f"MAE [{unit}]", ours, log_x=True, log_y=True),
+        Panel(f"here: {task}", "parameters", with_unit("MAE", unit), ours, log_x=True, log_y=True),
         Panel("published: bulk formation energy", "parameters", "MAE [eV/atom]", published, log_x=True, log_y=True),
     ]
     return Figure(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmark.rendering.text import count, escape, joined
+from benchmark.rendering.text import count, escape, in_unit, joined
 from benchmark.studies.curves import Curve
 from benchmark.studies.depth.causes import NOT_ESTABLISHED, Tried, causes
 from benchmark.studies.depth.conclusions import DepthVerdict, JudgedDepth
@@ -65,7 +65,7 @@ def _best(judged: Sequence[JudgedCurve]) -> str:
         return "No depth has a score in every fold."
     _, one, point = min(scored, key=lambda row: row[0])
     unit = escape(point.complete[0].key.unit)
-    sentence = f"The lowest MAE, {mae_cell(point)} {unit}, is {escape(one.label)}'s at {point.layers} layers"
+    sentence = f"The lowest MAE, {in_unit(mae_cell(point), unit)}, is {escape(one.label)}'s at {point.layers} layers"
     deepest = one.verdict.deepest
     if deepest is None or deepest.layers == point.layers:
         return f"{sentence}, {'the deepest' if deepest else 'the only depth'} that it was given."

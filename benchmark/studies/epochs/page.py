@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from benchmark.rendering.text import escape, joined
+from benchmark.rendering.text import escape, joined, with_unit
 from benchmark.statistics.comparisons import ALPHA
 from benchmark.studies.comparison_groups import ComparisonGroup, comparison_groups
 from benchmark.studies.epochs.conclusions import (
@@ -129,8 +129,8 @@ def figures(made: Sequence[Budgets]) -> list[Figure]:
     unit = made[0].points[0].records[0].key.unit
     panels = [
         Panel("training", "epoch", "loss [scaled target]", loss, log_y=True),
-        Panel("validation", "epoch", f"MAE [{unit}]", validation, log_y=True),
-        Panel("test, by budget", "epochs", f"MAE [{unit}]", test, log_x=True, log_y=True),
+        Panel("validation", "epoch", with_unit("MAE", unit), validation, log_y=True),
+        Panel("test, by budget", "epochs", with_unit("MAE", unit), test, log_x=True, log_y=True),
     ]
     caption = "Training and validation error by epoch of the largest budget (Figure 2 of Omee et al.), and test error by budget"
     return [Figure("epochs", caption, panels, 3)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from benchmark.rendering.text import escape, joined
+from benchmark.rendering.text import escape, in_unit, joined, with_unit
 from benchmark.studies.comparison_groups import ComparisonGroup, comparison_groups
 from benchmark.studies.figures import Cloud, Figure, Panel
 from benchmark.studies.latent_space.conclusions import NEIGHBORS, RULE, VARIED, LatentReport, LatentSpace, spaces
@@ -66,7 +66,7 @@ def conclusions(task: str, made: Sequence[LatentSpace]) -> Iterator[str]:
     unit = best.folds.records[0].key.unit
     yield escape(
         f"On {task} the {NEIGHBORS} nearest training crystals in the space of {best.label} predict the target with an MAE of "
-        f"{number(best.mean('knn_mae'))} {unit}, beside {number(best.folds.mae)} of the network itself and "
+        f"{in_unit(number(best.mean('knn_mae')), escape(unit))}, beside {number(best.folds.mae)} of the network itself and "
         f"{number(best.mean('mean_mae'))} of the mean of the training targets."
     )
     clustered = [space.label for space in known if (space.mean("silhouette") or 0) >= CLUSTERED]
@@ -105,7 +105,7 @@ def figures(made: Sequence[LatentSpace]) -> list[Figure]:
             targets, names = [crystal.target for crystal in crystals], [crystal.id for crystal in crystals]
             for kind, name in (("pca", "PCA"), ("tsne", "t-SNE")):
                 x, y = zip(*(getattr(crystal, kind) for crystal in crystals), strict=True)
-                cloud = Cloud(x, y, targets, names, f"target [{unit}]")
+                cloud = Cloud(x, y, targets, names, with_unit("target", unit))
                 panels.append(Panel(f"{space.label}, {name}", "", "", cloud=cloud))
     caption = "Test crystals of the first fold in the space behind the last layer, coloured by target (Figure 8 of Omee et al.)"
     return [Figure("latent", caption, panels, columns=4)] if panels else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from benchmark.rendering.text import escape, joined, model_name, seconds
+from benchmark.rendering.text import escape, in_unit, joined, model_name, seconds, with_unit
 from benchmark.results.records import Record
 from benchmark.studies.comparison_groups import ComparisonGroup, comparison_groups
 from benchmark.studies.configurations import Configuration
@@ -63,7 +63,7 @@ def page_text(task: str, groups: Sequence[ComparisonGroup[LearningCurve]], folde
 
 def _named(record: Record) -> str:
     key = record.key
-    return f"{model_name(key.model, key.profile)}, {key.protocol}, fold {key.fold}"
+    return f"{model_name(key.model, key.profile)}, {key.protocol}, fold {key.fold + 1}"
 
 
 def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
@@ -80,7 +80,8 @@ def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
     mae = mae_cell(best.sizes[-1])
     tied = [curve.label for curve in level_with_the_first(scored)]
     doubt = f", from which {escape(joined(tied))} cannot be told" if tied else ""
-    yield f"With all {n:,} training crystals of {escape(task)} {escape(best.label)} has the lowest MAE, {mae} {unit}{doubt}."
+    lowest = f"{escape(best.label)} has the lowest MAE, {in_unit(mae, unit)}{doubt}"
+    yield f"With all {n:,} training crystals of {escape(task)} {lowest}."
     if not fitted:
         yield "No power law could be fitted: fewer than three sizes have a score."
         yield "Nothing can be forecast."
@@ -159,7 +160,7 @@ def figures(made: Sequence[LearningCurve]) -> list[Figure]:
         if curve.law and x:
             ends = [x[0], x[-1], 4 * x[-1]]
             laws.append(Line(curve.label, ends, [curve.law.a * n**-curve.law.b for n in ends]))
-    y = f"MAE [{made[0].sizes[-1].records[0].key.unit}]"
+    y = with_unit("MAE", made[0].sizes[-1].records[0].key.unit)
     panels = [
         Panel("measured", "training crystals", y, measured, log_x=True, log_y=True),
         Panel("power laws, to four times the crystals", "training crystals", y, laws, log_x=True, log_y=True),

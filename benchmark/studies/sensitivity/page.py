@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from benchmark.rendering.text import chance, escape, joined
+from benchmark.rendering.text import chance, escape, in_unit, joined, with_unit
 from benchmark.statistics.comparisons import ALPHA
 from benchmark.studies.comparison_groups import ComparisonGroup, comparison_groups, without_seed
 from benchmark.studies.figures import Figure, Line, Panel
@@ -112,7 +112,7 @@ def _best(model: ModelSensitivity) -> str:
     if not scored:
         return ""
     best = min(scored, key=lambda level: level.folds.mae)
-    name, mae = escape(model.label), f"{mae_cell(best.folds)} {escape(best.folds.records[0].key.unit)}"
+    name, mae = escape(model.label), in_unit(mae_cell(best.folds), escape(best.folds.records[0].key.unit))
     if best.change is None or best.change.relative is None:
         return f"of {name} is {mae}, " + (
             "of the centre itself" if best.folds is model.centre else f"with {best.factor} {_value(best)}, without a test"
@@ -173,7 +173,7 @@ def figures(task: str, made: Sequence[ModelSensitivity]) -> list[Figure]:
         if factor == "activation" and task == SETTINGS_TASK and lines:
             lines.append(Line(SETTINGS_MODEL, list(BY_ACTIVATION), list(BY_ACTIVATION.values()), published=True))
         if lines:
-            panels.append(Panel(factor, factor, f"MAE [{unit}]", lines, log_x=factor in LOGARITHMIC))
+            panels.append(Panel(factor, factor, with_unit("MAE", unit), lines, log_x=factor in LOGARITHMIC))
     return [
         Figure("factors", "Error by the value of each factor, all others as in the centre (Figure 5 of Omee et al.)", panels, 3)
     ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -90,3 +91,15 @@ def test_ctrl_c_says_what_is_kept(benchmark_command, monkeypatch, arguments, int
     monkeypatch.setattr(interrupted, stop)
     expected = f"error: stopped; {kept}run the same command again to go on\n" if kept else "error: stopped\n"
     assert one_line_error(benchmark_command(*arguments), 130) == expected
+
+
+def test_the_settings_of_a_model_are_listed_and_named_where_one_is_unknown(benchmark_command):
+    listed = benchmark_command("models", "cgcnn", "--settings")
+    assert listed.returncode == 0 and "learning_rate" in listed.stdout and "number of nearest neighbours" in listed.stdout
+    assert benchmark_command("models", "dummy", "--settings").stdout == "dummy has no settings\n"
+    rows = json.loads(benchmark_command("models", "cgcnn", "--settings", "--json").stdout)
+    (width,) = [row for row in rows if row["setting"] == "width"]
+    assert (width["mini"], width["standard"]) == ("32", "64")
+    assert "models NAME --settings" in benchmark_command("models", "--settings").stderr
+    wrong = benchmark_command("run", "--task", "emt/alloys", "--model", "cgcnn", "--set", "lr=1")
+    assert wrong.returncode == 2 and "unknown setting 'lr'" in wrong.stderr and "learning_rate" in wrong.stderr

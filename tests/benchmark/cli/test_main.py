@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
@@ -222,7 +223,7 @@ def test_a_page_of_a_card_is_written(benchmark_command, small_folder, tmp_path):
     assert benchmark_command("datasets", "info", small_folder, "--page", tmp_path / "cards").returncode == 0
     page = (tmp_path / "cards" / "mine.md").read_text()
     assert page.startswith("# mine\n\n30 crystals of the folder mine")
-    assert "| target   | as given |" in page
+    assert re.search(r"\| target +\| +\| 30", page), "the table names no unit"
 
 
 def test_no_sign_of_a_card_means_anything_on_its_page():

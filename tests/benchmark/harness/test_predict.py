@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ase.build import bulk
+from ase.db import connect
 from ase.io import write
 
 from benchmark.harness.execution import execute
@@ -116,29 +117,61 @@ def test_a_checkpoint_knows_the_key_of_its_record(run_of, predicted, small_folde
     store, folder = run_of
     record = next(store.records())
     about = get(record.key.model).model.load(folder / "fold-00.safetensors").about
-    assert about == {
+    elements = {"elements": "Al Ni Cu Pd Ag Pt Au"}
+    assert about == elements | {
         name: str(value) for name, value in record.key.model_dump(exclude={"settings", "classes", "rates"}).items()
     }
     assert predicted("--checkpoint", folder / "fold-00.safetensors", small_folder / "c0.cif")["c0"]["unit"] == "as given"
 
 
-def test_the_folds_of_a_run_predict_their_mean_and_their_spread(run_of, small_folder, predicted):
+def test_the_folds_of_a_run_predict_their_mean_and_how_far_they_disagree(run_of, small_folder, predicted):
     _, folder = run_of
     first, second = (predicted("--checkpoint", folder / f"fold-0{n}.safetensors", small_folder) for n in range(2))
     both = predicted("--checkpoint", folder, small_folder)
-    assert list(both["c3"]) == ["id", "prediction", "spread", "unit"]
+    assert list(both["c3"]) == ["id", "prediction", "disagreement", "unit", "unseen_elements"]
     for name, row in both.items():
         one, two = first[name]["prediction"], second[name]["prediction"]
         assert row["prediction"] == pytest.approx((one + two) / 2, abs=1e-9)
-        assert row["spread"] == pytest.approx(abs(one - two) / np.sqrt(2), abs=1e-9)
-        assert list(first[name]) == ["id", "prediction", "unit"]
+        assert row["disagreement"] == pytest.approx(abs(one - two) / np.sqrt(2), abs=1e-9)
+        assert list(first[name]) == ["id", "prediction", "unit", "unseen_elements"]
 
 
 def test_three_members_by_hand(tmp_path, copper, predicted):
     for name, mean in (("a", 1.0), ("b", 2.0), ("c", 6.0)):
         constant(tmp_path / f"{name}.safetensors", mean)
     rows = predicted("--checkpoint", tmp_path / "a.safetensors", "--checkpoint", tmp_path, copper)
-    assert rows["copper"] == {"id": "copper", "prediction": 3.0, "spread": pytest.approx(np.sqrt(7)), "unit": "eV"}
+    assert rows["copper"] == {
+        "id": "copper", "prediction": 3.0, "disagreement": pytest.approx(np.sqrt(7)), "unit": "eV",
+        "unseen_elements": "unknown",
+    }  # fmt: skip
+
+
+def test_elements_that_training_did_not_have_are_told(tmp_path, predict):
+    for name, known in (("all", "Cu Zn"), ("few", "Cu")):
+        constant(tmp_path / f"{name}.safetensors", 1.0, elements=known)
+    for name in ("Cu", "Zn"):
+        write(tmp_path / f"{name}.cif", bulk(name))
+    code, out, err = predict("--checkpoint", tmp_path, tmp_path / "Cu.cif", tmp_path / "Zn.cif", "--json")
+    assert (code, [row["unseen_elements"] for row in json.loads(out)]) == (0, ["", "Zn"])
+    assert err == "warning: training had no Zn, which 1 crystal of 2 hold (unseen_elements)\n"
+
+
+def test_every_frame_and_every_row_is_a_crystal(tmp_path, two_ev, predict):
+    atoms = [bulk("Cu", a=a) for a in (3.5, 3.6, 3.7)]
+    write(tmp_path / "path.xyz", atoms)
+    with connect(tmp_path / "set.db") as rows:
+        for number, one in enumerate(atoms[:2]):
+            rows.write(one, name=f"cu-{number}")
+
+    def ids(*arguments: object) -> list[str]:
+        code, out, err = predict("--checkpoint", two_ev, *arguments, "--json")
+        assert (code, err) == (0, "")
+        return [row["id"] for row in json.loads(out)]
+
+    assert ids(tmp_path / "path.xyz", tmp_path / "set.db") == ["path:1", "path:2", "path:3", "set:1", "set:2"]
+    assert ids(tmp_path / "set.db", "--id-column", "name") == ["cu-0", "cu-1"]
+    code, _, err = predict("--checkpoint", two_ev, tmp_path / "set.db", "--id-column", "nam")
+    assert code == 1 and "set.db: no column 'nam' to take the ids of; its columns are id" in err
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
@@ -157,20 +190,25 @@ def test_published_checkpoints_predict_what_the_published_code_predicts(shared_d
 def test_the_table_has_six_digits_and_the_unit(tmp_path, copper, predict):
     code, out, err = predict("--checkpoint", constant(tmp_path / "m.safetensors", 1.23456789), copper)
     assert (code, err) == (0, "")
-    assert [line.split() for line in out.splitlines()[::2]] == [["id", "prediction", "unit"], ["copper", "1.23457", "eV"]]
+    assert [line.split() for line in out.splitlines()[::2]] == [
+        ["id", "prediction", "unit", "unseen_elements"],
+        ["copper", "1.23457", "eV", "unknown"],
+    ]
 
 
 def test_ids_stay_text_and_an_unknown_unit_is_said(tmp_path, predict):
     write(tmp_path / "007.cif", bulk("Cu"))
     out = predict("--checkpoint", constant(tmp_path / "m.safetensors", 1.0, unit=""), tmp_path / "007.cif")[1]
-    assert out.splitlines()[-1].split() == ["007", "1", "as", "trained"]
+    assert out.splitlines()[-1].split() == ["007", "1", "as", "trained", "unknown"]
 
 
 def test_the_csv_holds_every_digit(tmp_path, copper, predict):
     code, out, _ = predict("--checkpoint", constant(tmp_path / "m.safetensors", 2 / 3), copper, "--csv", tmp_path / "p.csv")
     assert code == 0 and "0.666667" in out
     with (tmp_path / "p.csv").open(newline="") as file:
-        assert list(csv.DictReader(file)) == [{"id": "copper", "prediction": repr(2 / 3), "unit": "eV"}]
+        assert list(csv.DictReader(file)) == [
+            {"id": "copper", "prediction": repr(2 / 3), "unit": "eV", "unseen_elements": "unknown"}
+        ]
     assert not list(tmp_path.glob("*.partial"))
 
 
@@ -203,11 +241,11 @@ def test_an_unreadable_file_costs_no_other_its_prediction(tmp_path, two_ev, copp
         (tmp_path / name).write_text(text)
     code, out, err = predict("--checkpoint", two_ev, tmp_path / "broken.cif", copper, tmp_path / "notes.txt", "--json")
     assert code == 1
-    assert json.loads(out) == [{"id": "copper", "prediction": 2.0, "unit": "eV"}]
+    assert json.loads(out) == [{"id": "copper", "prediction": 2.0, "unit": "eV", "unseen_elements": "unknown"}]
     first, second, last = err.strip().splitlines()
     assert first.startswith(f"left out: {tmp_path / 'broken.cif'}: not a readable CIF file")
     assert second.startswith(f"left out: {tmp_path / 'notes.txt'}: not a structure file")
-    assert last == "error: 2 of 3 files left out"
+    assert last == "error: 2 of 3 structures left out"
 
 
 def test_an_element_that_the_model_does_not_know_costs_no_other_its_prediction(run_of, small_folder, tmp_path, predict):
@@ -301,12 +339,12 @@ def test_a_classifier_gives_the_class_and_every_probability(shared_data, copper,
     checkpoint = shared_data("cgcnn/pre-trained/semi-metal-classification.pth.tar")
     code, out, _ = predict("--checkpoint", checkpoint, copper, "--json")
     (row,) = json.loads(out)
-    assert code == 0 and list(row) == ["id", "prediction", "p(non-metal)", "p(metal)"]
+    assert code == 0 and list(row) == ["id", "prediction", "p(non-metal)", "p(metal)", "unseen_elements"]
     assert row["prediction"] == "metal" and row["p(metal)"] > 0.9
     assert row["p(metal)"] + row["p(non-metal)"] == pytest.approx(1)
     both = json.loads(predict("--checkpoint", checkpoint, "--checkpoint", _classifier(tmp_path, 0.2), copper, "--json")[1])[0]
     assert both["p(metal)"] == pytest.approx((row["p(metal)"] + 0.2) / 2)
-    assert both["spread"] == pytest.approx(abs(row["p(metal)"] - 0.2) / np.sqrt(2))
+    assert both["disagreement"] == pytest.approx(abs(row["p(metal)"] - 0.2) / np.sqrt(2))
 
 
 def test_classifiers_of_other_classes_and_regressions_are_not_averaged(tmp_path, copper, two_ev, predict):

@@ -21,7 +21,7 @@ from benchmark.results.records import JobKey
 from benchmark.results.store import Store
 from benchmark.schema import Duration
 from benchmark.tasks.tasks import Task, find_tasks
-from datasets.readers.folder import AS_GIVEN
+from datasets.cards import AS_GIVEN
 from models.registry import get
 from tests.benchmark.conftest import ROOT, write_folder
 from tests.benchmark.constructed import make, write_run

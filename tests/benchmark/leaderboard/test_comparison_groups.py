@@ -141,7 +141,7 @@ def test_targets_far_below_one_are_compared_as_closely(store):
     for fold in range(5):
         write_fold(store, "a", fold, [1e-21] * PER_FOLD, targets=joules)
         write_fold(store, "liar", fold, [2e-21] * PER_FOLD, targets=joules if fold else [5e-20, *joules[1:]])
-    with pytest.raises(InputError, match="set/target, fold 0: liar and a have different targets"):
+    with pytest.raises(InputError, match="set/target, fold 1: liar and a have different targets"):
         only(store)
 
 
@@ -149,7 +149,7 @@ def test_records_that_disagree_on_a_target_are_refused_by_name(store):
     write_run(store, "a", 1.0)
     write_run(store, "liar", 2.0, folds=4)
     write_fold(store, "liar", 4, [2.0] * PER_FOLD, targets=[5.0, *range(1, PER_FOLD)])
-    with pytest.raises(InputError, match="set/target, fold 4: liar and a have different targets"):
+    with pytest.raises(InputError, match="set/target, fold 5: liar and a have different targets"):
         only(store)
     errors = []
     group, predictions = only(store, on_invalid=errors.append)

@@ -151,7 +151,7 @@ def test_failures_are_rows_with_their_reason_and_without_a_verdict(store, status
     write_run(store, "megnet", 0.1, folds=2)
     page = pages_of(store)["tasks/set/target.md"]
     assert row_of(page, "mpnn")[::2][:2] == ["", status]
-    assert f"- mpnn, seed 0, fold 0: {status}: loss is &lt;nan&gt; &#124; sorry" in page
+    assert f"- mpnn, seed 0, fold 1: {status}: loss is &lt;nan&gt; &#124; sorry" in page
     assert any("[megnet](" in line and "(2 of 5 folds)" in line for line in page.splitlines())
     assert row_of(page, "cgcnn")[0] == "best or equal"
 

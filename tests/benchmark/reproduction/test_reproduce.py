@@ -68,7 +68,7 @@ def test_a_fold_that_failed_ends_in_an_error_after_the_page_is_written(quick, be
     broken, diverged = failed(0), failed(1, status="diverged")
     monkeypatch.setattr(run, "run_jobs", lambda *arguments, **named: [broken, diverged])
     done = benchmark_command("reproduce", "quick", "--task", TASK)
-    assert done.returncode == 1 and "1 of 2 folds failed, the first: set/target cgcnn seed 0 fold 0: it broke" in done.stderr
+    assert done.returncode == 1 and "1 of 2 folds failed, the first: set/target cgcnn seed 0 fold 1: it broke" in done.stderr
     assert (tmp_path / "reports/reproduction/quick.md").is_file()
 
 

@@ -121,5 +121,5 @@ def test_published_folds_give_the_page_without_the_runs_and_are_not_replaced(tmp
     assert publish_cells(results, kept, []) == [], "what is there already is left alone"
     assert publish_cells(results, Store(tmp_path / "other"), [kept]) == [], "as is what another store has"
     changed = write_rounds(tmp_path / "again", [0.9, 0.7])
-    with pytest.raises(InputError, match="has another record of fold 0"):
+    with pytest.raises(InputError, match="has another record of fold 1"):
         publish_cells(cell_results(asked.cells, [changed]), kept, [])

@@ -429,7 +429,7 @@ def test_a_fold_that_is_missing_is_asked_for_and_a_failure_stands_for_it(theirs,
     record = list(theirs.records())[1]
     for suffix in (".json", ".parquet"):
         theirs.path(record.key).with_suffix(suffix).unlink()
-    assert "no fold 1 of kfold(2); run them, a failure has a record too" in only_problem(examine(theirs, board))
+    assert "no fold 2 of kfold(2); run them, a failure has a record too" in only_problem(examine(theirs, board))
     theirs.write(failed(1, key=record.key, split=record.split), None)
     assert examine(theirs, board).problems == ()
 

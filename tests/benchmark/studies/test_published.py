@@ -145,7 +145,7 @@ def test_another_result_of_a_published_fold_is_refused_and_replaced_only_when_to
     publish_study(source, target, LayerReport, {"set/target"})
     record = told_record(source, 0)
     source.write(record.model_copy(update={"best_epoch": 1}), make(0)[1])
-    with pytest.raises(InputError, match=r"1 published folds differ, the first is set/target cgcnn .*, fold 0; use --replace"):
+    with pytest.raises(InputError, match=r"1 published folds differ, the first is set/target cgcnn .*, fold 1; use --replace"):
         publish_study(source, target, LayerReport, {"set/target"})
     assert told_record(target, 0).best_epoch == 2
     publish_study(source, target, LayerReport, {"set/target"}, replace=True)

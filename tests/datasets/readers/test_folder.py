@@ -266,3 +266,13 @@ def test_element_features_that_cannot_be_read_are_refused_in_one_line(folder, co
 def test_a_class_of_rows_below_is_no_heading(folder):
     with pytest.raises(InputError, match="row 1: id 'lost' has no structure file"):
         open_folder(with_csv(folder, "lost,metal\na,metal\nb,semi\nc,semi\n"))
+
+
+def test_structure_files_in_sub_folders_are_told_and_not_read(folder):
+    (folder / "relaxed").mkdir()
+    (folder / "notes").mkdir()
+    for file in sorted(folder.glob("*.cif"))[:1]:
+        (folder / "relaxed" / file.name).write_bytes(file.read_bytes())
+    card = open_folder(folder).card
+    assert card.known_problems == ("structure files in 1 sub-folder are not read (relaxed)",)
+    assert card.rows == len(open_folder(folder).load())

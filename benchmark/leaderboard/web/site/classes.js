@@ -58,7 +58,7 @@ board.classes = (() => {
     return board.table.plain(`The ${own.worst.length} crystals whose true class has the lowest probability`, [
       {label: "crystal", text: true, head: true, cell: (crystal) => crystal.id},
       known && {label: "elements", text: true, cell: (crystal) => crystal.elements || n.missing},
-      {label: "fold", cell: (crystal) => String(crystal.fold)},
+      {label: "fold", cell: (crystal) => String(crystal.fold + 1)},
       {label: "true class", text: true, cell: (crystal) => group.classes[crystal.target]},
       {label: "its probability", cell: (crystal) => n.significant(crystal.probability)},
       {label: "most probable class", text: true, cell: (crystal) => group.classes[crystal.chosen]},

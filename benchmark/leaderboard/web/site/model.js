@@ -156,7 +156,7 @@ board.views.model = (() => {
     const order = [...own.error.keys()].sort((a, b) => Math.abs(own.error[b]) - Math.abs(own.error[a]) || a - b).slice(0, WORST);
     return board.table.plain(`The ${order.length} crystals with the largest errors`, [
       ...naming(shared),
-      {label: "fold", cell: (index) => String(shared.fold[index])},
+      {label: "fold", cell: (index) => String(shared.fold[index] + 1)},
       {label: labelled("target", group), cell: (index) => n.significant(shared.target[index], 4)},
       {label: labelled("prediction", group), cell: (index) => n.significant(shared.target[index] + own.error[index], 4)},
       {label: "error", cell: (index) => n.signed(own.error[index])},

@@ -112,7 +112,7 @@ board.views.task = (() => {
     if (group.failures.length) {
       parts.push(h("h2", {}, "Folds without a score"), board.table.plain(`Failed folds on ${group.task}`, [
         {label: "model", text: true, head: true, cell: (failure) => failure.label},
-        {label: "fold", cell: (failure) => String(failure.fold)},
+        {label: "fold", cell: (failure) => String(failure.fold + 1)},
         {label: "status", text: true, cell: (failure) => failure.status},
         {label: "reason", text: true, cell: (failure) => h("span", {class: "reason"}, failure.reason)},
       ], group.failures));
