@@ -15,7 +15,7 @@ from benchmark.leaderboard.cells import machine
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.rendering.svg import LETTER, WIDTH, cut, line, picture, shape, text
-from benchmark.rendering.text import count, model_name, significant
+from benchmark.rendering.text import count, model_name, significant, with_unit
 from benchmark.statistics.comparisons import CONFIDENCE
 from benchmark.statistics.decisions import Verdict
 
@@ -125,7 +125,7 @@ def _verdict(row: BoardRow) -> Verdict:
 def _loss_name(group: ComparisonGroup) -> str:
     """With its unit."""
     unit = group.first.key.unit
-    return group.kind.loss if group.first.key.classes or unit == "1" else f"{group.kind.loss} [{unit}]"
+    return group.kind.loss if group.first.key.classes else with_unit(group.kind.loss, unit)
 
 
 def _interval(row: BoardRow) -> tuple[float, float]:
