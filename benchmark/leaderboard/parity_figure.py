@@ -13,7 +13,7 @@ from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.parity import BINS, Parity
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.rendering.svg import WIDTH, cut, line, picture, shape, text
-from benchmark.rendering.text import count, model_name, significant
+from benchmark.rendering.text import count, model_name, significant, with_unit
 
 COLUMNS, LEFT, GAP = 3, 48, 14
 CELL = 3
@@ -62,9 +62,9 @@ def _rows(group: ComparisonGroup) -> list[BoardRow]:
 
 def _panels(group: ComparisonGroup, parity: Parity, rows: Sequence[BoardRow], top: int) -> Iterator[Element]:
     """Heading and panels of a comparison group; numbers stand at the left and at the bottom alone."""
-    unit = "" if group.first.key.unit == "1" else f" [{group.first.key.unit}]"
+    axes = with_unit("vertical: predicted, horizontal: true", group.first.key.unit)
     yield text(4, top + 16, cut(group.title, WIDTH - 8), "bold")
-    yield text(4, top + 34, f"vertical: predicted, horizontal: true{unit}", "muted")
+    yield text(4, top + 34, axes, "muted")
     most = max(int(parity.counts[row.label].max()) for row in rows)
     ticks = [(f"{value:g}", _place(value, parity)) for value in _ticks(parity)]
     for number, row in enumerate(rows):
