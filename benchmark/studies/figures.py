@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape as escape_html
 
@@ -13,8 +13,8 @@ from matplotlib.axis import Axis
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from plotly.subplots import make_subplots
 
+from benchmark.rendering.figure_page import page_of_figures, plot
 from benchmark.rendering.images import plain
 
 
@@ -124,41 +124,44 @@ def _plain_ticks(axis: Axis) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
-def html_page(title: str, figures: Sequence[Figure], script: str) -> str:
-    """All figures on one page; a click on a name hides its line, a double click the others."""
-    parts = [f"<h2>{escape_html(f.caption)}</h2>{_interactive(f)}" for f in figures]
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape_html(title)}</title>'
-        f'<script src="{script}"></script><style>body{{font-family:sans-serif;margin:1.5em;max-width:1250px}}</style></head>'
-        f"<body><h1>{escape_html(title)}</h1>{''.join(parts)}</body></html>\n"
+def html_page(title: str, figures: Sequence[Figure], script: str, markdown: str) -> str:
+    """All figures on one page; a click on a name hides its lines."""
+    note = f'Tables and how to read them: <a href="{escape_html(markdown)}">the report as text</a>. A click on a name hides it.'
+    return page_of_figures(title, note, "".join(map(_section, figures)), script)
+
+
+def _section(figure: Figure) -> str:
+    """A figure with its panels, which stand below one another on a narrow screen, and one legend."""
+    used = colors(figure)
+    names = {_name(line): used[line.color_of or line.label] for panel in figure.panels for line in panel.lines}
+    buttons = "".join(
+        f'<button type="button" aria-pressed="true" style="--line:{color}">{escape_html(name)}</button>'
+        for name, color in names.items()
     )
+    panels = "".join(f"<div>{plot(_interactive(panel, used), 'panel', panel.title)}</div>" for panel in figure.panels)
+    legend = f'<p class="legend">{buttons}</p>' if names else ""
+    return f'<section><h2>{escape_html(figure.caption)}</h2><div class="beside">{panels}</div>{legend}</section>'
 
 
-def _interactive(figure: Figure) -> str:
-    rows = -(-len(figure.panels) // figure.columns)
-    drawn = make_subplots(rows, figure.columns, subplot_titles=[panel.title for panel in figure.panels])
-    used, named = colors(figure), set[tuple[str, bool]]()
-    for place, panel in enumerate(figure.panels):
-        row, column = place // figure.columns + 1, place % figure.columns + 1
-        for line in panel.lines:
-            name = f"{line.label}, published" if line.published else line.label
-            trace = go.Scatter(
-                x=list(line.x), y=list(line.y), name=name, legendgroup=name, mode="lines+markers",
-                showlegend=(line.label, line.published) not in named,
-                error_y={"type": "data", "array": list(line.error), "thickness": 1} if line.error else None,
-                line={"color": used[line.color_of or line.label], "dash": "dash" if line.published else "solid"},
-                marker={"symbol": "circle-open" if line.published else "circle"},
-            )  # fmt: skip
-            named.add((line.label, line.published))
-            drawn.add_trace(trace, row, column)
-        if cloud := panel.cloud:
-            marker = {"color": list(cloud.value), "colorscale": "Viridis", "size": 5, "showscale": place == 0}
-            drawn.add_trace(
-                go.Scatter(x=list(cloud.x), y=list(cloud.y), text=list(cloud.names), mode="markers", marker=marker,
-                           showlegend=False),
-                row, column,
-            )  # fmt: skip
-        drawn.update_xaxes(title_text=panel.x, type="log" if panel.log_x else "linear", row=row, col=column)
-        drawn.update_yaxes(title_text=panel.y, type="log" if panel.log_y else "linear", row=row, col=column)
-    drawn.update_layout(height=120 + 380 * rows, template="simple_white", legend={"font": {"size": 11}})
-    return drawn.to_html(full_html=False, include_plotlyjs=False, div_id=figure.name)
+def _name(line: Line) -> str:
+    return f"{line.label}, published" if line.published else line.label
+
+
+def _interactive(panel: Panel, used: Mapping[str, str]) -> go.Figure:
+    drawn = go.Figure()
+    for line in panel.lines:
+        drawn.add_scatter(
+            x=list(line.x), y=list(line.y), name=_name(line), mode="lines+markers",
+            error_y={"type": "data", "array": list(line.error), "thickness": 1} if line.error else None,
+            line={"color": used[line.color_of or line.label], "dash": "dash" if line.published else "solid"},
+            marker={"symbol": "circle-open" if line.published else "circle"},
+        )  # fmt: skip
+    if cloud := panel.cloud:
+        bar = {"title": {"text": cloud.title, "side": "right"}, "thickness": 10}
+        marker = {"color": list(cloud.value), "colorscale": "Viridis", "size": 5, "showscale": True, "colorbar": bar}
+        drawn.add_scatter(x=list(cloud.x), y=list(cloud.y), text=list(cloud.names), mode="markers", marker=marker)
+    drawn.update_xaxes(title_text=panel.x, type="log" if panel.log_x else None, automargin=True, exponentformat="power")
+    drawn.update_yaxes(title_text=panel.y, type="log" if panel.log_y else None, automargin=True, exponentformat="power")
+    title = {"text": panel.title, "x": 0.5, "font": {"size": 13}}
+    margin = {"l": 55, "r": 10, "t": 40, "b": 45}
+    return drawn.update_layout(template="simple_white", showlegend=False, title=title, margin=margin, font={"size": 11})

@@ -100,7 +100,7 @@ def _write(path: Path, reports: Path, title: str, page: Page) -> list[Path]:
     library = write_plotly(reports)
     script = Path(os.path.relpath(library, folder)).as_posix()
     files = {folder / f"{figure.name}.png": png(canvas(figure)) for figure in page.figures}
-    files[folder / "figures.html"] = html_page(title.lstrip("# "), page.figures, script).encode()
+    files[folder / "figures.html"] = html_page(title.lstrip("# "), page.figures, script, f"../{quote(path.name)}").encode()
     files[folder / "table.csv"] = page.table.encode()
     for place, data in files.items():
         write_atomically(place, data)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import Any
@@ -17,7 +15,7 @@ from benchmark.explain.pages.figures import COLORS, best, color, every_explanati
 from benchmark.explain.records import CLASSES, ClassName, Explanation
 from benchmark.explain.seed_groups import SeedGroup
 from benchmark.explain.statements import Enrichment, MotifKind
-from benchmark.rendering.plotly_script import in_page
+from benchmark.rendering.figure_page import page_of_figures, plot
 from benchmark.rendering.text import chance, interval
 from benchmark.statistics.comparisons import ALPHA
 
@@ -27,16 +25,7 @@ MOTIFS: dict[MotifKind, list[tuple[int, int]]] = {"node type": [], "pair": [(0, 
 DRAWN = 6
 """Motifs of a class."""
 
-STYLE = """:root{color-scheme:light}
-body{margin:0 auto;max-width:1180px;padding:0 1rem 2rem;color:#1d2126;font:16px/1.5 system-ui,"Segoe UI",Roboto,sans-serif}
-h1{font-size:1.4rem;line-height:1.25;overflow-wrap:anywhere}
-h2{font-size:1.15rem;margin:2.2rem 0 .6rem;border-top:1px solid #d8dce2;padding-top:1rem}
-h3{font-size:1rem;margin:1.4rem 0 .3rem}
-p,li{max-width:80ch;overflow-wrap:anywhere}
-.note,figcaption{color:#59616b;font-size:.85rem}
-.beside{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:0 1.5rem}
-.beside>div{min-width:0}
-.node-types{height:20rem}
+STYLE = """.node-types{height:20rem}
 .pairs{height:26rem}
 .graphs{display:grid;grid-template-columns:repeat(auto-fill,minmax(6.6rem,1fr));gap:.6rem}
 .graphs figure{margin:0}
@@ -44,12 +33,6 @@ p,li{max-width:80ch;overflow-wrap:anywhere}
 .graphs svg{display:block;width:100%;height:auto;background:#f5f6f8;border-radius:4px}
 figcaption{text-align:center;font-size:.8rem;line-height:1.35;padding-top:.2rem}
 @media(min-width:800px){.graphs{grid-template-columns:repeat(auto-fill,minmax(8.5rem,1fr))}.pairs{height:31rem}}
-"""
-
-SCRIPT = """for (const block of document.querySelectorAll("script.figure")) {
-  const figure = JSON.parse(block.textContent);
-  Plotly.newPlot(block.previousElementSibling, figure.data, figure.layout, {responsive: true, displaylogo: false});
-}
 """
 
 
@@ -64,34 +47,24 @@ def web_page(title: str, found: Sequence[SeedGroup], lines: Sequence[Sequence[st
         library: where the plotting library is.
     """
     body = "".join(_group(group, own) for group, own in zip(found, lines, strict=True))
-    hashed = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; script-src 'self' 'sha256-{hashed}'; style-src 'unsafe-inline'; img-src 'self' data: blob:; "
-        "base-uri 'none'; form-action 'none'"
+    note = (
+        "Rendered from records alone. Tables, tests and how to read them: "
+        f'<a href="{escape(markdown)}">the report as text</a>. Atoms are numbered and coloured by their node type.'
     )
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" '
-        f'content="{policy}">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<title>{escape(title)}</title>\n<link rel="icon" href="data:,">\n<style>{STYLE}</style>\n'
-        f'<script src="{escape(library)}"></script></head>\n<body><h1>{escape(title)}</h1>\n'
-        f'<p class="note">Rendered from records alone. Tables, tests and how to read them: '
-        f'<a href="{escape(markdown)}">the report as text</a>. Atoms are numbered and coloured by their node type.</p>\n'
-        f"<noscript><p>The figures need JavaScript; the report as text has them as images.</p></noscript>\n"
-        f"{body}\n<script>{SCRIPT}</script></body></html>\n"
-    )
+    return page_of_figures(title, note, body, library, STYLE)
 
 
 def _group(group: SeedGroup, lines: Sequence[str]) -> str:
     kind = group.first.experiment.node_types
     every = every_explanation(group.explanations)
     parts = [f"<h2>{escape(group.title)}</h2>", "<ul>", *(f"<li>{escape(line)}</li>" for line in lines), "</ul>"]
-    parts += [f"<h3>Atoms of each {kind}</h3>", _plot(_node_types(group), "node-types", f"share of the atoms of each {kind}")]
+    parts += [f"<h3>Atoms of each {kind}</h3>", plot(_node_types(group), "node-types", f"share of the atoms of each {kind}")]
     parts += [f"<h3>Bonds between two {kind}s</h3>", '<div class="beside">']
     maps = {name: pair_shares(every[name], group.first.n_node_types) for name in CLASSES}
     highest = max(1e-9, *(float(values.max()) for values in maps.values()))
     for name in CLASSES:
         heat = _pairs(maps[name].tolist(), highest, name, kind)
-        parts.append(f"<div>{_plot(heat, 'pairs', f'share of the bonds between each two {kind}s, {name}')}</div>")
+        parts.append(f"<div>{plot(heat, 'pairs', f'share of the bonds between each two {kind}s, {name}')}</div>")
     parts.append("</div>")
     for name in CLASSES:
         parts += _drawings(f"Surest explanations of {name}", (_explanation(one, kind) for one in best(every[name])))
@@ -107,11 +80,6 @@ def top_motifs(found: Sequence[Enrichment]) -> list[Enrichment]:
     """The motifs that are more frequent than size and composition give, the surest first, at most `DRAWN`."""
     more = [e for e in found if e.against == "size and composition" and e.log_odds > 0]
     return sorted(more, key=lambda e: (e.p, -e.log_odds))[:DRAWN]
-
-
-def _plot(figure: go.Figure, kind: str, name: str) -> str:
-    block = f'<script type="application/json" class="figure">{in_page(figure.to_json())}</script>'
-    return f'<div class="{kind}" role="img" aria-label="{escape(name)}"></div>{block}'
 
 
 def _node_types(group: SeedGroup) -> go.Figure:
