@@ -109,7 +109,7 @@ def beside_the_best(kind: Kind) -> tuple[Column, Column]:
 
 def relative_loss(kind: Kind, hint: str) -> Column:
     """The loss divided by the dummy's."""
-    return Column("relative", f"{kind.loss} / dummy", relative, _relative, (PAGE, WEB), (kind,), hint=hint)
+    return Column("relative", f"{kind.loss} / dummy", relative, _relative, (PAGE, WEB), (kind,), hint=hint, is_optional=True)
 
 
 def leaked_loss(part: str, kind: Kind, hint: str) -> Column:

@@ -19,7 +19,7 @@ from benchmark.leaderboard.cells import (
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.coverage import coverage_sentence, read_coverage
 from benchmark.leaderboard.kinds import CLASSES, KINDS, NUMBERS, Kind
-from benchmark.leaderboard.pages.task import page_of, relative_to
+from benchmark.leaderboard.pages.task import conclusion, page_of, relative_to
 from benchmark.leaderboard.rows import BASELINE, BoardRow
 from benchmark.rendering.text import count, crystals, escape, link, listed, mini_note, seconds, table, unit_shown
 from benchmark.statistics.decisions import MARGIN
@@ -34,9 +34,10 @@ ERRORS = {
 READING = (
     "A comparison group holds the runs of one task with the same data, profile and protocol; folds of several seeds, the "
     "repeats, are pooled. A track holds the comparison groups of one profile and protocol. *Best or equal* is a model whose "
-    f"error is shown to be at most {MARGIN:.0%} above that of the best; *undecided*, one that may be better or worse than "
-    "that. Synthetic sets have the labels of a toy model (EMT): they demonstrate the suite and say nothing about materials."
+    f"error is shown to be at most {MARGIN:.0%} above that of the best; *undecided*, one that may be better or worse than that."
 )
+
+SYNTHETIC = "Synthetic sets have the labels of a toy model (EMT): they demonstrate the suite and say nothing about materials."
 
 SHOWN = 4
 """Models named in a cell of the index; the page of the task has all."""
@@ -69,8 +70,13 @@ def _kinds(board: Board) -> list[Kind]:
 def _reading(board: Board) -> str:
     """How to read the tables, for the kinds of tasks that are there."""
     kinds = _kinds(board)
-    lines = [*(ERRORS[kind] for kind in kinds), READING, *map(relative_to, kinds), "Times compare on one machine only."]
-    return " ".join(lines)
+    synthetic = [SYNTHETIC] if any(group.synthetic for group in board.comparison_groups) else []
+    relative = [relative_to(kind) for kind in kinds if _has_baseline(board, kind)]
+    return " ".join([*(ERRORS[kind] for kind in kinds), READING, *synthetic, *relative, "Times compare on one machine only."])
+
+
+def _has_baseline(board: Board, kind: Kind) -> bool:
+    return any(group.kind is kind and group.baseline_loss is not None for group in board.comparison_groups)
 
 
 # -- what to conclude -------------------------------------------------------------------------------
@@ -79,7 +85,9 @@ def _reading(board: Board) -> str:
 def findings(board: Board) -> Iterator[str]:
     """Two or three sentences: the best models, the models over tasks, and what could not be found out."""
     several = [group for group in board.comparison_groups if group.has_rivals]
-    if several:
+    if len(board.comparison_groups) == 1 and several:
+        yield f"{escape(several[0].first.key.task)}: {conclusion(several[0])}"
+    elif several:
         yield _decided(several)
     for track in board.tracks[:1]:
         if track.overall and len(track.overall.tasks) > 1:
@@ -100,7 +108,8 @@ def _decided(several: Sequence[ComparisonGroup]) -> str:
     """In how many comparison groups a best model is shown, which one most often, and how many pairs are told apart."""
     shown = [group for group in several if group.with_verdict("best or equal")]
     pairs = [pair for group in several for pair in (group.decisions.pairs if group.decisions else ())]
-    told = f"{sum(pair.decided for pair in pairs)} of {count(len(pairs), 'pair')} of models are told apart"
+    n = sum(pair.decided for pair in pairs)
+    told = f"{n} of {count(len(pairs), 'pair')} of models {'is' if n == 1 else 'are'} told apart"
     among = count(len(several), "comparison group")
     if not shown:
         return f"In none of {among} is a model shown to be the best within {MARGIN:.0%}; {told}. More repeats would decide."
@@ -139,8 +148,9 @@ def _tasks_of(track: Track) -> str:
 
 def _winners(board: Board, kind: Kind) -> str:
     """What is decided in each comparison group of a kind."""
+    baseline = [f"{kind.loss} / dummy"] if _has_baseline(board, kind) else []
     header = ["task", *(["unit"] if kind is NUMBERS else []), "crystals", "track", "models", f"lowest {kind.loss}",
-              f"{kind.loss} / dummy", "best or equal", "undecided", "fastest of the best to train"]  # fmt: skip
+              *baseline, "best or equal", "undecided", "fastest of the best to train"]  # fmt: skip
     rows = []
     for group in (group for group in board.comparison_groups if group.kind is kind):
         best = group.with_verdict("best or equal") if group.has_rivals else []
@@ -149,7 +159,8 @@ def _winners(board: Board, kind: Kind) -> str:
             link(first.key.task, page_of(first.key.task)),
             *([escape(unit_shown(first.key.unit))] if kind is NUMBERS else []), crystals(first),
             title(group, board.comparison_groups), str(len(group.ranked)),
-            "; ".join(f"{escape(row.label)} {loss(row)}" for row in lowest), relative(lowest[0], group) if lowest else "",
+            "; ".join(f"{escape(row.label)} {loss(row)}" for row in lowest),
+            *([relative(lowest[0], group) if lowest else ""] if baseline else []),
             _names(best), _names(group.with_verdict("undecided")) if group.has_rivals else "without a rival",
             cheapest_text(best) if best else "",
         ])  # fmt: skip

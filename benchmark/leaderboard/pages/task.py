@@ -35,7 +35,7 @@ from datasets.cards import MOST_CLASSES
 
 READING = (
     "A comparison group holds the runs of this task with the same data, profile and protocol; folds of several seeds, the "
-    "repeats, are pooled. ± is the standard deviation over folds. {verdicts} {baseline} Times are means of a fold and compare "
+    "repeats, are pooled. ± is the standard deviation over folds. {verdicts} {baseline}Times are means of a fold and compare "
     "on one machine only (its number is in the last column); memory is the largest peak of the process and, where there is "
     "one, of the device."
 )
@@ -74,10 +74,11 @@ def differences(kind: Kind) -> str:
     )
 
 
-def reading(group: ComparisonGroup) -> str:
-    """How to read the tables of a comparison group."""
+def reading(group: ComparisonGroup, has_baseline: bool) -> str:
+    """How to read the tables of a comparison group; what the baseline is only where a table has it."""
     scores = CLASS_SCORES if group.kind is CLASSES else unit_sentence(group.first.key.unit)
-    return f"{scores} {READING.format(verdicts=verdicts(group.kind), baseline=relative_to(group.kind))}"
+    baseline = f"{relative_to(group.kind)} " if has_baseline else ""
+    return f"{scores} {READING.format(verdicts=verdicts(group.kind), baseline=baseline)}"
 
 
 def page_of(task: str) -> str:
@@ -96,7 +97,8 @@ def task_page(groups: Sequence[ComparisonGroup]) -> str:
     up = "../" * (key.task.count("/") + 1)
     where = machines(row for group in groups for row in group.in_order)
     note = mini_note(group.first.key.profile for group in groups)
-    parts = [f"# {escape(key.task)}", *dict.fromkeys(map(reading, groups))]
+    has_baseline = any(group.baseline_loss is not None for group in groups)
+    parts = [f"# {escape(key.task)}", *dict.fromkeys(reading(group, has_baseline) for group in groups)]
     parts[-1] += f" [All boards]({up}README.md)."
     parts += [escape(note)] if note else []
     for group in groups:
@@ -183,7 +185,8 @@ def _differences(group: ComparisonGroup) -> str:
         for pair in told[:SHOWN]
     ]
     shown = f", {SHOWN} of them below" if len(told) > SHOWN else ""
-    said = f"{len(told)} of {count(len(group.decisions.pairs), 'pair')} are told apart{shown}."
+    verb = "is" if len(told) == 1 else "are"
+    said = f"{len(told)} of {count(len(group.decisions.pairs), 'pair')} {verb} told apart{shown}."
     header = ["lower", "higher", f"ratio of the {group.kind.loss}", f"{CONFIDENCE} interval"]
     return "\n\n".join([said, *([table(header, rows, text=header[:2])] if rows else [])])
 

@@ -17,7 +17,8 @@ board.views.overview = (() => {
     const group = board.group(state);
     place.append(h("div", {class: "beside"}, group.picture && picture(group), inShort));
     const chosen = tracks.find((track) => track.title === state.track) || tracks[0];
-    place.append(h("section", {},
+    // Of one task, its own page says all.
+    if (tracks.some((track) => track.comparison_groups.length > 1)) place.append(h("section", {},
       h("h2", {}, "Models over tasks"),
       tracks.length > 1 && h("div", {class: "controls"}, select("track",
         tracks.map((track) => [track.title, `${track.title} (${n.many(track.comparison_groups.length, "task")})`]), chosen.title,
