@@ -269,6 +269,7 @@ def test_a_class_of_rows_below_is_no_heading(folder):
 
 
 def test_structure_files_in_sub_folders_are_told_and_not_read(folder):
+    with_csv(folder, "a,1\nb,2\nc,3\n")
     (folder / "relaxed").mkdir()
     (folder / "notes").mkdir()
     for file in sorted(folder.glob("*.cif"))[:1]:
