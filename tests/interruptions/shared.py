@@ -61,8 +61,8 @@ def shared(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
     wrong = [[name, str(number)] for name, number in sorted(counts.wrong.items())]
     text = (
         f"`{shlex.join(['python', '-m', 'benchmark', *map(str, ALL)])}` on the embedded sets, started several times at once on "
-        f"one store, a thread each; predictions are compared with those of the single run, bit for bit. The times are of a machine with "
-        f"{len(os.sched_getaffinity(0))} cores and other work on them: its load was {before:.1f} before. The last "
+        "one store, a thread each; predictions are compared with those of the single run, bit for bit. The times are of a machine "
+        f"with {len(os.sched_getaffinity(0))} cores and other work on them: its load was {before:.1f} before. The last "
         "rows are of a smaller plan: hosts whose clocks are apart, and the owner of a fold on another host that is killed; the "
         "other run takes the fold over when its lease is stale (60 s)."
     )
