@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,7 +11,7 @@ from pathlib import Path
 from benchmark.results.records import Record
 from benchmark.results.store import Store
 from datasets.errors import BenchmarkError
-from tests.reliability.page import Part
+from tests.reliability.page import Part, command_line
 
 CRYSTALS, FOLDS = 30, 4
 
@@ -72,7 +70,3 @@ def counted_part(
     counted = [*sorted(counts.done.items()), *went_on.items(), *sorted(counts.wrong.items())]
     rows = [[name, str(number)] for name, number in counted]
     return Part(title, text, [("", ["what", "count"], rows)], command_line(), seconds, seed), sum(counts.wrong.values())
-
-
-def command_line() -> str:
-    return shlex.join(["python", "-m", "tests.interruptions", *sys.argv[1:]])

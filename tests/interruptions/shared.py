@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.benchmark.conftest import command, environment
-from tests.interruptions.plan import FOLDS, Counts, command_line, compare, plan_of, results
-from tests.reliability.page import Part
+from tests.interruptions.plan import FOLDS, Counts, compare, plan_of, results
+from tests.reliability.page import Part, command_line
 
 ALL = ["run", "--all", "--profile", "smoke", "--folds", "2", "--workers", "1", "--checkpoint-every", "0.01"]
 ALL += ["--model", "cgcnn", "--model", "dummy"]
@@ -61,8 +61,8 @@ def shared(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
     wrong = [[name, str(number)] for name, number in sorted(counts.wrong.items())]
     text = (
         f"`{shlex.join(['python', '-m', 'benchmark', *map(str, ALL)])}` on the embedded sets, started several times at once on "
-        "one store, a thread each; predictions are compared with those of the single run, bit for bit. The times are of a machine "
-        f"with {len(os.sched_getaffinity(0))} cores and other work on them: its load was {before:.1f} before. The last "
+        "one store, a thread each; predictions are compared with those of the single run, bit for bit. The times are of a "
+        f"machine with {len(os.sched_getaffinity(0))} cores and other work on them: its load was {before:.1f} before. The last "
         "rows are of a smaller plan: hosts whose clocks are apart, and the owner of a fold on another host that is killed; the "
         "other run takes the fold over when its lease is stale (60 s)."
     )

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import shutil
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -19,7 +17,7 @@ from pathlib import Path
 
 from tests.reliability.cases import cases
 from tests.reliability.faults import FAULTS, Found
-from tests.reliability.page import Part, Table, write_page, write_part
+from tests.reliability.page import Part, Table, command_line, write_page, write_part
 from tests.reliability.tries import CLOCK_SECONDS, MEMORY, SECONDS, WRONG, Try
 
 PARTS = ("files", "faults", "damage", "good", "endurance")
@@ -54,7 +52,7 @@ def files(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
     each = [[group, kind, one.what, f"{one.seconds:.1f}", f"{one.n_bytes / 1e6:.0f}"] for group, kind, one in tried]
     tables = [("", header, rows), ("Every try", ["group", "kind", "what happened", "s", "MB"], each)]
     wrong = sum(one.what in WRONG for _, _, one in tried)
-    return Part("Hostile files", text, tables, _command(), time.monotonic() - started), wrong
+    return Part("Hostile files", text, tables, command_line(), time.monotonic() - started), wrong
 
 
 def _summary(name: str, tried: Sequence[Try]) -> list[str]:
@@ -70,7 +68,7 @@ def faults(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
     started = time.monotonic()
     table, wrong = _each(FAULTS, options, folder)
     text = "Each is made by `tests/reliability/faults.py`; a try that ends otherwise than the last column says is wrong."
-    return Part("Hard faults", text, [table], _command(), time.monotonic() - started), wrong
+    return Part("Hard faults", text, [table], command_line(), time.monotonic() - started), wrong
 
 
 def _each(faults: Mapping[str, Callable[[Path], Found]], options: argparse.Namespace, folder: Path) -> tuple[Table, int]:
@@ -103,7 +101,14 @@ def endurance(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
         "the last ones, whose mean may be 5 % larger at most."
     )
     sizes = ("Memory", ["process", f"folds {FOLDS // 10 + 1} to {FOLDS // 5}, MB", f"last {FOLDS // 10}, MB"], rows)
-    part = Part("Caches, versions, memory", text, [table, sizes], _command(), time.monotonic() - started, options.seed)
+    part = Part(
+        "Caches, versions, memory",
+        text,
+        [table, sizes],
+        command_line(),
+        time.monotonic() - started,
+        options.seed,
+    )
     return part, wrong + grown
 
 
@@ -125,7 +130,14 @@ def damage(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
         f"{options.files:,} files: a good one with one to three random changes (a byte, a line, a number, a word, the end), "
         f"read in {SECONDS:.0f} s at most. Accepted: the change is in what may be otherwise, a number for example."
     )
-    part = Part("Damaged files", text, [("", ["kind", *columns], rows)], _command(), time.monotonic() - started, options.seed)
+    part = Part(
+        "Damaged files",
+        text,
+        [("", ["kind", *columns], rows)],
+        command_line(),
+        time.monotonic() - started,
+        options.seed,
+    )
     return part, len(found.findings)
 
 
@@ -135,11 +147,7 @@ def good(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
 
     started = time.monotonic()
     text, tables, wrong = compare(options.beside, folder)
-    return Part("Good files", text, tables, _command(), time.monotonic() - started), wrong
-
-
-def _command() -> str:
-    return shlex.join(["python", "-m", "tests.reliability", *sys.argv[1:]])
+    return Part("Good files", text, tables, command_line(), time.monotonic() - started), wrong
 
 
 def _tell(line: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -35,6 +37,12 @@ class Part:
     command: str
     seconds: float
     seed: int | None = None
+
+
+def command_line() -> str:
+    """The command of this folder of tests that is under way, but for where its results go."""
+    place = sys.argv.index("--out") if "--out" in sys.argv else len(sys.argv)
+    return shlex.join(["python", "-m", f"tests.{Path(sys.argv[0]).parent.name}", *sys.argv[1:place], *sys.argv[place + 2 :]])
 
 
 def write_part(folder: Path, name: str, part: Part) -> None:
