@@ -16,6 +16,7 @@ from benchmark.harness.job import Job, fresh_model, load_task
 from benchmark.results.learning_rate import RateGrid
 from benchmark.results.records import Record
 from benchmark.results.store import Store
+from benchmark.schema import one_line
 from datasets.crystals import Crystals
 from datasets.errors import InputError
 from models import registry
@@ -63,11 +64,9 @@ class Costs:
         Trainings on the same task count before others, and those on this kind of processor or device before both.
         """
         known = self.known.get(_alike(job.model, job.profile, job.changed, job.rates, job.device != "cpu"), [])
-        here = machine.machine(job.device, job.threads, job.workers)
 
         def fit(record: Record) -> tuple[bool, bool]:
-            same = (record.machine.processor, record.machine.device) == (here.processor, here.device)
-            return same, record.key.task == job.task.name
+            return _is_here(record, job.device), record.key.task == job.task.name
 
         best = max((fit(record) for record, _ in known), default=None)
         if best is None:
@@ -82,6 +81,13 @@ def _alike(model: str, profile: str, changed: Mapping[str, Any], rates: RateGrid
     """What trainings share whose costs are compared. Settings as changes of the profile: records lack those of later times."""
     rest = {name: value for name, value in changed.items() if name != "epochs"}
     return json.dumps([model, profile, rest, rates and rates.model_dump(), on_gpu], sort_keys=True)
+
+
+def _is_here(record: Record, device: str) -> bool:
+    """Whether a record is of this kind of processor or GPU. Jobs that are submitted may ask for a GPU that is not here."""
+    if device == "cpu":
+        return record.machine.processor == one_line(machine.processor())
+    return torch.cuda.is_available() and record.machine.device == one_line(machine.device_name(device))
 
 
 def _grown(record: Record, job: Job, n_train: int) -> float:
