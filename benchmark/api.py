@@ -1,4 +1,4 @@
-"""What a script or a notebook needs: load crystals, run a task, predict structures, read a board as a table.
+"""What a script or a notebook needs: load crystals, run a task, predict structures or files, read a board.
 
 These five functions stay as they are; everything else may move.
 """

@@ -72,7 +72,7 @@ def explain(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Explain a network by XGNN: graphs that it takes for low and high, and tests of what they have in common.
+    """Search small graphs that a network takes for low or high (XGNN), and test what they have in common.
 
     A graph network is trained to tell targets above the median from the others by node types and neighbours alone, then
     policies learn to grow graphs that it is sure of. What was found is kept; run again to go on after a stop.

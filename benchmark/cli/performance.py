@@ -21,7 +21,7 @@ def performance(
     out: Annotated[Path, typer.Option(help="The page; its figure goes into a folder beside it.")] = REPORTS / "performance.md",
     as_json: JsonOption = False,
 ) -> None:
-    """Render the measured speeds, ratios, floors and exponents; the text in <page>_notes.md becomes the last part."""
+    """Write the page of measured speeds. The text in <page>_notes.md becomes its last part."""
     from benchmark.speed.measurements import Performance
     from benchmark.speed.page import write_page
     from benchmark.speed.session import read_session

@@ -23,7 +23,7 @@ def publish(
     replace: Annotated[bool, typer.Option("--replace", help="Replace published records that differ.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Validate records, copy them to the published board and render it; nothing is replaced silently.
+    """Check records, copy them to the published board and render it. No record is replaced without --replace.
 
     The compositions of the datasets on this machine are written where the board lacks them: with `--from` the board itself,
     nothing is copied and only they are added.

@@ -63,7 +63,7 @@ def reproduce(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what it would cost here, and stop.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the cells of a published table, the most worthwhile first, and write them beside the published figures."""
+    """Fill a published table with runs of this program, the most useful first, beside the published figures."""
     from benchmark.reproduction.page import write_page
     from benchmark.reproduction.publishing import publish_cells
     from benchmark.reproduction.results import cell_results

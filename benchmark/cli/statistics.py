@@ -25,7 +25,7 @@ def statistics(
     sets: Annotated[int, typer.Option(min=2, max=36, help="Disjoint sets of 1,000 crystals to train on.")] = 36,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure how errors vary, simulate ways to compare models with that, and count what the published boards decide.
+    """Simulate how often comparisons of models are wrong, with the noise of the published records.
 
     Needs the data set cgcnn. One process; the defaults take some 20 minutes.
     """

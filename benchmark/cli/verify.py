@@ -22,7 +22,7 @@ def verify(
     board: Annotated[Path, typer.Option("--to", help="The board whose records name the sources.")] = PUBLISHED,
     as_json: JsonOption = False,
 ) -> None:
-    """Train today's source of each model on the regression sets, keep its predictions, and compare them with other sources.
+    """Train today's source of each model briefly, and tell whether it still gives the predictions of older sources.
 
     Boards mark a row only where a newer source of its model gives other predictions. A source is trained once. To compare an
     older one, run this from a checkout of its commit with --to the same board, on the same kind of processor.
