@@ -61,7 +61,7 @@ def recommend(
             + (
                 f"{like} ran with other numbers of crystals alone"
                 if like
-                else "no model ran on every set; name one with --like"
+                else "no two models ran on every set; name a task with --like"
             )
         )
     calibration = calibrate(records, device)

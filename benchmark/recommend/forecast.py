@@ -16,6 +16,9 @@ LEVEL = 0.95
 NEAR = 1.25
 """Within this factor of the sizes that ran, no exponent is needed."""
 
+CONSTANTS = ("dummy", "dummy-median")
+"""They do not learn: their exponents say nothing of a model that does."""
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -38,8 +41,8 @@ class Forecast:
 
 
 def exponents(models: Sequence[Trained]) -> np.ndarray:
-    """(E,) b of each model that ran with several numbers of crystals."""
-    several = [model for model in models if _several(model)]
+    """(E,) b of each model that learns and ran with several numbers of crystals."""
+    several = [model for model in models if _several(model) and model.model not in CONSTANTS]
     return np.array([np.polyfit(np.log(model.crystals), np.log(model.errors), 1)[0] for model in several])
 
 
@@ -96,25 +99,26 @@ def _limits(mean: float, variance: float, free: int) -> tuple[float | None, floa
 def over_tasks(tasks: Mapping[str, Sequence[Trained]], crystals: float) -> list[Forecast]:
     """Of each model that ran on every crystal set, the ratio of its MAE to the best model's, lowest first.
 
-    Targets of one set are averaged first (geometric means); the interval is Student's over the sets, None with one.
+    A task that one model ran on compares nothing. Of the targets of a set those with the most models count; they are averaged
+    first (geometric means). The interval is Student's over the sets, None with one.
     """
     by_set: dict[str, list[dict[str, Forecast]]] = {}
     for task, models in tasks.items():
         found = {one.model: one for one in on_task(tasks, task, crystals)}
-        if found:
+        if len(found) > 1:
             by_set.setdefault(models[0].crystal_set, []).append(found)
-    shared = set.intersection(*(set.union(*map(set, found)) for found in by_set.values())) if by_set else set()
-    forecasts = [_over_sets(model, by_set) for model in sorted(shared)]
-    return sorted(forecasts, key=lambda one: one.error)
+    fullest = {name: [one for one in found if len(one) == max(map(len, found))] for name, found in by_set.items()}
+    shared = set.intersection(*(set(one) for found in fullest.values() for one in found)) if fullest else set()
+    forecasts = [_over_sets(model, fullest) for model in shared]
+    return sorted(forecasts, key=lambda one: (one.error, one.model))
 
 
 def _over_sets(model: str, by_set: Mapping[str, Sequence[Mapping[str, Forecast]]]) -> Forecast:
     ratios, seconds, beyond = [], [], []
     for targets in by_set.values():
-        ran = [found for found in targets if model in found]
-        ratios.append(np.mean([np.log(found[model].error / min(one.error for one in found.values())) for found in ran]))
-        seconds += [found[model].seconds for found in ran]
-        beyond += [found[model].beyond for found in ran]
+        ratios.append(np.mean([np.log(found[model].error / min(one.error for one in found.values())) for found in targets]))
+        seconds += [found[model].seconds for found in targets]
+        beyond += [found[model].beyond for found in targets]
     mean, sets = float(np.mean(ratios)), len(ratios)
     variance = float(np.var(ratios, ddof=1)) * (1 + 1 / sets) if sets > 1 else np.nan
     low, high = _limits(mean, variance, sets - 1)

@@ -43,7 +43,8 @@ def test_95_percent_intervals_hold_95_percent_of_new_trainings():
 def test_a_model_of_one_size_takes_the_exponent_of_the_others_and_a_wider_interval_away_from_it():
     several = [ran(name, [100, 1000, 100, 1000], [1, 10**b, 1.01, 1.01 * 10**b]) for name, b in (("a", -0.3), ("b", -0.5))]
     single = ran("c", [1000, 1000, 1000], [0.5, 0.51, 0.49])
-    assert exponents([*several, single]) == pytest.approx([-0.3, -0.5])
+    constant = ran("dummy", [100, 1000], [2, 2])
+    assert exponents([*several, single, constant]) == pytest.approx([-0.3, -0.5])
     near, far = (next(one for one in on_task([*several, single], n) if one.model == "c") for n in (1000, 4000))
     assert far.error == pytest.approx(near.error * 4**-0.4)
     assert far.high / far.low > near.high / near.low > 1
@@ -74,6 +75,16 @@ def test_targets_of_one_set_count_once_and_the_interval_is_over_sets():
 
 
 def test_a_model_that_a_set_lacks_is_not_compared_over_sets():
-    tasks = {task: [ran(model, [100], [1], task) for model in models] for task, models in (("x/1", "ab"), ("y/1", "a"))}
-    assert [one.model for one in over_tasks(tasks, 100)] == ["a"]
+    tasks = {task: [ran(model, [100], [1], task) for model in models] for task, models in (("x/1", "abc"), ("y/1", "ab"))}
+    assert [one.model for one in over_tasks(tasks, 100)] == ["a", "b"]
     assert over_tasks({}, 100) == []
+
+
+def test_models_that_ran_alone_are_not_compared():
+    tasks = {
+        "x/1": [ran("a", [100], [1], "x/1"), ran("b", [100], [3], "x/1")],
+        "x/2": [ran("b", [100], [1], "x/2")],
+        "y/1": [ran("a", [100], [1], "y/1")],
+    }
+    assert [(one.model, one.error) for one in over_tasks(tasks, 100)] == [("a", 1), ("b", pytest.approx(3))]
+    assert over_tasks({"y/1": tasks["y/1"]}, 100) == []
