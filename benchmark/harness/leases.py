@@ -100,6 +100,11 @@ class Leases:
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
     def __enter__(self) -> Leases:
+        # Nobody claims a finished fold: what a killed owner left of it would stay for ever.
+        for path, holder in read_leases(self.root):
+            if _is_dead(holder.process):
+                with suppress(OSError):
+                    path.unlink(missing_ok=True)
         self._thread.start()
         return self
 

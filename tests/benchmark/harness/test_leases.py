@@ -120,6 +120,23 @@ def test_the_fold_of_a_process_of_this_machine_that_was_killed_is_free_at_once(t
             assert taken and taken.held()
 
 
+def test_what_a_killed_process_of_this_machine_left_goes_with_the_next_run(tmp_path):
+    code = (
+        "import os\n"
+        "from pathlib import Path\n"
+        "from benchmark.harness.leases import Leases\n"
+        "from tests.benchmark.harness.test_leases import claim\n"
+        f"claim(Leases(Path({str(tmp_path)!r})))\n"
+        "os._exit(9)\n"
+    )
+    with Leases(tmp_path) as living:
+        assert claim(living, fold=1)
+        assert subprocess.run([sys.executable, "-c", code], env=environment(), check=False).returncode == 9
+        assert len(list(read_leases(tmp_path))) == 2
+        with Leases(tmp_path):
+            assert [holder.fold for _, holder in read_leases(tmp_path)] == [1]
+
+
 def test_a_damaged_lease_goes_stale_as_any_other(tmp_path):
     with Leases(tmp_path, stale_s=0.2) as leases:
         first = claim(leases)
