@@ -23,9 +23,12 @@ MOST_OF_PICKLE = 4 << 20
 LARGEST = {"k": 1000, "cutoff": 20, "r_cut": 20, "n_max": 20}
 """Settings that say how much is made of each crystal (neighbours, Å, radial functions), which no array of a file tells."""
 
-
 MOST_OF_ANY = 1_000_000
 """Of every other setting: layers, widths, Gaussians."""
+
+
+MOST_OF_ELEMENTS = 1_000_000
+"""Weights that the built-in element features may need beyond those that a file has for its own."""
 
 
 class HasState(Protocol):
@@ -127,8 +130,8 @@ def _weights_within(arrays: Mapping[str, np.ndarray]) -> Iterator[None]:
     """Stop the building of networks that have more weights than arrays can fill, before these weights are written to."""
     from torch.nn.modules.module import register_module_parameter_registration_hook
 
-    # Twice: a model is built with its settings, and again for its state.
-    left = {"arrays": 2 * len(arrays), "numbers": 2 * sum(array.size for array in arrays.values())}
+    # Twice: a model is built with its settings, and again for its state, which may have fewer element features.
+    left = {"arrays": 2 * len(arrays), "numbers": 2 * sum(array.size for array in arrays.values()) + MOST_OF_ELEMENTS}
 
     def count(_module: object, _name: str, parameter: Any) -> None:
         left["arrays"] -= 1

@@ -98,7 +98,8 @@ def plan_study(study: Study, options: RunOptions, layers: Sequence[int], store: 
     settled = is_settled(study, store)
     plans = [plan_models(asked, store, models_to_run, settled) for asked in seeds]
     todo, done = ([job for plan in plans for job in getattr(plan, part)] for part in ("todo", "done"))
-    return replace(plans[0], todo=tuple(todo), done=tuple(done))
+    n_train = {job: crystals for plan in plans for job, crystals in plan.n_train.items()}
+    return replace(plans[0], todo=tuple(todo), done=tuple(done), n_train=n_train)
 
 
 def _chooses_rates(study: Study, options: RunOptions) -> bool:

@@ -63,7 +63,7 @@ def test_a_model_of_classes_shows_confusions_reliability_and_elements(open_page,
     assert cells.locator("th, td").all_inner_texts() == ["0.8 to 0.9", "72", "0.800", "0.958"]
     assert page.get_by_role("gridcell", name="Fe: log-loss").count() == 1
     worst = page.get_by_role("region", name="whose true class has the lowest probability").locator("tbody tr").nth(0)
-    assert worst.locator("th, td").all_inner_texts() == ["set/is_metal-0-0", "Fe", "0", "cubic", "0.100", "other"]
+    assert worst.locator("th, td").all_inner_texts() == ["set/is_metal-0-0", "Fe", "1", "cubic", "0.100", "other"]
 
 
 def test_every_view_of_classes_opens(open_page, class_site):

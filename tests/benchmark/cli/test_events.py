@@ -48,7 +48,7 @@ def test_80_columns_show_the_time_left_of_the_plan_and_of_each_fold(small_folder
         display.progress.refresh()
     lines = shown.file.getvalue().split("\n")
     assert any(re.match(r"all folds .* 1/3 .* folds/h, \S+ .*left", line) for line in lines), lines
-    assert any("MAE 0.1235 " in line and line.rstrip().endswith("left") for line in lines), lines
+    assert any("MAE 0.1235" in line and line.rstrip().endswith("left") for line in lines), lines
 
 
 def test_without_a_terminal_a_long_fold_says_how_far_it_is(small_folder, tmp_path, monkeypatch):

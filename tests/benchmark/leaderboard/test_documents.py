@@ -19,7 +19,7 @@ def board(tmp_path):
 
 def test_a_short_board_has_the_verdicts_what_they_rest_on_and_advice(board):
     text = short_board(board, "fung/2d/work_function", "standard", "../")
-    assert "[fung/2d/work_function](../leaderboards/tasks/fung/2d/work_function.md): MAE [eV] on crystals" in text
+    assert "[fung/2d/work_function](../leaderboards/tasks/fung/2d/work_function.md): MAE &#91;eV&#93; on crystals" in text
     assert "5 folds a model" in text
     header, _, first, *_ = [line for line in text.splitlines() if line.startswith("|")]
     assert [cell.strip() for cell in header.split("|")[1:4]] == ["verdict", "model", "MAE"]

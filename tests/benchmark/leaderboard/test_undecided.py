@@ -49,7 +49,7 @@ def test_repeats_are_added_until_every_model_is_decided_and_every_task_is_shown(
     assert sorted({job["seed"] for job in json.loads(twice.stdout)["jobs"]}) == [0, 1]
     done = benchmark_command(*asked, "--until-decided", "--json")
     assert done.returncode == 0, done.stderr
-    rows = json.loads(done.stdout)
+    rows = json.loads(done.stdout.splitlines()[-1])["scores"]
     assert [row["task"] for row in rows] == ["mine/target", "mine/target", "other/target", "other/target"]
     for task in (rows[:2], rows[2:]):
         assert {row["verdict"] for row in task} == {"best or equal", "worse"}
@@ -62,4 +62,5 @@ def test_no_fold_is_begun_after_the_time_limit_and_the_run_goes_on_later(small_f
     stopped = benchmark_command(*asked, "--time-limit", "0")
     assert stopped.returncode == 0 and "the time is up: 2 of 2 folds are left; run the same command again" in stopped.stderr
     done = benchmark_command(*asked, "--json")
-    assert [fold["status"] for fold in json.loads(done.stdout)[0]["folds"]] == ["complete", "complete"]
+    (row,) = json.loads(done.stdout.splitlines()[-1])["scores"]
+    assert [fold["status"] for fold in row["folds"]] == ["complete", "complete"]
