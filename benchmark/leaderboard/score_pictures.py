@@ -35,7 +35,7 @@ def folds() -> str:
     def shapes() -> Iterator[Element]:
         for fold in range(FOLDS):
             y = 10 + 26 * fold
-            yield text(4, y + 14, f"fold {fold}")
+            yield text(4, y + 14, f"fold {fold + 1}")
             for part in range(FOLDS):
                 x = LEFT + STEP * part
                 yield shape("rect", x=x, y=y, width=STEP - 2, height=18, class_="test" if part == fold else "training")
