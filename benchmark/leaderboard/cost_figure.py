@@ -15,7 +15,7 @@ from benchmark.leaderboard.cells import machine
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.rendering.svg import LETTER, WIDTH, cut, line, picture, shape, text
-from benchmark.rendering.text import count, model_name, significant, with_unit
+from benchmark.rendering.text import count, plain_name, significant, with_unit
 from benchmark.statistics.comparisons import CONFIDENCE
 from benchmark.statistics.decisions import Verdict
 
@@ -38,7 +38,6 @@ STYLE = """
 .slightly-worse { fill: var(--second); stroke: var(--second); }
 .worse { fill: none; stroke: var(--second); stroke-width: 2; }
 .grid { opacity: 0.5; }
-.over { paint-order: stroke; stroke: var(--paper); stroke-width: 4px; }
 .bar { fill: none; stroke-width: 1.5; opacity: 0.6; }
 """
 
@@ -71,9 +70,9 @@ def cost_figure(group: ComparisonGroup) -> str | None:
     A bar that lies wholly above the lowest error is one of a worse model. The baseline is a line, as it does not train. Names
     stand in a column, so that none covers another.
     """
-    rows = _points(group)
-    if not group.has_rivals or len(rows) < 2:
+    if not is_drawn(group):
         return None
+    rows = _points(group)
     usual = Counter(machine(row.run.first) for row in rows).most_common(1)[0][0]
     names = [_short(row.label, machine(row.run.first) != usual) for row in rows]
     start = WIDTH - 8 - LETTER * max(map(len, names))
@@ -89,6 +88,11 @@ def cost_figure(group: ComparisonGroup) -> str | None:
     if several:
         shapes.append(text(LEFT, bottom + 56 + NAMES, f"{ELSEWHERE} another machine: times do not compare", "muted"))
     return picture(bottom + UNDER + NAMES * several, alternative(group), shapes, STYLE)
+
+
+def is_drawn(group: ComparisonGroup) -> bool:
+    """Whether there is a picture: it takes two models that are compared."""
+    return group.has_rivals and len(_points(group)) > 1
 
 
 def alternative(group: ComparisonGroup) -> str:
@@ -139,7 +143,7 @@ def _interval(row: BoardRow) -> tuple[float, float]:
 
 def _short(label: str, elsewhere: bool) -> str:
     """A name for the column; that a network is a miniature stands in the heading."""
-    return cut(label.replace(model_name("", "mini"), ""), LONGEST) + f" {ELSEWHERE}" * elsewhere
+    return cut(plain_name(label), LONGEST) + f" {ELSEWHERE}" * elsewhere
 
 
 def _axes(group: ComparisonGroup, x: Axis, y: Axis, right: float, bottom: float) -> Iterator[Element]:

@@ -13,7 +13,7 @@ from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.parity import BINS, Parity
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.rendering.svg import WIDTH, cut, line, picture, shape, text
-from benchmark.rendering.text import count, model_name, significant, with_unit
+from benchmark.rendering.text import count, plain_name, significant, with_unit
 
 COLUMNS, LEFT, GAP = 3, 48, 14
 CELL = 3
@@ -92,7 +92,7 @@ def _place(value: float, parity: Parity) -> float:
 def _panel(group: ComparisonGroup, counts: np.ndarray, row: BoardRow, x: int, y: int, most: int) -> Iterator[Element]:
     """Name, error, cells, frame and diagonal of one model."""
     found = row.over_folds("loss")
-    yield text(x, y - 22, cut(row.label.replace(model_name("", "mini"), ""), SIDE))
+    yield text(x, y - 22, cut(plain_name(row.label), SIDE))
     yield text(x, y - 6, f"{group.kind.loss} {significant(found[0])}" if found else "", "muted")
     yield shape("g", *_cells(counts, most), transform=f"translate({x} {y + SIDE}) scale({CELL} -{CELL})", class_="cells")
     yield shape("rect", x=x, y=y, width=SIDE, height=SIDE, class_="rule")

@@ -72,6 +72,11 @@ def model_name(name: str, profile: str) -> str:
     return f"{name} (mini)" if profile == "mini" else name
 
 
+def plain_name(label: str) -> str:
+    """A row's label where a heading says already that its network is a miniature."""
+    return label.replace(model_name("", "mini"), "")
+
+
 def mini_note(profiles: Iterable[str]) -> str:
     """What `(mini)` beside a name means; empty where none of the profiles is mini."""
     return MINIATURES if "mini" in profiles else ""

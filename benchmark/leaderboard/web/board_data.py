@@ -15,13 +15,13 @@ from benchmark.leaderboard.board import Board, Track
 from benchmark.leaderboard.cells import leaked, machine, verdict
 from benchmark.leaderboard.columns import VERDICT, WEB, Value, columns_of, peak_memory
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
-from benchmark.leaderboard.cost_figure import alternative, caption, cost_figure
+from benchmark.leaderboard.cost_figure import alternative, caption, is_drawn
 from benchmark.leaderboard.kinds import KINDS, NUMBERS, Kind
 from benchmark.leaderboard.pages.overview import findings, over_tasks_note
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.web.details import rounded
-from benchmark.rendering.text import mini_note
+from benchmark.rendering.text import mini_note, unit_shown
 from benchmark.statistics.across_tasks import OverallStanding
 from benchmark.statistics.comparisons import CONFIDENCE
 
@@ -119,7 +119,7 @@ def group_data(group: ComparisonGroup) -> dict[str, Any]:
         "id": group_name(group),
         "task": key.task,
         "kind": group.kind.name,
-        "unit": key.unit,
+        "unit": unit_shown(key.unit),
         "classes": key.classes,
         "class_counts": group.class_counts,
         "title": group.title,
@@ -132,7 +132,7 @@ def group_data(group: ComparisonGroup) -> dict[str, Any]:
         "machines": machines,
         "rows": rows,
         "fronts": {cost: fronts(rows, cost) for cost in COSTS},
-        "picture": {"text": alternative(group), "caption": caption(group)} if cost_figure(group) else None,
+        "picture": {"text": alternative(group), "caption": caption(group)} if is_drawn(group) else None,
         "failures": [
             {"label": row.label, "fold": record.key.fold, "status": record.status, "reason": record.reason}
             for row in ordered
