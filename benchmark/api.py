@@ -121,22 +121,20 @@ def predict(
     Raises:
         InputError: a checkpoint or a crystal cannot be used; the message names it.
     """
-    from benchmark.harness.predict import FilePredictions, meaning_of, predict_crystals, unseen_elements
+    from benchmark.harness.predict import FilePredictions, predict_crystals, unseen_elements
     from datasets.crystals import cell_of_atoms, cell_of_structure
-    from models.checkpoints import find_checkpoints, load_checkpoint
 
     names = [str(row) for row in range(len(structures))] if ids is None else list(ids)
     cells = [
         cell_of_structure(structure, name) if hasattr(structure, "sites") else cell_of_atoms(structure, name)
         for structure, name in zip(structures, names, strict=True)
     ]
-    files = find_checkpoints([Path(path) for path in checkpoints])
-    models = [load_checkpoint(file, "cpu") for file in files]
+    models, meaning = _loaded(checkpoints)
     crystals = Crystals.from_cells(names, cells)
     values, refused = predict_crystals(models, crystals)
     left_out = tuple(f"{names[row]}: {reason}" for row, reason in refused.items())
     unseen = unseen_elements(models, crystals)
-    return _predicted(FilePredictions(tuple(names), values, meaning_of(models, files), unseen, left_out))
+    return _predicted(FilePredictions(tuple(names), values, meaning, unseen, left_out))
 
 
 def predict_files(checkpoints: Sequence[str | Path], paths: Sequence[str | Path], id_column: str | None = None) -> pd.DataFrame:
@@ -154,13 +152,21 @@ def predict_files(checkpoints: Sequence[str | Path], paths: Sequence[str | Path]
     Raises:
         InputError: a checkpoint, a file or a crystal cannot be used; the message names it.
     """
-    from benchmark.harness.predict import find_structures, meaning_of
+    from benchmark.harness.predict import find_structures
     from benchmark.harness.predict import predict_files as predicted
+
+    models, meaning = _loaded(checkpoints)
+    return _predicted(predicted(models, meaning, find_structures([Path(path) for path in paths]), id_column))
+
+
+def _loaded(checkpoints: Sequence[str | Path]) -> tuple[list[Any], Any]:
+    """The models of the files, and what they predict."""
+    from benchmark.harness.predict import meaning_of
     from models.checkpoints import find_checkpoints, load_checkpoint
 
     files = find_checkpoints([Path(path) for path in checkpoints])
     models = [load_checkpoint(file, "cpu") for file in files]
-    return _predicted(predicted(models, meaning_of(models, files), find_structures([Path(path) for path in paths]), id_column))
+    return models, meaning_of(models, files)
 
 
 def _predicted(found: Any) -> pd.DataFrame:

@@ -214,7 +214,7 @@ class Model(ABC, Generic[S, Inputs]):
                 raise InputError(f"it holds a {header.model}")
             settings = cls.settings_class().changed({name: str(value) for name, value in header.settings.items()})
             n_classes = _class_count(header.n_classes)
-            model = restored(lambda settings: cls(settings, device, n_classes), settings, arrays)  # type: ignore[arg-type]
+            model = restored(lambda: cls(settings, device, n_classes), settings, arrays)  # type: ignore[arg-type]
             model.about = header.about
         except Exception as error:  # whatever a foreign file makes of its header and its arrays
             detail = " ".join(str(error).split())[:200]

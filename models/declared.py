@@ -45,7 +45,6 @@ class HasValues(Protocol):
         """Value by name."""
 
 
-S = TypeVar("S", bound=HasValues)
 M = TypeVar("M", bound=HasState)
 
 Name = Annotated[str, StringConstraints(max_length=100)]
@@ -103,12 +102,12 @@ def require_own_storage(arrays: Mapping[str, Any], path: Path) -> None:
         raise ValueError(f"its weights declare {total:,} bytes, which the file does not have")
 
 
-def restored(build: Callable[[S], M], settings: S, arrays: Mapping[str, np.ndarray]) -> M:
+def restored(build: Callable[[], M], settings: HasValues, arrays: Mapping[str, np.ndarray]) -> M:
     """The model that arrays are the state of; nothing much larger than they are is allocated for it.
 
     Args:
-        build: settings → a model.
-        settings: its settings, as the file has them.
+        build: makes the model with these settings.
+        settings: as the file has them.
         arrays: its state, as the file has it.
 
     Raises:
@@ -120,7 +119,7 @@ def restored(build: Callable[[S], M], settings: S, arrays: Mapping[str, np.ndarr
         if isinstance(value, int | float) and not value <= most:
             raise ValueError(f"setting {name}={value}; at most {most} is read from a file")
     with _weights_within(arrays):
-        model = build(settings)
+        model = build()
         model.set_state(arrays)
     return model
 

@@ -238,9 +238,10 @@ def _print_scores(board: Any, plans: list[Any], store: Any, as_json: bool) -> No
 
 def _counted(jobs: list[Any], store: Any) -> dict[str, int]:
     """How many folds there are, how many of them failed, and how many have no record yet."""
+    from benchmark.harness.job import dataset_hash
     from benchmark.harness.plan import has_failed
 
-    left = [job for job in jobs if not store.path(job.key(job.task.whole().content_hash)).exists()]
+    left = [job for job in jobs if not store.path(job.key(dataset_hash(job.task))).exists()]
     return {"folds": len(jobs), "failed": sum(has_failed(job, store) for job in jobs), "left": len(left)}
 
 

@@ -78,6 +78,12 @@ def load_task(task: Task) -> TaskData:
     return task.load()
 
 
+@lru_cache(maxsize=1024)
+def dataset_hash(task: Task) -> str:
+    """Of the whole data set, as the key of a job has it."""
+    return task.whole().content_hash
+
+
 def fresh_model(job: Job, settings: Settings) -> Model[Any, Any]:
     """The job's model with these settings, before training."""
     return registry.get(job.model).model(settings, job.device, len(job.task.classes or ()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmark.harness.bad_crystals import BadCrystals, ConfiguredModel
-from benchmark.harness.job import Job
+from benchmark.harness.job import Job, dataset_hash
 from benchmark.harness.learning_rate import grid_of
 from benchmark.results.store import Store
 from benchmark.tasks.folds import HOLDOUT_FOLDS, Protocol, ProtocolName, Split
@@ -108,7 +108,7 @@ def make_plan(options: RunOptions, store: Store) -> Plan:
 def has_failed(job: Job, store: Store) -> bool:
     """Whether a fold has a record without a score."""
     try:
-        return store.read(store.path(job.key(job.task.whole().content_hash))).status != "complete"
+        return store.read(store.path(job.key(dataset_hash(job.task)))).status != "complete"
     except InputError:
         return False
 

@@ -7,18 +7,16 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import lru_cache
 from multiprocessing.connection import wait
 from pathlib import Path
 
 from benchmark.harness.execution import Observer, classify, make_record, with_half_batch
-from benchmark.harness.job import Job, load_task
+from benchmark.harness.job import Job, dataset_hash, load_task
 from benchmark.harness.leases import Lease, Leases
 from benchmark.harness.stopping import CHECKPOINT_S
 from benchmark.harness.worker import GivenUp, Worker, WorkerDied
 from benchmark.results.records import Memory, Record
 from benchmark.results.store import Store
-from benchmark.tasks.tasks import Task
 from models.contract import Epoch
 
 GRACE_S = 20.0
@@ -89,7 +87,7 @@ class _Run:
 
     def path(self, job: Job) -> Path:
         """Of a job's record."""
-        return self.store.path(job.key(_dataset_hash(job.task)))
+        return self.store.path(job.key(dataset_hash(job.task)))
 
     def finish(self, job: Job, record: Record, lease: Lease | None) -> None:
         """Take a record, of this run (with its lease) or of another one."""
@@ -154,7 +152,7 @@ class _Run:
     def _next(self, waiting: dict[Job, Lease | None]) -> tuple[Job, Lease] | None:
         """A job that is ours now, taken out of those that wait; jobs that another run has finished are taken out too."""
         for job in list(waiting):
-            lease = waiting[job] or self.leases.claim(job.key(_dataset_hash(job.task)), self.path(job))
+            lease = waiting[job] or self.leases.claim(job.key(dataset_hash(job.task)), self.path(job))
             # After the claim: whoever had it before has written its record by now.
             if self._taken_from_another(job):
                 del waiting[job]
@@ -197,11 +195,6 @@ class _Run:
                 self.leases.note(lease, news.number, news.of)
             return False
         return True
-
-
-@lru_cache(maxsize=1024)
-def _dataset_hash(task: Task) -> str:
-    return task.whole().content_hash
 
 
 def _version(path: Path) -> tuple[int, ...] | None:

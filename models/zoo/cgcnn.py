@@ -150,7 +150,7 @@ def read_upstream(path: Path, device: str = "cpu") -> CGCNN:
         scales = {name: torch.tensor(float(scaler[name]), dtype=torch.float64) for name in ("mean", "std")}
         arrays = {name: tensor.numpy() for name, tensor in (model_state | scales).items()}
         n_classes = n_outputs if n_outputs > 1 else 0
-        model = restored(lambda settings: CGCNN(settings, device, n_classes), settings, arrays)
+        model = restored(lambda: CGCNN(settings, device, n_classes), settings, arrays)
         model.about = _about(content)
     except (KeyError, TypeError, AttributeError, RuntimeError, IndexError, ValueError) as error:
         detail = " ".join(str(error).split())[:120]

@@ -221,7 +221,7 @@ def read_upstream(path: Path, device: str = "cpu") -> MEGNet:
         # Keras multiplies from the right: its kernels are the transposes of torch's.
         weights = {ours: arrays[name] if ours == "embedding.weight" else arrays[name].T for name, ours in names.items()}
         state = {f"network.{name}": array for name, array in weights.items()} | scaler
-        model = restored(lambda settings: MEGNet(settings, device), settings, state)
+        model = restored(lambda: MEGNet(settings, device), settings, state)
     except ModuleNotFoundError:
         raise InputError(f"{path}: reading Keras' files takes h5py; install it with `pip install h5py`") from None
     except Exception as error:  # readers of damaged files raise anything

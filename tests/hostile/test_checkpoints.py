@@ -54,7 +54,7 @@ def test_a_layer_of_another_width_is_refused():
     state = network().state()
     state["network.fc_out.weight"] = np.zeros((1, 33), dtype=np.float32)
     with pytest.raises(RuntimeError, match=r"size mismatch for network\.fc_out\.weight"):
-        restored(CGCNN, get("cgcnn").settings("smoke"), state)
+        restored(network, network().settings, state)
 
 
 @pytest.mark.parametrize("record", ["right", "none", "null", "no JSON", "a list"])
