@@ -34,7 +34,9 @@ def test_work_without_an_end_is_stopped_though_it_swallows_every_error():
     assert time.process_time() - before < 2
 
 
-def test_memory_that_grows_is_stopped():
+def test_memory_that_grows_is_stopped(monkeypatch):
+    monkeypatch.setattr(module, "SECONDS", 60.0)
+
     def parse() -> None:
         held = []
         while len(held) < 10_000:
