@@ -28,7 +28,7 @@ from tests.slurm.cluster import NODES, Unavailable, queue, running
 MATRIX = ("--task", "emt/alloys", "--model", "cgcnn", "--model", "schnet", "--model", "soap-mlp", "--folds", "4")
 QUICK = (
     *("--task", "emt/alloys/formation_energy_per_atom", "--model", "cgcnn"),
-    *("--profile", "smoke", "--set", "epochs=15", "--folds", "6"),
+    *("--profile", "smoke", "--set", "epochs=60", "--folds", "4"),
 )
 MOST_S, QUICK_S = 3600, 300
 
@@ -82,10 +82,12 @@ def on_two_nodes(root: Path, matrix: list[str], options: argparse.Namespace, env
     shared, started = root / "shared", time.monotonic()
     arguments = ["run", *matrix, "--workers", 1, "--device", "cpu", "--out", shared, "--slurm", 2, "--cluster", asked]
     jobs = json.loads(benchmark(*arguments, "--json", env=environment))["jobs"]
-    working, shown = wait_until_both_work(shared, environment)
+    working = wait_until_both_work(shared, environment)
     if options.quick:
         os.kill(next(row["pid"] for row in working if row["job"] == jobs[0]), signal.SIGKILL)
+        shown = ""
     else:
+        shown = benchmark("jobs", "--out", shared)
         subprocess.run(["scontrol", "requeue", jobs[0]], env=environment, check=True)
     preempted_s, most = round(time.monotonic() - started), QUICK_S if options.quick else MOST_S
     while queue(environment):
@@ -110,13 +112,13 @@ def on_two_nodes(root: Path, matrix: list[str], options: argparse.Namespace, env
     }
 
 
-def wait_until_both_work(shared: Path, environment: Mapping[str, str]) -> tuple[list[dict[str, Any]], str]:
-    """Wait until `benchmark jobs` shows folds of two jobs; what it says then, for scripts and for people."""
+def wait_until_both_work(shared: Path, environment: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Wait until `benchmark jobs` shows folds of two jobs; what it says then."""
     end = time.monotonic() + 300
     while time.monotonic() < end:
         working = json.loads(benchmark("jobs", "--out", shared, "--json"))["working"]
         if len({row["job"] for row in working}) == 2:
-            return working, benchmark("jobs", "--out", shared)
+            return working
         if not queue(environment):
             break
         time.sleep(0.3)
