@@ -21,7 +21,8 @@ def recommend(
     crystals: Annotated[int, typer.Option(min=10, help="How many crystals you train on.")],
     time: Annotated[str, typer.Option(help="How long one training may take on one core, or on the GPU: 30min, 1h, 2 days.")],
     like: Annotated[
-        str | None, typer.Option(help="A task whose crystals and target are like yours. Default: errors relative to the best.")
+        str | None,
+        typer.Option(help="A task like yours, or a data set with one task. Default: errors relative to the best."),
     ] = None,
     device: DeviceOption = "cpu",
     source: Annotated[
@@ -53,7 +54,7 @@ def recommend(
     if not tasks:
         raise InputError(f"no `standard` record on real crystals was made on a {'CPU' if device == 'cpu' else 'GPU'}")
     if like and like not in tasks:
-        raise InputError(f"--like {like}: no `standard` records of it; there are {', '.join(tasks)}")
+        like = _only_task(like, tuple(tasks))
     forecasts = on_task(tasks, like, crystals) if like else over_tasks(tasks, crystals)
     if not forecasts:
         raise InputError(
@@ -71,6 +72,15 @@ def recommend(
         print(json.dumps(asdict(advice) | {"calibration": calibration and asdict(calibration)}, indent=1))
     else:
         print(answer(question, advice, calibration, left_out(tasks)))
+
+
+def _only_task(like: str, tasks: tuple[str, ...]) -> str:
+    of_set = [task for task in tasks if task.rpartition("/")[0] == like]
+    if len(of_set) == 1:
+        return of_set[0]
+    if of_set:
+        raise InputError(f"--like {like}: name one of its tasks: {', '.join(of_set)}")
+    raise InputError(f"--like {like}: no `standard` records of it; there are {', '.join(tasks)}")
 
 
 def _seconds(text: str) -> float:

@@ -34,6 +34,15 @@ def test_it_names_the_model_its_error_and_cost_and_what_is_not_known(benchmark_c
     assert "in 2 of 2 tasks" in done.stdout
 
 
+def test_a_data_set_is_its_task_where_it_has_one(benchmark_command, board):
+    whole, named = (benchmark_command(*ASKED, "1h", "--like", like).stdout for like in ("fung/2d", "fung/2d/work_function"))
+    assert whole == named and "as hard as fung/2d/work_function" in whole
+    write_run(board, "cgcnn", 0.5, task="cgcnn/efermi")
+    assert "name one of its tasks: cgcnn/band_gap, cgcnn/efermi" in one_line_error(
+        benchmark_command(*ASKED, "1h", "--like", "cgcnn")
+    )
+
+
 def test_without_a_like_task_models_are_compared_alone(benchmark_command, board):
     done = benchmark_command(*ASKED, "1h")
     assert "Train cgcnn. Expect 1 times" in done.stdout and "no error in a unit can be told" in done.stdout
@@ -53,6 +62,7 @@ def test_a_time_that_is_none_is_refused(benchmark_command, board, time):
 
 def test_questions_without_records_are_refused(benchmark_command, board, tmp_path):
     assert "there are cgcnn/band_gap" in one_line_error(benchmark_command(*ASKED, "1h", "--like", "cgcnn/efermi"))
+    assert "there are cgcnn/band_gap" in one_line_error(benchmark_command(*ASKED, "1h", "--like", "megnet"))
     assert "no `standard` record" in one_line_error(
         benchmark_command("recommend", "--crystals", "32", "--time", "1h", "--from", str(tmp_path / "empty"))
     )
