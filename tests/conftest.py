@@ -13,8 +13,10 @@ import pytest
 
 from datasets.crystals import Cell, Crystals
 
-# Read when torch is imported: on a busy machine threads that spin while they wait starve one another.
+# Read when torch is imported: threads that spin while they wait, or are more than the cores, starve one another.
 os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // int(workers))))
 
 PERIODIC, SHEET, OPEN = (True, True, True), (True, True, False), (False, False, False)
 FCC = np.array([[0.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
