@@ -33,7 +33,7 @@ def ends(cell: Cell, rule) -> np.ndarray:
 
 
 @given(cell=cells(), cutoff=CUTOFFS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_a_crystal_that_is_written_anew_has_the_edges_of_a_plain_search(cell, cutoff):
     expected = {edge for atom in all_pairs(cell, cutoff) for _, edge in atom}
     with patch.object(compact_cells, "MOST_CELLS", 0):
@@ -46,7 +46,7 @@ SHIFTS = st.lists(st.integers(-(10**5), 10**5), min_size=6, max_size=6)
 
 
 @given(shears=SHEARS, shifts=SHIFTS, rule=st.sampled_from([Nearest(12, 8.0), Radius(5.0), MinimumImage(12, 8.0)]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_graph_does_not_depend_on_the_choice_of_the_cell(shears, shifts, rule):
     lattice = np.array([[4.0, 0, 0], [0.3, 4.4, 0], [-0.2, 0.5, 5.1]])
     coords = np.array([[0, 0, 0], [0.52, 0.47, 0.41]])

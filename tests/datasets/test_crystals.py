@@ -67,7 +67,7 @@ def crystal_sets(draw) -> Crystals:
 
 
 @given(crystals=crystal_sets())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_parquet_round_trip_of_anything(crystals, tmp_path_factory):
     path = tmp_path_factory.mktemp("any") / "t.parquet"
     crystals.to_parquet(path)

@@ -193,7 +193,7 @@ def test_the_search_is_kept(monkeypatch):
     assert (again.compared, again.seconds) == (first.compared, first.seconds)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.floats(-5, 5), min_size=0, max_size=30))
 def test_pairs_of_close_sizes_are_all_found_once(sizes):
     size = np.array(sizes, dtype=float)

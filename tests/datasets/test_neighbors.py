@@ -75,7 +75,7 @@ CUTOFFS = st.sampled_from([2.03, 3.51, 4.77, 6.013])
 
 
 @given(cell=cells(), cutoff=CUTOFFS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_radius_finds_exactly_the_pairs_of_a_plain_search(cell, cutoff):
     expected = all_pairs(cell, cutoff)
     if any(len(atom) == 0 for atom in expected):
@@ -87,7 +87,7 @@ def test_radius_finds_exactly_the_pairs_of_a_plain_search(cell, cutoff):
 
 
 @given(cell=cells(), cutoff=CUTOFFS, k=st.integers(1, 14))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_nearest_keeps_the_k_nearest_and_the_whole_shell_of_the_last(cell, cutoff, k):
     expected, tied = set(), 0
     for atom in all_pairs(cell, cutoff):
@@ -102,7 +102,7 @@ def test_nearest_keeps_the_k_nearest_and_the_whole_shell_of_the_last(cell, cutof
 
 
 @given(cell=cells(), cutoff=CUTOFFS, k=st.integers(1, 14))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_cut_keeps_exactly_k_and_they_are_the_nearest(cell, cutoff, k):
     pairs = all_pairs(cell, cutoff)
     found = computed(one(cell), Nearest(k, cutoff, "cut"))
@@ -135,7 +135,7 @@ def test_columns_have_the_types_they_promise(crystals, rule):
 
 
 @given(cell=cells())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_images_point_at_the_neighbour(cell):
     lattice, _, _, coords = cell
     found = computed(one(cell), Nearest(8, 6.0))

@@ -69,7 +69,7 @@ def kept(tmp_path_factory) -> list[ExperimentRecords]:
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_packed_comes_back_to_the_last_bit(kept, tmp_path_factory, data):
     path, experiments = tmp_path_factory.mktemp("packed") / "group.json", []
     for one in kept:

@@ -475,7 +475,7 @@ def test_another_licence_of_a_published_model_is_not_slipped_in(theirs, board):
 
 # -- any mutation -----------------------------------------------------------------------------------
 
-ANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANY = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def figures(store: Store) -> list[tuple[str, float, float]]:

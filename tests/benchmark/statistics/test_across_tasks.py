@@ -134,7 +134,7 @@ def test_models_that_cannot_be_compared_are_refused(models):
         overall([task("s/a", {"dummy": 2.0, "x": 1.0})], models, baseline="dummy")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(SEEDS)
 def test_the_order_of_tasks_and_models_and_the_units_have_no_say(seed):
     rng = np.random.default_rng(seed)

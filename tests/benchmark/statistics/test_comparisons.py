@@ -86,7 +86,6 @@ def test_scores_that_are_not_pairs_are_refused(first, second, ratio):
         corrected_t_test(np.array(first), np.array(second), ratio)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 8).flatmap(lambda k: arrays(float, (2, k), elements=SCORES)), st.floats(0.01, 2))
 def test_swapping_the_models_turns_the_t_test_round(scores, ratio):
     there, back = corrected_t_test(*scores, ratio), corrected_t_test(*scores[::-1], ratio)
@@ -157,7 +156,7 @@ def test_identical_errors_and_a_single_crystal_have_p_1():
     assert "one crystal" in str(single.reason)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(SEEDS)
 def test_the_order_of_crystals_and_of_models_has_no_say_in_the_bootstrap(seed):
     task = any_task(seed)
@@ -182,7 +181,6 @@ def test_holm_by_hand():
     assert holm(np.array([])).tolist() == []
 
 
-@settings(deadline=None)
 @given(arrays(float, st.integers(1, 12), elements=st.floats(0, 1)))
 def test_holm_raises_every_p_keeps_their_order_and_the_bonferroni_bound(p):
     corrected = holm(p)
@@ -280,7 +278,7 @@ def test_errors_that_do_not_belong_together_are_refused(change, message):
         TaskErrors("t", **{**whole, **change})
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(SEEDS)
 def test_every_model_has_one_tier_whatever_the_order_of_models_and_crystals(seed):
     task, rng = any_task(seed), np.random.default_rng(seed)
@@ -297,7 +295,7 @@ def test_every_model_has_one_tier_whatever_the_order_of_models_and_crystals(seed
         assert [p.separable for p in again.pairs] == [p.separable for p in found.pairs]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS)
 def test_the_best_of_neighbouring_tiers_are_separable_and_no_member_is_from_its_best(seed):
     rng = np.random.default_rng(seed)

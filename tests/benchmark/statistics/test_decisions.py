@@ -177,7 +177,7 @@ def same(found: Decisions, other: Decisions, unit: float = 1.0) -> None:
     assert [pair.decided for pair in found.pairs] == [pair.decided for pair in other.pairs]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS)
 def test_unit_order_of_models_and_order_of_rows_have_no_say(seed):
     rng = np.random.default_rng(seed)
@@ -188,7 +188,7 @@ def test_unit_order_of_models_and_order_of_rows_have_no_say(seed):
     same(found, decide(shuffled(task, rng.permutation(len(task.ids)))))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(SEEDS)
 def test_what_is_said_of_models_agrees_with_what_is_said_of_pairs(seed):
     rng = np.random.default_rng(seed)

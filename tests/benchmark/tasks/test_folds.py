@@ -17,7 +17,7 @@ def parts(fold):
     return fold.train, fold.validation, fold.test
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(n=st.integers(10, 200), k=st.integers(2, 10), seed=st.integers(0, 2**31), name=st.sampled_from(["kfold", "shuffle"]))
 def test_every_fold_divides_all_crystals_without_overlap(n, k, seed, name):
     ids = np.array([f"id{i}" for i in range(n)], dtype=object)
@@ -84,7 +84,7 @@ def test_impossible_protocols_are_refused():
         make_fold(IDS, Protocol("published", 1), 0, 0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     labels=st.lists(st.integers(0, 40), min_size=30, max_size=120),
     seed=st.integers(0, 2**31),
@@ -106,7 +106,7 @@ def test_grouped_folds_never_split_a_group(labels, seed, name):
         assert sorted(tested) == list(range(len(ids)))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 2**31), name=st.sampled_from(["kfold", "shuffle"]), number=st.integers(0, 4))
 def test_grouped_folds_depend_on_who_belongs_together_only(seed, name, number):
     """Not on the labels of the groups, nor on the order of the rows."""
@@ -181,7 +181,7 @@ def test_each_part_has_the_same_share_of_each_class(name, shares):
         np.testing.assert_allclose(np.bincount(classes[part], minlength=3), np.array([0.7, 0.29, 0.01]) * n, atol=1.01)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(n=st.integers(12, 120), n_classes=st.integers(2, 4), seed=st.integers(0, 10**6), grouped=st.booleans(),
        name=st.sampled_from(["kfold", "shuffle"]))  # fmt: skip
 def test_stratified_folds_divide_all_crystals_and_no_group(n, n_classes, seed, grouped, name):

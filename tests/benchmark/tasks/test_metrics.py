@@ -62,7 +62,7 @@ def test_a_prediction_that_is_not_finite_has_no_score():
         score(np.array([1.0, 2.0]), np.array([1.0, np.nan]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(n=st.integers(8, 60), n_classes=st.integers(2, 5), seed=st.integers(0, 10**6), ties=st.booleans())
 def test_scores_of_classes_are_those_of_scikit_learn(n, n_classes, seed, ties):
     rng = np.random.default_rng(seed)

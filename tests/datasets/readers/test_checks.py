@@ -63,7 +63,7 @@ def test_real_distances_pass_in_any_cell(crystal):
     assert checked(crystal, "x") is crystal
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(data=st.data())
 def test_the_nearest_pair_does_not_depend_on_the_cell_that_is_written(data):
     lengths, angles = ([data.draw(st.floats(*span)) for _ in range(3)] for span in ((2, 6), (60, 110)))

@@ -174,7 +174,7 @@ def renamed(text: str, rng: random.Random, digits: int, wrapped: bool, named_onl
     return head + "\n".join(table) + "\n"
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(data=st.data())
 def test_a_written_crystal_is_read_or_refused(data):
     structure = Structure.from_spacegroup(*data.draw(st.sampled_from(CRYSTALS)))

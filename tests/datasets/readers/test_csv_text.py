@@ -127,7 +127,7 @@ def crystals(tmp_path_factory) -> Path:
     return folder
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(table=written(), headed=st.booleans())
 def test_a_folders_csv_is_read_as_written_or_refused_in_one_line(crystals, table, headed):
     places, columns, layout = table
@@ -148,7 +148,7 @@ def test_a_folders_csv_is_read_as_written_or_refused_in_one_line(crystals, table
         assert np.array_equal(found.targets.to_numpy().T, np.array(columns, dtype=float))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(table=written(), order=st.randoms())
 def test_a_table_is_read_as_written_or_refused_in_one_line(tmp_path_factory, table, order):
     places, columns, layout = table

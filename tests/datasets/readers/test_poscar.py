@@ -188,7 +188,7 @@ COORDINATE = st.floats(-1.5, 1.5).map(lambda x: round(x, 8))
 
 
 @patch("datasets.readers.checks.too_close", new=lambda cell: None)  # atoms anywhere
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_what_is_written_is_read(data):
     species = data.draw(st.lists(st.integers(1, 118), min_size=1, max_size=4))

@@ -126,7 +126,7 @@ def test_a_doubtful_yaml_is_one_line_with_the_true_reason(text, message):
 
 
 @patch("datasets.readers.checks.too_close", new=lambda cell: None)  # atoms anywhere
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_what_is_written_is_read(data):
     numbers = data.draw(st.lists(st.integers(1, 118), min_size=1, max_size=5))

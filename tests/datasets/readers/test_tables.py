@@ -425,7 +425,7 @@ CHANGES = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(name=st.sampled_from(["x.csv", "y.csv", "x.json", "x.jsonl", "x.extxyz"]), changes=CHANGES)
 def test_damaged_bytes_are_an_input_error_or_a_table_and_an_error_writes_nothing(tmp_path_factory, valid, name, changes):
     folder, raw = tmp_path_factory.mktemp("fuzz"), valid[name]

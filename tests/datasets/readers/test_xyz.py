@@ -197,7 +197,7 @@ def any_case(data, text: str) -> str:
 
 
 @patch("datasets.readers.checks.too_close", new=lambda cell: None)  # atoms anywhere
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_what_is_written_is_read(data):
     numbers = data.draw(st.lists(st.integers(1, 118), min_size=1, max_size=6))

@@ -219,7 +219,7 @@ def list_lengths(graph: tuple) -> np.ndarray:
     return np.bincount([edge[0 if sent_by_owner else 1] for edge in edges], minlength=len(z))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(multigraphs(), min_size=1, max_size=3))
 def test_folded_graphs_are_those_of_colour_refinement_written_out(graphs):
     made = fold(columns_from(graphs))

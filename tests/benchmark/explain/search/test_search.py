@@ -33,7 +33,7 @@ def any_rules(draw) -> Rules:
 
 
 @given(any_rules(), st.integers(0, 2**31 - 1), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_whatever_a_policy_does_every_graph_is_valid(rules, seed, stop):
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
@@ -44,7 +44,7 @@ def test_whatever_a_policy_does_every_graph_is_valid(rules, seed, stop):
 
 
 @given(any_rules(), st.integers(0, 2**31 - 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_random_graphs_are_valid_and_of_the_size_asked_for(rules, seed):
     generator = torch.Generator().manual_seed(seed)
     limits = rules.limits
