@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.recommend.forecast import Forecast, over_tasks
+from benchmark.recommend.forecast import CONSTANTS, Forecast, over_tasks
 from benchmark.recommend.measured import Trained
 
 GOOD = 1.10
@@ -28,9 +28,9 @@ class Advice:
 
     @property
     def equals(self) -> tuple[Forecast, ...]:
-        """Other models within the time that the records do not rule out: their intervals reach the chosen one's error."""
-        chosen = self.chosen
-        return tuple(one for one in self.affordable[1:] if chosen and (one.low is None or one.low <= chosen.error))
+        """Other models that learn, within the time, whose intervals reach the chosen one's error."""
+        chosen, learn = self.chosen, [one for one in self.affordable[1:] if one.model not in CONSTANTS]
+        return tuple(one for one in learn if chosen and (one.low is None or one.low <= chosen.error))
 
 
 def advise(forecasts: Sequence[Forecast], seconds: float, slower: float = 1.0) -> Advice:
