@@ -127,8 +127,10 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
             notes.append("rate not chosen")
         if len({r.model_fingerprint for r in same}) > 1:
             notes.append(f"source {first.model_fingerprint[:8]}")
-        if len({(r.machine.processor, r.machine.device) for r in same}) > 1:
-            notes.append(f"{first.machine.processor}, {first.machine.device}")
+        if len({r.machine.processor for r in same if r.machine.device == first.machine.device}) > 1:
+            notes.append(first.machine.processor)
+        if len({r.machine.device for r in same}) > 1:
+            notes.append(first.machine.device)
         name = model_name(first.key.model, first.key.profile)
         labels.append(f"{name} ({', '.join(notes)})" if notes else name)
     while len(set(labels)) < len(labels):

@@ -15,7 +15,7 @@ from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.cost_figure import alternative, caption, cost_figure
 from benchmark.leaderboard.kinds import NUMBERS
 from benchmark.leaderboard.pages.overview import findings
-from benchmark.leaderboard.pages.task import page_of
+from benchmark.leaderboard.pages.task import advice, page_of
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.score_pictures import SCORE_PICTURES
@@ -132,22 +132,12 @@ def short_board(board: Board, task: str, profile: str, up: str = "") -> str:
         f"{_times(group.ranked)}{escape(mini_note([profile]))}"
     )
     text = tuple(column.heading for column in shown if column.is_text)
-    return "\n\n".join([about.strip(), table([column.heading for column in shown], rows, text=text), _advice(group)])
+    return "\n\n".join([about.strip(), table([column.heading for column in shown], rows, text=text), advice(group)])
 
 
 def _times(rows: Sequence[BoardRow]) -> str:
     where = machines(rows)
     return f"Times: {escape(where[0])}. " if len(where) == 1 else "Times are of several machines: compare them on the page. "
-
-
-def _advice(group: ComparisonGroup) -> str:
-    """Which model to take, or that the board does not say."""
-    best = group.with_verdict("best or equal")
-    if best:
-        cheapest = min(best, key=lambda row: row.costs.training_s if row.costs else float("inf"))
-        return f"Take {escape(cheapest.label)}: it trains fastest of the models shown to be best or equal."
-    left = group.with_verdict("undecided")
-    return f"No model is shown to be the best. Undecided: {', '.join(escape(row.label) for row in left)}." if left else ""
 
 
 def beside_published(board: Board, up: str = "") -> str:

@@ -175,7 +175,7 @@ def test_labels_tell_runs_apart_by_settings_source_and_machine():
     assert run_labels([run(), run("other")]) == ["m", "other"]
     assert run_labels([run(), run(key=nine, changed={"epochs": 9})]) == ["m", "m (epochs=9)"]
     assert run_labels([run(), run(source="e" * 64)]) == ["m (source ffffffff)", "m (source eeeeeeee)"]
-    assert run_labels([run(), run(machine=machine)]) == ["m (p, cpu)", "m (p, NVIDIA H100)"]
+    assert run_labels([run(), run(machine=machine)]) == ["m (cpu)", "m (NVIDIA H100)"]
 
 
 def test_labels_are_unique_whatever_the_names():
