@@ -110,8 +110,8 @@ def caption(group: ComparisonGroup) -> str:
 
 
 def _points(group: ComparisonGroup) -> list[BoardRow]:
-    """The rows that logarithmic axes can show, with a time and an error; not the baseline, which does not train."""
-    return [row for row in group.ranked if _seconds(row) > 0 and _loss(row) > 0 and not row.is_baseline]
+    """The rows that logarithmic axes can show, with a time and an error; not the dummies, which do not train."""
+    return [row for row in group.ranked if _seconds(row) > 0 and _loss(row) > 0 and row.learns]
 
 
 def _seconds(row: BoardRow) -> float:

@@ -57,7 +57,7 @@ def alternative(groups: Sequence[ComparisonGroup]) -> str:
 
 
 def _rows(group: ComparisonGroup) -> list[BoardRow]:
-    return [row for row in group.ranked if not row.is_baseline]
+    return [row for row in group.ranked if row.learns]
 
 
 def _panels(group: ComparisonGroup, parity: Parity, rows: Sequence[BoardRow], top: int) -> Iterator[Element]:

@@ -13,6 +13,8 @@ from benchmark.tasks.metrics import AnyScores, LeakScores
 
 BASELINE = "dummy"
 """Predicts the mean of the training targets, or each class's share of them; losses are shown relative to its loss."""
+CONSTANTS = (BASELINE, "dummy-median")
+"""They predict one number for every crystal, and learn nothing else."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class BoardRow:
     def unchanged(self) -> bool:
         """Whether it is the only run of its model with the profile's own settings."""
         return self.label == model_name(self.model, self.run.first.key.profile)
+
+    @property
+    def learns(self) -> bool:
+        """Whether the model is more than a number."""
+        return self.model not in CONSTANTS
 
     @property
     def is_baseline(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
+from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.recommend.measured import Trained
 
 LEVEL = 0.95
@@ -15,9 +16,6 @@ LEVEL = 0.95
 
 NEAR = 1.25
 """Within this factor of the sizes that ran, no exponent is needed."""
-
-CONSTANTS = ("dummy", "dummy-median")
-"""They do not learn: their exponents say nothing of a model that does."""
 
 
 @dataclass(frozen=True)
