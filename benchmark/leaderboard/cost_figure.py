@@ -56,7 +56,8 @@ class Axis:
 
     def ticks(self) -> list[float]:
         """Round values, at most seven."""
-        for steps in ((1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1,)):
+        fine = [[n / parts for n in range(parts, 10 * parts)] for parts in (20, 10, 5, 2)]
+        for steps in (*fine, (1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1,)):
             powers = range(floor(self.low), ceil(self.high) + 1)
             found = [step * 10.0**power for power in powers for step in steps if self.low <= log10(step) + power <= self.high]
             if len(found) <= 7:
