@@ -29,17 +29,16 @@ def leaderboard(
     """
     if context.invoked_subcommand:
         return
+    from benchmark.cli.shared.site import write_site_with_forecasts
     from benchmark.leaderboard.as_json import row_as_json
     from benchmark.leaderboard.pages.documents import write_documents
     from benchmark.leaderboard.pages.write import write_pages
-    from benchmark.leaderboard.web.write import write_site
-    from benchmark.results.store import Store
 
     if not (source / "records").is_dir():
         raise InputError(
             f"{source.resolve()} has no records; run `python -m benchmark run` first, or name another directory with --from"
         )
-    board = write_site(Store(source), source)
+    board = write_site_with_forecasts(source)
     pages = [*write_pages(board, source), source / "index.html"]
     if source == PUBLISHED:
         pages += write_documents(board, Path())

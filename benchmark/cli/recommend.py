@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.shared.options import DeviceOption, JsonOption
-from benchmark.results.directories import PUBLISHED, REPORTS
 from datasets.errors import InputError
 
 commands = typer.Typer()
@@ -41,15 +40,12 @@ def recommend(
     from benchmark.recommend.advice import advise, left_out
     from benchmark.recommend.calibration import calibrate
     from benchmark.recommend.forecast import on_task, over_tasks
-    from benchmark.recommend.measured import trained
+    from benchmark.recommend.measured import RECORDS, records_of, trained
     from benchmark.recommend.text import Question, answer
-    from benchmark.results.store import Store
 
     limit = _seconds(time)
     device = choose_device(device)
-    records = [
-        record for root in source or [PUBLISHED, REPORTS / "studies" / "learning-curve"] for record in Store(root).records()
-    ]
+    records = records_of(source or RECORDS)
     tasks = trained(records, "cpu" if device == "cpu" else "gpu")
     if not tasks:
         raise InputError(f"no `standard` record on real crystals was made on a {'CPU' if device == 'cpu' else 'GPU'}")

@@ -24,7 +24,7 @@ class Forecast:
 
     Attributes:
         model: its name.
-        error: MAE, or its ratio to the best model's where no task is named.
+        error: MAE, or its ratio to the best other model's where no task is named.
         low, high: limits of the 95 % interval of one training; None where the records do not give one.
         seconds: of processor time, as measured in the records.
         beyond: how many times more crystals than any record of it; at least 1.
@@ -95,7 +95,7 @@ def _limits(mean: float, variance: float, free: int) -> tuple[float | None, floa
 
 
 def over_tasks(tasks: Mapping[str, Sequence[Trained]], crystals: float) -> list[Forecast]:
-    """Of each model that ran on every crystal set, the ratio of its MAE to the best model's, lowest first.
+    """Of each model that ran on every crystal set, the ratio of its MAE to the best other model's, lowest first.
 
     A task that one model ran on compares nothing. Of the targets of a set those with the most models count; they are averaged
     first (geometric means). The interval is Student's over the sets, None with one.
@@ -114,10 +114,14 @@ def over_tasks(tasks: Mapping[str, Sequence[Trained]], crystals: float) -> list[
 def _over_sets(model: str, by_set: Mapping[str, Sequence[Mapping[str, Forecast]]]) -> Forecast:
     ratios, seconds, beyond = [], [], []
     for targets in by_set.values():
-        ratios.append(np.mean([np.log(found[model].error / min(one.error for one in found.values())) for found in targets]))
+        ratios.append(np.mean([np.log(found[model].error / _best_other(found, model)) for found in targets]))
         seconds += [found[model].seconds for found in targets]
         beyond += [found[model].beyond for found in targets]
     mean, sets = float(np.mean(ratios)), len(ratios)
     variance = float(np.var(ratios, ddof=1)) * (1 + 1 / sets) if sets > 1 else np.nan
     low, high = _limits(mean, variance, sets - 1)
     return Forecast(model, float(np.exp(mean)), low, high, float(np.median(seconds)), float(np.min(beyond)))
+
+
+def _best_other(found: Mapping[str, Forecast], model: str) -> float:
+    return min(one.error for one in found.values() if one.model != model)

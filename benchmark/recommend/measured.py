@@ -6,15 +6,23 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 
+from benchmark.results.directories import PUBLISHED, REPORTS
+from benchmark.results.packed import read_packed
 from benchmark.results.records import DeviceClass, Record
+from benchmark.results.store import Store
 from benchmark.tasks.folds import TRAIN_PART, has_validation
 from datasets.registry import built_in
 
 PROFILE = "standard"
 """The one recipe for every network; miniatures and published recipes say nothing of each other."""
+
+RECORDS = (PUBLISHED, REPORTS / "studies" / "learning-curve")
+"""Where the published ones are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +55,17 @@ class Trained:
         """Of the trainings on the most crystals: small ones are dearer a crystal."""
         most = self.crystals > 0.9 * self.crystals.max()
         return float(np.median(self.seconds[most] / self.crystals[most]))
+
+
+def records_of(places: Iterable[Path]) -> list[Record]:
+    """The records of directories of runs or of published studies; a fold that lies in several of them counts once."""
+    found = {}
+    for place in places:
+        store = Store(place)
+        runs = (place / "records").is_dir()
+        for record in store.records() if runs else chain.from_iterable(map(read_packed, sorted(place.rglob("*.json")))):
+            found[store.path(record.key).relative_to(place)] = record
+    return list(found.values())
 
 
 def trained(records: Iterable[Record], device: DeviceClass) -> Mapping[str, tuple[Trained, ...]]:

@@ -36,7 +36,7 @@ def answer(question: Question, advice: Advice, calibration: Calibration | None, 
     """The model first, then the table, then what is not known."""
     slower = calibration.slower if calibration else 1.0
     parts = [_first(question, advice, slower), _table(question, advice, slower)]
-    unknown = [*_unknown(question, advice), _calibrated(calibration), _tried(left)]
+    unknown = [*_unknown(question, advice), _calibrated(calibration), tried(left)]
     return "\n\n".join(parts) + "\n\nWhat you should know:\n" + "\n".join(f"- {line}" for line in unknown if line)
 
 
@@ -48,7 +48,8 @@ def _first(question: Question, advice: Advice, slower: float) -> str:
             f"No model can be trained on {question.crystals:,} crystals in {seconds(question.seconds)}; "
             f"the cheapest, {cheapest.model}, takes about {seconds(cheapest.seconds * slower)}."
         )
-    what = f"a test MAE of {_error(chosen, question)}" if question.like else f"{_error(chosen, question)} of the best MAE"
+    error = _error(chosen, question)
+    what = f"a test MAE of {error}" if question.like else f"{error} the MAE of the best other model"
     lines = f"Train {chosen.model}. Expect {what}, after about {seconds(chosen.seconds * slower)}."
     if advice.equals:
         lines += f" The records do not rule out that {joined([one.model for one in advice.equals])} would do as well."
@@ -62,7 +63,7 @@ def _error(one: Forecast, question: Question) -> str:
 
 
 def _table(question: Question, advice: Advice, slower: float) -> str:
-    what = with_unit("MAE", question.unit or "1") if question.like else "MAE / best"
+    what = with_unit("MAE", question.unit or "1") if question.like else "MAE / best other"
     rows = [
         [one.model, f"{one.error:.3g}", "" if one.low is None else f"{one.low:.3g} to {one.high:.3g}",
          seconds(one.seconds * slower), "yes" if one in advice.affordable else "no", _beyond(one)]
@@ -76,21 +77,25 @@ def _beyond(one: Forecast) -> str:
 
 
 def _unknown(question: Question, advice: Advice) -> list[str]:
-    lines = []
-    if question.like:
-        lines.append(f"Your crystals and target are taken to be as hard as {question.like}. Other targets are not.")
-    else:
-        lines.append("Without --like no error in a unit can be told, only how models compare. The records are of " +
-                     f"{joined(question.tasks)}.")  # fmt: skip
+    about, of_interval = limits_of_records(question.like, question.tasks)
     far = [one.model for one in (*advice.affordable, *advice.too_dear) if one.beyond > 1.05]
-    if far:
-        lines.append(
-            f"No record of {joined(far)} has as many crystals; the errors there follow a power law through the records."
+    power_law = f"No record of {joined(far)} has as many crystals; the errors there follow a power law through the records."
+    return [about, power_law if far else "", of_interval]
+
+
+def limits_of_records(like: str | None, tasks: Sequence[str]) -> tuple[str, str]:
+    """What no forecast from the records of these tasks can say, for any number of crystals."""
+    if like:
+        about = f"Your crystals and target are taken to be as hard as {like}. Other targets are not."
+    else:
+        about = (
+            "Without a task like yours no error in a unit can be told, only how models compare. The records are of "
+            f"{joined(tasks)}."
         )
-    lines.append(
-        "The interval is of one training; it does not hold that your data are harder or easier than those of the records."
+    return (
+        about,
+        "The interval is of one training; it does not hold that your data are harder or easier than those of the records.",
     )
-    return lines
 
 
 def _calibrated(calibration: Calibration | None) -> str:
@@ -102,14 +107,15 @@ def _calibrated(calibration: Calibration | None) -> str:
     )
 
 
-def _tried(left: Sequence[LeftOut]) -> str:
+def tried(left: Sequence[LeftOut]) -> str:
+    """How often such advice was right for sets left out."""
     free = [one for one in left if one.budget is None]
     if not free:
         return "How often such advice is right cannot be told yet: it takes records of two crystal sets."
     within = [one for one in left if one.budget is not None]
     good, good_within = (sum(one.ratio <= GOOD for one in ones) for ones in (free, within))
     return (
-        f"Advice without --like, tried on sets left out: the chosen model was within {100 * (GOOD - 1):.0f} % of the best in "
-        f"{good} of {count(len(free), 'task')}, within half of the models' times in {good_within} of {len(within)}; "
+        "Advice without a task like yours, tried on sets left out: the chosen model was within "
+        f"{100 * (GOOD - 1):.0f} % of the best in {good} of {count(len(free), 'task')}, within half of the models' times in {good_within} of {len(within)}; "
         f"median loss {100 * (float(np.median([one.ratio for one in free])) - 1):.1f} %."
     )

@@ -77,6 +77,38 @@ def test_seen_and_new_crystals_have_columns_only_where_a_run_tells_them(open_pag
     assert "MAE, seen 0.0" in page.locator(".facts").inner_text()
 
 
+def test_a_reader_asks_which_model_fits_the_crystals_and_the_time(open_page, tmp_path):
+    store = Store(tmp_path / "runs")
+    write_fold(store, TASKS[0], "cgcnn", 0)
+    models = {
+        "cgcnn": [[0.2, 0.15, 0.25, 100.0, 1.0], [0.05, 0.04, 0.06, 10_000.0, 4.0]],
+        "rf-magpie": [[0.2, 0.1, 0.3, 50.0, 1.0], [0.1, 0.08, 0.2, 500.0, 1.0]],
+        "dummy": [[1.0, None, None, 0.0001, 1.0], [1.0, None, None, 0.001, 1.0]],
+    }
+    asked = {
+        "": {"unit": None, "models": {}, "notes": ["of sets"]},
+        "set/gap": {"unit": "eV", "models": models, "notes": ["of gaps"]},
+    }
+    forecasts = {"crystals": [100, 10_000], "constants": ["dummy"], "devices": {"cpu": asked}}
+    write_site(store, tmp_path / "site", forecasts=forecasts)
+    page = open_page("#which?like=set%2Fgap", site=tmp_path / "site")
+    page.get_by_label("crystals to train on").fill("1000")
+    page.get_by_label("crystals to train on").press("Tab")
+    page.wait_for_function("location.hash.includes('crystals=1000')")
+    # Halfway in the logarithm: the geometric means of both ends.
+    assert page.locator(".answer").inner_text() == (
+        "Train cgcnn. Expect a test MAE of 0.100 (95 %: 0.0775 to 0.122) eV, after about 1,000 s."
+        " The records do not rule out that rf-magpie would do as well."
+    )
+    rows = page.locator("tbody tr").evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.innerText))")
+    assert rows[0] == ["cgcnn", "0.100", "0.0775 to 0.122", "1,000 s", "yes", "2.0 × the crystals"]
+    assert rows[2][:3] == ["dummy", "1.00", ""]
+    page.get_by_label("time for one training").select_option("10 minutes")
+    page.wait_for_function("document.querySelector('.answer').textContent.startsWith('Train rf-magpie')")
+    assert "of gaps" in page.locator("main").inner_text()
+    assert open_page("#overview").get_by_role("link", name="Which model").count() == 0, "a board without forecasts"
+
+
 def test_times_of_machines_are_sorted_apart(open_page):
     page = open_page("#task")
     page.get_by_role("button", name="training").click()

@@ -34,14 +34,19 @@ from datasets.errors import InputError
 SITE = files("benchmark.leaderboard.web") / "site"
 SCRIPTS = (
     "numbers.js", "dom.js", "table.js", "plots.js", "details.js", "elements.js",
-    "overview.js", "task.js", "cost.js", "classes.js", "model.js", "compare.js", "page.js",
+    "overview.js", "task.js", "cost.js", "classes.js", "model.js", "compare.js", "which.js",
+    "page.js",
 )  # fmt: skip
 MARK = '<meta name="generator" content="crystal-benchmark">'
 FOLDERS = ("assets", "details")
 
 
 def write_site(
-    store: Store, root: Path, on_invalid: OnInvalid = refuse, sources: Mapping[str, str] = MappingProxyType({})
+    store: Store,
+    root: Path,
+    on_invalid: OnInvalid = refuse,
+    sources: Mapping[str, str] = MappingProxyType({}),
+    forecasts: Mapping[str, Any] | None = None,
 ) -> Board:
     """Read the board of a store and write its web page on the way: `index.html`, `assets/` and `details/` below `root`.
 
@@ -53,6 +58,7 @@ def write_site(
         root: where the page goes.
         on_invalid: as for `read_board`.
         sources: dataset → what `datasets.registry.load` takes, of those whose compositions are kept if they are not yet.
+        forecasts: what the view "Which model" shows, as `benchmark.recommend.page` makes it; without, there is no such view.
 
     Returns:
         The board, for other renderings.
@@ -70,7 +76,7 @@ def write_site(
 
         board = read_board(store, each, on_invalid)
         # The index first: it is what says that the folders beside it are ours, also after an interruption.
-        write_atomically(root / "index.html", index_html(board).encode())
+        write_atomically(root / "index.html", index_html(board, forecasts).encode())
         write_assets(root / "assets")
     return board
 
@@ -158,9 +164,9 @@ def write_assets(folder: Path) -> None:
     write_plotly(folder)
 
 
-def index_html(board: Board) -> str:
+def index_html(board: Board, forecasts: Mapping[str, Any] | None = None) -> str:
     """The page: a shell, and the data of the board in one block."""
-    data = _json(board_data(board) | {"plotly": f"assets/{plotly_name()}"})
+    data = _json(board_data(board) | {"plotly": f"assets/{plotly_name()}", "forecasts": forecasts})
     # Without a version in their addresses, a browser would show new data with old scripts.
     version = hashlib.sha256(b"".join([data.encode(), *((SITE / name).read_bytes() for name in SCRIPTS)])).hexdigest()[:12]
     scripts = "\n".join(f'<script src="assets/{name}?v={version}"></script>' for name in SCRIPTS)

@@ -6,7 +6,8 @@
   board.data = JSON.parse(document.getElementById("data").textContent);
   board.version = document.currentScript.src.split("?v=")[1] || "";
   board.state = {};
-  const KEPT = {overview: ["group"], task: ["group"], cost: ["group"], model: ["group", "model"], compare: ["group", "model"]};
+  const KEPT = {overview: ["group"], task: ["group"], cost: ["group"], model: ["group", "model"], compare: ["group", "model"], which: []};
+  if (!board.data.forecasts) delete board.views.which;
   const byId = new Map(board.data.comparison_groups.map((group) => [group.id, group]));
 
   // Names and columns of the scores: those of numbers, or those of classes.

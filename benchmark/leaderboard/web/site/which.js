@@ -1,0 +1,91 @@
+// Which model to train: what the records forecast for so many crystals in so much time.
+"use strict";
+
+board.views.which = (() => {
+  const {h, select, note} = board.dom;
+  const n = board.numbers;
+  const title = "Which model";
+  const TIMES = [[60, "1 minute"], [600, "10 minutes"], [3600, "1 hour"], [21600, "6 hours"], [86400, "1 day"], [604800, "1 week"]];
+  const NAMES = {cpu: "one core", gpu: "a GPU"};
+
+  function draw(place, state) {
+    const {crystals: known, devices} = board.data.forecasts;
+    const device = devices[state.device] ? state.device : Object.keys(devices)[0];
+    const asked = devices[device];
+    const like = asked[state.like] ? state.like : Object.keys(asked)[0];
+    const seconds = (TIMES.find(([value]) => String(value) === state.time) || TIMES[2])[0];
+    const crystals = within(Number(state.crystals) || 5000, known[0], known[known.length - 1]);
+    place.append(h("h1", {}, "Which model for my crystals?"), h("div", {class: "controls"},
+      number("crystals to train on", crystals, known, (value) => board.go({crystals: value})),
+      select("time for one training", TIMES.map(([value, text]) => [String(value), text]), String(seconds), (value) => board.go({time: value})),
+      select("a task like mine", Object.keys(asked).map((task) => [task, task || "none: compare models alone"]), like, (value) => board.go({like: value})),
+      Object.keys(devices).length > 1 && select("trained on", Object.keys(devices).map((name) => [name, NAMES[name]]), device, (value) => board.go({device: value, like: ""}))));
+    const rows = forecasts(asked[like].models, known, crystals);
+    if (!rows.length) {
+      place.append(note(`The records allow no forecast for ${n.many(crystals, "crystal")}.`));
+      return;
+    }
+    place.append(h("p", {class: "answer"}, answer(rows, seconds, asked[like].unit, like)), table(rows, seconds, asked[like].unit, like),
+      h("h2", {}, "What you should know"), h("ul", {}, asked[like].notes.filter(Boolean).map((text) => h("li", {}, text)),
+        h("li", {}, "Times are those of the machines in the records. ", h("code", {}, "python -m benchmark recommend"), " scales them to yours.")));
+  }
+
+  function within(value, low, high) {
+    return Math.min(high, Math.max(low, Math.round(value)));
+  }
+
+  function number(label, value, known, onchange) {
+    return h("div", {class: "control"}, h("label", {for: "crystals"}, label),
+      h("input", {type: "number", id: "crystals", value, min: known[0], max: known[known.length - 1], onchange: (event) => onchange(event.target.value)}));
+  }
+
+  // Between two numbers of crystals logarithms are interpolated.
+  function forecasts(models, known, crystals) {
+    const above = Math.max(1, known.findIndex((one) => one >= crystals));
+    const share = Math.log(crystals / known[above - 1]) / Math.log(known[above] / known[above - 1]);
+    const between = (a, b) => a === null || b === null ? null : a > 0 && b > 0 ? a ** (1 - share) * b ** share : (1 - share) * a + share * b;
+    const rows = Object.entries(models).map(([model, at]) => {
+      const [a, b] = [at[above - 1] || (share === 1 && at[above]), at[above] || (share === 0 && at[above - 1])];
+      if (!a || !b) return null;
+      const [error, low, high, seconds, beyond] = a.map((value, part) => between(value, b[part]));
+      return {model, error, low, high, seconds, beyond};
+    });
+    return rows.filter(Boolean).sort((a, b) => a.error - b.error);
+  }
+
+  function answer(rows, seconds, unit, like) {
+    const affordable = rows.filter((row) => row.seconds <= seconds);
+    if (!affordable.length) {
+      const cheapest = rows.reduce((one, other) => (other.seconds < one.seconds ? other : one));
+      return `No model can be trained in this time; the cheapest, ${cheapest.model}, takes about ${n.seconds(cheapest.seconds)}.`;
+    }
+    const [chosen, ...others] = affordable;
+    const learn = others.filter((row) => !board.data.forecasts.constants.includes(row.model));
+    const equals = learn.filter((row) => row.low === null || row.low <= chosen.error).map((row) => row.model);
+    const expected = like ? `a test MAE of ${error(chosen)} ${unit === "1" ? "" : unit}` : `${error(chosen)} times the MAE of the best other model`;
+    return `Train ${chosen.model}. Expect ${expected.trim()}, after about ${n.seconds(chosen.seconds)}.` +
+      (equals.length ? ` The records do not rule out that ${equals.join(", ")} would do as well.` : "");
+  }
+
+  function error(row) {
+    return n.significant(row.error) + (row.low === null ? " (no interval: too few records)" : ` (95 %: ${interval(row)})`);
+  }
+
+  function interval(row) {
+    return row.low === null ? "" : `${n.significant(row.low)} to ${n.significant(row.high)}`;
+  }
+
+  function table(rows, seconds, unit, like) {
+    const what = !like ? "MAE / best other" : unit === "1" ? "MAE" : `MAE [${unit}]`;
+    return board.table.plain("What the records forecast of each model", [
+      {label: "model", text: true, head: true, cell: (row) => row.model},
+      {label: what, cell: (row) => n.significant(row.error)},
+      {label: "95 % interval", cell: interval},
+      {label: "time", cell: (row) => n.seconds(row.seconds)},
+      {label: "within the time", text: true, cell: (row) => row.seconds <= seconds ? "yes" : "no"},
+      {label: "beyond the records", cell: (row) => row.beyond > 1.05 ? `${n.significant(row.beyond, 2)} × the crystals` : ""},
+    ], rows);
+  }
+
+  return {title, draw};
+})();

@@ -1,0 +1,50 @@
+"""What `recommend` says, for many numbers of crystals at once, as a web page takes it. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, get_args
+
+import numpy as np
+
+from benchmark.leaderboard.rows import CONSTANTS
+from benchmark.recommend.advice import left_out
+from benchmark.recommend.forecast import Forecast, on_task, over_tasks
+from benchmark.recommend.measured import Trained, trained
+from benchmark.recommend.text import limits_of_records, tried
+from benchmark.results.records import DeviceClass, Record
+
+CRYSTALS = tuple(np.unique(np.geomspace(100, 100_000, 31).round()).astype(int).tolist())
+"""The page interpolates between them, as the forecasts do: logarithms of errors by that of the number."""
+
+
+def forecasts_for_page(records: Iterable[Record]) -> dict[str, Any] | None:
+    """Forecasts by device and by task ("" without one), at each of `CRYSTALS`; None where no record allows one.
+
+    A model has, for each number of crystals, [error, lower limit, upper limit, seconds, times beyond the records], or null
+    where there is no forecast.
+    """
+    kept, devices = list(records), {}
+    for device in get_args(DeviceClass):
+        tasks = trained(kept, device)
+        asked = {like: _asked(tasks, like) for like in ("", *tasks)}
+        found = {like: one for like, one in asked.items() if one["models"]}
+        if found:
+            devices[device] = found
+    return {"crystals": CRYSTALS, "constants": CONSTANTS, "devices": devices} if devices else None
+
+
+def _asked(tasks: Mapping[str, Sequence[Trained]], like: str) -> dict[str, Any]:
+    at_each = [on_task(tasks, like, crystals) if like else over_tasks(tasks, crystals) for crystals in CRYSTALS]
+    found = [{one.model: _numbers(one) for one in forecasts} for forecasts in at_each]
+    models = sorted(set().union(*found))
+    return {
+        "unit": tasks[like][0].unit if like else None,
+        "models": {model: [forecasts.get(model) for forecasts in found] for model in models},
+        "notes": [*limits_of_records(like, tuple(tasks)), "" if like else tried(left_out(tasks))],
+    }
+
+
+def _numbers(one: Forecast) -> list[float | None]:
+    values = (one.error, one.low, one.high, one.seconds, one.beyond)
+    return [None if value is None else float(f"{value:.4g}") for value in values]

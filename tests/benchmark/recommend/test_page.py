@@ -1,0 +1,60 @@
+"""Forecasts for the web page agree with those of the command."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmark.recommend.forecast import on_task, over_tasks
+from benchmark.recommend.measured import records_of, trained
+from benchmark.recommend.page import CRYSTALS, forecasts_for_page
+from benchmark.results.packed import packed_files
+from benchmark.results.store import Store
+from tests.benchmark.constructed import write_fold, write_run
+
+TASKS = ("cgcnn/band_gap", "fung/2d/work_function")
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path / "board")
+    for task in TASKS:
+        for model, mae in (("cgcnn", 0.5), ("megnet", 0.6)):
+            for fold in range(5):
+                luck = 1 + 0.01 * fold
+                write_fold(store, model, fold, [luck * mae] * 100, task=task)
+                write_fold(store, model, fold, [1.5 * luck * mae] * 25, task=task, key={"protocol": "kfold(5, train 1/4)"})
+    return store
+
+
+def test_every_number_of_crystals_and_task_has_the_forecasts_of_the_command(store):
+    found = forecasts_for_page(store.records())
+    tasks = trained(store.records(), "cpu")
+    assert set(found["devices"]) == {"cpu"} and set(found["devices"]["cpu"]) == {"", *TASKS}
+    for like, asked in found["devices"]["cpu"].items():
+        for place in (0, 12, len(CRYSTALS) - 1):
+            forecasts = on_task(tasks, like, CRYSTALS[place]) if like else over_tasks(tasks, CRYSTALS[place])
+            assert {one.model for one in forecasts} == {"cgcnn", "megnet"}
+            for one in forecasts:
+                numbers = asked["models"][one.model][place]
+                assert numbers == pytest.approx([one.error, one.low, one.high, one.seconds, one.beyond], rel=1e-3)
+
+
+def test_without_records_that_count_there_is_nothing(tmp_path):
+    store = Store(tmp_path)
+    write_run(store, "cgcnn", 0.5, task="emt/alloys/log10_bulk_modulus")
+    assert forecasts_for_page(store.records()) is None
+
+
+def test_records_of_a_published_study_count_and_a_fold_in_two_places_counts_once(store, tmp_path):
+    records = list(store.records())
+    of_task = [record for record in records if record.key.task == TASKS[0]]
+    path = tmp_path / "study" / f"{TASKS[0]}.json"
+    path.parent.mkdir(parents=True)
+    for place, content in packed_files(path, [(record, store.predictions(record)) for record in of_task]):
+        place.write_bytes(content)
+    study = records_of([tmp_path / "study"])
+    assert len(study) == len(of_task) == 20
+    assert trained(study, "cpu")[TASKS[0]][0].errors == pytest.approx(trained(of_task, "cpu")[TASKS[0]][0].errors)
+    both = records_of([store.root, tmp_path / "study"])
+    assert len(both) == len(records) and not np.isnan([r.metrics.test.loss for r in both]).any()
