@@ -116,6 +116,7 @@ def tried(left: Sequence[LeftOut]) -> str:
     good, good_within = (sum(one.ratio <= GOOD for one in ones) for ones in (free, within))
     return (
         "Advice without a task like yours, tried on sets left out: the chosen model was within "
-        f"{100 * (GOOD - 1):.0f} % of the best in {good} of {count(len(free), 'task')}, within half of the models' times in {good_within} of {len(within)}; "
+        f"{100 * (GOOD - 1):.0f} % of the best in {good} of {count(len(free), 'task')}, "
+        f"within half of the models' times in {good_within} of {len(within)}; "
         f"median loss {100 * (float(np.median([one.ratio for one in free])) - 1):.1f} %."
     )
