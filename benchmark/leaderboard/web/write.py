@@ -166,7 +166,8 @@ def write_assets(folder: Path) -> None:
 
 def index_html(board: Board, forecasts: Mapping[str, Any] | None = None) -> str:
     """The page: a shell, and the data of the board in one block."""
-    data = _json(board_data(board) | {"plotly": f"assets/{plotly_name()}", "forecasts": forecasts})
+    more = {"plotly": f"assets/{plotly_name()}"} | ({"forecasts": forecasts} if forecasts else {})
+    data = _json(board_data(board) | more)
     # Without a version in their addresses, a browser would show new data with old scripts.
     version = hashlib.sha256(b"".join([data.encode(), *((SITE / name).read_bytes() for name in SCRIPTS)])).hexdigest()[:12]
     scripts = "\n".join(f'<script src="assets/{name}?v={version}"></script>' for name in SCRIPTS)
