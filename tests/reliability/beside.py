@@ -44,18 +44,28 @@ def compare(commit: str, folder: Path) -> tuple[str, list[Table], int]:
     finally:
         subprocess.run(["git", "worktree", "remove", "--force", str(other)], check=True)
     ours, theirs = (pd.DataFrame(found) for found in seconds.values())
-    ratios = ours / theirs
+    ratios, fastest = ours / theirs, ours.min() / theirs.min()
     rows = [
-        [kind, f"{1e3 * theirs[kind].median():.3g}", f"{1e3 * ours[kind].median():.3g}"]
-        + [f"{ratios[kind].quantile(q):.3f}" for q in (0.5, 0.25, 0.75)]
+        [kind, f"{1e3 * theirs[kind].min():.3g}", f"{1e3 * ours[kind].min():.3g}", f"{fastest[kind]:.3f}"]
+        + [f"{ratios[kind].quantile(q):.3f}" for q in (0.25, 0.5, 0.75)]
         for kind in ratios
     ]
     text = (
         f"Each kind is read by the code of commit {commit[:12]} and by today's, by turns, in {ROUNDS} pairs of processes: "
-        f"the least processor time of {reading.PASSES} passes over the files. Aimed at: a ratio of {MOST:g} at most."
+        f"the least processor time of {reading.PASSES} passes over the files in each. Other work can only add time, so the "
+        f"fastest processes are compared; the quartiles are of the ratios of pairs and show how busy the machine was. Aimed "
+        f"at: a ratio of {MOST:g} at most."
     )
-    header = ["kind", "before, ms a file", "now, ms a file", "ratio, median", "ratio, quarter", "ratio, three quarters"]
-    return text, [("", header, rows)], int((ratios.median() > MOST).sum())
+    header = [
+        "kind",
+        "before, ms a file",
+        "now, ms a file",
+        "ratio",
+        "pairs: quarter",
+        "pairs: median",
+        "pairs: three quarters",
+    ]
+    return text, [("", header, rows)], int((fastest > MOST).sum())
 
 
 def _read(tree: Path, files: Path) -> dict[str, float]:
