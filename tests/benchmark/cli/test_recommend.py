@@ -8,8 +8,10 @@ import pytest
 
 from benchmark.recommend import calibration
 from benchmark.recommend.calibration import Calibration, calibrate
+from benchmark.recommend.measured import RECORDS
 from benchmark.results.store import Store
 from tests.benchmark.cli.test_main import one_line_error
+from tests.benchmark.conftest import ROOT
 from tests.benchmark.constructed import write_run
 
 ASKED = ("recommend", "--crystals", "32", "--from", "board", "--time")
@@ -46,6 +48,14 @@ def test_a_data_set_is_its_task_where_it_has_one(benchmark_command, board):
 def test_without_a_like_task_models_are_compared_alone(benchmark_command, board):
     done = benchmark_command(*ASKED, "1h")
     assert "Train cgcnn. Expect 0.963 times" in done.stdout and "no error in a unit can be told" in done.stdout
+
+
+def test_the_published_records_answer(benchmark_command, board):
+    asked = ("recommend", "--crystals", "5000", "--time", "1h")
+    places = [part for place in RECORDS for part in ("--from", ROOT / place)]
+    done = benchmark_command(*asked, *places)
+    assert done.returncode == 0 and done.stdout.startswith("Train "), done.stderr
+    assert "of the best in" in done.stdout, "tried on sets left out"
 
 
 def test_a_machine_that_is_slower_needs_more_time_and_nothing_may_be_affordable(benchmark_command, board):
