@@ -6,6 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_type_hints
 
@@ -60,7 +61,7 @@ class Settings:
         Raises:
             InputError: no such field, or the text is not of the field's type.
         """
-        hints = get_type_hints(type(self))
+        hints = _hints(type(self))  # type: ignore[arg-type]  # a class has a hash, whatever that of its objects
         known = {field.name: hints[field.name] for field in fields(self)}
         values: dict[str, Any] = {}
         every = f"settings of the model (`models NAME --settings` explains them): {', '.join(known) or 'none'}"
@@ -78,6 +79,10 @@ class Settings:
     def as_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""
         return asdict(self)
+
+
+_hints = cache(get_type_hints)
+"""Types of the fields of a class of settings; to look them up takes as long as to read a small checkpoint."""
 
 
 def require(settings: Settings, name: str, range_: str, holds: bool) -> None:
