@@ -49,18 +49,18 @@ def checked(cell: Cell, name: str) -> Cell:
     lattice, _, numbers, frac_coords = cell
     if len(numbers) == 0:
         raise InputError(f"{name}: no atoms")
-    unknown = (numbers < 1) | (numbers > HEAVIEST)
-    if unknown.any():
+    if numbers.min() < 1 or numbers.max() > HEAVIEST:
+        unknown = (numbers < 1) | (numbers > HEAVIEST)
         raise InputError(f"{name}: atom {int(unknown.argmax())} is of no known element")
     if not np.isfinite(lattice).all():
         raise InputError(f"{name}: a lattice vector is not finite")
     if abs(np.linalg.det(lattice)) <= max(SMALLEST, FLATTEST * np.linalg.norm(lattice, axis=1).prod()):
         raise InputError(f"{name}: the lattice vectors span no volume")
-    infinite = ~np.isfinite(frac_coords).all(axis=1)
-    if infinite.any():
+    if not np.isfinite(frac_coords).all():
+        infinite = ~np.isfinite(frac_coords).all(axis=1)
         raise InputError(f"{name}: a coordinate of atom {int(infinite.argmax())} is not finite")
-    far = (np.abs(frac_coords) > FARTHEST).any(axis=1)
-    if far.any():
+    if np.abs(frac_coords).max() > FARTHEST:
+        far = (np.abs(frac_coords) > FARTHEST).any(axis=1)
         raise InputError(f"{name}: atom {int(far.argmax())} lies more than {FARTHEST:.0e} cells away; correct its coordinates")
     near = too_close(cell)
     if near:
@@ -73,13 +73,14 @@ def too_close(cell: Cell) -> str | None:
 
     The limit is 0.5 Å, or 0.6 of the sum of the covalent radii (0.5 of it where one is hydrogen) if that is more.
     """
-    lattice, pbc, numbers, frac_coords = cell
-    if pbc.all() and abs(np.linalg.det(lattice)) < DENSEST * len(numbers):
-        return f"{len(numbers)} atoms in {abs(np.linalg.det(lattice)):.3g} Å³; is the cell in Å, and each atom listed once?"
+    lattice, pbc, numbers, _ = cell
+    volume = abs(np.linalg.det(lattice))
+    if pbc.all() and volume < DENSEST * len(numbers):
+        return f"{len(numbers)} atoms in {volume:.3g} Å³; is the cell in Å, and each atom listed once?"
     limits = _limits()
     kinds = np.unique(numbers)
-    cutoff = float(limits[np.ix_(kinds, kinds)].max())
-    found = _nearest_of(lattice, pbc, numbers, frac_coords, cutoff)
+    cutoff = float(limits[kinds][:, kinds].max())
+    found = _nearest_of(cell, volume, cutoff)
     if found is None:
         return None
     from ase.data import chemical_symbols
@@ -94,11 +95,10 @@ def too_close(cell: Cell) -> str | None:
     )
 
 
-def _nearest_of(
-    lattice: np.ndarray, pbc: np.ndarray, numbers: np.ndarray, frac_coords: np.ndarray, cutoff: float
-) -> tuple[int, int, float] | None:
+def _nearest_of(crystal: Cell, volume: float, cutoff: float) -> tuple[int, int, float] | None:
     """A pair of atoms below their limit, and their distance; None where no pair is below it."""
-    cell, coords = _compact(lattice, np.asarray(pbc, dtype=bool), frac_coords)
+    lattice, pbc, numbers, frac_coords = crystal
+    cell, coords = _compact(lattice, np.asarray(pbc, dtype=bool), frac_coords, volume)
     span = np.ptp(coords, axis=0) + np.abs(cell[np.asarray(pbc, dtype=bool)]).sum(axis=0) + cutoff
     sparse = span.prod() > SPARSEST * cutoff**3
     start, size = 0, QUERY
@@ -113,10 +113,10 @@ def _nearest_of(
     return None
 
 
-def _compact(lattice: np.ndarray, pbc: np.ndarray, frac_coords: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _compact(lattice: np.ndarray, pbc: np.ndarray, frac_coords: np.ndarray, volume: float) -> tuple[np.ndarray, np.ndarray]:
     """Cell vectors as short as the lattice has, where they are very skewed, and Cartesian coordinates wrapped into the cell."""
     cell = np.ascontiguousarray(lattice, dtype=float)
-    if pbc.sum() > 1 and abs(np.linalg.det(cell)) < SKEWED * np.linalg.norm(cell, axis=1).prod():
+    if pbc.sum() > 1 and volume < SKEWED * np.linalg.norm(cell, axis=1).prod():
         from ase.geometry import minkowski_reduce
 
         cartesian = (frac_coords - np.where(pbc, np.floor(frac_coords), 0)) @ cell

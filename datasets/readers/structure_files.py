@@ -68,13 +68,14 @@ def read_structure(path: str | Path, name: str | None = None) -> Cell:
     """
     path = Path(path)
     name = name or str(path)
-    plain = path.with_suffix("") if path.suffix.lower() in PACKED else path
+    packed = path.suffix.lower() in PACKED
+    plain = path.with_suffix("") if packed else path
     kind = format_of(plain) or next(
         (kind for part, kind in TEXTS.items() if part in plain.name or part in plain.name.lower()), None
     )
     try:
         with budget(name, size_of(path, name), strict=kind is None):
-            raw = unpacked(path, MOST_BYTES, name, must=True) if plain != path else None
+            raw = unpacked(path, MOST_BYTES, name, must=True) if packed else None
             if kind is None:
                 return _by_other_readers(path, name, raw)
             return parse_structure(text_of_bytes(path.read_bytes() if raw is None else raw, name), kind, name)
