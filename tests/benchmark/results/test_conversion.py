@@ -50,7 +50,9 @@ def flat(value: object, name: str = "") -> dict[str, object]:
 def test_no_record_and_no_prediction_was_lost(old):
     store = Store(ROOT / "leaderboards")
     published = {(r.key.task, r.key.model, r.key.fold, r.started_at): r for r in store.records()}
-    folds = {(r.key.task, r.key.model, r.key.profile, r.key.protocol, r.key.fold) for r in store.records()}
+    # Some were run anew with duplicates in one part of every fold.
+    keys = [record.key for record in store.records()]
+    folds = {(key.task, key.model, key.profile, key.protocol.replace(", grouped", ""), key.fold) for key in keys}
     compared = values = again = 0
     for name, content in old.items():
         if not name.endswith(".json"):
