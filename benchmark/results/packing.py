@@ -20,7 +20,7 @@ def pack(documents: Sequence[Mapping[str, Any]]) -> tuple[Document, list[Documen
         values = [document[name] for document in documents if name in document]
         if len(values) < len(documents):
             pass
-        elif all(isinstance(value, Mapping) for value in values):
+        elif all(isinstance(value, dict) for value in values):
             shared[name], parts = pack(values)
             for document, part in zip(rest, parts, strict=True):
                 document |= {name: part} if part else {}
@@ -41,9 +41,9 @@ def unpack(shared: Mapping[str, Any], rest: Sequence[Mapping[str, Any]]) -> list
 def _merged(shared: Mapping[str, Any], own: Mapping[str, Any]) -> Document:
     merged = dict(shared)
     for name, value in shared.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             other = own.get(name, {})
-            if not isinstance(other, Mapping):
+            if not isinstance(other, dict):
                 raise ValueError(f"{name} is an object in one place and a value in another")
             merged[name] = _merged(value, other)
         elif name in own:
@@ -55,6 +55,6 @@ def _same(one: object, other: object) -> bool:
     """Equal, and of one type throughout: 1, 1.0 and true are different values of JSON."""
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
+    if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
     return type(one) is type(other) and one == other

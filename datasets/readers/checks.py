@@ -54,7 +54,8 @@ def checked(cell: Cell, name: str) -> Cell:
         raise InputError(f"{name}: atom {int(unknown.argmax())} is of no known element")
     if not np.isfinite(lattice).all():
         raise InputError(f"{name}: a lattice vector is not finite")
-    if abs(np.linalg.det(lattice)) <= max(SMALLEST, FLATTEST * np.linalg.norm(lattice, axis=1).prod()):
+    volume, box = _volumes(lattice)
+    if volume <= max(SMALLEST, FLATTEST * box):
         raise InputError(f"{name}: the lattice vectors span no volume")
     if not np.isfinite(frac_coords).all():
         infinite = ~np.isfinite(frac_coords).all(axis=1)
@@ -62,7 +63,7 @@ def checked(cell: Cell, name: str) -> Cell:
     if np.abs(frac_coords).max() > FARTHEST:
         far = (np.abs(frac_coords) > FARTHEST).any(axis=1)
         raise InputError(f"{name}: atom {int(far.argmax())} lies more than {FARTHEST:.0e} cells away; correct its coordinates")
-    near = too_close(cell)
+    near = _too_close(cell, volume, box)
     if near:
         raise InputError(f"{name}: {near}")
     return cell
@@ -73,14 +74,22 @@ def too_close(cell: Cell) -> str | None:
 
     The limit is 0.5 Å, or 0.6 of the sum of the covalent radii (0.5 of it where one is hydrogen) if that is more.
     """
-    lattice, pbc, numbers, _ = cell
-    volume = abs(np.linalg.det(lattice))
+    return _too_close(cell, *_volumes(cell[0]))
+
+
+def _volumes(lattice: np.ndarray) -> tuple[float, float]:
+    """Of a cell, and of a box with edges as long as its vectors, in Å³."""
+    return abs(float(np.linalg.det(lattice))), float(np.sqrt((lattice * lattice).sum(axis=1)).prod())
+
+
+def _too_close(cell: Cell, volume: float, box: float) -> str | None:
+    _, pbc, numbers, _ = cell
     if pbc.all() and volume < DENSEST * len(numbers):
         return f"{len(numbers)} atoms in {volume:.3g} Å³; is the cell in Å, and each atom listed once?"
     limits = _limits()
     kinds = np.unique(numbers)
     cutoff = float(limits[kinds][:, kinds].max())
-    found = _nearest_of(cell, volume, cutoff)
+    found = _nearest_of(cell, volume < SKEWED * box, cutoff)
     if found is None:
         return None
     from ase.data import chemical_symbols
@@ -95,10 +104,10 @@ def too_close(cell: Cell) -> str | None:
     )
 
 
-def _nearest_of(crystal: Cell, volume: float, cutoff: float) -> tuple[int, int, float] | None:
+def _nearest_of(crystal: Cell, skewed: bool, cutoff: float) -> tuple[int, int, float] | None:
     """A pair of atoms below their limit, and their distance; None where no pair is below it."""
     lattice, pbc, numbers, frac_coords = crystal
-    cell, coords = _compact(lattice, np.asarray(pbc, dtype=bool), frac_coords, volume)
+    cell, coords = _compact(lattice, np.asarray(pbc, dtype=bool), frac_coords, skewed)
     span = np.ptp(coords, axis=0) + np.abs(cell[np.asarray(pbc, dtype=bool)]).sum(axis=0) + cutoff
     sparse = span.prod() > SPARSEST * cutoff**3
     start, size = 0, QUERY
@@ -113,10 +122,10 @@ def _nearest_of(crystal: Cell, volume: float, cutoff: float) -> tuple[int, int, 
     return None
 
 
-def _compact(lattice: np.ndarray, pbc: np.ndarray, frac_coords: np.ndarray, volume: float) -> tuple[np.ndarray, np.ndarray]:
-    """Cell vectors as short as the lattice has, where they are very skewed, and Cartesian coordinates wrapped into the cell."""
+def _compact(lattice: np.ndarray, pbc: np.ndarray, frac_coords: np.ndarray, skewed: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Cell vectors as short as the lattice has, where they are skewed, and Cartesian coordinates wrapped into the cell."""
     cell = np.ascontiguousarray(lattice, dtype=float)
-    if pbc.sum() > 1 and volume < SKEWED * np.linalg.norm(cell, axis=1).prod():
+    if skewed and pbc.sum() > 1:
         from ase.geometry import minkowski_reduce
 
         cartesian = (frac_coords - np.where(pbc, np.floor(frac_coords), 0)) @ cell
