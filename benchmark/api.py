@@ -165,6 +165,8 @@ def _loaded(checkpoints: Sequence[str | Path]) -> tuple[list[Any], Any]:
     from models.checkpoints import find_checkpoints, load_checkpoint
 
     files = find_checkpoints([Path(path) for path in checkpoints])
+    if not files:
+        raise InputError("no checkpoint was given")
     models = [load_checkpoint(file, "cpu") for file in files]
     return models, meaning_of(models, files)
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.shared.options import DeviceOption, JsonOption
+from benchmark.results.directories import PUBLISHED
 from datasets.errors import InputError
 
 commands = typer.Typer()
@@ -42,8 +43,11 @@ def recommend(
     from benchmark.recommend.forecast import on_task, over_tasks
     from benchmark.recommend.measured import RECORDS, records_of, trained
     from benchmark.recommend.text import Question, answer
+    from models.registry import registered
 
     limit = _seconds(time)
+    if not source and not PUBLISHED.is_dir():
+        raise InputError(f"no {PUBLISHED} here: go to the directory of the program, or name directories of records with --from")
     device = choose_device(device)
     records = records_of(source or RECORDS)
     tasks = trained(records, "cpu" if device == "cpu" else "gpu")
@@ -63,7 +67,8 @@ def recommend(
         )
     calibration = calibrate(records, device)
     advice = advise(forecasts, limit, calibration.slower if calibration else 1.0)
-    question = Question(crystals, limit, like, tasks[like][0].unit if like else None, tuple(tasks))
+    others = tuple(sorted(set(registered()) - {one.model for one in forecasts}))
+    question = Question(crystals, limit, like, tasks[like][0].unit if like else None, tuple(tasks), others)
     if as_json:
         print(json.dumps(asdict(advice) | {"calibration": calibration and asdict(calibration)}, indent=1))
     else:

@@ -23,6 +23,7 @@ class Question:
         like: a task, or None.
         unit: of its errors.
         tasks: all that have records.
+        others: models without records that allow a forecast.
     """
 
     crystals: int
@@ -30,6 +31,7 @@ class Question:
     like: str | None
     unit: str | None
     tasks: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
 
 def answer(question: Question, advice: Advice, calibration: Calibration | None, left: Sequence[LeftOut]) -> str:
@@ -80,7 +82,8 @@ def _unknown(question: Question, advice: Advice) -> list[str]:
     about, of_interval = limits_of_records(question.like, question.tasks)
     far = [one.model for one in (*advice.affordable, *advice.too_dear) if one.beyond > 1.05]
     power_law = f"No record of {joined(far)} has as many crystals; the errors there follow a power law through the records."
-    return [about, power_law if far else "", of_interval]
+    others = f"No record of `standard` allows a forecast of {joined(question.others)}: they may be better."
+    return [about, others if question.others else "", power_law if far else "", of_interval]
 
 
 def limits_of_records(like: str | None, tasks: Sequence[str]) -> tuple[str, str]:

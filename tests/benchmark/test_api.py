@@ -60,6 +60,8 @@ def test_what_cannot_be_used_is_named(ran, tmp_path):
     ghost.numbers[:] = 0
     with pytest.raises(InputError, match="ghost"):
         api.predict(folds, [ghost], ids=["ghost"])
+    with pytest.raises(InputError, match="no checkpoint was given"):
+        api.predict([], [])
     with pytest.raises(InputError, match="nothing"):
         api.run("nothing/at_all", out=tmp_path)
     assert api.board(tmp_path / "empty").empty
