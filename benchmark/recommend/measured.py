@@ -59,12 +59,11 @@ class Trained:
 
 def records_of(places: Iterable[Path]) -> list[Record]:
     """The records of directories of runs or of published studies; a fold that lies in several of them counts once."""
-    found = {}
-    for place in places:
-        store = Store(place)
-        runs = (place / "records").is_dir()
-        for record in store.records() if runs else chain.from_iterable(map(read_packed, sorted(place.rglob("*.json")))):
-            found[store.path(record.key).relative_to(place)] = record
+    found: dict[Path, Record] = {}
+    for store in map(Store, places):
+        of_runs = (store.root / "records").is_dir()
+        records = store.records() if of_runs else chain.from_iterable(map(read_packed, store.study_paths()))
+        found |= {store.path(record.key).relative_to(store.root): record for record in records}
     return list(found.values())
 
 

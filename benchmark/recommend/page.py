@@ -12,6 +12,7 @@ from benchmark.recommend.advice import left_out
 from benchmark.recommend.forecast import Forecast, on_task, over_tasks
 from benchmark.recommend.measured import Trained, trained
 from benchmark.recommend.text import limits_of_records, tried
+from benchmark.rendering.text import unit_shown
 from benchmark.results.records import DeviceClass, Record
 
 CRYSTALS = tuple(np.unique(np.geomspace(100, 100_000, 31).round()).astype(int).tolist())
@@ -39,7 +40,7 @@ def _asked(tasks: Mapping[str, Sequence[Trained]], like: str) -> dict[str, Any]:
     found = [{one.model: _numbers(one) for one in forecasts} for forecasts in at_each]
     models = sorted(set().union(*found))
     return {
-        "unit": tasks[like][0].unit if like else None,
+        "unit": unit_shown(tasks[like][0].unit) if like else "",
         "models": {model: [forecasts.get(model) for forecasts in found] for model in models},
         "notes": [*limits_of_records(like, tuple(tasks)), "" if like else tried(left_out(tasks))],
     }

@@ -31,7 +31,7 @@ class Question:
     like: str | None
     unit: str | None
     tasks: tuple[str, ...]
-    others: tuple[str, ...] = ()
+    others: tuple[str, ...]
 
 
 def answer(question: Question, advice: Advice, calibration: Calibration | None, left: Sequence[LeftOut]) -> str:

@@ -167,6 +167,11 @@ class Store:
             found.setdefault(run.relative_to(self.root / "records").parent.parent.as_posix(), []).append(path)
         return sorted(found.items())
 
+    def study_paths(self) -> list[Path]:
+        """Where the store of a study has published folds: a table a task, beside the files of records."""
+        own = self.root / "records"
+        return sorted(path for path in self.root.rglob("*.json") if not path.is_relative_to(own))
+
     def records(self) -> Iterator[Record]:
         """Every record, in order of its file. Raises InputError at the first invalid one."""
         return (record for path in self.paths() for record in self.read_all(path))

@@ -47,14 +47,13 @@ def identity(key: JobKey) -> str:
 
 def read_published(store: Store, kind: type[Observation] | None, on_invalid: OnInvalid = refuse) -> Iterator[Trial]:
     """The published folds of a study's store, task by task; `on_invalid` is called with the error of a task left out."""
-    for path in sorted(store.root.rglob("*.json")):
-        if not path.is_relative_to(store.root / "records"):
-            try:
-                kept = _read_task(store, path, kind)
-            except InvalidFile as error:
-                on_invalid(error)
-                continue
-            yield from kept
+    for path in store.study_paths():
+        try:
+            kept = _read_task(store, path, kind)
+        except InvalidFile as error:
+            on_invalid(error)
+            continue
+        yield from kept
 
 
 def _read_task(store: Store, path: Path, kind: type[Observation] | None) -> list[Trial]:

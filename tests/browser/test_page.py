@@ -86,7 +86,7 @@ def test_a_reader_asks_which_model_fits_the_crystals_and_the_time(open_page, tmp
         "dummy": [[1.0, None, None, 0.0001, 1.0], [1.0, None, None, 0.001, 1.0]],
     }
     asked = {
-        "": {"unit": None, "models": {}, "notes": ["of sets"]},
+        "": {"unit": "", "models": {}, "notes": ["of sets"]},
         "set/gap": {"unit": "eV", "models": models, "notes": ["of gaps"]},
     }
     forecasts = {"crystals": [100, 10_000], "constants": ["dummy"], "devices": {"cpu": asked}}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+import numpy as np
 import pytest
 
-from benchmark.recommend.measured import trained
+from benchmark.recommend.measured import records_of, trained
+from benchmark.results.packed import packed_files
 from benchmark.results.store import Store
 from tests.benchmark.constructed import write_run
 
@@ -48,3 +50,24 @@ def test_of_two_sources_of_a_model_the_newest_counts(tmp_path):
         write_run(store, "cgcnn", mae, key={"source": source * 64}, started_at=started, **CGCNN)
     ((cgcnn,),) = trained(store.records(), "cpu").values()
     assert cgcnn.errors == pytest.approx(0.8, rel=0.03)
+
+
+def test_records_of_a_published_study_count_and_a_fold_in_two_places_counts_once(tmp_path):
+    store = Store(tmp_path / "board")
+    for task in ("cgcnn/band_gap", "fung/2d/work_function"):
+        for model in ("cgcnn", "megnet"):
+            write_run(store, model, 0.5, task=task)
+            write_run(store, model, 0.7, task=task, key={"protocol": "kfold(5, train 1/4)"})
+    records = list(store.records())
+    of_task = [record for record in records if record.key.task == "cgcnn/band_gap"]
+    path = tmp_path / "study" / "cgcnn/band_gap.json"
+    path.parent.mkdir(parents=True)
+    for place, content in packed_files(path, [(record, store.predictions(record)) for record in of_task]):
+        place.write_bytes(content)
+    study = records_of([tmp_path / "study"])
+    assert len(study) == len(of_task) == 20
+    assert trained(study, "cpu")["cgcnn/band_gap"][0].errors == pytest.approx(
+        trained(of_task, "cpu")["cgcnn/band_gap"][0].errors
+    )
+    both = records_of([store.root, tmp_path / "study"])
+    assert len(both) == len(records) and not np.isnan([r.metrics.test.loss for r in both]).any()

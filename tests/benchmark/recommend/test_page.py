@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from benchmark.recommend.forecast import on_task, over_tasks
-from benchmark.recommend.measured import records_of, trained
+from benchmark.recommend.measured import trained
 from benchmark.recommend.page import CRYSTALS, forecasts_for_page
-from benchmark.results.packed import packed_files
 from benchmark.results.store import Store
 from tests.benchmark.constructed import write_fold, write_run
 
@@ -44,17 +42,3 @@ def test_without_records_that_count_there_is_nothing(tmp_path):
     store = Store(tmp_path)
     write_run(store, "cgcnn", 0.5, task="emt/alloys/log10_bulk_modulus")
     assert forecasts_for_page(store.records()) is None
-
-
-def test_records_of_a_published_study_count_and_a_fold_in_two_places_counts_once(store, tmp_path):
-    records = list(store.records())
-    of_task = [record for record in records if record.key.task == TASKS[0]]
-    path = tmp_path / "study" / f"{TASKS[0]}.json"
-    path.parent.mkdir(parents=True)
-    for place, content in packed_files(path, [(record, store.predictions(record)) for record in of_task]):
-        place.write_bytes(content)
-    study = records_of([tmp_path / "study"])
-    assert len(study) == len(of_task) == 20
-    assert trained(study, "cpu")[TASKS[0]][0].errors == pytest.approx(trained(of_task, "cpu")[TASKS[0]][0].errors)
-    both = records_of([store.root, tmp_path / "study"])
-    assert len(both) == len(records) and not np.isnan([r.metrics.test.loss for r in both]).any()

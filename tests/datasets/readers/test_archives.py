@@ -160,7 +160,7 @@ def test_a_truncated_archive_is_never_read_as_a_shorter_one(tmp_path, kind):
             assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=2000)
 @given(
     st.sampled_from(["", "gz", "zip"]), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4)
 )

@@ -62,7 +62,7 @@ board.views.which = (() => {
     const [chosen, ...others] = affordable;
     const learn = others.filter((row) => !board.data.forecasts.constants.includes(row.model));
     const equals = learn.filter((row) => row.low === null || row.low <= chosen.error).map((row) => row.model);
-    const expected = like ? `a test MAE of ${error(chosen)} ${unit === "1" ? "" : unit}` : `${error(chosen)} times the MAE of the best other model`;
+    const expected = like ? `a test MAE of ${error(chosen)} ${unit}` : `${error(chosen)} times the MAE of the best other model`;
     return `Train ${chosen.model}. Expect ${expected.trim()}, after about ${n.seconds(chosen.seconds)}.` +
       (equals.length ? ` The records do not rule out that ${equals.join(", ")} would do as well.` : "");
   }
@@ -76,7 +76,7 @@ board.views.which = (() => {
   }
 
   function table(rows, seconds, unit, like) {
-    const what = !like ? "MAE / best other" : unit === "1" ? "MAE" : `MAE [${unit}]`;
+    const what = !like ? "MAE / best other" : unit ? `MAE [${unit}]` : "MAE";
     return board.table.plain("What the records forecast of each model", [
       {label: "model", text: true, head: true, cell: (row) => row.model},
       {label: what, cell: (row) => n.significant(row.error)},
