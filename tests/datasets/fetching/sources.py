@@ -11,6 +11,13 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+from pymatgen.core import Lattice, Structure
+
+from datasets.errors import BenchmarkError
+from datasets.fetch import fetch
+from tests.conftest import FCC
+
 Answer = Callable[["Handler"], None]
 
 
@@ -128,3 +135,32 @@ def as_json(value: object) -> Answer:
 
 def redirect(to: str) -> Answer:
     return status(302, b"", Location=to)
+
+
+def files_in(data):
+    """What lies in the data directory, without what is kept to go on from."""
+    return sorted(str(p.relative_to(data)) for p in data.rglob("*") if p.is_file() and ".fetching" not in p.parts)
+
+
+def get(name):
+    """What `datasets fetch NAME` makes."""
+    return fetch(name, lambda *_: None)
+
+
+def refused(name, error=BenchmarkError):
+    """The one line that a fetch ends with."""
+    with pytest.raises(error) as caught:
+        get(name)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def document(name, **values):
+    """What the Materials Project says of a crystal."""
+    number = int(name.removeprefix("mp-"))
+    structure = Structure(Lattice.cubic(3.5 + 0.1 * number), ["Cu"] * 4, FCC)
+    return {
+        "material_id": name, "deprecated": False, "structure": structure.as_dict(), "formation_energy_per_atom": -0.1 * number,
+        "energy_per_atom": -4.0, "band_gap": 0.0, "efermi": 5.0, "total_magnetization": 0.0, "bulk_modulus": {"vrh": 100.0},
+        "shear_modulus": {"vrh": 10.0}, "homogeneous_poisson": 0.3, **values,
+    }  # fmt: skip
