@@ -187,20 +187,23 @@ def board(folder: str | Path = PUBLISHED) -> pd.DataFrame:
         folder: a directory of records: `leaderboards`, or the `--out` of a run.
 
     Returns:
-        task, unit, model, profile, protocol; loss (MAE, or log loss of classes) and its standard deviation over folds; ratio to
-        the best other model, with its 95 % interval; verdict; number of folds; processor seconds of a training; parameters.
+        task, row (the model as the board names it), unit, model, profile, protocol; loss (MAE, or log loss of classes) and its
+        standard deviation over folds; ratio to the best other model, with its 95 % interval; verdict; number of folds;
+        processor seconds of a training; parameters.
 
     Raises:
-        InputError: a record is damaged; the message names the file.
+        InputError: there is no such directory, or a record is damaged; the message names the file.
     """
     from benchmark.leaderboard.board import read_board
     from benchmark.results.store import Store
 
+    if not Path(folder).is_dir():
+        raise InputError(f"{folder}: no such directory; run a task first, or name a directory of records")
     found = read_board(Store(Path(folder)))
     return pd.DataFrame(
         [_row(row) for group in found.comparison_groups for row in group.rows],
-        columns=["task", "unit", "model", "profile", "protocol", "loss", "loss_std", "ratio_to_best", "ratio_low", "ratio_high",
-                 "verdict", "folds", "training_s", "parameters"],
+        columns=["task", "row", "unit", "model", "profile", "protocol", "loss", "loss_std", "ratio_to_best", "ratio_low",
+                 "ratio_high", "verdict", "folds", "training_s", "parameters"],
     )  # fmt: skip
 
 
@@ -211,6 +214,7 @@ def _row(row: Any) -> dict[str, Any]:
     loss, std = row.over_folds("loss") or (None, None)
     low, high = (standing.interval if standing else None) or (None, None)
     return {
+        "row": row.label,
         **{name: getattr(key, name) for name in ("task", "unit", "model", "profile", "protocol")},
         "loss": loss,
         "loss_std": std,

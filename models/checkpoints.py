@@ -16,26 +16,37 @@ from models.registry import registered
 
 SUFFIX = ".safetensors"
 
+MOST_RUNS_SHOWN = 6
+"""Where a directory holds several."""
+
 MOST_OF_RECORD = 1 << 20
 """Bytes of the record of a fold; it has a few thousand."""
 
 
 def find_checkpoints(paths: Sequence[Path]) -> list[Path]:
-    """The files that `paths` stand for, each once: a directory stands for every `*.safetensors` in it, a run's folds.
+    """The files that `paths` stand for, each once: a directory stands for every `*.safetensors` of the run in or below it.
 
     Raises:
-        InputError: there is no such file or directory, or a directory holds no checkpoint.
+        InputError: there is no such file or directory, or a directory holds no checkpoint, or those of several runs.
     """
     found: dict[Path, Path] = {}
     for path in paths:
         if not path.exists():
             raise InputError(f"{path}: no such checkpoint")
-        files = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
-        if not files:
-            raise InputError(f"{path}: no *{SUFFIX} in it; `run --save-checkpoints` keeps one a fold, beside its record")
-        for file in files:
+        for file in _of_one_run(path) if path.is_dir() else [path]:
             found.setdefault(file.resolve(), file)
     return list(found.values())
+
+
+def _of_one_run(directory: Path) -> list[Path]:
+    files = sorted(directory.glob(f"*{SUFFIX}")) or sorted(directory.rglob(f"*{SUFFIX}"))
+    if not files:
+        raise InputError(f"{directory}: no *{SUFFIX} in it; `run --save-checkpoints` keeps one a fold, beside its record")
+    runs = sorted({str(file.parent) for file in files})
+    if len(runs) > 1:
+        shown = ", ".join(runs[:MOST_RUNS_SHOWN]) + (", …" if len(runs) > MOST_RUNS_SHOWN else "")
+        raise InputError(f"{directory}: checkpoints of {len(runs)} runs below it; name one: {shown}")
+    return files
 
 
 def load_checkpoint(path: str | Path, device: str = "cpu") -> Model[Any, Any]:

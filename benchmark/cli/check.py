@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmark.cli.shared.options import JsonOption
-from benchmark.results.directories import PUBLISHED
+from benchmark.results.directories import PUBLISHED, require_checkout
 from datasets.errors import BenchmarkError, InputError
 
 commands = typer.Typer()
@@ -76,9 +76,10 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
     from benchmark.results.store import Store
     from benchmark.speed.comparison import parse_thresholds
 
+    require_checkout()
     thresholds = parse_thresholds(fail_if, COSTS) if fail_if is not None else ()
     baseline = read_baseline(PUBLISHED / BASELINE)
-    stale = stale_records(Store(PUBLISHED))
+    stale = stale_records(Store(PUBLISHED), models)
     with _trainer(as_json) as train:
         report = check(baseline, models, quick, thresholds, train)
     if as_json:

@@ -24,8 +24,8 @@ def predict(
         list[Path],
         typer.Option(
             help="A fitted model: *.safetensors of `run --save-checkpoints`, *.pth.tar of the original CGCNN, *.npz or *.hdf5 "
-            "of MEGNet; or a directory of *.safetensors, a run's folds. May be repeated: "
-            "their mean is given, and how far they disagree."
+            "of MEGNet; or a directory that holds one run, whose folds predict together. May be repeated: "
+            "the mean is given, and how far the models disagree."
         ),
     ],
     id_column: Annotated[

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.shared.options import DeviceOption, JsonOption
-from benchmark.results.directories import PUBLISHED
+from benchmark.results.directories import require_checkout
 from datasets.errors import InputError
 
 commands = typer.Typer()
@@ -40,14 +40,14 @@ def recommend(
     from benchmark.harness.machine import choose_device
     from benchmark.recommend.advice import advise, left_out
     from benchmark.recommend.calibration import calibrate
-    from benchmark.recommend.forecast import on_task, over_tasks
+    from benchmark.recommend.forecast import FARTHEST, on_task, over_tasks, within_reach
     from benchmark.recommend.measured import RECORDS, records_of, trained
     from benchmark.recommend.text import Question, answer
     from models.registry import registered
 
     limit = _seconds(time)
-    if not source and not PUBLISHED.is_dir():
-        raise InputError(f"no {PUBLISHED} here: go to the directory of the program, or name directories of records with --from")
+    if not source:
+        require_checkout(", or name directories of records with --from")
     device = choose_device(device)
     records = records_of(source or RECORDS)
     tasks = trained(records, "cpu" if device == "cpu" else "gpu")
@@ -65,6 +65,10 @@ def recommend(
                 else "no two models ran on every set; name a task with --like"
             )
         )
+    most = max(crystals / one.beyond for one in forecasts)
+    forecasts = within_reach(forecasts)
+    if not forecasts:
+        raise InputError(f"--crystals {crystals:,}: records have at most {most:,.0f}; ask for at most {FARTHEST * most:,.0f}")
     calibration = calibrate(records, device)
     advice = advise(forecasts, limit, calibration.slower if calibration else 1.0)
     others = tuple(sorted(set(registered()) - {one.model for one in forecasts}))

@@ -105,8 +105,8 @@ def alternative(group: ComparisonGroup) -> str:
 def caption(group: ComparisonGroup) -> str:
     """How to read the picture, in two sentences."""
     return (
-        f"Each point is a model. Its bar is the {CONFIDENCE} interval of its {group.kind.loss} relative to the best other "
-        "model. A model is worse where its bar lies above the lowest point (the dotted line)."
+        f"Each point is a model. Its bar is the {CONFIDENCE} interval of its {group.kind.loss} in comparison with the best "
+        "other model. A model is worse if its whole bar lies above the dotted line, the best model."
     )
 
 

@@ -38,6 +38,18 @@ class Replicated:
 
 
 @dataclass(frozen=True)
+class Foretold:
+    """How often "N more repeats" decided an undecided model, said after each repeat but the last."""
+
+    said: int
+    """Models for which a number was said that the group's later repeats reach."""
+    true: int
+    """Those that were decided after so many."""
+    never: int
+    """Those that are undecided after all repeats."""
+
+
+@dataclass(frozen=True)
 class Rejudged:
     """One comparison group with rivals, before and now."""
 
@@ -49,6 +61,8 @@ class Rejudged:
     decisions: Decisions
     replicated: Replicated | None
     """None where there is one repeat only."""
+    foretold: Foretold | None
+    """The same."""
 
     @property
     def now(self) -> int:
@@ -81,6 +95,7 @@ def rejudge(groups: Sequence[ComparisonGroup]) -> tuple[Rejudged, ...]:
             before=sum(pair.separable for pair in rank_tiers(group.errors, resamples=RESAMPLES).pairs),
             decisions=decide(group.errors),
             replicated=replicate(group.errors),
+            foretold=foretold(group.errors),
         )
         for group in groups
         if group.has_rivals and group.errors is not None
@@ -106,6 +121,23 @@ def replicate(errors: TaskErrors) -> Replicated | None:
         undecided=decided - agreed - contradicted,
         contradicted=contradicted,
     )
+
+
+def foretold(errors: TaskErrors) -> Foretold | None:
+    """Look after every repeat, and see in the later ones whether undecided models are decided when it was said."""
+    seeds = np.unique(errors.repeats)
+    if len(seeds) < 2:
+        return None
+    looks = [decide(_only(errors, np.isin(errors.repeats, seeds[: n + 1]))) for n in range(len(seeds))]
+    verdicts = [{one.model: one.verdict for one in look.standings} for look in looks]
+    said = [
+        (one.model, now + one.more_repeats)
+        for now, look in enumerate(looks)
+        for one in look.standings
+        if one.more_repeats and now + one.more_repeats < len(seeds)
+    ]
+    open_at = [verdicts[then][model] == "undecided" for model, then in said]
+    return Foretold(len(said), len(said) - sum(open_at), sum(verdicts[-1][model] == "undecided" for model, _ in said))
 
 
 def _only(errors: TaskErrors, rows: np.ndarray) -> TaskErrors:

@@ -18,6 +18,10 @@ NEAR = 1.25
 """Within this factor of the sizes that ran, no exponent is needed."""
 
 
+FARTHEST = 10
+"""No forecast is made at more than so many times the crystals of any record of the model."""
+
+
 @dataclass(frozen=True)
 class Forecast:
     """What a training of a model is expected to give.
@@ -92,6 +96,11 @@ def _limits(mean: float, variance: float, free: int) -> tuple[float | None, floa
         return None, None
     half = t.ppf((1 + LEVEL) / 2, free) * np.sqrt(variance)
     return float(np.exp(mean - half)), float(np.exp(mean + half))
+
+
+def within_reach(forecasts: Sequence[Forecast]) -> list[Forecast]:
+    """Those that are not too far from the records, `FARTHEST`."""
+    return [one for one in forecasts if one.beyond <= FARTHEST]
 
 
 def over_tasks(tasks: Mapping[str, Sequence[Trained]], crystals: float) -> list[Forecast]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.recommend.advice import left_out
-from benchmark.recommend.forecast import Forecast, on_task, over_tasks
+from benchmark.recommend.forecast import Forecast, on_task, over_tasks, within_reach
 from benchmark.recommend.measured import Trained, trained
 from benchmark.recommend.text import limits_of_records, tried
 from benchmark.rendering.text import unit_shown
@@ -37,7 +37,7 @@ def forecasts_for_page(records: Iterable[Record]) -> dict[str, Any] | None:
 
 def _asked(tasks: Mapping[str, Sequence[Trained]], like: str) -> dict[str, Any]:
     at_each = [on_task(tasks, like, crystals) if like else over_tasks(tasks, crystals) for crystals in CRYSTALS]
-    found = [{one.model: _numbers(one) for one in forecasts} for forecasts in at_each]
+    found = [{one.model: _numbers(one) for one in within_reach(forecasts)} for forecasts in at_each]
     models = sorted(set().union(*found))
     return {
         "unit": unit_shown(tasks[like][0].unit) if like else "",

@@ -10,6 +10,8 @@ import numpy as np
 from benchmark.recommend.advice import GOOD, Advice, LeftOut
 from benchmark.recommend.calibration import Calibration
 from benchmark.recommend.forecast import Forecast
+from benchmark.recommend.measured import PROFILE
+from benchmark.rendering.commands import command
 from benchmark.rendering.text import count, in_unit, joined, seconds, table, with_unit
 
 
@@ -55,7 +57,7 @@ def _first(question: Question, advice: Advice, slower: float) -> str:
     lines = f"Train {chosen.model}. Expect {what}, after about {seconds(chosen.seconds * slower)}."
     if advice.equals:
         lines += f" The records do not rule out that {joined([one.model for one in advice.equals])} would do as well."
-    return lines
+    return f"{lines}\n\n    {command('run', '--dataset', 'path/to/folder', '--model', chosen.model, '--profile', PROFILE)}"
 
 
 def _error(one: Forecast, question: Question) -> str:
@@ -97,7 +99,7 @@ def limits_of_records(like: str | None, tasks: Sequence[str]) -> tuple[str, str]
         )
     return (
         about,
-        "The interval is of one training; it does not hold that your data are harder or easier than those of the records.",
+        "The interval covers the luck of one training. It does not cover how much harder or easier your data may be.",
     )
 
 
@@ -114,12 +116,12 @@ def tried(left: Sequence[LeftOut]) -> str:
     """How often such advice was right for sets left out."""
     free = [one for one in left if one.budget is None]
     if not free:
-        return "How often such advice is right cannot be told yet: it takes records of two crystal sets."
+        return "How good such advice is cannot be told yet: it takes records of two crystal sets."
     within = [one for one in left if one.budget is not None]
     good, good_within = (sum(one.ratio <= GOOD for one in ones) for ones in (free, within))
     return (
-        "Advice without a task like yours, tried on sets left out: the chosen model was within "
-        f"{100 * (GOOD - 1):.0f} % of the best in {good} of {count(len(free), 'task')}, "
-        f"within half of the models' times in {good_within} of {len(within)}; "
-        f"median loss {100 * (float(np.median([one.ratio for one in free])) - 1):.1f} %."
+        "How good is advice without a task like yours? The records were asked about each set with that set left out. The error "
+        f"of the advised model was at most {100 * (GOOD - 1):.0f} % above the best in {good} of {count(len(free), 'task')}; "
+        f"where only half of the models fit into the time, in {good_within} of {len(within)}. The median was "
+        f"{100 * (float(np.median([one.ratio for one in free])) - 1):.1f} % above the best."
     )

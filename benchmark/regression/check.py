@@ -80,15 +80,20 @@ class CheckReport:
         return [row for row in self.rows if row.fails]
 
 
-def stale_records(store: Store) -> list[str]:
-    """One line for each source that published records name and that is not known to give today's numbers."""
+def stale_records(store: Store, models: Sequence[str] = ()) -> list[str]:
+    """One line for each source that published records of `models` name and that is not known to give today's numbers.
+
+    Args:
+        store: with the records.
+        models: names; all where empty.
+    """
     trained = read_sources(store.root)
     lines = []
     for state in source_states(store, trained):
         newest = trained.newest(state.model)
         known = registry.registered().get(state.model)
         up_to_date = newest is not None and known is not None and newest.key.source == fingerprint(known.model)
-        if state.today or (up_to_date and state.outdated is False):
+        if (models and state.model not in models) or state.today or (up_to_date and state.outdated is False):
             continue
         why = "whose model is no longer here" if known is None else "that today's source was not compared with"
         if up_to_date and state.outdated:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from datasets.errors import InputError
+
 RUNS = Path("runs")
 """A user's own records and pages."""
 
@@ -13,3 +15,9 @@ REPORTS = Path("reports")
 
 STATISTICS = REPORTS / "statistics.md"
 """How models are compared and how often that is wrong; the rates that boards state lie beside it as JSON."""
+
+
+def require_checkout(otherwise: str = "") -> None:
+    """Raise InputError where the published records are not below this directory; `otherwise` is what else may be done."""
+    if not PUBLISHED.is_dir():
+        raise InputError(f"no {PUBLISHED} here: go to the directory of the program{otherwise}")

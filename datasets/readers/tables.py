@@ -16,7 +16,7 @@ from datasets.crystals import Cell, Crystals
 from datasets.errors import FEW, InputError
 from datasets.mp_ids import canonical_mp_id
 from datasets.readers.cell_values import cell_of_value
-from datasets.readers.raw_tables import ID_NAMES, RawTable, TableOptions, read_table
+from datasets.readers.raw_tables import ID_NAMES, RawTable, TableOptions, listed, read_table
 from datasets.readers.structure_files import POOL_ABOVE, cells_of
 from datasets.readers.table_targets import read_targets
 from datasets.readers.unicode_text import normalised
@@ -42,6 +42,8 @@ class TableCrystals:
     """Class target → its classes' names, in the order of their codes."""
     problems: tuple[str, ...] = ()
     """What is doubtful of the targets."""
+    columns: tuple[str, ...] = ()
+    """Where the ids are from, and which columns of a file are not used, a line each."""
 
 
 def read_crystals(options: TableOptions) -> TableCrystals:
@@ -83,6 +85,17 @@ def read_crystals(options: TableOptions) -> TableCrystals:
         table.features,
         {name: column.names for name, column in classes.items()},
         tuple(problem for name, column in classes.items() for problem in column.rare(name)),
+        () if options.source.is_dir() else _about_columns(table, targets),
+    )
+
+
+def _about_columns(table: RawTable, targets: pd.DataFrame) -> tuple[str, ...]:
+    ids = _id_column(table)
+    unused = [name for name in table.columns if name != ids and name not in targets]
+    numbered = f"ids: the numbers of the rows; no column is called {', '.join(ID_NAMES[:-1])}"
+    return (
+        f"ids: column '{ids}'" if ids else numbered,
+        *([f"columns not used: {listed(unused)}"] if unused else []),
     )
 
 
@@ -93,9 +106,13 @@ def _cells(table: RawTable, rows: Sequence[int] | np.ndarray) -> list[Cell | Inp
     return cells_of(cell_of_value, chosen, [table.places[row] for row in rows], POOL_ABOVE if slow else math.inf)
 
 
+def _id_column(table: RawTable) -> str | None:
+    return next((name for wanted in ID_NAMES for name in table.columns if name.lower() == wanted), None)
+
+
 def _ids(table: RawTable, rows: Sequence[int]) -> list[str]:
     """The ids of the rows: the column of ids where there is one, else the row numbers."""
-    column = next((name for wanted in ID_NAMES for name in table.columns if name.lower() == wanted), None)
+    column = _id_column(table)
     if column is None:
         width = max(4, len(str(len(table.places))))
         return [f"row-{row + 1:0{width}d}" for row in rows]

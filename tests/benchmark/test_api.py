@@ -64,6 +64,9 @@ def test_what_cannot_be_used_is_named(ran, tmp_path):
         api.predict([], [])
     with pytest.raises(InputError, match="nothing"):
         api.run("nothing/at_all", out=tmp_path)
+    with pytest.raises(InputError, match="empty: no such directory"):
+        api.board(tmp_path / "empty")
+    (tmp_path / "empty").mkdir()
     assert api.board(tmp_path / "empty").empty
 
 

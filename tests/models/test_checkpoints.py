@@ -144,3 +144,15 @@ def test_a_directory_without_checkpoints_and_a_missing_path_say_what_to_do(tmp_p
         find_checkpoints([tmp_path])
     with pytest.raises(InputError, match="gone: no such checkpoint"):
         find_checkpoints([tmp_path / "gone"])
+
+
+def test_a_directory_above_one_run_stands_for_it_and_above_several_it_lists_them(tmp_path):
+    mini, standard = tmp_path / "cgcnn" / "mini_kfold-5", tmp_path / "cgcnn" / "standard_kfold-5"
+    mini.mkdir(parents=True)
+    kept = [saved(mini / f"fold-0{fold}.safetensors") for fold in range(2)]
+    assert find_checkpoints([tmp_path / "cgcnn"]) == kept
+    standard.mkdir()
+    saved(standard / "fold-00.safetensors")
+    with pytest.raises(InputError, match=f"cgcnn: checkpoints of 2 runs below it; name one: {mini}, {standard}$"):
+        find_checkpoints([tmp_path / "cgcnn"])
+    assert find_checkpoints([mini]) == kept

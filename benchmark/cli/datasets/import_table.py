@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.shared.options import JsonOption
+from benchmark.cli.shared.terminal import LONGEST_LINE
+from benchmark.schema import one_line
 
 commands = typer.Typer()
 
@@ -51,10 +53,13 @@ def import_(
     crystals, left_out = made.content.crystals, made.content.left_out
     about = checked_card(get(name), crystals, None)
     if as_json:
-        left = {"left_out": left_out, "reasons": made.content.reasons, "files": [str(path) for path in made.files]}
-        print(json.dumps({**about.model_dump(), **left}, indent=1))
+        read = {"left_out": left_out, "reasons": made.content.reasons, "columns": made.content.columns}
+        print(json.dumps({**about.model_dump(), **read, "files": [str(path) for path in made.files]}, indent=1))
         return
     print(card_text(about))
+    print()
+    for line in made.content.columns:
+        print(one_line(line, LONGEST_LINE))
     for what, count in left_out.items():
         print(f"\nrows {what}, left out: {count:,}")
     for reason in made.content.reasons:

@@ -94,7 +94,7 @@ def findings(board: Board) -> Iterator[str]:
             yield _overall(track)
     if len(board.comparison_groups) > len(several):
         alone = sorted({escape(group.first.key.task) for group in board.comparison_groups if not group.has_rivals})
-        yield f"Without a rival, which shows a cost but no order: {listed(alone)}."
+        yield f"One model alone ran, so nothing is compared: {listed(alone)}."
     rows = [row for group in board.comparison_groups for row in group.rows]
     stale = sum(bool(row.stale) for row in rows)
     if stale:
@@ -113,11 +113,12 @@ def _decided(several: Sequence[ComparisonGroup]) -> str:
     among = count(len(several), "comparison group")
     if not shown:
         return f"In none of {among} is a model shown to be the best within {MARGIN:.0%}; {told}. More repeats would decide."
-    members = Counter(row.label for group in shown for row in group.with_verdict("best or equal"))
+    members = Counter(model for group in shown for model in {row.model for row in group.with_verdict("best or equal")})
     most = max(members.values())
-    often = listed(sorted(escape(label) for label, n in members.items() if n == most))
+    often = listed(sorted(escape(model) for model, n in members.items() if n == most))
     first = f"In {len(shown)} of {among} a model is shown to be best or equal, within {MARGIN:.0%}"
-    return f"{first}; most often {often} ({most}). {told[0].upper()}{told[1:]}."
+    first += f"; most often {often} ({most} times)" if most > 1 else ""
+    return f"{first}. {told[0].upper()}{told[1:]}."
 
 
 def _overall(track: Track) -> str:

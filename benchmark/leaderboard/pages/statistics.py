@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
-from benchmark.leaderboard.rejudged import LARGE_RATIO, Rejudged
+from benchmark.leaderboard.pages.rejudged import rejudged_section
+from benchmark.leaderboard.rejudged import Rejudged
 from benchmark.rendering.text import escape, table
 from benchmark.schema import Machine
 from benchmark.statistics.contrasts import SHARE
-from benchmark.statistics.decisions import MARGIN, Verdict
+from benchmark.statistics.decisions import MARGIN
 from benchmark.statistics.grid import CORRELATION, MODELS, RATIOS, REPEATS, STRESSES, Cell, Simulated
 from benchmark.statistics.planted import TEST_TO_TRAIN, Structure
 from benchmark.statistics.sharing import Sharing
@@ -64,7 +64,7 @@ def statistics_page(results: Results) -> str:
         "## Over tasks, simulated",
         _tracks(results.tracks),
         "## Published boards, before and now",
-        _rejudged(results.rejudged),
+        rejudged_section(results.rejudged),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -232,46 +232,6 @@ def _tracks(tracks: Mapping[TrackCell, Rates]) -> str:
         "trainings on one set. Coverage is that of each pair's own 95 % interval of the ratio averaged over sets.\n\n"
         + table(header, rows)
     )
-
-
-def _rejudged(rejudged: Sequence[Rejudged]) -> str:
-    words = get_args(Verdict)
-    header = ["task", "group", "folds", "pairs", "told apart before", "decided now", f"of ratios above {LARGE_RATIO:g}", *words]
-    rows = [
-        [escape(r.task), escape(r.title), str(r.folds), str(len(r.decisions.pairs)), str(r.before), str(r.now),
-         f"{r.large[0]} of {r.large[1]}", *(str(r.words[word]) for word in words)]
-        for r in rejudged
-    ]  # fmt: skip
-    large = [sum(r.large[part] for r in rejudged) for part in (0, 1)]
-    total = ["all", "", "", str(sum(len(r.decisions.pairs) for r in rejudged)), str(sum(r.before for r in rejudged)),
-             str(sum(r.now for r in rejudged)), f"{large[0]} of {large[1]}",
-             *(str(sum(r.words[word] for r in rejudged)) for word in words)]  # fmt: skip
-    return (
-        "Pairs of models that the tiers told apart (corrected t, Holm over pairs, bootstrap over crystals), and pairs decided "
-        "now; the last columns count models.\n\n" + table(header, [*rows, total], text=("group",)) + _replicated(rejudged)
-    )
-
-
-def _replicated(rejudged: Sequence[Rejudged]) -> str:
-    """The groups of several repeats, each half of them judged alone; empty where there is none."""
-    found = [(r, r.replicated) for r in rejudged if r.replicated]
-    if not found:
-        return ""
-    header = ["task", "group", "repeats", f"decided of ratios above {LARGE_RATIO:g}, first half", "decided", "agreed",
-              "undecided by the other half", "contradicted"]  # fmt: skip
-    rows = [
-        [escape(r.task), escape(r.title), "{} and {}".format(*halves.repeats), "{} of {}".format(*halves.large),
-         *map(str, (halves.decided, halves.agreed, halves.undecided, halves.contradicted))]
-        for r, halves in found
-    ]  # fmt: skip
-    sums = [sum(getattr(halves, name) for _, halves in found) for name in ("decided", "agreed", "undecided", "contradicted")]
-    large = [sum(halves.large[part] for _, halves in found) for part in (0, 1)]
-    total = ["all", "", "", f"{large[0]} of {large[1]}", *map(str, sums)]
-    text = (
-        "### With other seeds\n\nThe repeats of a group in two halves, with different seeds of folds and weights, each "
-        "judged alone. A pair counts once for each half that decides it."
-    )
-    return f"\n\n{text}\n\n{table(header, [*rows, total], text=('group',))}"
 
 
 def _percent(share: float | None) -> str:

@@ -34,10 +34,10 @@ from benchmark.statistics.decisions import MARGIN
 from datasets.cards import MOST_CLASSES
 
 READING = (
-    "A comparison group holds the runs of this task with the same data, profile and protocol; folds of several seeds, the "
-    "repeats, are pooled. ± is the standard deviation over folds. {verdicts} {baseline}Times are means of a fold and compare "
-    "on one machine only (its number is in the last column); memory is the largest peak of the process and, where there is "
-    "one, of the device."
+    "A comparison group has the runs of this task with the same data, profile and protocol. Folds of several seeds (repeats) "
+    "are pooled. ± is the standard deviation over folds. {verdicts} {baseline}Times are means of a fold. Compare them on one "
+    "machine only; its number is in the last column. Memory is the largest peak of the process and, where there is one, of "
+    "the device."
 )
 
 SHOWN = 30
@@ -59,10 +59,10 @@ def relative_to(kind: Kind) -> str:
 def verdicts(kind: Kind) -> str:
     """What the verdicts mean."""
     return (
-        f"`{kind.loss} / best other` is the {kind.error} over that of the best of the other models, with an interval that "
-        f"holds for all models of the group together. The verdict is read off it: *best or equal*, at most {MARGIN:.0%} above "
-        "the best up to the end of the interval; *worse*, above the best from the beginning of the interval; *slightly "
-        "worse*, both; *undecided*, neither, with the number of further repeats that would probably decide."
+        f"`{kind.loss} / best other` is the {kind.error} divided by that of the best other model, with a {CONFIDENCE} "
+        "interval; the intervals of a group hold all together. The verdict follows from the interval. *Best or equal*: it "
+        f"ends at most {MARGIN:.0%} above the best. *Worse*: it begins above the best. *Slightly worse*: both. *Undecided*: "
+        f"neither; the number in brackets says how many more repeats would decide, if the {kind.error} stayed as measured."
     )
 
 

@@ -72,6 +72,16 @@ def test_json_says_what_was_made_and_left_out(benchmark_command, metals, tmp_pat
     )
 
 
+def test_it_says_where_the_ids_are_from_and_which_columns_are_not_used(benchmark_command, metals, tmp_path):
+    arguments = ("datasets", "import", "metals.csv", "--name", "x", "--target", "volume")
+    said = benchmark_command(*arguments).stdout.splitlines()
+    assert "ids: column 'id'" in said and "columns not used: 'bulk'" in said
+    metals.write_text(metals.read_text().replace("id,structure", "formula no,structure", 1))
+    said = benchmark_command(*arguments, "--replace").stdout.splitlines()
+    assert any(line.startswith("ids: the numbers of the rows; no column is called material_id, ") for line in said)
+    assert "columns not used: 'formula no', 'bulk'" in said
+
+
 def test_classes_are_shown_with_their_counts(benchmark_command, metals, tmp_path):
     rows = list(csv.reader(metals.open()))
     with metals.open("w", newline="") as file:

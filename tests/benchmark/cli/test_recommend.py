@@ -12,7 +12,7 @@ from benchmark.recommend.measured import RECORDS
 from benchmark.results.store import Store
 from tests.benchmark.cli.test_main import one_line_error
 from tests.benchmark.conftest import ROOT
-from tests.benchmark.constructed import write_run
+from tests.benchmark.constructed import write_fold, write_run
 
 ASKED = ("recommend", "--crystals", "32", "--from", "board", "--time")
 
@@ -31,6 +31,7 @@ def test_it_names_the_model_its_error_and_cost_and_what_is_not_known(benchmark_c
     done = benchmark_command(*ASKED, "1h", "--like", "cgcnn/band_gap")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Train cgcnn. Expect a test MAE of 0.")
+    assert "run --dataset path/to/folder --model cgcnn --profile standard\n" in done.stdout
     assert "Your crystals and target are taken to be as hard as cgcnn/band_gap" in done.stdout
     assert "took 2.00 s of processor time here and 1.00 s in the records (a CPU)" in done.stdout
     assert "in 2 of 2 tasks" in done.stdout
@@ -56,7 +57,7 @@ def test_the_published_records_answer(benchmark_command, board):
     places = [part for place in RECORDS for part in ("--from", ROOT / place)]
     done = benchmark_command(*asked, *places)
     assert done.returncode == 0 and done.stdout.startswith("Train "), done.stderr
-    assert "of the best in" in done.stdout, "tried on sets left out"
+    assert "above the best in" in done.stdout, "tried on sets left out"
 
 
 def test_a_machine_that_is_slower_needs_more_time_and_nothing_may_be_affordable(benchmark_command, board):
@@ -78,6 +79,13 @@ def test_questions_without_records_are_refused(benchmark_command, board, tmp_pat
         benchmark_command("recommend", "--crystals", "32", "--time", "1h", "--from", str(tmp_path / "empty"))
     )
     assert "no leaderboards here: go to" in one_line_error(benchmark_command("recommend", "--crystals", "32", "--time", "1h"))
+
+
+def test_no_forecast_goes_far_beyond_the_records(benchmark_command, board):
+    for fold in range(5):
+        write_fold(board, "cgcnn", fold, [0.8 + fold / 100] * 4, task="cgcnn/band_gap", key={"protocol": "kfold(5, train 1/2)"})
+    asked = ("recommend", "--crystals", "50000000", "--time", "1h", "--from", "board", "--like", "cgcnn/band_gap")
+    assert "--crystals 50,000,000: records have at most 32; ask for at most 320" in one_line_error(benchmark_command(*asked))
 
 
 def test_this_machine_is_compared_by_a_training_that_is_on_record(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 
 from benchmark.leaderboard.board import read_board
 from benchmark.leaderboard.pages.statistics import TITLE, Origin, Results, statistics_page
-from benchmark.leaderboard.rejudged import Replicated, rejudge, replicate
+from benchmark.leaderboard.rejudged import Foretold, Replicated, foretold, rejudge, replicate
 from benchmark.results.store import Store
 from benchmark.schema import Machine
 from benchmark.statistics.comparisons import TaskErrors
@@ -55,9 +55,29 @@ def test_halves_of_the_repeats_agree_contradict_or_leave_open():
     assert (found.decided, found.agreed, found.undecided, found.contradicted) == (1, 0, 1, 0)
 
 
-def test_one_repeat_has_no_other_half(groups):
+def repeats_of(*repeats: np.ndarray) -> TaskErrors:
+    """Losses of models in repeats of five folds, each (5, M)."""
+    n, models = len(repeats), repeats[0].shape[1]
+    folds = np.tile(np.arange(5), n)
+    return TaskErrors(
+        "t", tuple("abc"[:models]), folds.astype(str), folds, np.concatenate(repeats), 0.25, np.repeat(range(n), 5)
+    )
+
+
+def test_the_number_of_repeats_that_would_decide_is_held_against_the_repeats_that_came():
+    noise = np.random.default_rng(1).normal(0, 0.03, (6, 5, 2))
+    first = 1 + noise[0] + [0, 0.055]
+    later = 1 + noise[1:] / 30 + [0, 0.2]
+    assert foretold(repeats_of(first, *later)) == Foretold(said=1, true=1, never=0)
+    found = foretold(repeats_of(first, *[first[:, ::-1], first] * 2))
+    assert found.said >= 1 and found.true == 0, "two models that are better by turns stay undecided"
+    assert found.never == found.said
+    assert foretold(repeats_of(*later)) == Foretold(said=0, true=0, never=0), "all is decided at the first look"
+
+
+def test_one_repeat_has_no_other_half_and_no_later_look(groups):
     (found,) = rejudge(groups)
-    assert found.replicated is None
+    assert found.replicated is None and found.foretold is None
 
 
 def test_the_page_has_every_part_and_every_way(groups):
@@ -82,3 +102,9 @@ def test_the_page_has_every_part_and_every_way(groups):
     page = statistics_page(replace(results, rejudged=[replace(results.rejudged[0], replicated=halves)]))
     assert page.count("5 and 5") == 1
     assert page.count("7 of 8") == 2  # of the group, and of all
+    assert "Repeats that would decide" not in page
+
+    said = Foretold(said=13, true=9, never=2)
+    page = statistics_page(replace(results, rejudged=[replace(results.rejudged[0], foretold=said)]))
+    rows = [line for line in page.partition("### Repeats that would decide")[2].splitlines() if "13" in line]
+    assert len(rows) == 2 and all(line.split("|")[3:6] == rows[0].split("|")[3:6] for line in rows)

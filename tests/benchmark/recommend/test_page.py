@@ -35,7 +35,8 @@ def test_every_number_of_crystals_and_task_has_the_forecasts_of_the_command(stor
             assert {one.model for one in forecasts} == {"cgcnn", "megnet"}
             for one in forecasts:
                 numbers = asked["models"][one.model][place]
-                assert numbers == pytest.approx([one.error, one.low, one.high, one.seconds, one.beyond], rel=1e-3)
+                wanted = pytest.approx([one.error, one.low, one.high, one.seconds, one.beyond], rel=1e-3)
+                assert numbers is None if CRYSTALS[place] > 4_000 else numbers == wanted, "400 crystals reach to 4,000"
 
 
 def test_without_records_that_count_there_is_nothing(tmp_path):

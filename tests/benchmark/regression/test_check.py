@@ -355,6 +355,8 @@ def test_stale_records_are_listed_and_do_not_fail(benchmark_command, noisy, tmp_
     gone = [line for line in done.stdout.splitlines() if line.startswith("  schnet: ")]
     assert len(gone) == len({key.source for key in keys if key.model == "schnet"})
     assert all("whose model is no longer here" in line for line in gone)
+    alone = benchmark_command("check", "--quick", "--model", "dummy").stdout
+    assert "  dummy: " in alone and "  schnet: " not in alone
 
 
 def test_records_of_a_moved_source_that_gives_the_same_numbers_are_not_listed(benchmark_command, noisy, tmp_path, monkeypatch):
