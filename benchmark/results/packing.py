@@ -34,21 +34,21 @@ def pack(documents: Sequence[Mapping[str, Any]]) -> tuple[Document, list[Documen
 
 
 def unpack(shared: Mapping[str, Any], rest: Sequence[Mapping[str, Any]]) -> list[Document]:
-    """The documents that `pack` was given. Raises ValueError where what is shared and what is left contradict."""
+    """The documents that `pack` was given, with parts that they share in common. Raises ValueError where what is shared and what is left contradict."""
     return [_merged(shared, one) for one in rest]
 
 
 def _merged(shared: Mapping[str, Any], own: Mapping[str, Any]) -> Document:
-    merged = dict(shared)
-    for name, value in shared.items():
-        if isinstance(value, dict):
-            other = own.get(name, {})
-            if not isinstance(other, dict):
-                raise ValueError(f"{name} is an object in one place and a value in another")
+    merged = {**shared, **own}
+    for name in own.keys() & shared.keys():
+        value, other = shared[name], own[name]
+        if isinstance(value, dict) and isinstance(other, dict):
             merged[name] = _merged(value, other)
-        elif name in own:
+        elif isinstance(value, dict):
+            raise ValueError(f"{name} is an object in one place and a value in another")
+        else:
             raise ValueError(f"{name} is written twice")
-    return merged | {name: value for name, value in own.items() if name not in shared}
+    return merged
 
 
 def _same(one: object, other: object) -> bool:

@@ -33,6 +33,9 @@ TICK = 0.25
 
 T = TypeVar("T")
 
+TIMED = hasattr(signal, "setitimer")
+"""Not on Windows."""
+
 STATM = Path("/proc/self/statm")
 """Pages of this process on Linux: in all, and in memory."""
 
@@ -53,7 +56,7 @@ def budget(name: str, size: int = 0, strict: bool = False) -> Iterator[None]:
     Raises:
         InputError: the block took more time or memory than the file may.
     """
-    free = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    free = TIMED and threading.current_thread() is threading.main_thread()
     if not free or signal.getitimer(signal.ITIMER_PROF)[0]:
         yield
         return

@@ -106,19 +106,21 @@ def _too_close(cell: Cell, volume: float, box: float) -> str | None:
 
 def _nearest_of(crystal: Cell, skewed: bool, cutoff: float) -> tuple[int, int, float] | None:
     """A pair of atoms below their limit, and their distance; None where no pair is below it."""
-    lattice, pbc, numbers, frac_coords = crystal
-    cell, coords = _compact(lattice, np.asarray(pbc, dtype=bool), frac_coords, skewed)
-    span = np.ptp(coords, axis=0) + np.abs(cell[np.asarray(pbc, dtype=bool)]).sum(axis=0) + cutoff
+    lattice, periodic, numbers, frac_coords = crystal
+    pbc = np.asarray(periodic, dtype=bool)
+    cell, coords = _compact(lattice, pbc, frac_coords, skewed)
+    span = coords.max(axis=0) - coords.min(axis=0) + np.abs(cell[pbc]).sum(axis=0) + cutoff
     sparse = span.prod() > SPARSEST * cutoff**3
     start, size = 0, QUERY
     while start < len(coords):
         search = _pairs_in_sparse if sparse else _pairs
         first, second, apart, distance = search(cell, coords, pbc, slice(start, start + size), cutoff)
-        share = np.where(apart, distance / _limits()[numbers[first], numbers[second]], np.inf)
-        if len(share) and share.min() < 1:
+        if apart.any():  # an atom lies within the cutoff of itself
+            share = np.where(apart, distance / _limits()[numbers[first], numbers[second]], np.inf)
             pair = int(share.argmin())
-            return int(first[pair]), int(second[pair]), float(distance[pair])
-        start, size = start + size, max(1, int(size * MOST_PAIRS / max(len(share), size)))
+            if share[pair] < 1:
+                return int(first[pair]), int(second[pair]), float(distance[pair])
+        start, size = start + size, max(1, int(size * MOST_PAIRS / max(len(first), size)))
     return None
 
 
