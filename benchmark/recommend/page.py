@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, get_args
 
 import numpy as np
@@ -11,7 +11,7 @@ from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.recommend.advice import left_out
 from benchmark.recommend.forecast import Forecast, on_task, over_tasks, within_reach
 from benchmark.recommend.measured import Trained, trained
-from benchmark.recommend.text import limits_of_records, tried
+from benchmark.recommend.text import limits_of_records, tried, without_forecast
 from benchmark.rendering.text import unit_shown
 from benchmark.results.records import DeviceClass, Record
 
@@ -26,23 +26,28 @@ def forecasts_for_page(records: Iterable[Record]) -> dict[str, Any] | None:
     where there is no forecast.
     """
     kept, devices = list(records), {}
+    known = {record.key.model for record in kept}
     for device in get_args(DeviceClass):
         tasks = trained(kept, device)
-        asked = {like: _asked(tasks, like) for like in ("", *tasks)}
+        asked = {like: _asked(tasks, like, known) for like in ("", *tasks)}
         found = {like: one for like, one in asked.items() if one["models"]}
         if found:
             devices[device] = found
     return {"crystals": CRYSTALS, "constants": CONSTANTS, "devices": devices} if devices else None
 
 
-def _asked(tasks: Mapping[str, Sequence[Trained]], like: str) -> dict[str, Any]:
+def _asked(tasks: Mapping[str, Sequence[Trained]], like: str, known: Set[str]) -> dict[str, Any]:
     at_each = [on_task(tasks, like, crystals) if like else over_tasks(tasks, crystals) for crystals in CRYSTALS]
     found = [{one.model: _numbers(one) for one in within_reach(forecasts)} for forecasts in at_each]
-    models = sorted(set().union(*found))
+    models = set[str]().union(*found)
     return {
         "unit": unit_shown(tasks[like][0].unit) if like else "",
-        "models": {model: [forecasts.get(model) for forecasts in found] for model in models},
-        "notes": [*limits_of_records(like, tuple(tasks)), "" if like else tried(left_out(tasks))],
+        "models": {model: [forecasts.get(model) for forecasts in found] for model in sorted(models)},
+        "notes": [
+            *limits_of_records(like, tuple(tasks)),
+            without_forecast(sorted(known - models)),
+            "" if like else tried(left_out(tasks)),
+        ],
     }
 
 

@@ -84,8 +84,12 @@ def _unknown(question: Question, advice: Advice) -> list[str]:
     about, of_interval = limits_of_records(question.like, question.tasks)
     far = [one.model for one in (*advice.affordable, *advice.too_dear) if one.beyond > 1.05]
     power_law = f"No record of {joined(far)} has as many crystals; the errors there follow a power law through the records."
-    others = f"No record of `standard` allows a forecast of {joined(question.others)}: they may be better."
-    return [about, others if question.others else "", power_law if far else "", of_interval]
+    return [about, without_forecast(question.others), power_law if far else "", of_interval]
+
+
+def without_forecast(models: Sequence[str]) -> str:
+    """The models that no record says anything of; empty where there is none."""
+    return f"No record of `standard` allows a forecast of {joined(models)}: they may be better." if models else ""
 
 
 def limits_of_records(like: str | None, tasks: Sequence[str]) -> tuple[str, str]:

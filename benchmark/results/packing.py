@@ -34,7 +34,7 @@ def pack(documents: Sequence[Mapping[str, Any]]) -> tuple[Document, list[Documen
 
 
 def unpack(shared: Mapping[str, Any], rest: Sequence[Mapping[str, Any]]) -> list[Document]:
-    """The documents that `pack` was given, with parts that they share in common. Raises ValueError where what is shared and what is left contradict."""
+    """The documents that `pack` was given; what they share is one object in all. Raises ValueError where the two contradict."""
     return [_merged(shared, one) for one in rest]
 
 

@@ -39,6 +39,12 @@ def test_every_number_of_crystals_and_task_has_the_forecasts_of_the_command(stor
                 assert numbers is None if CRYSTALS[place] > 4_000 else numbers == wanted, "400 crystals reach to 4,000"
 
 
+def test_models_that_ran_otherwise_alone_are_named(store):
+    write_run(store, "mpnn", 0.1, task=TASKS[0], key={"profile": "mini"})
+    for asked in forecasts_for_page(store.records())["devices"]["cpu"].values():
+        assert "No record of `standard` allows a forecast of mpnn: they may be better." in asked["notes"]
+
+
 def test_without_records_that_count_there_is_nothing(tmp_path):
     store = Store(tmp_path)
     write_run(store, "cgcnn", 0.5, task="emt/alloys/log10_bulk_modulus")
