@@ -185,7 +185,7 @@ def test_the_first_model_is_trained_as_its_page_says(benchmark_command, tmp_path
     (block,) = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(tmp_path)
     exec(compile(block, str(page), "exec"), {})
-    assert len(list((tmp_path / "my-crystals").glob("*.cif"))) == 100
+    assert len(list((tmp_path / "my-crystals").glob("*.cif"))) == 250
     for line in commands(page):
         run_command(line, benchmark_command, set())
     assert list((tmp_path / "runs").rglob("cgcnn/**/*.safetensors"))
