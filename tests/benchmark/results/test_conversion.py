@@ -20,7 +20,10 @@ from tests.benchmark.conftest import ROOT
 LAST_WITH_FOLD_FILES = "200ce13c03f7bdfe537cf8599951703e0f45fd1a"
 RECORDS = 517
 
-GROUPED = {("fung/2d/work_function", "mini"): "kfold(5, grouped)"}
+GROUPED = {
+    (task, "mini"): "kfold(5, grouped)"
+    for task in ("emt/alloys/formation_energy_per_atom", "emt/alloys/log10_bulk_modulus", "fung/2d/work_function")
+}
 """Run anew, in five repeats, with duplicates in one part of every fold."""
 
 
