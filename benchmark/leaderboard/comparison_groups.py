@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmark.leaderboard.kinds import Kind, kind_of
 from benchmark.leaderboard.parity import Parity, parity
-from benchmark.leaderboard.rows import BoardRow, costs, run_labels
+from benchmark.leaderboard.rows import BoardRow, costs, representatives, run_labels
 from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult, OnInvalid, ScoredRun, refuse
 from benchmark.results.sources import Sources
@@ -20,6 +20,9 @@ from benchmark.statistics.decisions import Decisions, Verdict, decide
 from benchmark.tasks.metrics import losses
 from datasets.errors import InputError
 from datasets.registry import built_in
+
+OLDER = "an older run"
+"""Why a run is not compared where another one stands for its model: a model is no rival of itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,9 +152,12 @@ def comparison_groups(
 def _comparison_group(
     runs: list[ScoredRun], sources: Sources, on_invalid: OnInvalid
 ) -> tuple[ComparisonGroup, GroupPredictions | None]:
-    labels = run_labels([scored.run for scored in runs])
+    labels, newest = run_labels([scored.run for scored in runs]), representatives([scored.run for scored in runs])
     splits = _common_splits(runs)
-    reasons = {label: _unranked(scored, splits) for label, scored in zip(labels, runs, strict=True)}
+    reasons = {
+        label: _unranked(scored, splits) or (None if scored.run is stands else OLDER)
+        for label, scored, stands in zip(labels, runs, newest, strict=True)
+    }
     values: dict[str, np.ndarray] = {}
     like: ScoredRun | None = None
     for label, scored in zip(labels, runs, strict=True):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from benchmark.rendering.text import model_name
+from benchmark.results.records import Record
 from benchmark.results.scores import Run
 from benchmark.statistics.decisions import Standing
 from benchmark.tasks.metrics import AnyScores, LeakScores
@@ -40,7 +43,7 @@ class BoardRow:
     """A run on a board."""
 
     label: str
-    """The model's name as shown, and what tells it from other runs of the model in its comparison group. Unique there."""
+    """The model's name as shown, and what tells it from the run that stands for the model. Unique in its comparison group."""
     run: Run
     scores: tuple[AnyScores, ...]
     """Of the complete folds, computed from their predictions."""
@@ -60,7 +63,7 @@ class BoardRow:
 
     @property
     def unchanged(self) -> bool:
-        """Whether it is the only run of its model with the profile's own settings."""
+        """Whether it stands for its model with the profile's own settings."""
         return self.label == model_name(self.model, self.run.first.key.profile)
 
     @property
@@ -123,24 +126,46 @@ def costs(run: Run) -> Costs | None:
     )
 
 
-def run_labels(runs: Sequence[Run]) -> list[str]:
-    """The model's name as shown, the settings changed from the profile's, and what else tells apart runs that share both."""
-    labels = []
+def representatives(runs: Sequence[Run]) -> list[Run]:
+    """For each run, the one that stands for its model with these settings: the newest of those with the most complete folds."""
+
+    def worth(run: Run) -> tuple[int, datetime]:
+        return len(run.complete), run.first.started_at
+
+    chosen: dict[str, Run] = {}
     for run in runs:
-        first = run.first
-        notes = [f"{name}={value}" for name, value in first.changed.items()]
-        same = [r.first for r in runs if (r.first.key.model, r.first.changed) == (first.key.model, first.changed)]
-        if first.key.rates is None and any(r.key.rates for r in same):
-            notes.append("rate not chosen")
-        if len({r.model_fingerprint for r in same}) > 1:
-            notes.append(f"source {first.model_fingerprint[:8]}")
-        if len({r.machine.processor for r in same if r.machine.device == first.machine.device}) > 1:
-            notes.append(first.machine.processor)
-        if len({r.machine.device for r in same}) > 1:
-            notes.append(first.machine.device)
-        name = model_name(first.key.model, first.key.profile)
+        known = chosen.setdefault(_recipe(run), run)
+        if worth(run) > worth(known):
+            chosen[_recipe(run)] = run
+    return [chosen[_recipe(run)] for run in runs]
+
+
+def _recipe(run: Run) -> str:
+    return json.dumps([run.first.key.model, run.first.changed], sort_keys=True)
+
+
+def run_labels(runs: Sequence[Run]) -> list[str]:
+    """The model's name as shown, the settings changed from the profile's, and what else tells a run from the one that stands
+    for its model (`representatives`)."""
+    labels = []
+    for run, newest in zip(runs, representatives(runs), strict=True):
+        notes = [f"{name}={value}" for name, value in run.first.changed.items()]
+        notes += [] if run is newest else _older(run.first, newest.first)
+        name = model_name(run.first.key.model, run.first.key.profile)
         labels.append(f"{name} ({', '.join(notes)})" if notes else name)
     while len(set(labels)) < len(labels):
         count = Counter(labels)
         labels = [label if count[label] == 1 else f"{label} [{n}]" for n, label in enumerate(labels, 1)]
     return labels
+
+
+def _older(record: Record, newest: Record) -> list[str]:
+    """What tells a record from the newest one of its model."""
+    notes = ["rate not chosen"] if newest.key.rates and record.key.rates is None else []
+    if record.model_fingerprint != newest.model_fingerprint:
+        notes.append(f"source {record.model_fingerprint[:8]}")
+    if record.machine.device != newest.machine.device:
+        notes.append(record.machine.device)
+    elif record.machine.processor != newest.machine.processor:
+        notes.append(record.machine.processor)
+    return notes or ["older"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 
@@ -174,8 +176,24 @@ def test_labels_tell_runs_apart_by_settings_source_and_machine():
     machine = make()[0].machine.model_copy(update={"device": "NVIDIA H100"})
     assert run_labels([run(), run("other")]) == ["m", "other"]
     assert run_labels([run(), run(key=nine, changed={"epochs": 9})]) == ["m", "m (epochs=9)"]
-    assert run_labels([run(), run(source="e" * 64)]) == ["m (source ffffffff)", "m (source eeeeeeee)"]
-    assert run_labels([run(), run(machine=machine)]) == ["m (cpu)", "m (NVIDIA H100)"]
+    assert run_labels([run(), run(source="e" * 64)]) == ["m", "m (source eeeeeeee)"]
+    assert run_labels([run(machine=machine), run()]) == ["m", "m (cpu)"]
+    later = make()[0].started_at + timedelta(days=1)
+    assert run_labels([run(), run(started_at=later)]) == ["m (older)", "m"]
+
+
+def test_the_newest_run_with_the_most_folds_stands_for_its_model(store):
+    days = [make()[0].started_at + timedelta(days=day) for day in range(3)]
+    write_run(store, "a", 1.0, key={"source": "c" * 64}, started_at=days[0])
+    write_run(store, "a", 1.5, key={"source": "e" * 64}, started_at=days[1])
+    write_run(store, "a", 0.5, key={"source": "d" * 64}, started_at=days[2], folds=3)
+    write_run(store, "b", 2.0)
+    rows = by_label(only(store)[0])
+    assert rows["a"].over_folds("loss")[0] == pytest.approx(1.5, rel=0.05) and rows["a"].unchanged
+    assert rows["a"].standing.ratio == pytest.approx(0.75, rel=0.05), "beside b: a model is no rival of itself"
+    older = rows["a (source cccccccc)"]
+    assert (older.standing, older.unranked, older.unchanged) == (None, "an older run", False)
+    assert rows["a (source dddddddd)"].unranked == "3 of 5 folds"
 
 
 def test_labels_are_unique_whatever_the_names():
