@@ -29,17 +29,15 @@ def leaderboard(
     """
     if context.invoked_subcommand:
         return
-    from benchmark.cli.shared.site import write_site_with_forecasts
+    from benchmark.cli.shared.site import write_board
     from benchmark.leaderboard.as_json import row_as_json
     from benchmark.leaderboard.pages.documents import write_documents
-    from benchmark.leaderboard.pages.write import write_pages
 
     if not (source / "records").is_dir():
         raise InputError(
             f"{source.resolve()} has no records; run `python -m benchmark run` first, or name another directory with --from"
         )
-    board = write_site_with_forecasts(source)
-    pages = [*write_pages(board, source), source / "index.html"]
+    board, pages = write_board(source)
     if source == PUBLISHED:
         pages += write_documents(board, Path())
     if as_json:

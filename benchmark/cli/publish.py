@@ -28,15 +28,14 @@ def publish(
     The compositions of the datasets on this machine are written where the board lacks them: with `--from` the board itself,
     nothing is copied and only they are added.
     """
-    from benchmark.cli.shared.site import write_site_with_forecasts
-    from benchmark.leaderboard.pages.write import write_pages
+    from benchmark.cli.shared.site import write_board
     from benchmark.results.publish import add_compositions, publish_records
     from benchmark.results.store import Store
 
     board = Store(target)
     copied = publish_records(Store(source), board, task or [], model or [], replace)
     added = add_compositions(board)
-    write_pages(write_site_with_forecasts(target), target)
+    write_board(target)
     if as_json:
         print(json.dumps([str(path) for path in copied]))
     else:

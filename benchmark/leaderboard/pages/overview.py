@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from benchmark.leaderboard.board import Board, Track
 from benchmark.leaderboard.cells import (
@@ -43,9 +43,9 @@ SHOWN = 4
 """Models named in a cell of the index; the page of the task has all."""
 
 
-def index_page(board: Board) -> str:
-    """What a board says, from the sentences to the numbers."""
-    conclusions = "\n".join(f"- {line}" for line in findings(board))
+def index_page(board: Board, more: Iterable[str] = ()) -> str:
+    """What a board says, from the sentences to the numbers; `more` are further sentences, as markdown."""
+    conclusions = "\n".join(f"- {line}" for line in (*findings(board), *more))
     winners = "\n\n".join(_winners(board, kind) for kind in _kinds(board))
     note = mini_note(group.first.key.profile for group in board.comparison_groups)
     parts = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from benchmark.results.store import write_atomically
 from datasets.errors import InputError
 
 
-def write_pages(board: Board, root: Path, on_invalid: OnInvalid = refuse) -> list[Path]:
+def write_pages(board: Board, root: Path, on_invalid: OnInvalid = refuse, more: Iterable[str] = ()) -> list[Path]:
     """Write `README.md`, `tasks/<task>.md` with its picture and `models/<model>.md` below `root`, each atomically.
 
     Returns their paths.
@@ -26,12 +27,13 @@ def write_pages(board: Board, root: Path, on_invalid: OnInvalid = refuse) -> lis
         board: what to write.
         root: the directory of its records, where also the cards of models from elsewhere lie.
         on_invalid: called with the error of a card that is not valid. By default it is raised, otherwise left out.
+        more: further sentences of the index, as markdown.
 
     Raises:
         InputError: a README.md that is no leaderboard stands in the way; an invalid card, by default.
     """
     require_own_page(root)
-    pages = {"README.md": index_page(board)}
+    pages = {"README.md": index_page(board, more)}
     for task, groups in groupby(board.comparison_groups, key=lambda group: group.first.key.task):
         of_task = list(groups)
         pages[page_of(task)] = task_page(of_task)

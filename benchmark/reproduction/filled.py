@@ -1,0 +1,54 @@
+"""How much of what papers published has been run here: cells of their tables, and models at their sizes. Needs no torch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from benchmark.leaderboard.board import Board
+from benchmark.rendering.text import count, link
+from benchmark.reproduction.results import cell_results
+from benchmark.reproduction.tables import TABLES
+from benchmark.results.store import Store
+from datasets.registry import built_in
+
+PUBLISHED_SIZES = ("standard", "paper")
+"""Profiles whose networks have the sizes of their papers."""
+
+
+def filled_so_far(board: Board, stores: Sequence[Store], pages: str) -> Iterator[str]:
+    """One sentence each on the tables and on the sizes.
+
+    Args:
+        board: the published one.
+        stores: that hold the cells of the tables.
+        pages: the directory of the tables' pages, as a link leads there.
+
+    Raises:
+        InputError: a record is invalid.
+    """
+    done, cells, tables = 0, 0, []
+    for name, table in TABLES.items():
+        filled = sum(bool(result and result.maes) for result in cell_results(table.cells, stores))
+        done, cells = done + filled, cells + len(table.cells)
+        tables.append(f"{link(name, f'{pages}/{name}.md')} {filled} of {len(table.cells)}")
+    yield f"Cells of published tables that have run, each with an interval: {done} of {cells}: {', '.join(tables)}."
+    yield _sizes(board)
+
+
+def _sizes(board: Board) -> str:
+    real = [name for name, known in built_in().items() if not known.card.synthetic]
+    models = {row.model for group in board.comparison_groups for row in group.rows}
+    ran = {
+        (group.first.key.dataset, row.model)
+        for group in board.comparison_groups
+        if group.first.key.dataset in real and group.first.key.profile in PUBLISHED_SIZES
+        for row in group.rows
+        if row.scores
+    }
+    of_set = Counter(dataset for dataset, _ in ran)
+    named = ", ".join(f"{name} {of_set[name]}" for name in sorted(of_set))
+    return (
+        f"Models that have run at published size, by data set of DFT: {named or 'none'}; "
+        f"{len(ran)} of {count(len(real), 'data set')} × {count(len(models), 'model')}."
+    )
