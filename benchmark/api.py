@@ -189,7 +189,7 @@ def board(folder: str | Path = PUBLISHED) -> pd.DataFrame:
     Returns:
         task, row (the model as the board names it), unit, model, profile, protocol; loss (MAE, or log loss of classes) and its
         standard deviation over folds; ratio to the best other model, with its 95 % interval; verdict; number of folds;
-        processor seconds of a training; parameters.
+        processor seconds of a training; parameters. A row that is compared with no other has neither ratio nor verdict.
 
     Raises:
         InputError: there is no such directory, or a record is damaged; the message names the file.
@@ -201,16 +201,16 @@ def board(folder: str | Path = PUBLISHED) -> pd.DataFrame:
         raise InputError(f"{folder}: no such directory; run a task first, or name a directory of records")
     found = read_board(Store(Path(folder)))
     return pd.DataFrame(
-        [_row(row) for group in found.comparison_groups for row in group.rows],
+        [_row(row, group.has_rivals) for group in found.comparison_groups for row in group.rows],
         columns=["task", "row", "unit", "model", "profile", "protocol", "loss", "loss_std", "ratio_to_best", "ratio_low",
                  "ratio_high", "verdict", "folds", "training_s", "parameters"],
     )  # fmt: skip
 
 
-def _row(row: Any) -> dict[str, Any]:
+def _row(row: Any, has_rivals: bool) -> dict[str, Any]:
     from benchmark.leaderboard.rows import costs
 
-    key, standing, spent = row.run.first.key, row.standing, costs(row.run)
+    key, standing, spent = row.run.first.key, row.standing if has_rivals else None, costs(row.run)
     loss, std = row.over_folds("loss") or (None, None)
     low, high = (standing.interval if standing else None) or (None, None)
     return {

@@ -9,7 +9,9 @@ from ase.io import write
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from benchmark import api
+from benchmark.results.store import Store
 from datasets.errors import InputError
+from tests.benchmark.constructed import write_run
 
 MODEL = "cgcnn"
 
@@ -74,3 +76,12 @@ def test_data_sets_are_loaded_by_name_or_folder(small_folder):
     assert len(api.load(small_folder)) == 30
     crystals = api.load("emt/pt_clusters")
     assert len(crystals) == 800 and list(crystals.targets) == ["total_energy"]
+
+
+def test_a_row_that_is_compared_with_nothing_has_no_verdict(tmp_path):
+    store = Store(tmp_path)
+    for source in ("d", "e"):
+        write_run(store, "cgcnn", 1.0, key={"source": source * 64})
+    board = api.board(tmp_path)
+    assert board["row"].nunique() == 2 and list(board["model"]) == ["cgcnn", "cgcnn"]
+    assert board[["verdict", "ratio_to_best", "ratio_low"]].isna().all(axis=None)
