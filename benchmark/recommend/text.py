@@ -89,7 +89,7 @@ def _unknown(question: Question, advice: Advice) -> list[str]:
 
 def without_forecast(models: Sequence[str]) -> str:
     """The models that no record says anything of; empty where there is none."""
-    return f"No record of `standard` allows a forecast of {joined(models)}: they may be better." if models else ""
+    return f"No record of the profile standard allows a forecast of {joined(models)}: they may be better." if models else ""
 
 
 def limits_of_records(like: str | None, tasks: Sequence[str]) -> tuple[str, str]:

@@ -35,7 +35,7 @@ def test_it_names_the_model_its_error_and_cost_and_what_is_not_known(benchmark_c
     assert "Your crystals and target are taken to be as hard as cgcnn/band_gap" in done.stdout
     assert "took 2.00 s of processor time here and 1.00 s in the records (a CPU)" in done.stdout
     assert "in 2 of 2 tasks" in done.stdout
-    assert "No record of `standard` allows a forecast of cgcnn-mdl, " in done.stdout
+    assert "No record of the profile standard allows a forecast of cgcnn-mdl, " in done.stdout
 
 
 def test_a_data_set_is_its_task_where_it_has_one(benchmark_command, board):
