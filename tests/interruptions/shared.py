@@ -63,8 +63,8 @@ def shared(options: argparse.Namespace, folder: Path) -> tuple[Part, int]:
         f"`{shlex.join(['python', '-m', 'benchmark', *map(str, ALL)])}` on the embedded sets, started several times at once on "
         "one store, a thread each; predictions are compared with those of the single run, bit for bit. The times are of a "
         f"machine with {len(os.sched_getaffinity(0))} cores, whose load was {before:.1f} before, and include the start of each "
-        "run and the writing of its pages. The last rows are of a smaller plan: hosts whose clocks are apart, and the owner of a fold on another host that is killed; the "
-        "other run takes the fold over when its lease is stale (60 s)."
+        "run and the writing of its pages. The last rows are of a smaller plan: hosts whose clocks are apart, and the owner of "
+        "a fold on another host that is killed; the other run takes the fold over when its lease is stale (60 s)."
     )
     tables = [("", ["runs", "folds", "s", "speed-up"], rows), ("", ["what went wrong", "count"], wrong)]
     return Part("Shared stores", text, tables, command_line(), time.monotonic() - started), sum(counts.wrong.values())
