@@ -21,6 +21,9 @@ from benchmark.statistics.across_tasks import Overall, SetTask, overall
 
 T = TypeVar("T")
 
+MINIATURES = ("mini", "smoke")
+"""Profiles whose networks are smaller than published."""
+
 
 @dataclass(frozen=True, eq=False)
 class Track:
@@ -47,12 +50,17 @@ class Board:
 
     @cached_property
     def tracks(self) -> tuple[Track, ...]:
-        """Comparison groups of one profile and protocol together; real sets before synthetic ones, then most rows first."""
+        """Comparison groups of one profile and protocol together; what says most of real crystals and networks first."""
         ordered = sorted(self.comparison_groups, key=lambda group: group.track)
         found = [tuple(together) for _, together in groupby(ordered, key=lambda group: group.track)]
-        return tuple(
-            map(track_of, sorted(found, key=lambda groups: (groups[0].synthetic, -sum(len(group.rows) for group in groups))))
-        )
+        return tuple(map(track_of, sorted(found, key=_worth)))
+
+
+def _worth(groups: Sequence[ComparisonGroup]) -> tuple[bool, bool, bool, int]:
+    """Real sets, then networks of published size, then models that are compared, then the most rows; the lowest is best."""
+    miniatures = groups[0].first.key.profile in MINIATURES
+    compared = any(group.has_rivals for group in groups)
+    return groups[0].synthetic, miniatures, not compared, -sum(len(group.rows) for group in groups)
 
 
 def read_board(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from math import ceil, floor, log10
 from typing import get_args
 from xml.etree.ElementTree import Element
@@ -27,6 +28,8 @@ NAMES = 17
 LOWEST = 230
 """Height of the axes where there are few names."""
 ELSEWHERE = "*"
+TALL, BROAD = 14, 34
+"""Pixels that the number of a tick takes upwards and sidewards."""
 GAP = 18
 """Pixels between the axes and the names."""
 NEAR = 1.15
@@ -54,13 +57,14 @@ class Axis:
         """The place of a value."""
         return self.start + (log10(value) - self.low) / (self.high - self.low) * (self.end - self.start)
 
-    def ticks(self) -> list[float]:
-        """Round values, at most seven."""
+    def ticks(self, room: float) -> list[float]:
+        """Round values, at most seven, and at least `room` pixels from one to the next."""
         fine = [[n / parts for n in range(parts, 10 * parts)] for parts in (20, 10, 5, 2)]
         for steps in (*fine, (1, 1.5, 2, 3, 4, 5, 6, 8), (1, 2, 3, 5), (1, 2, 5), (1,)):
             powers = range(floor(self.low), ceil(self.high) + 1)
             found = [step * 10.0**power for power in powers for step in steps if self.low <= log10(step) + power <= self.high]
-            if len(found) <= 7:
+            places = [self(value) for value in found]
+            if len(found) <= 7 and all(abs(b - a) >= room for a, b in pairwise(places)):
                 return found
         return found[:: ceil(len(found) / 7)]
 
@@ -153,10 +157,10 @@ def _axes(group: ComparisonGroup, x: Axis, y: Axis, right: float, bottom: float)
     networks = "miniature networks (profile mini)" if key.profile == "mini" else f"profile {key.profile}"
     yield text(4, 16, cut(key.task, WIDTH - 8), "bold")
     yield text(4, 34, f"{_loss_name(group)}, {networks}", "muted")
-    for value in y.ticks():
+    for value in y.ticks(TALL):
         yield line(LEFT, y(value), right, y(value), "rule grid")
         yield text(LEFT - 6, y(value) + 4, f"{value:g}", "muted", "end")
-    for value in x.ticks():
+    for value in x.ticks(BROAD):
         yield line(x(value), bottom, x(value), bottom + 5)
         yield text(x(value), bottom + 19, f"{value:g}", "muted", "middle")
     yield text((LEFT + right) / 2, bottom + 36, "training time of a fold [s]", "muted", "middle")

@@ -56,6 +56,17 @@ def test_tracks_are_of_one_profile_those_with_most_tasks_first(store):
     assert [(one.model, one.score) for one in tracks[0].overall.standings] == [("a", None), ("b", None)]
 
 
+def test_real_crystals_and_published_sizes_come_first_however_few_ran(store):
+    write_tasks(store, 3, {"a": 1.0, "b": 2.0, "c": 3.0}, key={"profile": "mini"})
+    write_tasks(store, 2, {"a": 1.0}, key={"profile": "paper"})
+    for model, mae in (("a", 1.0), ("b", 2.0)):
+        write_run(store, model, mae, task="emt/alloys/log10_bulk_modulus")
+        write_run(store, model, mae, task="fung/2d/work_function")
+    titles = [track.title for track in read_board(store).tracks]
+    assert [title.split(",")[0] for title in titles] == ["standard", "paper", "mini", "standard"]
+    assert titles[-1].endswith("synthetic")
+
+
 def test_models_with_changed_settings_or_without_a_rank_are_in_no_track(store):
     write_tasks(store, 2, {"dummy": 4.0, "a": 1.0, "b": 2.0})
     for task in range(2):

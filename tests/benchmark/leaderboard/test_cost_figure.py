@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import get_args
 from xml.etree import ElementTree
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.leaderboard.board import read_board
-from benchmark.leaderboard.cost_figure import NAMES, cost_figure, spread
+from benchmark.leaderboard.cost_figure import NAMES, Axis, cost_figure, spread
 from benchmark.leaderboard.score_pictures import verdicts
 from benchmark.rendering.svg import WIDTH
 from benchmark.results.store import Store
@@ -85,6 +86,15 @@ def test_a_miniature_is_named_as_such(tmp_path):
     for model, mae in (("cgcnn", 0.2), ("schnet", 0.5)):
         write_run(store, model, mae, key={"profile": "mini"})
     assert "MAE [eV], miniature networks (profile mini)" in texts(drawn(store))
+
+
+@given(st.floats(1e-3, 1e6), st.floats(1, 1e4), st.sampled_from([20, 34, 60]))
+def test_ticks_are_round_at_most_seven_and_never_cover_one_another(least, range_, room):
+    axis = Axis([least, least * range_], 0, 400)
+    ticks = axis.ticks(room)
+    assert len(ticks) <= 7
+    assert all(axis(b) - axis(a) >= room for a, b in pairwise(ticks))
+    assert all(axis.low <= np.log10(tick) <= axis.high and len(f"{tick:g}") <= 8 for tick in ticks)
 
 
 def test_one_model_beside_the_baseline_needs_no_picture(tmp_path):
