@@ -35,9 +35,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The session's own cache directory: no test reads or writes the user's."""
+    """The session's own cache directory, which all of its workers share: no test reads or writes the user's."""
     with pytest.MonkeyPatch.context() as patch:
-        path = tmp_path_factory.mktemp("cache")
+        base = tmp_path_factory.getbasetemp()
+        path = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-cache"
+        path.mkdir(exist_ok=True)
         patch.setenv("BENCHMARK_CACHE", str(path))
         yield path
 

@@ -165,15 +165,17 @@ def published_trials(root: Path) -> list[PlantedTrial]:
 
 
 def publish_trials(trials: Sequence[PlantedTrial], root: Path) -> Path:
-    """Write every trial into one file; returns its path.
+    """Write every trial into one file, beside those of other floors of the reward; returns its path.
 
     Raises:
-        InputError: other trials are published there.
+        InputError: other trials of the same floor are published there.
         BenchmarkError: it cannot be written.
     """
-    path = root / "ground-truth.json"
-    ordered = sorted(trials, key=lambda one: (PLANTED_KINDS.index(one.planted), one.seed))
-    if (known := published_trials(root)) and known != ordered:
+    path, floors = root / "ground-truth.json", {one.floor for one in trials}
+    known = published_trials(root)
+    others = [one for one in known if one.floor not in floors]
+    ordered = sorted([*others, *trials], key=lambda one: (one.floor, PLANTED_KINDS.index(one.planted), one.seed))
+    if len(others) < len(known) and known != ordered:
         raise InputError(f"{path} has other trials; move it away first")
     _write(path, _lines(PlantedTrials(trials=tuple(ordered)).model_dump(mode="json"), "trials"))
     return path

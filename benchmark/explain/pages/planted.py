@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 from tabulate import tabulate
@@ -28,6 +29,11 @@ false positive; a classifier whose AUC may be 1/2 is not tested at all, which is
 no classifier, but a probability drawn for each graph, and no such gate: what is significant then is a false positive of the
 tests themselves."""
 
+FLOOR = """A search is rewarded by the probability of the class. As published, and by default, every probability counts. With a
+floor, as `explain --floor 0.5`, a probability below it earns nothing."""
+
+SEARCHES = {False: "As published", True: "With a floor"}
+
 
 def require_own_page(root: Path) -> None:
     """Raise InputError where a person's own page would be replaced."""
@@ -46,25 +52,22 @@ def write_page(found: Sequence[PlantedTrial], where: Directories) -> Path:
 
 def page_text(found: Sequence[PlantedTrial], where: Directories) -> str:
     """The markdown page."""
-    header, rows = summary(found)
-    each_header, each_rows = sets(found)
+    by_floor = [list(same) for _, same in groupby(sorted(found, key=lambda one: one.floor), key=lambda one: one.floor)]
     parts = [
         TITLE,
-        f"Again: {code(where.trials_again(found))}",
-        "\n".join(f"- {line}" for line in conclusions(found)),
-        table(header, rows),
-    ]
-    floor = found[0].floor
-    searched = (
-        f"A reward counts no probability below {floor:g}; published, and the default of `explain`, is 0." if floor else ""
-    )
-    parts += [
+        "\n".join(f"- {SEARCHES[bool(same[0].floor)]}: {line}" for same in by_floor for line in conclusions(same)),
         "## How to read it",
-        RULES,
-        *([searched] if searched else []),
-        "## Every set",
-        table(each_header, each_rows, text=each_header[:1]),
+        f"{RULES}\n\n{FLOOR}",
     ]
+    for same in by_floor:
+        header, rows = summary(same)
+        each_header, each_rows = sets(same)
+        parts += [
+            f"## {SEARCHES[bool(same[0].floor)]} (floor {same[0].floor:g})",
+            f"Again: {code(where.trials_again(same))}",
+            table(header, rows),
+            table(each_header, each_rows, text=each_header[:1]),
+        ]
     parts.append(origins(found))
     return "\n\n".join(parts) + "\n"
 

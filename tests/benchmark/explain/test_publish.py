@@ -158,3 +158,8 @@ def test_trials_come_back_in_order_and_are_not_replaced(tmp_path):
     publish_trials(trials[::-1], tmp_path)
     with pytest.raises(InputError, match="has other trials"):
         publish_trials(trials[1:], tmp_path)
+    floored = [one.model_copy(update={"settings": {"search": {"floor": 0.5}}}) for one in trials]
+    publish_trials(floored, tmp_path)
+    assert [one.floor for one in published_trials(tmp_path)] == [0.0] * len(trials) + [0.5] * len(trials)
+    publish_trials(trials, tmp_path)
+    assert len(published_trials(tmp_path)) == 2 * len(trials), "those of another floor stay"

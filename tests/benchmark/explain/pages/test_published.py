@@ -63,5 +63,5 @@ def test_the_page_on_explanations_says_of_findings_and_other_explainers_what_the
 def test_the_page_of_planted_motifs():
     found = published_trials(REPORTS)
     assert (REPORTS / "xgnn" / planted.NAME).read_text() == planted.page_text(found, WHERE)
-    tried = [one for one in found if one.planted not in CONTROLS]
+    tried = [one for one in found if one.planted not in CONTROLS and one.floor == 0.5]
     assert len(tried) == 30 and sum(one.first for one in tried) >= 27
