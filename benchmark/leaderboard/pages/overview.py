@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from benchmark.leaderboard.board import Board, Track
 from benchmark.leaderboard.cells import (
@@ -21,7 +22,7 @@ from benchmark.leaderboard.coverage import coverage_sentence, read_coverage
 from benchmark.leaderboard.kinds import CLASSES, KINDS, NUMBERS, Kind
 from benchmark.leaderboard.pages.task import conclusion, page_of, relative_to
 from benchmark.leaderboard.rows import BASELINE, BoardRow
-from benchmark.rendering.text import count, crystals, escape, link, listed, mini_note, seconds, table, unit_shown
+from benchmark.rendering.text import count, crystals, escape, link, listed, mini_note, model_name, seconds, table, unit_shown
 from benchmark.statistics.decisions import MARGIN
 
 TITLE = "# Leaderboard"
@@ -89,9 +90,8 @@ def findings(board: Board) -> Iterator[str]:
         yield f"{escape(several[0].first.key.task)}: {conclusion(several[0])}"
     elif several:
         yield _decided(several)
-    for track in board.tracks[:1]:
-        if track.overall and len(track.overall.tasks) > 1:
-            yield _overall(track)
+    over_several = (track for track in board.tracks if track.overall and len(track.overall.tasks) > 1)
+    yield from map(_overall, islice(over_several, 1))
     if len(board.comparison_groups) > len(several):
         alone = sorted({escape(group.first.key.task) for group in board.comparison_groups if not group.has_rivals})
         yield f"One model alone ran, so nothing is compared: {listed(alone)}."
@@ -113,7 +113,11 @@ def _decided(several: Sequence[ComparisonGroup]) -> str:
     among = count(len(several), "comparison group")
     if not shown:
         return f"In none of {among} is a model shown to be the best within {MARGIN:.0%}; {told}. More repeats would decide."
-    members = Counter(model for group in shown for model in {row.model for row in group.with_verdict("best or equal")})
+    members = Counter(
+        model_name(model, group.first.key.profile)
+        for group in shown
+        for model in {row.model for row in group.with_verdict("best or equal")}
+    )
     most = max(members.values())
     often = listed(sorted(escape(model) for model, n in members.items() if n == most))
     first = f"In {len(shown)} of {among} a model is shown to be best or equal, within {MARGIN:.0%}"
