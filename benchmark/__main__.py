@@ -1,9 +1,12 @@
 """`python -m benchmark`."""
 
+import os
 import sys
 
 
 def _start() -> None:
+    # Read when torch is imported: threads that spin for long while they wait starve one another on a busy machine.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     try:
         from benchmark.cli.main import main
     except (ImportError, MemoryError, OSError) as error:

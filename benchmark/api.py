@@ -7,18 +7,26 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from benchmark.results.directories import PUBLISHED, RUNS
+from benchmark.schema import Settings
 from datasets.crystals import Crystals
 from datasets.errors import InputError, several
 
 if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core import Structure
+
+COLUMNS = [
+    "task", "row", "unit", "model", "profile", "protocol", "loss", "loss_std", "ratio_to_best", "ratio_low", "ratio_high",
+    "verdict", "folds", "training_s", "training_device_s", "parameters",
+]  # fmt: skip
+"""Of a board."""
 
 
 def load(dataset: str | Path) -> Crystals:
@@ -70,13 +78,13 @@ def run(
         out: where records go.
 
     Returns:
-        One row a model and task, as `board` gives them.
+        The rows of these runs, as `board` gives them.
 
     Raises:
         InputError: an unknown name or setting, or data that cannot be used.
         BenchmarkError: a record cannot be written.
     """
-    from benchmark.harness.machine import choose_device, cores
+    from benchmark.harness.machine import choose_device, threads_of
     from benchmark.harness.plan import RunOptions, make_plan
     from benchmark.harness.run import run_jobs
     from benchmark.results.store import Store
@@ -92,15 +100,15 @@ def run(
         seed=seed,
         device=choose_device(device),
         workers=workers,
-        threads=max(1, cores() // workers),
+        threads=threads_of(workers),
         save_checkpoints=save_checkpoints,
     )
     store = Store(Path(out))
     plan = make_plan(options, store)
     store.require_writable()
     run_jobs(plan.todo, store, lambda progress: None, lambda job, record: None)
-    table = board(out)
-    return table[table["task"].isin({job.task.name for job in plan.jobs})].reset_index(drop=True)
+    asked = [(job.task.name, job.model, job.profile, str(job.protocol), job.settings.as_dict()) for job in plan.jobs]
+    return _board(Path(out), asked)
 
 
 def predict(
@@ -188,23 +196,27 @@ def board(folder: str | Path = PUBLISHED) -> pd.DataFrame:
 
     Returns:
         task, row (the model as the board names it), unit, model, profile, protocol; loss (MAE, or log loss of classes) and its
-        standard deviation over folds; ratio to the best other model, with its 95 % interval; verdict; number of folds;
-        processor seconds of a training; parameters. A row that is compared with no other has neither ratio nor verdict.
+        standard deviation over folds; ratio to the best other model, with its 95 % interval; verdict; number of folds; seconds
+        of a training on the clock, and of the processor or GPU; parameters. A row that is compared with no other has neither
+        ratio nor verdict.
 
     Raises:
         InputError: there is no such directory, or a record is damaged; the message names the file.
     """
+    if not Path(folder).is_dir():
+        raise InputError(f"{folder}: no such directory; run a task first, or name a directory of records")
+    return _board(Path(folder))
+
+
+def _board(root: Path, asked: Sequence[tuple[str, str, str, str, Settings]] | None = None) -> pd.DataFrame:
+    """The rows of a board; or only those of this task, model, profile, protocol and settings."""
     from benchmark.leaderboard.board import read_board
     from benchmark.results.store import Store
 
-    if not Path(folder).is_dir():
-        raise InputError(f"{folder}: no such directory; run a task first, or name a directory of records")
-    found = read_board(Store(Path(folder)))
-    return pd.DataFrame(
-        [_row(row, group.has_rivals) for group in found.comparison_groups for row in group.rows],
-        columns=["task", "row", "unit", "model", "profile", "protocol", "loss", "loss_std", "ratio_to_best", "ratio_low",
-                 "ratio_high", "verdict", "folds", "training_s", "parameters"],
-    )  # fmt: skip
+    rows = [(row, group.has_rivals) for group in read_board(Store(root)).comparison_groups for row in group.rows]
+    keys = [row.run.first.key for row, _ in rows]
+    chosen = [asked is None or (key.task, key.model, key.profile, key.protocol, key.settings) in asked for key in keys]
+    return pd.DataFrame([_row(*row) for row in compress(rows, chosen)], columns=COLUMNS)
 
 
 def _row(row: Any, has_rivals: bool) -> dict[str, Any]:
@@ -223,6 +235,7 @@ def _row(row: Any, has_rivals: bool) -> dict[str, Any]:
         "ratio_high": high,
         "verdict": standing and standing.verdict,
         "folds": len(row.run.complete),
-        "training_s": spent and spent.training_device_s,
+        "training_s": spent and spent.training_s,
+        "training_device_s": spent and spent.training_device_s,
         "parameters": spent and spent.parameters[1],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from models.declared import opened
 from models.registry import registered
 
 SUFFIX = ".safetensors"
+
+SEED = re.compile(r"_seed\d+_(?=[^/]*$)")
+"""Of a repeat, in the name of its directory; repeats are one run."""
 
 MOST_RUNS_SHOWN = 6
 """Where a directory holds several."""
@@ -43,7 +47,7 @@ def _of_one_run(directory: Path) -> list[Path]:
     if not files:
         raise InputError(f"{directory}: no *{SUFFIX} in it; `run --save-checkpoints` keeps one a fold, beside its record")
     runs = sorted({str(file.parent) for file in files})
-    if len(runs) > 1:
+    if len({SEED.sub("_", run) for run in runs}) > 1:
         shown = ", ".join(runs[:MOST_RUNS_SHOWN]) + (", …" if len(runs) > MOST_RUNS_SHOWN else "")
         raise InputError(f"{directory}: checkpoints of {len(runs)} runs below it; name one: {shown}")
     return files

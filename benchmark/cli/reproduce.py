@@ -113,13 +113,13 @@ def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> lis
     """Carry out the open folds of the cells asked for, and return their records; or say what they would cost."""
     from benchmark.cli.shared.progress import carry_out, console
     from benchmark.harness.cost import costs_on_record
-    from benchmark.harness.machine import choose_device, cores, default_workers
+    from benchmark.harness.machine import choose_device, default_workers, threads_of
     from benchmark.harness.plan import RunOptions
     from benchmark.reproduction.planning import plan_cells
 
     device = choose_device(request.device)
     workers = request.workers or (default_workers() if device == "cpu" else 1)
-    options = RunOptions(device=device, workers=workers, threads=max(1, cores() // workers))
+    options = RunOptions(device=device, workers=workers, threads=threads_of(workers))
     cells = _chosen(asked, request)
     plan, todo = plan_cells(cells, options, stores, request.rounds)
     if request.dry_run:

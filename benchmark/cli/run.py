@@ -103,7 +103,7 @@ def run(
     from benchmark.cli.shared.progress import carry_out
     from benchmark.cli.shared.submission import cluster_options, device_of_jobs, submit_workers
     from benchmark.harness.cost import costs_on_record
-    from benchmark.harness.machine import choose_device, cores, default_workers
+    from benchmark.harness.machine import choose_device, default_workers, threads_of
     from benchmark.harness.plan import RunOptions, make_plan, parse_settings
     from benchmark.leaderboard.pages.write import require_own_page
     from benchmark.leaderboard.web.write import require_own_site
@@ -129,7 +129,7 @@ def run(
         repeats=repeats,
         device=device,
         workers=workers,
-        threads=max(1, cores() // workers),
+        threads=threads_of(workers),
         save_checkpoints=save_checkpoints,
         skip_bad=skip_bad,
         failed_only=retry_failed,
@@ -180,6 +180,8 @@ def _next_repeat(options: Any, plan: Any, store: Any) -> Any:
     open_ = undecided_tasks(store, groups, look=options.repeats)
     tasks = [job.task for job in plan.jobs if job.task.name in open_]
     named = [task.name if task.dataset in registered() else task.source for task in tasks]
+    if not open_:
+        tell(f"every verdict is clear, repeats: {options.repeats}")
     if not open_ or options.repeats >= MOST_REPEATS:
         return None
     return replace(options, repeats=options.repeats + 1, tasks=list(dict.fromkeys(named)), everything=False)

@@ -40,6 +40,12 @@ def cores() -> int:
     return min(here, int(os.environ.get("SLURM_CPUS_PER_TASK", here)))
 
 
+def threads_of(workers: int) -> int:
+    """Threads of each of so many workers: its share of the cores, at most `OMP_NUM_THREADS`."""
+    share, asked = max(1, cores() // workers), os.environ.get("OMP_NUM_THREADS", "")
+    return min(share, int(asked)) if asked.isdigit() and int(asked) else share
+
+
 def default_workers() -> int:
     """Processes that share the cores unless it is said otherwise."""
     return min(cores(), MOST_WORKERS)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import inf
 
-from benchmark.leaderboard.comparison_groups import ComparisonGroup
+from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup
 from benchmark.leaderboard.rows import BoardRow, leaks_of
-from benchmark.rendering.text import count, escape, interval, plus_minus, seconds, significant
+from benchmark.rendering.text import count, escape, interval, joined, plus_minus, seconds, significant
 from benchmark.results.records import Record
+from benchmark.statistics.decisions import MOST_REPEATS
 
 STALE = "†"
 
@@ -67,8 +68,22 @@ def verdict(row: BoardRow, group: ComparisonGroup) -> str:
     found = row.standing if group.has_rivals else None
     if found is None:
         return ""
-    more = f" ({count(found.more_repeats, 'more repeat')})" if found.verdict == "undecided" and found.more_repeats else ""
-    return found.verdict + more
+    if found.verdict != "undecided" or group.decisions is None or group.decisions.reason:
+        return found.verdict
+    more = count(found.more_repeats, "more repeat") if found.more_repeats else f"more than {MOST_REPEATS} repeats"
+    return f"{found.verdict} ({more})"
+
+
+def overlooked(group: ComparisonGroup) -> str:
+    """The rows that are not compared, though their loss is lower than that of each row that is; empty without."""
+    best = min((row.standing.mean_loss for row in group.ranked if row.standing), default=0.0)
+    lower = [
+        f"{row.label} ({row.unranked})"
+        for row in group.rows
+        if not row.standing and row.unranked != OLDER and (found := row.over_folds("loss")) and found[0] < best
+    ]
+    verb, whose = ("is", "its") if len(lower) == 1 else ("are", "their")
+    return f"{joined(lower)} {verb} not compared, though {whose} {group.kind.loss} is lower." if lower else ""
 
 
 def ratio(row: BoardRow, group: ComparisonGroup) -> str:

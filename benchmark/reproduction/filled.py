@@ -49,6 +49,6 @@ def _sizes(board: Board) -> str:
     of_set = Counter(dataset for dataset, _ in ran)
     named = ", ".join(f"{name} {of_set[name]}" for name in sorted(of_set))
     return (
-        f"Models that have run at published size, by data set of DFT: {named or 'none'}; "
-        f"{len(ran)} of {count(len(real), 'data set')} × {count(len(models), 'model')}."
+        f"Of {len(real) * len(models)} combinations ({count(len(real), 'data set')} of DFT × {count(len(models), 'model')}), "
+        f"{len(ran)} have run at published size: {named or 'none'}."
     )

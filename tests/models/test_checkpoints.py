@@ -156,3 +156,12 @@ def test_a_directory_above_one_run_stands_for_it_and_above_several_it_lists_them
     with pytest.raises(InputError, match=f"cgcnn: checkpoints of 2 runs below it; name one: {mini}, {standard}$"):
         find_checkpoints([tmp_path / "cgcnn"])
     assert find_checkpoints([mini]) == kept
+
+
+def test_repeats_are_one_run(tmp_path):
+    kept = []
+    for seed in range(2):
+        folder = tmp_path / f"mini_kfold-5_seed{seed}_0a1b2c3d_ffffffff_cpu"
+        folder.mkdir()
+        kept.append(saved(folder / "fold-00.safetensors"))
+    assert find_checkpoints([tmp_path]) == kept

@@ -40,9 +40,9 @@ the node type and bonds with the pair, against those of the training crystals. G
 be alike: counts are divided by their design effect (Rao & Scott 1992), and the t-test has as many clusters as there are rounds
 with an explanation. p is Holm's, for all motifs of a class against the same, or for all findings on the page's target.
 
-Beyond size and composition: a network prefers a motif where the explanations hold more of it than random graphs of the same
-sizes whose node types are as frequent as in the training crystals of the class, and more than random graphs as the search
-draws them, too; p is the larger of the two (an intersection-union test). The first says that the composition of the data does
+Beyond size and composition: a network prefers a motif only if it is more frequent in the explanations than in two kinds of
+random graphs of the same sizes: with node types as frequent as in the training crystals of the class, and as the search draws
+them. p is the larger of the two (an intersection-union test). The first says that the composition of the data does
 not give it, the second that the start of the search does not. Beside it stands the same motif counted on training crystals,
 without a network: the share of the crystals of the class that hold it and of those of the other class (classes also differ in
 the size of their crystals). What holds there is known without a network, and an explanation that shows it says nothing about
@@ -168,11 +168,9 @@ def _finding_conclusions(group: SeedGroup) -> Iterator[str]:
     shown = f"the explanations show {', '.join(sure)}{every}" if sure else f"the explanations show none of them{every}"
     if not any(result.finding_tests[number].beyond for result in group.results for number in range(len(tests))):
         shown = "nothing could be tested"
-    yield (
-        f"Of {count(len(tests), 'published finding')} on this target, {known} hold{'s' * (known == 1)} of the training "
-        "crystals counted without a network, so to find them again says nothing about one. Beyond size and composition, "
-        f"{shown}."
-    )
+    counted = f"{known or 'none'} hold{'s' * (known < 2)} of the training crystals counted without a network"
+    so = " To find such a one again says nothing about a network." if known else ""
+    yield f"Of {count(len(tests), 'published finding')} on this target, {counted}.{so} Beyond size and composition, {shown}."
 
 
 def _class_conclusions(group: SeedGroup, name: ClassName) -> Iterator[str]:

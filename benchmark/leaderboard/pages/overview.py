@@ -112,7 +112,7 @@ def _decided(several: Sequence[ComparisonGroup]) -> str:
     told = f"{n} of {count(len(pairs), 'pair')} of models {'is' if n == 1 else 'are'} told apart"
     among = count(len(several), "comparison group")
     if not shown:
-        return f"In none of {among} is a model shown to be the best within {MARGIN:.0%}; {told}. More repeats would decide."
+        return f"In none of {among} is a model shown to be the best within {MARGIN:.0%}; {told}."
     members = Counter(
         model_name(model, group.first.key.profile)
         for group in shown

@@ -175,10 +175,8 @@ def _all_ways(simulated: Simulated) -> str:
                      *(_percent(rate.power) for rate in found[1:])]
                 )  # fmt: skip
     return (
-        "A way is allowed with at most 5 % false and at least 93 % coverage everywhere.\n\n"
-        + _verdicts(simulated)
-        + "\n\n"
-        + table(header, rows)
+        "A way is allowed with at most 5 % false, within two standard errors of the simulation, and at least 93 % coverage "
+        "everywhere.\n\n" + _verdicts(simulated) + "\n\n" + table(header, rows)
     )
 
 

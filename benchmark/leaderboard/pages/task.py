@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from benchmark.leaderboard.again import commands, sources
-from benchmark.leaderboard.cells import cheapest_text, leaked, loss, machine, machines, mark, stale_note, unranked
+from benchmark.leaderboard.cells import cheapest_text, leaked, loss, machine, machines, mark, overlooked, stale_note, unranked
 from benchmark.leaderboard.columns import PAGE, columns_shown
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import CLASSES, Kind
@@ -30,7 +30,7 @@ from benchmark.rendering.text import (
     unit_sentence,
 )
 from benchmark.statistics.comparisons import CONFIDENCE
-from benchmark.statistics.decisions import MARGIN
+from benchmark.statistics.decisions import MARGIN, MOST_REPEATS, Standing
 from datasets.cards import MOST_CLASSES
 
 READING = (
@@ -60,9 +60,9 @@ def verdicts(kind: Kind) -> str:
     """What the verdicts mean."""
     return (
         f"`{kind.loss} / best other` is the {kind.error} divided by that of the best other model, with a {CONFIDENCE} "
-        "interval; the intervals of a group hold all together. The verdict follows from the interval. *Best or equal*: it "
-        f"ends at most {MARGIN:.0%} above the best. *Worse*: it begins above the best. *Slightly worse*: both. *Undecided*: "
-        f"neither; the number in brackets says how many more repeats would decide, if the {kind.error} stayed as measured."
+        "interval; the intervals of a group hold all together. The verdict follows from the interval. Its upper end is at most "
+        f"{1 + MARGIN:g}: *best or equal*. Its lower end is above 1: *worse*. Both: *slightly worse*. Neither: *undecided*; in "
+        f"brackets, how many more repeats would decide, if the {kind.error} stayed as measured."
     )
 
 
@@ -138,7 +138,7 @@ def conclusion(group: ComparisonGroup) -> str:
     among = f"{count(len(group.ranked), 'model')}, {count(group.folds, 'fold')}."
     if group.decisions.reason:
         return f"{among} Nothing can be decided: {group.decisions.reason}."
-    return f"{among} {advice(group)}"
+    return " ".join(filter(None, (among, advice(group), escape(overlooked(group)))))
 
 
 def advice(group: ComparisonGroup) -> str:
@@ -146,13 +146,21 @@ def advice(group: ComparisonGroup) -> str:
     best, open_ = group.with_verdict("best or equal"), group.with_verdict("undecided")
     names = listed([escape(row.label) for row in best], most=20)
     undecided = listed([escape(row.label) for row in open_], most=20)
-    more = max((row.standing.more_repeats or 0 for row in open_ if row.standing), default=0)
-    decide = f"; about {count(more, 'more repeat')} would decide" if more else ""
+    said = f"Undecided: {undecided}. {_repeats([row.standing for row in open_ if row.standing])}" if open_ else ""
     if not best:
-        return f"None is shown to be the best, so there is no advice on cost. Undecided: {undecided}{decide}."
+        return f"None is shown to be the best, so there is no advice on cost. {said}"
     within = f"{names} {'is' if len(best) == 1 else 'are'} best or equal, within {MARGIN:.0%}."
-    cost = f" The fastest of them to train: {cheapest_text(best)}." if len(best) > 1 else ""
-    return within + cost + (f" Undecided: {undecided}{decide}." if open_ else "")
+    cost = f"The fastest of them to train: {cheapest_text(best)}." if len(best) > 1 else ""
+    return " ".join(filter(None, (within, cost, said)))
+
+
+def _repeats(standings: Sequence[Standing]) -> str:
+    """How many more repeats would decide these undecided models, if their losses stayed as measured."""
+    known = [standing.more_repeats for standing in standings if standing.more_repeats]
+    if not known:
+        return f"{MOST_REPEATS} more repeats would not decide, if the errors stayed as measured."
+    which = "them" if len(known) == len(standings) else f"{len(known)} of the {len(standings)}"
+    return f"About {count(max(known), 'more repeat')} would decide {which}, if the errors stayed as measured."
 
 
 def classes_line(group: ComparisonGroup) -> str:

@@ -28,6 +28,16 @@ def test_the_peak_of_a_fold_is_not_that_of_an_earlier_one():
     assert peak_memory() < before + 100 * MB
 
 
+@pytest.mark.parametrize(
+    ("asked", "workers", "expected"),
+    [("", 1, 8), ("", 3, 2), ("", 16, 1), ("2", 1, 2), ("2", 8, 1), ("0", 2, 4), ("many", 2, 4)],
+)
+def test_workers_share_the_cores_and_have_no_more_threads_than_were_asked_for(monkeypatch, asked, workers, expected):
+    monkeypatch.setattr(machine, "cores", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    assert machine.threads_of(workers) == expected
+
+
 @pytest.fixture
 def checkout(tmp_path) -> Path:
     """A repository with one module in each package."""

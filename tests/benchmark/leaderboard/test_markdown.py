@@ -143,6 +143,8 @@ def test_there_is_no_advice_on_cost_where_no_model_is_shown_to_be_the_best(tmp_p
     page = pages_of(store)["tasks/set/target.md"]
     assert "None is shown to be the best, so there is no advice on cost. Undecided: " in page
     assert "fastest" not in page.split("## Machines")[0].split("Times are means")[1]
+    assert "50 more repeats would not decide, if the errors stayed as measured." in page
+    assert page.count("| undecided (more than 50 repeats) |") == 2
 
 
 @pytest.mark.parametrize("status", ["failed", "diverged", "out-of-memory"])
@@ -248,6 +250,8 @@ def test_a_terminal_shows_verdicts_and_reasons(store):
         ["best or equal", "cgcnn"], ["worse", "schnet"], ["worse", "dummy"],
     ]  # fmt: skip
     assert "megnet (2 of 5 folds)" in lines[5] and "2 of 5  " in lines[5]
+    assert lines[7] == "megnet (2 of 5 folds) is not compared, though its MAE is lower."
+    assert lines[7] in pages_of(store)["tasks/set/target.md"]
 
 
 def test_a_miniature_is_never_shown_under_the_name_of_the_published_network_alone(tmp_path):

@@ -70,8 +70,9 @@ def test_targets_of_one_set_count_once_and_the_interval_is_over_sets():
     best, other = over_tasks(tasks, 100)
     assert (best.model, best.error) == ("a", pytest.approx(1 / 4))
     assert other.error == pytest.approx(4)  # the geometric mean of 2 and 8, not of 2, 2, 2 and 8
-    assert other.low < 1 < other.high
-    assert over_tasks({"x/1": tasks["x/1"]}, 100)[1].low is None
+    assert other.low is None, "two sets say next to nothing of others"
+    third = {"z/1": [ran("a", [100, 100], [1, 1], "z/1"), ran("b", [100, 100], [4, 4], "z/1")]}
+    assert [one.low is not None and one.low < one.error < one.high for one in over_tasks(tasks | third, 100)] == [True, True]
 
 
 def test_a_model_that_a_set_lacks_is_not_compared_over_sets():

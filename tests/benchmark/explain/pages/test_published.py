@@ -47,9 +47,9 @@ def test_the_page_on_explanations_says_of_findings_and_other_explainers_what_the
     numbered = [(group, number) for group in every for number in range(len(group.first.finding_tests))]
     assert len(numbered) == 10
     assert all(group.first.finding_tests[number].crystals.holds for group, number in numbered)
-    assert "All ten findings" in text and "hold of the training crystals counted without any network" in text
+    assert "Ten findings" in text and "A simple count of the training crystals shows all ten" in text
     assert sum(len(beyond(*one)) == len(one[0].results) for one in numbered) == 8
-    assert "Beyond size and composition the explanations show eight of them with every seed" in text
+    assert "Eight of them remain, with every seed, when size and composition are taken out" in text
     limits = [
         limit(getattr(check.other, test.class_name), group, test)
         for group in every for result in group.results for check in result.cross_checks for test in check.agreements
