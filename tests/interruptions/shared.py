@@ -110,6 +110,7 @@ def _takeover(
     owner = start(arguments, folder, hosts[1])
     while not list(root.rglob("*.unfinished")) and owner.poll() is None:
         time.sleep(0.02)
+    counts.wrong["hosts that were done before they were killed"] += owner.poll() is not None
     owner.kill()
     begin = time.monotonic()
     owner.communicate()
