@@ -30,6 +30,8 @@ TITLE = "# What networks have learnt of "
 EASY = 0.5
 """Share of random graphs that reach the probability from which on it is worth a sentence."""
 
+GUIDE = "Five questions to ask of such a page, in plain words: `docs/read-explanation.md`."
+
 RULES = f"""A class is explained by graphs that a policy grows bond by bond and that the classifier takes for that class
 (XGNN: Yuan et al., KDD 2020). The classifier sees node types and which atoms are neighbours, nothing else: each atom receives
 from its 4 nearest other atoms within 5 Å. Low is a target of at most the median of the training crystals.
@@ -97,7 +99,7 @@ def page_text(task: str, found: Sequence[SeedGroup], where: Directories) -> str:
     for group in found:
         lines = "\n".join(f"- {escape(line)}" for line in conclusions(group))
         parts.append(f"**{escape(group.title)}**\n\n{lines}")
-    parts += ["## How to read it", *(escape(paragraph) for paragraph in RULES.split("\n\n"))]
+    parts += ["## How to read it", GUIDE, *(escape(paragraph) for paragraph in RULES.split("\n\n"))]
     if any(result.cross_checks for group in found for result in group.results):
         parts.append(escape(cross_checks.RULES))
     for group in found:
