@@ -10,7 +10,7 @@ from benchmark.recommend.page import CRYSTALS, forecasts_for_page
 from benchmark.results.store import Store
 from tests.benchmark.constructed import write_fold, write_run
 
-TASKS = ("cgcnn/band_gap", "fung/2d/work_function")
+TASKS = ("cgcnn/band_gap", "fung/2d/work_function", "fung/pt/total_energy")
 
 
 @pytest.fixture
