@@ -20,4 +20,4 @@ STATISTICS = REPORTS / "statistics.md"
 def require_checkout(otherwise: str = "") -> None:
     """Raise InputError where the published records are not below this directory; `otherwise` is what else may be done."""
     if not PUBLISHED.is_dir():
-        raise InputError(f"no {PUBLISHED} here: go to the directory of the program{otherwise}")
+        raise InputError(f"{PUBLISHED.resolve()}: no such directory; go to the directory of the program{otherwise}")

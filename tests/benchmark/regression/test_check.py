@@ -268,7 +268,7 @@ def test_a_baseline_says_why_when_where_and_of_what_code(benchmark_command, nois
 
 
 def test_without_a_baseline_one_line_says_how_to_make_one(benchmark_command, tmp_path):
-    assert "no leaderboards here: go to the directory of the program" in one_line_error(benchmark_command("check"))
+    assert "leaderboards: no such directory; go to the directory of the program" in one_line_error(benchmark_command("check"))
     (tmp_path / "leaderboards").mkdir()
     line = one_line_error(benchmark_command("check"))
     assert "baseline.json: no baseline to compare with; create it with `python -m benchmark check --update-baseline" in line
