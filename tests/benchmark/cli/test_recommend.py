@@ -82,7 +82,8 @@ def test_questions_without_records_are_refused(benchmark_command, board, tmp_pat
     assert "no `standard` record" in one_line_error(
         benchmark_command("recommend", "--crystals", "32", "--time", "1h", "--from", str(tmp_path / "empty"))
     )
-    assert "leaderboards: no such directory; go to" in one_line_error(benchmark_command("recommend", "--crystals", "32", "--time", "1h"))
+    elsewhere = one_line_error(benchmark_command("recommend", "--crystals", "32", "--time", "1h"))
+    assert "leaderboards: no such directory; go to" in elsewhere
 
 
 def test_no_forecast_goes_far_beyond_the_records(benchmark_command, board):
