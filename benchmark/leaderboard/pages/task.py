@@ -148,7 +148,9 @@ def advice(group: ComparisonGroup) -> str:
     undecided = listed([escape(row.label) for row in open_], most=20)
     said = f"Undecided: {undecided}. {_repeats([row.standing for row in open_ if row.standing])}" if open_ else ""
     if not best:
-        return f"None is shown to be the best, so there is no advice on cost. {said}"
+        worse = [escape(row.label) for row in (*group.with_verdict("slightly worse"), *group.with_verdict("worse"))]
+        shown = f" Shown to be worse: {listed(worse)}." if worse else ""
+        return f"None is shown to be the best, so there is no advice on cost. {said}{shown}"
     within = f"{names} {'is' if len(best) == 1 else 'are'} best or equal, within {MARGIN:.0%}."
     cost = f"The fastest of them to train: {cheapest_text(best)}." if len(best) > 1 else ""
     return " ".join(filter(None, (within, cost, said)))
