@@ -16,11 +16,15 @@ import pandas as pd
 from benchmark.results.directories import PUBLISHED, RUNS
 from benchmark.schema import Settings
 from datasets.crystals import Crystals
-from datasets.errors import InputError, several
+from datasets.errors import InputError
+from datasets.errors import several as told
 
 if TYPE_CHECKING:
     from ase import Atoms
     from pymatgen.core import Structure
+
+Paths = str | Path | Sequence[str | Path]
+"""One, or several."""
 
 COLUMNS = [
     "task", "row", "unit", "model", "profile", "protocol", "loss", "loss_std", "ratio_to_best", "ratio_low", "ratio_high",
@@ -112,13 +116,13 @@ def run(
 
 
 def predict(
-    checkpoints: Sequence[str | Path], structures: Sequence[Structure | Atoms], ids: Sequence[str] | None = None
+    checkpoints: Paths, structures: Structure | Atoms | Sequence[Structure | Atoms], ids: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Predict pymatgen structures and ASE atoms with fitted models, on the CPU.
 
     Args:
-        checkpoints: files or folders that `--checkpoint` of `python -m benchmark predict` takes; several are averaged.
-        structures: crystals, all sites fully occupied.
+        checkpoints: a file or folder that `--checkpoint` of `python -m benchmark predict` takes, or several: they are averaged.
+        structures: a crystal or several, all sites fully occupied.
         ids: their names; "0", "1" … where None.
 
     Returns:
@@ -132,10 +136,11 @@ def predict(
     from benchmark.harness.predict import FilePredictions, predict_crystals, unseen_elements
     from datasets.crystals import cell_of_atoms, cell_of_structure
 
-    names = [str(row) for row in range(len(structures))] if ids is None else list(ids)
+    several = [structures] if hasattr(structures, "sites") or hasattr(structures, "get_pbc") else list(structures)
+    names = [str(row) for row in range(len(several))] if ids is None else list(ids)
     cells = [
         cell_of_structure(structure, name) if hasattr(structure, "sites") else cell_of_atoms(structure, name)
-        for structure, name in zip(structures, names, strict=True)
+        for structure, name in zip(several, names, strict=True)
     ]
     models, meaning = _loaded(checkpoints)
     crystals = Crystals.from_cells(names, cells)
@@ -145,7 +150,7 @@ def predict(
     return _predicted(FilePredictions(tuple(names), values, meaning, unseen, left_out))
 
 
-def predict_files(checkpoints: Sequence[str | Path], paths: Sequence[str | Path], id_column: str | None = None) -> pd.DataFrame:
+def predict_files(checkpoints: Paths, paths: Paths, id_column: str | None = None) -> pd.DataFrame:
     """Predict the crystals of structure files with fitted models, on the CPU.
 
     Args:
@@ -164,15 +169,19 @@ def predict_files(checkpoints: Sequence[str | Path], paths: Sequence[str | Path]
     from benchmark.harness.predict import predict_files as predicted
 
     models, meaning = _loaded(checkpoints)
-    return _predicted(predicted(models, meaning, find_structures([Path(path) for path in paths]), id_column))
+    return _predicted(predicted(models, meaning, find_structures(_paths(paths)), id_column))
 
 
-def _loaded(checkpoints: Sequence[str | Path]) -> tuple[list[Any], Any]:
+def _paths(given: Paths) -> list[Path]:
+    return [Path(path) for path in ([given] if isinstance(given, str | Path) else given)]
+
+
+def _loaded(checkpoints: Paths) -> tuple[list[Any], Any]:
     """The models of the files, and what they predict."""
     from benchmark.harness.predict import meaning_of
     from models.checkpoints import find_checkpoints, load_checkpoint
 
-    files = find_checkpoints([Path(path) for path in checkpoints])
+    files = find_checkpoints(_paths(checkpoints))
     if not files:
         raise InputError("no checkpoint was given")
     models = [load_checkpoint(file, "cpu") for file in files]
@@ -182,7 +191,7 @@ def _loaded(checkpoints: Sequence[str | Path]) -> tuple[list[Any], Any]:
 def _predicted(found: Any) -> pd.DataFrame:
     """Predictions as a table; InputError where a crystal could not be used."""
     if found.left_out:
-        raise InputError(several(found.left_out))
+        raise InputError(told(found.left_out))
     if found.warning:
         warnings.warn(found.warning, stacklevel=3)
     return pd.DataFrame(found.rows())

@@ -46,9 +46,17 @@ def _of_one_run(directory: Path) -> list[Path]:
     files = sorted(directory.glob(f"*{SUFFIX}")) or sorted(directory.rglob(f"*{SUFFIX}"))
     if not files:
         raise InputError(f"{directory}: no *{SUFFIX} in it; `run --save-checkpoints` keeps one a fold, beside its record")
-    runs = sorted({str(file.parent) for file in files})
-    if len({SEED.sub("_", run) for run in runs}) > 1:
-        shown = ", ".join(runs[:MOST_RUNS_SHOWN]) + (", …" if len(runs) > MOST_RUNS_SHOWN else "")
+    runs: dict[str, set[Path]] = {}
+    for file in files:
+        runs.setdefault(SEED.sub("_", str(file.parent)), set()).add(file.parent)
+    if len(runs) > 1:
+        above = [next(iter(repeats)).parent for repeats in runs.values()]
+        # Where a directory holds all repeats of one run and nothing else, it stands for them.
+        names = sorted(
+            str(top) if above.count(top) == 1 and top != directory else str(min(repeats))
+            for top, repeats in zip(above, runs.values(), strict=True)
+        )
+        shown = ", ".join(names[:MOST_RUNS_SHOWN]) + (", …" if len(names) > MOST_RUNS_SHOWN else "")
         raise InputError(f"{directory}: checkpoints of {len(runs)} runs below it; name one: {shown}")
     return files
 

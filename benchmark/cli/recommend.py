@@ -54,7 +54,7 @@ def recommend(
     if not tasks:
         raise InputError(f"no `standard` record on real crystals was made on a {'CPU' if device == 'cpu' else 'GPU'}")
     if like and like not in tasks:
-        like = _only_task(like, tuple(tasks))
+        like = _only_task(like, tuple(tasks), "CPU" if device == "cpu" else "GPU")
     forecasts = on_task(tasks, like, crystals) if like else over_tasks(tasks, crystals)
     if not forecasts:
         raise InputError(
@@ -72,20 +72,21 @@ def recommend(
     calibration = calibrate(records, device)
     advice = advise(forecasts, limit, calibration.slower if calibration else 1.0)
     others = tuple(sorted(set(registered()) - {one.model for one in forecasts}))
-    question = Question(crystals, limit, like, tasks[like][0].unit if like else None, tuple(tasks), others)
+    ran = {task: len(models) for task, models in tasks.items()}
+    question = Question(crystals, limit, like, tasks[like][0].unit if like else None, ran, others)
     if as_json:
         print(json.dumps(asdict(advice) | {"calibration": calibration and asdict(calibration)}, indent=1))
     else:
         print(answer(question, advice, calibration, left_out(tasks)))
 
 
-def _only_task(like: str, tasks: tuple[str, ...]) -> str:
+def _only_task(like: str, tasks: tuple[str, ...], device: str) -> str:
     of_set = [task for task in tasks if task.rpartition("/")[0] == like]
     if len(of_set) == 1:
         return of_set[0]
     if of_set:
         raise InputError(f"--like {like}: name one of its tasks: {', '.join(of_set)}")
-    raise InputError(f"--like {like}: no `standard` records of it; there are {', '.join(tasks)}")
+    raise InputError(f"--like {like}: no `standard` records of it were made on a {device}; there are {', '.join(tasks)}")
 
 
 def _seconds(text: str) -> float:

@@ -248,9 +248,15 @@ def _counted(jobs: list[Any], store: Any) -> dict[str, int]:
 
 
 def _print_places(plans: list[Any], pages: list[Path]) -> None:
+    from benchmark.rendering.commands import command
+
     print(f"\nboard: {pages[0]}\nto sort, plot and compare: {pages[0].parent / 'index.html'}")
-    for folder in dict.fromkeys(folder for plan in plans for folder in plan.checkpoints):
+    folders = list(dict.fromkeys(folder for plan in plans for folder in plan.checkpoints))
+    for folder in folders:
         print(f"checkpoints: {folder}")
+    if folders:
+        words = command("predict", "--checkpoint", Path(folders[0]).parent, "crystal.cif")
+        print(f"predict with all folds of a model: {words}")
 
 
 def _require_complete(plans: list[Any], records: list[Any]) -> None:

@@ -21,6 +21,9 @@ NEAR = 1.25
 FEWEST_SETS = 3
 """Crystal sets from which an interval over sets says something: Student's t of two sets is 12.7."""
 
+WIDEST = 3.0
+"""Upper over lower limit, beyond which an interval over sets says nothing that helps."""
+
 FARTHEST = 10
 """No forecast is made at more than so many times the crystals of any record of the model."""
 
@@ -110,7 +113,8 @@ def over_tasks(tasks: Mapping[str, Sequence[Trained]], crystals: float) -> list[
     """Of each model that ran on every crystal set, the ratio of its MAE to the best other model's, lowest first.
 
     A task that one model ran on compares nothing. Of the targets of a set those with the most models count; they are averaged
-    first (geometric means). The interval is Student's over the sets, None with fewer than `FEWEST_SETS`.
+    first (geometric means). The interval is Student's over the sets, None with fewer than `FEWEST_SETS` or where it is wider
+    than `WIDEST`.
     """
     by_set: dict[str, list[dict[str, Forecast]]] = {}
     for task, models in tasks.items():
@@ -132,6 +136,8 @@ def _over_sets(model: str, by_set: Mapping[str, Sequence[Mapping[str, Forecast]]
     mean, sets = float(np.mean(ratios)), len(ratios)
     variance = float(np.var(ratios, ddof=1)) * (1 + 1 / sets) if sets >= FEWEST_SETS else np.nan
     low, high = _limits(mean, variance, sets - 1)
+    if low is not None and high is not None and high > WIDEST * low:
+        low, high = None, None
     return Forecast(model, float(np.exp(mean)), low, high, float(np.median(seconds)), float(np.min(beyond)))
 
 

@@ -45,7 +45,7 @@ def _asked(tasks: Mapping[str, Sequence[Trained]], like: str, known: Set[str]) -
         "models": {model: [forecasts.get(model) for forecasts in found] for model in sorted(models)},
         "notes": [
             *limits_of_records(like, tuple(tasks)),
-            without_forecast(sorted(known - models)),
+            without_forecast(like, sorted(known - models)),
             "" if like else tried(left_out(tasks)),
         ],
     }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.recommend.advice import GOOD, Advice, LeftOut
 from benchmark.recommend.calibration import Calibration
-from benchmark.recommend.forecast import FEWEST_SETS, Forecast
+from benchmark.recommend.forecast import Forecast
 from benchmark.recommend.measured import PROFILE
 from benchmark.rendering.commands import command
 from benchmark.rendering.text import count, in_unit, joined, seconds, table, with_unit
@@ -22,7 +22,7 @@ class Question:
         seconds: one training may take.
         like: a task, or None.
         unit: of its errors.
-        tasks: all that have records.
+        tasks: all that have records → how many models each has.
         others: models without records that allow a forecast.
     """
 
@@ -30,7 +30,7 @@ class Question:
     seconds: float
     like: str | None
     unit: str | None
-    tasks: tuple[str, ...]
+    tasks: Mapping[str, int]
     others: tuple[str, ...]
 
 
@@ -55,14 +55,15 @@ def _first(question: Question, advice: Advice, slower: float) -> str:
     lines = f"Train {chosen.model}. Expect {what}, after about {seconds(chosen.seconds * slower)}."
     others = [one.model for one in advice.equals]
     if others:
-        lines += f" The records do not show that it is better than {joined(others)}: train them too, and compare."
+        them = "them" if len(others) > 1 else "it"
+        lines += f" In one training {joined(others)} may come out as good: train {them} too, and compare."
     models = [word for model in (chosen.model, *others) for word in ("--model", model)]
     return f"{lines}\n\n    {command('run', '--dataset', 'path/to/folder', *models, '--profile', PROFILE)}"
 
 
 def _error(one: Forecast, question: Question) -> str:
     times = "" if question.like else " times"
-    few = "too few records" if question.like else f"that takes records of {FEWEST_SETS} data sets"
+    few = "too few records" if question.like else "too few data sets"
     interval = f" (95 %: {one.low:.3g} to {one.high:.3g})" if one.low is not None else f" (no interval: {few})"
     return f"{in_unit(f'{one.error:.3g}{times}', question.unit or '1')}{interval}"
 
@@ -82,17 +83,25 @@ def _beyond(one: Forecast) -> str:
 
 
 def _unknown(question: Question, advice: Advice) -> list[str]:
-    about, of_interval = limits_of_records(question.like, question.tasks)
+    about, of_interval = limits_of_records(question.like, tuple(question.tasks))
+    if not question.like:
+        tasks = _with_models(question.tasks)
+        about += f" For an error in its unit, and for more models, name a task like yours with --like: {tasks}."
     every = (*advice.affordable, *advice.too_dear)
     far = [one.model for one in every if one.beyond > 1.05]
     of_interval = of_interval if any(one.low is not None for one in every) else ""
     power_law = f"No record of {joined(far)} has as many crystals; the errors there follow a power law through the records."
-    return [about, without_forecast(question.others), power_law if far else "", of_interval]
+    return [about, without_forecast(question.like, question.others), power_law if far else "", of_interval]
 
 
-def without_forecast(models: Sequence[str]) -> str:
-    """The models that no record says anything of; empty where there is none."""
-    return f"No record of the profile standard allows a forecast of {joined(models)}: they may be better." if models else ""
+def _with_models(tasks: Mapping[str, int]) -> str:
+    return joined([f"{task} ({count(n, 'model')})" for task, n in sorted(tasks.items(), key=lambda one: (-one[1], one[0]))])
+
+
+def without_forecast(like: str | None, models: Sequence[str]) -> str:
+    """The models that records of a task, or of every set, say nothing of; empty where there is none."""
+    where = "No record of the profile standard" if like else "Not every data set on record has a run that"
+    return f"{where} allows a forecast of {joined(models)}: they may be better." if models else ""
 
 
 def limits_of_records(like: str | None, tasks: Sequence[str]) -> tuple[str, str]:

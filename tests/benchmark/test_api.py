@@ -43,6 +43,9 @@ def test_structures_and_atoms_are_predicted_alike_in_their_order(ran):
     mixed = api.predict(folds, [structures[0], atoms[1]])
     assert list(mixed["id"]) == ["0", "1"]
     assert mixed["prediction"].to_numpy() == pytest.approx(found["prediction"].to_numpy(), abs=1e-5)
+    for one in (structures[0], atoms[0]):
+        alone = api.predict(str(folds[0].parent), one)
+        assert list(alone["id"]) == ["0"] and alone["prediction"][0] == pytest.approx(found["prediction"][0], abs=1e-5)
 
 
 def test_files_are_predicted_frame_by_frame_and_unseen_elements_told(ran, tmp_path):

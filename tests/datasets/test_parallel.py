@@ -102,4 +102,5 @@ print(on_every_core(abs, [-1, -2, -3]), on_every_core(abs, [-4]))
 def test_work_goes_on_where_no_thread_can_be_started():
     """Near a limit of memory: the executor was kept, and waited for its thread for ever when it was given the next work."""
     done = subprocess.run([sys.executable, "-c", NO_THREAD], capture_output=True, text=True, check=False, timeout=100)
-    assert (done.returncode, done.stdout.splitlines()[:1]) == (0, ["[1, 2, 3] [4]"]), done.stderr
+    # The executor's own processes, which nobody waits for, may print too.
+    assert done.returncode == 0 and "[1, 2, 3] [4]" in done.stdout.splitlines(), done.stdout + done.stderr

@@ -159,9 +159,12 @@ def test_a_directory_above_one_run_stands_for_it_and_above_several_it_lists_them
 
 
 def test_repeats_are_one_run(tmp_path):
-    kept = []
-    for seed in range(2):
-        folder = tmp_path / f"mini_kfold-5_seed{seed}_0a1b2c3d_ffffffff_cpu"
-        folder.mkdir()
-        kept.append(saved(folder / "fold-00.safetensors"))
-    assert find_checkpoints([tmp_path]) == kept
+    kept = {}
+    for model in ("cgcnn", "schnet"):
+        for seed in range(2):
+            folder = tmp_path / model / f"mini_kfold-5_seed{seed}_0a1b2c3d_ffffffff_cpu"
+            folder.mkdir(parents=True)
+            kept.setdefault(model, []).append(saved(folder / "fold-00.safetensors"))
+    assert find_checkpoints([tmp_path / "cgcnn"]) == kept["cgcnn"]
+    with pytest.raises(InputError, match=f"of 2 runs below it; name one: {tmp_path / 'cgcnn'}, {tmp_path / 'schnet'}$"):
+        find_checkpoints([tmp_path])

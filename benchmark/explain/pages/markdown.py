@@ -141,7 +141,7 @@ def conclusions(group: SeedGroup) -> Iterator[str]:
     yield (
         f"The classifier tells test crystals above the median from the others with an AUC of {worst.auc:.3f} "
         f"({interval(*worst.auc_interval)}), accuracy {worst.accuracy:.3f}, calibration error {worst.calibration_error:.3f}"
-        f"{' (the worst of the seeds)' if len(group.results) > 1 else ''}."
+        f"{' (of the seed with the lowest AUC)' if len(group.results) > 1 else ''}."
     )
     for name in CLASSES:
         yield from _class_conclusions(group, name)

@@ -110,7 +110,7 @@ def test_the_crystals_of_a_record_get_its_predictions(run_of, small_folder, pred
         assert len(rows) == 30
         kept = store.predictions(record)
         ours = [rows[name]["prediction"] for name in kept.ids]
-        np.testing.assert_allclose(ours, kept.predictions, atol=1e-6, rtol=0)
+        np.testing.assert_allclose(ours, kept.predictions, rtol=1e-6)
 
 
 def test_a_checkpoint_knows_the_key_of_its_record(run_of, predicted, small_folder):

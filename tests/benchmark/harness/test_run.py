@@ -161,7 +161,9 @@ def test_saved_checkpoints_are_kept_made_again_where_missing_and_change_nothing_
     done = benchmark_command(*arguments, "--save-checkpoints")
     assert done.returncode == 0, done.stderr
     folder = store.path(plain[0].key).parent
-    assert done.stdout.endswith(f"checkpoints: {folder.relative_to(tmp_path)}\n")
+    kept = folder.relative_to(tmp_path)
+    assert f"\ncheckpoints: {kept}\n" in done.stdout
+    assert done.stdout.endswith(f"predict --checkpoint {kept.parent} crystal.cif\n")
     assert sorted(path.name for path in folder.glob("*.safetensors")) == ["fold-00.safetensors", "fold-01.safetensors"]
     for before, after in zip(plain, store.records(), strict=True):
         assert (before.key, before.metrics, before.checkpoint_bytes) == (after.key, after.metrics, after.checkpoint_bytes)
@@ -175,6 +177,7 @@ def test_saved_checkpoints_are_kept_made_again_where_missing_and_change_nothing_
 @pytest.mark.parametrize(("cores", "workers", "threads"), [(8, 2, 4), (8, 3, 2), (2, 4, 1)])
 def test_threads_are_divided_between_workers(small_folder, benchmark_command, monkeypatch, cores, workers, threads):
     monkeypatch.setattr(machine, "cores", lambda: cores)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     done = benchmark_command("run", "--dataset", small_folder, "--workers", workers, "--dry-run")
     assert f"{workers} worker(s) × {threads} thread(s)" in done.stderr
 

@@ -71,8 +71,13 @@ def test_targets_of_one_set_count_once_and_the_interval_is_over_sets():
     assert (best.model, best.error) == ("a", pytest.approx(1 / 4))
     assert other.error == pytest.approx(4)  # the geometric mean of 2 and 8, not of 2, 2, 2 and 8
     assert other.low is None, "two sets say next to nothing of others"
-    third = {"z/1": [ran("a", [100, 100], [1, 1], "z/1"), ran("b", [100, 100], [4, 4], "z/1")]}
-    assert [one.low is not None and one.low < one.error < one.high for one in over_tasks(tasks | third, 100)] == [True, True]
+    assert all(one.low is None for one in over_tasks(tasks | of_set("z/1", 4), 100)), "2, 4 and 8 are too far apart"
+    alike = {task: tasks[task] for task in ("x/1", "x/2", "x/3")} | of_set("y/1", 2.2) | of_set("z/1", 2.1)
+    assert [one.low is not None and one.low < one.error < one.high for one in over_tasks(alike, 100)] == [True, True]
+
+
+def of_set(task: str, ratio: float) -> dict[str, list[Trained]]:
+    return {task: [ran("a", [100, 100], [1, 1], task), ran("b", [100, 100], [ratio, ratio], task)]}
 
 
 def test_a_model_that_a_set_lacks_is_not_compared_over_sets():

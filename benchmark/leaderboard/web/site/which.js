@@ -64,7 +64,7 @@ board.views.which = (() => {
     const equals = learn.filter((row) => row.low === null || row.low <= chosen.error).map((row) => row.model);
     const expected = like ? `a test MAE of ${error(chosen)} ${unit}` : `${error(chosen)} times the MAE of the best other model`;
     return `Train ${chosen.model}. Expect ${expected.trim()}, after about ${n.seconds(chosen.seconds)}.` +
-      (equals.length ? ` The records do not show that it is better than ${equals.join(", ")}: train them too, and compare.` : "");
+      (equals.length ? ` In one training ${equals.join(", ")} may come out as good: train them too, and compare.` : "");
   }
 
   function error(row) {
