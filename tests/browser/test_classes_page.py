@@ -11,6 +11,7 @@ from benchmark.results.store import Store
 from tests.benchmark.constructed import write_class_fold
 from tests.browser.conftest import EVIL, FOLDS, TASKS, write_fold
 from tests.browser.test_page import VIEWS, names, settled
+from tests.browser.waiting import wait_until
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_classes_have_their_own_columns_and_figures(open_page, class_site):
     page.get_by_role("button", name="ROC-AUC").click()
     assert "sort=roc_auc" in page.url
     page.get_by_label("task", exact=True).select_option(TASKS[0])
-    page.wait_for_function("document.querySelector('h1').textContent === 'set/energy'")
+    wait_until(page, "document.querySelector('h1').textContent === 'set/energy'")
     assert "MAE" in page.locator("thead").inner_text() and "log-loss" not in page.locator("main table").inner_text()
 
 

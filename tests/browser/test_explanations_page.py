@@ -12,6 +12,7 @@ from benchmark.explain.pages.markdown import write_page
 from benchmark.explain.seed_groups import seed_groups
 from benchmark.explain.store import ExplanationStore
 from tests.benchmark.explain.constructed import TASK, write_experiment
+from tests.browser.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def open_explained(chromium, explained_page):
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("request", lambda plan: None if plan.url.startswith(("file:", "data:")) else problems.append(plan.url))
         page.goto(explained_page.as_uri())
-        page.wait_for_function("document.querySelectorAll('.main-svg').length >= 3")
+        wait_until(page, "document.querySelectorAll('.main-svg').length >= 3")
         return page
 
     yield open_at

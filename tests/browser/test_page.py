@@ -10,6 +10,7 @@ from benchmark.leaderboard.web.write import write_site
 from benchmark.results.store import Store
 from tests.benchmark.constructed import failed
 from tests.browser.conftest import EVIL, FOLDS, MODELS, TASKS, write_fold
+from tests.browser.waiting import wait_until
 
 VIEWS = ("overview", "task", "cost", "model", "compare")
 XEON, EPYC = (f"cpu, 1 thread; {processor}, 2 cores, s" for processor in ("Xeon", "Epyc"))
@@ -25,9 +26,7 @@ def names(page) -> list[str]:
 def settled(page, view: str) -> None:
     if view in PLOTTED:
         page.wait_for_selector(".plot .main-svg")
-        page.wait_for_function(
-            "document.querySelectorAll('.plot').length === document.querySelectorAll('.plot .hoverlayer').length"
-        )
+        wait_until(page, "document.querySelectorAll('.plot').length === document.querySelectorAll('.plot .hoverlayer').length")
 
 
 def test_the_page_opens_at_the_models_over_tasks(open_page, record_property):
@@ -66,7 +65,7 @@ def test_seen_and_new_crystals_have_columns_only_where_a_run_tells_them(open_pag
     page = open_page("#task", site=tmp_path / "site")
     assert page.get_by_role("columnheader", name="MAE").count() == 3, "MAE, MAE / best other and MAE / dummy"
     page.get_by_label("task", exact=True).select_option(TASKS[1])
-    page.wait_for_function("document.querySelector('h1').textContent === 'set/gap'")
+    wait_until(page, "document.querySelector('h1').textContent === 'set/gap'")
     page.get_by_role("button", name="MAE, seen").click()
     assert page.get_by_role("columnheader", name="MAE, seen").get_attribute("aria-sort") == "ascending"
     assert names(page) == ["cgcnn", "megnet", "dummy"]
@@ -94,7 +93,7 @@ def test_a_reader_asks_which_model_fits_the_crystals_and_the_time(open_page, tmp
     page = open_page("#which?like=set%2Fgap", site=tmp_path / "site")
     page.get_by_label("crystals to train on").fill("1000")
     page.get_by_label("crystals to train on").press("Tab")
-    page.wait_for_function("location.hash.includes('crystals=1000')")
+    wait_until(page, "location.hash.includes('crystals=1000')")
     # Halfway in the logarithm: the geometric means of both ends.
     assert page.locator(".answer").inner_text() == (
         "Train cgcnn. Expect a test MAE of 0.100 (95 %: 0.0775 to 0.122) eV, after about 1,000 s."
@@ -104,7 +103,7 @@ def test_a_reader_asks_which_model_fits_the_crystals_and_the_time(open_page, tmp
     assert rows[0] == ["cgcnn", "0.100", "0.0775 to 0.122", "1,000 s", "yes", "2.0 × the crystals"]
     assert rows[2][:3] == ["dummy", "1.00", ""]
     page.get_by_label("time for one training").select_option("10 minutes")
-    page.wait_for_function("document.querySelector('.answer').textContent.startsWith('Train rf-magpie')")
+    wait_until(page, "document.querySelector('.answer').textContent.startsWith('Train rf-magpie')")
     assert "of gaps" in page.locator("main").inner_text()
     assert open_page("#overview").get_by_role("link", name="Which model").count() == 0, "a board without forecasts"
 
@@ -136,7 +135,7 @@ def test_rows_are_filtered_by_name_and_by_failure(open_page):
 def test_an_address_opens_the_same_view(open_page):
     page = open_page("#task")
     page.get_by_label("task", exact=True).select_option(TASKS[1])
-    page.wait_for_function("document.querySelector('h1').textContent === 'set/gap'")
+    wait_until(page, "document.querySelector('h1').textContent === 'set/gap'")
     page.get_by_label("filter models").fill("mpnn")
     again = open_page(page.evaluate("location.hash"))
     assert again.locator("h1").inner_text() == "set/gap"
@@ -154,14 +153,14 @@ def test_accuracy_against_cost_follows_the_chosen_cost_and_machine(open_page):
     page = open_page("#cost")
     settled(page, "cost")
     page.get_by_label("cost", exact=True).select_option("parameters")
-    page.wait_for_function("document.querySelector('figcaption').textContent.includes('parameters of 4 runs')")
+    wait_until(page, "document.querySelector('figcaption').textContent.includes('parameters of 4 runs')")
     assert page.locator("figcaption").inner_text().endswith("cgcnn.")
     assert page.get_by_label("machine").count() == 0
     page.get_by_label("cost", exact=True).select_option("training")
-    page.wait_for_function("document.querySelector('figcaption').textContent.includes('of 3 runs')")
+    wait_until(page, "document.querySelector('figcaption').textContent.includes('of 3 runs')")
     page.get_by_label("machine").focus()
     page.get_by_label("machine").select_option(label=EPYC)
-    page.wait_for_function("document.querySelector('figcaption').textContent.includes('of 1 run;')")
+    wait_until(page, "document.querySelector('figcaption').textContent.includes('of 1 run;')")
     assert page.evaluate("document.activeElement.labels[0].textContent") == "machine"
 
 
@@ -213,7 +212,7 @@ def test_two_models_are_compared_crystal_by_crystal(open_page):
     assert "times that of megnet" in text and "of 120 test crystals" in text and "95 % interval" in text
     assert page.get_by_role("region", name="megnet is better").locator("tbody tr").count() == 15
     page.get_by_role("button", name="Swap A and B").click()
-    page.wait_for_function("document.querySelector('.xtitle').textContent.includes('mpnn')")
+    wait_until(page, "document.querySelector('.xtitle').textContent.includes('mpnn')")
     assert page.locator(".verdict").inner_text() == text
     assert "model=mpnn&other=megnet" in page.url
 
@@ -249,7 +248,7 @@ def test_colours_follow_the_reader(open_page):
     text = page.locator(".xtitle").evaluate("node => getComputedStyle(node).fill")
     page.emulate_media(color_scheme="light")
     settled(page, "cost")
-    page.wait_for_function("text => getComputedStyle(document.querySelector('.xtitle')).fill !== text", arg=text)
+    wait_until(page, "text => getComputedStyle(document.querySelector('.xtitle')).fill !== text", arg=text)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -284,7 +283,7 @@ def test_little_is_shown_as_little(open_page, tmp_path, kind):
     page = open_page(site=tmp_path / "site")
     for view in VIEWS:
         page.get_by_role("navigation").get_by_role("link", name=view).click()
-        page.wait_for_function("view => document.querySelector('[aria-current]').textContent.toLowerCase() === view", arg=view)
+        wait_until(page, "view => document.querySelector('[aria-current]').textContent.toLowerCase() === view", arg=view)
         if kind == "one model, one fold" and view in ("cost", "model"):
             settled(page, view)
         text = page.locator("main").inner_text()

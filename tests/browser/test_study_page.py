@@ -6,6 +6,7 @@ import pytest
 
 from benchmark.rendering.plotly_script import write_plotly
 from benchmark.studies.figures import Figure, Line, Panel, html_page
+from tests.browser.waiting import wait_until
 
 NAMES = ("cgcnn (mini)", "a model with a long name (skip=single)")
 
@@ -26,12 +27,12 @@ def test_panels_do_not_overlap_and_a_click_on_a_name_hides_its_lines(chromium, s
     problems = []
     page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
     page.goto(study_page.as_uri())
-    page.wait_for_function("document.querySelectorAll('.main-svg').length >= 2")
+    wait_until(page, "document.querySelectorAll('.main-svg').length >= 2")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     first, second = (page.locator(".panel").nth(place).bounding_box() for place in range(2))
     beside, below = first["x"] + first["width"] <= second["x"], first["y"] + first["height"] <= second["y"]
     assert below if width == 390 else beside
     page.get_by_role("button", name=NAMES[0]).click()
-    page.wait_for_function("document.querySelectorAll('.scatterlayer .trace').length === 2")
+    wait_until(page, "document.querySelectorAll('.scatterlayer .trace').length === 2")
     context.close()
     assert problems == []
