@@ -16,8 +16,7 @@ import pandas as pd
 from benchmark.results.directories import PUBLISHED, RUNS
 from benchmark.schema import Settings
 from datasets.crystals import Crystals
-from datasets.errors import InputError
-from datasets.errors import several as told
+from datasets.errors import InputError, several
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -136,11 +135,11 @@ def predict(
     from benchmark.harness.predict import FilePredictions, predict_crystals, unseen_elements
     from datasets.crystals import cell_of_atoms, cell_of_structure
 
-    several = [structures] if hasattr(structures, "sites") or hasattr(structures, "get_pbc") else list(structures)
-    names = [str(row) for row in range(len(several))] if ids is None else list(ids)
+    given = [structures] if hasattr(structures, "sites") or hasattr(structures, "get_pbc") else list(structures)
+    names = [str(row) for row in range(len(given))] if ids is None else list(ids)
     cells = [
         cell_of_structure(structure, name) if hasattr(structure, "sites") else cell_of_atoms(structure, name)
-        for structure, name in zip(several, names, strict=True)
+        for structure, name in zip(given, names, strict=True)
     ]
     models, meaning = _loaded(checkpoints)
     crystals = Crystals.from_cells(names, cells)
@@ -191,7 +190,7 @@ def _loaded(checkpoints: Paths) -> tuple[list[Any], Any]:
 def _predicted(found: Any) -> pd.DataFrame:
     """Predictions as a table; InputError where a crystal could not be used."""
     if found.left_out:
-        raise InputError(told(found.left_out))
+        raise InputError(several(found.left_out))
     if found.warning:
         warnings.warn(found.warning, stacklevel=3)
     return pd.DataFrame(found.rows())

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmark.cli.shared.directories import require_checkout
 from benchmark.cli.shared.options import JsonOption
-from benchmark.results.directories import PUBLISHED, require_checkout
+from benchmark.results.directories import PUBLISHED
 from datasets.errors import BenchmarkError, InputError
 
 commands = typer.Typer()

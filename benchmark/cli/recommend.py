@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from benchmark.cli.shared.directories import require_checkout
 from benchmark.cli.shared.options import DeviceOption, JsonOption
-from benchmark.results.directories import require_checkout
 from datasets.errors import InputError
 
 commands = typer.Typer()
@@ -43,18 +43,20 @@ def recommend(
     from benchmark.recommend.forecast import FARTHEST, on_task, over_tasks, within_reach
     from benchmark.recommend.measured import RECORDS, records_of, trained
     from benchmark.recommend.text import Question, answer
+    from benchmark.results.records import DeviceClass
     from models.registry import registered
 
     limit = _seconds(time)
     if not source:
         require_checkout(", or name directories of records with --from")
     device = choose_device(device)
+    kind: DeviceClass = "cpu" if device == "cpu" else "gpu"
     records = records_of(source or RECORDS)
-    tasks = trained(records, "cpu" if device == "cpu" else "gpu")
+    tasks = trained(records, kind)
     if not tasks:
-        raise InputError(f"no `standard` record on real crystals was made on a {'CPU' if device == 'cpu' else 'GPU'}")
+        raise InputError(f"no `standard` record on real crystals was made on a {kind.upper()}")
     if like and like not in tasks:
-        like = _only_task(like, tuple(tasks), "CPU" if device == "cpu" else "GPU")
+        like = _only_task(like, tuple(tasks), kind.upper())
     forecasts = on_task(tasks, like, crystals) if like else over_tasks(tasks, crystals)
     if not forecasts:
         raise InputError(
@@ -77,7 +79,7 @@ def recommend(
     if as_json:
         print(json.dumps(asdict(advice) | {"calibration": calibration and asdict(calibration)}, indent=1))
     else:
-        print(answer(question, advice, calibration, left_out(tasks)))
+        print(answer(question, advice, calibration, None if like else left_out(tasks)))
 
 
 def _only_task(like: str, tasks: tuple[str, ...], device: str) -> str:

@@ -152,7 +152,8 @@ def comparison_groups(
 def _comparison_group(
     runs: list[ScoredRun], sources: Sources, on_invalid: OnInvalid
 ) -> tuple[ComparisonGroup, GroupPredictions | None]:
-    labels, newest = run_labels([scored.run for scored in runs]), representatives([scored.run for scored in runs])
+    plain = [scored.run for scored in runs]
+    labels, newest = run_labels(plain), representatives(plain)
     splits = _common_splits(runs)
     reasons = {
         label: _unranked(scored, splits) or (None if scored.run is stands else OLDER)

@@ -17,7 +17,6 @@ LEVEL = 0.95
 NEAR = 1.25
 """Within this factor of the sizes that ran, no exponent is needed."""
 
-
 FEWEST_SETS = 3
 """Crystal sets from which an interval over sets says something: Student's t of two sets is 12.7."""
 

@@ -34,11 +34,11 @@ class Question:
     others: tuple[str, ...]
 
 
-def answer(question: Question, advice: Advice, calibration: Calibration | None, left: Sequence[LeftOut]) -> str:
-    """The model first, then the table, then what is not known."""
+def answer(question: Question, advice: Advice, calibration: Calibration | None, left: Sequence[LeftOut] | None) -> str:
+    """The model first, then the table, then what is not known; `left` is of advice without a task."""
     slower = calibration.slower if calibration else 1.0
     parts = [_first(question, advice, slower), _table(question, advice, slower)]
-    unknown = [*_unknown(question, advice), _calibrated(calibration), "" if question.like else tried(left)]
+    unknown = [*_unknown(question, advice), _calibrated(calibration), "" if left is None else tried(left)]
     return "\n\n".join(parts) + "\n\nWhat you should know:\n" + "\n".join(f"- {line}" for line in unknown if line)
 
 

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from datasets.errors import InputError
-
 RUNS = Path("runs")
 """A user's own records and pages."""
 
@@ -15,9 +13,3 @@ REPORTS = Path("reports")
 
 STATISTICS = REPORTS / "statistics.md"
 """How models are compared and how often that is wrong; the rates that boards state lie beside it as JSON."""
-
-
-def require_checkout(otherwise: str = "") -> None:
-    """Raise InputError where the published records are not below this directory; `otherwise` is what else may be done."""
-    if not PUBLISHED.is_dir():
-        raise InputError(f"{PUBLISHED.resolve()}: no such directory; go to the directory of the program{otherwise}")

@@ -1,4 +1,4 @@
-"""The right to write to a directory: not to the published records, and only one process at a time."""
+"""Where a command may work: in a checkout, not on the published records, and as the only process that writes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ def require_unpublished(out: Path) -> None:
     """Raise InputError where `--out` names the published records, which only `publish` changes."""
     if out.resolve() == PUBLISHED.resolve():
         raise InputError(f"--out {out} holds the published records; run into another directory, then `publish`")
+
+
+def require_checkout(otherwise: str = "") -> None:
+    """Raise InputError where the published records are not below this directory; `otherwise` is what else may be done."""
+    if not PUBLISHED.is_dir():
+        raise InputError(f"{PUBLISHED.resolve()}: no such directory; go to the directory of the program{otherwise}")
 
 
 @contextmanager
