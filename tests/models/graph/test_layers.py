@@ -18,7 +18,7 @@ from models.zoo.megnet_mdl import Block, MEGNetMDLSettings
 from models.zoo.mpnn import EdgeNetwork
 from models.zoo.schnet import Interaction
 from tests.backends import each_backend, needs_dgl
-from tests.models.graph.test_message_passing import batch_of_all_lengths, random_batch
+from tests.models.graph.small_batches import batch_of_all_lengths, random_batch
 
 WIDTH = 3
 

@@ -1,6 +1,6 @@
 """Message passing by DGL's kernels and by plain torch is the same function, in values and in gradients."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +11,6 @@ from datasets.errors import InputError
 from models.graph import message_passing
 from models.graph.attention import attend, pair_states
 from models.graph.batch import GraphBatch, unshared_pairs
-from models.graph.layers import Set2Set, composition
 from models.graph.message_passing import (
     add_parts,
     backend,
@@ -32,43 +31,7 @@ from models.graph.message_passing import (
 )  # fmt: skip
 from models.graph.table import GraphTable
 from tests.backends import each_backend, needs_dgl
-
-
-def batch_of(n_atoms: list[int], edges: list[tuple[int, int]]) -> GraphBatch:
-    """A batch of crystals with these numbers of atoms and these (src, dst) edges, put in the order of the receiver."""
-    src, dst = torch.tensor(sorted(edges, key=lambda edge: edge[1])).reshape(-1, 2).T
-    counts = torch.tensor(n_atoms)
-    return GraphBatch(
-        atomic_numbers=torch.ones(int(counts.sum()), dtype=torch.int64),
-        crystal=torch.repeat_interleave(counts),
-        n_atoms=counts,
-        src=src.long(),
-        dst=dst.long(),
-        distance=torch.ones(len(src), dtype=torch.float64),
-    )
-
-
-def with_shared_lengths(batch: GraphBatch) -> GraphBatch:
-    """The batch with three lengths that its edges share, in no order."""
-    return replace(batch, length_of=torch.arange(len(batch.src)).flip(0) % 3, n_lengths=3)
-
-
-def random_batch(seed: int) -> GraphBatch:
-    """Crystals of one to five atoms with repeated edges, self-edges and atoms without any."""
-    rng = np.random.default_rng(seed)
-    counts = rng.integers(1, 6, 7).tolist()
-    edges = []
-    for start, count in zip(np.cumsum([0, *counts[:-1]]), counts, strict=True):
-        if rng.random() < 0.7:
-            ends = start + rng.integers(0, count, (int(rng.integers(1, 12)), 2))
-            edges += [(int(a), int(b)) for a, b in ends if b % 3]
-    return batch_of(counts, edges)
-
-
-def batch_of_all_lengths() -> GraphBatch:
-    """A random batch with edges from 1 to 7 Å."""
-    found = random_batch(3)
-    return replace(found, distance=torch.linspace(1.0, 7.0, len(found.src), dtype=torch.float64))
+from tests.models.graph.small_batches import batch_of, calls, each_function, features, random_batch, with_shared_lengths
 
 
 @pytest.fixture(
@@ -84,49 +47,6 @@ def batch_of_all_lengths() -> GraphBatch:
 )
 def batch(request) -> GraphBatch:
     return request.param()
-
-
-def features(rows: int, seed: int, width: int = 3) -> torch.Tensor:
-    values = torch.from_numpy(np.random.default_rng(seed).normal(size=(rows, width)))
-    return values.requires_grad_()
-
-
-def calls(batch: GraphBatch) -> dict:
-    """Each function with the arguments it takes on this batch."""
-    atoms, edges, lengths, pairs = len(batch.atomic_numbers), len(batch.src), len(batch.lengths), len(batch.pairs.terms)
-
-    def over_edges(function):
-        return lambda batch, x: function(batch, x, "edges")
-
-    return {
-        "add_parts": (add_parts, (features(atoms, 1), features(atoms, 2))),
-        "add_parts with lengths": (add_parts, (features(atoms, 1), features(atoms, 2), features(lengths, 3))),
-        "from_lengths": (from_lengths, (features(lengths, 4),)),
-        "sum_by_length": (sum_by_length, (features(edges, 5),)),
-        "sum_outgoing": (sum_outgoing, (features(edges, 6),)),
-        "pair_states": (pair_states, (features(atoms, 7), features(lengths, 8))),
-        "attend": (attend, (features(edges, 9, 2), features(pairs, 10, 6))),
-        "sum_incoming": (sum_incoming, (features(edges, 3),)),
-        "readout_mean": (readout_mean, (features(atoms, 4),)),
-        "from_senders": (from_senders, (features(atoms, 5),)),
-        "mean_incoming": (mean_incoming, (features(edges, 7),)),
-        "sum_filtered": (sum_filtered, (features(atoms, 8), features(lengths, 9))),
-        "sum_outer": (sum_outer, (features(atoms, 10), features(edges, 11, 2))),
-        "softmax_incoming": (softmax_incoming, (features(edges, 12),)),
-        "readout_sum": (readout_sum, (features(atoms, 13),)),
-        "readout_max": (readout_max, (features(atoms, 14),)),
-        "softmax_within": (softmax_within, (features(atoms, 15),)),
-        "readout_mean of edges": (over_edges(readout_mean), (features(edges, 16),)),
-        "softmax_within of edges": (over_edges(softmax_within), (features(edges, 17),)),
-    }
-
-
-FUNCTIONS = (
-    "add_parts", "add_parts with lengths", "from_lengths", "sum_by_length", "sum_outgoing", "pair_states", "attend",
-    "sum_incoming", "readout_mean", "from_senders", "mean_incoming", "sum_filtered", "sum_outer",
-    "softmax_incoming", "readout_sum", "readout_max", "softmax_within", "readout_mean of edges", "softmax_within of edges",
-)  # fmt: skip
-each_function = pytest.mark.parametrize("name", FUNCTIONS)
 
 
 @needs_dgl
@@ -154,155 +74,6 @@ def test_gradients_are_those_of_finite_differences(batch, name, chosen):
         pytest.skip("nothing to differentiate by")
     with backend(chosen):
         assert torch.autograd.gradcheck(lambda *a: function(batch, *a), arguments)
-
-
-# -- folded batches ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Folded:
-    """A random folded batch, the same graphs unfolded, and which row each unfolded atom and edge is a copy of."""
-
-    folded: GraphBatch
-    plain: GraphBatch
-    atom: torch.Tensor
-    edge: torch.Tensor
-
-
-def folded_batch(seed: int) -> Folded:
-    """Crystals of one to four kinds of atoms, one to three copies of each, and edges merged one to three times."""
-    rng = np.random.default_rng(seed)
-    kinds = rng.integers(1, 5, 6)
-    first = np.cumsum(kinds) - kinds
-    ends = [start + rng.integers(0, n, (int(rng.integers(0, 9)), 2)) for start, n in zip(first, kinds, strict=True)]
-    base = with_shared_lengths(batch_of(kinds.tolist(), [(int(a), int(b)) for pair in ends for a, b in pair]))
-    base = replace(base, distance=torch.tensor([1.5, 2.0, 3.0], dtype=torch.float64)[base.length_of])
-    copies, merged = (torch.from_numpy(rng.integers(1, 4, len(rows))) for rows in (base.crystal, base.src))
-    atom = torch.repeat_interleave(copies)
-    begin = torch.cumsum(copies, 0) - copies
-    rows, src, dst = [], [], []
-    for receiver, kind in enumerate(atom.tolist()):
-        for edge in torch.nonzero(base.dst == kind).flatten().tolist():
-            # Which copies of the sender they come from does not matter.
-            n = int(merged[edge])
-            senders = begin[base.src[edge]] + torch.from_numpy(rng.integers(0, int(copies[base.src[edge]]), n))
-            rows += [edge] * n
-            src += senders.tolist()
-            dst += [receiver] * n
-    edge = torch.tensor(rows, dtype=torch.int64)
-    crystal = base.crystal[atom]
-    plain = replace(
-        base, atomic_numbers=base.atomic_numbers[atom], crystal=crystal, n_atoms=torch.bincount(crystal, minlength=6),
-        src=torch.tensor(src, dtype=torch.int64), dst=torch.tensor(dst, dtype=torch.int64), distance=base.distance[edge],
-        length_of=base.length_of[edge],
-    )  # fmt: skip
-    folded = replace(base, copies=copies.double(), merged=merged.double(), totals=(len(atom), len(edge)))
-    return Folded(folded, plain, atom, edge)
-
-
-PER_CRYSTAL = {"readout_mean", "readout_sum", "readout_max", "readout_mean of edges"}
-PER_EDGE = {
-    "add_parts",
-    "add_parts with lengths",
-    "from_lengths",
-    "from_senders",
-    "softmax_incoming",
-    "softmax_within of edges",
-}
-PER_ATOM = {"attend", "sum_incoming", "mean_incoming", "sum_filtered", "sum_outer", "softmax_within"}
-
-
-def unfolded_arguments(batches: Folded, arguments: tuple) -> list[torch.Tensor]:
-    """The arguments of the unfolded batch: what an atom or edge has, each of its copies has."""
-    sizes = [len(batches.folded.crystal), len(batches.folded.src)]
-    of = {sizes[0]: batches.atom, sizes[1]: batches.edge}
-    assert len({*sizes, batches.folded.n_lengths}) == 3, "each is told by its number of rows"
-    return [argument[of[len(argument)]] if len(argument) in of else argument for argument in arguments]
-
-
-def attended(batch: GraphBatch, alpha: torch.Tensor, atom: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
-    return attend(batch, alpha, pair_states(batch, atom, length))
-
-
-@each_backend
-@pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("name", sorted(PER_CRYSTAL | PER_EDGE | PER_ATOM))
-def test_a_folded_batch_gives_what_the_unfolded_one_gives(name, seed, chosen):
-    batches = folded_batch(seed)
-    n, edges = len(batches.folded.crystal), len(batches.folded.src)
-    function, arguments = calls(batches.folded)[name]
-    if name == "attend":
-        function, arguments = attended, (features(edges, 1, 2), features(n, 2, 6), features(batches.folded.n_lengths, 3, 6))
-    with backend(chosen):
-        ours = function(batches.folded, *arguments)
-        theirs = function(batches.plain, *unfolded_arguments(batches, arguments))
-        of_rows = batches.edge if name in PER_EDGE else batches.atom if name in PER_ATOM else torch.arange(len(theirs))
-        torch.testing.assert_close(ours[of_rows], theirs, rtol=1e-12, atol=1e-12)
-        # A loss over crystals counts each copy; so does one over rows that is taken of the copies.
-        weights = torch.cos(torch.arange(len(of_rows), dtype=torch.float64)).view(-1, *[1] * (ours.dim() - 1))
-        pairs = ((weights * out.square()).sum() for out in (ours[of_rows], theirs))
-        gradients = [torch.autograd.grad(loss, arguments) for loss in pairs]
-    for one, other in zip(*gradients, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-11, atol=1e-11)
-
-
-@needs_dgl
-@pytest.mark.parametrize("seed", range(2))
-@each_function
-def test_dgl_and_torch_agree_on_folded_batches(name, seed):
-    batch, results = folded_batch(seed).folded, []
-    for chosen in ("dgl", "torch"):
-        function, arguments = calls(batch)[name]
-        with backend(chosen):
-            value = function(batch, *arguments)
-            results.append((value, *torch.autograd.grad(value.square().sum(), arguments)))
-    for ours, theirs in zip(*results, strict=True):
-        torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
-
-
-@each_backend
-@each_function
-def test_gradients_of_folded_batches_are_those_of_finite_differences(name, chosen):
-    batch = folded_batch(0).folded
-    function, arguments = calls(batch)[name]
-    with backend(chosen):
-        assert torch.autograd.gradcheck(lambda *a: function(batch, *a), arguments, fast_mode=True)
-
-
-@each_backend
-def test_a_folded_batch_stays_in_single_precision(chosen):
-    batch = folded_batch(1).folded
-    single = replace(batch, copies=batch.copies.float(), merged=batch.merged.float())
-    with backend(chosen):
-        for function, arguments in calls(single).values():
-            assert function(single, *(a.float() for a in arguments)).dtype == torch.float32
-
-
-def test_what_a_folded_batch_says_of_itself_is_of_the_unfolded_one():
-    batches = folded_batch(2)
-    assert torch.equal(batches.folded.degree[batches.atom], batches.plain.degree)
-    for items in ("atoms", "edges"):
-        assert batches.folded.counts(items).tolist() == batches.plain.counts(items).tolist()
-        assert batches.folded.total(items) == batches.plain.total(items)
-
-
-@each_backend
-@pytest.mark.parametrize("items", ["atoms", "edges"])
-def test_set2set_and_composition_count_copies(items, chosen):
-    batches = folded_batch(1)
-    torch.manual_seed(0)
-    pool = Set2Set(3, 2, items).double()
-    x = features(len(batches.folded.owner(items)), 1)
-    z = torch.arange(len(batches.folded.crystal)) % 5 + 1
-    folded, plain = (replace(one, atomic_numbers=z[which]) for one, which in
-                     ((batches.folded, slice(None)), (batches.plain, batches.atom)))  # fmt: skip
-    with backend(chosen):
-        found = [pool(folded, x), pool(plain, x[batches.atom if items == "atoms" else batches.edge])]
-        torch.testing.assert_close(*found, rtol=1e-12, atol=1e-12)
-        gradients = [torch.autograd.grad(out.square().sum(), [x, *pool.parameters()]) for out in found]
-        torch.testing.assert_close(*gradients, rtol=1e-11, atol=1e-12)
-        fractions = [composition(one, 1, 5, torch.float64) for one in (folded, plain)]
-        torch.testing.assert_close(*fractions, rtol=1e-12, atol=1e-12)
 
 
 # -- by hand ----------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from torch import nn
 
 from models.graph.batch import GraphBatch
 from models.graph.norms import BatchNorm, GroupNorm
+from tests.models.graph.small_batches import batch_of
 from tests.models.graph.test_layers import WIDTH, rows
-from tests.models.graph.test_message_passing import batch_of
 
 
 def atoms(n: int) -> GraphBatch:

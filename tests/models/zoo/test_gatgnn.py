@@ -10,8 +10,8 @@ from models.graph.atom_features import element_table
 from models.graph.batch import GraphBatch
 from models.registry import get
 from models.zoo.gatgnn import ACTIVATIONS, GATGNNMDLNetwork, GATGNNMDLSettings, GraphAttention
+from tests.models.graph.small_batches import batch_of_all_lengths
 from tests.models.graph.test_layers import rows
-from tests.models.graph.test_message_passing import batch_of_all_lengths
 
 BY_HAND = {
     "softplus": lambda x: torch.log1p(torch.exp(x)),
