@@ -26,6 +26,8 @@ CRYSTALS = 500
 REPEATS = 2
 SHARES = (1.0, 0.5, 0.25, 0.0)
 """Of what Nadeau & Bengio assume, which are tried."""
+COVERAGE = 0.93
+"""Of single intervals of 95 %, that is still accepted."""
 ABOUT = ("set", "repeat", "fold", "id", "seed")
 LARGE = float(np.log(1.1))
 
@@ -65,6 +67,14 @@ class Sharing:
     """95 % interval of `shared`, of a bootstrap over sets."""
     taken: tuple[Taken, ...]
     """One a share of `SHARES`."""
+
+    @property
+    def least_share(self) -> float:
+        """The least share that is safe: not below what the interval allows, few sets with a false claim, coverage of 93 %."""
+        allowed = ALPHA * self.sets + 2 * (ALPHA * (1 - ALPHA) * self.sets) ** 0.5
+        least = self.interval[1] / TEST_TO_TRAIN
+        safe = [t.share for t in self.taken if t.share >= least and t.false <= allowed and t.coverage >= COVERAGE]
+        return min(safe, default=max(SHARES))
 
 
 def read_errors(path: Path) -> pd.DataFrame:

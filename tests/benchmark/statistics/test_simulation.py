@@ -1,15 +1,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
 from benchmark.statistics.grid import Cell, simulate
 from benchmark.statistics.planted import Structure, Truth, planted, structure_of, structures_of
-from benchmark.statistics.sharing import composition_features, measured_sharing
 from benchmark.statistics.simulation import CHOSEN, METHODS, one_best, rates
-from datasets.crystals import Crystals
 from datasets.errors import InputError
 from tests.benchmark.statistics.simulated_errors import correlated
 from tests.benchmark.statistics.test_decisions import task_of
@@ -86,31 +83,3 @@ def test_all_cells_are_simulated_with_fewer_groups_of_ways_not_chosen():
     assert len(found.cells) == len(lines) == 4 * 3 * 4
     assert {rate.groups for rate in found.cells[Cell(4, 2, 1.1)].values()} == {4, 1}
     assert len(found.stressed) == 2 * 4 * 3 * 2
-
-
-def test_trainings_on_disjoint_sets_are_measured():
-    rng = np.random.default_rng(4)
-    features = rng.normal(size=(300, 4))
-    found = measured_sharing(features, features[:, 0] + 0.1 * rng.normal(size=300), sets=3, crystals=60)
-    assert (found.sets, found.crystals, len(found.learners)) == (3, 60, 7)
-    assert found.interval[0] <= found.interval[1]
-    assert min(*found.unshared, found.taken, found.corrected_t) > 0
-    with pytest.raises(ValueError, match="are not"):
-        measured_sharing(features, features[:, 0], sets=6, crystals=60)
-
-
-def test_composition_features_by_hand():
-    crystals = Crystals(
-        ids=np.array(["salt", "iron"]),
-        lattice=np.stack([2 * np.eye(3), np.eye(3)]),
-        pbc=np.ones((2, 3), bool),
-        offsets=np.array([0, 2, 3]),
-        atomic_numbers=np.array([11, 17, 26]),
-        frac_coords=np.zeros((3, 3)),
-        targets=pd.DataFrame(index=["salt", "iron"]),
-    )
-    found = composition_features(crystals)
-    assert found.shape == (2, 97)
-    assert found[0, [11, 17, 26]].tolist() == [0.5, 0.5, 0]
-    assert found[1, 26] == 1
-    assert found[:, 95:] == pytest.approx(np.log([[4, 2], [1, 1]]))
