@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import hypot, log
 
 import numpy as np
 
@@ -13,6 +14,10 @@ from benchmark.recommend.measured import Trained
 
 GOOD = 1.10
 """A choice is right whose MAE is at most this times the best model's."""
+TENTH = 1.2816
+"""Standard deviations beyond which a tenth of a normal distribution lies."""
+LENGTH = 2 * 1.96
+"""Of a 95 % interval, in standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +34,15 @@ class Advice:
 
     @property
     def equals(self) -> tuple[Forecast, ...]:
-        """Other models that learn, within the time, whose intervals reach the chosen one's error."""
+        """Other models that learn, within the time, and may beat the chosen one in a training of each: one chance in ten."""
         chosen, learn = self.chosen, [one for one in self.affordable[1:] if one.model not in CONSTANTS]
-        return tuple(one for one in learn if chosen and (one.low is None or one.low <= chosen.error))
+        return tuple(one for one in learn if chosen and _may_beat(one, chosen))
+
+
+def _may_beat(one: Forecast, chosen: Forecast) -> bool:
+    """Where no interval is known, yes."""
+    deviations = [log(each.high / each.low) / LENGTH for each in (one, chosen) if each.low and each.high]
+    return len(deviations) < 2 or log(one.error / chosen.error) <= TENTH * hypot(*deviations)
 
 
 def advise(forecasts: Sequence[Forecast], seconds: float, slower: float = 1.0) -> Advice:

@@ -12,6 +12,9 @@ from benchmark.recommend.measured import PROFILE
 from benchmark.rendering.commands import command
 from benchmark.rendering.text import count, in_unit, joined, seconds, table, with_unit
 
+FOLDS = 5
+"""Of a comparison, at least."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -54,24 +57,39 @@ def _first(question: Question, advice: Advice, slower: float) -> str:
     what = f"a test MAE of {error}" if question.like else f"{error} the MAE of the best other model"
     lines = f"Train {chosen.model}. Expect {what}, after about {seconds(chosen.seconds * slower)}."
     others = [one.model for one in advice.equals]
+    models = [word for model in (chosen.model, *others) for word in ("--model", model)]
+    words = ["run", "--dataset", "path/to/folder", *models, "--profile", PROFILE]
     if others:
         them = "them" if len(others) > 1 else "it"
-        lines += f" In one training {joined(others)} may come out as good: train {them} too, and compare."
-    models = [word for model in (chosen.model, *others) for word in ("--model", model)]
-    return f"{lines}\n\n    {command('run', '--dataset', 'path/to/folder', *models, '--profile', PROFILE)}"
+        chance = " each" if len(others) > 1 else ""
+        lines += f" {joined(others)} may come out better, with a chance of 10 % or more{chance}: train {them} too, and compare."
+        folds = int(question.seconds / (slower * sum(one.seconds for one in (chosen, *advice.equals))))
+        if folds >= FOLDS:
+            lines += f" The time is enough for about {folds} folds of each: repeat the folds until the verdict is clear."
+            words += ["--until-decided", "--time-limit", f"{question.seconds / 60:g}"]
+    return f"{lines}\n\n    {command(*words)}"
 
 
 def _error(one: Forecast, question: Question) -> str:
     times = "" if question.like else " times"
     few = "too few records" if question.like else "too few data sets"
-    interval = f" (95 %: {one.low:.3g} to {one.high:.3g})" if one.low is not None else f" (no interval: {few})"
-    return f"{in_unit(f'{one.error:.3g}{times}', question.unit or '1')}{interval}"
+    interval = f" (95 %: {_interval(one)})" if one.low is not None else f" (no interval: {few})"
+    return f"{in_unit(_three(one.error) + times, question.unit or '1')}{interval}"
+
+
+def _interval(one: Forecast) -> str:
+    return "" if one.low is None or one.high is None else f"{_three(one.low)} to {_three(one.high)}"
+
+
+def _three(value: float) -> str:
+    """Three digits, the last zeros too."""
+    return f"{value:#.3g}".rstrip(".")
 
 
 def _table(question: Question, advice: Advice, slower: float) -> str:
     what = with_unit("MAE", question.unit or "1") if question.like else "MAE / best other"
     rows = [
-        [one.model, f"{one.error:.3g}", "" if one.low is None else f"{one.low:.3g} to {one.high:.3g}",
+        [one.model, _three(one.error), _interval(one),
          seconds(one.seconds * slower), "yes" if one in advice.affordable else "no", _beyond(one)]
         for one in sorted((*advice.affordable, *advice.too_dear), key=lambda one: one.error)
     ]  # fmt: skip

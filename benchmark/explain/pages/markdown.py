@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from os.path import relpath
 from pathlib import Path
 from urllib.parse import quote
@@ -12,23 +12,18 @@ from tabulate import tabulate
 from benchmark.explain.node_types import F_BLOCK
 from benchmark.explain.pages import cross_checks
 from benchmark.explain.pages.commands import Directories
+from benchmark.explain.pages.conclusions import POOR, details, in_short
 from benchmark.explain.pages.figures import figures
 from benchmark.explain.pages.settings import explained_network, search_differences
-from benchmark.explain.pages.tables import SHOWN, beyond, motif_name, tables
+from benchmark.explain.pages.tables import tables
 from benchmark.explain.pages.web import web_page
-from benchmark.explain.records import CLASSES, GOOD_AUC, ClassName, ClassResult
-from benchmark.explain.seed_groups import SeedGroup, rank_correlations
-from benchmark.explain.statements import Enrichment
+from benchmark.explain.seed_groups import SeedGroup
 from benchmark.rendering.commands import code
 from benchmark.rendering.plotly_script import write_plotly
-from benchmark.rendering.text import count, escape, interval, origins, require_own
+from benchmark.rendering.text import escape, origins, require_own
 from benchmark.results.store import write_atomically
-from benchmark.statistics.comparisons import ALPHA
 
 TITLE = "# What networks have learnt of "
-
-EASY = 0.5
-"""Share of random graphs that reach the probability from which on it is worth a sentence."""
 
 GUIDE = "Five questions to ask of such a page, in plain words: `docs/read-explanation.md`."
 
@@ -71,7 +66,7 @@ def write_page(task: str, found: Sequence[SeedGroup], where: Directories) -> lis
     }
     folder.mkdir(parents=True, exist_ok=True)
     library = write_plotly(root)
-    title, lines = f"{TITLE.lstrip('# ')}{task}", [list(conclusions(group)) for group in found]
+    title, lines = f"{TITLE.lstrip('# ')}{task}", [[*in_short(group), *details(group)] for group in found]
     shown = web_page(title, found, lines, f"../{quote(page.name)}", Path(relpath(library, folder)).as_posix())
     files[folder / "figures.html"] = shown.encode()
     for path, data in files.items():
@@ -93,12 +88,11 @@ def figure_name(group: SeedGroup) -> str:
 
 def page_text(task: str, found: Sequence[SeedGroup], where: Directories) -> str:
     """The markdown page."""
-    parts = [f"{TITLE}{escape(task)}", f"Again: {code(where.again(found))}"]
     folder = quote(task.split("/")[-1])
-    parts += [f"Interactive figures, in `{folder}/figures.html`, are written by {where.figures()}.", "## What was found"]
-    for group in found:
-        lines = "\n".join(f"- {escape(line)}" for line in conclusions(group))
-        parts.append(f"**{escape(group.title)}**\n\n{lines}")
+    parts = [f"{TITLE}{escape(task)}", "## In short", *(_listed(group, in_short(group)) for group in found)]
+    parts += ["## Details", *(_listed(group, details(group)) for group in found)]
+    parts += [f"Again: {code(where.again(found))}"]
+    parts += [f"Interactive figures, in `{folder}/figures.html`, are written by {where.figures()}."]
     parts += ["## How to read it", GUIDE, *(escape(paragraph) for paragraph in RULES.split("\n\n"))]
     if any(result.cross_checks for group in found for result in group.results):
         parts.append(escape(cross_checks.RULES))
@@ -114,111 +108,19 @@ def page_text(task: str, found: Sequence[SeedGroup], where: Directories) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _listed(group: SeedGroup, lines: Iterable[str]) -> str:
+    return f"**{escape(group.title)}**\n\n" + "\n".join(f"- {escape(line)}" for line in lines)
+
+
 FIGURES = {
     "node-types": "Share of the atoms with each node type in the explanations of either class, and in the training crystals",
     "pairs": "Share of the bonds between each two node types in the explanations of either class",
     "graphs": "Explanations with the highest probability",
 }
 
-POOR = f"The classifier is poor (AUC below {GOOD_AUC}): these are explanations of a network that has not learnt the classes."
-
 
 def summary(group: SeedGroup) -> str:
-    """Conclusions and tables, for the terminal."""
-    parts = [group.title, "\n".join(f"- {line}" for line in conclusions(group))]
+    """What is on the page, for the terminal."""
+    parts = [group.title, "\n".join(f"- {line}" for line in (*in_short(group), *details(group)))]
     parts += [tabulate(rows, header, disable_numparse=True) for header, rows in tables(group)]
     return "\n\n".join(parts)
-
-
-# -- what was found ---------------------------------------------------------------------------------
-
-
-def conclusions(group: SeedGroup) -> Iterator[str]:
-    """One sentence for each thing to know, the gravest first."""
-    if not group.good:
-        yield POOR
-    worst = min((result.classifier.quality for result in group.results), key=lambda q: q.auc)
-    yield (
-        f"The classifier tells test crystals above the median from the others with an AUC of {worst.auc:.3f} "
-        f"({interval(*worst.auc_interval)}), accuracy {worst.accuracy:.3f}, calibration error {worst.calibration_error:.3f}"
-        f"{' (of the seed with the lowest AUC)' if len(group.results) > 1 else ''}."
-    )
-    for name in CLASSES:
-        yield from _class_conclusions(group, name)
-    if len(group.results) > 1:
-        values = [
-            value for name in CLASSES for value in rank_correlations([a.of(name) for a in group.results]) if value is not None
-        ]
-        if values:
-            yield (
-                f"Rank correlation of the enrichments of two seeds, both classes: mean {sum(values) / len(values):.2f}, "
-                f"{min(values):.2f} to {max(values):.2f}."
-            )
-    yield from _finding_conclusions(group)
-    yield from cross_checks.conclusions(group)
-
-
-def _finding_conclusions(group: SeedGroup) -> Iterator[str]:
-    """Published findings: what holds without a network, and what is the network's."""
-    tests = group.first.finding_tests
-    if not tests or all(one.crystals is None for one in tests):
-        return
-    known = sum(bool(one.crystals and one.crystals.holds) for one in tests)
-    seeds = len(group.results)
-    every = " with every seed" if seeds > 1 else ""
-    sure = [one.finding for number, one in enumerate(tests) if len(beyond(group, number)) == seeds]
-    shown = f"the explanations show {', '.join(sure)}{every}" if sure else f"the explanations show none of them{every}"
-    if not any(result.finding_tests[number].beyond for result in group.results for number in range(len(tests))):
-        shown = "nothing could be tested"
-    counted = f"{known or 'none'} hold{'s' * (known < 2)} of the training crystals counted without a network"
-    so = " To find such a one again says nothing about a network." if known else ""
-    yield f"Of {count(len(tests), 'published finding')} on this target, {counted}.{so} Beyond size and composition, {shown}."
-
-
-def _class_conclusions(group: SeedGroup, name: ClassName) -> Iterator[str]:
-    classes = [result.of(name) for result in group.results]
-    said: dict[str, list[str]] = {}
-    for result, of_class in zip(group.results, classes, strict=True):
-        lines = [f"the search stopped: {of_class.stopped}."] if of_class.stopped else []
-        lines += [f"nothing was tested: {of_class.untested}."] if of_class.untested else []
-        for line in lines:
-            said.setdefault(line, []).append(str(result.experiment.seed))
-    for line, seeds in said.items():
-        which = f"{name}, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}" if len(classes) > 1 else name
-        yield f"{which}: {line}"
-    easy = [one.random_reached for one in classes if one.random_reached is not None]
-    if easy and max(easy) >= EASY:
-        span = f"{min(easy):.0%} to {max(easy):.0%}" if len(easy) > 1 else f"{easy[0]:.0%}"
-        yield (
-            f"{name}: {span} of random graphs of the same sizes reach the probability too: many graphs are taken for {name}, "
-            "and an enrichment says little."
-        )
-    classes = [one for one in classes if one.enrichments]
-    every = " with every seed" if len(classes) > 1 else ""
-    if 0 < len(classes) < len(group.results):
-        every = f" with {'each of the ' * (len(classes) > 1)}{count(len(classes), 'seed')} tested"
-    for sign, word in ((1, "more"), (-1, "less")):
-        alike = [significant(result.enrichments, sign) for result in classes]
-        motifs = [one for one in alike[0] if all(one in other for other in alike[1:])] if alike else []
-        if motifs:
-            more = f" and {count(len(motifs) - SHOWN, 'other')}" if len(motifs) > SHOWN else ""
-            known = in_crystals(classes[0], motifs, sign)
-            yield (
-                f"{name}: beyond size and composition the network wants {word} of {', '.join(motifs[:SHOWN])}{more}{every}; "
-                f"{known} of {len(motifs)} {'hold' if known != 1 else 'holds'} of the training crystals too, without a network."
-            )
-        elif sign > 0 and classes:
-            yield f"{name}: no motif is shown to be preferred beyond size and composition{every}."
-
-
-def significant(found: Sequence[Enrichment], sign: int) -> list[str]:
-    """Names of the motifs that are significantly more (sign 1) or less (-1) frequent than size and composition give, the surest
-    first."""
-    chosen = [e for e in found if e.against == "size and composition" and e.p_holm < ALPHA and e.log_odds * sign > 0]
-    return [motif_name(e) for e in sorted(chosen, key=lambda e: e.p)]
-
-
-def in_crystals(result: ClassResult, motifs: Sequence[str], sign: int) -> int:
-    """How many of these motifs the training crystals of the class hold significantly more (or less) often than the others."""
-    own = [e for e in result.enrichments if e.against == "the other class's crystals" and e.p_holm < ALPHA]
-    return len({motif_name(e) for e in own if e.log_odds * sign > 0} & set(motifs))

@@ -16,6 +16,9 @@ from benchmark.statistics.comparisons import ALPHA
 SHOWN = 8
 """Motifs of a kind in a table."""
 
+WIDEST = 6.0
+"""Length of an interval of log-odds, beyond which nearly nothing was counted."""
+
 AGAINST: tuple[Against, ...] = ("random graphs", "training crystals")
 
 
@@ -32,11 +35,17 @@ def beyond(group: SeedGroup, number: int) -> list[FindingTest]:
     return [one for one in known if one.beyond and one.beyond.log_odds > 0]
 
 
+def shown_findings(group: SeedGroup) -> list[int]:
+    """Numbers of the published findings that the training crystals can say anything of: that have such atoms or bonds."""
+    crystals = [one.crystals for one in group.first.finding_tests]
+    return [n for n, one in enumerate(crystals) if one is None or one.interval[1] - one.interval[0] < WIDEST]
+
+
 def tables(group: SeedGroup) -> Iterator[Table]:
     """In the order of the page."""
     yield _classifiers(group)
     yield _searches(group)
-    if group.first.finding_tests:
+    if shown_findings(group):
         yield _finding_tests(group)
     seed = group.first.experiment.seed
     for name in CLASSES:
@@ -136,7 +145,8 @@ def _finding_tests(group: SeedGroup) -> Table:
         "beyond, p (Holm)", "seeds significant",
     )  # fmt: skip
     rows = []
-    for number, one in enumerate(group.first.finding_tests):
+    for number in shown_findings(group):
+        one = group.first.finding_tests[number]
         p = "" if one.beyond_p_holm is None else chance(one.beyond_p_holm)
         cells = [_contrast(part) for part in (one.explanations, one.crystals, one.random, one.beyond)]
         rows.append([one.finding, *cells, p, f"{len(beyond(group, number))} of {len(group.results)}"])

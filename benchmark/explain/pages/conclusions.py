@@ -1,0 +1,155 @@
+"""What explanations say, in sentences: in short for everybody, and in detail. From records alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from benchmark.explain.pages import cross_checks
+from benchmark.explain.pages.tables import SHOWN, beyond, motif_name, shown_findings
+from benchmark.explain.records import CLASSES, GOOD_AUC, ClassName, ClassResult
+from benchmark.explain.seed_groups import SeedGroup, rank_correlations
+from benchmark.explain.statements import Enrichment
+from benchmark.rendering.text import count, in_unit, interval
+from benchmark.statistics.comparisons import ALPHA
+
+EASY = 0.5
+"""Share of random graphs that reach the probability from which on it is worth a sentence."""
+
+POOR = f"The classifier is poor (AUC below {GOOD_AUC}): these are explanations of a network that has not learnt the classes."
+
+
+def in_short(group: SeedGroup) -> Iterator[str]:
+    """A line on the network and one on each class, in plain words."""
+    worst = min((result.classifier.quality for result in group.results), key=lambda q: q.auc)
+    each = "The network sorts" if len(group.results) == 1 else f"The worst of {len(group.results)} networks sorts"
+    so = "" if group.good else " It has not learnt the classes, so what follows is not about crystals."
+    first = group.first.classifier
+    median = in_unit(f"{first.threshold:.3g}", first.experiment.unit)
+    yield (
+        f"{each} {worst.accuracy:.0%} of the test crystals into the right class; a guess sorts 50%. Low is up to {median}, the "
+        f"median of the training crystals; high is above.{so}"
+    )
+    for name in CLASSES:
+        yield f"{name.capitalize()}: {_class_in_short(group, name)}"
+
+
+def _class_in_short(group: SeedGroup, name: ClassName) -> str:
+    classes = [result.of(name) for result in group.results]
+    tested = [one for one in classes if one.enrichments]
+    if not tested:
+        numbers = sorted({one.found for one in classes})
+        span = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+        return f"nothing could be tested, as the search found {span} of {classes[0].asked} graphs, too few or too much alike."
+    more, less = (shared(tested, sign) for sign in (1, -1))
+    who = "the network" if len(classes) == 1 else f"{'all' if len(tested) == len(classes) else 'the'} {len(tested)} networks"
+    own = "prefers" if len(classes) == 1 or len(tested) == 1 else "prefer"
+    if more:
+        known = in_crystals(tested[0], more, 1)
+        said = (
+            f"{who} {own} {_names(group, more)}, more than the size and the composition of the graphs explain. A count of the "
+            f"training crystals shows {known} of {'this' if len(more) == 1 else 'these'} {len(more)} without a network."
+        )
+    else:
+        said = f"no motif is shown to be preferred by {who} beyond what the size and the composition of the graphs explain."
+    if less:
+        said += f" Avoided: {_names(group, less)}."
+    easy = [one.random_reached for one in classes if one.random_reached is not None]
+    if easy and max(easy) >= EASY:
+        said += f" Caution: most random graphs (up to {max(easy):.0%}) count as {name} too."
+    return said
+
+
+def _names(group: SeedGroup, motifs: Sequence[str]) -> str:
+    """`group 17` rather than `node type 17`."""
+    more = f" and {count(len(motifs) - SHOWN, 'other')}" if len(motifs) > SHOWN else ""
+    return ", ".join(motifs[:SHOWN]).replace("node type", group.first.experiment.node_types) + more
+
+
+def details(group: SeedGroup) -> Iterator[str]:
+    """One sentence for each further thing to know, the gravest first."""
+    if not group.good:
+        yield POOR
+    worst = min((result.classifier.quality for result in group.results), key=lambda q: q.auc)
+    yield (
+        f"The classifier tells test crystals above the median from the others with an AUC of {worst.auc:.3f} "
+        f"({interval(*worst.auc_interval)}), accuracy {worst.accuracy:.3f}, calibration error {worst.calibration_error:.3f}"
+        f"{' (of the seed with the lowest AUC)' if len(group.results) > 1 else ''}."
+    )
+    for name in CLASSES:
+        yield from _class_details(group, name)
+    if len(group.results) > 1:
+        values = [
+            value for name in CLASSES for value in rank_correlations([a.of(name) for a in group.results]) if value is not None
+        ]
+        if values:
+            yield (
+                f"Rank correlation of the log-odds of two seeds, both classes: mean {sum(values) / len(values):.2f}, "
+                f"{min(values):.2f} to {max(values):.2f}."
+            )
+    yield from _finding_details(group)
+    yield from cross_checks.conclusions(group)
+
+
+def _finding_details(group: SeedGroup) -> Iterator[str]:
+    """Published findings: what holds without a network, and what is the network's."""
+    numbers = shown_findings(group)
+    tests = [group.first.finding_tests[number] for number in numbers]
+    if not tests or all(one.crystals is None for one in tests):
+        return
+    known = sum(bool(one.crystals and one.crystals.holds) for one in tests)
+    seeds = len(group.results)
+    every = " with every seed" if seeds > 1 else ""
+    sure = [group.first.finding_tests[number].finding for number in numbers if len(beyond(group, number)) == seeds]
+    shown = f"the explanations show {', '.join(sure)}{every}" if sure else f"the explanations show none of them{every}"
+    if not any(result.finding_tests[number].beyond for result in group.results for number in numbers):
+        shown = "nothing could be tested"
+    counted = f"{known or 'none'} hold{'s' * (known < 2)} of the training crystals counted without a network"
+    so = " To find such a one again says nothing about a network." if known else ""
+    yield f"Of {count(len(tests), 'published finding')} on this target, {counted}.{so} Beyond size and composition, {shown}."
+
+
+def _class_details(group: SeedGroup, name: ClassName) -> Iterator[str]:
+    """Why a search or a test ended, how many random graphs pass, and how many seeds were tested."""
+    classes = [result.of(name) for result in group.results]
+    said: dict[str, list[str]] = {}
+    for result, of_class in zip(group.results, classes, strict=True):
+        lines = [f"the search stopped: {of_class.stopped}."] if of_class.stopped else []
+        lines += [f"nothing was tested: {of_class.untested}."] if of_class.untested else []
+        for line in lines:
+            said.setdefault(line, []).append(str(result.experiment.seed))
+    for line, seeds in said.items():
+        which = f"{name}, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}" if len(classes) > 1 else name
+        yield f"{which}: {line}"
+    easy = [one.random_reached for one in classes if one.random_reached is not None]
+    if easy and max(easy) >= EASY:
+        span = f"{min(easy):.0%} to {max(easy):.0%}" if len(easy) > 1 else f"{easy[0]:.0%}"
+        yield f"{name}: {span} of random graphs of the same sizes reach the probability too."
+    tested = [one for one in classes if one.enrichments]
+    if 0 < len(tested) < len(classes):
+        yield f"{name}: tested with {count(len(tested), 'seed')} of {len(classes)}."
+    for sign, word in ((1, "more"), (-1, "less")):
+        if motifs := shared(tested, sign):
+            known = in_crystals(tested[0], motifs, sign)
+            yield (
+                f"{name}: {count(len(motifs), 'motif')} {word} frequent than size and composition explain, "
+                f"{known} of them in the training crystals too."
+            )
+
+
+def shared(classes: Sequence[ClassResult], sign: int) -> list[str]:
+    """Motifs that are significant in all results, by their order in the first."""
+    alike = [significant(result.enrichments, sign) for result in classes]
+    return [one for one in alike[0] if all(one in other for other in alike[1:])] if alike else []
+
+
+def significant(found: Sequence[Enrichment], sign: int) -> list[str]:
+    """Names of the motifs that are significantly more (sign 1) or less (-1) frequent than size and composition give, the surest
+    first."""
+    chosen = [e for e in found if e.against == "size and composition" and e.p_holm < ALPHA and e.log_odds * sign > 0]
+    return [motif_name(e) for e in sorted(chosen, key=lambda e: e.p)]
+
+
+def in_crystals(result: ClassResult, motifs: Sequence[str], sign: int) -> int:
+    """How many of these motifs the training crystals of the class hold significantly more (or less) often than the others."""
+    own = [e for e in result.enrichments if e.against == "the other class's crystals" and e.p_holm < ALPHA]
+    return len({motif_name(e) for e in own if e.log_odds * sign > 0} & set(motifs))
