@@ -21,6 +21,9 @@ commands = typer.Typer(name="leaderboard", help="Render boards, and check record
 def leaderboard(
     context: typer.Context,
     source: Annotated[Path, typer.Option("--from", help="A directory of records. Default: the published ones.")] = PUBLISHED,
+    beside: Annotated[
+        Path | None, typer.Option(help="Show the rows of these records too, on the tasks of --from: `leaderboards`, say.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score every record anew from its predictions and render the board; `submit` checks records from elsewhere.
@@ -33,11 +36,15 @@ def leaderboard(
     from benchmark.leaderboard.as_json import row_as_json
     from benchmark.leaderboard.pages.documents import write_documents
 
-    if not (source / "records").is_dir():
-        raise InputError(
-            f"{source.resolve()} has no records; run `python -m benchmark run` first, or name another directory with --from"
-        )
-    board, pages = write_board(source)
+    for directory in (source, beside) if beside else (source,):
+        if not (directory / "records").is_dir():
+            told = "run `python -m benchmark run` first, or name another directory"
+            raise InputError(
+                f"{directory.resolve()} has no records; {told} with {'--from' if directory == source else '--beside'}"
+            )
+    if beside and (source == PUBLISHED or beside.resolve() == source.resolve()):
+        raise InputError("--beside takes records of another directory than your own: --from runs --beside leaderboards")
+    board, pages = write_board(source, beside)
     if source == PUBLISHED:
         pages += write_documents(board, Path())
     if as_json:

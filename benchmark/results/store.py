@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -175,6 +176,28 @@ class Store:
     def records(self) -> Iterator[Record]:
         """Every record, in order of its file. Raises InputError at the first invalid one."""
         return (record for path in self.paths() for record in self.read_all(path))
+
+
+@dataclass(frozen=True)
+class StoreBeside(Store):
+    """A store to read, with another one's records of the same tasks beside its own."""
+
+    other: Store
+
+    def tasks(self) -> list[tuple[str, list[Path]]]:
+        """As of a store, of the tasks that this one has."""
+        others = dict(self.other.tasks())
+        return [(task, [*paths, *others.get(task, [])]) for task, paths in super().tasks()]
+
+    def scored(self, path: Path) -> list[Scored]:
+        """As of a store; a fold that both have is this one's."""
+        if path.is_relative_to(self.root):
+            return super().scored(path)
+        return [pair for pair in self.other.scored(path) if pair[0].key not in self._keys]
+
+    @cached_property
+    def _keys(self) -> list[JobKey]:
+        return [record.key for record in self.records()]
 
 
 def is_fold(path: Path) -> bool:

@@ -86,7 +86,8 @@ def test_a_page_of_a_task_begins_with_a_command(page):
 # -- every command, in a quick form ----------------------------------------------------------------
 
 SETS = re.compile(r"^(?:emt|cgcnn|fung|megnet)(?:/[a-z0-9_]+)+$")
-PARSED_ONLY = ("check", "verify", "datasets fetch", "explain --from", "recommend", "reproduce")
+PARSED_ONLY = ("check", "verify", "datasets fetch", "explain --from", "recommend", "reproduce",
+               "leaderboard --from runs --beside")  # fmt: skip
 """They train on the regression sets or on all crystals, need a network, or render all published pages: other tests do."""
 
 
