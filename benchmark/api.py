@@ -58,6 +58,7 @@ def run(
     profile: str = "mini",
     settings: Mapping[str, object] | None = None,
     folds: int | None = None,
+    repeats: int = 1,
     seed: int = 0,
     workers: int = 1,
     device: str = "cpu",
@@ -74,7 +75,8 @@ def run(
         profile: the budget: smoke, mini, standard or paper.
         settings: changes to the settings of the one model named.
         folds: of the k-fold division, 5 where None.
-        seed: of the division and of the weights.
+        repeats: how often the folds are divided anew and new weights are trained.
+        seed: of the first division and of its weights; repeats count on from it.
         workers: processes that share the cores.
         device: cpu or cuda.
         save_checkpoints: whether each fold's model is kept, for `predict`.
@@ -100,6 +102,7 @@ def run(
         profile=profile,
         folds=folds,
         group_duplicates=None,
+        repeats=repeats,
         seed=seed,
         device=choose_device(device),
         workers=workers,

@@ -88,7 +88,7 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
         print(json.dumps({"rows": rows, "notes": report.notes, "stale": stale}, indent=1))
     else:
         print(report_table(report, stale))
-        print(f"\n{conclusion(report, baseline)}")
+        print(f"\n{conclusion(report, baseline, quick)}")
     if report.failures:
         first = report.failures[0]
         moved = "" if first.change is None else f" {first.change:+.1%}"

@@ -39,8 +39,8 @@ def report_table(report: CheckReport, stale: list[str]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def conclusion(report: CheckReport, baseline: Baseline) -> str:
-    """The check in one sentence, and what it could have found."""
+def conclusion(report: CheckReport, baseline: Baseline, quick: bool) -> str:
+    """The check in one sentence, and what it could have found; the quick form trains too few seeds to say how often."""
     if report.failures:
         return f"{len(report.failures)} of {len(report.rows)} comparisons failed."
     compared = {row.subject for row in report.rows if row.is_model}
@@ -48,7 +48,10 @@ def conclusion(report: CheckReport, baseline: Baseline) -> str:
     if not powers:
         return "No model was compared."
     found = " to ".join(dict.fromkeys(f"{power:.0%}" for power in (min(powers), max(powers))))
-    return f"No model is shown to be worse. A loss of 5 % in one model would be found in {found} of checks with all seeds."
+    less = " This quick check finds only larger losses: leave out --quick for all seeds." if quick else ""
+    return (
+        f"No model is shown to be worse. A loss of 5 % in one model would be found in {found} of checks with all seeds.{less}"
+    )
 
 
 def baseline_rows(baseline: Baseline) -> list[dict[str, Any]]:

@@ -34,6 +34,12 @@ def test_a_task_is_run_and_its_board_read_as_a_table(ran, small_folder):
     assert api.board(out).equals(table)
 
 
+def test_repeats_divide_the_crystals_anew(small_folder, tmp_path):
+    table = api.run(small_folder, ["dummy"], profile="smoke", folds=2, repeats=2, seed=3, out=tmp_path)
+    assert list(table["folds"]) == [4]
+    assert {record.key.seed for record in Store(tmp_path).records()} == {3, 4}
+
+
 def test_structures_and_atoms_are_predicted_alike_in_their_order(ran):
     folds = sorted((ran[1]).rglob(f"*{MODEL}*/**/*.safetensors"))
     atoms = [bulk("Al", cubic=True), bulk("Cu")]

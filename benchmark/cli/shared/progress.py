@@ -80,6 +80,8 @@ class Display:
     log: RunLog
     time_left: TimeLeft
     bars: dict[Job, TaskID] = field(default_factory=dict)
+    training: set[Job] = field(default_factory=set)
+    """Of which an epoch was told."""
     finished: set[Job] = field(default_factory=set)
     elsewhere: set[Job] = field(default_factory=set)
     """Finished by another run of the same store."""
@@ -95,6 +97,9 @@ class Display:
         if news.job not in self.bars:
             self.bars[news.job] = self.progress.add_task(_short_name(news.job), total=None, detail="")
         if news.epoch:
+            if news.job not in self.training and news.epoch.number > 1:
+                self._say(f"{job_name(news.job)}: goes on after epoch {news.epoch.number - 1} of {news.epoch.of}")
+            self.training.add(news.job)
             error = news.epoch.validation_error
             # NaN: there is no validation part.
             detail = _loss(error, news.job.task.classes, news.job.task.unit) if error == error else ""

@@ -27,25 +27,27 @@ TITLE = "# What networks have learnt of "
 
 GUIDE = "Five questions to ask of such a page, in plain words: `docs/read-explanation.md`."
 
-RULES = f"""A class is explained by graphs that a policy grows bond by bond and that the classifier takes for that class
-(XGNN: Yuan et al., KDD 2020). The classifier sees node types and which atoms are neighbours, nothing else: each atom receives
-from its 4 nearest other atoms within 5 Å. Low is a target of at most the median of the training crystals.
-{F_BLOCK.capitalize()}.
+RULES = f"""A policy grows graphs, bond by bond, that the classifier takes for the class (XGNN: Yuan et al., KDD 2020). The
+classifier sees node types and which atoms are neighbours, nothing else: each atom receives from its 4 nearest other atoms
+within 5 Å. Low is a target of at most the median of the training crystals. {F_BLOCK.capitalize()}.
 
-Log-odds are of explanations that hold the motif, against random valid graphs with as many atoms and bonds; or of atoms with
-the node type and bonds with the pair, against those of the training crystals. Graphs of one round come from one policy and may
-be alike: counts are divided by their design effect (Rao & Scott 1992), and the t-test has as many clusters as there are rounds
-with an explanation. p is Holm's, for all motifs of a class against the same, or for all findings on the page's target.
+Log-odds compare how often explanations hold a motif with how often random graphs of as many atoms and bonds do. For node types
+and bonds there is a second comparison: their shares among the atoms and bonds, against the training crystals. Graphs of one
+round come from one policy and may be alike. So they count as fewer graphs (design effect: Rao & Scott 1992), and the t-test
+counts rounds. p is corrected (Holm) for all motifs of a class with the same comparison, or for all findings on the target.
 
 Beyond size and composition: a network prefers a motif only if it is more frequent in the explanations than in two kinds of
-random graphs of the same sizes: with node types as frequent as in the training crystals of the class, and as the search draws
-them. p is the larger of the two (an intersection-union test). The first says that the composition of the data does
-not give it, the second that the start of the search does not. Beside it stands the same motif counted on training crystals,
-without a network: the share of the crystals of the class that hold it and of those of the other class (classes also differ in
-the size of their crystals). What holds there is known without a network, and an explanation that shows it says nothing about
-the network. A published finding is of atoms or bonds of one class against those of the other, and is counted likewise: on
-explanations, on training crystals, on random graphs of the same sizes, and beyond size and composition. "High: periods 1–3" and
-"low: periods 4–7" are one statement. A test says what this classifier takes for a class, not what nature does."""
+random graphs of the same sizes. The first kind has node types as frequent as in the training crystals of the class: so the
+composition of the data does not explain the motif. The second kind is what the search draws before it learns: so its start
+does not explain it either. Both must hold, and p is the larger of the two.
+
+Without a network: beside it stands the same motif counted in training crystals, as the share of the crystals of the class that
+hold it and the share of the others. What these show is known without a network, and to find it in explanations says nothing
+about the network. (Crystals of the classes also differ in size.)
+
+A published finding compares atoms or bonds of one class with those of the other. It is counted likewise: in explanations, in
+training crystals, in random graphs of the same sizes, and beyond size and composition. "High: periods 1–3" and "low: periods
+4–7" are one statement. A test says what this classifier takes for a class, not what nature does."""
 
 
 def write_page(task: str, found: Sequence[SeedGroup], where: Directories) -> list[Path]:
@@ -95,7 +97,7 @@ def page_text(task: str, found: Sequence[SeedGroup], where: Directories) -> str:
     parts += [f"Interactive figures, in `{folder}/figures.html`, are written by {where.figures()}."]
     parts += ["## How to read it", GUIDE, *(escape(paragraph) for paragraph in RULES.split("\n\n"))]
     if any(result.cross_checks for group in found for result in group.results):
-        parts.append(escape(cross_checks.RULES))
+        parts += [escape(paragraph) for paragraph in cross_checks.RULES.split("\n\n")]
     for group in found:
         parts += [f"## {escape(group.title)}", escape(f"{explained_network(group)} {search_differences(group)}")]
         if not group.good:

@@ -64,6 +64,17 @@ def test_without_a_terminal_a_long_fold_says_how_far_it_is(small_folder, tmp_pat
     assert "fold 1/2: test MAE" in fold and " | 1 of 2 folds, " in fold and fold.endswith(" left")
 
 
+def test_a_fold_that_goes_on_says_after_which_epoch(small_folder, tmp_path, monkeypatch):
+    shown = Console(file=StringIO(), width=80)
+    monkeypatch.setattr(consoles, "console", lambda quiet=False: shown)
+    jobs = make_jobs(small_folder)
+    with live(Plan(jobs, (), ()), tmp_path, quiet=False, costs=Costs()) as display:
+        for number in (6, 7):
+            display.on_progress(Progress(jobs[0], Epoch(number, 20, 0.5, math.nan, 0.1)))
+    (line,) = shown.file.getvalue().splitlines()
+    assert "fold 1/2: goes on after epoch 5 of 20" in line
+
+
 def test_a_log_that_cannot_be_written_costs_nothing(small_folder, tmp_path):
     (tmp_path / "logs").write_text("no folder")
     run_log(tmp_path).progress(Progress(make_jobs(small_folder)[0], None))

@@ -115,7 +115,9 @@ def test_unchanged_code_passes_and_is_done_after_two_seeds_if_quick(benchmark_co
     assert done.stdout.splitlines()[-1].startswith(
         "No model is shown to be worse. A loss of 5 % in one model would be found in "
     )
-    assert benchmark_command("check").returncode == 0
+    assert done.stdout.endswith("This quick check finds only larger losses: leave out --quick for all seeds.\n")
+    whole = benchmark_command("check")
+    assert whole.returncode == 0 and whole.stdout.endswith("of checks with all seeds.\n")
     assert noisy.trained[2:] == [4, 8]
 
 
