@@ -17,17 +17,18 @@ LITTLE = 0.47
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
-RULES = """Other explainers look into a full regressor, which sees elements and distances. They look at test crystals of two
-node types or more that the regressor puts into the class. GNNExplainer (Ying et al. 2019, as DGL has it) weighs the messages that an
-atom sends; the global attention is GATGNN's own weight of an atom. Importance is relative to the mean atom of a crystal,
-averaged over crystals. It is ranked against XGNN's log-odds of a node type in the class against random graphs; p is found by
-permuting the node types. An attention has no sign and is ranked against the size of the log-odds alone.
+RULES = """Other explainers look into a full regressor, which sees elements and distances. They look at test crystals of
+two node types or more that the regressor puts into the class. GNNExplainer (Ying et al. 2019, as DGL has it) weighs the
+messages that an atom sends; the global attention is GATGNN's own weight of an atom. Importance is relative to the mean
+atom of a crystal, averaged over crystals. It is ranked against XGNN's log-odds of a node type in the class against random
+graphs; p is found by permuting the node types. An attention has no sign and is ranked against the size of the log-odds
+alone.
 
-Reliability says how well a ranking repeats itself. For another explainer it is the rank correlation r between two halves of its
-crystals, made that of all of them by 2r / (1 + r) (Spearman & Brown 1910); for XGNN, the mean rank correlation between two
-seeds. Two rankings cannot agree better than the root of the product of their reliabilities (Spearman 1904), up to chance: where
-that is small, low agreement says nothing about either. SubgraphX is left out, as DGL 1.1.3's fails with a current NumPy, and
-PGExplainer, as that DGL has none."""
+Reliability says how well a ranking repeats itself. For another explainer it is the rank correlation r between two halves
+of its crystals, made that of all of them by 2r / (1 + r) (Spearman & Brown 1910); for XGNN, the mean rank correlation
+between two seeds. Two rankings cannot agree better than the root of the product of their reliabilities (Spearman 1904),
+up to chance: where that is small, low agreement says nothing about either. SubgraphX is left out, as DGL 1.1.3's fails
+with a current NumPy, and PGExplainer, as that DGL has none."""
 
 
 def conclusions(group: SeedGroup) -> Iterator[str]:

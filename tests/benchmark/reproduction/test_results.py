@@ -54,6 +54,13 @@ def test_the_difference_is_in_standard_errors_of_both_figures(tmp_path):
     assert found.difference(unprinted) == pytest.approx(0.2 / (own * np.sqrt(2)))
 
 
+def test_one_round_is_taken_to_vary_as_much_as_a_published_round(tmp_path):
+    found = result_of(write_rounds(tmp_path, [0.6]))
+    paper = PublishedResult("set/target", "cgcnn", 0.5, "A paper", "", std=0.4)
+    assert found.standard_error < 0.2, "of the test crystals alone"
+    assert found.difference(paper) == pytest.approx(0.1 / (0.4 * np.sqrt(1 + 1 / 4 + 1 / 10 + 1 / 4)))
+
+
 def test_only_rounds_of_the_cells_own_settings_protocol_and_seed_count(tmp_path):
     store = write_rounds(tmp_path, [0.4, 0.5])
     write_rounds(tmp_path, [9.0], key={"profile": "mini"})
