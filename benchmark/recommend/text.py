@@ -129,7 +129,8 @@ def limits_of_records(like: str | None, tasks: Sequence[str]) -> tuple[str, str]
     else:
         about = (
             "Without a task like yours no error in a unit can be told, only how models compare. The records are of "
-            f"{joined(tasks)}. On crystals of one chemistry, such as oxides, the order may be another: only a run on yours can tell."
+            f"{joined(tasks)}. On crystals of one chemistry, such as oxides, the order may be another: "
+            "only a run on yours can tell."
         )
     return (
         about,
