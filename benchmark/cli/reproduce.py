@@ -78,7 +78,7 @@ def reproduce(
         return
     results = cell_results(asked.cells, stores)
     packed = publish_cells(results, published[1], published[:1]) if publish else []
-    written = [str(path) for path in (*packed, write_page(asked, results, reports))]
+    written = [str(path) for path in (*packed, write_page(asked, results, published[0], reports))]
     print(json.dumps(written) if as_json else f"page: {written[-1]}")
     # A network that diverges is an answer, as where a paper's curve breaks off.
     if failed := [record for record in records if record.status not in ("complete", "diverged")]:

@@ -10,9 +10,10 @@ from benchmark.leaderboard.published_results import PublishedResult
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out
 from benchmark.rendering.text import count, escape, interval, origins, require_own, seconds, significant, table, unit_sentence
 from benchmark.reproduction.cells import Cell, Table
+from benchmark.reproduction.recipes import recipes_section
 from benchmark.reproduction.results import RULE, CellResult
 from benchmark.results.scores import Run
-from benchmark.results.store import write_atomically
+from benchmark.results.store import Store, write_atomically
 from benchmark.studies.depth.parameters import OURS, PUBLISHED
 from benchmark.studies.tables import waited
 
@@ -32,13 +33,14 @@ DFT = {
 """Target → mean absolute difference of DFT and experiment, as the thesis's Table 4 collects it."""
 
 
-def page(asked: Table, results: Sequence[CellResult | None]) -> str:
-    """The markdown page of a table with what was measured for its cells."""
+def page(asked: Table, results: Sequence[CellResult | None], board: Store) -> str:
+    """The markdown page of a table with what was measured for its cells, and runs of other recipes on the board."""
     rows = list(zip(asked.cells, results, strict=True))
     parts = [f"{TITLE}: {escape(asked.title)}", _summary(rows), *(escape(note) for note in asked.notes), RULE]
     parts += [f"*{NOT_TRAINED_OUT}*: {NOT_TRAINED_OUT_MEANS}."] if any(_marked(result) for _, result in rows) else []
     for task, members in groupby(sorted(rows, key=lambda row: _place(asked, row[0])), key=lambda row: row[0].task):
         parts += [f"## {escape(task)}", *_section(asked, list(members))]
+    parts += filter(None, [recipes_section(asked.cells, results, board)])
     records = [record for _, result in rows if result for record in result.records]
     parts += [f"## Machines\n\n{origins(records)}"] if records else []
     again = f"python -m benchmark reproduce {asked.name}"
@@ -46,12 +48,12 @@ def page(asked: Table, results: Sequence[CellResult | None]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def write_page(asked: Table, results: Sequence[CellResult | None], reports: Path) -> Path:
+def write_page(asked: Table, results: Sequence[CellResult | None], board: Store, reports: Path) -> Path:
     """Write `<reports>/reproduction/<table>.md`. Raises InputError where a page that is not ours stands there."""
     path = reports / "reproduction" / f"{asked.name}.md"
     require_own(path, TITLE, "not such a page", "directory with --reports")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, page(asked, results).encode())
+    write_atomically(path, page(asked, results, board).encode())
     return path
 
 

@@ -90,7 +90,7 @@ def test_a_page_has_figures_costs_and_a_command_for_each_empty_cell(tmp_path):
     empty = Cell("set/target", "mpnn", "thesis", "shuffle", 10)
     asked = Table("thesis-6", "A table", (CELL, empty), ("Labels are old.",))
     store = write_rounds(tmp_path, [0.6, 0.7, 0.8])
-    text = page(asked, cell_results(asked.cells, [store]))
+    text = page(asked, cell_results(asked.cells, [store]), store)
     row = [
         cell.strip() for cell in next(line for line in text.splitlines() if line.startswith("| cgcnn")).strip("|").split("|")
     ]
@@ -106,7 +106,7 @@ def test_parameters_that_the_published_code_never_uses_are_named(tmp_path):
     key = {"profile": "omee", "protocol": "shuffle(80:10:10)", "settings": {"n_layers": 7, "epochs": 3}}
     cell = Cell("set/target", "cgcnn-mdl", "omee", "shuffle", 5, published=(PAPER,))
     store = write_rounds(tmp_path, [0.4], "cgcnn-mdl", key)
-    text = page(Table("omee-3", "A table", (cell,)), cell_results([cell], [store]))
+    text = page(Table("omee-3", "A table", (cell,)), cell_results([cell], [store]), store)
     assert "1,400 parameters of the published code are never used" in text
 
 
@@ -115,7 +115,7 @@ def test_a_cell_whose_rounds_diverged_says_so(tmp_path):
     record = failed(0, model="cgcnn", status="diverged", reason="the loss is nan")
     key = record.key.model_copy(update={**KEY, "task": "set/target"})
     store.write(failed(0, model="cgcnn", status="diverged", reason="the loss is nan", key=key), None)
-    text = page(Table("omee-2", "A table", (CELL,)), cell_results([CELL], [store]))
+    text = page(Table("omee-2", "A table", (CELL,)), cell_results([CELL], [store]), store)
     assert "diverged: the loss is nan" in text and "0 of 1 cell have run" in text
 
 
@@ -124,7 +124,7 @@ def test_published_folds_give_the_page_without_the_runs_and_are_not_replaced(tmp
     asked = Table("thesis-6", "A table", (CELL,))
     results = cell_results(asked.cells, [store])
     assert publish_cells(results, kept, [Store(tmp_path / "none")])
-    assert page(asked, cell_results(asked.cells, [kept])) == page(asked, results)
+    assert page(asked, cell_results(asked.cells, [kept]), kept) == page(asked, results, kept)
     assert publish_cells(results, kept, []) == [], "what is there already is left alone"
     assert publish_cells(results, Store(tmp_path / "other"), [kept]) == [], "as is what another store has"
     changed = write_rounds(tmp_path / "again", [0.9, 0.7])
