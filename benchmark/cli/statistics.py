@@ -53,7 +53,8 @@ def statistics(
     told = partial(print, file=sys.stderr, flush=True)
     trained = out.with_suffix(".parquet")
     train_sets(trained, sets, seed, told)
-    sharing = measured_sharing(tasks_of(read_errors(trained)), seed)
+    errors = read_errors(trained)
+    sharing = measured_sharing(tasks_of(errors[errors["set"] < sets]), seed)
     simulated = simulate(structures, groups, seed, told)
     tracks = simulate_tracks(structures, groups, seed, told)
     origin = Origin(

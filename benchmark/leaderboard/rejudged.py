@@ -11,12 +11,10 @@ import numpy as np
 
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.statistics.comparisons import TaskErrors, rank_tiers
-from benchmark.statistics.decisions import Decisions, decide
+from benchmark.statistics.decisions import LARGE_RATIO, Decisions, decide
 
 RESAMPLES = 1_000
 """Of the bootstrap of the tiers."""
-LARGE_RATIO = 1.10
-"""Of two mean losses, from which a benchmark should tell two models apart."""
 
 
 @dataclass(frozen=True)

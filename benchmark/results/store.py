@@ -180,7 +180,10 @@ class Store:
 
 @dataclass(frozen=True)
 class StoreBeside(Store):
-    """A store to read, with another one's records of the same tasks beside its own."""
+    """A store to read, with another one's records of the same tasks beside its own.
+
+    A run that both have is this one's: folds of two stores are never pooled.
+    """
 
     other: Store
 
@@ -190,14 +193,18 @@ class StoreBeside(Store):
         return [(task, [*paths, *others.get(task, [])]) for task, paths in super().tasks()]
 
     def scored(self, path: Path) -> list[Scored]:
-        """As of a store; a fold that both have is this one's."""
-        if path.is_relative_to(self.root):
+        """As of a store."""
+        if path.is_relative_to(self.root / "records"):
             return super().scored(path)
-        return [pair for pair in self.other.scored(path) if pair[0].key not in self._keys]
+        return [(record, found) for record, found in self.other.scored(path) if _run_of(record) not in self._runs]
 
     @cached_property
-    def _keys(self) -> list[JobKey]:
-        return [record.key for record in self.records()]
+    def _runs(self) -> set[tuple[str, str, str]]:
+        return {_run_of(record) for record in self.records()}
+
+
+def _run_of(record: Record) -> tuple[str, str, str]:
+    return record.key.task, record.key.model, record.key.pooled_id
 
 
 def is_fold(path: Path) -> bool:

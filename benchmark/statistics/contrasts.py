@@ -20,11 +20,11 @@ from scipy.special import digamma, polygamma, stdtrit
 
 from benchmark.statistics.comparisons import ROUNDING, TaskErrors
 
-SHARE = 0.5
+SHARE = 0.75
 """Of Nadeau & Bengio's n_test / n_train: how much of the luck of training all folds are taken to have in common.
 
-They assume all of it. Trained on disjoint sets of crystals, models of the boards have less in common: this is the least share
-tried that their 95 % interval does not exceed, and no claim of a set was false with it (reports/statistics.md).
+They assume all of it. Models of the boards, trained on disjoint sets of crystals, have less in common: this is the least share
+tried that is safe by what was measured there (`statistics.sharing`, reports/statistics.md).
 """
 
 

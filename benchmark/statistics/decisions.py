@@ -14,6 +14,8 @@ from benchmark.statistics.families import Intervals, all_pairs
 
 MARGIN = 0.05
 """How much larger a mean loss may be than the best's and still count as equal."""
+LARGE_RATIO = 1.10
+"""Of two mean losses, from which a benchmark should tell two models apart."""
 MOST_REPEATS = 50
 """Further repeats that are still worth naming."""
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmark.results.store import write_together
 from benchmark.statistics.planted import FOLDS
-from benchmark.statistics.sharing import CRYSTALS, REPEATS, model_columns, read_errors
+from benchmark.statistics.sharing import CRYSTALS, LARGEST, REPEATS, model_columns, read_errors
 from benchmark.tasks.folds import MOST_FOLDS, Fold, Protocol, make_fold
 from datasets.crystals import Crystals
 from datasets.errors import InputError
@@ -21,8 +21,6 @@ from models.contract import ModelSpec
 from models.registry import get
 
 SETS = 28
-LARGEST = 12
-"""Atoms of a cell; larger crystals would cost most of the time and make the sets no better."""
 LEARNERS = (
     ("mini", ("cgcnn", "cgcnn-mdl", "deeper-gatgnn", "deeper-schnet", "gatgnn", "gatgnn-mdl", "megnet-mdl", "mpnn", "rf-magpie",
               "schnet", "soap-svr")),
@@ -49,6 +47,9 @@ def train_sets(path: Path, sets: int, seed: int, tell: Callable[[str], object]) 
     done = read_errors(path) if path.exists() else None
     if done is not None and (done["seed"] != seed).any():
         raise InputError(f"{path} has trainings of seed {done['seed'].iloc[0]}, not {seed}; move it away, or take its seed")
+    names = [f"{name} ({profile})" for profile, names in LEARNERS for name in names]
+    if done is not None and model_columns(done) != names:
+        raise InputError(f"{path} has trainings of other models; move it away, and all sets are trained anew")
     missing = sorted(set(range(sets)) - set([] if done is None else done["set"]))
     if not missing:
         return

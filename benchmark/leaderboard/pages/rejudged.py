@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import get_args
 
-from benchmark.leaderboard.rejudged import LARGE_RATIO, Rejudged
+from benchmark.leaderboard.rejudged import Rejudged
 from benchmark.rendering.text import escape, table
-from benchmark.statistics.decisions import Verdict
+from benchmark.statistics.decisions import LARGE_RATIO, Verdict
 
 
 def rejudged_section(rejudged: Sequence[Rejudged]) -> str:

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.leaderboard.pages.rejudged import rejudged_section
-from benchmark.leaderboard.rejudged import LARGE_RATIO, Rejudged
+from benchmark.leaderboard.rejudged import Rejudged
 from benchmark.rendering.text import escape, table
 from benchmark.schema import Machine
 from benchmark.statistics.contrasts import SHARE
-from benchmark.statistics.decisions import MARGIN
+from benchmark.statistics.decisions import LARGE_RATIO, MARGIN
 from benchmark.statistics.grid import CORRELATION, MODELS, RATIOS, REPEATS, STRESSES, Cell, Simulated
-from benchmark.statistics.planted import TEST_TO_TRAIN, Structure
-from benchmark.statistics.sharing import Sharing
+from benchmark.statistics.planted import FOLDS, TEST_TO_TRAIN, Structure
+from benchmark.statistics.sharing import COVERAGE, LARGEST, Sharing
+from benchmark.statistics.sharing import REPEATS as SETS_REPEATS
 from benchmark.statistics.simulated_tracks import RATIO, SPREAD, TrackCell
 from benchmark.statistics.simulation import CHOSEN, METHODS, Rates
 
@@ -98,7 +99,7 @@ def _structures(structures: Sequence[Structure]) -> str:
          f"{100 * s.crystal_share:.0f} %", " / ".join(f"{100 * value:.1f}" for value in _quartiles(s.luck.tolist()))]
         for s in structures
     ]  # fmt: skip
-    header = ["task", "crystals", "models", "fold difference (SD)", "by crystals", "luck of training (SD, %): quartiles"]
+    header = ["task", "predictions", "models", "fold difference (SD)", "by crystals", "luck of training (SD, %): quartiles"]
     return (
         "From the records of the boards with most models. The relative difference of two models varies from fold to fold by "
         "this much (median over pairs); crystals explain this share of the variance; the rest is the luck of a model's "
@@ -116,24 +117,30 @@ def _sharing(sharing: Sharing) -> str:
     told = (
         "How much of this luck do trainings share because they share crystals? One data set cannot show it. So "
         f"{len(sharing.models)} models ({', '.join(sharing.models)}) were trained on {sharing.sets} disjoint sets of "
-        f"{sharing.crystals:,} crystals of cgcnn/formation_energy_per_atom, of at most 12 atoms, by two repeats of five folds. "
-        "If no luck is shared, crystals and luck explain the variance of log ratios from set to set; it was "
-        f"{sharing.unshared[0]:.2f} (one repeat) and {sharing.unshared[1]:.2f} (two repeats) times that. The shared variance "
-        f"is {sharing.shared:.2f} of the luck of one fold (95 % interval {low:.2f} to {high:.2f}). Nadeau & Bengio assume "
-        f"{TEST_TO_TRAIN:.2f}.\n\nThe mean over the other sets is close to the truth for each set. So the claims of each set "
-        "can be checked, had another share been taken. The chosen way takes the least share of those tried that is not "
-        f"below the interval, has false claims in no more sets than 5 % allow (by two standard errors) and covers 93 %: "
-        f"{sharing.least_share:g}. The simulations plant a correlation of {CORRELATION:g}, a shared variance of "
-        f"{CORRELATION / (1 - CORRELATION):.2f}, whatever share is taken."
+        f"{sharing.crystals:,} crystals of cgcnn/formation_energy_per_atom, of at most {LARGEST} atoms, by {SETS_REPEATS} "
+        f"repeats of {FOLDS} folds. If no luck is shared, crystals and luck explain the variance of log ratios from set to set. "
+        f"It was {sharing.unshared[0]:.2f} (one repeat) and {sharing.unshared[1]:.2f} ({SETS_REPEATS} repeats) times that. The shared "
+        f"variance is {sharing.shared:.2f} of the luck of one fold (95 % interval {low:.2f} to {high:.2f}, of sums over pairs, "
+        f"to which the miniatures contribute most). Nadeau & Bengio assume {TEST_TO_TRAIN:.2f}.\n\n"
+        "The mean over the other sets is close to the truth for each set. So the intervals and claims of each set can be "
+        "checked, had another share of that been taken. The least share tried is chosen that is not below the interval above, "
+        f"and with which single 95 % intervals are shown to cover at least {100 * COVERAGE:g} %, of all pairs and of those "
+        f"with a model of published size: {sharing.least_share:g}. Boards take {SHARE:g}. The simulations plant a correlation "
+        f"of {CORRELATION:g}, a shared variance of {CORRELATION / (1 - CORRELATION):.2f}, whatever share is taken."
     )
-    header = ["share taken", "variance from set to set / taken", "largest of a pair", "coverage", "sets with a false claim",
+    header = ["share taken", "variance from set to set / taken", "largest of a pair", "coverage (lower limit)",
+              "with a model of published size", "sets with a false claim",
               f"decided of ratios above {LARGE_RATIO:g}"]  # fmt: skip
     rows = [
-        [f"{t.share:g}", f"{t.variance:.2f}", f"{t.largest:.2f}", _percent(t.coverage), f"{t.false} of {sharing.sets}",
-         _percent(t.power)]
+        [f"{t.share:g}", f"{t.variance:.2f}", f"{t.largest:.2f}", *map(_covered, (t.coverage, t.published)),
+         f"{t.false} of {sharing.sets}", _percent(t.power)]
         for t in sharing.taken
     ]  # fmt: skip
     return told + "\n\n" + table(header, rows)
+
+
+def _covered(found: tuple[float, float]) -> str:
+    return f"{_percent(found[0])} ({_percent(found[1])})"
 
 
 def _chosen(simulated: Simulated) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from benchmark.leaderboard.board import read_board
@@ -25,8 +27,24 @@ def test_published_rows_stand_beside_ones_own_on_the_same_tasks(stores):
     own, published = stores
     (group,) = read_board(StoreBeside(own.root, published)).comparison_groups
     assert [row.label for row in group.rows] == ["cgcnn", "megnet", "dummy"]
-    assert [len(row.run.complete) for row in group.rows] == [5, 5, 5], "a fold that both have counts once"
+    assert [len(row.run.complete) for row in group.rows] == [5, 5, 5], "a run that both have is one's own"
     assert all(row.standing for row in group.rows)
+
+
+def test_folds_of_two_stores_are_never_pooled(stores):
+    own, published = stores
+    write_run(published, "cgcnn", 0.4, key={"seed": 1})
+    (group,) = read_board(StoreBeside(own.root, published)).comparison_groups
+    assert [len(row.run.complete) for row in group.rows] == [5, 5, 5]
+
+
+def test_a_store_may_lie_inside_of_the_other_or_be_the_directory_where_one_is(stores, monkeypatch):
+    own, _ = stores
+    monkeypatch.chdir(own.root)
+    write_run(Store(own.root / "old"), "dummy", 2.0)
+    for other in ("old", "../published"):
+        (group,) = read_board(StoreBeside(Path(), Store(Path(other)))).comparison_groups
+        assert {row.label for row in group.rows} == {"cgcnn", "megnet", "dummy"}
 
 
 def test_the_command_writes_the_rows_of_both_and_leaves_the_published_ones_alone(stores, benchmark_command, tmp_path):
