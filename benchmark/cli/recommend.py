@@ -19,7 +19,7 @@ commands = typer.Typer()
 @commands.command(epilog="Example: python -m benchmark recommend --crystals 5000 --time 1h --like cgcnn/log10_k_vrh")
 def recommend(
     crystals: Annotated[int, typer.Option(min=10, help="How many crystals you train on.")],
-    time: Annotated[str, typer.Option(help="How long one training may take on one core, or on the GPU: 30min, 1h, 2 days.")],
+    time: Annotated[str, typer.Option(help="How long you have, on one core or on the GPU: 30min, 1h, 2 days.")],
     like: Annotated[
         str | None,
         typer.Option(help="A task like yours, or a data set with one task. Default: errors relative to the best."),

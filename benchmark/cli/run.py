@@ -255,7 +255,9 @@ def _print_places(plans: list[Any], pages: list[Path]) -> None:
     for folder in folders:
         print(f"checkpoints: {folder}")
     if folders:
-        words = command("predict", "--checkpoint", Path(folders[0]).parent, "crystal.cif")
+        model = Path(folders[0]).parent
+        others = [path for path in model.iterdir() if path.is_dir() and str(path) not in folders]
+        words = command("predict", "--checkpoint", folders[0] if others else model, "crystal.cif")
         print(f"predict with all folds of a model: {words}")
 
 

@@ -34,15 +34,17 @@ class Advice:
 
     @property
     def equals(self) -> tuple[Forecast, ...]:
-        """Other models that learn, within the time, and may beat the chosen one in a training of each: one chance in ten."""
+        """Other models that learn, within the time, and may beat the chosen one in a training: about one chance in ten."""
         chosen, learn = self.chosen, [one for one in self.affordable[1:] if one.model not in CONSTANTS]
         return tuple(one for one in learn if chosen and _may_beat(one, chosen))
 
 
 def _may_beat(one: Forecast, chosen: Forecast) -> bool:
-    """Where no interval is known, yes."""
+    """Where no interval is known: whether it is about as good in the records."""
     deviations = [log(each.high / each.low) / LENGTH for each in (one, chosen) if each.low and each.high]
-    return len(deviations) < 2 or log(one.error / chosen.error) <= TENTH * hypot(*deviations)
+    if len(deviations) < 2:
+        return one.error <= GOOD * chosen.error
+    return log(one.error / chosen.error) <= TENTH * hypot(*deviations)
 
 
 def advise(forecasts: Sequence[Forecast], seconds: float, slower: float = 1.0) -> Advice:

@@ -61,8 +61,9 @@ def _first(question: Question, advice: Advice, slower: float) -> str:
     words = ["run", "--dataset", "path/to/folder", *models, "--profile", PROFILE]
     if others:
         them = "them" if len(others) > 1 else "it"
-        chance = " each" if len(others) > 1 else ""
-        lines += f" {joined(others)} may come out better, with a chance of 10 % or more{chance}: train {them} too, and compare."
+        known = all(one.low is not None for one in (chosen, *advice.equals))
+        why = f"about 1 chance in 10 or more{' each' if len(others) > 1 else ''}" if known else "about as good in the records"
+        lines += f" {joined(others)} may come out better ({why}): train {them} too, and compare."
         folds = int(question.seconds / (slower * sum(one.seconds for one in (chosen, *advice.equals))))
         if folds >= FOLDS:
             lines += f" The time is enough for about {folds} folds of each: repeat the folds until the verdict is clear."

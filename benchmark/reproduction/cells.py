@@ -25,6 +25,8 @@ class Cell:
     changes: Mapping[str, SettingValue] = field(default_factory=dict)
     """Settings that differ from those."""
     published: tuple[PublishedResult, ...] = ()
+    lacking: str = ""
+    """Why it cannot be filled; empty where it can."""
 
     @property
     def label(self) -> str:

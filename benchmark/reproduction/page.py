@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
+
 from benchmark.leaderboard.published_results import PublishedResult
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out
 from benchmark.rendering.text import count, escape, interval, origins, require_own, seconds, significant, table, unit_sentence
@@ -44,7 +46,7 @@ def page(asked: Table, results: Sequence[CellResult | None], board: Store) -> st
     records = [record for _, result in rows if result for record in result.records]
     parts += [f"## Machines\n\n{origins(records)}"] if records else []
     again = f"python -m benchmark reproduce {asked.name}"
-    parts.append(f"`{again} --time-limit 60` goes on for an hour, `{again} --render-only` writes this page anew.")
+    parts.append(f"`{again} --time-limit 60` goes on for an hour, `{again} --publish` puts what has run on this page.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -69,6 +71,8 @@ def _summary(rows: Sequence[Row]) -> str:
     apart = [d for cell, result in scored for one in cell.published if (d := result.difference(one)) is not None]
     hours = sum(r.times.training.device_s for _, result in scored for r in result.records if r.times) / 3600
     lines = [f"{len(scored)} of {count(len(rows), 'cell')} have run, {full} of them with all rounds."]
+    lacking = [cell for cell, _ in rows if cell.lacking]
+    lines += [f"{len(lacking)} cannot be filled: {lacking[0].lacking}."] if lacking else []
     if apart:
         close, better = sum(abs(d) <= CLOSE for d in apart), sum(d < -CLOSE for d in apart)
         lines.append(
@@ -88,10 +92,20 @@ def _section(asked: Table, rows: Sequence[Row]) -> Iterator[str]:
     record = next((record for _, result in rows if result for record in (*result.records, *result.failed)), None)
     about = [f"Protocol {first.protocol_text}."]
     about += [f"{_sizes(rows)}. {unit_sentence(record.key.unit)}"] if record else []
+    about += [f"One number for all crystals, the median, has an MAE of {constant}."] if (constant := _constant(rows)) else []
     dft = DFT.get(first.task.rpartition("/")[2]) if asked.name in ("thesis-4", "thesis-6") else None
     about += [f"DFT differs from experiment by {dft}."] if dft else []
     yield " ".join(about)
     yield table(HEADER, [cells for cell, result in rows for cells in _cells(asked, cell, result)], text=HEADER[-3:])
+
+
+def _constant(rows: Sequence[Row]) -> str:
+    """MAE of the median of the test crystals, mean over the rounds of the first cell that has run: what a model has to beat."""
+    for _, result in rows:
+        targets = [found.targets for _, found in result.scored if found] if result else []
+        if targets:
+            return significant(float(np.mean([np.abs(one - np.median(one)).mean() for one in targets])), 3)
+    return ""
 
 
 def _sizes(rows: Sequence[Row]) -> str:
@@ -113,7 +127,7 @@ def _cells(asked: Table, cell: Cell, result: CellResult | None) -> Iterator[list
             name, _figure(published), *ours, told, _epochs(result, published), wall,
             processor, f"{published.training_s:,.0f} s" if published and published.training_s else "",
             escape(published.source) if published else "not published", _what_differs(cell, result, published),
-            "" if result or number else f"`{command(asked, cell)}`",
+            "" if result or number else escape(cell.lacking) or f"`{command(asked, cell)}`",
         ]  # fmt: skip
 
 

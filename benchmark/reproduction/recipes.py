@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from benchmark.rendering.text import escape, significant, table
+from benchmark.rendering.text import count, escape, significant, table
 from benchmark.reproduction.cells import Cell
 from benchmark.reproduction.results import CellResult
+from benchmark.results.records import JobKey
 from benchmark.results.scores import ScoredRun, scored_tasks
 from benchmark.results.store import Store
 
@@ -21,16 +21,10 @@ HEADER = (
     "with the published recipe",
     "ratio",
 )
-TOLD = {
-    "epochs": "epochs", "batch_size": "batch", "optimizer": "optimiser", "learning_rate": "rate", "loss": "loss",
-    "schedule": "schedule", "k": "neighbours", "n_layers": "layers", "width": "width", "n_max": "n_max", "l_max": "l_max",
-}  # fmt: skip
-"""Settings of a recipe, by what they are called here."""
-
 RULE = (
-    "The same model on the same task, as the boards have it. A recipe is how a model is trained: optimiser, rate, batch, "
-    "epochs. Where another recipe moves the error by more than ours differs from the publication, a detail of the recipe that "
-    "the publication does not state may be the reason."
+    "The same model on the same task, as the boards have it. A recipe is how a model is built and trained: optimiser, rate, "
+    "batch, epochs, neighbours. Where another recipe moves the error by more than ours differs from the publication, a detail "
+    "that the publication does not state may be the reason."
 )
 
 
@@ -51,8 +45,8 @@ def recipes_section(cells: Sequence[Cell], results: Sequence[CellResult | None],
 def _row(ours: CellResult | None, run: ScoredRun) -> Iterator[list[str]]:
     """Of a run that differs from the cell's by its recipe."""
     key = run.run.first.key
-    differs = _differences(ours.records[0].key.settings, key.settings) if ours and run.results else ""
-    if ours and differs:
+    differs = _differences(ours.records[0].key, key) if ours and run.results else ""
+    if ours and differs and key.dataset_hash == ours.records[0].key.dataset_hash:
         mean, std = run.loss
         shown = significant(mean, 4) + (f" ± {significant(std, 2)}" if std is not None else "")
         recipe = f"{key.profile}: {differs}"
@@ -62,6 +56,10 @@ def _row(ours: CellResult | None, run: ScoredRun) -> Iterator[list[str]]:
         ]  # fmt: skip
 
 
-def _differences(published: dict[str, Any], other: dict[str, Any]) -> str:
-    both = [name for name in TOLD if name in published and name in other and published[name] != other[name]]
-    return ", ".join(f"{TOLD[name]} {other[name]}, not {published[name]}" for name in both)
+def _differences(published: JobKey, other: JobKey) -> str:
+    """Settings of both that differ, whether the rate is chosen on validation, and how many settings one record alone states."""
+    ours, theirs = published.settings, other.settings
+    parts = [f"{name} {theirs[name]}, not {ours[name]}" for name in ours if name in theirs and theirs[name] != ours[name]]
+    parts += ["learning_rate chosen on validation"] if other.rates and not published.rates else []
+    alone = len(ours.keys() ^ theirs.keys())
+    return ", ".join([*parts, *([f"{count(alone, 'setting')} not in both records"] if alone and parts else [])])

@@ -99,7 +99,9 @@ def tasks_of(source: str) -> list[Task]:
     taken = {name.split("/")[0] for name in registry.registered()}
     if source not in registry.registered() and (card.name in taken or not is_path_part(card.name)):
         why = "which is a dataset's name" if card.name in taken else "as pages are called after it"
-        raise InputError(f"{source}: a folder cannot be called '{card.name}', {why}; rename it")
+        raise InputError(
+            f"{source}: a folder cannot be called '{card.name}', {why}; rename it, or name the data set with --task"
+        )
     return [Task(source, card.name, target, unit, card.classes.get(target)) for target, unit in card.targets.items()]
 
 

@@ -97,7 +97,7 @@ def test_a_reader_asks_which_model_fits_the_crystals_and_the_time(open_page, tmp
     # Halfway in the logarithm: the geometric means of both ends.
     assert page.locator(".answer").inner_text() == (
         "Train cgcnn. Expect a test MAE of 0.100 (95 %: 0.0775 to 0.122) eV, after about 1,000 s."
-        " With a chance of 10 % or more rf-magpie may come out better: train them too, and compare."
+        " rf-magpie may come out better (about 1 chance in 10 or more): train them too, and compare."
     )
     rows = page.locator("tbody tr").evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.innerText))")
     assert rows[0] == ["cgcnn", "0.100", "0.0775 to 0.122", "1,000 s", "yes", "2.0 × the crystals"]

@@ -20,13 +20,15 @@ POOR = f"The classifier is poor (AUC below {GOOD_AUC}): these are explanations o
 
 def in_short(group: SeedGroup) -> Iterator[str]:
     """A line on the network and one on each class, in plain words."""
-    worst = min((result.classifier.quality for result in group.results), key=lambda q: q.auc)
-    each = "The network sorts" if len(group.results) == 1 else f"The worst of {len(group.results)} networks sorts"
-    so = "" if group.good else " It has not learnt the classes, so what follows is not about crystals."
-    first = group.first.classifier
-    median = in_unit(f"{first.threshold:.3g}", first.experiment.unit)
+    seeds = [result.classifier for result in group.results]
+    each = "The network sorts" if len(seeds) == 1 else f"The worst of {len(seeds)} networks sorts"
+    accuracy, poor = min(one.quality.accuracy for one in seeds), sum(not one.quality.good for one in seeds)
+    who = "It has" if len(seeds) == 1 else f"{poor} of them {'has' if poor == 1 else 'have'}"
+    so = f" {who} not learnt the classes, so what follows is not about crystals." if poor else ""
+    limits = sorted({f"{one.threshold:.3g}" for one in seeds}, key=float)
+    median = in_unit(" to ".join(dict.fromkeys((limits[0], limits[-1]))), group.first.experiment.unit)
     yield (
-        f"{each} {worst.accuracy:.0%} of the test crystals into the right class; a guess sorts 50%. Low is up to {median}, the "
+        f"{each} {accuracy:.0%} of the test crystals into the right class; a guess sorts 50%. Low is up to {median}, the "
         f"median of the training crystals; high is above.{so}"
     )
     for name in CLASSES:
@@ -39,15 +41,21 @@ def _class_in_short(group: SeedGroup, name: ClassName) -> str:
     if not tested:
         numbers = sorted({one.found for one in classes})
         span = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
-        return f"nothing could be tested, as the search found {span} of {classes[0].asked} graphs, too few or too much alike."
+        why = next((one.untested for one in classes if one.untested), "too few graphs were found")
+        return f"nothing could be tested. The search found {span} of {classes[0].asked} graphs; {why}."
     more, less = (shared(tested, sign) for sign in (1, -1))
-    who = "the network" if len(classes) == 1 else f"{'all' if len(tested) == len(classes) else 'the'} {len(tested)} networks"
-    own = "prefers" if len(classes) == 1 or len(tested) == 1 else "prefer"
+    who = "the network" if len(classes) == 1 else f"all {len(tested)} networks"
+    if len(tested) < len(classes):
+        who = f"the {count(len(tested), 'network')} of {len(classes)} that could be tested"
+    own = "prefers" if len(tested) == 1 else "prefer"
     if more:
         known = in_crystals(tested[0], more, 1)
+        new = [motif for motif in more if motif not in known]
+        beyond_count = f" It does not show {_names(group, new)}." if new and known else ""
         said = (
             f"{who} {own} {_names(group, more)}, more than the size and the composition of the graphs explain. A count of the "
-            f"training crystals shows {known} of {'this' if len(more) == 1 else 'these'} {len(more)} without a network."
+            f"training crystals shows {len(known) or 'none'} of {'this' if len(more) == 1 else 'these'} {len(more)} without a "
+            f"network.{beyond_count}"
         )
     else:
         said = f"no motif is shown to be preferred by {who} beyond what the size and the composition of the graphs explain."
@@ -105,7 +113,10 @@ def _finding_details(group: SeedGroup) -> Iterator[str]:
         shown = "nothing could be tested"
     counted = f"{known or 'none'} hold{'s' * (known < 2)} of the training crystals counted without a network"
     so = " To find such a one again says nothing about a network." if known else ""
-    yield f"Of {count(len(tests), 'published finding')} on this target, {counted}.{so} Beyond size and composition, {shown}."
+    yield (
+        f"Of {count(len(tests), 'published finding')} on this target, {counted}.{so} Beyond size and composition, {shown}. "
+        "A finding pools several groups or periods: it may hold where no single motif does."
+    )
 
 
 def _class_details(group: SeedGroup, name: ClassName) -> Iterator[str]:
@@ -129,7 +140,7 @@ def _class_details(group: SeedGroup, name: ClassName) -> Iterator[str]:
         yield f"{name}: tested with {count(len(tested), 'seed')} of {len(classes)}."
     for sign, word in ((1, "more"), (-1, "less")):
         if motifs := shared(tested, sign):
-            known = in_crystals(tested[0], motifs, sign)
+            known = len(in_crystals(tested[0], motifs, sign))
             yield (
                 f"{name}: {count(len(motifs), 'motif')} {word} frequent than size and composition explain, "
                 f"{known} of them in the training crystals too."
@@ -149,7 +160,7 @@ def significant(found: Sequence[Enrichment], sign: int) -> list[str]:
     return [motif_name(e) for e in sorted(chosen, key=lambda e: e.p)]
 
 
-def in_crystals(result: ClassResult, motifs: Sequence[str], sign: int) -> int:
-    """How many of these motifs the training crystals of the class hold significantly more (or less) often than the others."""
+def in_crystals(result: ClassResult, motifs: Sequence[str], sign: int) -> set[str]:
+    """Those of these motifs that the training crystals of the class hold significantly more (or less) often than the others."""
     own = [e for e in result.enrichments if e.against == "the other class's crystals" and e.p_holm < ALPHA]
-    return len({motif_name(e) for e in own if e.log_odds * sign > 0} & set(motifs))
+    return {motif_name(e) for e in own if e.log_odds * sign > 0} & set(motifs)

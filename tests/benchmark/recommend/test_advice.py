@@ -15,13 +15,15 @@ NEARLY = Forecast("nearly", 0.33, 0.28, 0.4, 90, 1)
 
 
 FAR = Forecast("far", 0.5, 0.29, 0.86, 90, 1)
-UNKNOWN = Forecast("unknown", 0.9, None, None, 90, 1)
+UNKNOWN = Forecast("unknown", 0.32, None, None, 90, 1)
 
 
 def test_the_lowest_error_within_the_time_is_chosen_and_what_may_beat_it_is_named():
     advice = advise([GOOD, NEARLY, QUICK], seconds=150)
     assert advice.chosen == GOOD and advice.equals == (NEARLY,) and advice.too_dear == ()
-    assert advise([GOOD, FAR, UNKNOWN], seconds=150).equals == (UNKNOWN,), "far: its interval reaches, by a chance of 5 %"
+    assert advise([GOOD, UNKNOWN, FAR], seconds=150).equals == (UNKNOWN,), "far: its interval reaches, by a chance of 5 %"
+    poor = Forecast("poor", 0.34, None, None, 90, 1)
+    assert advise([GOOD, poor], seconds=150).equals == (), "no interval, and more than 10 % above in the records"
     assert advise([GOOD, NEARLY, QUICK], seconds=150, slower=2).chosen == QUICK
     assert advise([GOOD, NEARLY, QUICK], seconds=5).chosen is None
 

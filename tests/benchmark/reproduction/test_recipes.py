@@ -15,6 +15,15 @@ def test_runs_of_another_recipe_stand_beside_the_cell_with_what_differs(tmp_path
     section = recipes_section([CELL], [ours], board)
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line.startswith("| set/")]
     assert rows == [
-        ["set/target", "cgcnn", "standard: epochs 30, not 3", "shuffle(80:10:10)", "2", "0.2500 ± 0.071", "0.5000", "0.50"]
+        [
+            "set/target",
+            "cgcnn",
+            "standard: epochs 30, not 3, 1 setting not in both records",
+            "shuffle(80:10:10)",
+            "2",
+            "0.2500 ± 0.071",
+            "0.5000",
+            "0.50",
+        ]
     ]
     assert recipes_section([CELL], [None], board) == ""

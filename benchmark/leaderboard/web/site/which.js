@@ -64,12 +64,12 @@ board.views.which = (() => {
     const equals = learn.filter((row) => mayBeat(row, chosen)).map((row) => row.model);
     const expected = like ? `a test MAE of ${error(chosen)} ${unit}` : `${error(chosen)} times the MAE of the best other model`;
     return `Train ${chosen.model}. Expect ${expected.trim()}, after about ${n.seconds(chosen.seconds)}.` +
-      (equals.length ? ` With a chance of 10 % or more ${equals.join(", ")} may come out better: train them too, and compare.` : "");
+      (equals.length ? ` ${equals.join(", ")} may come out better (about 1 chance in 10 or more): train them too, and compare.` : "");
   }
 
-  // In a training of each, with one chance in ten: a 95 % interval is 3.92 standard deviations long.
+  // In a training of each, with about one chance in ten: a 95 % interval is 3.92 standard deviations long.
   function mayBeat(row, chosen) {
-    if (row.low === null || chosen.low === null) return true;
+    if (row.low === null || chosen.low === null) return row.error <= 1.1 * chosen.error;
     const deviation = ({low, high}) => Math.log(high / low) / 3.92;
     return Math.log(row.error / chosen.error) <= 1.2816 * Math.hypot(deviation(row), deviation(chosen));
   }
