@@ -77,8 +77,12 @@ def test_the_help_needs_nothing_heavy():
 @pytest.mark.parametrize(
     ("arguments", "interrupted", "kept"),
     [
-        (("run", "--task", "emt/alloys"), "benchmark.harness.plan.make_plan", "finished folds are kept, "),
-        (("study", "depth", "--task", "emt/alloys"), "benchmark.studies.planning.plan_study", "finished folds are kept, "),
+        (("run", "--task", "emt/alloys"), "benchmark.harness.plan.make_plan", "finished folds and those under way are kept, "),
+        (
+            ("study", "depth", "--task", "emt/alloys"),
+            "benchmark.studies.planning.plan_study",
+            "finished folds and those under way are kept, ",
+        ),
         (("explain", "--task", "emt/alloys"), "benchmark.tasks.tasks.find_tasks", "what was found is kept, "),
         (("datasets", "fetch", "--all"), "datasets.fetch.fetch", "what came is kept, "),
         (("models",), "models.registry.registered", None),
