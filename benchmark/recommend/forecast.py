@@ -37,6 +37,7 @@ class Forecast:
         low, high: limits of the 95 % interval of one training; None where the records do not give one.
         seconds: of processor time, as measured in the records.
         beyond: how many times more crystals than any record of it; at least 1.
+        on_sets: lowest and highest ratio over the crystal sets, where no task is named.
     """
 
     model: str
@@ -45,6 +46,7 @@ class Forecast:
     high: float | None
     seconds: float
     beyond: float
+    on_sets: tuple[float, float] | None = None
 
 
 def exponents(models: Sequence[Trained]) -> np.ndarray:
@@ -137,7 +139,8 @@ def _over_sets(model: str, by_set: Mapping[str, Sequence[Mapping[str, Forecast]]
     low, high = _limits(mean, variance, sets - 1)
     if low is not None and high is not None and high > WIDEST * low:
         low, high = None, None
-    return Forecast(model, float(np.exp(mean)), low, high, float(np.median(seconds)), float(np.min(beyond)))
+    span = float(np.exp(min(ratios))), float(np.exp(max(ratios)))
+    return Forecast(model, float(np.exp(mean)), low, high, float(np.median(seconds)), float(np.min(beyond)), span)
 
 
 def _best_other(found: Mapping[str, Forecast], model: str) -> float:

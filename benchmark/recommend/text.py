@@ -74,7 +74,8 @@ def _first(question: Question, advice: Advice, slower: float) -> str:
 def _error(one: Forecast, question: Question) -> str:
     times = "" if question.like else " times"
     few = "too few records" if question.like else "too few data sets"
-    interval = f" (95 %: {_interval(one)})" if one.low is not None else f" (no interval: {few})"
+    on_sets = f"; {_three(one.on_sets[0])} to {_three(one.on_sets[1])} on those on record" if one.on_sets else ""
+    interval = f" (95 %: {_interval(one)})" if one.low is not None else f" (no interval: {few}{on_sets})"
     return f"{in_unit(_three(one.error) + times, question.unit or '1')}{interval}"
 
 

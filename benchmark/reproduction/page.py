@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-
 from benchmark.leaderboard.published_results import PublishedResult
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out
 from benchmark.rendering.text import count, escape, interval, origins, require_own, seconds, significant, table, unit_sentence
@@ -22,6 +20,8 @@ from benchmark.studies.tables import waited
 Row = tuple[Cell, CellResult | None]
 
 TITLE = "# Reproduction"
+NOTHING = 0.95
+"""Of the MAE of the median, above which a model has learnt next to nothing."""
 CLOSE = 2.0
 """Standard errors of the difference within which ours agrees with what was published."""
 
@@ -100,12 +100,17 @@ def _section(asked: Table, rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _constant(rows: Sequence[Row]) -> str:
-    """MAE of the median of the test crystals, mean over the rounds of the first cell that has run: what a model has to beat."""
-    for _, result in rows:
-        targets = [found.targets for _, found in result.scored if found] if result else []
-        if targets:
-            return significant(float(np.mean([np.abs(one - np.median(one)).mean() for one in targets])), 3)
-    return ""
+    """Of the first cell that has run."""
+    return next((significant(result.constant, 3) for _, result in rows if result and result.maes), "")
+
+
+def _learnt_nothing(result: CellResult | None, published: PublishedResult | None) -> str:
+    """Which of the two errors is no lower than that of one number for all crystals, by at least a twentieth."""
+    if not result or not result.maes:
+        return ""
+    errors = {"ours": result.mae, "the published one": published.mae if published else 0.0}
+    names = [name for name, mae in errors.items() if mae > NOTHING * result.constant]
+    return f"no better than the median: {' and '.join(names)}" if names else ""
 
 
 def _sizes(rows: Sequence[Row]) -> str:
@@ -154,7 +159,7 @@ def _epochs(result: CellResult | None, published: PublishedResult | None) -> str
 
 def _what_differs(cell: Cell, result: CellResult | None, published: PublishedResult | None) -> str:
     """What the publication has otherwise, the parameters that its code never uses, and why rounds of ours failed."""
-    parts = [escape(published.differs) if published else ""]
+    parts = [_learnt_nothing(result, published), escape(published.differs) if published else ""]
     layers = next((record.key.settings.get("n_layers") for record in result.records), None) if result else None
     if published and isinstance(layers, int) and cell.model in OURS:
         dead = PUBLISHED[cell.model].at(layers) - OURS[cell.model].at(layers)

@@ -63,7 +63,7 @@ def _unreliable(group: SeedGroup, checked: Sequence[Result]) -> str:
         return " How reliable the rankings are is not known, so that says nothing."
     if not low:
         return f" The reliability of both allows at least {LITTLE:g} in all of them."
-    return f" Their reliability allows less than {LITTLE:g} in {low} of {len(known)}: these could not have shown an agreement."
+    return f" In {low} of {len(known)} the rankings are so unreliable that even true agreement would give less than {LITTLE:g}."
 
 
 def reliability(said: Importance) -> float | None:

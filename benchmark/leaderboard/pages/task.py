@@ -196,7 +196,7 @@ def _differences(group: ComparisonGroup) -> str:
         [escape(pair.better), escape(pair.worse), significant(pair.ratio), interval(*pair.interval) if pair.interval else ""]
         for pair in told[:SHOWN]
     ]
-    shown = f", {SHOWN} of them below" if len(told) > SHOWN else ""
+    shown = f", {SHOWN} of them below (all pairs: `index.html`, *Compare*)" if len(told) > SHOWN else ""
     verb = "is" if len(told) == 1 else "are"
     said = f"{len(told)} of {count(len(group.decisions.pairs), 'pair')} {verb} told apart{shown}."
     header = ["lower", "higher", f"ratio of the {group.kind.loss}", f"{CONFIDENCE} interval"]
