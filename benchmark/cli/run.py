@@ -256,7 +256,7 @@ def _print_places(plans: list[Any], pages: list[Path]) -> None:
         print(f"checkpoints: {folder}")
     if folders:
         model = Path(folders[0]).parent
-        others = [path for path in model.iterdir() if path.is_dir() and str(path) not in folders]
+        others = {path for path in model.iterdir() if path.is_dir()} - set(map(Path, folders))
         words = command("predict", "--checkpoint", folders[0] if others else model, "crystal.cif")
         print(f"predict with all folds of a model: {words}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -106,7 +106,7 @@ def replicate(errors: TaskErrors) -> Replicated | None:
     if len(seeds) < 2:
         return None
     parts = np.array_split(seeds, 2)
-    halves = [decide(_only(errors, np.isin(errors.repeats, part))) for part in parts]
+    halves = [decide(errors.of_repeats(part)) for part in parts]
     ways = [{(p.better, p.worse) for p in half.pairs if p.decided} for half in halves]
     agreed = 2 * len(ways[0] & ways[1])
     contradicted = 2 * sum((worse, better) in ways[1] for better, worse in ways[0])
@@ -126,7 +126,7 @@ def foretold(errors: TaskErrors) -> Foretold | None:
     seeds = np.unique(errors.repeats)
     if len(seeds) < 2:
         return None
-    looks = [decide(_only(errors, np.isin(errors.repeats, seeds[: n + 1]))) for n in range(len(seeds))]
+    looks = [decide(errors.of_repeats(seeds[: n + 1])) for n in range(len(seeds))]
     verdicts = [{one.model: one.verdict for one in look.standings} for look in looks]
     said = [
         (one.model, now + one.more_repeats)
@@ -136,12 +136,6 @@ def foretold(errors: TaskErrors) -> Foretold | None:
     ]
     open_at = [verdicts[then][model] == "undecided" for model, then in said]
     return Foretold(len(said), len(said) - sum(open_at), sum(verdicts[-1][model] == "undecided" for model, _ in said))
-
-
-def _only(errors: TaskErrors, rows: np.ndarray) -> TaskErrors:
-    return replace(
-        errors, ids=errors.ids[rows], folds=errors.folds[rows], errors=errors.errors[rows], repeats=errors.repeats[rows]
-    )
 
 
 def _large(decisions: Decisions) -> tuple[int, int]:

@@ -8,8 +8,8 @@ resampled t-test, and the crystals, by the bootstrap, have a veto.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 
@@ -100,6 +100,11 @@ class TaskErrors:
         numbers = np.unique(self.repeats, return_inverse=True)[1]
         folds, inverse = np.unique(self.folds, return_inverse=True)
         return np.unique(numbers * len(folds) + inverse, return_inverse=True)[1]
+
+    def of_repeats(self, repeats: Iterable[int]) -> TaskErrors:
+        """Only the rows of these repeats."""
+        rows = np.isin(self.repeats, list(repeats))
+        return replace(self, ids=self.ids[rows], folds=self.folds[rows], errors=self.errors[rows], repeats=self.repeats[rows])
 
     def fold_losses(self) -> np.ndarray:
         """(R·k, M) mean loss of every fold, in order of repeat and fold; the order of rows does not change the last bit."""

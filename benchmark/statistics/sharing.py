@@ -8,7 +8,7 @@ the truth for each set: so it is also seen how often a set's intervals and claim
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -201,16 +201,13 @@ def _parts(tasks: Sequence[TaskErrors], repeats: int) -> _Parts:
 
 def _parts_of(task: TaskErrors, repeats: int) -> tuple[np.ndarray, ...]:
     """(P,) each: log ratio, variance over folds, crystals of all repeats, and of one."""
-    own = _only(task, range(repeats))
-    once = [crystal_variances(one, one.fold_losses().mean(axis=0)) for one in (_only(task, [r]) for r in range(repeats))]
-    crystals = crystal_variances(own, own.fold_losses().mean(axis=0))
-    return *fold_variances(own.fold_losses()), crystals, np.mean(once, axis=0)
+    own = task.of_repeats(range(repeats))
+    once = [_crystals(task.of_repeats([repeat])) for repeat in range(repeats)]
+    return *fold_variances(own.fold_losses()), _crystals(own), np.mean(once, axis=0)
 
 
-def _only(task: TaskErrors, repeats: Iterable[int]) -> TaskErrors:
-    own = np.isin(task.repeats, list(repeats))
-    rows = {name: getattr(task, name)[own] for name in ("ids", "folds", "errors", "repeats")}
-    return replace(task, **rows)
+def _crystals(task: TaskErrors) -> np.ndarray:
+    return crystal_variances(task, task.fold_losses().mean(axis=0))
 
 
 def _drawn(parts: _Parts, sets: np.ndarray) -> _Parts:

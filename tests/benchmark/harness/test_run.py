@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections import Counter
 from dataclasses import replace
@@ -164,6 +165,10 @@ def test_saved_checkpoints_are_kept_made_again_where_missing_and_change_nothing_
     kept = folder.relative_to(tmp_path)
     assert f"\ncheckpoints: {kept}\n" in done.stdout
     assert done.stdout.endswith(f"predict --checkpoint {kept.parent} crystal.cif\n")
+    other = benchmark_command("run", "--dataset", small_folder, "--profile", "mini", *arguments[5:], "--save-checkpoints")
+    mini = re.search(r"\ncheckpoints: (.*)\n", other.stdout)
+    assert mini and other.stdout.endswith(f"predict --checkpoint {mini[1]} crystal.cif\n"), "one of two runs has to be named"
+    shutil.rmtree(tmp_path / mini[1])
     assert sorted(path.name for path in folder.glob("*.safetensors")) == ["fold-00.safetensors", "fold-01.safetensors"]
     for before, after in zip(plain, store.records(), strict=True):
         assert (before.key, before.metrics, before.checkpoint_bytes) == (after.key, after.metrics, after.checkpoint_bytes)
