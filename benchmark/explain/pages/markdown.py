@@ -14,7 +14,7 @@ from benchmark.explain.pages import cross_checks
 from benchmark.explain.pages.commands import Directories
 from benchmark.explain.pages.conclusions import POOR, details, in_short
 from benchmark.explain.pages.figures import figures
-from benchmark.explain.pages.settings import explained_network, search_differences
+from benchmark.explain.pages.settings import explained_network, heading, search_differences
 from benchmark.explain.pages.tables import tables
 from benchmark.explain.pages.web import web_page
 from benchmark.explain.seed_groups import SeedGroup
@@ -99,7 +99,7 @@ def page_text(task: str, found: Sequence[SeedGroup], where: Directories) -> str:
     if any(result.cross_checks for group in found for result in group.results):
         parts += [escape(paragraph) for paragraph in cross_checks.RULES.split("\n\n")]
     for group in found:
-        parts += [f"## {escape(group.title)}", escape(f"{explained_network(group)} {search_differences(group)}")]
+        parts += [f"## {escape(heading(group))}", escape(f"{explained_network(group)} {search_differences(group)}")]
         if not group.good:
             parts.append(f"**{POOR}**")
         for header, rows in tables(group):
@@ -111,7 +111,7 @@ def page_text(task: str, found: Sequence[SeedGroup], where: Directories) -> str:
 
 
 def _listed(group: SeedGroup, lines: Iterable[str]) -> str:
-    return f"**{escape(group.title)}**\n\n" + "\n".join(f"- {escape(line)}" for line in lines)
+    return f"**{escape(heading(group))}**\n\n" + "\n".join(f"- {escape(line)}" for line in lines)
 
 
 FIGURES = {
@@ -123,6 +123,6 @@ FIGURES = {
 
 def summary(group: SeedGroup) -> str:
     """What is on the page, for the terminal."""
-    parts = [group.title, "\n".join(f"- {line}" for line in (*in_short(group), *details(group)))]
+    parts = [heading(group), "\n".join(f"- {line}" for line in (*in_short(group), *details(group)))]
     parts += [tabulate(rows, header, disable_numparse=True) for header, rows in tables(group)]
     return "\n\n".join(parts)

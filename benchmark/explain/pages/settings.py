@@ -13,6 +13,14 @@ ALWAYS = (
 )
 
 
+def heading(group: SeedGroup) -> str:
+    """Model, size of the network, floor of the search, node types and seeds: they tell the groups of a page apart."""
+    experiment = group.first.experiment
+    floor = experiment.search.get("floor")
+    told = ", ".join([experiment.network, *([f"floor {floor:g}"] if floor else [])])
+    return group.title.replace(experiment.model, f"{experiment.model} ({told})", 1)
+
+
 def explained_network(group: SeedGroup) -> str:
     """Which network is explained, and whether it is the board's."""
     experiment, record = group.first.experiment, group.first.classifier

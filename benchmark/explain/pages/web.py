@@ -12,6 +12,7 @@ from matplotlib.colors import to_hex, to_rgb
 
 from benchmark.explain.node_types import NodeTypeKind
 from benchmark.explain.pages.figures import COLORS, best, color, every_explanation, node_type_shares, pair_shares
+from benchmark.explain.pages.settings import heading
 from benchmark.explain.records import CLASSES, ClassName, Explanation
 from benchmark.explain.seed_groups import SeedGroup
 from benchmark.explain.statements import Enrichment, MotifKind
@@ -57,7 +58,7 @@ def web_page(title: str, found: Sequence[SeedGroup], lines: Sequence[Sequence[st
 def _group(group: SeedGroup, lines: Sequence[str]) -> str:
     kind = group.first.experiment.node_types
     every = every_explanation(group.explanations)
-    parts = [f"<h2>{escape(group.title)}</h2>", "<ul>", *(f"<li>{escape(line)}</li>" for line in lines), "</ul>"]
+    parts = [f"<h2>{escape(heading(group))}</h2>", "<ul>", *(f"<li>{escape(line)}</li>" for line in lines), "</ul>"]
     parts += [f"<h3>Atoms of each {kind}</h3>", plot(_node_types(group), "node-types", f"share of the atoms of each {kind}")]
     parts += [f"<h3>Bonds between two {kind}s</h3>", '<div class="beside">']
     maps = {name: pair_shares(every[name], group.first.n_node_types) for name in CLASSES}

@@ -85,7 +85,7 @@ def test_an_error_costs_its_own_experiment_alone(benchmark_command, small_folder
     assert done.returncode == 2
     said = done.stderr.splitlines()[-1]
     assert said.startswith("error: flat/target cgcnn by group seed 0: ") and "no training crystal is above" in said
-    assert "mine/target: cgcnn by group" in done.stdout and (tmp_path / "pages" / "mine" / "target.md").is_file()
+    assert "mine/target: cgcnn (mini) by group" in done.stdout and (tmp_path / "pages" / "mine" / "target.md").is_file()
 
 
 def test_a_stopped_search_goes_on_and_finds_the_same(explained_again, tmp_path):
@@ -123,7 +123,7 @@ def test_the_page_is_rendered_from_records(explained, tmp_path):
     assert done.returncode == 0, done.stderr
     page = tmp_path / "reports" / "xgnn" / "mine" / "target.md"
     text = page.read_text()
-    assert text.startswith(f"{TITLE}mine/target") and "cgcnn by period, seeds 0, 1" in text
+    assert text.startswith(f"{TITLE}mine/target") and "cgcnn (mini) by period, seeds 0, 1" in text
     assert "group 3 and periods 6 and 7" in text
     assert "--min-probability 0.51 --profile smoke --node-types period --seed 0 --seed 1 --page reports/xgnn`" in text
     for figure in ("node-types", "pairs", "graphs"):
