@@ -42,7 +42,7 @@ def statistics(
     from benchmark.results.store import Store, write_together
     from benchmark.statistics.grid import simulate
     from benchmark.statistics.planted import structures_of
-    from benchmark.statistics.sharing import measured_sharing, read_errors, tasks_of
+    from benchmark.statistics.sharing import measured_sharing, tasks_of
     from benchmark.statistics.simulated_tracks import simulate_tracks
     from benchmark.studies.disjoint_sets import train_sets
 
@@ -51,10 +51,7 @@ def statistics(
     board = read_board(Store(source))
     structures = structures_of([group.errors for group in board.comparison_groups if group.errors])
     told = partial(print, file=sys.stderr, flush=True)
-    trained = out.with_suffix(".parquet")
-    train_sets(trained, sets, seed, told)
-    errors = read_errors(trained)
-    sharing = measured_sharing(tasks_of(errors[errors["set"] < sets]), seed)
+    sharing = measured_sharing(tasks_of(train_sets(out.with_suffix(".parquet"), sets, seed, told)), seed)
     simulated = simulate(structures, groups, seed, told)
     tracks = simulate_tracks(structures, groups, seed, told)
     origin = Origin(

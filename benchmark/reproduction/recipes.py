@@ -12,15 +12,8 @@ from benchmark.results.scores import ScoredRun, scored_tasks
 from benchmark.results.store import Store
 
 HEADER = (
-    "task",
-    "model",
-    "what differs from the published recipe",
-    "protocol",
-    "folds",
-    "MAE",
-    "with the published recipe",
-    "ratio",
-)
+    "task", "model", "what differs from the published recipe", "protocol", "folds", "MAE", "with the published recipe", "ratio",
+)  # fmt: skip
 RULE = (
     "The same model on the same task, as the boards have it. A recipe is how a model is built and trained: optimiser, rate, "
     "batch, epochs, neighbours. Where another recipe moves the error by more than ours differs from the publication, a detail "

@@ -161,13 +161,12 @@ def _taken(models: Sequence[str], sets: Sequence[Evidence], share: float, draws:
     large = np.abs(estimates.mean(axis=0)) > np.log(LARGE_RATIO)
     of_size = np.array([name.endswith(PUBLISHED_SIZE) for name in models])
     first, second = pairs_of(len(models))
-    every = np.ones(len(first), bool)
-    chosen = of_size[first] | of_size[second] if of_size.any() else every
+    chosen = of_size[first] | of_size[second] if of_size.any() else slice(None)
     return Taken(
         share=share,
         variance=float(over_sets.mean()),
         largest=float(over_sets.max()),
-        coverage=_with_limit(held[:, every], draws),
+        coverage=_with_limit(held, draws),
         published=_with_limit(held[:, chosen], draws),
         false=int((decided & (estimates * others < 0)).any(axis=1).sum()),
         power=float(decided[:, large].mean()) if large.any() else 0.0,

@@ -31,8 +31,8 @@ LEARNERS = (
 None chooses a learning rate, which would triple the time."""
 
 
-def train_sets(path: Path, sets: int, seed: int, tell: Callable[[str], object]) -> None:
-    """Train on the sets that the file lacks, and write it anew after each set.
+def train_sets(path: Path, sets: int, seed: int, tell: Callable[[str], object]) -> pd.DataFrame:
+    """Train on the sets that the file lacks, and write it anew after each set; returns the sets asked for.
 
     Args:
         path: a Parquet file, in the layout of `read_errors`; it need not exist.
@@ -51,19 +51,21 @@ def train_sets(path: Path, sets: int, seed: int, tell: Callable[[str], object]) 
     if done is not None and model_columns(done) != names:
         raise InputError(f"{path} has trainings of other models; move it away, and all sets are trained anew")
     missing = sorted(set(range(sets)) - set([] if done is None else done["set"]))
-    if not missing:
-        return
-    crystals = load("cgcnn")
-    rows = _rows(crystals, sets, seed)
+    if missing:
+        crystals = load("cgcnn")
+        rows = _rows(crystals, sets, seed)
     for number in missing:
         part = crystals.take(rows[number])
         found = _trained(part, part.targets["formation_energy_per_atom"].to_numpy(float), number, seed)
-        done = found if done is None else pd.concat([done, found], ignore_index=True)
+        done = found if done is None else pd.concat([done, found])
+        done = done.sort_values(["set", "repeat", "fold", "id"], ignore_index=True)
         content = io.BytesIO()
-        done.sort_values(["set", "repeat", "fold", "id"]).to_parquet(content, index=False, compression="zstd")
+        done.to_parquet(content, index=False, compression="zstd")
         write_together([(path, content.getvalue())])
         errors = ", ".join(f"{model} {found[model].mean():.3f}" for model in model_columns(found))
         tell(f"set {number + 1} of {sets}: MAE [eV/atom] {errors}")
+    assert done is not None, "at least one set is asked for"
+    return done[done["set"] < sets]
 
 
 def _rows(crystals: Crystals, sets: int, seed: int) -> np.ndarray:

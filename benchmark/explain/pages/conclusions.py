@@ -61,10 +61,15 @@ def _class_in_short(group: SeedGroup, name: ClassName) -> str:
         said = f"no motif is shown to be preferred by {who} beyond what the size and the composition of the graphs explain."
     if less:
         said += f" Avoided: {_names(group, less)}."
-    easy = [one.random_reached for one in classes if one.random_reached is not None]
-    if easy and max(easy) >= EASY:
+    if easy := _easy(classes):
         said += f" Caution: most random graphs (up to {max(easy):.0%}) count as {name} too."
     return said
+
+
+def _easy(classes: Sequence[ClassResult]) -> list[float]:
+    """Shares of random graphs that reach the probability, one a seed; empty where no seed has enough of them to say so."""
+    shares = [one.random_reached for one in classes if one.random_reached is not None]
+    return shares if max(shares, default=0.0) >= EASY else []
 
 
 def _names(group: SeedGroup, motifs: Sequence[str]) -> str:
@@ -131,8 +136,7 @@ def _class_details(group: SeedGroup, name: ClassName) -> Iterator[str]:
     for line, seeds in said.items():
         which = f"{name}, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}" if len(classes) > 1 else name
         yield f"{which}: {line}"
-    easy = [one.random_reached for one in classes if one.random_reached is not None]
-    if easy and max(easy) >= EASY:
+    if easy := _easy(classes):
         span = f"{min(easy):.0%} to {max(easy):.0%}" if len(easy) > 1 else f"{easy[0]:.0%}"
         yield f"{name}: {span} of random graphs of the same sizes reach the probability too."
     tested = [one for one in classes if one.enrichments]
