@@ -52,7 +52,7 @@ def _read_card(path: Path, mtime_ns: int, size: int) -> Card | None:
         reason = "not a card that an import wrote"
     except (ValueError, OSError, RecursionError) as error:
         reason = str(error).partition("\n")[0]
-    logging.getLogger(__name__).warning("%s is left out: %s; import the set again or delete the file", path, reason)
+    logging.getLogger(__name__).warning("%s is left out: %s; import it again with --replace or delete the file", path, reason)
     return None
 
 

@@ -53,12 +53,22 @@ def import_table(options: TableOptions, replacing: bool = False) -> Imported:
 
 def _require_free(name: str, replacing: bool) -> None:
     if not is_name(name):
-        raise InputError(f"--name {name[:40]!r}: a name has at most 100 bytes, no '/', and does not begin with '.' or '-'")
+        rule = "it has no '/' or '\\', does not begin with '.' or '-', and has at most 100 bytes"
+        raise InputError(f"--name {name[:40]!r}: a name is no path; {rule}")
     for other in registry.built_in():
         if name == other.split("/")[0]:
             raise InputError(f"--name {name}: the dataset {other} is called so; choose another name")
-    if name in imported_sets() and not replacing:
-        raise InputError(f"--name {name}: there is an imported set of that name; choose another, or add --replace")
+    if replacing:
+        return
+    choose = "choose another name, or add --replace, which deletes"
+    if known := imported_sets().get(name):
+        raise InputError(f"--name {name}: an imported set of {known.card.rows:,} crystals has that name; {choose} that set")
+    if all(path.exists() for path in _table_and_card(name)):  # a damaged card hides data that may still be wanted
+        raise InputError(f"--name {name}: files of that name lie in {folder()}; {choose} them")
+
+
+def _table_and_card(name: str) -> tuple[Path, Path]:
+    return folder() / f"{name}.parquet", folder() / f"{name}.json"
 
 
 def _card(options: TableOptions, content: TableCrystals) -> Card:
@@ -97,7 +107,7 @@ def _sha256(path: Path) -> str:
 
 def _store(card: Card, content: TableCrystals) -> tuple[Path, ...]:
     """Write every file beside its place, then move them there, the card last: without it there is no set."""
-    table, features, page = (folder() / f"{card.name}{suffix}" for suffix in (".parquet", FEATURES, ".json"))
+    (table, page), features = _table_and_card(card.name), folder() / f"{card.name}{FEATURES}"
     files = (table, features, page) if content.features else (table, page)
     partials = {path: Path(f"{path}.{os.getpid()}.partial") for path in files}
     try:

@@ -54,7 +54,7 @@ def test_an_imported_set_is_registered_at_once_and_loads_as_it_was(tmp_path):
 def test_a_set_is_replaced_only_on_request_and_then_also_in_memory(tmp_path):
     import_table(options(table(tmp_path / "x.parquet", 1.0, 2.0)))
     assert len(registry.load("mine")) == 2
-    with pytest.raises(InputError, match="there is an imported set of that name; choose another, or add --replace"):
+    with pytest.raises(InputError, match="an imported set of 2 crystals has that name; choose another name, or add --replace"):
         import_table(options(table(tmp_path / "y.parquet", 1.0, 2.0, 3.0)))
     assert len(registry.load("mine")) == 2
     import_table(options(tmp_path / "y.parquet"), replacing=True)
@@ -118,7 +118,11 @@ def test_a_damaged_card_costs_its_own_set_and_one_line(tmp_path, caplog, damage)
             assert "mine" not in registry.registered() and {"other", "emt/alloys"} <= set(registry.registered())
     (record,) = caplog.records
     assert record.getMessage().startswith(f"{card} is left out: ") and "\n" not in record.getMessage()
-    import_table(options(tmp_path / "x.parquet"))
+    table_bytes = (folder() / "mine.parquet").read_bytes()
+    with pytest.raises(InputError, match="files of that name lie in "):
+        import_table(options(table(tmp_path / "x.parquet", 3.0, 4.0)))
+    assert (folder() / "mine.parquet").read_bytes() == table_bytes
+    import_table(options(tmp_path / "x.parquet"), replacing=True)
     assert len(registry.load("mine")) == 2
 
 

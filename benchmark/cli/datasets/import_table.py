@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +23,7 @@ def import_(
     source: Annotated[
         Path, typer.Argument(help="CSV, Parquet, JSON, extended XYZ or ASE database, packed or not, or a folder with a CSV.")
     ],
-    name: Annotated[str, typer.Option(help="What the set is called from then on.")],
+    name: Annotated[str, typer.Option(help="The set's name from then on, not a path: the set is kept in the cache directory.")],
     target: Annotated[
         list[str] | None,
         typer.Option(help="A column of numbers or classes to predict; may be repeated. Default: the only one of numbers."),
@@ -39,11 +38,12 @@ def import_(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out rows without a readable, fully occupied structure.")
     ] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace an imported set of that name.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Delete an imported set of that name and take its place.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Make a table of crystals a named set, which is a task from then on."""
     from benchmark.datasheets.card_page import card_text, checked_card
+    from benchmark.rendering.commands import command
     from datasets.importing import import_table
     from datasets.readers.tables import TableOptions
     from datasets.registry import get
@@ -64,7 +64,9 @@ def import_(
         print(f"\nrows {what}, left out: {count:,}")
     for reason in made.content.reasons:
         print(f"  {reason}")
-    print(f"\nkept in {' and '.join(map(str, made.files))}; delete them to be rid of the set")
-    print(
-        f"train on it: {shlex.join(['python', '-m', 'benchmark', 'run', '--task', f'{name}/{next(iter(made.card.targets))}'])}"
-    )
+    print(f"\nthe set {name} is kept in these files; delete them to delete the set:")
+    for file in made.files:
+        print(f"  {file}")
+    if Path(name).is_dir():
+        print(f"commands take {name} for this set; write {Path(name).resolve()} for the folder of that name")
+    print(f"train on it: {command('run', '--task', f'{name}/{next(iter(made.card.targets))}')}")

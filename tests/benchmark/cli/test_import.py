@@ -42,6 +42,7 @@ def test_a_table_becomes_a_task(benchmark_command, metals, tmp_path):
     assert done.returncode == 0, done.stderr
     card = tmp_path / "cache" / "imported" / "metals.json"
     assert str(card) in done.stdout and "run --task metals/volume" in done.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cache", "metals.csv"], "nothing beside the table"
     rows = {row["name"]: row for row in json.loads(benchmark_command("datasets", "list", "--json").stdout)}
     assert rows["metals"]["here"] and rows["metals"]["targets"] == {"volume": "Å³", "bulk": "GPa"}
     info = json.loads(benchmark_command("datasets", "info", "metals", "--json").stdout)
@@ -52,6 +53,14 @@ def test_a_table_becomes_a_task(benchmark_command, metals, tmp_path):
     assert "metals" not in {task.dataset for task in _available(RunOptions(everything=True))[0]}
     card.unlink()
     assert "unknown task 'metals/bulk'" in one_line_error(benchmark_command("run", "--task", "metals/bulk"))
+
+
+def test_a_set_with_the_name_of_a_folder_says_which_of_the_two_a_command_takes(benchmark_command, metals, tmp_path):
+    arguments = ("datasets", "import", "metals.csv", "--name", "metals", "--target", "volume")
+    (tmp_path / "metals").mkdir()
+    said = f"commands take metals for this set; write {tmp_path / 'metals'} for the folder of that name"
+    assert said in benchmark_command(*arguments).stdout.splitlines()
+    assert not list((tmp_path / "metals").iterdir())
 
 
 def test_json_says_what_was_made_and_left_out(benchmark_command, metals, tmp_path):
