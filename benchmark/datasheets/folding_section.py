@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from benchmark.datasheets.graph_folding import Floor, Gap, GraphFolding
-from benchmark.datasheets.section import Section, count, number
+from benchmark.datasheets.section import Section, Table, count, number
 from benchmark.rendering.text import in_unit
 from models.graph.indistinguishable import TOLERANCE
 
@@ -51,8 +51,6 @@ def folding_section(foldings: Sequence[GraphFolding]) -> Section:
 
 
 FACTORS = ("atoms", "kinds", "atoms a kind", "edges", "merged edges", "edges a merged edge", "crystals that fold")
-
-Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 
 def _factors(foldings: Sequence[GraphFolding]) -> Table:

@@ -1,9 +1,10 @@
-"""Writes the health of a data set: a summary for the terminal, and a markdown page with figures."""
+"""Writes the health of a data set: what to look at for the terminal, and all of it on a markdown page with figures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from tabulate import tabulate
@@ -11,7 +12,7 @@ from tabulate import tabulate
 from benchmark.datasheets.folding_section import folding_findings, folding_section
 from benchmark.datasheets.health_figures import figures
 from benchmark.datasheets.health_report import DatasetHealth
-from benchmark.datasheets.section import Section, count, number, shown_path, shown_source
+from benchmark.datasheets.section import Section, Table, count, number, shown_path, shown_source
 from benchmark.rendering.commands import code, command, option
 from benchmark.rendering.text import escape, in_unit, require_own, unit_shown
 from benchmark.results.store import write_atomically
@@ -19,7 +20,7 @@ from benchmark.tasks.leakage import Leakage
 from datasets.contents import EXAMPLES, OUTLIER_RULE, TargetSummary
 from datasets.crystals import Crystals
 from datasets.duplicates import RULE
-from datasets.graph_health import TOO_CLOSE
+from datasets.graph_health import TOO_CLOSE, Affected, GraphHealth
 
 TITLE = "# Health of "
 
@@ -28,14 +29,14 @@ COMMON_ZEROS = 0.1
 
 
 def summary(health: DatasetHealth) -> str:
-    """What was found and its tables, for the terminal; the elements only where they have no features."""
-    parts = [f"{health.name}: {size(health)}, content sha256 {health.content_hash}"]
-    parts += ["\n".join(f"- {line}" for line in findings(health))]
-    for section in sections(health)[:-1]:
-        tables = [tabulate(rows, header, disable_numparse=True) for header, rows in section.tables]
-        parts.append("\n\n".join([section.heading, *(tables or [section.after])]))
-    parts.append(f"rules: {RULE}\n\n{OUTLIER_RULE}")
-    return "\n\n".join(parts)
+    """The size of the set and what to look at, for the terminal; the page has all tables."""
+    size_line = f"{health.name}: {size(health)}, content sha256 {health.content_hash}"
+    odd = [finding.text for finding in findings(health) if finding.is_odd]
+    if not odd:
+        return f"{size_line}\nNothing wrong found: targets, duplicates, elements and neighbours were checked."
+    examples = _graph_examples([graph for graph in health.graphs if _is_odd(graph, health)])
+    tables = [tabulate(rows, header, disable_numparse=True) for header, rows in (*_duplicates(health).tables, *examples)]
+    return "\n\n".join(["\n".join([size_line, *(f"- {line}" for line in odd)]), *tables])
 
 
 def write_page(health: DatasetHealth, crystals: Crystals, root: Path, made_by: str) -> list[Path]:
@@ -61,7 +62,7 @@ def page_text(health: DatasetHealth, made_by: str) -> str:
     parts = [
         f"{TITLE}{escape(health.name)}",
         f"{escape(health.description)}.\n\n{size(health)}; content sha256 `{health.content_hash}`; again: {code(made_by)}",
-        "\n".join(["## What was found\n", *(f"- {escape(line)}" for line in findings(health))]),
+        "\n".join(["## What was found\n", *(f"- {escape(finding.text)}" for finding in findings(health))]),
     ]
     for section in sections(health):
         parts.append(f"## {section.heading}")
@@ -91,16 +92,23 @@ def again(source: str, health: DatasetHealth, rule: str | None, root: Path) -> s
 # -- what was found ---------------------------------------------------------------------------------
 
 
-def findings(health: DatasetHealth) -> Iterator[str]:
+class Finding(NamedTuple):
+    """A sentence about a data set, and whether a user has to look at it."""
+
+    text: str
+    is_odd: bool = True
+
+
+def findings(health: DatasetHealth) -> Iterator[Finding]:
     """One sentence for each thing to know, the gravest first."""
     for doubt in health.doubts:
-        yield f"{doubt}."
+        yield Finding(f"{doubt}.")
     yield from _duplicate_findings(health)
     for target in health.targets:
-        yield from _target_findings(target)
+        yield from map(Finding, _target_findings(target))
     for element in health.elements:
         if not element.has_features:
-            yield f"{element.symbol} ({count(element.crystals, 'crystal')}) is an element without features."
+            yield Finding(f"{element.symbol} ({count(element.crystals, 'crystal')}) is an element without features.")
     for graph in health.graphs:
         odd = {
             "without a neighbour": graph.isolated_atoms,
@@ -108,29 +116,39 @@ def findings(health: DatasetHealth) -> Iterator[str]:
             "whose k-th neighbour is tied with the next": graph.truncated_ties,
         }
         found = [f"{count(f.count, 'atom')} {what} (in {count(f.crystals, 'crystal')})" for what, f in odd.items() if f.count]
-        yield f"Under {graph.rule}: {'; '.join(found) or 'every atom has its neighbours'}."
-    yield from folding_findings(health.folding)
+        text = f"Under {graph.rule}: {'; '.join(found) or 'every atom has its neighbours'}."
+        yield Finding(text, _is_odd(graph, health))
+    yield from (Finding(line, is_odd=False) for line in folding_findings(health.folding))
     close = max((graph.atoms_too_close for graph in health.graphs), key=lambda finding: finding.crystals)
     if close.crystals:
-        yield f"Atoms are nearer than {TOO_CLOSE:g} Å in {count(close.crystals, 'crystal')}: {', '.join(close.examples)}."
+        yield Finding(
+            f"Atoms are nearer than {TOO_CLOSE:g} Å in {count(close.crystals, 'crystal')}: {', '.join(close.examples)}."
+        )
 
 
-def _duplicate_findings(health: DatasetHealth) -> Iterator[str]:
+def _is_odd(graph: GraphHealth, health: DatasetHealth) -> bool:
+    """Whether atoms lack neighbours. Small cells always do under the minimum-image rule: it counts only where it is the one."""
+    lacking = graph.isolated_atoms.count or graph.atoms_with_fewer_than_k.count
+    return bool(lacking) and (len(health.graphs) == 1 or not graph.rule.startswith("minimum-image"))
+
+
+def _duplicate_findings(health: DatasetHealth) -> Iterator[Finding]:
     found = health.duplicates
     if found.groups:
-        yield (
+        yield Finding(
             f"{found.crystals:,} crystals ({found.crystals / health.crystals:.1%}) have a duplicate: "
             f"{count(found.groups, 'group')} of equal structures, the largest of {found.largest}."
         )
     else:
-        yield "No two crystals are duplicates."
+        yield Finding("No two crystals are duplicates.", is_odd=False)
     for spread in found.spreads:
-        yield f"Equal structures differ by up to {in_unit(number(spread.max), spread.unit)} in {spread.target}."
+        yield Finding(f"Equal structures differ by up to {in_unit(number(spread.max), spread.unit)} in {spread.target}.")
     if found.not_compared:
-        yield f"Not compared: {count(found.not_compared, 'crystal')} periodic along one direction."
+        yield Finding(f"Not compared: {count(found.not_compared, 'crystal')} periodic along one direction.")
     for row in health.leakage:
         if row.folds:
-            yield f"{row.task}, {row.protocol}: {row.share:.1%} of the test crystals have a duplicate in train or validation."
+            share = f"{row.share:.1%} of the test crystals have a duplicate in train or validation"
+            yield Finding(f"{row.task}, {row.protocol}: {share}.", is_odd=row.share > 0)
 
 
 def _target_findings(target: TargetSummary) -> Iterator[str]:
@@ -181,7 +199,7 @@ def _duplicates(health: DatasetHealth) -> Section:
     for s in found.spreads:
         widest = ", ".join(f"{name} ({number(value)})" for name, value in s.widest)
         spreads.append([s.target, unit_shown(s.unit), f"{s.groups:,}", number(s.median), number(s.max), widest])
-    tables: list[tuple[Sequence[str], Sequence[Sequence[str]]]] = []
+    tables: list[Table] = []
     if groups:
         tables.append((("", f"the {len(groups)} largest of {found.groups:,} groups, at most {EXAMPLES} ids of each"), groups))
     if spreads:
@@ -207,21 +225,28 @@ def _folds(row: Leakage) -> str:
 
 def _graphs(health: DatasetHealth) -> Section:
     header = ("rule", "edges", "shortest, Å", "isolated", "fewer than k", "tied at k", "too close")
-    rows, examples = [], []
+    rows = []
     for g in health.graphs:
-        odd = {
-            "isolated": g.isolated_atoms, "fewer than k": g.atoms_with_fewer_than_k, "tied at k": g.truncated_ties,
-            f"nearer than {TOO_CLOSE:g} Å": g.atoms_too_close,
-        }  # fmt: skip
-        cells = [f"{f.count:,} in {f.crystals:,}" if f.count else "0" for f in odd.values()]
+        cells = [f"{f.count:,} in {f.crystals:,}" if f.count else "0" for f in _affected(g).values()]
         rows.append([g.rule, f"{g.edges:,}", f"{g.shortest_distance:.3f}" if g.shortest_distance else "", *cells])
-        examples += [[g.rule, what, ", ".join(f.examples)] for what, f in odd.items() if f.count]
     before = (
         "Atoms (edges, for those too close) and the crystals that they are in, under the graph rules of the published models. "
         f"Tied: the k-th neighbour is as far as the next; too close: nearer than {TOO_CLOSE:g} Å."
     )
-    tables = ((header, rows), (("rule", "finding", "the first crystals"), examples)) if examples else ((header, rows),)
-    return Section("Graphs", before, tables)
+    return Section("Graphs", before, ((header, rows), *_graph_examples(health.graphs)))
+
+
+def _graph_examples(graphs: Sequence[GraphHealth]) -> Sequence[Table]:
+    """A table of the first crystals with each finding; none without a finding."""
+    rows = [[g.rule, what, ", ".join(f.examples)] for g in graphs for what, f in _affected(g).items() if f.count]
+    return [(("rule", "finding", "the first crystals"), rows)] if rows else []
+
+
+def _affected(graph: GraphHealth) -> dict[str, Affected]:
+    return {
+        "isolated": graph.isolated_atoms, "fewer than k": graph.atoms_with_fewer_than_k, "tied at k": graph.truncated_ties,
+        f"nearer than {TOO_CLOSE:g} Å": graph.atoms_too_close,
+    }  # fmt: skip
 
 
 def _cells(health: DatasetHealth) -> Section:

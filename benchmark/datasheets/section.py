@@ -8,6 +8,9 @@ from pathlib import Path
 
 from datasets.registry import registered
 
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]
+"""A header and its rows."""
+
 
 @dataclass(frozen=True)
 class Section:
@@ -15,7 +18,7 @@ class Section:
 
     heading: str
     before: str = ""
-    tables: tuple[tuple[Sequence[str], Sequence[Sequence[str]]], ...] = ()
+    tables: tuple[Table, ...] = ()
     after: str = ""
     figure: str | None = None
 

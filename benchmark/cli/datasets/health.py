@@ -23,14 +23,16 @@ def health(
     page: Annotated[Path | None, typer.Option(help="Write a page with figures, NAME.md, into this directory.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Report elements, cells, targets, outliers, duplicates, leakage between folds, and what is odd about the graphs.
+    """Say what to look at: outliers, missing values, duplicates, leakage between folds, elements, atoms without neighbours.
 
+    The page and `--json` have the full report, also of cells, graphs and folding.
     Comparing tens of thousands of crystals takes minutes the first time; the result is kept in the cache directory.
     """
     chosen = [parse_rule(rule)] if rule else None
     from benchmark.datasheets.health_page import again, summary, write_page
     from benchmark.datasheets.health_report import RULES as PUBLISHED_RULES
     from benchmark.datasheets.health_report import examine
+    from benchmark.rendering.commands import command, option
     from datasets.registry import load
 
     report = examine(name, chosen or PUBLISHED_RULES)
@@ -40,8 +42,8 @@ def health(
         print(json.dumps(report.as_dict(), indent=1))
         return
     print(summary(report))
-    if page:
-        print(f"\npage: {paths[0]}")
+    again_with_page = command("datasets", "health", name, *option("--rule", rule), "--page", "DIR")
+    print(f"full report: {paths[0]}" if page else f"full report, as a page with figures: {again_with_page}")
 
 
 def parse_rule(text: str) -> Any:

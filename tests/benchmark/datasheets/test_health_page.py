@@ -10,9 +10,9 @@ from ase.build import bulk
 from ase.io import write
 
 from benchmark.datasheets.card_page import card_text, checked_card
-from benchmark.datasheets.health_page import findings
+from benchmark.datasheets.health_page import findings, page_text, summary
 from benchmark.datasheets.health_report import examine
-from datasets.neighbor_search import Nearest
+from datasets.neighbor_search import MinimumImage, Nearest
 from datasets.registry import get, load
 
 
@@ -32,9 +32,25 @@ def planted(tmp_path_factory):
 def test_the_largest_group_of_duplicates_comes_first_and_zeros_are_named(planted):
     health = examine(str(planted), [Nearest(12, 8.0)])
     assert health.duplicates.examples == (("c02", "c03", "c04"), ("c00", "c01"))
-    lines = list(findings(health))
+    lines = [finding.text for finding in findings(health)]
     assert "target: 25.0% of the values are zero." in lines
     assert lines[0].startswith("5 crystals (41.7%) have a duplicate: 2 groups of equal structures, the largest of 3")
+
+
+def test_the_terminal_says_only_what_is_odd_and_the_page_says_all(planted, tmp_path):
+    odd, page = (make(examine(str(planted)), *more) for make, more in ((summary, ()), (page_text, ("again",))))
+    assert "5 crystals (41.7%) have a duplicate" in odd and "c02, c03, c04" in odd and "25.0% of the values are zero" in odd
+    assert "minimum-image" not in odd and "Folding" not in odd and "## Folding" in page and "minimum-image" in page
+    for number, constant in enumerate(np.linspace(3.6, 4.2, 12)):
+        write(tmp_path / f"c{number}.cif", bulk("Cu", a=constant))
+    (tmp_path / "id_prop.csv").write_text("".join(f"c{number},{number + 1}\n" for number in range(12)))
+    first, said = summary(examine(str(tmp_path))).splitlines()
+    assert "12 crystals, 12 atoms, 1 element" in first and said.startswith("Nothing wrong found")
+
+
+def test_atoms_without_neighbours_are_odd_where_the_rule_is_the_only_one(planted):
+    alone = summary(examine(str(planted), [MinimumImage(12, 8.0)]))
+    assert "12 atoms without a neighbour" in alone and "isolated" in alone
 
 
 def test_a_card_says_as_expected_only_where_it_says_how_many(planted):
