@@ -223,19 +223,30 @@ def _written(plans: list[Any], store: Any) -> tuple[Any, list[Path]]:
 
 
 def _print_scores(board: Any, plans: list[Any], store: Any, as_json: bool) -> None:
-    """The board's rows for the tasks of all plans, for scripts as the last event."""
+    """The board's rows in the comparison groups of all plans, for scripts as the last event; how many more groups there are."""
+    from benchmark.harness.job import dataset_hash
     from benchmark.leaderboard.as_json import row_as_json
     from benchmark.leaderboard.terminal import terminal_table
-    from benchmark.rendering.text import with_unit
+    from benchmark.rendering.text import count, with_unit
 
-    tasks = {job.task.name for job in _jobs(plans)}
-    shown = [group for group in board.comparison_groups if group.first.key.task in tasks]
+    planned = {_place(job.key(dataset_hash(job.task))) for job in _jobs(plans)}
+    shown = [group for group in board.comparison_groups if _place(group.first.key) in planned]
     if as_json:
         rows = [row_as_json(row) for group in shown for row in group.rows]
         print(json.dumps({"event": "summary", **_counted(_jobs(plans), store), "scores": rows}))
     for group in [] if as_json else shown:
         named = with_unit(group.first.key.task, group.first.key.unit)
         print(f"\n{named} ({group.title})\n\n{terminal_table(group)}")
+    earlier = len(board.comparison_groups) - len(shown)
+    if earlier and not as_json:
+        print(
+            f"\nOnly this run's comparison groups are shown; the board also has {count(earlier, 'earlier comparison group')}."
+        )
+
+
+def _place(key: Any) -> tuple[Any, ...]:
+    """What tells the comparison group of a fold from all others."""
+    return key.task, key.profile, key.protocol, key.dataset_hash, key.classes
 
 
 def _counted(jobs: list[Any], store: Any) -> dict[str, int]:

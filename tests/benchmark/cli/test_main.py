@@ -166,6 +166,19 @@ def test_run_leaderboard_and_publish_from_folder_to_board(benchmark_command, sma
     assert "cgcnn" not in page
 
 
+def test_a_run_prints_only_its_own_comparison_groups_and_says_where_the_others_are(benchmark_command, small_folder, tmp_path):
+    arguments = ("run", "--dataset", small_folder, "--model", "dummy", "--folds", 2, "--workers", 1, "--profile")
+    first = benchmark_command(*arguments, "smoke").stdout
+    assert "(smoke, kfold(2)" in first and "earlier comparison group" not in first
+    second = benchmark_command(*arguments, "standard").stdout
+    assert "(standard, kfold(2)" in second and "(smoke, " not in second
+    assert "the board also has 1 earlier comparison group." in second
+    page = (tmp_path / "runs" / "tasks" / "mine" / "target.md").read_text()
+    assert "## smoke, kfold(2)" in page and "## standard, kfold(2)" in page
+    again = benchmark_command(*arguments, "smoke").stdout
+    assert "(smoke, kfold(2)" in again and "(standard, " not in again, "nothing was left to train"
+
+
 def test_dataset_info_and_health_of_a_folder(benchmark_command, small_folder):
     info = json.loads(benchmark_command("datasets", "info", small_folder, "--json").stdout)
     assert list(info) == ["name", "rows", "content_hash", "targets", "atoms", "card", "fetched"]
