@@ -86,6 +86,16 @@ def overlooked(group: ComparisonGroup) -> str:
     return f"{joined(lower)} {verb} not compared, though {whose} {group.kind.loss} is lower." if lower else ""
 
 
+def not_below_baseline(group: ComparisonGroup) -> str:
+    """The models that are not shown to have a lower loss than the dummy; empty without it, or where nothing is decided."""
+    floor = next((row.label for row in group.ranked if row.is_baseline), None)
+    if floor is None or group.decisions is None or group.decisions.reason:
+        return ""
+    below = {pair.better for pair in group.decisions.pairs if pair.worse == floor and pair.decided}
+    names = [row.label for row in group.ranked if row.learns and row.label not in below]
+    return f"Not shown to be better than {group.kind.baseline} ({floor}): {joined(names)}." if names else ""
+
+
 def ratio(row: BoardRow, group: ComparisonGroup) -> str:
     """The loss over the best's with its interval; empty without a rival."""
     found = row.standing if group.has_rivals else None

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmark.leaderboard.board import Board
-from benchmark.leaderboard.cells import machines
+from benchmark.leaderboard.cells import machines, not_below_baseline
 from benchmark.leaderboard.columns import PAGE, columns_of
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.cost_figure import alternative, caption, cost_figure
@@ -132,7 +132,8 @@ def short_board(board: Board, task: str, profile: str, up: str = "") -> str:
         f"{_times(group.ranked)}{escape(mini_note([profile]))}"
     )
     text = tuple(column.heading for column in shown if column.is_text)
-    return "\n\n".join([about.strip(), table([column.heading for column in shown], rows, text=text), advice(group)])
+    said = " ".join(filter(None, (advice(group), escape(not_below_baseline(group)))))
+    return "\n\n".join([about.strip(), table([column.heading for column in shown], rows, text=text), said])
 
 
 def _times(rows: Sequence[BoardRow]) -> str:

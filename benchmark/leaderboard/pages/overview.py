@@ -214,6 +214,9 @@ def over_tasks_note(track: Track) -> str:
     if found.left_out:
         shown = [f"{escape(task)} ({escape(why)})" for task, why in found.left_out]
         lines.append(f"Not counted: {listed(shown)}.")
+    open_ = [escape(one.model) for one in found.standings if one.score_interval and one.score_interval[1] >= 1]
+    if open_:
+        lines.append(f"Not shown to be better than {track.kind.baseline}: {listed(open_, most=20)}.")
     if found.standings[0].score is None:
         lines.append("There is no ratio to the dummy, as no task has it.")
     return " ".join(filter(None, lines))

@@ -7,7 +7,18 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from benchmark.leaderboard.again import commands, sources
-from benchmark.leaderboard.cells import cheapest_text, leaked, loss, machine, machines, mark, overlooked, stale_note, unranked
+from benchmark.leaderboard.cells import (
+    cheapest_text,
+    leaked,
+    loss,
+    machine,
+    machines,
+    mark,
+    not_below_baseline,
+    overlooked,
+    stale_note,
+    unranked,
+)
 from benchmark.leaderboard.columns import PAGE, columns_shown
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import CLASSES, Kind
@@ -122,7 +133,13 @@ def _comparison_group(group: ComparisonGroup, where: Sequence[str], up: str) -> 
     columns = columns_shown(PAGE, group)
     body = [_cells(row, group, where, up) for row in rows]
     yield table([column.heading for column in columns], body, text=[column.heading for column in columns if column.is_text])
-    for line in (leaked(group), stale_note(rows, "below"), trained_note(rows), _failures(rows)):
+    for line in (
+        escape(not_below_baseline(group)),
+        leaked(group),
+        stale_note(rows, "below"),
+        trained_note(rows),
+        _failures(rows),
+    ):
         if line:
             yield line
     if group.has_rivals:

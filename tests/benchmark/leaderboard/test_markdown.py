@@ -254,6 +254,20 @@ def test_a_terminal_shows_verdicts_and_reasons(store):
     assert lines[7] in pages_of(store)["tasks/set/target.md"]
 
 
+def test_a_model_that_is_not_shown_to_beat_the_dummy_is_named_under_the_table(store):
+    said = "Not shown to be better than predicting the mean (dummy): "
+    (group,) = read_board(store).comparison_groups
+    assert said not in terminal_table(group) + task_page([group])
+    write_run(store, "dummy-median", 1.99)
+    write_run(store, "megnet", 2.0)
+    write_run(store, "mpnn", 4.0)
+    board = read_board(store)
+    (group,) = board.comparison_groups
+    line = f"{said}megnet and mpnn."
+    assert line in terminal_table(group).splitlines() and line in task_page([group]).splitlines()
+    assert board_data(board)["comparison_groups"][0]["not_below_baseline"] == line
+
+
 def test_a_miniature_is_never_shown_under_the_name_of_the_published_network_alone(tmp_path):
     store = Store(tmp_path / "runs")
     for task in ("set/target", "set/other"):

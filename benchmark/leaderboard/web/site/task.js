@@ -106,6 +106,7 @@ board.views.task = (() => {
       parts.push(note(`± is the standard deviation over folds. Verdicts: ${board.data.reading}.` +
         (group.reason ? ` Here nothing can be decided: ${group.reason}.` : "")));
     }
+    if (group.not_below_baseline) parts.push(note(group.not_below_baseline));
     if (group.leaked) parts.push(note(group.leaked));
     if (group.rows.some((row) => row.stale)) parts.push(note(outdated(group) ? "A newer source of every model gives other numbers." : "† A newer source of the model gives other numbers."));
     if (!group.classes && board.data.published[group.task]) parts.push(h("h2", {}, "Published results"), ...published(group));
