@@ -97,7 +97,7 @@ class Leases:
         self._held: dict[Lease, _Held] = {}
         self._seen: dict[Path, tuple[bytes, float]] = {}
         self._lock, self._ended = threading.Lock(), threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._thread = threading.Thread(target=self._keep_beating, daemon=True)
 
     def __enter__(self) -> Leases:
         # Nobody claims a finished fold: what a killed owner left of it would stay for ever.
@@ -180,13 +180,17 @@ class Leases:
             return None
         return text if now - since >= self.stale_s else None
 
-    def _beat(self) -> None:
+    def beat(self) -> None:
+        """Rewrite every lease once: whoever watches sees that its owner lives."""
+        with self._lock:
+            for held in self._held.values():
+                held.holder = held.holder.model_copy(update={"beats": held.holder.beats + 1})
+                with suppress(OSError):  # a full disk, a server that is away: the next beat may succeed
+                    _write(held.file, held.holder)
+
+    def _keep_beating(self) -> None:
         while not self._ended.wait(self.beat_s):
-            with self._lock:
-                for held in self._held.values():
-                    held.holder = held.holder.model_copy(update={"beats": held.holder.beats + 1})
-                    with suppress(OSError):  # a full disk, a server that is away: the next beat may succeed
-                        _write(held.file, held.holder)
+            self.beat()
 
 
 def read_leases(root: Path) -> Iterator[tuple[Path, Holder]]:

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -90,15 +91,26 @@ def test_a_lease_that_beats_is_left_alone_and_one_that_does_not_is_taken_over(tm
 
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("minutes", [-10, 10])
-def test_clocks_that_differ_decide_nothing(tmp_path, minutes):
-    with Leases(tmp_path, beat_s=0.02) as alive, Leases(tmp_path, stale_s=0.3) as watcher:
-        lease = claim(alive)
-        then = time.time() + 60 * minutes
-        for _ in range(40):
-            os.utime(lease.path, (then, then))  # as a server whose clock differs has it
-            assert claim(watcher) is None
-            time.sleep(0.02)
-        assert lease.held()
+def test_clocks_that_differ_decide_nothing(tmp_path, monkeypatch, minutes):
+    clock = iter(range(0, 1000, 20))  # seconds of the watcher's clock, one look after another
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    alive, watcher = Leases(tmp_path), Leases(tmp_path, stale_s=30)  # their threads never run: this test beats
+    lease = claim(alive)
+    then = time.time() + 60 * minutes
+
+    def look() -> Lease | None:
+        os.utime(lease.path, (then, then))  # as a server whose clock differs has it
+        return claim(watcher)
+
+    for _ in range(40):
+        alive.beat()
+        assert look() is None
+    assert lease.held()
+    assert look() is None, "20 s without a beat"
+    taken = look()
+    assert taken and taken.held() and not lease.held(), "40 s without one"
+    alive.release(lease)
+    watcher.release(taken)
 
 
 def test_the_fold_of_a_process_of_this_machine_that_was_killed_is_free_at_once(tmp_path):
