@@ -43,7 +43,7 @@ def _settings(spec: Any) -> list[dict[str, Any]]:
     """A row for each setting: its value in every profile, what may be written for it, and what it does."""
     from models.settings_help import explained
 
-    profiles = {profile: values.as_dict() for profile, values in spec.profiles.items() if profile != "smoke"}
+    profiles = {profile: values.as_dict() for profile, values in spec.profiles.items()}
     return [
         {"setting": one.name, **{profile: str(values[one.name]) for profile, values in profiles.items()},
          "values": one.values, "what it does": one.about}

@@ -103,7 +103,7 @@ def test_the_settings_of_a_model_are_listed_and_named_where_one_is_unknown(bench
     assert benchmark_command("models", "dummy", "--settings").stdout == "dummy has no settings\n"
     rows = json.loads(benchmark_command("models", "cgcnn", "--settings", "--json").stdout)
     (width,) = [row for row in rows if row["setting"] == "width"]
-    assert (width["mini"], width["standard"]) == ("32", "64")
+    assert (width["smoke"], width["mini"], width["standard"]) == ("16", "32", "64")
     assert "models NAME --settings" in benchmark_command("models", "--settings").stderr
     wrong = benchmark_command("run", "--task", "emt/alloys", "--model", "cgcnn", "--set", "lr=1")
     assert wrong.returncode == 2 and "unknown setting 'lr'" in wrong.stderr and "learning_rate" in wrong.stderr
