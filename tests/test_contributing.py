@@ -54,7 +54,7 @@ def test_the_model_trains_on_the_dataset_and_gets_its_row(tree, tmp_path):
     (row,) = json.loads(told.splitlines()[-1])["scores"]
     assert (row["task"], row["unit"]) == ("madelung/electrostatic_energy_per_atom", "eV/atom")
     assert row["mae"] > 0
-    assert "| [filters](models/filters.md) |" in (tmp_path / "runs" / "README.md").read_text().replace("  ", "")
+    assert "| [filters (smoke)](models/filters.md) |" in (tmp_path / "runs" / "README.md").read_text().replace("  ", "")
 
 
 def test_the_examples_keep_every_promise_of_their_contracts(tree):

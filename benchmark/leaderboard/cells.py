@@ -93,7 +93,7 @@ def not_below_baseline(group: ComparisonGroup) -> str:
         return ""
     below = {pair.better for pair in group.decisions.pairs if pair.worse == floor and pair.decided}
     names = [row.label for row in group.ranked if row.learns and row.label not in below]
-    return f"Not shown to be better than {group.kind.baseline} ({floor}): {joined(names)}." if names else ""
+    return f"Not shown to be better than {group.kind.baseline}: {joined(names)}." if names else ""
 
 
 def ratio(row: BoardRow, group: ComparisonGroup) -> str:

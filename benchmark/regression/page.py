@@ -12,7 +12,7 @@ from benchmark.regression.baseline import Baseline
 from benchmark.regression.check import CheckReport
 from benchmark.regression.sources import SourceState
 from benchmark.regression.trainings import PROFILE
-from benchmark.rendering.text import mini_note, model_name
+from benchmark.rendering.text import marks_note, model_name
 
 
 def report_table(report: CheckReport, stale: list[str]) -> str:
@@ -30,7 +30,7 @@ def report_table(report: CheckReport, stale: list[str]) -> str:
         for row in report.rows
     ]
     headings = ["model or task", "what", "baseline", "now", "change", "verdict", ""]
-    note = mini_note([PROFILE]) if any(row.is_model for row in report.rows) else ""
+    note = marks_note([PROFILE]) if any(row.is_model for row in report.rows) else ""
     parts = [tabulate(rows, headings, disable_numparse=True), note, "\n".join(report.notes)]
     if stale:
         parts.append(
@@ -83,7 +83,7 @@ def baseline_table(baseline: Baseline) -> str:
         for r in baseline_rows(baseline)
     ]
     headings = ["model", "noise", "seeds", "finds a loss of 5 %", "training", "reason"]
-    return f"{tabulate(rows, headings, disable_numparse=True)}\n\n{mini_note([PROFILE])}"
+    return f"{tabulate(rows, headings, disable_numparse=True)}\n\n{marks_note([PROFILE])}"
 
 
 def sources_table(states: Sequence[SourceState]) -> str:

@@ -31,6 +31,12 @@ MINIATURES = (
     "(mini) marks the profile mini, whose networks are miniatures: deeper-gatgnn (mini) has 2 layers and 21,386 parameters; as "
     "published it has 20 layers and 731,426 parameters."
 )
+TRIALS = (
+    "(smoke) marks the profile smoke, a trial of seconds: networks of the smallest size, trained for 2 epochs. Its errors show "
+    "that the program runs, not what a model can do."
+)
+MARKED = {"mini": MINIATURES, "smoke": TRIALS}
+"""Profiles that are named beside a model, and what their mark means."""
 
 
 class Made(Protocol):
@@ -68,18 +74,21 @@ def csv_cell(value: T) -> T | str:
 
 
 def model_name(name: str, profile: str) -> str:
-    """A model as pages call it: a miniature network is never shown under the name of the published one alone."""
-    return f"{name} (mini)" if profile == "mini" else name
+    """A model as pages call it: a small network is never shown under the name of the published one alone."""
+    return f"{name} ({profile})" if profile in MARKED else name
 
 
 def plain_name(label: str) -> str:
-    """A row's label where a heading says already that its network is a miniature."""
-    return label.replace(model_name("", "mini"), "")
+    """A row's label where a heading says the profile already."""
+    for profile in MARKED:
+        label = label.replace(model_name("", profile), "")
+    return label
 
 
-def mini_note(profiles: Iterable[str]) -> str:
-    """What `(mini)` beside a name means; empty where none of the profiles is mini."""
-    return MINIATURES if "mini" in profiles else ""
+def marks_note(profiles: Iterable[str]) -> str:
+    """What `(mini)` and `(smoke)` beside names mean; empty where no profile has a mark."""
+    found = set(profiles)
+    return " ".join(meaning for profile, meaning in MARKED.items() if profile in found)
 
 
 def require_own(page: Path, title: str, what: str, choose: str) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 from benchmark.rendering.commands import code, command, source_words
 from benchmark.rendering.images import png
 from benchmark.rendering.plotly_script import write_plotly
-from benchmark.rendering.text import csv_cell, escape, mini_note, require_own
+from benchmark.rendering.text import csv_cell, escape, marks_note, require_own
 from benchmark.results.records import JobKey
 from benchmark.results.store import write_atomically
 from benchmark.studies.figures import Figure, canvas, html_page
@@ -75,7 +75,7 @@ def write_study_pages(pages: StudyPages, found: Iterable[Trial], reports: Path) 
     for task, group in by_task(found):
         path = reports / pages.name / f"{task}.md"
         page = pages.page(task, group, quote(path.stem))
-        note = mini_note({trial.record.key.profile for trial in group})
+        note = marks_note({trial.record.key.profile for trial in group})
         more = _more(pages, group[0].record.key, quote(path.stem))
         text = "\n\n".join([page.text, *([note] if note else []), more])
         written += _write(path, reports, f"# {pages.title}: {escape(task)}", replace(page, text=text))

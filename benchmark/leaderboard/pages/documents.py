@@ -21,7 +21,7 @@ from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.score_pictures import SCORE_PICTURES
 from benchmark.rendering.blocks import BEGIN, filled
 from benchmark.rendering.svg import title_of
-from benchmark.rendering.text import count, crystals, escape, in_unit, link, mini_note, plus_minus, seconds, table, with_unit
+from benchmark.rendering.text import count, crystals, escape, in_unit, link, marks_note, plus_minus, seconds, table, with_unit
 from benchmark.results.directories import PUBLISHED
 from benchmark.results.store import write_together
 from datasets.errors import InputError
@@ -129,7 +129,7 @@ def short_board(board: Board, task: str, profile: str, up: str = "") -> str:
     about = (
         f"{link(task, f'{up}{PUBLISHED}/{page_of(task)}')}: {escape(with_unit(group.kind.loss, key.unit))} on crystals never "
         f"seen in training; {crystals(group.first)} crystals, {escape(group.title)}, {count(group.folds, 'fold')} a model. "
-        f"{_times(group.ranked)}{escape(mini_note([profile]))}"
+        f"{_times(group.ranked)}{escape(marks_note([profile]))}"
     )
     text = tuple(column.heading for column in shown if column.is_text)
     said = " ".join(filter(None, (advice(group), escape(not_below_baseline(group)))))

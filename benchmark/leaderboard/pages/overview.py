@@ -22,7 +22,7 @@ from benchmark.leaderboard.coverage import coverage_sentence, read_coverage
 from benchmark.leaderboard.kinds import CLASSES, KINDS, NUMBERS, Kind
 from benchmark.leaderboard.pages.task import conclusion, page_of, relative_to
 from benchmark.leaderboard.rows import BASELINE, BoardRow
-from benchmark.rendering.text import count, crystals, escape, link, listed, mini_note, model_name, seconds, table, unit_shown
+from benchmark.rendering.text import count, crystals, escape, link, listed, marks_note, model_name, seconds, table, unit_shown
 from benchmark.statistics.decisions import MARGIN
 
 TITLE = "# Leaderboard"
@@ -48,7 +48,7 @@ def index_page(board: Board, more: Iterable[str] = ()) -> str:
     """What a board says, from the sentences to the numbers; `more` are further sentences, as markdown."""
     conclusions = "\n".join(f"- {line}" for line in (*findings(board), *more))
     winners = "\n\n".join(_winners(board, kind) for kind in _kinds(board))
-    note = mini_note(group.first.key.profile for group in board.comparison_groups)
+    note = marks_note(group.first.key.profile for group in board.comparison_groups)
     parts = [
         TITLE,
         conclusions or "There is no record yet.",
@@ -93,8 +93,7 @@ def findings(board: Board) -> Iterator[str]:
     over_several = (track for track in board.tracks if track.overall and len(track.overall.tasks) > 1)
     yield from map(_overall, islice(over_several, 1))
     if len(board.comparison_groups) > len(several):
-        alone = sorted({escape(group.first.key.task) for group in board.comparison_groups if not group.has_rivals})
-        yield f"One model alone ran, so nothing is compared: {listed(alone)}."
+        yield f"One model alone ran, so nothing is compared: {_alone(board)}."
     rows = [row for group in board.comparison_groups for row in group.rows]
     stale = sum(bool(row.stale) for row in rows)
     if stale:
@@ -102,6 +101,15 @@ def findings(board: Board) -> Iterator[str]:
             f"{stale} of {count(len(rows), 'row')} {'is' if stale == 1 else 'are'} stale: a newer source of the model gives "
             "other numbers. The pages of tasks and models mark them and name the commit that they hold for."
         )
+
+
+def _alone(board: Board) -> str:
+    """The tasks of comparison groups without a rival, by track: another group of the same task may have one."""
+    tasks: dict[str, set[str]] = {}
+    for group in board.comparison_groups:
+        if not group.has_rivals:
+            tasks.setdefault(escape(group.track), set()).add(escape(group.first.key.task))
+    return "; ".join(f"{listed(sorted(names))} in the track {track}" for track, names in sorted(tasks.items()))
 
 
 def _decided(several: Sequence[ComparisonGroup]) -> str:
@@ -214,9 +222,10 @@ def over_tasks_note(track: Track) -> str:
     if found.left_out:
         shown = [f"{escape(task)} ({escape(why)})" for task, why in found.left_out]
         lines.append(f"Not counted: {listed(shown)}.")
-    open_ = [escape(one.model) for one in found.standings if one.score_interval and one.score_interval[1] >= 1]
-    if open_:
-        lines.append(f"Not shown to be better than {track.kind.baseline}: {listed(open_, most=20)}.")
+    learning = {row.label for group in track.comparison_groups for row in group.rows if row.learns}
+    above = [one.model for one in found.standings if one.score_interval and one.score_interval[1] >= 1]
+    if shown := [escape(model) for model in above if model in learning]:
+        lines.append(f"Not shown to be better than {track.kind.baseline}: {listed(shown, most=20)}.")
     if found.standings[0].score is None:
         lines.append("There is no ratio to the dummy, as no task has it.")
     return " ".join(filter(None, lines))

@@ -35,7 +35,7 @@ from benchmark.rendering.text import (
     interval,
     link,
     listed,
-    mini_note,
+    marks_note,
     significant,
     table,
     unit_sentence,
@@ -109,7 +109,7 @@ def task_page(groups: Sequence[ComparisonGroup]) -> str:
     key = groups[0].first.key
     up = "../" * (key.task.count("/") + 1)
     where = machines(row for group in groups for row in group.in_order)
-    note = mini_note(group.first.key.profile for group in groups)
+    note = marks_note(group.first.key.profile for group in groups)
     has_baseline = any(group.baseline_loss is not None for group in groups)
     parts = [f"# {escape(key.task)}", *dict.fromkeys(reading(group, has_baseline) for group in groups)]
     parts[-1] += f" [All boards]({up}README.md)."

@@ -21,7 +21,7 @@ from benchmark.leaderboard.pages.overview import findings, over_tasks_note
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.web.details import rounded
-from benchmark.rendering.text import mini_note, unit_shown
+from benchmark.rendering.text import MARKED, unit_shown
 from benchmark.statistics.across_tasks import OverallStanding
 from benchmark.statistics.comparisons import CONFIDENCE
 
@@ -44,7 +44,7 @@ def board_data(board: Board) -> dict[str, Any]:
         "measured": sorted(MEASURED),
         "conclusions": [unescape(line) for line in findings(board)],
         "published": published(board),
-        "mini": mini_note(group.first.key.profile for group in board.comparison_groups),
+        "marks": {f"({profile})": meaning for profile, meaning in MARKED.items()},
         "kinds": {kind.name: kind_data(kind) for kind in KINDS},
         "tracks": [track_data(track) for track in board.tracks],
         "comparison_groups": [group_data(group) for group in board.comparison_groups],

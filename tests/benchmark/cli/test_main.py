@@ -160,9 +160,9 @@ def test_run_leaderboard_and_publish_from_folder_to_board(benchmark_command, sma
     published = benchmark_command("publish", "--model", "dummy", "--json")
     assert len(json.loads(published.stdout)) == 2
     for root in ("runs", "leaderboards"):
-        assert '"label":"dummy"' in (tmp_path / root / "index.html").read_text()
+        assert '"label":"dummy (smoke)"' in (tmp_path / root / "index.html").read_text()
     page = (tmp_path / "leaderboards" / "tasks" / "mine" / "target.md").read_text()
-    assert "[dummy](" in page
+    assert "[dummy (smoke)](" in page
     assert "cgcnn" not in page
 
 

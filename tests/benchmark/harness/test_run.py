@@ -90,7 +90,7 @@ def test_a_fold_that_diverges_is_a_row_and_the_others_go_on(small_folder, tmp_pa
     assert re.match(r"error: 2 of 2 folds failed, the first: mine/target cgcnn fold \d: the loss is nan", last)
     assert last.endswith("--set learning_rate=1e30 --retry-failed")
     assert "diverged: mine/target cgcnn seed 0 fold 1, 2" in done.stderr
-    assert "cgcnn (learning_rate=1e+30)  diverged" in done.stdout
+    assert "cgcnn (smoke) (learning_rate=1e+30)  diverged" in done.stdout
     asked = RunOptions(tasks=[str(small_folder)], models=["cgcnn"], profile="smoke", folds=2, failed_only=True)
     again = replace(asked, settings={"learning_rate": "1e30"})
     assert [len(make_plan(one, Store(tmp_path / "runs")).todo) for one in (asked, again)] == [0, 2]

@@ -255,7 +255,7 @@ def test_a_terminal_shows_verdicts_and_reasons(store):
 
 
 def test_a_model_that_is_not_shown_to_beat_the_dummy_is_named_under_the_table(store):
-    said = "Not shown to be better than predicting the mean (dummy): "
+    said = "Not shown to be better than predicting the mean: "
     (group,) = read_board(store).comparison_groups
     assert said not in terminal_table(group) + task_page([group])
     write_run(store, "dummy-median", 1.99)
@@ -302,6 +302,22 @@ def test_a_new_column_is_shown_everywhere(store, monkeypatch):
 
 
 # -- the index -------------------------------------------------------------------------------------
+
+
+def test_a_model_alone_is_named_with_its_track(store):
+    write_run(store, "cgcnn", 0.3, key={"protocol": "kfold(5, grouped)"})
+    write_run(store, "cgcnn", 0.3, task="set/other")
+    said = "set/other in the track standard, kfold(5); set/target in the track standard, kfold(5, grouped)."
+    assert f"One model alone ran, so nothing is compared: {said}" in pages_of(store)["README.md"]
+
+
+def test_models_that_do_not_beat_the_dummy_over_tasks_are_named(store):
+    for model, mae in (("cgcnn", 0.2), ("schnet", 2.1), ("dummy", 2.0), ("dummy-median", 2.0)):
+        write_run(store, model, mae, task="other/target")
+    write_run(store, "schnet", 2.1)
+    write_run(store, "dummy-median", 2.0)
+    over_tasks = pages_of(store)["README.md"].split("## Over 2 tasks")[1].split("##")[0]
+    assert "Not shown to be better than predicting the mean: schnet." in over_tasks
 
 
 def test_the_index_concludes_then_shows_every_model_on_every_task(store):

@@ -12,27 +12,39 @@ import benchmark.leaderboard.web
 from benchmark.rendering.commands import code, command
 from benchmark.rendering.text import (
     MINIATURES,
+    TRIALS,
     csv_cell,
     escape,
     fenced,
     interval,
-    mini_note,
+    marks_note,
     model_name,
+    plain_name,
     plus_minus,
     significant,
 )
-from models.registry import get
+from models.registry import get, registered
 
 
 def test_a_miniature_is_named_as_one_and_the_note_tells_its_true_size():
     assert model_name("cgcnn", "mini") == "cgcnn (mini)"
     assert model_name("cgcnn", "standard") == "cgcnn"
-    assert mini_note(["standard", "mini"]) == MINIATURES
-    assert mini_note(["standard"]) == ""
+    assert plain_name(model_name("cgcnn", "mini")) == "cgcnn"
+    assert marks_note(["standard", "mini"]) == MINIATURES
+    assert marks_note(["standard"]) == ""
     spec = get("deeper-gatgnn")
     mini, paper = (spec.settings(profile) for profile in ("mini", "paper"))
     said = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", MINIATURES)]
     assert said == [mini.n_layers, spec.model(mini).n_parameters, paper.n_layers, spec.model(paper).n_parameters]
+
+
+def test_a_trial_is_named_as_one_and_the_note_tells_how_short_it_is():
+    assert model_name("cgcnn", "smoke") == "cgcnn (smoke)" and plain_name("cgcnn (smoke) (width=4)") == "cgcnn (width=4)"
+    assert marks_note(["smoke"]) == TRIALS and marks_note(["smoke", "mini", "smoke"]) == f"{MINIATURES} {TRIALS}"
+    networks = [
+        spec.profiles["smoke"].as_dict() for spec in registered().values() if "epochs" in spec.profiles["smoke"].as_dict()
+    ]
+    assert {settings["epochs"] for settings in networks} == {int(number) for number in re.findall(r"(\d+) epochs", TRIALS)}
 
 
 UNITS = {

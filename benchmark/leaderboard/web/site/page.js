@@ -75,7 +75,9 @@
     const page = h("div", {});
     main.replaceChildren(page);
     board.views[board.state.view].draw(page, board.state);
-    if (page.textContent.includes("(mini)")) page.append(board.dom.note(board.data.mini));
+    for (const [mark, meaning] of Object.entries(board.data.marks)) {
+      if (page.textContent.includes(mark)) page.append(board.dom.note(meaning));
+    }
     const group = byId.get(board.state.group);
     document.title = `${board.views[board.state.view].title}${group ? ` · ${group.task}` : ""} · Leaderboard of crystal-property models`;
     if (moved && before !== board.state.view) {
