@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -176,9 +177,13 @@ def _name(plan: Any) -> str:
 
 
 def _news(plan: Any, quiet: bool) -> Callable[[str], None]:
+    from benchmark.rendering.text import seconds
+
+    started = time.perf_counter()
+
     def show(line: str) -> None:
         if not quiet:
-            tell(f"{_name(plan)}: {line}")
+            tell(f"{_name(plan)}: {line}, {seconds(time.perf_counter() - started)} so far")
 
     return show
 
