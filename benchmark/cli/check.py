@@ -73,7 +73,7 @@ def check(
 def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -> None:
     from benchmark.regression.baseline import read_baseline
     from benchmark.regression.check import COSTS, check, stale_records
-    from benchmark.regression.page import conclusion, report_table
+    from benchmark.regression.page import report_page
     from benchmark.results.store import Store
     from benchmark.speed.comparison import parse_thresholds
 
@@ -85,10 +85,9 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
         report = check(baseline, models, quick, thresholds, train)
     if as_json:
         rows = [{**asdict(row), "fails": row.fails} for row in report.rows]
-        print(json.dumps({"rows": rows, "notes": report.notes, "stale": stale}, indent=1))
+        print(json.dumps({"rows": rows, "notes": report.notes, "stale": list(map(str, stale))}, indent=1))
     else:
-        print(report_table(report, stale))
-        print(f"\n{conclusion(report, baseline, quick)}")
+        print(report_page(report, baseline, quick, stale))
     if report.failures:
         first = report.failures[0]
         moved = "" if first.change is None else f" {first.change:+.1%}"

@@ -33,6 +33,9 @@ from models import registry
 
 COSTS = ("time", "memory")
 
+ERRORS = "MAE / MAE of the mean"
+"""What is compared of the errors of a model."""
+
 FIRST_SEEDS = 2
 """How many trainings tell whether anything changed at all."""
 
@@ -80,15 +83,29 @@ class CheckReport:
         return [row for row in self.rows if row.fails]
 
 
-def stale_records(store: Store, models: Sequence[str] = ()) -> list[str]:
-    """One line for each source that published records of `models` name and that is not known to give today's numbers.
+@dataclass(frozen=True)
+class StaleSource:
+    """A source that published records name and that is not known to give today's numbers."""
+
+    model: str
+    source: str
+    records: int
+    why: str
+    """As the end of a sentence about the source."""
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.records} published records of source {self.source[:8]}, {self.why}"
+
+
+def stale_records(store: Store, models: Sequence[str] = ()) -> list[StaleSource]:
+    """Every source that published records of `models` name and that is not known to give today's numbers.
 
     Args:
         store: with the records.
         models: names; all where empty.
     """
     trained = read_sources(store.root)
-    lines = []
+    found = []
     for state in source_states(store, trained):
         newest = trained.newest(state.model)
         known = registry.registered().get(state.model)
@@ -98,8 +115,8 @@ def stale_records(store: Store, models: Sequence[str] = ()) -> list[str]:
         why = "whose model is no longer here" if known is None else "that today's source was not compared with"
         if up_to_date and state.outdated:
             why = "of which today's source gives other numbers"
-        lines.append(f"{state.model}: {state.records} published records of source {state.source[:8]}, {why}")
-    return lines
+        found.append(StaleSource(state.model, state.source, state.records, why))
+    return found
 
 
 def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Sequence[Threshold], train: Train) -> CheckReport:
@@ -225,7 +242,7 @@ def _error_row(name: str, baseline: Baseline, trainings: Trainings, n_changed: i
     expected = baseline.models[name]
     reason = trainings.failure(name)
     if reason:
-        return CheckRow(name, "MAE / MAE of the mean", None, None, None, "failed", reason)
+        return CheckRow(name, ERRORS, None, None, None, "failed", reason)
     old, new = expected.log_mae(), trainings.log_mae(name, expected.tasks)
     found = loss_test.compare_errors(old, new, n_changed)
     scale = np.log([baseline.folds[task].scale for task in expected.tasks])
@@ -236,7 +253,7 @@ def _error_row(name: str, baseline: Baseline, trainings: Trainings, n_changed: i
     test = "" if found.verdict == "same" else f", p {found.p:.2g}: {by_task}"
     short = f" of {expected.n_seeds}" if found.verdict != "same" and found.seeds < expected.n_seeds else ""
     note = f"{found.seeds}{short} seeds{source}{test}"
-    return CheckRow(name, "MAE / MAE of the mean", was, now, found.change, found.verdict, note)
+    return CheckRow(name, ERRORS, was, now, found.change, found.verdict, note)
 
 
 def _compare_costs(report: CheckReport, baseline: Baseline, trainings: Trainings, thresholds: Sequence[Threshold]) -> None:

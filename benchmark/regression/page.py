@@ -2,21 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tabulate import tabulate
 
 from benchmark.regression import loss_test
 from benchmark.regression.baseline import Baseline
-from benchmark.regression.check import CheckReport
+from benchmark.regression.check import ERRORS, CheckReport, StaleSource
 from benchmark.regression.sources import SourceState
 from benchmark.regression.trainings import PROFILE
-from benchmark.rendering.text import marks_note, model_name
+from benchmark.rendering.text import count, listed, marks_note, model_name
+
+OUTCOMES = {
+    "same": "Same numbers as the baseline",
+    "changed": "Other numbers, not shown to be worse",
+    "better": "Shown to be better",
+}
+"""Verdict on the errors of a model that does not fail, in words."""
 
 
-def report_table(report: CheckReport, stale: list[str]) -> str:
-    """What was compared, then what was not, then the published records of another source."""
+def report_page(report: CheckReport, baseline: Baseline, quick: bool, stale: Sequence[StaleSource]) -> str:
+    """The verdict, what changed and what did not in a few lines, then every comparison."""
+    short = "\n".join([conclusion(report, baseline, quick), *_in_short(report), *_older_records(stale)])
+    note = marks_note([PROFILE]) if any(row.is_model for row in report.rows) else ""
+    return "\n\n".join(part for part in (short, _report_table(report), note, "\n".join(report.notes)) if part)
+
+
+def _in_short(report: CheckReport) -> Iterator[str]:
+    """One line for each outcome: which tasks and models have it."""
+    folds = [row.subject for row in report.rows if not row.is_model and row.verdict == "same"]
+    if folds:
+        yield f"Same data and folds: {listed(folds)}."
+    errors = [row for row in report.rows if row.what == ERRORS]
+    for verdict, words in OUTCOMES.items():
+        models = [row.subject for row in errors if row.verdict == verdict]
+        if models:
+            yield f"{words}: {count(len(models), 'model')}, {listed(models)}."
+    if any(row.verdict == "changed" for row in errors):
+        yield "Another processor or another order of summation also gives other numbers."
+
+
+def _older_records(stale: Sequence[StaleSource]) -> Iterator[str]:
+    """One line for each reason why published records are not known to hold; `verify` lists them."""
+    for why in sorted({one.why for one in stale}):
+        concerned = [one for one in stale if one.why == why]
+        records = count(sum(one.records for one in concerned), "published record")
+        models = listed(list(dict.fromkeys(one.model for one in concerned)))
+        yield f"Not part of the verdict: {records} of {models} have an older source, {why}; see `python -m benchmark verify`."
+
+
+def _report_table(report: CheckReport) -> str:
     rows = [
         [
             model_name(row.subject, PROFILE) if row.is_model else row.subject,
@@ -30,19 +66,14 @@ def report_table(report: CheckReport, stale: list[str]) -> str:
         for row in report.rows
     ]
     headings = ["model or task", "what", "baseline", "now", "change", "verdict", ""]
-    note = marks_note([PROFILE]) if any(row.is_model for row in report.rows) else ""
-    parts = [tabulate(rows, headings, disable_numparse=True), note, "\n".join(report.notes)]
-    if stale:
-        parts.append(
-            "\n".join(["published records that are not known to give today's numbers:", *(f"  {line}" for line in stale)])
-        )
-    return "\n\n".join(part for part in parts if part)
+    return tabulate(rows, headings, disable_numparse=True)
 
 
 def conclusion(report: CheckReport, baseline: Baseline, quick: bool) -> str:
     """The check in one sentence, and what it could have found; the quick form trains too few seeds to say how often."""
     if report.failures:
-        return f"{len(report.failures)} of {len(report.rows)} comparisons failed."
+        failed = listed(list(dict.fromkeys(f"{row.subject} ({row.verdict})" for row in report.failures)))
+        return f"{len(report.failures)} of {len(report.rows)} comparisons failed: {failed}."
     compared = {row.subject for row in report.rows if row.is_model}
     powers = [row["power"] for row in baseline_rows(baseline) if row["model"] in compared]
     if not powers:

@@ -112,12 +112,13 @@ def test_unchanged_code_passes_and_is_done_after_two_seeds_if_quick(benchmark_co
     assert done.returncode == 0, done.stderr
     assert noisy.trained == [4, 0]
     assert [line.split()[-3:] for line in done.stdout.splitlines() if line.startswith("cgcnn")] == [["same", "2", "seeds"]]
-    assert done.stdout.splitlines()[-1].startswith(
-        "No model is shown to be worse. A loss of 5 % in one model would be found in "
-    )
-    assert done.stdout.endswith("This quick check finds only larger losses: leave out --quick for all seeds.\n")
+    verdict, folds_line, models_line, *_ = done.stdout.splitlines()
+    assert verdict.startswith("No model is shown to be worse. A loss of 5 % in one model would be found in ")
+    assert verdict.endswith("This quick check finds only larger losses: leave out --quick for all seeds.")
+    assert folds_line == f"Same data and folds: {TASK}."
+    assert models_line == "Same numbers as the baseline: 2 models, cgcnn and dummy."
     whole = benchmark_command("check")
-    assert whole.returncode == 0 and whole.stdout.endswith("of checks with all seeds.\n")
+    assert whole.returncode == 0 and whole.stdout.splitlines()[0].endswith("of checks with all seeds.")
     assert noisy.trained[2:] == [4, 8]
 
 
@@ -342,7 +343,9 @@ def test_one_model_cannot_be_updated_on_other_folds(benchmark_command, noisy, mo
     assert "data or folds changed, which concerns every model" in line
 
 
-def test_stale_records_are_listed_and_do_not_fail(benchmark_command, noisy, tmp_path, monkeypatch):
+def test_records_of_older_sources_are_one_line_below_the_verdict_and_do_not_fail(
+    benchmark_command, noisy, tmp_path, monkeypatch
+):
     (tmp_path / "leaderboards").mkdir()
     (tmp_path / "leaderboards" / "records").symlink_to(ROOT / "leaderboards" / "records")
     benchmark_command(*UPDATE)
@@ -350,17 +353,18 @@ def test_stale_records_are_listed_and_do_not_fail(benchmark_command, noisy, tmp_
         monkeypatch.setattr(f"benchmark.regression.{module}.fingerprint", lambda model: "f" * 64)
     done = benchmark_command("check", "--quick")
     assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stdout.splitlines() if line.startswith("  dummy: ")]
-    keys = [record.key for record in Store(ROOT / "leaderboards").records()]
-    published = Counter(key.source[:8] for key in keys if key.model == "dummy")
-    assert len(lines) == len(published)
-    for source, count in published.items():
-        assert f"  dummy: {count} published records of source {source}, that today's source was not compared with" in lines
-    gone = [line for line in done.stdout.splitlines() if line.startswith("  schnet: ")]
-    assert len(gone) == len({key.source for key in keys if key.model == "schnet"})
-    assert all("whose model is no longer here" in line for line in gone)
+    verdict, *lines = done.stdout.splitlines()
+    assert verdict.startswith("No model is shown to be worse.")
+    older, gone = [line for line in lines if line.startswith("Not part of the verdict: ")]
+    models = [record.key.model for record in Store(ROOT / "leaderboards").records()]
+    here = sum(name in ("cgcnn", "dummy") for name in models)
+    assert f"{here:,} published records of cgcnn and dummy have an older source, that today's source was" in older
+    assert f" {len(models) - here:,} published records of " in gone and "whose model is no longer here" in gone
+    listed = json.loads(benchmark_command("check", "--quick", "--json").stdout)["stale"]
+    published = Counter(models)
+    assert sum(int(line.split()[1]) for line in listed if line.startswith("schnet: ")) == published["schnet"]
     alone = benchmark_command("check", "--quick", "--model", "dummy").stdout
-    assert "  dummy: " in alone and "  schnet: " not in alone
+    assert "records of dummy have" in alone and "no longer here" not in alone
 
 
 def test_records_of_a_moved_source_that_gives_the_same_numbers_are_not_listed(benchmark_command, noisy, tmp_path, monkeypatch):
@@ -369,10 +373,10 @@ def test_records_of_a_moved_source_that_gives_the_same_numbers_are_not_listed(be
     write_sources(board, unchanged=["dummy"])
     benchmark_command(*UPDATE)
     monkeypatch.setattr("benchmark.regression.check.fingerprint", lambda model: "a" * 64)
-    assert "not known to give today's numbers" not in benchmark_command("check", "--quick").stdout
+    assert "older source" not in benchmark_command("check", "--quick").stdout
     write_sources(board, outdated=["dummy"])
     done = benchmark_command("check", "--quick")
-    assert "  dummy: 2 published records of source ffffffff, of which today's source gives other numbers" in done.stdout
+    assert "2 published records of dummy have an older source, of which today's source gives other numbers" in done.stdout
 
 
 # -- planted changes, really trained -----------------------------------------------------------------
