@@ -25,7 +25,7 @@ from benchmark.results.store import write_atomically
 
 TITLE = "# What networks have learnt of "
 
-GUIDE = "Five questions to ask of such a page, in plain words: `docs/read-explanation.md`."
+GUIDE = "Six questions to ask of such a page, in plain words: `docs/read-explanation.md`."
 
 RULES = f"""A policy grows graphs, bond by bond, that the classifier takes for the class (XGNN: Yuan et al., KDD 2020). The
 classifier sees node types and which atoms are neighbours, nothing else: each atom receives from its 4 nearest other atoms
