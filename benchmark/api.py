@@ -1,6 +1,6 @@
-"""What a script or a notebook needs: load crystals, run a task, predict structures or files, read a board.
+"""What a script or a notebook needs: load crystals, run a task, predict structures or files, read a board, compare two models.
 
-These five functions stay as they are; everything else may move.
+These six functions stay as they are; everything else may move.
 """
 
 from __future__ import annotations
@@ -214,9 +214,38 @@ def board(folder: str | Path = PUBLISHED) -> pd.DataFrame:
     Raises:
         InputError: there is no such directory, or a record is damaged; the message names the file.
     """
+    return _board(_existing(folder))
+
+
+def _existing(folder: str | Path) -> Path:
     if not Path(folder).is_dir():
         raise InputError(f"{folder}: no such directory; run a task first, or name a directory of records")
-    return _board(Path(folder))
+    return Path(folder)
+
+
+def compare(first: str, second: str, task: str, folder: str | Path = PUBLISHED) -> pd.DataFrame:
+    """Is the difference between two models of a task real?
+
+    Args:
+        first: a model's name, or a row as the board names it.
+        second: another one.
+        task: dataset/target.
+        folder: a directory of records, as for `board`.
+
+    Returns:
+        One row for each comparison group (profile, protocol, data) that has both: lower and higher, the models by their mean
+        loss; the ratio of their losses with its 95 % interval; verdict: real, equal (within 5 %) or undecided; more_repeats
+        that would decide; folds and repeats that both have.
+
+    Raises:
+        InputError: there is no such directory, task or model, or no group that compares both.
+    """
+    from dataclasses import asdict
+
+    from benchmark.leaderboard.pair import compare_pair
+    from benchmark.results.store import Store
+
+    return pd.DataFrame([asdict(answer) for answer in compare_pair(Store(_existing(folder)), task, first, second)])
 
 
 def _board(root: Path, asked: Sequence[tuple[str, str, str, str, Settings]] | None = None) -> pd.DataFrame:

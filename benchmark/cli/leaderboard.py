@@ -24,11 +24,17 @@ def leaderboard(
     beside: Annotated[
         Path | None, typer.Option(help="Show the rows of these records too, on the tasks of --from: `leaderboards`, say.")
     ] = None,
+    pair: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="MODEL MODEL", help="Instead: is the difference between these two real? With --task."),
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="dataset/target, with --pair.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score every record anew from its predictions and render the board; `submit` checks records from elsewhere.
 
-    With the published records, the generated parts of README.md and docs/ in this directory are filled too.
+    With --pair nothing is written. With the published records, the generated parts of README.md and docs/ in this directory
+    are filled too.
     """
     if context.invoked_subcommand:
         return
@@ -44,6 +50,11 @@ def leaderboard(
             )
     if beside and (source == PUBLISHED or beside.resolve() == source.resolve()):
         raise InputError("--beside takes records of another directory than your own: --from runs --beside leaderboards")
+    if bool(pair) != bool(task):
+        raise InputError("--pair compares two models on one task: --pair cgcnn schnet --task cgcnn/log10_k_vrh")
+    if pair and task:
+        _tell_pair(source, beside, task, pair, as_json)
+        return
     board, pages = write_board(source, beside)
     if source == PUBLISHED:
         pages += write_documents(board, Path())
@@ -51,6 +62,17 @@ def leaderboard(
         print(json.dumps([row_as_json(row) for group in board.comparison_groups for row in group.rows], indent=1))
     else:
         print("\n".join(map(str, pages)))
+
+
+def _tell_pair(source: Path, beside: Path | None, task: str, pair: tuple[str, str], as_json: bool) -> None:
+    from benchmark.leaderboard.pair import compare_pair, pair_text
+    from benchmark.results.store import Store, StoreBeside
+
+    answers = compare_pair(StoreBeside(source, Store(beside)) if beside else Store(source), task, *pair)
+    if as_json:
+        print(json.dumps([asdict(answer) for answer in answers], indent=1))
+    else:
+        print("\n\n".join(map(pair_text, answers)))
 
 
 @commands.command(epilog="Example: python -m benchmark leaderboard submit runs")

@@ -87,7 +87,7 @@ def test_a_page_of_a_task_begins_with_a_command(page):
 
 SETS = re.compile(r"^(?:emt|cgcnn|fung|megnet)(?:/[a-z0-9_]+)+$")
 PARSED_ONLY = ("check", "verify", "datasets fetch", "explain --from", "recommend", "reproduce",
-               "leaderboard --from runs --beside")  # fmt: skip
+               "leaderboard --from runs --beside", "leaderboard --pair")  # fmt: skip
 """They train on the regression sets or on all crystals, need a network, or render all published pages: other tests do."""
 
 
