@@ -22,7 +22,7 @@ from benchmark.statistics.across_tasks import Overall, SetTask, overall
 T = TypeVar("T")
 
 MINIATURES = ("mini", "smoke")
-"""Profiles whose networks are smaller than published."""
+"""Profiles whose networks are smaller than published; every other profile or preset has published sizes."""
 
 
 @dataclass(frozen=True, eq=False)

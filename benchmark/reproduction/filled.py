@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from benchmark.leaderboard.board import Board
+from benchmark.leaderboard.board import MINIATURES, Board
 from benchmark.rendering.text import count, link
 from benchmark.reproduction.results import cell_results
 from benchmark.reproduction.tables import TABLES
 from benchmark.results.store import Store
 from datasets.registry import built_in
-
-PUBLISHED_SIZES = ("standard", "paper")
-"""Profiles whose networks have the sizes of their papers."""
 
 
 def filled_so_far(board: Board, stores: Sequence[Store], pages: str) -> Iterator[str]:
@@ -42,7 +39,7 @@ def _sizes(board: Board) -> str:
     ran = {
         (group.first.key.dataset, row.model)
         for group in board.comparison_groups
-        if group.first.key.dataset in real and group.first.key.profile in PUBLISHED_SIZES
+        if group.first.key.dataset in real and group.first.key.profile not in MINIATURES
         for row in group.rows
         if row.scores
     }
