@@ -21,7 +21,7 @@ class Cell:
     """The preset, or the profile, whose settings it has."""
     protocol: ProtocolName
     rounds: int
-    """Shuffles, folds, or of a published split seeds of the weights."""
+    """As published: shuffles, folds, or of a published split seeds of the weights. Further ones that have run count too."""
     changes: Mapping[str, SettingValue] = field(default_factory=dict)
     """Settings that differ from those."""
     published: tuple[PublishedResult, ...] = ()
@@ -48,7 +48,7 @@ class Cell:
         """Which round a fold is; None where it is none of the cell's."""
         fold, seed = key.fold, key.seed
         number, other = (seed, fold) if self.protocol == "published" else (fold, seed)
-        return number if other == 0 and number < self.rounds else None
+        return number if other == 0 else None
 
     def holds(self, record: Record) -> bool:
         """Whether a record is one of its folds: the same task, model, protocol and settings."""

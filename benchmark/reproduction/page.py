@@ -67,7 +67,7 @@ def _place(asked: Table, cell: Cell) -> int:
 def _summary(rows: Sequence[Row]) -> str:
     """How many cells have run, how many agree, and what they cost."""
     scored = [(cell, result) for cell, result in rows if result and result.maes]
-    full = sum(len(result.maes) == cell.rounds for cell, result in scored)
+    full = sum(len(result.maes) >= cell.rounds for cell, result in scored)
     apart = [d for cell, result in scored for one in cell.published if (d := result.difference(one)) is not None]
     hours = sum(r.times.training.device_s for _, result in scored for r in result.records if r.times) / 3600
     lines = [f"{len(scored)} of {count(len(rows), 'cell')} have run, {full} of them with all rounds."]

@@ -10,7 +10,7 @@ from benchmark.leaderboard.published_results import (
     OMEE_MODELS,
     PUBLISHED_RESULTS,
     THESIS,
-    THESIS_MODELS,
+    THESIS_ROUNDS,
     PublishedResult,
 )
 from benchmark.reproduction.cells import Cell, Table
@@ -68,7 +68,8 @@ def _published(task: str, model: str, *sources: str) -> tuple[PublishedResult, .
 
 def _thesis_cell(target: str, model: str, *sources: str) -> Cell:
     published = _published(f"cgcnn/{target}", model, *sources)
-    return Cell(f"cgcnn/{target}", model, "thesis", "shuffle", 10, published=published, lacking=LACKING.get(target, ""))
+    rounds, lacking = THESIS_ROUNDS[model], LACKING.get(target, "")
+    return Cell(f"cgcnn/{target}", model, "thesis", "shuffle", rounds, published=published, lacking=lacking)
 
 
 def thesis_4() -> Table:
@@ -82,7 +83,7 @@ def thesis_5() -> Table:
 
     def cell(target: str, model: str) -> Cell:
         task = f"megnet/{target}"
-        named = "thesis" if model in THESIS_MODELS else "standard"
+        named = "thesis" if model in THESIS_ROUNDS else "standard"
         return Cell(task, model, named, "published", 10, published=_published(task, model))
 
     models = ("megnet", "cgcnn", *BESIDE)

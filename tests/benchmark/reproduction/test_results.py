@@ -72,6 +72,13 @@ def test_only_rounds_of_the_cells_own_settings_protocol_and_seed_count(tmp_path)
     assert cell_results([Cell("set/target", "mpnn", "thesis", "shuffle", 10)], [store]) == [None]
 
 
+def test_more_rounds_than_were_published_count_too(tmp_path):
+    few = Cell("set/target", "cgcnn", "thesis", "shuffle", 2, published=(PAPER,))
+    store = write_rounds(tmp_path, [0.4, 0.5, 0.6])
+    assert result_of(store, few).maes == pytest.approx((0.4, 0.5, 0.6))
+    assert "1 of them with all rounds" in page(Table("thesis-6", "A table", (few,)), [result_of(store, few)], store)
+
+
 def test_a_round_of_a_published_split_is_a_seed(tmp_path):
     cell = Cell("set/target", "cgcnn", "thesis", "published", 10)
     for seed in (0, 1):
