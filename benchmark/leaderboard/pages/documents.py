@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmark.leaderboard.board import Board
+from benchmark.leaderboard.board import MINIATURES, Board
 from benchmark.leaderboard.cells import machines, not_below_baseline
 from benchmark.leaderboard.columns import PAGE, columns_of
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
@@ -30,8 +30,6 @@ from datasets.registry import built_in
 SHORT = ("verdict", "model", "mae", "ratio", "rank", "training", "parameters")
 """Columns of a short board."""
 PICTURES = "docs/pictures"
-AS_PUBLISHED = ("standard", "paper")
-"""Profiles whose networks have the published sizes."""
 
 
 def documents(root: Path) -> list[Path]:
@@ -147,7 +145,7 @@ def beside_published(board: Board, up: str = "") -> str:
     for group in (group for group in board.comparison_groups if group.kind is NUMBERS):
         for row in group.rows:
             found, key = row.over_folds("loss"), row.run.first.key
-            if not found or key.profile not in AS_PUBLISHED or not row.costs:
+            if not found or key.profile in MINIATURES or not row.costs:
                 continue
             others = [one for one in PUBLISHED_RESULTS if (one.task, one.model) == (key.task, row.model)]
             task, epochs = link(key.task, f"{up}{PUBLISHED}/{page_of(key.task)}"), str(row.costs.epochs or "")
