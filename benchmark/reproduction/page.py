@@ -9,22 +9,15 @@ from pathlib import Path
 from benchmark.leaderboard.published_results import PublishedResult
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out
 from benchmark.rendering.text import count, escape, interval, origins, require_own, seconds, significant, table, unit_sentence
+from benchmark.reproduction.answer import MEDIAN, Row, answer, learnt_nothing
 from benchmark.reproduction.cells import Cell, Table
 from benchmark.reproduction.recipes import recipes_section
 from benchmark.reproduction.results import RULE, CellResult
 from benchmark.results.scores import Run
 from benchmark.results.store import Store, write_atomically
 from benchmark.studies.depth.parameters import OURS, PUBLISHED
-from benchmark.studies.tables import waited
-
-Row = tuple[Cell, CellResult | None]
 
 TITLE = "# Reproduction"
-NOTHING = 0.95
-"""Of the MAE of the median, above which a model has learnt next to nothing."""
-CLOSE = 2.0
-"""Standard errors of the difference within which ours agrees with what was published."""
-
 HEADER = (
     "model", "published", "ours (95 %)", "rounds", "ours − published [SE]", "epochs, ours / published",
     "wall / round", "processor / round", "published training", "source", "what differs there", "to fill the cell",
@@ -38,7 +31,9 @@ DFT = {
 def page(asked: Table, results: Sequence[CellResult | None], board: Store) -> str:
     """The markdown page of a table with what was measured for its cells, and runs of other recipes on the board."""
     rows = list(zip(asked.cells, results, strict=True))
-    parts = [f"{TITLE}: {escape(asked.title)}", _summary(rows), *(escape(note) for note in asked.notes), RULE]
+    parts = [f"{TITLE}: {escape(asked.title)}", answer(rows)]
+    parts += ["## How ours and the published figure are compared", *(escape(note) for note in asked.notes), RULE]
+    parts += [MEDIAN] if any(result and result.maes for _, result in rows) else []
     parts += [f"*{NOT_TRAINED_OUT}*: {NOT_TRAINED_OUT_MEANS}."] if any(_marked(result) for _, result in rows) else []
     for task, members in groupby(sorted(rows, key=lambda row: _place(asked, row[0])), key=lambda row: row[0].task):
         parts += [f"## {escape(task)}", *_section(asked, list(members))]
@@ -64,28 +59,6 @@ def _place(asked: Table, cell: Cell) -> int:
     return [other.task for other in asked.cells].index(cell.task)
 
 
-def _summary(rows: Sequence[Row]) -> str:
-    """How many cells have run, how many agree, and what they cost."""
-    scored = [(cell, result) for cell, result in rows if result and result.maes]
-    full = sum(len(result.maes) >= cell.rounds for cell, result in scored)
-    apart = [d for cell, result in scored for one in cell.published if (d := result.difference(one)) is not None]
-    hours = sum(r.times.training.device_s for _, result in scored for r in result.records if r.times) / 3600
-    lines = [f"{len(scored)} of {count(len(rows), 'cell')} have run, {full} of them with all rounds."]
-    lacking = [cell for cell, _ in rows if cell.lacking]
-    lines += [f"{len(lacking)} cannot be filled: {lacking[0].lacking}."] if lacking else []
-    if apart:
-        close, better = sum(abs(d) <= CLOSE for d in apart), sum(d < -CLOSE for d in apart)
-        lines.append(
-            f"Of {count(len(apart), 'published figure')} {close} are within {CLOSE:g} standard errors of ours; ours is lower "
-            f"than {better} others and higher than {len(apart) - close - better}."
-        )
-    lines += [f"Training took {significant(hours)} processor hours."] if hours else []
-    records = [record for _, result in scored for record in result.records]
-    if busy := waited(records):
-        lines.append(f"{busy} of {count(len(records), 'round')} shared a processor with other work: the wall time is too long.")
-    return " ".join(lines)
-
-
 def _section(asked: Table, rows: Sequence[Row]) -> Iterator[str]:
     """The tables of one task."""
     first = rows[0][0]
@@ -102,15 +75,6 @@ def _section(asked: Table, rows: Sequence[Row]) -> Iterator[str]:
 def _constant(rows: Sequence[Row]) -> str:
     """Of the first cell that has run."""
     return next((significant(result.constant, 3) for _, result in rows if result and result.maes), "")
-
-
-def _learnt_nothing(result: CellResult | None, published: PublishedResult | None) -> str:
-    """Which of the two errors is no lower than that of one number for all crystals, by at least a twentieth."""
-    if not result or not result.maes:
-        return ""
-    errors = {"ours": result.mae, "the published one": published.mae if published else 0.0}
-    names = [name for name, mae in errors.items() if mae > NOTHING * result.constant]
-    return f"no better than the median: {' and '.join(names)}" if names else ""
 
 
 def _sizes(rows: Sequence[Row]) -> str:
@@ -159,7 +123,9 @@ def _epochs(result: CellResult | None, published: PublishedResult | None) -> str
 
 def _what_differs(cell: Cell, result: CellResult | None, published: PublishedResult | None) -> str:
     """What the publication has otherwise, the parameters that its code never uses, and why rounds of ours failed."""
-    parts = [_learnt_nothing(result, published), escape(published.differs) if published else ""]
+    nothing = learnt_nothing(result, published) if result and result.maes else []
+    parts = [f"hardly better than the median: {' and '.join(nothing)}"] if nothing else []
+    parts += [escape(published.differs)] if published else []
     layers = next((record.key.settings.get("n_layers") for record in result.records), None) if result else None
     if published and isinstance(layers, int) and cell.model in OURS:
         dead = PUBLISHED[cell.model].at(layers) - OURS[cell.model].at(layers)

@@ -23,12 +23,14 @@ PUBLISHED_ROUNDS = THESIS_ROUNDS["cgcnn"]
 """Of the thesis's networks, whose standard deviations are printed."""
 
 RULE = (
-    "Ours: the mean over rounds with its 95 % interval, whose variance is corrected for the training crystals that rounds "
-    "share (Nadeau & Bengio 2003); of a single round the interval is that of its test crystals alone. The difference, ours "
-    "minus published, is in standard errors of the difference. The published figure's standard error follows from its printed "
-    "standard deviation and 10 rounds; where none is printed it is taken to be ours. One round cannot "
-    "show how much results vary from training to training: for the difference it is taken to vary as the published rounds do, "
-    "where their standard deviation is printed."
+    "- Ours is the mean over rounds with its 95 % interval. The variance is corrected for the training crystals that rounds "
+    "share (Nadeau & Bengio 2003). The interval of a single round is that of its test crystals alone.\n"
+    "- The difference is ours minus published, in standard errors (SE) of the difference.\n"
+    f"- The published figure's standard error follows from its printed standard deviation and {PUBLISHED_ROUNDS} rounds. Where "
+    "no standard deviation is printed, its standard error is taken to be ours.\n"
+    "- One round cannot show how much results vary from training to training. Where a standard deviation is printed, a single "
+    "round of ours is taken to vary as the published rounds do. Where none is printed, the difference of a single round counts "
+    "the luck of its test crystals alone, so it looks larger than it is."
 )
 
 

@@ -1,0 +1,62 @@
+"""The first lines of a page: does the table come out again, and where not?"""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark.leaderboard.published_results import PublishedResult
+from benchmark.reproduction.answer import answer
+from benchmark.reproduction.cells import Cell
+from benchmark.reproduction.results import cell_results
+from benchmark.results.store import Store
+from tests.benchmark.reproduction.test_results import write_rounds
+
+
+def cell(model: str, *published: float, rounds: int = 3, lacking: str = "") -> Cell:
+    figures = tuple(PublishedResult("set/target", model, mae, f"Paper {n}", "", std=0.01) for n, mae in enumerate(published, 1))
+    return Cell("set/target", model, "thesis", "shuffle", rounds, published=figures, lacking=lacking)
+
+
+@pytest.fixture
+def told(tmp_path):
+    """The lines about cells, given the rounds of each model that has run."""
+
+    def lines(cells: list[Cell], **ran: list[float]) -> list[str]:
+        for model, maes in ran.items():
+            write_rounds(tmp_path, maes, model)
+        return answer(list(zip(cells, cell_results(cells, [Store(tmp_path)]), strict=True))).splitlines()
+
+    return lines
+
+
+def test_an_empty_table_compares_nothing(told):
+    cells = [cell("cgcnn", 0.5), cell("megnet", 0.5, lacking="the data have no value")]
+    assert told(cells) == [
+        "- 0 of 2 cells have run: nothing is compared yet. 1 cannot be filled: the data have no value. 1 is open."
+    ]
+
+
+def test_figures_that_agree_and_that_do_not_are_named_for_each_source(told):
+    cells = [cell("cgcnn", 0.5, 0.2), cell("megnet", 0.5, 0.5), cell("schnet", 0.5)]
+    filled, first, within, lower, second, *rest = told(cells, cgcnn=[0.50, 0.51, 0.49], megnet=[0.3])
+    assert filled == "- 2 of 3 cells have run, 1 of them with all planned rounds. 1 is open."
+    assert first.startswith("- **Paper 1: 1 of 2 published figures is within 2 standard errors of ours.**")
+    assert within == "- Ours agrees with 1: cgcnn on target (+0.0)."
+    assert lower.startswith("- Ours is lower than 1: megnet on target (-")
+    assert second.startswith("- **Paper 2: 0 of 2 published figures are within")
+    assert [line.split(":")[0] for line in rest[:2]] == ["- Ours is lower than 1", "- Ours is higher than 1"]
+    assert "2 of the 3 rest on fewer rounds than planned." in rest[2]
+
+
+def test_an_error_no_better_than_the_median_is_named_where_the_other_is_better(told):
+    # The median of eight targets, 0 … 7, has an MAE of 2.
+    lines = told([cell("soap-svr", 2.1), cell("soap-mlp", 0.4)], **{"soap-svr": [0.5] * 3, "soap-mlp": [2.0, 2.1, 2.0]})
+    (why,) = [line for line in lines if line.startswith("- Why")]
+    assert "For 1, the published error alone is hardly better than the median: soap-svr on target." in why
+    assert "For 1, our error alone is hardly better than the median: soap-mlp on target." in why
+
+
+def test_a_full_table_that_agrees_needs_no_reason(told):
+    lines = told([cell("cgcnn", 0.5)], cgcnn=[0.50, 0.51, 0.49])
+    assert lines[0] == "- 1 of 1 cell has run, 1 of them with all planned rounds."
+    assert not any("Why" in line or "lower" in line or "higher" in line for line in lines)
