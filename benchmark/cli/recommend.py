@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from benchmark.cli.shared.directories import require_checkout
 from benchmark.cli.shared.options import DeviceOption, JsonOption
 from datasets.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmark.recommend.advice import Advice
 
 commands = typer.Typer()
 
@@ -77,9 +80,16 @@ def recommend(
     ran = {task: len(models) for task, models in tasks.items()}
     question = Question(crystals, limit, like, tasks[like][0].unit if like else None, ran, others)
     if as_json:
-        print(json.dumps(asdict(advice) | {"calibration": calibration and asdict(calibration)}, indent=1))
+        print(json.dumps(_for_scripts(advice) | {"calibration": calibration and asdict(calibration)}, indent=1))
     else:
         print(answer(question, advice, calibration, None if like else left_out(tasks)))
+
+
+def _for_scripts(advice: Advice) -> dict[str, Any]:
+    return {
+        name: [asdict(one) | dict(zip(("low", "high"), one.limits or (None, None), strict=True)) for one in forecasts]
+        for name, forecasts in (("affordable", advice.affordable), ("too_dear", advice.too_dear))
+    }
 
 
 def _only_task(like: str, tasks: tuple[str, ...], device: str) -> str:

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from math import hypot, log
 
 import numpy as np
+from scipy.stats import t
 
 from benchmark.leaderboard.rows import CONSTANTS
-from benchmark.recommend.forecast import Forecast, over_tasks
+from benchmark.recommend.forecast import Forecast, over_tasks, welch
 from benchmark.recommend.measured import Trained
 
 GOOD = 1.10
 """A choice is right whose MAE is at most this times the best model's."""
-TENTH = 1.2816
-"""Standard deviations beyond which a tenth of a normal distribution lies."""
-LENGTH = 2 * 1.96
-"""Of a 95 % interval, in standard deviations."""
+CHANCE = 0.1
+"""From which a model that may come out better is named."""
+ROUNDING = 1e-6
+"""Of degrees of freedom: 3.9999999 are 4."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,26 @@ class Advice:
 
     @property
     def equals(self) -> tuple[Forecast, ...]:
-        """Other models that learn, within the time, and may beat the chosen one in a training: about one chance in ten."""
+        """Other models that learn, within the time, and may beat the chosen one in a training, `CHANCE`."""
         chosen, learn = self.chosen, [one for one in self.affordable[1:] if one.model not in CONSTANTS]
         return tuple(one for one in learn if chosen and _may_beat(one, chosen))
 
 
 def _may_beat(one: Forecast, chosen: Forecast) -> bool:
     """Where no interval is known: whether it is about as good in the records."""
-    deviations = [log(each.high / each.low) / LENGTH for each in (one, chosen) if each.low and each.high]
-    if len(deviations) < 2:
-        return one.error <= GOOD * chosen.error
-    return log(one.error / chosen.error) <= TENTH * hypot(*deviations)
+    better = chance(one, chosen)
+    return one.error <= GOOD * chosen.error if better is None else better >= CHANCE
+
+
+def chance(one: Forecast, chosen: Forecast) -> float | None:
+    """That a training of one ends with a lower error than a training of the chosen model; None where it is not known.
+
+    Student's t with the degrees of freedom of Welch, rounded down, as the web page has it.
+    """
+    if not (one.deviation and one.freedom and chosen.deviation and chosen.freedom):
+        return None
+    freedom = welch((one.deviation**2, chosen.deviation**2), (one.freedom, chosen.freedom))
+    return float(t.sf(log(one.error / chosen.error) / hypot(one.deviation, chosen.deviation), int(freedom + ROUNDING)))
 
 
 def advise(forecasts: Sequence[Forecast], seconds: float, slower: float = 1.0) -> Advice:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import t
@@ -28,25 +28,55 @@ FARTHEST = 10
 
 
 @dataclass(frozen=True)
+class OnSet:
+    """How a model did on one crystal set.
+
+    Attributes:
+        crystal_set: its name.
+        ratio: of the model's MAE to the best other model's; a geometric mean over targets.
+        best_other: the best other model of each target.
+    """
+
+    crystal_set: str
+    ratio: float
+    best_other: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Forecast:
     """What a training of a model is expected to give.
 
     Attributes:
         model: its name.
         error: MAE, or its ratio to the best other model's where no task is named.
-        low, high: limits of the 95 % interval of one training; None where the records do not give one.
+        deviation: standard deviation of the logarithm of the error of one training; None where the records do not give one.
+        freedom: its degrees of freedom; None likewise.
         seconds: of processor time, as measured in the records.
         beyond: how many times more crystals than any record of it; at least 1.
-        on_sets: lowest and highest ratio over the crystal sets, where no task is named.
+        on_sets: its ratio on each crystal set, where no task is named.
     """
 
     model: str
     error: float
-    low: float | None
-    high: float | None
+    deviation: float | None
+    freedom: float | None
     seconds: float
     beyond: float
-    on_sets: tuple[float, float] | None = None
+    on_sets: tuple[OnSet, ...] = ()
+
+    @property
+    def limits(self) -> tuple[float, float] | None:
+        """Of the 95 % interval of one training, by Student's t."""
+        if self.deviation is None or self.freedom is None:
+            return None
+        factor = float(np.exp(t.ppf((1 + LEVEL) / 2, self.freedom) * self.deviation))
+        return self.error / factor, self.error * factor
+
+
+def welch(variances: Sequence[float], freedoms: Sequence[float]) -> float:
+    """Degrees of freedom of the sum of independent variances, by Welch and Satterthwaite."""
+    parts = sum(variance**2 / free for variance, free in zip(variances, freedoms, strict=True))
+    return sum(variances) ** 2 / parts if parts > 0 else min(freedoms)
 
 
 def exponents(models: Sequence[Trained]) -> np.ndarray:
@@ -59,7 +89,7 @@ def on_task(tasks: Mapping[str, Sequence[Trained]], task: str, crystals: float) 
     """Of each model that ran on the task, lowest error first.
 
     A model that ran with one number of crystals takes the mean exponent of the models that ran with several on this task, or
-    else on others; where none did, it is left out unless its number is near.
+    else on others; where none did, it is left out unless its number is near. A constant does not learn: its exponent is 0.
     """
     models = tasks[task]
     slopes = exponents(models)
@@ -75,34 +105,40 @@ def _several(model: Trained) -> bool:
 
 def _forecast(model: Trained, crystals: float, slopes: np.ndarray) -> Forecast | None:
     x, y = np.log(model.crystals), np.log(model.errors)
-    at, centre = np.log(crystals), float(np.mean(x))
-    if _several(model):
-        slope, intercept = np.polyfit(x, y, 1)
-        rest, free = y - slope * x - intercept, len(y) - 2
-        slope_variance = _variance(rest, free) / float(np.sum((x - centre) ** 2))
-    elif len(slopes) or abs(at - centre) < np.log(NEAR):
-        slope = float(np.mean(slopes)) if len(slopes) else 0.0
-        rest, free = y - np.mean(y), len(y) - 1
-        slope_variance = float(np.var(slopes, ddof=1)) if len(slopes) > 1 else 0.0
-    else:
+    centre, several = float(np.mean(x)), _several(model)
+    distance = float(np.log(crystals)) - centre
+    slope, of_slope, slope_free = (np.polyfit(x, y, 1)[0], 0.0, 1) if several else _borrowed(model, slopes, distance)
+    if np.isnan(slope):
         return None
-    variance = _variance(rest, free) * (1 + 1 / len(y)) + slope_variance * (at - centre) ** 2
-    mean = float(np.mean(y)) + slope * (at - centre)
-    low, high = _limits(mean, variance, free)
-    seconds = model.seconds_per_crystal * crystals
-    return Forecast(model.model, float(np.exp(mean)), low, high, seconds, max(1.0, crystals / float(model.crystals.max())))
+    rest, free = y - np.mean(y) - slope * (x - centre), len(y) - 1 - several
+    own = _variance(rest, free) * (1 + 1 / len(y) + (distance**2 / float(np.sum((x - centre) ** 2)) if several else 0))
+    deviation, freedom = _deviation((own, of_slope * distance**2), (free, slope_free))
+    error = float(np.exp(np.mean(y) + slope * distance))
+    beyond = max(1.0, crystals / float(model.crystals.max()))
+    return Forecast(model.model, error, deviation, freedom, model.seconds_per_crystal * crystals, beyond)
+
+
+def _borrowed(model: Trained, slopes: np.ndarray, distance: float) -> tuple[float, float, int]:
+    """The exponent of a model that ran with one number of crystals, its variance and degrees of freedom; nan: not known."""
+    near = abs(distance) < np.log(NEAR)
+    if model.model in CONSTANTS:
+        return 0.0, 0.0, 1  # more crystals do not help it
+    if not len(slopes):
+        return 0.0 if near else np.nan, 0.0, 1
+    if len(slopes) == 1:
+        return float(slopes[0]), 0.0 if near else np.nan, 1
+    return float(np.mean(slopes)), float(np.var(slopes, ddof=1)) * (1 + 1 / len(slopes)), len(slopes) - 1
 
 
 def _variance(rest: np.ndarray, free: int) -> float:
     return float(np.sum(rest**2)) / free if free > 0 else np.nan
 
 
-def _limits(mean: float, variance: float, free: int) -> tuple[float | None, float | None]:
-    """Of e to the power of something with this mean and variance; None without a degree of freedom."""
-    if free < 1 or not np.isfinite(variance):
+def _deviation(variances: Sequence[float], freedoms: Sequence[int]) -> tuple[float | None, float | None]:
+    """Of a sum of independent parts, and its degrees of freedom; None where a variance is not known."""
+    if not np.isfinite(sum(variances)):
         return None, None
-    half = t.ppf((1 + LEVEL) / 2, free) * np.sqrt(variance)
-    return float(np.exp(mean - half)), float(np.exp(mean + half))
+    return float(np.sqrt(sum(variances))), welch(variances, freedoms)
 
 
 def within_reach(forecasts: Sequence[Forecast]) -> list[Forecast]:
@@ -129,19 +165,18 @@ def over_tasks(tasks: Mapping[str, Sequence[Trained]], crystals: float) -> list[
 
 
 def _over_sets(model: str, by_set: Mapping[str, Sequence[Mapping[str, Forecast]]]) -> Forecast:
-    ratios, seconds, beyond = [], [], []
-    for targets in by_set.values():
-        ratios.append(np.mean([np.log(found[model].error / _best_other(found, model)) for found in targets]))
-        seconds += [found[model].seconds for found in targets]
-        beyond += [found[model].beyond for found in targets]
-    mean, sets = float(np.mean(ratios)), len(ratios)
-    variance = float(np.var(ratios, ddof=1)) * (1 + 1 / sets) if sets >= FEWEST_SETS else np.nan
-    low, high = _limits(mean, variance, sets - 1)
-    if low is not None and high is not None and high > WIDEST * low:
-        low, high = None, None
-    span = float(np.exp(min(ratios))), float(np.exp(max(ratios)))
-    return Forecast(model, float(np.exp(mean)), low, high, float(np.median(seconds)), float(np.min(beyond)), span)
+    on_sets = tuple(_on_set(model, name, targets) for name, targets in sorted(by_set.items()))
+    each = [found[model] for targets in by_set.values() for found in targets]
+    ratios = np.log([one.ratio for one in on_sets])
+    variance = float(np.var(ratios, ddof=1)) * (1 + 1 / len(ratios)) if len(ratios) >= FEWEST_SETS else np.nan
+    deviation, freedom = _deviation((variance,), (len(ratios) - 1,))
+    seconds, beyond = float(np.median([one.seconds for one in each])), min(one.beyond for one in each)
+    found = Forecast(model, float(np.exp(np.mean(ratios))), deviation, freedom, seconds, beyond, on_sets)
+    wide = found.limits is not None and found.limits[1] > WIDEST * found.limits[0]
+    return replace(found, deviation=None, freedom=None) if wide else found
 
 
-def _best_other(found: Mapping[str, Forecast], model: str) -> float:
-    return min(one.error for one in found.values() if one.model != model)
+def _on_set(model: str, name: str, targets: Sequence[Mapping[str, Forecast]]) -> OnSet:
+    best = [min((one for one in found.values() if one.model != model), key=lambda one: one.error) for found in targets]
+    ratios = [found[model].error / other.error for found, other in zip(targets, best, strict=True)]
+    return OnSet(name, float(np.exp(np.mean(np.log(ratios)))), tuple(one.model for one in best))

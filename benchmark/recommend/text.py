@@ -61,7 +61,7 @@ def _first(question: Question, advice: Advice, slower: float) -> str:
     words = ["run", "--dataset", "path/to/folder", *models, "--profile", PROFILE]
     if others:
         them = "them" if len(others) > 1 else "it"
-        known = all(one.low is not None for one in (chosen, *advice.equals))
+        known = all(one.limits for one in (chosen, *advice.equals))
         why = f"about 1 chance in 10 or more{' each' if len(others) > 1 else ''}" if known else "about as good in the records"
         lines += f" {joined(others)} may come out better ({why}): train {them} too, and compare."
         folds = int(question.seconds / (slower * sum(one.seconds for one in (chosen, *advice.equals))))
@@ -74,13 +74,14 @@ def _first(question: Question, advice: Advice, slower: float) -> str:
 def _error(one: Forecast, question: Question) -> str:
     times = "" if question.like else " times"
     few = "too few records" if question.like else "too few data sets"
-    on_sets = f"; {_three(one.on_sets[0])} to {_three(one.on_sets[1])} on those on record" if one.on_sets else ""
-    interval = f" (95 %: {_interval(one)})" if one.low is not None else f" (no interval: {few}{on_sets})"
+    ratios = [on_set.ratio for on_set in one.on_sets]
+    on_sets = f"; {_three(min(ratios))} to {_three(max(ratios))} on those on record" if ratios else ""
+    interval = f" (95 %: {_interval(one)})" if one.limits else f" (no interval: {few}{on_sets})"
     return f"{in_unit(_three(one.error) + times, question.unit or '1')}{interval}"
 
 
 def _interval(one: Forecast) -> str:
-    return "" if one.low is None or one.high is None else f"{_three(one.low)} to {_three(one.high)}"
+    return f"{_three(one.limits[0])} to {_three(one.limits[1])}" if one.limits else ""
 
 
 def _three(value: float) -> str:
@@ -109,7 +110,7 @@ def _unknown(question: Question, advice: Advice) -> list[str]:
         about += f" For an error in its unit, and for more models, name a task like yours with --like: {tasks}."
     every = (*advice.affordable, *advice.too_dear)
     far = [one.model for one in every if one.beyond > 1.05]
-    of_interval = of_interval if any(one.low is not None for one in every) else ""
+    of_interval = of_interval if any(one.limits for one in every) else ""
     power_law = f"No record of {joined(far)} has as many crystals; the errors there follow a power law through the records."
     return [about, without_forecast(question.like, question.others), power_law if far else "", of_interval]
 

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from benchmark.leaderboard.web.write import write_site
+from benchmark.recommend.page import QUANTILES
 from benchmark.results.store import Store
 from tests.benchmark.constructed import failed
 from tests.browser.conftest import EVIL, FOLDS, MODELS, TASKS, write_fold
@@ -80,15 +81,16 @@ def test_a_reader_asks_which_model_fits_the_crystals_and_the_time(open_page, tmp
     store = Store(tmp_path / "runs")
     write_fold(store, TASKS[0], "cgcnn", 0)
     models = {
-        "cgcnn": [[0.2, 0.15, 0.25, 100.0, 1.0], [0.05, 0.04, 0.06, 10_000.0, 4.0]],
-        "rf-magpie": [[0.2, 0.1, 0.3, 50.0, 1.0], [0.1, 0.08, 0.2, 500.0, 1.0]],
-        "dummy": [[1.0, None, None, 0.0001, 1.0], [1.0, None, None, 0.001, 1.0]],
+        "cgcnn": [[0.2, 0.15, 0.25, 100.0, 1.0, 0.1, 3.0], [0.05, 0.04, 0.06, 10_000.0, 4.0, 0.1, 3.0]],
+        "schnet": [[0.24, 0.2, 0.3, 100.0, 1.0, 0.1, 3.0], [0.06, 0.05, 0.08, 10_000.0, 4.0, 0.1, 3.0]],
+        "rf-magpie": [[0.25, 0.1, 0.3, 50.0, 1.0, 0.1, 3.0], [0.064, 0.08, 0.2, 500.0, 1.0, 0.1, 3.0]],
+        "dummy": [[1.0, None, None, 0.0001, 1.0, None, None], [1.0, None, None, 0.001, 1.0, None, None]],
     }
     asked = {
         "": {"unit": "", "models": {}, "notes": ["of sets"]},
         "set/gap": {"unit": "eV", "models": models, "notes": ["of gaps"]},
     }
-    forecasts = {"crystals": [100, 10_000], "constants": ["dummy"], "devices": {"cpu": asked}}
+    forecasts = {"crystals": [100, 10_000], "constants": ["dummy"], "quantiles": QUANTILES, "devices": {"cpu": asked}}
     write_site(store, tmp_path / "site", forecasts=forecasts)
     page = open_page("#which?like=set%2Fgap", site=tmp_path / "site")
     page.get_by_label("crystals to train on").fill("1000")
@@ -97,11 +99,11 @@ def test_a_reader_asks_which_model_fits_the_crystals_and_the_time(open_page, tmp
     # Halfway in the logarithm: the geometric means of both ends.
     assert page.locator(".answer").inner_text() == (
         "Train cgcnn. Expect a test MAE of 0.100 (95 %: 0.0775 to 0.122) eV, after about 1,000 s."
-        " rf-magpie may come out better (about 1 chance in 10 or more): train them too, and compare."
+        " schnet may come out better (about 1 chance in 10 or more): train them too, and compare."
     )
     rows = page.locator("tbody tr").evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.innerText))")
     assert rows[0] == ["cgcnn", "0.100", "0.0775 to 0.122", "1,000 s", "yes", "2.0 × the crystals"]
-    assert rows[2][:3] == ["dummy", "1.00", ""]
+    assert rows[3][:3] == ["dummy", "1.00", ""]
     page.get_by_label("time for one training").select_option("10 minutes")
     wait_until(page, "document.querySelector('.answer').textContent.startsWith('Train rf-magpie')")
     assert "of gaps" in page.locator("main").inner_text()

@@ -5,27 +5,37 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmark.recommend.advice import advise, left_out
+from benchmark.recommend.advice import advise, chance, left_out
 from benchmark.recommend.forecast import Forecast
 from tests.benchmark.recommend.test_forecast import ran
 
-QUICK = Forecast("quick", 0.5, 0.4, 0.6, 10, 1)
-GOOD = Forecast("good", 0.3, 0.25, 0.35, 100, 1)
-NEARLY = Forecast("nearly", 0.33, 0.28, 0.4, 90, 1)
-
-
-FAR = Forecast("far", 0.5, 0.29, 0.86, 90, 1)
+QUICK = Forecast("quick", 0.5, 0.08, 4, 10, 1)
+GOOD = Forecast("good", 0.3, 0.08, 4, 100, 1)
+NEARLY = Forecast("nearly", 0.33, 0.08, 4, 90, 1)
+FAR = Forecast("far", 0.5, 0.28, 50, 90, 1)
 UNKNOWN = Forecast("unknown", 0.32, None, None, 90, 1)
 
 
 def test_the_lowest_error_within_the_time_is_chosen_and_what_may_beat_it_is_named():
     advice = advise([GOOD, NEARLY, QUICK], seconds=150)
     assert advice.chosen == GOOD and advice.equals == (NEARLY,) and advice.too_dear == ()
-    assert advise([GOOD, UNKNOWN, FAR], seconds=150).equals == (UNKNOWN,), "far: its interval reaches, by a chance of 5 %"
+    assert FAR.limits[0] < GOOD.error and advise([GOOD, UNKNOWN, FAR], seconds=150).equals == (UNKNOWN,)
     poor = Forecast("poor", 0.34, None, None, 90, 1)
     assert advise([GOOD, poor], seconds=150).equals == (), "no interval, and more than 10 % above in the records"
     assert advise([GOOD, NEARLY, QUICK], seconds=150, slower=2).chosen == QUICK
     assert advise([GOOD, NEARLY, QUICK], seconds=5).chosen is None
+
+
+def test_the_chance_to_be_better_is_that_of_a_table_of_students_t():
+    def with_gap(quantile: float) -> Forecast:
+        return Forecast("other", 0.3 * np.exp(quantile * 0.1), 0.06, 4, 90, 1)
+
+    good = Forecast("good", 0.3, 0.08, 4, 90, 1)
+    # Deviations 0.06 and 0.08 make 0.1; 0.01² / (0.0064² / 4 + 0.0036² / 4) = 7.4 degrees of freedom, 7 in the table.
+    assert [chance(with_gap(quantile), good) for quantile in (1.415, 1.895)] == pytest.approx([0.1, 0.05], abs=2e-4)
+    assert chance(good, good) == 0.5 and chance(UNKNOWN, good) is None
+    assert advise([good, with_gap(1.40)], 150).equals, "1.28 of a normal distribution would leave it out"
+    assert not advise([good, with_gap(1.43)], 150).equals
 
 
 def test_left_out_sets_tell_what_the_advice_of_the_others_costs():

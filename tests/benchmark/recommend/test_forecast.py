@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.recommend import forecast
-from benchmark.recommend.forecast import exponents, over_tasks
+from benchmark.recommend.forecast import exponents, over_tasks, welch
 from benchmark.recommend.measured import Trained
 
 
@@ -26,7 +26,7 @@ def test_an_exact_power_law_is_continued(exponent, scale):
     sizes = np.array([100, 100, 400, 400, 1600, 1600])
     (found,) = on_task([ran("m", sizes, scale * sizes**exponent)], 12_800)
     assert found.error == pytest.approx(scale * 12_800**exponent, rel=1e-9)
-    assert found.low == pytest.approx(found.error, rel=1e-6) and found.beyond == pytest.approx(8)
+    assert found.limits == pytest.approx((found.error, found.error), rel=1e-6) and found.beyond == pytest.approx(8)
     assert found.seconds == pytest.approx(1280)
 
 
@@ -36,7 +36,7 @@ def test_95_percent_intervals_hold_95_percent_of_new_trainings():
     for _ in range(2000):
         errors = sizes**-0.4 * np.exp(rng.normal(0, 0.05, len(sizes)))
         (found,) = on_task([ran("m", sizes, errors)], 8000)
-        held += found.low <= 8000**-0.4 * np.exp(rng.normal(0, 0.05)) <= found.high
+        held += found.limits[0] <= 8000**-0.4 * np.exp(rng.normal(0, 0.05)) <= found.limits[1]
     assert 0.93 < held / 2000 < 0.97
 
 
@@ -47,13 +47,37 @@ def test_a_model_of_one_size_takes_the_exponent_of_the_others_and_a_wider_interv
     assert exponents([*several, single, constant]) == pytest.approx([-0.3, -0.5])
     near, far = (next(one for one in on_task([*several, single], n) if one.model == "c") for n in (1000, 4000))
     assert far.error == pytest.approx(near.error * 4**-0.4)
-    assert far.high / far.low > near.high / near.low > 1
+    assert far.limits[1] / far.limits[0] > near.limits[1] / near.limits[0] > 1
+
+
+def test_limits_are_those_of_students_t_by_hand():
+    (found,) = on_task([ran("m", [100, 100, 100], np.exp([0.0, 0.1, 0.2]))], 100)
+    # Variance 0.01 with 2 degrees of freedom; one more training adds a third; the table's quantile is 4.303.
+    assert (found.deviation, found.freedom) == (pytest.approx((0.01 * 4 / 3) ** 0.5), 2)
+    assert found.limits == pytest.approx((np.exp(0.1 - 0.4968), np.exp(0.1 + 0.4968)), rel=1e-3)
+
+
+def test_degrees_of_freedom_of_a_sum_by_hand():
+    assert welch((1.0, 1.0), (4, 4)) == pytest.approx(8)
+    assert welch((1.0, 3.0), (4, 3)) == pytest.approx(16 / (1 / 4 + 9 / 3))
+    assert welch((1.0, 0.0), (4, 1)) == 4 and welch((0.0, 0.0), (4, 1)) == 1
+
+
+def test_an_exponent_from_one_other_model_gives_an_error_without_an_interval():
+    models = [ran("a", [100, 1000, 100, 1000], [1, 0.3, 1.01, 0.31]), ran("b", [1000, 1000], [0.4, 0.41])]
+    near, far = (next(one for one in on_task(models, n) if one.model == "b") for n in (1100, 4000))
+    assert near.limits and far.limits is None and far.error < near.error
+
+
+def test_a_constant_does_not_learn_from_more_crystals():
+    models = [ran("a", [100, 1000], [1, 0.3]), ran("dummy", [100, 100], [2, 2.1])]
+    assert {one.model: one.error for one in on_task(models, 1000)}["dummy"] == pytest.approx(4.2**0.5)
 
 
 def test_a_model_of_one_size_is_left_out_at_another_where_nothing_tells_an_exponent():
     alone = [ran("a", [1000, 1000], [1, 2]), ran("b", [1000], [1])]
     assert on_task(alone, 5000) == []
-    assert [(one.model, one.low is None) for one in on_task(alone, 1100)] == [("b", True), ("a", False)]
+    assert [(one.model, one.limits is None) for one in on_task(alone, 1100)] == [("b", True), ("a", False)]
 
 
 def test_a_task_without_an_exponent_takes_that_of_other_tasks():
@@ -70,10 +94,10 @@ def test_targets_of_one_set_count_once_and_the_interval_is_over_sets():
     best, other = over_tasks(tasks, 100)
     assert (best.model, best.error) == ("a", pytest.approx(1 / 4))
     assert other.error == pytest.approx(4)  # the geometric mean of 2 and 8, not of 2, 2, 2 and 8
-    assert other.low is None, "two sets say next to nothing of others"
-    assert all(one.low is None for one in over_tasks(tasks | of_set("z/1", 4), 100)), "2, 4 and 8 are too far apart"
+    assert other.limits is None, "two sets say next to nothing of others"
+    assert all(one.limits is None for one in over_tasks(tasks | of_set("z/1", 4), 100)), "2, 4 and 8 are too far apart"
     alike = {task: tasks[task] for task in ("x/1", "x/2", "x/3")} | of_set("y/1", 2.2) | of_set("z/1", 2.1)
-    assert [one.low is not None and one.low < one.error < one.high for one in over_tasks(alike, 100)] == [True, True]
+    assert all(one.limits[0] < one.error < one.limits[1] for one in over_tasks(alike, 100))
 
 
 def of_set(task: str, ratio: float) -> dict[str, list[Trained]]:

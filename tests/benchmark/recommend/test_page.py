@@ -35,8 +35,15 @@ def test_every_number_of_crystals_and_task_has_the_forecasts_of_the_command(stor
             assert {one.model for one in forecasts} == {"cgcnn", "megnet"}
             for one in forecasts:
                 numbers = asked["models"][one.model][place]
-                wanted = pytest.approx([one.error, one.low, one.high, one.seconds, one.beyond], rel=1e-3)
-                assert numbers is None if CRYSTALS[place] > 4_000 else numbers == wanted, "400 crystals reach to 4,000"
+                wanted = [one.error, *(one.limits or (None, None)), one.seconds, one.beyond, one.deviation, one.freedom]
+                assert numbers is None if CRYSTALS[place] > 4_000 else numbers == pytest.approx(wanted, rel=1e-3), (
+                    "400 crystals reach to 4,000"
+                )
+
+
+def test_the_page_has_the_quantiles_of_a_table_of_students_t(store):
+    quantiles = forecasts_for_page(store.records())["quantiles"]
+    assert [quantiles[freedom - 1] for freedom in (1, 4, 8, 30)] == pytest.approx([3.078, 1.533, 1.397, 1.310], abs=5e-4)
 
 
 def test_models_that_ran_otherwise_alone_are_named(store):

@@ -47,8 +47,8 @@ board.views.which = (() => {
     const rows = Object.entries(models).map(([model, at]) => {
       const [a, b] = [at[above - 1] || (share === 1 && at[above]), at[above] || (share === 0 && at[above - 1])];
       if (!a || !b) return null;
-      const [error, low, high, seconds, beyond] = a.map((value, part) => between(value, b[part]));
-      return {model, error, low, high, seconds, beyond};
+      const [error, low, high, seconds, beyond, deviation, freedom] = a.map((value, part) => between(value, b[part]));
+      return {model, error, low, high, seconds, beyond, deviation, freedom};
     });
     return rows.filter(Boolean).sort((a, b) => a.error - b.error);
   }
@@ -67,11 +67,14 @@ board.views.which = (() => {
       (equals.length ? ` ${equals.join(", ")} may come out better (about 1 chance in 10 or more): train them too, and compare.` : "");
   }
 
-  // In a training of each, with about one chance in ten: a 95 % interval is 3.92 standard deviations long.
+  // In a training of each, with one chance in ten or more: Student's t with the degrees of freedom of Welch, rounded down.
   function mayBeat(row, chosen) {
-    if (row.low === null || chosen.low === null) return row.error <= 1.1 * chosen.error;
-    const deviation = ({low, high}) => Math.log(high / low) / 3.92;
-    return Math.log(row.error / chosen.error) <= 1.2816 * Math.hypot(deviation(row), deviation(chosen));
+    if (!row.deviation || !chosen.deviation) return row.error <= 1.1 * chosen.error;
+    const {quantiles} = board.data.forecasts;
+    const [one, other] = [row.deviation ** 2, chosen.deviation ** 2];
+    const freedom = (one + other) ** 2 / (one ** 2 / row.freedom + other ** 2 / chosen.freedom);
+    const place = Math.min(quantiles.length, Math.floor(freedom + 1e-6)) - 1;
+    return Math.log(row.error / chosen.error) <= quantiles[place] * Math.sqrt(one + other);
   }
 
   function error(row) {
