@@ -35,7 +35,9 @@ class Trained:
         unit: of the errors.
         crystals: how many it was trained on.
         errors: MAE on the test part, in `unit`.
-        seconds: processor time of the training (of a GPU: its time).
+        seconds: processor time of the training (of a GPU: its time); nan of a training on another kind of device.
+        atoms: of a crystal of the task, on average; None of a model without graphs.
+        machines: processors, or GPUs, of the trainings with a time.
     """
 
     task: str
@@ -44,6 +46,8 @@ class Trained:
     crystals: np.ndarray
     errors: np.ndarray
     seconds: np.ndarray
+    atoms: float | None = None
+    machines: tuple[str, ...] = ()
 
     @property
     def crystal_set(self) -> str:
@@ -53,7 +57,8 @@ class Trained:
     @property
     def seconds_per_crystal(self) -> float:
         """Of the trainings on the most crystals: small ones are dearer a crystal."""
-        most = self.crystals > 0.9 * self.crystals.max()
+        timed = np.isfinite(self.seconds)
+        most = timed & (self.crystals > 0.9 * self.crystals[timed].max())
         return float(np.median(self.seconds[most] / self.crystals[most]))
 
 
@@ -68,40 +73,64 @@ def records_of(places: Iterable[Path]) -> list[Record]:
 
 
 def trained(records: Iterable[Record], device: DeviceClass) -> Mapping[str, tuple[Trained, ...]]:
-    """By task, what complete `standard` records on real crystals say, a k-fold protocol alone; models in alphabetical order.
+    """By task, what complete `standard` records on real crystals say of the models with a time on the kind of device.
 
-    Of several protocols of a task, the one with more models counts; of a model with several sources, the newest.
+    Errors are of either kind of device: they do not depend on it. Of several protocols of a task, the one with more models
+    counts; of a model with several sources, the newest. Models are in alphabetical order.
     """
     found: dict[str, dict[str, dict[str, list[Record]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
-    for record in filter(lambda record: _counts(record, device), records):
+    for record in filter(_counts, records):
         key = record.key
         found[key.task][re.sub(TRAIN_PART, "", key.protocol) + key.dataset_hash][key.model].append(record)
-    fullest = {task: max(groups.values(), key=len) for task, groups in found.items()}
+    timed = {task: [_timed(models, device) for models in groups.values()] for task, groups in sorted(found.items())}
     return {
-        task: tuple(_trained(task, model, _newest(ran)) for model, ran in sorted(models.items()))
-        for task, models in sorted(fullest.items())
+        task: tuple(_trained(task, model, _once(ran, device), device) for model, ran in sorted(max(groups, key=len).items()))
+        for task, groups in timed.items()
+        if any(groups)
     }
 
 
-def _counts(record: Record, device: DeviceClass) -> bool:
+def _counts(record: Record) -> bool:
     key = record.key
     known = built_in().get(key.dataset)
     real = known is not None and not known.card.synthetic
     plain = record.status == "complete" and not record.changed and key.classes is None
-    return plain and real and key.profile == PROFILE and key.device == device and has_validation(key.protocol)
+    return plain and real and key.profile == PROFILE and has_validation(key.protocol)
 
 
-def _newest(records: list[Record]) -> list[Record]:
-    source = max(records, key=lambda record: record.started_at).key.source
-    return [record for record in records if record.key.source == source]
+def _timed(models: Mapping[str, list[Record]], device: DeviceClass) -> dict[str, list[Record]]:
+    return {model: ran for model, ran in models.items() if any(record.key.device == device for record in ran)}
 
 
-def _trained(task: str, model: str, records: list[Record]) -> Trained:
+def _once(records: list[Record], device: DeviceClass) -> list[Record]:
+    """Each fold once, of the newest source of its kind of device; a fold on both kinds counts on `device`."""
+    newest: dict[DeviceClass, Record] = {}
+    for record in sorted(records, key=lambda record: record.started_at):
+        newest[record.key.device] = record
+    kept = [record for record in records if record.key.source == newest[record.key.device].key.source]
+    kept.sort(key=lambda record: record.key.device == device)
+    return list({(record.key.protocol, record.key.fold, record.key.seed): record for record in kept}.values())
+
+
+def _trained(task: str, model: str, records: list[Record], device: DeviceClass) -> Trained:
+    timed = [record for record in records if record.key.device == device]
+    machines = {record.machine.processor if device == "cpu" else record.machine.device for record in timed}
+    times = [record.times.training.device_s if record.key.device == device and record.times else np.nan for record in records]
     return Trained(
         task=task,
         model=model,
         unit=records[0].key.unit,
         crystals=np.array([record.split.n_train for record in records], dtype=float),
         errors=np.array([record.metrics.test.loss for record in records if record.metrics]),
-        seconds=np.array([record.times.training.device_s for record in records if record.times]),
+        seconds=np.array(times),
+        atoms=_atoms(records),
+        machines=tuple(sorted(machines)),
     )
+
+
+def _atoms(records: Iterable[Record]) -> float | None:
+    """Of a crystal; where a part of the crystals is trained on, a record does not say how many the atoms are of."""
+    whole = [record for record in records if "train 1/" not in record.key.protocol]
+    totals = [(record.graph_health.atoms, record.split) for record in whole if record.graph_health]
+    each = [atoms / (split.n_train + split.n_validation + split.n_test) for atoms, split in totals]
+    return float(np.median(each)) if each else None

@@ -9,8 +9,9 @@ import pytest
 
 from benchmark.recommend.measured import records_of, trained
 from benchmark.results.packed import packed_files
+from benchmark.results.records import GraphHealth
 from benchmark.results.store import Store
-from tests.benchmark.constructed import write_run
+from tests.benchmark.constructed import write_fold, write_run
 
 CGCNN = {"task": "cgcnn/band_gap"}
 
@@ -29,6 +30,33 @@ def test_standard_records_on_real_crystals_count_by_task_and_model(tmp_path):
     assert len(cgcnn.errors) == 5 and cgcnn.errors == pytest.approx(0.5, rel=0.03)
     assert cgcnn.seconds_per_crystal > 0
     assert trained(store.records(), "gpu") == {}
+
+
+def test_errors_of_both_kinds_of_device_count_and_times_of_the_one_asked(tmp_path):
+    store = Store(tmp_path)
+    write_run(store, "cgcnn", 0.5, **CGCNN)
+    write_run(store, "megnet", 0.5, **CGCNN)
+    gpu = {"machine": next(iter(store.records())).machine.model_copy(update={"device": "a GPU"})}
+    write_run(store, "cgcnn", 0.7, key={"device": "gpu", "seed": 1}, **CGCNN, **gpu)
+    write_run(store, "cgcnn", 0.9, key={"device": "gpu"}, **CGCNN, **gpu)
+    (cpu, _), (on_gpu,) = (trained(store.records(), device)["cgcnn/band_gap"] for device in ("cpu", "gpu"))
+    assert sorted(cpu.errors) == pytest.approx([0.5] * 5 + [0.7] * 5, rel=0.03), "a fold on both counts once"
+    assert sorted(on_gpu.errors) == pytest.approx([0.7] * 5 + [0.9] * 5, rel=0.03)
+    assert np.isfinite(cpu.seconds).sum() == 5 and np.isfinite(on_gpu.seconds).all() and cpu.seconds_per_crystal > 0
+    assert on_gpu.machines == ("a GPU",)
+
+
+def test_atoms_of_a_crystal_are_of_all_crystals_and_not_of_a_part(tmp_path):
+    store = Store(tmp_path)
+    health = GraphHealth(atoms=240, edges=960, isolated_atoms=0, atoms_with_fewer_than_k=0, truncated_ties=0)
+    write_run(store, "cgcnn", 0.5, graph_health=health, **CGCNN)
+    ((whole,),) = trained(store.records(), "cpu").values()
+    assert whole.atoms == pytest.approx(240 / 48)
+    for fold in range(5):
+        key = {"protocol": "kfold(5, train 1/4)"}
+        write_fold(store, "cgcnn", fold, [0.9] * 2, graph_health=health, key=key, **CGCNN)
+    ((with_parts,),) = trained(store.records(), "cpu").values()
+    assert len(with_parts.errors) == 10 and with_parts.atoms == whole.atoms
 
 
 def test_parts_of_the_training_set_belong_to_one_curve_and_the_fuller_protocol_counts(tmp_path):
