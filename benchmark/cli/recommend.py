@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,24 +11,38 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark.cli.shared.directories import require_checkout
-from benchmark.cli.shared.options import DeviceOption, JsonOption
+from benchmark.cli.shared.options import JsonOption
 from datasets.errors import InputError
 
 if TYPE_CHECKING:
     from benchmark.recommend.advice import Advice
+    from benchmark.recommend.forecast import Forecast
+    from benchmark.recommend.measured import Trained
+    from benchmark.results.records import DeviceClass
 
 commands = typer.Typer()
 
+FEWEST = 10
+"""Labelled crystals."""
 
-@commands.command(epilog="Example: python -m benchmark recommend --crystals 5000 --time 1h --like cgcnn/log10_k_vrh")
+
+@commands.command(
+    context_settings={"allow_extra_args": True},
+    epilog="Example: python -m benchmark recommend --crystals 5000 --time 1h --like cgcnn/log10_k_vrh",
+)
 def recommend(
-    crystals: Annotated[int, typer.Option(min=10, help="How many crystals you train on.")],
-    time: Annotated[str, typer.Option(help="How long you have, on one core or on the GPU: 30min, 1h, 2 days.")],
+    context: typer.Context,
+    crystals: Annotated[
+        str, typer.Option(help="How many labelled crystals you have, all together; a fold trains on 72 % of them.")
+    ],
+    time: Annotated[str, typer.Option(help="How long you have, on one core or on the GPU: 30min, 1h, 2days.")],
     like: Annotated[
         str | None,
         typer.Option(help="A task like yours, or a data set with one task. Default: errors relative to the best."),
     ] = None,
-    device: DeviceOption = "cpu",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu or cuda; without a GPU here, cuda gives the times of the records.")
+    ] = "cpu",
     source: Annotated[
         list[Path] | None,
         typer.Option(
@@ -40,49 +55,71 @@ def recommend(
 
     Errors are forecast from `standard` records on real crystals. A few seconds of training compare this machine with theirs.
     """
-    from benchmark.harness.machine import choose_device
     from benchmark.recommend.advice import advise, left_out
     from benchmark.recommend.calibration import calibrate
-    from benchmark.recommend.forecast import FARTHEST, on_task, over_tasks, within_reach
+    from benchmark.recommend.division import divided
     from benchmark.recommend.measured import RECORDS, records_of, trained
     from benchmark.recommend.text import Question, answer
-    from benchmark.results.records import DeviceClass
     from models.registry import registered
 
-    limit = _seconds(time)
+    if context.args:
+        raise InputError(f"'{' '.join(context.args)}' belongs to no option; write a time without a space, such as --time 1h")
+    n, limit = _whole(crystals), _seconds(time)
     if not source:
         require_checkout(", or name directories of records with --from")
-    device = choose_device(device)
-    kind: DeviceClass = "cpu" if device == "cpu" else "gpu"
+    kind, here = _devices(device)
     records = records_of(source or RECORDS)
     tasks = trained(records, kind)
     if not tasks:
         raise InputError(f"no `standard` record on real crystals was made on a {kind.upper()}")
-    if like and like not in tasks:
-        like = _only_task(like, tuple(tasks), kind.upper())
-    forecasts = on_task(tasks, like, crystals) if like else over_tasks(tasks, crystals)
+    like = _only_task(like, tuple(tasks), kind.upper()) if like and like not in tasks else like
+    forecasts = _forecasts(tasks, like, n, kind)
+    calibration = calibrate(records, here) if here else None
+    advice = advise(forecasts, limit, calibration.slower if calibration else 1.0)
+    others = tuple(sorted(set(registered()) - {one.model for one in forecasts}))
+    if as_json:
+        asked = {"crystals": n, "trained_on": divided(n).train}
+        print(json.dumps(asked | _for_scripts(advice) | {"calibration": calibration and asdict(calibration)}, indent=1))
+    else:
+        print(answer(Question(n, limit, kind, like, tasks, others), advice, calibration, None if like else left_out(tasks)))
+
+
+def _devices(name: str) -> tuple[DeviceClass, str | None]:
+    """On which kind of device to train, and that device of this machine; None for a GPU that is not here."""
+    from benchmark.harness.machine import choose_device
+
+    best = choose_device("auto")
+    if name == "cuda":
+        return "gpu", best if best == "cuda" else None
+    device = choose_device(name)
+    return "cpu" if device == "cpu" else "gpu", device
+
+
+def _forecasts(
+    tasks: Mapping[str, Sequence[Trained]], like: str | None, crystals: int, kind: DeviceClass
+) -> Sequence[Forecast]:
+    """Those for so many labelled crystals. Raises InputError where there is none."""
+    from benchmark.recommend.division import divided, labelled
+    from benchmark.recommend.forecast import FARTHEST, on_task, over_tasks, within_reach
+
+    train = divided(crystals).train
+    forecasts = on_task(tasks, like, train) if like else over_tasks(tasks, train)
     if not forecasts:
+        other = "" if kind == "cpu" else "; or ask with --device cpu, where more models have run: errors are the same"
         raise InputError(
-            f"no model can be forecast at {crystals:,} crystals: "
+            f"no model can be forecast for {crystals:,} crystals: "
             + (
                 f"{like} ran with other numbers of crystals alone"
                 if like
-                else "no two models ran on every set; name a task with --like"
+                else f"no two models ran on a {kind.upper()} on every set; name a task with --like: {', '.join(tasks)}{other}"
             )
         )
-    most = max(crystals / one.beyond for one in forecasts)
-    forecasts = within_reach(forecasts)
-    if not forecasts:
-        raise InputError(f"--crystals {crystals:,}: records have at most {most:,.0f}; ask for at most {FARTHEST * most:,.0f}")
-    calibration = calibrate(records, device)
-    advice = advise(forecasts, limit, calibration.slower if calibration else 1.0)
-    others = tuple(sorted(set(registered()) - {one.model for one in forecasts}))
-    ran = {task: len(models) for task, models in tasks.items()}
-    question = Question(crystals, limit, like, tasks[like][0].unit if like else None, ran, others)
-    if as_json:
-        print(json.dumps(_for_scripts(advice) | {"calibration": calibration and asdict(calibration)}, indent=1))
-    else:
-        print(answer(question, advice, calibration, None if like else left_out(tasks)))
+    most = max(train / one.beyond for one in forecasts)
+    near = within_reach(forecasts)
+    if not near:
+        have, reach = round(labelled(most)), int(labelled(FARTHEST * most))
+        raise InputError(f"--crystals {crystals:,}: records have at most {have:,}; ask for at most {reach:,}")
+    return near
 
 
 def _for_scripts(advice: Advice) -> dict[str, Any]:
@@ -98,7 +135,19 @@ def _only_task(like: str, tasks: tuple[str, ...], device: str) -> str:
         return of_set[0]
     if of_set:
         raise InputError(f"--like {like}: name one of its tasks: {', '.join(of_set)}")
-    raise InputError(f"--like {like}: no `standard` records of it were made on a {device}; there are {', '.join(tasks)}")
+    raise InputError(
+        f"--like {like}: no `standard` records of it were made on a {device}; there are {', '.join(tasks)}. "
+        "Without --like models are only compared"
+    )
+
+
+def _whole(text: str) -> int:
+    digits = text.replace(",", "")
+    if not (digits.isascii() and digits.isdigit()):
+        raise InputError(f"--crystals {text}: write a whole number, such as 5000")
+    if int(digits) < FEWEST:
+        raise InputError(f"--crystals {text}: at least {FEWEST} are needed")
+    return int(digits)
 
 
 def _seconds(text: str) -> float:
@@ -107,7 +156,9 @@ def _seconds(text: str) -> float:
     try:
         seconds = pd.Timedelta(text).total_seconds()
     except ValueError:
-        raise InputError(f"--time {text}: write a time with its unit, such as 30min, 1h or 2 days") from None
-    if not text.strip().isdigit() and seconds > 0:
+        raise InputError(f"--time {text}: write a time with its unit, such as 30min, 1h or 2days") from None
+    if text.strip().replace(".", "", 1).isdigit():
+        raise InputError(f"--time {text}: add the unit: {text}min, {text}h or {text}days")
+    if seconds > 0:
         return seconds
-    raise InputError(f"--time {text}: write a time above zero with its unit, such as 30min, 1h or 2 days")
+    raise InputError(f"--time {text}: write a time above zero, such as 30min, 1h or 2days")

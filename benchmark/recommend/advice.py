@@ -30,20 +30,30 @@ class Advice:
 
     @property
     def chosen(self) -> Forecast | None:
-        """The model with the lowest expected error of those within the time."""
-        return self.affordable[0] if self.affordable else None
+        """The model with the lowest expected error of those that learn within the time."""
+        return self._learn[0] if self._learn else None
 
     @property
     def equals(self) -> tuple[Forecast, ...]:
-        """Other models that learn, within the time, and may beat the chosen one in a training, `CHANCE`."""
-        chosen, learn = self.chosen, [one for one in self.affordable[1:] if one.model not in CONSTANTS]
-        return tuple(one for one in learn if chosen and _may_beat(one, chosen))
+        """Other models that learn within the time and may beat the chosen one in a training, `CHANCE`."""
+        return tuple(one for one in self._learn[1:] if _may_beat(one, self._learn[0]))
+
+    @property
+    def _learn(self) -> list[Forecast]:
+        return [one for one in self.affordable if one.model not in CONSTANTS]
+
+
+def good_on(one: Forecast) -> int:
+    """On how many crystal sets its error was the lowest, or about as low, `GOOD`."""
+    return sum(on_set.ratio <= GOOD for on_set in one.on_sets)
 
 
 def _may_beat(one: Forecast, chosen: Forecast) -> bool:
-    """Where no interval is known: whether it is about as good in the records."""
+    """Where no interval is known: whether it is about as good in the records, without a task on most crystal sets."""
     better = chance(one, chosen)
-    return one.error <= GOOD * chosen.error if better is None else better >= CHANCE
+    if better is not None:
+        return better >= CHANCE
+    return 2 * good_on(one) > len(one.on_sets) if one.on_sets else one.error <= GOOD * chosen.error
 
 
 def chance(one: Forecast, chosen: Forecast) -> float | None:

@@ -23,6 +23,9 @@ FEWEST_SETS = 3
 WIDEST = 3.0
 """Upper over lower limit, beyond which an interval over sets says nothing that helps."""
 
+WIDEST_ERROR = 10.0
+"""Likewise of an error on one task: its order of magnitude is not known."""
+
 FARTHEST = 10
 """No forecast is made at more than so many times the crystals of any record of the model."""
 
@@ -115,7 +118,8 @@ def _forecast(model: Trained, crystals: float, slopes: np.ndarray) -> Forecast |
     deviation, freedom = _deviation((own, of_slope * distance**2), (free, slope_free))
     error = float(np.exp(np.mean(y) + slope * distance))
     beyond = max(1.0, crystals / float(model.crystals.max()))
-    return Forecast(model.model, error, deviation, freedom, model.seconds_per_crystal * crystals, beyond)
+    found = Forecast(model.model, error, deviation, freedom, model.seconds_per_crystal * crystals, beyond)
+    return _unless_wide(found, WIDEST_ERROR)
 
 
 def _borrowed(model: Trained, slopes: np.ndarray, distance: float) -> tuple[float, float, int]:
@@ -172,7 +176,11 @@ def _over_sets(model: str, by_set: Mapping[str, Sequence[Mapping[str, Forecast]]
     deviation, freedom = _deviation((variance,), (len(ratios) - 1,))
     seconds, beyond = float(np.median([one.seconds for one in each])), min(one.beyond for one in each)
     found = Forecast(model, float(np.exp(np.mean(ratios))), deviation, freedom, seconds, beyond, on_sets)
-    wide = found.limits is not None and found.limits[1] > WIDEST * found.limits[0]
+    return _unless_wide(found, WIDEST)
+
+
+def _unless_wide(found: Forecast, widest: float) -> Forecast:
+    wide = found.limits is not None and found.limits[1] > widest * found.limits[0]
     return replace(found, deviation=None, freedom=None) if wide else found
 
 

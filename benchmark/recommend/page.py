@@ -9,15 +9,16 @@ import numpy as np
 from scipy.stats import t
 
 from benchmark.leaderboard.rows import CONSTANTS
-from benchmark.recommend.advice import CHANCE, left_out
+from benchmark.recommend.advice import CHANCE, good_on, left_out
+from benchmark.recommend.division import divided
 from benchmark.recommend.forecast import Forecast, on_task, over_tasks, within_reach
 from benchmark.recommend.measured import Trained, trained
-from benchmark.recommend.text import limits_of_records, tried, without_forecast
+from benchmark.recommend.notes import DIVISION, limits_of_records, of_times, tried, without_forecast
 from benchmark.rendering.text import unit_shown
 from benchmark.results.records import DeviceClass, Record
 
 CRYSTALS = tuple(np.unique(np.geomspace(100, 100_000, 31).round()).astype(int).tolist())
-"""The page interpolates between them, as the forecasts do: logarithms of errors by that of the number."""
+"""With a label, all parts together. Between them the page interpolates logarithms, as the forecasts do."""
 QUANTILES = tuple(t.isf(CHANCE, np.arange(1, 101)).round(4).tolist())
 """The page takes the last one for more degrees of freedom."""
 
@@ -26,8 +27,9 @@ def forecasts_for_page(records: Iterable[Record]) -> dict[str, Any] | None:
     """Forecasts by device and by task ("" without one), at each of `CRYSTALS`; None where no record allows one.
 
     A model has, for each number of crystals, [error, lower limit, upper limit, seconds, times beyond the records, standard
-    deviation of the logarithm of the error, its degrees of freedom], or null where there is no forecast. `quantiles` are those
-    of Student's t beyond which `CHANCE` lies, by degrees of freedom from 1 on.
+    deviation of the logarithm of the error, its degrees of freedom, data sets on which it is about the best], or null where
+    there is no forecast. `sets` is how many data sets there are without a task. `quantiles` are those of Student's t beyond
+    which `CHANCE` lies, by degrees of freedom from 1 on.
     """
     kept, devices = list(records), {}
     known = {record.key.model for record in kept}
@@ -41,20 +43,26 @@ def forecasts_for_page(records: Iterable[Record]) -> dict[str, Any] | None:
 
 
 def _asked(tasks: Mapping[str, Sequence[Trained]], like: str, known: Set[str]) -> dict[str, Any]:
-    at_each = [on_task(tasks, like, crystals) if like else over_tasks(tasks, crystals) for crystals in CRYSTALS]
+    numbers = [divided(crystals).train for crystals in CRYSTALS]
+    at_each = [on_task(tasks, like, number) if like else over_tasks(tasks, number) for number in numbers]
     found = [{one.model: _numbers(one) for one in within_reach(forecasts)} for forecasts in at_each]
     models = set[str]().union(*found)
     return {
         "unit": unit_shown(tasks[like][0].unit) if like else "",
         "models": {model: [forecasts.get(model) for forecasts in found] for model in sorted(models)},
+        "sets": max((len(one.on_sets) for forecasts in at_each for one in forecasts), default=0),
         "notes": [
-            *limits_of_records(like, tuple(tasks)),
+            DIVISION,
+            *limits_of_records(like),
             without_forecast(like, sorted(known - models)),
+            of_times(like, tasks),
             "" if like else tried(left_out(tasks)),
         ],
     }
 
 
 def _numbers(one: Forecast) -> list[float | None]:
-    values = (one.error, *(one.limits or (None, None)), one.seconds, one.beyond, one.deviation, one.freedom)
+    values = (
+        one.error, *(one.limits or (None, None)), one.seconds, one.beyond, one.deviation, one.freedom, good_on(one)
+    )  # fmt: skip
     return [None if value is None else float(f"{value:.4g}") for value in values]

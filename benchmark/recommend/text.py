@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchmark.recommend.advice import GOOD, Advice, LeftOut
+from benchmark.leaderboard.rows import CONSTANTS
+from benchmark.recommend.advice import GOOD, Advice, LeftOut, chance, good_on
 from benchmark.recommend.calibration import Calibration
-from benchmark.recommend.forecast import Forecast
-from benchmark.recommend.measured import PROFILE
+from benchmark.recommend.division import divided
+from benchmark.recommend.forecast import FEWEST_SETS, Forecast
+from benchmark.recommend.measured import PROFILE, Trained
+from benchmark.recommend.notes import DIVISION, limits_of_records, of_times, tried, with_atoms, without_forecast
 from benchmark.rendering.commands import command
 from benchmark.rendering.text import count, in_unit, joined, seconds, table, with_unit
+from benchmark.results.records import DeviceClass
 
 FOLDS = 5
-"""Of a comparison, at least."""
+"""Of a run."""
+ON = {"cpu": "one core", "gpu": "a GPU"}
 
 
 @dataclass(frozen=True)
@@ -21,63 +26,128 @@ class Question:
     """What was asked.
 
     Attributes:
-        crystals: to train on.
-        seconds: one training may take.
+        crystals: with a label, all parts together.
+        seconds: there are.
+        device: to train on.
         like: a task, or None.
-        unit: of its errors.
-        tasks: all that have records → how many models each has.
+        tasks: all that have records on the kind of device.
         others: models without records that allow a forecast.
     """
 
     crystals: int
     seconds: float
+    device: DeviceClass
     like: str | None
-    unit: str | None
-    tasks: Mapping[str, int]
+    tasks: Mapping[str, Sequence[Trained]]
     others: tuple[str, ...]
+
+    @property
+    def unit(self) -> str:
+        """Of the errors."""
+        return self.tasks[self.like][0].unit if self.like else "1"
 
 
 def answer(question: Question, advice: Advice, calibration: Calibration | None, left: Sequence[LeftOut] | None) -> str:
-    """The model first, then the table, then what is not known; `left` is of advice without a task."""
+    """The answer first, then the table, then what limits it; `left` is of advice without a task."""
     slower = calibration.slower if calibration else 1.0
     parts = [_first(question, advice, slower), _table(question, advice, slower)]
-    unknown = [*_unknown(question, advice), _calibrated(calibration), "" if left is None else tried(left)]
-    return "\n\n".join(parts) + "\n\nWhat you should know:\n" + "\n".join(f"- {line}" for line in unknown if line)
+    notes = [*_notes(question, advice, slower), _calibrated(calibration, question), "" if left is None else tried(left)]
+    return "\n\n".join(parts) + "\n\nWhat you should know:\n" + "\n".join(f"- {line}" for line in notes if line)
 
 
 def _first(question: Question, advice: Advice, slower: float) -> str:
     chosen = advice.chosen
     if not chosen:
-        cheapest = min(advice.too_dear, key=lambda one: one.seconds)
-        return (
-            f"No model can be trained on {question.crystals:,} crystals in {seconds(question.seconds)}; "
-            f"the cheapest, {cheapest.model}, takes about {seconds(cheapest.seconds * slower)}."
-        )
-    error = _error(chosen, question)
-    what = f"a test MAE of {error}" if question.like else f"{error} the MAE of the best other model"
-    lines = f"Train {chosen.model}. Expect {what}, after about {seconds(chosen.seconds * slower)}."
-    others = [one.model for one in advice.equals]
-    models = [word for model in (chosen.model, *others) for word in ("--model", model)]
-    words = ["run", "--dataset", "path/to/folder", *models, "--profile", PROFILE]
-    if others:
-        them = "them" if len(others) > 1 else "it"
-        known = all(one.limits for one in (chosen, *advice.equals))
-        why = f"about 1 chance in 10 or more{' each' if len(others) > 1 else ''}" if known else "about as good in the records"
-        lines += f" {joined(others)} may come out better ({why}): train {them} too, and compare."
-        folds = int(question.seconds / (slower * sum(one.seconds for one in (chosen, *advice.equals))))
-        if folds >= FOLDS:
-            lines += f" The time is enough for about {folds} folds of each: repeat the folds until the verdict is clear."
-            words += ["--until-decided", "--time-limit", f"{question.seconds / 60:g}"]
-    return f"{lines}\n\n    {command(*words)}"
+        return _nothing(question, advice, slower)
+    models = (chosen, *advice.equals)
+    folds = int(question.seconds / (slower * sum(one.seconds for one in models)))
+    decide = bool(advice.equals) and folds >= FOLDS
+    lines = [
+        _headline(question, chosen),
+        f"- Error: {_error(chosen, question)}{_constant(question, advice)}.",
+        f"- Cost: {_cost(question, models, slower)}",
+        _also(advice, folds, decide),
+        f"- Not known: {_not_known(question, advice)}",
+    ]
+    words = ["run", "--dataset", "path/to/folder", *(word for one in models for word in ("--model", one.model))]
+    words += ["--profile", PROFILE, *(["--until-decided"] if decide else [])]
+    words += ["--time-limit", f"{question.seconds / 60:g}"] if decide or folds < FOLDS else []
+    return "\n".join(line for line in lines if line) + f"\n\n    {command(*words)}"
+
+
+def _nothing(question: Question, advice: Advice, slower: float) -> str:
+    learn = [one for one in advice.too_dear if one.model not in CONSTANTS]
+    if not learn:
+        return "The records are of no model that learns."
+    cheapest = min(learn, key=lambda one: one.seconds)
+    return (
+        f"No model that learns can be trained with {question.crystals:,} crystals in {_duration(question.seconds)}; "
+        f"the cheapest, {cheapest.model}, takes about {_duration(cheapest.seconds * slower)} on {ON[question.device]}."
+    )
+
+
+def _headline(question: Question, chosen: Forecast) -> str:
+    train = f"Train {chosen.model} on your {question.crystals:,} crystals"
+    if question.like:
+        return f"{train}, if they and the target are like {question.like}."
+    return (
+        f"{train}. Its error was the lowest, or at most {100 * (GOOD - 1):.0f} % above the lowest, "
+        f"on {good_on(chosen)} of the {count(len(chosen.on_sets), 'data set')} on record."
+    )
 
 
 def _error(one: Forecast, question: Question) -> str:
-    times = "" if question.like else " times"
-    few = "too few records" if question.like else "too few data sets"
-    ratios = [on_set.ratio for on_set in one.on_sets]
-    on_sets = f"; {_three(min(ratios))} to {_three(max(ratios))} on those on record" if ratios else ""
-    interval = f" (95 %: {_interval(one)})" if one.limits else f" (no interval: {few}{on_sets})"
-    return f"{in_unit(_three(one.error) + times, question.unit or '1')}{interval}"
+    if question.like:
+        error = f"a test MAE of {in_unit(_three(one.error), question.unit)}"
+        interval = f"95 % of trainings: {_interval(one)}" if one.limits else "no interval: the trainings on record are too few"
+        return f"{error} ({interval})"
+    why = "the data sets differ too much" if len(one.on_sets) >= FEWEST_SETS else "too few data sets"
+    each = [f"{_three(on_set.ratio)} on {on_set.crystal_set}" for on_set in one.on_sets]
+    best = [f"{joined(sorted(set(on_set.best_other)))} on {on_set.crystal_set}" for on_set in one.on_sets]
+    interval = f"95 %: {_interval(one)}" if one.limits else f"no interval: {why}"
+    return (
+        f"{_three(one.error)} times the MAE of the best other model ({interval}). It was {joined(each)}. "
+        f"The best other model is {joined(best)}"
+    )
+
+
+def _constant(question: Question, advice: Advice) -> str:
+    constants = [one for one in (*advice.affordable, *advice.too_dear) if one.model in CONSTANTS]
+    if not constants or not question.like:
+        return ""
+    return f"; one number for all crystals has {_three(min(one.error for one in constants))}"
+
+
+def _cost(question: Question, models: Sequence[Forecast], slower: float) -> str:
+    one, total = models[0].seconds * slower, FOLDS * slower * sum(each.seconds for each in models)
+    which = "" if len(models) == 1 else f" of each of {len(models)} models"
+    yours = _duration(question.seconds)
+    late = f", more than your {yours}: the command ends after {yours} and goes on if you start it again"
+    return (
+        f"about {_duration(one)} on {ON[question.device]} for one training; "
+        f"about {_duration(total)} for {FOLDS} folds{which}{late if total > question.seconds else ''}."
+    )
+
+
+def _also(advice: Advice, folds: int, decide: bool) -> str:
+    chosen, others = advice.chosen, advice.equals
+    if not chosen or not others:
+        return ""
+    each = [(one.model, chance(one, chosen)) for one in others]
+    named = [model if p is None else f"{model} ({100 * p:.0f} % chance)" for model, p in each]
+    where = "on most data sets" if chosen.on_sets else "in the records"
+    why = "" if all(p is not None for _, p in each) else f": about as good {where}"
+    enough = f" The time is enough for about {folds} folds of each: repeat them until the verdict is clear." if decide else ""
+    return f"- Train too: {joined(named)} may come out better{why}.{enough}"
+
+
+def _not_known(question: Question, advice: Advice) -> str:
+    learn = [one.model for one in (*advice.affordable, *advice.too_dear) if one.model not in CONSTANTS]
+    alone = f" Only {learn[0]} is on record there, so no model is compared with it." if len(learn) == 1 else ""
+    alone += " More models have run on CPUs: ask with --device cpu too." if question.device == "gpu" else ""
+    if question.like:
+        return f"how much harder or easier your crystals are than those of {question.like}.{alone}"
+    return "the error in a unit (name a task like yours with --like), and whether the order is the same on your crystals."
 
 
 def _interval(one: Forecast) -> str:
@@ -89,76 +159,71 @@ def _three(value: float) -> str:
     return f"{value:#.3g}".rstrip(".")
 
 
+def _duration(value: float) -> str:
+    return seconds(value) if value < 120 else f"{value / 60:.3g} min" if value < 7200 else f"{value / 3600:,.3g} h"
+
+
 def _table(question: Question, advice: Advice, slower: float) -> str:
-    what = with_unit("MAE", question.unit or "1") if question.like else "MAE / best other"
+    what = with_unit("MAE", question.unit) if question.like else "MAE / best other"
     rows = [
         [one.model, _three(one.error), _interval(one),
-         seconds(one.seconds * slower), "yes" if one in advice.affordable else "no", _beyond(one)]
+         _duration(one.seconds * slower), "yes" if one in advice.affordable else "no", _beyond(one)]
         for one in sorted((*advice.affordable, *advice.too_dear), key=lambda one: one.error)
     ]  # fmt: skip
-    return table(["model", what, "95 % interval", "time", "within the time", "beyond the records"], rows)
+    return table(["model", what, "95 % interval", "one training", "within the time", "beyond the records"], rows)
 
 
 def _beyond(one: Forecast) -> str:
     return f"{one.beyond:.1f} × the crystals" if one.beyond > 1.05 else ""
 
 
-def _unknown(question: Question, advice: Advice) -> list[str]:
-    about, of_interval = limits_of_records(question.like, tuple(question.tasks))
+def _notes(question: Question, advice: Advice, slower: float) -> list[str]:
+    about, of_interval = limits_of_records(question.like)
     if not question.like:
-        tasks = _with_models(question.tasks)
+        ran = sorted(question.tasks.items(), key=lambda one: (-len(one[1]), one[0]))
+        tasks = joined([f"{task} ({count(len(models), 'model')})" for task, models in ran])
         about += f" For an error in its unit, and for more models, name a task like yours with --like: {tasks}."
     every = (*advice.affordable, *advice.too_dear)
     far = [one.model for one in every if one.beyond > 1.05]
-    of_interval = of_interval if any(one.limits for one in every) else ""
-    power_law = f"No record of {joined(far)} has as many crystals; the errors there follow a power law through the records."
-    return [about, without_forecast(question.like, question.others), power_law if far else "", of_interval]
-
-
-def _with_models(tasks: Mapping[str, int]) -> str:
-    return joined([f"{task} ({count(n, 'model')})" for task, n in sorted(tasks.items(), key=lambda one: (-one[1], one[0]))])
-
-
-def without_forecast(like: str | None, models: Sequence[str]) -> str:
-    """The models that records of a task, or of every set, say nothing of; empty where there is none."""
-    where = "No record of the profile standard" if like else "Not every data set on record has a run that"
-    return f"{where} allows a forecast of {joined(models)}: they may be better." if models else ""
-
-
-def limits_of_records(like: str | None, tasks: Sequence[str]) -> tuple[str, str]:
-    """What no forecast from the records of these tasks can say, for any number of crystals."""
-    if like:
-        about = f"Your crystals and target are taken to be as hard as {like}. Other targets are not."
-    else:
-        about = (
-            "Without a task like yours no error in a unit can be told, only how models compare. The records are of "
-            f"{joined(tasks)}. On crystals of one chemistry, such as oxides, the order may be another: "
-            "only a run on yours can tell."
-        )
-    return (
+    whose = "any model" if len(far) == len(every) else joined(far)
+    power_law = f"No record of {whose} has as many crystals; the errors there follow a power law through the records."
+    parts = divided(question.crystals)
+    of_yours = f" Of {question.crystals:,} crystals these are {parts.train:,}, {parts.validation:,} and {parts.test:,}."
+    return [
+        DIVISION + of_yours,
         about,
-        "The interval covers the luck of one training. It does not cover how much harder or easier your data may be.",
-    )
+        without_forecast(question.like, question.others),
+        power_law if far else "",
+        of_interval if any(one.limits for one in every) else "",
+        of_times(question.like, question.tasks) + _elsewhere(question, advice, slower),
+    ]
 
 
-def _calibrated(calibration: Calibration | None) -> str:
+def _elsewhere(question: Question, advice: Advice, slower: float) -> str:
+    """What the chosen model would take on crystals like those of other tasks."""
+    if not advice.chosen:
+        return ""
+    train = divided(question.crystals).train * slower
+    each = {
+        task: model.seconds_per_crystal * train
+        for task, models in question.tasks.items()
+        for model in models
+        if model.model == advice.chosen.model and task != question.like
+    }
+    named = joined([f"{_duration(time)} as on {with_atoms(task, question.tasks[task])}" for task, time in each.items()])
+    if not question.like:
+        named = f"between {_duration(min(each.values()))} and {_duration(max(each.values()))} as on any task on record"
+    return f" {advice.chosen.model} would take {named}." if each else ""
+
+
+def _calibrated(calibration: Calibration | None, question: Question) -> str:
+    asked = [question.like] if question.like else list(question.tasks)
+    machines = sorted({name for task in asked for model in question.tasks[task] for name in model.machines})
     if not calibration:
-        return "This machine could not be compared with those of the records; times are theirs."
+        return f"Times are those of {joined(machines)}: this machine was not compared with the machines of the records."
+    others = [name for name in machines if name not in calibration.processors]
+    scaled = f" Times of {joined(others)} are scaled by it too, though it was not compared." if others else ""
     return (
         f"A short training took {calibration.here:.2f} s of processor time here and {calibration.there:.2f} s in the records "
-        f"({joined(calibration.processors)}); times are scaled by it."
-    )
-
-
-def tried(left: Sequence[LeftOut]) -> str:
-    """How often such advice was right for sets left out."""
-    free = [one for one in left if one.budget is None]
-    if not free:
-        return "How good such advice is cannot be told yet: it takes records of two crystal sets."
-    within = [one for one in left if one.budget is not None]
-    good, good_within = (sum(one.ratio <= GOOD for one in ones) for ones in (free, within))
-    return (
-        "Such advice was tried on each set on record, with that set left out: the error of the advised model was at most "
-        f"{100 * (GOOD - 1):.0f} % above the best in {good} of {count(len(free), 'task')} ({good_within} of {len(within)} "
-        "where only half of the models fit into the time)."
+        f"({joined(calibration.processors)}); times are scaled by it.{scaled}"
     )

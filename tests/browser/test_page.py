@@ -81,25 +81,30 @@ def test_a_reader_asks_which_model_fits_the_crystals_and_the_time(open_page, tmp
     store = Store(tmp_path / "runs")
     write_fold(store, TASKS[0], "cgcnn", 0)
     models = {
-        "cgcnn": [[0.2, 0.15, 0.25, 100.0, 1.0, 0.1, 3.0], [0.05, 0.04, 0.06, 10_000.0, 4.0, 0.1, 3.0]],
-        "schnet": [[0.24, 0.2, 0.3, 100.0, 1.0, 0.1, 3.0], [0.06, 0.05, 0.08, 10_000.0, 4.0, 0.1, 3.0]],
-        "rf-magpie": [[0.25, 0.1, 0.3, 50.0, 1.0, 0.1, 3.0], [0.064, 0.08, 0.2, 500.0, 1.0, 0.1, 3.0]],
-        "dummy": [[1.0, None, None, 0.0001, 1.0, None, None], [1.0, None, None, 0.001, 1.0, None, None]],
+        "cgcnn": [[0.2, 0.15, 0.25, 100.0, 1.0, 0.1, 3.0, 0], [0.05, 0.04, 0.06, 10_000.0, 4.0, 0.1, 3.0, 0]],
+        "schnet": [[0.24, 0.2, 0.3, 100.0, 1.0, 0.1, 3.0, 0], [0.06, 0.05, 0.08, 10_000.0, 4.0, 0.1, 3.0, 0]],
+        "rf-magpie": [[0.25, 0.1, 0.3, 50.0, 1.0, 0.1, 3.0, 0], [0.064, 0.08, 0.2, 500.0, 1.0, 0.1, 3.0, 0]],
+        "dummy": [[1.0, None, None, 0.0001, 1.0, None, None, 0], [1.0, None, None, 0.001, 1.0, None, None, 0]],
+    }
+    over_sets = {
+        "cgcnn": [[0.9, None, None, 100.0, 1.0, None, None, 2]] * 2,
+        "schnet": [[1.2, None, None, 100.0, 1.0, None, None, 2]] * 2,
+        "megnet": [[0.95, None, None, 100.0, 1.0, None, None, 1]] * 2,
     }
     asked = {
-        "": {"unit": "", "models": {}, "notes": ["of sets"]},
-        "set/gap": {"unit": "eV", "models": models, "notes": ["of gaps"]},
+        "": {"unit": "", "sets": 3, "models": over_sets, "notes": ["of sets"]},
+        "set/gap": {"unit": "eV", "sets": 0, "models": models, "notes": ["of gaps"]},
     }
     forecasts = {"crystals": [100, 10_000], "constants": ["dummy"], "quantiles": QUANTILES, "devices": {"cpu": asked}}
     write_site(store, tmp_path / "site", forecasts=forecasts)
     page = open_page("#which?like=set%2Fgap", site=tmp_path / "site")
-    page.get_by_label("crystals to train on").fill("1000")
-    page.get_by_label("crystals to train on").press("Tab")
+    page.get_by_label("labelled crystals").fill("1000")
+    page.get_by_label("labelled crystals").press("Tab")
     wait_until(page, "location.hash.includes('crystals=1000')")
     # Halfway in the logarithm: the geometric means of both ends.
     assert page.locator(".answer").inner_text() == (
-        "Train cgcnn. Expect a test MAE of 0.100 (95 %: 0.0775 to 0.122) eV, after about 1,000 s."
-        " schnet may come out better (about 1 chance in 10 or more): train them too, and compare."
+        "Train cgcnn. Expect a test MAE of 0.100 eV (95 %: 0.0775 to 0.122), after about 1,000 s."
+        " schnet may come out better (1 chance in 10 or more): train it too, and compare."
     )
     rows = page.locator("tbody tr").evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.innerText))")
     assert rows[0] == ["cgcnn", "0.100", "0.0775 to 0.122", "1,000 s", "yes", "2.0 × the crystals"]
@@ -107,6 +112,10 @@ def test_a_reader_asks_which_model_fits_the_crystals_and_the_time(open_page, tmp
     page.get_by_label("time for one training").select_option("10 minutes")
     wait_until(page, "document.querySelector('.answer').textContent.startsWith('Train rf-magpie')")
     assert "of gaps" in page.locator("main").inner_text()
+    page.get_by_label("a task like mine").select_option("")
+    wait_until(page, "document.querySelector('.answer').textContent.includes('on 2 of the 3 data sets on record.')")
+    assert "0.900 times (no interval" in page.locator(".answer").inner_text()
+    assert " schnet may come out better (about as good in the records): train it too" in page.locator(".answer").inner_text()
     assert open_page("#overview").get_by_role("link", name="Which model").count() == 0, "a board without forecasts"
 
 

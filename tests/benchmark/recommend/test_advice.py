@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmark.recommend.advice import advise, chance, left_out
-from benchmark.recommend.forecast import Forecast
+from benchmark.recommend.forecast import Forecast, OnSet
 from tests.benchmark.recommend.test_forecast import ran
 
 QUICK = Forecast("quick", 0.5, 0.08, 4, 10, 1)
@@ -24,6 +24,21 @@ def test_the_lowest_error_within_the_time_is_chosen_and_what_may_beat_it_is_name
     assert advise([GOOD, poor], seconds=150).equals == (), "no interval, and more than 10 % above in the records"
     assert advise([GOOD, NEARLY, QUICK], seconds=150, slower=2).chosen == QUICK
     assert advise([GOOD, NEARLY, QUICK], seconds=5).chosen is None
+
+
+def test_without_a_task_and_an_interval_what_is_about_as_good_on_most_sets_is_named():
+    def over_sets(model: str, error: float, *ratios: float) -> Forecast:
+        return Forecast(model, error, None, None, 1, 1, tuple(OnSet(f"set {ratio}", ratio, ("a",)) for ratio in ratios))
+
+    best, mostly = over_sets("best", 0.9, 0.7, 0.98, 0.99), over_sets("mostly", 1.2, 1.02, 1.04, 1.8)
+    once = over_sets("once", 1.15, 1.02, 1.11, 1.3)
+    assert advise([best, once, mostly], seconds=10).equals == (mostly,)
+
+
+def test_a_constant_is_never_advised():
+    dummy = Forecast("dummy", 0.2, 0.1, 4, 0.001, 1)
+    assert advise([dummy, GOOD, NEARLY], seconds=150).chosen == GOOD
+    assert advise([dummy, GOOD, NEARLY], seconds=5).chosen is None
 
 
 def test_the_chance_to_be_better_is_that_of_a_table_of_students_t():

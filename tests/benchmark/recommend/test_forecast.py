@@ -45,8 +45,8 @@ def test_a_model_of_one_size_takes_the_exponent_of_the_others_and_a_wider_interv
     single = ran("c", [1000, 1000, 1000], [0.5, 0.51, 0.49])
     constant = ran("dummy", [100, 1000], [2, 2])
     assert exponents([*several, single, constant]) == pytest.approx([-0.3, -0.5])
-    near, far = (next(one for one in on_task([*several, single], n) if one.model == "c") for n in (1000, 4000))
-    assert far.error == pytest.approx(near.error * 4**-0.4)
+    near, far = (next(one for one in on_task([*several, single], n) if one.model == "c") for n in (1000, 1500))
+    assert far.error == pytest.approx(near.error * 1.5**-0.4)
     assert far.limits[1] / far.limits[0] > near.limits[1] / near.limits[0] > 1
 
 
@@ -69,13 +69,19 @@ def test_an_exponent_from_one_other_model_gives_an_error_without_an_interval():
     assert near.limits and far.limits is None and far.error < near.error
 
 
+def test_an_interval_over_more_than_a_power_of_ten_is_none():
+    models = [ran(name, [100, 1000, 100, 1000], [1, b, 1.01, b]) for name, b in (("a", 0.9), ("b", 0.1))]
+    near, far = (on_task([*models, ran("c", [100, 100, 100], [0.5, 0.51, 0.49])], n) for n in (100, 1000))
+    assert [{one.model: bool(one.limits) for one in each}["c"] for each in (near, far)] == [True, False]
+
+
 def test_a_constant_does_not_learn_from_more_crystals():
     models = [ran("a", [100, 1000], [1, 0.3]), ran("dummy", [100, 100], [2, 2.1])]
     assert {one.model: one.error for one in on_task(models, 1000)}["dummy"] == pytest.approx(4.2**0.5)
 
 
 def test_a_model_of_one_size_is_left_out_at_another_where_nothing_tells_an_exponent():
-    alone = [ran("a", [1000, 1000], [1, 2]), ran("b", [1000], [1])]
+    alone = [ran("a", [1000, 1000], [1, 1.05]), ran("b", [1000], [1])]
     assert on_task(alone, 5000) == []
     assert [(one.model, one.limits is None) for one in on_task(alone, 1100)] == [("b", True), ("a", False)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmark.recommend.division import divided
 from benchmark.recommend.forecast import on_task, over_tasks
 from benchmark.recommend.measured import trained
 from benchmark.recommend.page import CRYSTALS, forecasts_for_page
@@ -31,12 +32,15 @@ def test_every_number_of_crystals_and_task_has_the_forecasts_of_the_command(stor
     assert set(found["devices"]) == {"cpu"} and set(found["devices"]["cpu"]) == {"", *TASKS}
     for like, asked in found["devices"]["cpu"].items():
         for place in (0, 12, len(CRYSTALS) - 1):
-            forecasts = on_task(tasks, like, CRYSTALS[place]) if like else over_tasks(tasks, CRYSTALS[place])
+            train = divided(CRYSTALS[place]).train
+            forecasts = on_task(tasks, like, train) if like else over_tasks(tasks, train)
             assert {one.model for one in forecasts} == {"cgcnn", "megnet"}
+            assert asked["sets"] == (0 if like else 3)
             for one in forecasts:
                 numbers = asked["models"][one.model][place]
                 wanted = [one.error, *(one.limits or (None, None)), one.seconds, one.beyond, one.deviation, one.freedom]
-                assert numbers is None if CRYSTALS[place] > 4_000 else numbers == pytest.approx(wanted, rel=1e-3), (
+                wanted.append(0 if like or one.model == "megnet" else 3)
+                assert numbers is None if train > 4_000 else numbers == pytest.approx(wanted, rel=1e-3), (
                     "400 crystals reach to 4,000"
                 )
 

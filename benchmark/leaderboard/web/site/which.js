@@ -16,7 +16,7 @@ board.views.which = (() => {
     const seconds = (TIMES.find(([value]) => String(value) === state.time) || TIMES[2])[0];
     const crystals = within(Number(state.crystals) || 5000, known[0], known[known.length - 1]);
     place.append(h("h1", {}, "Which model for my crystals?"), h("div", {class: "controls"},
-      number("crystals to train on", crystals, known, (value) => board.go({crystals: value})),
+      number("labelled crystals", crystals, known, (value) => board.go({crystals: value})),
       select("time for one training", TIMES.map(([value, text]) => [String(value), text]), String(seconds), (value) => board.go({time: value})),
       select("a task like mine", Object.keys(asked).map((task) => [task, task || "none: compare models alone"]), like, (value) => board.go({like: value})),
       Object.keys(devices).length > 1 && select("trained on", Object.keys(devices).map((name) => [name, NAMES[name]]), device, (value) => board.go({device: value, like: ""}))));
@@ -25,7 +25,7 @@ board.views.which = (() => {
       place.append(note(`The records allow no forecast for ${n.many(crystals, "crystal")}.`));
       return;
     }
-    place.append(h("p", {class: "answer"}, answer(rows, seconds, asked[like].unit, like)), table(rows, seconds, asked[like].unit, like),
+    place.append(h("p", {class: "answer"}, answer(rows, seconds, asked[like], like)), table(rows, seconds, asked[like].unit, like),
       h("h2", {}, "What you should know"), h("ul", {}, asked[like].notes.filter(Boolean).map((text) => h("li", {}, text)),
         h("li", {}, "Times are those of the machines in the records. ", h("code", {}, "python -m benchmark recommend"), " scales them to yours.")));
   }
@@ -47,29 +47,33 @@ board.views.which = (() => {
     const rows = Object.entries(models).map(([model, at]) => {
       const [a, b] = [at[above - 1] || (share === 1 && at[above]), at[above] || (share === 0 && at[above - 1])];
       if (!a || !b) return null;
-      const [error, low, high, seconds, beyond, deviation, freedom] = a.map((value, part) => between(value, b[part]));
-      return {model, error, low, high, seconds, beyond, deviation, freedom};
+      const [error, low, high, seconds, beyond, deviation, freedom, good] = a.map((value, part) => between(value, b[part]));
+      return {model, error, low, high, seconds, beyond, deviation, freedom, good: Math.round(good)};
     });
     return rows.filter(Boolean).sort((a, b) => a.error - b.error);
   }
 
-  function answer(rows, seconds, unit, like) {
-    const affordable = rows.filter((row) => row.seconds <= seconds);
-    if (!affordable.length) {
-      const cheapest = rows.reduce((one, other) => (other.seconds < one.seconds ? other : one));
-      return `No model can be trained in this time; the cheapest, ${cheapest.model}, takes about ${n.seconds(cheapest.seconds)}.`;
+  function answer(rows, seconds, {unit, sets}, like) {
+    const learn = rows.filter((row) => !board.data.forecasts.constants.includes(row.model));
+    if (!learn.length) return "The records are of no model that learns.";
+    const [chosen, ...others] = learn.filter((row) => row.seconds <= seconds);
+    if (!chosen) {
+      const cheapest = learn.reduce((one, other) => (other.seconds < one.seconds ? other : one));
+      return `No model that learns can be trained in this time; the cheapest, ${cheapest.model}, takes about ${n.seconds(cheapest.seconds)}.`;
     }
-    const [chosen, ...others] = affordable;
-    const learn = others.filter((row) => !board.data.forecasts.constants.includes(row.model));
-    const equals = learn.filter((row) => mayBeat(row, chosen)).map((row) => row.model);
-    const expected = like ? `a test MAE of ${error(chosen)} ${unit}` : `${error(chosen)} times the MAE of the best other model`;
-    return `Train ${chosen.model}. Expect ${expected.trim()}, after about ${n.seconds(chosen.seconds)}.` +
-      (equals.length ? ` ${equals.join(", ")} may come out better (about 1 chance in 10 or more): train them too, and compare.` : "");
+    const equals = others.filter((row) => mayBeat(row, chosen, sets));
+    const why = [chosen, ...equals].every((row) => row.deviation) ? "1 chance in 10 or more" : "about as good in the records";
+    const expected = like ? `a test MAE of ${error(chosen, unit)}` : `${error(chosen, "times")} the MAE of the best other model`;
+    return `Train ${chosen.model}. Expect ${expected}, after about ${n.seconds(chosen.seconds)}.` +
+      (like ? "" : ` Its error was the lowest, or at most 10 % above the lowest, on ${chosen.good} of the ${n.many(sets, "data set")} on record.`) +
+      (learn.length > 1 ? "" : " No other model is on record there, so nothing is compared.") +
+      (equals.length ? ` ${equals.map((row) => row.model).join(", ")} may come out better (${why}): train ${equals.length > 1 ? "them" : "it"} too, and compare.` : "");
   }
 
   // In a training of each, with one chance in ten or more: Student's t with the degrees of freedom of Welch, rounded down.
-  function mayBeat(row, chosen) {
-    if (!row.deviation || !chosen.deviation) return row.error <= 1.1 * chosen.error;
+  // Where no interval is known: about as good in the records, without a task on most data sets.
+  function mayBeat(row, chosen, sets) {
+    if (!row.deviation || !chosen.deviation) return sets ? 2 * row.good > sets : row.error <= 1.1 * chosen.error;
     const {quantiles} = board.data.forecasts;
     const [one, other] = [row.deviation ** 2, chosen.deviation ** 2];
     const freedom = (one + other) ** 2 / (one ** 2 / row.freedom + other ** 2 / chosen.freedom);
@@ -77,8 +81,9 @@ board.views.which = (() => {
     return Math.log(row.error / chosen.error) <= quantiles[place] * Math.sqrt(one + other);
   }
 
-  function error(row) {
-    return n.significant(row.error) + (row.low === null ? " (no interval: too few records)" : ` (95 %: ${interval(row)})`);
+  function error(row, unit) {
+    const value = `${n.significant(row.error)} ${unit}`.trim();
+    return value + (row.low === null ? " (no interval: too few records, or they differ too much)" : ` (95 %: ${interval(row)})`);
   }
 
   function interval(row) {

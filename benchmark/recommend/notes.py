@@ -1,0 +1,62 @@
+"""What a reader should know of every forecast, in the terminal and on the web page. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from benchmark.recommend.advice import GOOD, LeftOut
+from benchmark.recommend.measured import Trained
+from benchmark.rendering.text import count, joined
+
+DIVISION = "A run divides your crystals: a fold trains on 72 %, chooses the epoch on 8 % and tests on 20 %."
+
+
+def without_forecast(like: str | None, models: Sequence[str]) -> str:
+    """The models that records of a task, or of every set, say nothing of; empty where there is none."""
+    where = "No record of the profile standard" if like else "Not every data set on record has a run that"
+    return f"{where} allows a forecast of {joined(models)}: they may be better." if models else ""
+
+
+def limits_of_records(like: str | None) -> tuple[str, str]:
+    """What no forecast from the records can say, for any number of crystals."""
+    if like:
+        about = f"Your crystals and target are taken to be as hard as {like}. Other targets are not."
+    else:
+        about = (
+            "Without a task like yours no error in a unit can be told, only how models compare. On crystals of one chemistry, "
+            "such as oxides, the order may be another: only a run on yours can tell."
+        )
+    return (
+        about,
+        "The interval covers the luck of one training. It does not cover how much harder or easier your data may be.",
+    )
+
+
+def of_times(like: str | None, tasks: Mapping[str, Sequence[Trained]]) -> str:
+    """Which crystals the times are of, with their atoms."""
+    if like:
+        about = f"Times are those of {with_atoms(like, tasks[like])}."
+    else:
+        each = [with_atoms(task, models) for task, models in tasks.items() if len(models) > 1]
+        about = f"Times are medians over tasks whose crystals differ in size: {joined(each)}."
+    return f"{about} A training takes longer on crystals with more atoms or less symmetry."
+
+
+def with_atoms(task: str, models: Sequence[Trained]) -> str:
+    """A task and how large its crystals are, where a record says so."""
+    known = [model.atoms for model in models if model.atoms]
+    return f"{task} ({known[0]:.3g} atoms per crystal)" if known else task
+
+
+def tried(left: Sequence[LeftOut]) -> str:
+    """How often such advice was right for sets left out."""
+    free = [one for one in left if one.budget is None]
+    if not free:
+        return "How good such advice is cannot be told yet: it takes records of two crystal sets."
+    within = [one for one in left if one.budget is not None]
+    good, good_within = (sum(one.ratio <= GOOD for one in ones) for ones in (free, within))
+    return (
+        "Such advice was tried on each set on record, with that set left out: the error of the advised model was at most "
+        f"{100 * (GOOD - 1):.0f} % above the best in {good} of {count(len(free), 'task')} ({good_within} of {len(within)} "
+        "where only half of the models fit into the time)."
+    )
