@@ -99,7 +99,7 @@ def _headline(question: Question, chosen: Forecast) -> str:
 def _error(one: Forecast, question: Question) -> str:
     if question.like:
         error = f"a test MAE of {in_unit(_three(one.error), question.unit)}"
-        interval = f"95 % of trainings: {_interval(one)}" if one.limits else "no interval: the trainings on record are too few"
+        interval = f"95 % of trainings: {_interval(one)}" if one.limits else "no interval: trainings on record tell too little"
         return f"{error} ({interval})"
     why = "the data sets differ too much" if len(one.on_sets) >= FEWEST_SETS else "too few data sets"
     each = [f"{_three(on_set.ratio)} on {on_set.crystal_set}" for on_set in one.on_sets]
