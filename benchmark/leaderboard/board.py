@@ -13,16 +13,13 @@ from typing import TypeVar
 from benchmark.leaderboard.comparison_groups import ComparisonGroup, GroupPredictions, comparison_groups
 from benchmark.leaderboard.kinds import Kind
 from benchmark.leaderboard.rows import BASELINE
-from benchmark.rendering.text import model_name
+from benchmark.rendering.text import MARKED, model_name
 from benchmark.results.scores import OnInvalid, refuse, scored_tasks
 from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
 from benchmark.statistics.across_tasks import Overall, SetTask, overall
 
 T = TypeVar("T")
-
-MINIATURES = ("mini", "smoke")
-"""Profiles whose networks are smaller than published; every other profile or preset has published sizes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +55,7 @@ class Board:
 
 def _worth(groups: Sequence[ComparisonGroup]) -> tuple[bool, bool, bool, int]:
     """Real sets, then networks of published size, then models that are compared, then the most rows; the lowest is best."""
-    miniatures = groups[0].first.key.profile in MINIATURES
+    miniatures = groups[0].first.key.profile in MARKED
     compared = any(group.has_rivals for group in groups)
     return groups[0].synthetic, miniatures, not compared, -sum(len(group.rows) for group in groups)
 

@@ -36,7 +36,7 @@ TRIALS = (
     "that the program runs, not what a model can do."
 )
 MARKED = {"mini": MINIATURES, "smoke": TRIALS}
-"""Profiles that are named beside a model, and what their mark means."""
+"""Profiles whose networks are smaller than published, and what their mark beside a model means."""
 
 
 class Made(Protocol):

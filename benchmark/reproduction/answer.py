@@ -19,6 +19,8 @@ MEDIAN = (
     f"*Hardly better than the median*: the error is above {NOTHING:.0%} of that of one number for all crystals, the median of "
     "their targets."
 )
+OTHER_SPREAD = 0.1
+"""Share by which the spread of the published targets differs from ours, above which they cannot be the same targets."""
 CLOSE = 2.0
 """Standard errors of the difference within which ours agrees with what was published."""
 MOST_NAMED = 12
@@ -103,7 +105,12 @@ def _why(found: Sequence[Compared]) -> Iterator[str]:
     apart = [one for one in found if abs(one.difference) > CLOSE]
     if not apart:
         return
-    parts = ["Why figures differ is not tested. What is known to differ stands in the column *what differs there*."]
+    parts = ["What is known to differ stands in the column *what differs there*; whether it is the reason is not tested."]
+    if other := [one for one in apart if _spreads_apart(one)]:
+        parts.append(
+            f"For {len(other)}, the published test targets spread by over {OTHER_SPREAD:.0%} more or less than ours, as the "
+            f"printed RMSE and R² say: {_named(other)}. These are not the same crystals or labels."
+        )
     for whose, words in (("the published one", "the published error"), ("ours", "our error")):
         if alone := [one for one in apart if learnt_nothing(one.result, one.published) == [whose]]:
             parts.append(f"For {len(alone)}, {words} alone is hardly better than the median: {_named(alone)}.")
@@ -111,6 +118,11 @@ def _why(found: Sequence[Compared]) -> Iterator[str]:
         which = "All of them" if few == len(apart) else f"{few} of the {len(apart)}"
         parts.append(f"{which} rest on fewer rounds than planned.")
     yield " ".join(parts)
+
+
+def _spreads_apart(one: Compared) -> bool:
+    spread = one.published.spread
+    return spread is not None and abs(spread / one.result.spread - 1) > OTHER_SPREAD
 
 
 def learnt_nothing(result: CellResult, published: PublishedResult | None) -> list[str]:

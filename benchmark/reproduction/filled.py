@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from benchmark.leaderboard.board import MINIATURES, Board
-from benchmark.rendering.text import count, link
+from benchmark.leaderboard.board import Board
+from benchmark.rendering.text import MARKED, count, link
 from benchmark.reproduction.results import cell_results
 from benchmark.reproduction.tables import TABLES
 from benchmark.results.store import Store
@@ -39,7 +39,7 @@ def _sizes(board: Board) -> str:
     ran = {
         (group.first.key.dataset, row.model)
         for group in board.comparison_groups
-        if group.first.key.dataset in real and group.first.key.profile not in MINIATURES
+        if group.first.key.dataset in real and group.first.key.profile not in MARKED
         for row in group.rows
         if row.scores
     }

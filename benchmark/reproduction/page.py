@@ -65,16 +65,26 @@ def _section(asked: Table, rows: Sequence[Row]) -> Iterator[str]:
     record = next((record for _, result in rows if result for record in (*result.records, *result.failed)), None)
     about = [f"Protocol {first.protocol_text}."]
     about += [f"{_sizes(rows)}. {unit_sentence(record.key.unit)}"] if record else []
-    about += [f"One number for all crystals, the median, has an MAE of {constant}."] if (constant := _constant(rows)) else []
+    about += [about_targets] if (about_targets := _targets(rows)) else []
     dft = DFT.get(first.task.rpartition("/")[2]) if asked.name in ("thesis-4", "thesis-6") else None
     about += [f"DFT differs from experiment by {dft}."] if dft else []
     yield " ".join(about)
     yield table(HEADER, [cells for cell, result in rows for cells in _cells(asked, cell, result)], text=HEADER[-3:])
 
 
-def _constant(rows: Sequence[Row]) -> str:
-    """Of the first cell that has run."""
-    return next((significant(result.constant, 3) for _, result in rows if result and result.maes), "")
+def _targets(rows: Sequence[Row]) -> str:
+    """Of the first cell that has run: the error without a model, and the spread of the targets here and in the publication."""
+    ran = next((result for _, result in rows if result and result.maes), None)
+    if ran is None:
+        return ""
+    said = f"One number for all crystals, the median, has an MAE of {significant(ran.constant, 3)}."
+    spreads = [f"{significant(p.spread, 3)} ({escape(c.label)})" for c, _ in rows for p in c.published if p.spread is not None]
+    if not spreads:
+        return said
+    return (
+        f"{said} The standard deviation of the test targets is {significant(ran.spread, 3)}; in the publication it is "
+        f"{', '.join(spreads)}, as the printed RMSE and R² say."
+    )
 
 
 def _sizes(rows: Sequence[Row]) -> str:

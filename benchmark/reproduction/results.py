@@ -68,6 +68,11 @@ class CellResult:
         return float(np.mean([np.abs(one - np.median(one)).mean() for one in targets]))
 
     @property
+    def spread(self) -> float:
+        """Standard deviation of the targets of the test crystals, mean over rounds."""
+        return float(np.mean([found.targets.std() for _, found in self.scored if found]))
+
+    @property
     def standard_error(self) -> float:
         """Of the mean, for a new round's training and test crystals; of one round for its test crystals alone."""
         tested = corrected_t_test(np.array(self.maes), np.zeros(len(self.maes)), self._test_to_train)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmark.leaderboard.board import MINIATURES, Board
+from benchmark.leaderboard.board import Board
 from benchmark.leaderboard.cells import machines, not_below_baseline
 from benchmark.leaderboard.columns import PAGE, columns_of
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
@@ -21,7 +21,19 @@ from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.score_pictures import SCORE_PICTURES
 from benchmark.rendering.blocks import BEGIN, filled
 from benchmark.rendering.svg import title_of
-from benchmark.rendering.text import count, crystals, escape, in_unit, link, marks_note, plus_minus, seconds, table, with_unit
+from benchmark.rendering.text import (
+    MARKED,
+    count,
+    crystals,
+    escape,
+    in_unit,
+    link,
+    marks_note,
+    plus_minus,
+    seconds,
+    table,
+    with_unit,
+)
 from benchmark.results.directories import PUBLISHED
 from benchmark.results.store import write_together
 from datasets.errors import InputError
@@ -145,7 +157,7 @@ def beside_published(board: Board, up: str = "") -> str:
     for group in (group for group in board.comparison_groups if group.kind is NUMBERS):
         for row in group.rows:
             found, key = row.over_folds("loss"), row.run.first.key
-            if not found or key.profile in MINIATURES or not row.costs:
+            if not found or key.profile in MARKED or not row.costs:
                 continue
             others = [one for one in PUBLISHED_RESULTS if (one.task, one.model) == (key.task, row.model)]
             task, epochs = link(key.task, f"{up}{PUBLISHED}/{page_of(key.task)}"), str(row.costs.epochs or "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmark.leaderboard.published_results import PublishedResult
@@ -51,12 +53,22 @@ def test_figures_that_agree_and_that_do_not_are_named_for_each_source(told):
 def test_an_error_no_better_than_the_median_is_named_where_the_other_is_better(told):
     # The median of eight targets, 0 … 7, has an MAE of 2.
     lines = told([cell("soap-svr", 2.1), cell("soap-mlp", 0.4)], **{"soap-svr": [0.5] * 3, "soap-mlp": [2.0, 2.1, 2.0]})
-    (why,) = [line for line in lines if line.startswith("- Why")]
+    (why,) = [line for line in lines if line.startswith("- What is known")]
     assert "For 1, the published error alone is hardly better than the median: soap-svr on target." in why
     assert "For 1, our error alone is hardly better than the median: soap-mlp on target." in why
+
+
+def test_published_targets_that_spread_otherwise_are_not_the_same(told):
+    # The targets 0 … 7 have a standard deviation of 2.291; printed are 1.5 / √(1 - 0.75) = 3 and 1.15 / √(1 - 0.75) = 2.3.
+    wide, alike = (PublishedResult("set/target", "m", 0.9, "Paper", "", std=0.01, rmse=rmse, r2=0.75) for rmse in (1.5, 1.15))
+    assert wide.spread == pytest.approx(3.0) and alike.spread == pytest.approx(2.3)
+    cells = [replace(cell(model), published=(one,)) for model, one in (("cgcnn", wide), ("megnet", alike))]
+    (why,) = [line for line in told(cells, cgcnn=[0.5] * 3, megnet=[0.5] * 3) if line.startswith("- What is known")]
+    assert "For 1, the published test targets spread by over 10% more or less than ours" in why
+    assert "as the printed RMSE and R² say: cgcnn on target. These are not the same crystals or labels." in why
 
 
 def test_a_full_table_that_agrees_needs_no_reason(told):
     lines = told([cell("cgcnn", 0.5)], cgcnn=[0.50, 0.51, 0.49])
     assert lines[0] == "- 1 of 1 cell has run, 1 of them with all planned rounds."
-    assert not any("Why" in line or "lower" in line or "higher" in line for line in lines)
+    assert not any("is known" in line or "lower" in line or "higher" in line for line in lines)
