@@ -92,8 +92,9 @@ def findings(board: Board) -> Iterator[str]:
         yield _decided(several)
     over_several = (track for track in board.tracks if track.overall and len(track.overall.tasks) > 1)
     yield from map(_overall, islice(over_several, 1))
-    if len(board.comparison_groups) > len(several):
-        yield f"One model alone ran, so nothing is compared: {_alone(board)}."
+    if alone := len(board.comparison_groups) - len(several):
+        where = f"{count(alone, 'comparison group')}, *without a rival* in the table" if several else "each comparison group"
+        yield f"In {where}, one model alone ran: nothing is compared there."
     rows = [row for group in board.comparison_groups for row in group.rows]
     stale = sum(bool(row.stale) for row in rows)
     if stale:
@@ -101,15 +102,6 @@ def findings(board: Board) -> Iterator[str]:
             f"{stale} of {count(len(rows), 'row')} {'is' if stale == 1 else 'are'} stale: a newer source of the model gives "
             "other numbers. The pages of tasks and models mark them and name the commit that they hold for."
         )
-
-
-def _alone(board: Board) -> str:
-    """The tasks of comparison groups without a rival, by track: another group of the same task may have one."""
-    tasks: dict[str, set[str]] = {}
-    for group in board.comparison_groups:
-        if not group.has_rivals:
-            tasks.setdefault(escape(group.track), set()).add(escape(group.first.key.task))
-    return "; ".join(f"{listed(sorted(names))} in the track {track}" for track, names in sorted(tasks.items()))
 
 
 def _decided(several: Sequence[ComparisonGroup]) -> str:

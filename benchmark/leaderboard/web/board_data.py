@@ -42,7 +42,7 @@ def board_data(board: Board) -> dict[str, Any]:
         "reading": VERDICT,
         "confidence": CONFIDENCE,
         "measured": sorted(MEASURED),
-        "conclusions": [unescape(line) for line in findings(board)],
+        "conclusions": [_plain(line) for line in findings(board)],
         "published": published(board),
         "marks": {f"({profile})": meaning for profile, meaning in MARKED.items()},
         "kinds": {kind.name: kind_data(kind) for kind in KINDS},
@@ -74,6 +74,11 @@ def file_name(text: str) -> str:
     return f"{readable}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
+def _plain(markdown: str) -> str:
+    """A sentence of the markdown pages as plain text."""
+    return re.sub(r"[`*]", "", unescape(markdown))
+
+
 def group_name(group: ComparisonGroup) -> str:
     """The folder of a comparison group's details, and its name in the page's address."""
     key = group.first.key
@@ -88,7 +93,7 @@ def track_data(track: Track) -> dict[str, Any]:
         "kind": track.kind.name,
         "comparison_groups": [group_name(group) for group in track.comparison_groups],
         "models": track.models,
-        "note": unescape(over_tasks_note(track)) if found else "",
+        "note": _plain(over_tasks_note(track)) if found else "",
         "standings": [_over_tasks(one) for one in found.standings] if found else [],
         "decided": bool(found and not found.reason),
     }

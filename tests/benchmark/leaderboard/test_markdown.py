@@ -304,11 +304,15 @@ def test_a_new_column_is_shown_everywhere(store, monkeypatch):
 # -- the index -------------------------------------------------------------------------------------
 
 
-def test_a_model_alone_is_named_with_its_track(store):
-    write_run(store, "cgcnn", 0.3, key={"protocol": "kfold(5, grouped)"})
+def test_groups_of_one_model_alone_are_counted(store, tmp_path):
     write_run(store, "cgcnn", 0.3, task="set/other")
-    said = "set/other in the track standard, kfold(5); set/target in the track standard, kfold(5, grouped)."
-    assert f"One model alone ran, so nothing is compared: {said}" in pages_of(store)["README.md"]
+    write_run(store, "cgcnn", 0.3, key={"protocol": "kfold(5, grouped)"})
+    page = pages_of(store)["README.md"]
+    assert "In 2 comparison groups, *without a rival* in the table, one model alone ran: nothing is compared there." in page
+    assert page.count("without a rival") == 3
+    lone = Store(tmp_path / "lone")
+    write_run(lone, "cgcnn", 0.3)
+    assert "In each comparison group, one model alone ran: nothing is compared there." in pages_of(lone)["README.md"]
 
 
 def test_models_that_do_not_beat_the_dummy_over_tasks_are_named(store):
