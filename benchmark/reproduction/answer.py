@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmark.leaderboard.published_results import PublishedResult
 from benchmark.rendering.text import count, escape, joined, significant
 from benchmark.reproduction.cells import Cell
-from benchmark.reproduction.results import CellResult
+from benchmark.reproduction.results import CellResult, Difference
 from benchmark.studies.tables import waited
 
 Row = tuple[Cell, CellResult | None]
@@ -21,8 +21,6 @@ MEDIAN = (
 )
 OTHER_SPREAD = 0.1
 """Share by which the spread of the published targets differs from ours, above which they cannot be the same targets."""
-CLOSE = 2.0
-"""Standard errors of the difference within which ours agrees with what was published."""
 MOST_NAMED = 12
 """Models, or settings of one, in a sentence."""
 
@@ -34,12 +32,11 @@ class Compared:
     cell: Cell
     result: CellResult
     published: PublishedResult
-    difference: float
-    """Ours minus published, in standard errors."""
+    difference: Difference
 
 
 def answer(rows: Sequence[Row]) -> str:
-    """How many cells are filled, which figures of each source agree and which do not, what is known of why, and the cost."""
+    """How many cells are filled, which figures of each source differ from ours, what is known of why, and the cost."""
     found = [
         Compared(cell, result, published, difference)
         for cell, result in rows
@@ -73,16 +70,16 @@ def _filled(rows: Sequence[Row]) -> str:
 
 
 def _of_source(source: str, found: Sequence[Compared]) -> Iterator[str]:
-    """How many of its figures agree with ours, then which do and which do not."""
-    close = [one for one in found if abs(one.difference) <= CLOSE]
-    lower = [one for one in found if one.difference < -CLOSE]
-    higher = [one for one in found if one.difference > CLOSE]
-    verb = "is" if len(close) == 1 else "are"
+    """How many of its figures are shown to differ from ours, then which."""
+    close, apart = [one for one in found if not one.difference.is_shown], _apart(found)
+    lower = [one for one in apart if one.difference.standard_errors < 0]
+    higher = [one for one in apart if one.difference.standard_errors > 0]
     yield (
-        f"**{escape(source)}: {len(close)} of {count(len(found), 'published figure')} {verb} within {CLOSE:g} standard errors "
-        "of ours.** In brackets: ours minus published, in standard errors."
+        f"**{escape(source)}: {len(apart)} of {count(len(found), 'published figure')} {'is' if len(apart) == 1 else 'are'} shown "
+        "to differ from ours.** In brackets: ours minus published, in standard errors of the difference. With few rounds only "
+        "a large difference is shown."
     )
-    for what, which in (("agrees with", close), ("is lower than", lower), ("is higher than", higher)):
+    for what, which in (("is not shown to differ from", close), ("is lower than", lower), ("is higher than", higher)):
         if which:
             yield f"Ours {what} {len(which)}: {_named(which, with_difference=True)}."
 
@@ -93,7 +90,7 @@ def _named(found: Sequence[Compared], with_difference: bool = False) -> str:
     by_model: dict[str, list[str]] = {}
     for one in found:
         task = one.cell.task if several else one.cell.task.rpartition("/")[2]
-        told = f" ({one.difference:+.1f})" if with_difference else ""
+        told = f" ({one.difference.standard_errors:+.1f})" if with_difference else ""
         by_model.setdefault(one.cell.label, []).append(f"{escape(task)}{told}")
     named = [f"{escape(model)} on {joined(tasks)}" for model, tasks in by_model.items()]
     left = [f"{len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []
@@ -102,14 +99,14 @@ def _named(found: Sequence[Compared], with_difference: bool = False) -> str:
 
 def _why(found: Sequence[Compared]) -> Iterator[str]:
     """What is known of the figures that differ; nothing here was tested."""
-    apart = [one for one in found if abs(one.difference) > CLOSE]
+    apart = _apart(found)
     if not apart:
         return
     parts = ["What is known to differ stands in the column *what differs there*; whether it is the reason is not tested."]
     if other := [one for one in apart if _spreads_apart(one)]:
         parts.append(
-            f"For {len(other)}, the published test targets spread by over {OTHER_SPREAD:.0%} more or less than ours, as the "
-            f"printed RMSE and R² say: {_named(other)}. These are not the same crystals or labels."
+            f"For {len(other)}, the published test targets have a standard deviation that differs from ours by over "
+            f"{OTHER_SPREAD:.0%} (from the printed RMSE and R²): {_named(other)}. These are not the same crystals or labels."
         )
     for whose, words in (("the published one", "the published error"), ("ours", "our error")):
         if alone := [one for one in apart if learnt_nothing(one.result, one.published) == [whose]]:
@@ -118,6 +115,10 @@ def _why(found: Sequence[Compared]) -> Iterator[str]:
         which = "All of them" if few == len(apart) else f"{few} of the {len(apart)}"
         parts.append(f"{which} rest on fewer rounds than planned.")
     yield " ".join(parts)
+
+
+def _apart(found: Sequence[Compared]) -> list[Compared]:
+    return [one for one in found if one.difference.is_shown]
 
 
 def _spreads_apart(one: Compared) -> bool:

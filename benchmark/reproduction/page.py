@@ -12,7 +12,7 @@ from benchmark.rendering.text import count, escape, interval, origins, require_o
 from benchmark.reproduction.answer import MEDIAN, Row, answer, learnt_nothing
 from benchmark.reproduction.cells import Cell, Table
 from benchmark.reproduction.recipes import recipes_section
-from benchmark.reproduction.results import RULE, CellResult
+from benchmark.reproduction.results import PRINTED, RULE, UNPRINTED, CellResult, Difference
 from benchmark.results.scores import Run
 from benchmark.results.store import Store, write_atomically
 from benchmark.studies.depth.parameters import OURS, PUBLISHED
@@ -32,7 +32,7 @@ def page(asked: Table, results: Sequence[CellResult | None], board: Store) -> st
     """The markdown page of a table with what was measured for its cells, and runs of other recipes on the board."""
     rows = list(zip(asked.cells, results, strict=True))
     parts = [f"{TITLE}: {escape(asked.title)}", answer(rows)]
-    parts += ["## How ours and the published figure are compared", *(escape(note) for note in asked.notes), RULE]
+    parts += ["## How ours and the published figure are compared", *(escape(note) for note in asked.notes), _rule(asked)]
     parts += [MEDIAN] if any(result and result.maes for _, result in rows) else []
     parts += [f"*{NOT_TRAINED_OUT}*: {NOT_TRAINED_OUT_MEANS}."] if any(_marked(result) for _, result in rows) else []
     for task, members in groupby(sorted(rows, key=lambda row: _place(asked, row[0])), key=lambda row: row[0].task):
@@ -41,7 +41,7 @@ def page(asked: Table, results: Sequence[CellResult | None], board: Store) -> st
     records = [record for _, result in rows if result for record in result.records]
     parts += [f"## Machines\n\n{origins(records)}"] if records else []
     again = f"python -m benchmark reproduce {asked.name}"
-    parts.append(f"`{again} --time-limit 60` goes on for an hour, `{again} --publish` puts what has run on this page.")
+    parts.append(f"`{again} --time-limit 60` goes on for an hour, `{again} --publish` keeps what has run for this page.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -72,6 +72,12 @@ def _section(asked: Table, rows: Sequence[Row]) -> Iterator[str]:
     yield table(HEADER, [cells for cell, result in rows for cells in _cells(asked, cell, result)], text=HEADER[-3:])
 
 
+def _rule(asked: Table) -> str:
+    """How figures are compared, as far as the table's own figures ask for it."""
+    stds = [one.std for cell in asked.cells for one in cell.published]
+    return "\n".join([RULE, *([PRINTED] if any(stds) else []), *([UNPRINTED] if None in stds else [])])
+
+
 def _targets(rows: Sequence[Row]) -> str:
     """Of the first cell that has run: the error without a model, and the spread of the targets here and in the publication."""
     ran = next((result for _, result in rows if result and result.maes), None)
@@ -99,7 +105,7 @@ def _cells(asked: Table, cell: Cell, result: CellResult | None) -> Iterator[list
     for number, published in enumerate(cell.published or (None,)):
         ours = _measured(result) if result else ["", ""]
         apart = result.difference(published) if result and result.maes and published else None
-        told = "" if apart is None else f"{apart:+.1f}"
+        told = "" if not (apart and result and published) else _apart(apart, result.mae / published.mae - 1)
         wall, processor = map(seconds, result.training()) if result and result.maes else ("", "")
         name = escape(cell.label) + (f" ({NOT_TRAINED_OUT})" if _marked(result) else "")
         yield [
@@ -108,6 +114,10 @@ def _cells(asked: Table, cell: Cell, result: CellResult | None) -> Iterator[list
             escape(published.source) if published else "not published", _what_differs(cell, result, published),
             "" if result or number else escape(cell.lacking) or f"`{command(asked, cell)}`",
         ]  # fmt: skip
+
+
+def _apart(difference: Difference, share: float) -> str:
+    return f"{share:+.0%} [{difference.standard_errors:+.1f}]{' differs' if difference.is_shown else ''}"
 
 
 def _figure(published: PublishedResult | None) -> str:

@@ -142,6 +142,12 @@ class Tiers:
     """Why nothing could be separated, where no test was possible."""
 
 
+def welch(variances: Sequence[float], freedoms: Sequence[float]) -> float:
+    """Degrees of freedom of a sum of independent variances; Satterthwaite 1946, Welch 1947."""
+    parts = sum(variance**2 / free for variance, free in zip(variances, freedoms, strict=True))
+    return sum(variances) ** 2 / parts if parts > 0 else min(freedoms)
+
+
 def corrected_t_test(first: np.ndarray, second: np.ndarray, test_to_train: float, *, confidence: float = 1 - ALPHA) -> FoldTest:
     """Corrected resampled t-test of paired scores; Nadeau & Bengio, Machine Learning 52, 239 (2003).
 

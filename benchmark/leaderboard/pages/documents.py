@@ -163,7 +163,7 @@ def beside_published(board: Board, up: str = "") -> str:
             task, epochs = link(key.task, f"{up}{PUBLISHED}/{page_of(key.task)}"), str(row.costs.epochs or "")
             error, training = escape(in_unit(plus_minus(*found), key.unit)), seconds(row.costs.training_s)
             ours = [task, escape(row.label), escape(group.track), epochs, error, training]
-            rows += [[*ours, plus_minus(one.mae, one.std), escape(f"{one.source}: {one.differs}")] for one in others]
+            rows += [[*ours, plus_minus(one.mae, one.std), escape(f"{one.source}: {one.differs_here}")] for one in others]
     header = ["task", "model", "track", "epochs", "MAE here", "training / fold", "published", "by whom, and what differs"]
     return table(header, rows, text=header)
 

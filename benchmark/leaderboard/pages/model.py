@@ -137,7 +137,7 @@ def _published(name: str, standings: Sequence[Standing]) -> list[str]:
     """What others reported of the model, on the tasks of this page."""
     tasks = {row.run.first.key.task for _, row in standings}
     rows = [
-        [link(other.task, f"../{page_of(other.task)}"), as_published(other), other.source, other.differs]
+        [link(other.task, f"../{page_of(other.task)}"), as_published(other), other.source, other.differs_here]
         for other in PUBLISHED_RESULTS
         if other.model == name and other.task in tasks
     ]

@@ -228,7 +228,7 @@ def published_beside(groups: Sequence[ComparisonGroup]) -> list[str]:
         ran = [(group, row) for group in groups for row in group.rows if row.model == other.model and row.unchanged]
         here = "; ".join(f"{loss(row)} ({escape(group.first.key.profile)}){unranked(row)}" for group, row in ran if row.scores)
         told = f"{other.training_s:,.0f} s" if other.training_s else ""
-        rows.append([other.model, as_published(other), str(other.epochs or ""), told, here, other.source, other.differs])
+        rows.append([other.model, as_published(other), str(other.epochs or ""), told, here, other.source, other.differs_here])
     header = ["model", "published MAE", "epochs", "training", "here", "source", "what differs there"]
     note = "As others reported it, with other crystals, budgets and machines: no ranking."
     return [f"## Published results\n\n{note}\n\n{table(header, rows, text=header[4:])}"] if rows else []

@@ -18,7 +18,7 @@ from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.cost_figure import alternative, caption, is_drawn
 from benchmark.leaderboard.kinds import KINDS, NUMBERS, Kind
 from benchmark.leaderboard.pages.overview import findings, over_tasks_note
-from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
+from benchmark.leaderboard.published_results import PUBLISHED_RESULTS, PublishedResult
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.web.details import rounded
 from benchmark.rendering.text import MARKED, unit_shown
@@ -64,8 +64,12 @@ def kind_data(kind: Kind) -> dict[str, Any]:
 def published(board: Board) -> dict[str, list[dict[str, Any]]]:
     """Results of others by task, those of the tasks here."""
     tasks = dict.fromkeys(group.first.key.task for group in board.comparison_groups if group.kind is NUMBERS)
-    found = {task: [asdict(other) for other in PUBLISHED_RESULTS if other.task == task] for task in tasks}
+    found = {task: [_published(other) for other in PUBLISHED_RESULTS if other.task == task] for task in tasks}
     return {task: others for task, others in found.items() if others}
+
+
+def _published(other: PublishedResult) -> dict[str, Any]:
+    return {**asdict(other), "differs": other.differs_here}
 
 
 def file_name(text: str) -> str:

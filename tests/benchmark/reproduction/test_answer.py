@@ -42,10 +42,10 @@ def test_figures_that_agree_and_that_do_not_are_named_for_each_source(told):
     cells = [cell("cgcnn", 0.5, 0.2), cell("megnet", 0.5, 0.5), cell("schnet", 0.5)]
     filled, first, within, lower, second, *rest = told(cells, cgcnn=[0.50, 0.51, 0.49], megnet=[0.3])
     assert filled == "- 2 of 3 cells have run, 1 of them with all planned rounds. 1 is open."
-    assert first.startswith("- **Paper 1: 1 of 2 published figures is within 2 standard errors of ours.**")
-    assert within == "- Ours agrees with 1: cgcnn on target (+0.0)."
+    assert first.startswith("- **Paper 1: 1 of 2 published figures is shown to differ from ours.**")
+    assert within == "- Ours is not shown to differ from 1: cgcnn on target (+0.0)."
     assert lower.startswith("- Ours is lower than 1: megnet on target (-")
-    assert second.startswith("- **Paper 2: 0 of 2 published figures are within")
+    assert second.startswith("- **Paper 2: 2 of 2 published figures are shown to differ from ours.**")
     assert [line.split(":")[0] for line in rest[:2]] == ["- Ours is lower than 1", "- Ours is higher than 1"]
     assert "2 of the 3 rest on fewer rounds than planned." in rest[2]
 
@@ -64,8 +64,8 @@ def test_published_targets_that_spread_otherwise_are_not_the_same(told):
     assert wide.spread == pytest.approx(3.0) and alike.spread == pytest.approx(2.3)
     cells = [replace(cell(model), published=(one,)) for model, one in (("cgcnn", wide), ("megnet", alike))]
     (why,) = [line for line in told(cells, cgcnn=[0.5] * 3, megnet=[0.5] * 3) if line.startswith("- What is known")]
-    assert "For 1, the published test targets spread by over 10% more or less than ours" in why
-    assert "as the printed RMSE and R² say: cgcnn on target. These are not the same crystals or labels." in why
+    assert "For 1, the published test targets have a standard deviation that differs from ours by over 10%" in why
+    assert "(from the printed RMSE and R²): cgcnn on target. These are not the same crystals or labels." in why
 
 
 def test_a_full_table_that_agrees_needs_no_reason(told):

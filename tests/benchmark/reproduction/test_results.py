@@ -9,7 +9,7 @@ from benchmark.leaderboard.published_results import PublishedResult
 from benchmark.reproduction.cells import Cell, Table
 from benchmark.reproduction.page import page
 from benchmark.reproduction.publishing import publish_cells
-from benchmark.reproduction.results import CellResult, cell_results
+from benchmark.reproduction.results import CellResult, Difference, cell_results
 from benchmark.results.store import Store
 from datasets.errors import InputError
 from tests.benchmark.constructed import failed, write_fold
@@ -49,16 +49,27 @@ def test_one_round_has_the_interval_of_its_test_crystals(tmp_path):
 def test_the_difference_is_in_standard_errors_of_both_figures(tmp_path):
     found = result_of(write_rounds(tmp_path, [0.6, 0.7, 0.8]))
     own, printed = np.sqrt((1 / 3 + 1 / 4) * 0.01), 0.04 * np.sqrt(1 / 10 + 1 / 4)
-    assert found.difference(PAPER) == pytest.approx(0.2 / np.hypot(own, printed))
+    difference = found.difference(PAPER)
+    assert difference.standard_errors == pytest.approx(0.2 / np.hypot(own, printed))
+    assert difference.freedom == pytest.approx((own**2 + printed**2) ** 2 / (own**4 / 2 + printed**4 / 9))
     unprinted = PublishedResult("set/target", "cgcnn", 0.5, "A paper", "")
-    assert found.difference(unprinted) == pytest.approx(0.2 / (own * np.sqrt(2)))
+    difference = found.difference(unprinted)
+    assert (difference.standard_errors, difference.freedom) == (pytest.approx(0.2 / (own * np.sqrt(2))), 2)
+
+
+def test_few_rounds_need_a_larger_difference():
+    # Student's t at 97.5 %: 4.303 with 2 degrees of freedom, 2.228 with 10.
+    assert Difference(-4.4, 2).is_shown and not Difference(-4.2, 2).is_shown
+    assert Difference(2.3, 10).is_shown and not Difference(2.2, 10).is_shown
 
 
 def test_one_round_is_taken_to_vary_as_much_as_a_published_round(tmp_path):
     found = result_of(write_rounds(tmp_path, [0.6]))
     paper = PublishedResult("set/target", "cgcnn", 0.5, "A paper", "", std=0.4)
     assert found.standard_error < 0.2, "of the test crystals alone"
-    assert found.difference(paper) == pytest.approx(0.1 / (0.4 * np.sqrt(1 + 1 / 4 + 1 / 10 + 1 / 4)))
+    difference = found.difference(paper)
+    assert difference.standard_errors == pytest.approx(0.1 / (0.4 * np.sqrt(1 + 1 / 4 + 1 / 10 + 1 / 4)))
+    assert difference.freedom == pytest.approx(1.6**2 * 9 / (1.25**2 + 0.35**2))
 
 
 def test_only_rounds_of_the_cells_own_settings_protocol_and_seed_count(tmp_path):
