@@ -75,9 +75,9 @@ def _of_source(source: str, found: Sequence[Compared]) -> Iterator[str]:
     lower = [one for one in apart if one.difference.standard_errors < 0]
     higher = [one for one in apart if one.difference.standard_errors > 0]
     yield (
-        f"**{escape(source)}: {len(apart)} of {count(len(found), 'published figure')} {'is' if len(apart) == 1 else 'are'} shown "
-        "to differ from ours.** In brackets: ours minus published, in standard errors of the difference. With few rounds only "
-        "a large difference is shown."
+        f"**{escape(source)}: {len(apart)} of {count(len(found), 'comparison')} with published figures "
+        f"{'shows' if len(apart) == 1 else 'show'} a difference.** In brackets: ours minus published, in standard errors of "
+        "the difference. With few rounds only a large difference is shown."
     )
     for what, which in (("is not shown to differ from", close), ("is lower than", lower), ("is higher than", higher)):
         if which:

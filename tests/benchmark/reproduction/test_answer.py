@@ -42,10 +42,10 @@ def test_figures_that_agree_and_that_do_not_are_named_for_each_source(told):
     cells = [cell("cgcnn", 0.5, 0.2), cell("megnet", 0.5, 0.5), cell("schnet", 0.5)]
     filled, first, within, lower, second, *rest = told(cells, cgcnn=[0.50, 0.51, 0.49], megnet=[0.3])
     assert filled == "- 2 of 3 cells have run, 1 of them with all planned rounds. 1 is open."
-    assert first.startswith("- **Paper 1: 1 of 2 published figures is shown to differ from ours.**")
+    assert first.startswith("- **Paper 1: 1 of 2 comparisons with published figures shows a difference.**")
     assert within == "- Ours is not shown to differ from 1: cgcnn on target (+0.0)."
     assert lower.startswith("- Ours is lower than 1: megnet on target (-")
-    assert second.startswith("- **Paper 2: 2 of 2 published figures are shown to differ from ours.**")
+    assert second.startswith("- **Paper 2: 2 of 2 comparisons with published figures show a difference.**")
     assert [line.split(":")[0] for line in rest[:2]] == ["- Ours is lower than 1", "- Ours is higher than 1"]
     assert "2 of the 3 rest on fewer rounds than planned." in rest[2]
 

@@ -42,7 +42,9 @@ def test_no_cell_is_there_twice(name):
 
 
 def test_the_thesis_has_its_protocol_budget_and_all_its_figures():
-    assert maes("thesis-6") == sorted(one.mae for one in PUBLISHED_RESULTS if one.source == THESIS and "cgcnn/" in one.task)
+    printed = [one for one in PUBLISHED_RESULTS if one.source == THESIS and "cgcnn/" in one.task]
+    beside_both_gammas = [one.mae for one in printed if one.model == "soap-svr"]
+    assert maes("thesis-6") == sorted([one.mae for one in printed] + beside_both_gammas)
     for cell in TABLES["thesis-6"].cells:
         rounds = 2 if cell.model.startswith("soap") else 10
         assert (cell.named, cell.protocol_text, cell.rounds) == ("thesis", "shuffle(80:10:10)", rounds)
