@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,6 +14,7 @@ import typer
 
 from benchmark.cli.shared.directories import require_checkout
 from benchmark.cli.shared.options import JsonOption
+from benchmark.cli.shared.terminal import tell
 from benchmark.results.directories import PUBLISHED
 from datasets.errors import BenchmarkError, InputError
 
@@ -24,7 +26,9 @@ BASELINE = "baseline.json"
 @commands.command(epilog='Example: python -m benchmark check --model cgcnn --fail-if "time:15%,memory:10%"')
 def check(
     model: Annotated[list[str] | None, typer.Option(help="Only this model; may be repeated. Default: all.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Many seeds only of models whose source and numbers changed.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Train fewer seeds of a changed model: it finds only larger losses.")
+    ] = False,
     update: Annotated[
         str | None,
         typer.Option("--update-baseline", metavar="REASON", help="Record current results as the baseline, for this reason."),
@@ -71,6 +75,7 @@ def check(
 
 
 def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -> None:
+    from benchmark.harness.machine import uncommitted
     from benchmark.regression.baseline import read_baseline
     from benchmark.regression.check import COSTS, check, stale_records
     from benchmark.regression.page import report_page
@@ -87,7 +92,7 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
         rows = [{**asdict(row), "fails": row.fails} for row in report.rows]
         print(json.dumps({"rows": rows, "notes": report.notes, "stale": list(map(str, stale))}, indent=1))
     else:
-        print(report_page(report, baseline, quick, stale))
+        print(report_page(report, baseline, quick, stale, uncommitted() or []))
     if report.failures:
         first = report.failures[0]
         moved = "" if first.change is None else f" {first.change:+.1%}"
@@ -118,7 +123,7 @@ def _update_baseline(reason: str, models: list[str], settings: list[str] | None,
 
 @contextmanager
 def _trainer(quiet: bool) -> Iterator[Any]:
-    """What carries out short trainings, with a bar on a terminal."""
+    """What carries out short trainings, with a bar on a terminal and a line a minute elsewhere."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from benchmark.cli.shared.consoles import console
@@ -129,8 +134,16 @@ def _trainer(quiet: bool) -> Iterator[Any]:
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
 
         def train(jobs: Any) -> Any:
-            bar = progress.add_task("short trainings", total=len(jobs))
-            return run_trainings(jobs, lambda: progress.advance(bar))
+            bar, started, told = progress.add_task("short trainings", total=len(jobs)), time.monotonic(), [0]
+
+            def done() -> None:
+                progress.advance(bar)
+                minutes = int((time.monotonic() - started) / 60)
+                if minutes > told[0] and not (quiet or shown.is_terminal):
+                    told[0] = minutes
+                    tell(f"short trainings: {progress.tasks[bar].completed:g} of {len(jobs)} after {minutes} min")
+
+            return run_trainings(jobs, done)
 
         yield train
 

@@ -39,12 +39,12 @@ def jobs(
         print(json.dumps({"cancelled": names}) if as_json else f"cancelled: {', '.join(names) or 'nothing was submitted'}")
         return
     rows = sorted(_rows(out), key=lambda row: (row["host"], row["job"] or "", row["pid"]))
-    status = _counted(Store(out))
+    status, begun = _counted(Store(out)), sum(1 for _ in (out / "records").rglob("*.unfinished"))
     if as_json:
         submitted = [submission.model_dump(mode="json") for submission in submissions]
-        print(json.dumps({"working": rows, "records": status, "submitted": submitted}, indent=1))
+        print(json.dumps({"working": rows, "records": status, "begun": begun, "submitted": submitted}, indent=1))
     else:
-        _print(rows, status, [submission.jobs for submission in submissions])
+        _print(rows, status, begun, [submission.jobs for submission in submissions])
 
 
 def _rows(root: Path) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ def _counted(store: Store) -> dict[str, int]:
     return dict(counted)
 
 
-def _print(rows: list[dict[str, Any]], status: dict[str, int], submitted: list[tuple[str, ...]]) -> None:
+def _print(rows: list[dict[str, Any]], status: dict[str, int], begun: int, submitted: list[tuple[str, ...]]) -> None:
     from tabulate import tabulate
 
     from benchmark.rendering.text import count, seconds
@@ -99,6 +99,7 @@ def _print(rows: list[dict[str, Any]], status: dict[str, int], submitted: list[t
     if table:
         print(tabulate(table, ["who", "fold", "epoch", "for", "last sign"], disable_numparse=True) + "\n")
     done = "; ".join(f"{n} {name}" for name, n in sorted(status.items())) or "none yet"
-    print(f"{count(len(table), 'fold')} being computed; records: {done}")
+    kept = f"; {count(begun, 'fold')} with a checkpoint, from which the same command goes on" if begun else ""
+    print(f"{count(len(table), 'fold')} being computed; records: {done}{kept}")
     for names in submitted:
         print(f"submitted to SLURM: {', '.join(names)}")

@@ -19,6 +19,8 @@ from datasets.errors import InputError
 PACKAGES = ("crystal-benchmark", "dgl", "torch", "numpy", "pymatgen", "matminer", "dscribe", "scikit-learn", "ase", "pandas")
 
 OWN_PACKAGES = ("benchmark", "models", "datasets")
+ROOT = Path(__file__).resolve().parents[2]
+"""Above the packages."""
 
 MOST_WORKERS = 4
 """Each worker holds the dataset in memory."""
@@ -100,7 +102,7 @@ def versions() -> dict[str, str]:
 @cache
 def git_commit() -> str | None:
     """Commit of the source that runs, with "+changes" where files differ from it; None outside a checkout."""
-    return commit_of(Path(__file__).resolve().parents[2])
+    return commit_of(ROOT)
 
 
 def commit_of(root: Path) -> str | None:
@@ -109,15 +111,22 @@ def commit_of(root: Path) -> str | None:
     None where they are no checkout of their own: installed into a folder of somebody else's repository, they are not in it.
     """
 
-    def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+    changed = uncommitted(root)
+    return None if changed is None else _git(root, "rev-parse", "HEAD").strip() + ("+changes" if changed else "")
 
+
+def uncommitted(root: Path = ROOT) -> list[str] | None:
+    """Files of the packages below `root` that differ from the commit; None outside a checkout of their own."""
     try:
-        git("ls-files", "--error-unmatch", "--", *OWN_PACKAGES)
-        changed = git("status", "--porcelain", "--untracked-files=all", "--", *OWN_PACKAGES)
-        return git("rev-parse", "HEAD") + ("+changes" if changed else "")
+        _git(root, "ls-files", "--error-unmatch", "--", *OWN_PACKAGES)
+        lines = _git(root, "status", "--porcelain", "--untracked-files=all", "--", *OWN_PACKAGES).splitlines()
     except (OSError, subprocess.CalledProcessError):
         return None
+    return [line[3:] for line in lines]
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout
 
 
 class Clock:

@@ -195,7 +195,8 @@ def _parameter_rows(name: str, expected: ModelBaseline) -> list[CheckRow]:
     for key in sorted(expected.settings.keys() | today.keys()):
         was, now = expected.settings.get(key), today.get(key)
         if was != now:
-            rows.append(CheckRow(name, f"setting {key}", str(was), str(now), None, "settings changed"))
+            verdict = "settings changed" if key in expected.settings else "new setting"
+            rows.append(CheckRow(name, f"setting {key}", str(was), str(now), None, verdict))
     return rows
 
 
@@ -249,7 +250,7 @@ def _error_row(name: str, baseline: Baseline, trainings: Trainings, n_changed: i
     before = old[: len(new)] if found.verdict == "same" else old
     was, now = (float(np.exp((errors - scale).mean())) for errors in (before, new))
     by_task = ", ".join(f"{task} {change:+.1%}" for task, change in zip(expected.tasks, found.by_task, strict=True))
-    source = "" if _has_its_source(expected, name) else ", source changed"
+    source = "" if found.verdict == "same" or _has_its_source(expected, name) else ", source changed"
     test = "" if found.verdict == "same" else f", p {found.p:.2g}: {by_task}"
     short = f" of {expected.n_seeds}" if found.verdict != "same" and found.seeds < expected.n_seeds else ""
     note = f"{found.seeds}{short} seeds{source}{test}"

@@ -22,9 +22,20 @@ OUTCOMES = {
 """Verdict on the errors of a model that does not fail, in words."""
 
 
-def report_page(report: CheckReport, baseline: Baseline, quick: bool, stale: Sequence[StaleSource]) -> str:
-    """The verdict, what changed and what did not in a few lines, then every comparison."""
-    short = "\n".join([conclusion(report, baseline, quick), *_in_short(report), *_older_records(stale)])
+def report_page(
+    report: CheckReport, baseline: Baseline, quick: bool, stale: Sequence[StaleSource], uncommitted: Sequence[str]
+) -> str:
+    """The verdict, what changed and what did not in a few lines, then every comparison.
+
+    Args:
+        report: of the check.
+        baseline: that it was made against.
+        quick: whether few seeds were trained.
+        stale: sources of published records that were not compared.
+        uncommitted: files of the code that differ from the commit.
+    """
+    yours = [f"Checked with your uncommitted changes: {listed(uncommitted)}."] if uncommitted else []
+    short = "\n".join([conclusion(report, baseline, quick), *yours, *_in_short(report), *_older_records(stale)])
     note = marks_note([PROFILE]) if any(row.is_model for row in report.rows) else ""
     return "\n\n".join(part for part in (short, _report_table(report), note, "\n".join(report.notes)) if part)
 
@@ -40,7 +51,7 @@ def _in_short(report: CheckReport) -> Iterator[str]:
         if models:
             yield f"{words}: {count(len(models), 'model')}, {listed(models)}."
     if any(row.verdict == "changed" for row in errors):
-        yield "Another processor or another order of summation also gives other numbers."
+        yield "Another processor or another order of summation also gives other numbers, without any change of the code."
 
 
 def _older_records(stale: Sequence[StaleSource]) -> Iterator[str]:
@@ -49,7 +60,10 @@ def _older_records(stale: Sequence[StaleSource]) -> Iterator[str]:
         concerned = [one for one in stale if one.why == why]
         records = count(sum(one.records for one in concerned), "published record")
         models = listed(list(dict.fromkeys(one.model for one in concerned)))
-        yield f"Not part of the verdict: {records} of {models} have an older source, {why}; see `python -m benchmark verify`."
+        yield (
+            f"Not part of the verdict: {records} of {models} were made with earlier code, {why}; see "
+            "`python -m benchmark verify`."
+        )
 
 
 def _report_table(report: CheckReport) -> str:
@@ -79,10 +93,9 @@ def conclusion(report: CheckReport, baseline: Baseline, quick: bool) -> str:
     if not powers:
         return "No model was compared."
     found = " to ".join(dict.fromkeys(f"{power:.0%}" for power in (min(powers), max(powers))))
-    less = " This quick check finds only larger losses: leave out --quick for all seeds." if quick else ""
-    return (
-        f"No model is shown to be worse. A loss of 5 % in one model would be found in {found} of checks with all seeds.{less}"
-    )
+    which = "The full check (without --quick)" if quick else "This check"
+    less = "; this quick one finds only larger losses" if quick else ""
+    return f"No model is shown to be worse. {which} finds a model that is 5 % worse in {found} of cases{less}."
 
 
 def baseline_rows(baseline: Baseline) -> list[dict[str, Any]]:

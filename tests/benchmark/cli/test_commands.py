@@ -77,11 +77,15 @@ def test_the_help_needs_nothing_heavy():
 @pytest.mark.parametrize(
     ("arguments", "interrupted", "kept"),
     [
-        (("run", "--task", "emt/alloys"), "benchmark.harness.plan.make_plan", "finished folds and those under way are kept, "),
+        (
+            ("run", "--task", "emt/alloys"),
+            "benchmark.harness.plan.make_plan",
+            "finished folds, and the finished epochs of the others, are kept, ",
+        ),
         (
             ("study", "depth", "--task", "emt/alloys"),
             "benchmark.studies.planning.plan_study",
-            "finished folds and those under way are kept, ",
+            "finished folds, and the finished epochs of the others, are kept, ",
         ),
         (("explain", "--task", "emt/alloys"), "benchmark.tasks.tasks.find_tasks", "what was found is kept, "),
         (("datasets", "fetch", "--all"), "datasets.fetch.fetch", "what came is kept, "),

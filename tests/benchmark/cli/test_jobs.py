@@ -24,6 +24,8 @@ def test_who_works_on_what_is_read_from_the_store(benchmark_command, tmp_path, m
         lease = leases.claim(key, store.path(key))
         leases.note(lease, 3, 8)
         time.sleep(0.3)
+        store.unfinished(key).parent.mkdir(parents=True, exist_ok=True)
+        store.unfinished(key).touch()
         shown = benchmark_command("jobs").stdout
         found = json.loads(benchmark_command("jobs", "--json").stdout)
     (row,) = found["working"]
@@ -31,7 +33,7 @@ def test_who_works_on_what_is_read_from_the_store(benchmark_command, tmp_path, m
     assert not row["gone"] and row["last_sign_s"] <= 5
     assert found["records"] == {"complete": 4, "failed": 1, "damaged": 1} and found["submitted"] == []
     assert "job 11_1" in shown and "set/target cgcnn (standard) seed 0 fold 3" in shown and "3/8" in shown
-    assert "1 fold being computed; records: 4 complete; 1 damaged; 1 failed" in shown
+    assert "1 fold being computed; records: 4 complete; 1 damaged; 1 failed; 1 fold with a checkpoint" in shown
     assert "0 folds being computed" in benchmark_command("jobs").stdout
 
 

@@ -94,6 +94,8 @@ def noisy(small_set, models, monkeypatch):
 
     trained: list[int] = []
     monkeypatch.setattr(trainings, "run_trainings", train)
+    monkeypatch.setattr("benchmark.harness.machine.uncommitted", lambda root=None: train.uncommitted)
+    train.uncommitted = []
     train.factors, train.costs, train.noise, train.trained = factors, costs, noise, trained
     return train
 
@@ -113,12 +115,14 @@ def test_unchanged_code_passes_and_is_done_after_two_seeds_if_quick(benchmark_co
     assert noisy.trained == [4, 0]
     assert [line.split()[-3:] for line in done.stdout.splitlines() if line.startswith("cgcnn")] == [["same", "2", "seeds"]]
     verdict, folds_line, models_line, *_ = done.stdout.splitlines()
-    assert verdict.startswith("No model is shown to be worse. A loss of 5 % in one model would be found in ")
-    assert verdict.endswith("This quick check finds only larger losses: leave out --quick for all seeds.")
+    full = "No model is shown to be worse. The full check (without --quick) finds a model that is 5 % worse in "
+    assert verdict.startswith(full) and verdict.endswith("; this quick one finds only larger losses.")
     assert folds_line == f"Same data and folds: {TASK}."
     assert models_line == "Same numbers as the baseline: 2 models, cgcnn and dummy."
+    noisy.uncommitted = ["models/zoo/cgcnn.py"]
     whole = benchmark_command("check")
-    assert whole.returncode == 0 and whole.stdout.splitlines()[0].endswith("of checks with all seeds.")
+    assert whole.stdout.splitlines()[1] == "Checked with your uncommitted changes: models/zoo/cgcnn.py."
+    assert whole.returncode == 0 and " This check finds a model that is 5 % worse in " in whole.stdout.splitlines()[0]
     assert noisy.trained[2:] == [4, 8]
 
 
@@ -358,13 +362,13 @@ def test_records_of_older_sources_are_one_line_below_the_verdict_and_do_not_fail
     older, gone = [line for line in lines if line.startswith("Not part of the verdict: ")]
     models = [record.key.model for record in Store(ROOT / "leaderboards").records()]
     here = sum(name in ("cgcnn", "dummy") for name in models)
-    assert f"{here:,} published records of cgcnn and dummy have an older source, that today's source was" in older
+    assert f"{here:,} published records of cgcnn and dummy were made with earlier code, that today's source was" in older
     assert f" {len(models) - here:,} published records of " in gone and "whose model is no longer here" in gone
     listed = json.loads(benchmark_command("check", "--quick", "--json").stdout)["stale"]
     published = Counter(models)
     assert sum(int(line.split()[1]) for line in listed if line.startswith("schnet: ")) == published["schnet"]
     alone = benchmark_command("check", "--quick", "--model", "dummy").stdout
-    assert "records of dummy have" in alone and "no longer here" not in alone
+    assert "records of dummy were made" in alone and "no longer here" not in alone
 
 
 def test_records_of_a_moved_source_that_gives_the_same_numbers_are_not_listed(benchmark_command, noisy, tmp_path, monkeypatch):
@@ -373,10 +377,12 @@ def test_records_of_a_moved_source_that_gives_the_same_numbers_are_not_listed(be
     write_sources(board, unchanged=["dummy"])
     benchmark_command(*UPDATE)
     monkeypatch.setattr("benchmark.regression.check.fingerprint", lambda model: "a" * 64)
-    assert "older source" not in benchmark_command("check", "--quick").stdout
+    assert "earlier code" not in benchmark_command("check", "--quick").stdout
     write_sources(board, outdated=["dummy"])
     done = benchmark_command("check", "--quick")
-    assert "2 published records of dummy have an older source, of which today's source gives other numbers" in done.stdout
+    assert (
+        "2 published records of dummy were made with earlier code, of which today's source gives other numbers" in done.stdout
+    )
 
 
 # -- planted changes, really trained -----------------------------------------------------------------
