@@ -11,7 +11,9 @@ import typer
 
 from benchmark.cli.shared.options import BoardOption, JsonOption
 from benchmark.cli.shared.terminal import tell
+from benchmark.results.beside import StoreBeside
 from benchmark.results.directories import PUBLISHED
+from benchmark.results.store import Store
 from datasets.errors import InputError
 
 commands = typer.Typer(name="leaderboard", help="Render boards, and check records before they are published.")
@@ -33,46 +35,67 @@ def leaderboard(
 ) -> None:
     """Score every record anew from its predictions and render the board; `submit` checks records from elsewhere.
 
-    With --pair nothing is written. With the published records, the generated parts of README.md and docs/ in this directory
-    are filled too.
+    With --pair nothing is written. With --beside, of a run that both directories have, the one with more folds is shown. With
+    the published records, the generated parts of README.md and docs/ in this directory are filled too.
     """
     if context.invoked_subcommand:
         return
-    from benchmark.cli.shared.site import write_board
-    from benchmark.leaderboard.as_json import row_as_json
-    from benchmark.leaderboard.pages.documents import write_documents
+    store = _store(source, beside)
+    if task and not pair:
+        raise InputError("--task goes only with --pair; without it every task of the records is rendered")
+    if pair and not task:
+        raise InputError("--pair compares two models on one task: --pair cgcnn schnet --task cgcnn/log10_k_vrh")
+    if pair and task:
+        _tell_pair(store, task, pair, as_json)
+    else:
+        _write(store, as_json)
 
+
+def _store(source: Path, beside: Path | None) -> Store:
+    """The records to read."""
     for directory in (source, beside) if beside else (source,):
         if not (directory / "records").is_dir():
             told = "run `python -m benchmark run` first, or name another directory"
             raise InputError(
                 f"{directory.resolve()} has no records; {told} with {'--from' if directory == source else '--beside'}"
             )
-    if beside and (source == PUBLISHED or beside.resolve() == source.resolve()):
+    if beside is None:
+        return Store(source)
+    if source == PUBLISHED or beside.resolve() == source.resolve():
         raise InputError("--beside takes records of another directory than your own: --from runs --beside leaderboards")
-    if bool(pair) != bool(task):
-        raise InputError("--pair compares two models on one task: --pair cgcnn schnet --task cgcnn/log10_k_vrh")
-    if pair and task:
-        _tell_pair(source, beside, task, pair, as_json)
-        return
-    board, pages = write_board(source, beside)
-    if source == PUBLISHED:
+    return StoreBeside(source, Store(beside))
+
+
+def _write(store: Store, as_json: bool) -> None:
+    """Write the pages; say what is decided about one's own rows where others stand beside them, and where to begin."""
+    from benchmark.cli.shared.site import write_board
+    from benchmark.leaderboard.as_json import row_as_json
+    from benchmark.leaderboard.pages.documents import write_documents
+    from benchmark.leaderboard.terminal import left_out_line, own_rows
+
+    board, pages = write_board(store)
+    if store.root == PUBLISHED:
         pages += write_documents(board, Path())
     if as_json:
         print(json.dumps([row_as_json(row) for group in board.comparison_groups for row in group.rows], indent=1))
-    else:
-        print("\n".join(map(str, pages)))
+        return
+    if isinstance(store, StoreBeside):
+        print("\n".join([*own_rows(board, store), *map(left_out_line, store.left_out)]))
+    print(f"{len(pages)} files written; begin with {store.root / 'README.md'} or {store.root / 'index.html'}")
 
 
-def _tell_pair(source: Path, beside: Path | None, task: str, pair: tuple[str, str], as_json: bool) -> None:
+def _tell_pair(store: Store, task: str, pair: tuple[str, str], as_json: bool) -> None:
     from benchmark.leaderboard.pair import compare_pair, pair_text
-    from benchmark.results.store import Store, StoreBeside
+    from benchmark.leaderboard.terminal import left_out_line
 
-    answers = compare_pair(StoreBeside(source, Store(beside)) if beside else Store(source), task, *pair)
+    answers = compare_pair(store, task, *pair)
     if as_json:
         print(json.dumps([asdict(answer) for answer in answers], indent=1))
-    else:
-        print("\n\n".join(map(pair_text, answers)))
+        return
+    print("\n\n".join(map(pair_text, answers)))
+    if isinstance(store, StoreBeside):
+        for run in (run for run in store.left_out if run.record.key.task == task and run.record.key.model in pair):
+            print(left_out_line(run))
 
 
 @commands.command(epilog="Example: python -m benchmark leaderboard submit runs")
@@ -86,7 +109,6 @@ def submit(
     Checked are every file and its size, the schema, folds and targets against the data on this machine or the published
     records, all scores anew, the folds of every run, licence and citation of every model. Exit code 2 where anything is wrong.
     """
-    from benchmark.results.store import Store
     from benchmark.results.submission import examine
 
     report = examine(Store(directory), Store(board))

@@ -35,7 +35,7 @@ def publish(
     board = Store(target)
     copied = publish_records(Store(source), board, task or [], model or [], replace)
     added = add_compositions(board)
-    write_board(target)
+    write_board(board)
     if as_json:
         print(json.dumps([str(path) for path in copied]))
     else:

@@ -1,13 +1,20 @@
-"""The table of a comparison group for a terminal. Needs no torch."""
+"""What a terminal shows of a board: the table of a comparison group, and one's own rows beside others. Needs no torch."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from tabulate import tabulate
 
-from benchmark.leaderboard.cells import not_below_baseline, overlooked
+from benchmark.leaderboard.board import Board
+from benchmark.leaderboard.cells import not_below_baseline, overlooked, ranks, ratio, verdict
 from benchmark.leaderboard.columns import TERMINAL, columns_shown
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
-from benchmark.rendering.text import marks_note
+from benchmark.leaderboard.pages.task import page_of
+from benchmark.leaderboard.rows import BoardRow, run_labels
+from benchmark.rendering.text import count, marks_note
+from benchmark.results.beside import LeftOut, StoreBeside
+from benchmark.results.scores import Run
 
 
 def terminal_table(group: ComparisonGroup) -> str:
@@ -18,4 +25,32 @@ def terminal_table(group: ComparisonGroup) -> str:
     table = tabulate(rows, [column.heading for column in columns], disable_numparse=True, colalign=alignment)
     return "\n\n".join(
         filter(None, (table, overlooked(group), not_below_baseline(group), marks_note([group.first.key.profile])))
+    )
+
+
+def own_rows(board: Board, store: StoreBeside) -> Iterator[str]:
+    """A line for each row of one's own records: what is decided about it, and the page with the rows beside it."""
+    for group in board.comparison_groups:
+        for row in (row for row in group.in_order if store.shows_own(row.run.first)):
+            page = store.root / page_of(group.first.key.task)
+            yield f"{group.first.key.task}, {row.label}: {_decided(row, group)} ({group.track}; {page})"
+
+
+def _decided(row: BoardRow, group: ComparisonGroup) -> str:
+    """The verdict with the ratio and the rank, or why there is none."""
+    if row.standing is None:
+        return f"not compared: {row.unranked}"
+    if not group.has_rivals:
+        return "not compared: no other model has the same folds and profile"
+    return f"{verdict(row, group)}; {group.kind.loss} / best other {ratio(row, group)}, rank {ranks(row, group)}"
+
+
+def left_out_line(run: LeftOut) -> str:
+    """Which run is not shown, and why."""
+    (label,) = run_labels([Run((run.record,))])
+    runs = ("your run", "the run of --beside")
+    left_out, stands = runs if run.is_own else reversed(runs)
+    return (
+        f"{run.record.key.task}, {label}: {left_out} has {count(run.folds, 'fold')} and is left out; "
+        f"{stands} with the same settings and source has {run.folds_that_stand}"
     )

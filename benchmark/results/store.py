@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -176,35 +175,6 @@ class Store:
     def records(self) -> Iterator[Record]:
         """Every record, in order of its file. Raises InputError at the first invalid one."""
         return (record for path in self.paths() for record in self.read_all(path))
-
-
-@dataclass(frozen=True)
-class StoreBeside(Store):
-    """A store to read, with another one's records of the same tasks beside its own.
-
-    A run that both have is this one's: folds of two stores are never pooled.
-    """
-
-    other: Store
-
-    def tasks(self) -> list[tuple[str, list[Path]]]:
-        """As of a store, of the tasks that this one has."""
-        others = dict(self.other.tasks())
-        return [(task, [*paths, *others.get(task, [])]) for task, paths in super().tasks()]
-
-    def scored(self, path: Path) -> list[Scored]:
-        """As of a store."""
-        if path.is_relative_to(self.root / "records"):
-            return super().scored(path)
-        return [(record, found) for record, found in self.other.scored(path) if _run_of(record) not in self._runs]
-
-    @cached_property
-    def _runs(self) -> set[tuple[str, str, str]]:
-        return {_run_of(record) for record in self.records()}
-
-
-def _run_of(record: Record) -> tuple[str, str, str]:
-    return record.key.task, record.key.model, record.key.pooled_id
 
 
 def is_fold(path: Path) -> bool:

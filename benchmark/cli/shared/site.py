@@ -12,21 +12,19 @@ from benchmark.recommend.measured import RECORDS, records_of
 from benchmark.recommend.page import forecasts_for_page
 from benchmark.reproduction.filled import filled_so_far
 from benchmark.results.directories import PUBLISHED, REPORTS
-from benchmark.results.store import Store, StoreBeside
+from benchmark.results.store import Store
 
 
-def write_board(root: Path, beside: Path | None = None) -> tuple[Board, list[Path]]:
-    """Write the markdown pages and the web page of the records below `root` there; returns the board and the paths.
-
-    With `beside`, the records of that directory on the same tasks stand on the board too.
+def write_board(store: Store) -> tuple[Board, list[Path]]:
+    """Write the markdown pages and the web page of a store's records into its directory; returns the board and the paths.
 
     The published board's forecasts use published studies too, and its index says how much of the papers has been run.
 
     Raises:
         InputError: as `write_site` and `write_pages`.
     """
+    root = store.root
     published = root == PUBLISHED
-    store = StoreBeside(root, Store(beside)) if beside else Store(root)
     board = write_site(store, root, forecasts=forecasts_for_page(records_of(RECORDS if published else [root])))
     return board, [*write_pages(board, root, more=of_papers(board) if published else ()), root / "index.html"]
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.leaderboard.board import read_board
-from benchmark.results.store import Store, StoreBeside
+from benchmark.results.beside import StoreBeside
+from benchmark.results.store import Store
 from tests.benchmark.cli.test_main import one_line_error
 from tests.benchmark.constructed import write_run
 
@@ -31,11 +32,18 @@ def test_published_rows_stand_beside_ones_own_on_the_same_tasks(stores):
     assert all(row.standing for row in group.rows)
 
 
-def test_folds_of_two_stores_are_never_pooled(stores):
+def test_folds_of_two_stores_are_never_pooled_and_the_run_with_more_folds_stands(stores):
     own, published = stores
-    write_run(published, "cgcnn", 0.4, key={"seed": 1})
-    (group,) = read_board(StoreBeside(own.root, published)).comparison_groups
-    assert [len(row.run.complete) for row in group.rows] == [5, 5, 5]
+    for seed in range(1, 4):
+        write_run(published, "cgcnn", 0.4, seed=seed, key={"seed": seed})
+        write_run(published, "dummy", 2.0, seed=seed, key={"seed": seed})
+    store = StoreBeside(own.root, published)
+    (group,) = read_board(store).comparison_groups
+    found = {row.label: (len(row.run.complete), store.shows_own(row.run.first)) for row in group.rows}
+    assert found == {"cgcnn": (15, False), "megnet": (5, True), "dummy": (20, False)}
+    assert [(run.record.key.model, run.is_own, run.folds, run.folds_that_stand) for run in store.left_out] == [
+        ("megnet", False, 5, 5), ("cgcnn", True, 5, 15),
+    ]  # fmt: skip
 
 
 def test_a_store_may_lie_inside_of_the_other_or_be_the_directory_where_one_is(stores, monkeypatch):
@@ -51,10 +59,25 @@ def test_the_command_writes_the_rows_of_both_and_leaves_the_published_ones_alone
     before = sorted((tmp_path / "published").rglob("*"))
     done = benchmark_command("leaderboard", "--from", "runs", "--beside", "published")
     assert done.returncode == 0, done.stderr
+    best, own, left_out, written = done.stdout.splitlines()
+    assert best.startswith("set/target, cgcnn: best or equal; MAE / best other 0.") and "rank 1 (" in best
+    assert own.startswith("set/target, megnet: worse; MAE / best other 1.2") and own.endswith("; runs/tasks/set/target.md)")
+    assert left_out.startswith("set/target, megnet: the run of --beside has 5 folds and is left out; your run with")
+    assert written.endswith("files written; begin with runs/README.md or runs/index.html")
     (page,) = (tmp_path / "runs" / "tasks").rglob("*.md")
     assert all(f"[{model}](" in page.read_text() for model in ("cgcnn", "megnet", "dummy"))
     assert sorted((tmp_path / "published").rglob("*")) == before
     assert len(list((tmp_path / "runs" / "records").rglob("fold-*.json"))) == 10
+
+
+def test_a_row_of_ones_own_that_is_not_compared_says_why(stores, benchmark_command):
+    _, published = stores
+    write_run(published, "cgcnn", 0.4, seed=1, key={"seed": 1})
+    write_run(published, "cgcnn", 0.4)
+    done = benchmark_command("leaderboard", "--from", "runs", "--beside", "published")
+    assert "set/target, megnet: not compared: 5 of 10 folds (standard, kfold(5)" in done.stdout
+    left_out = "set/target, cgcnn: your run has 5 folds and is left out; the run of --beside with the same settings and source"
+    assert f"{left_out} has 10" in done.stdout.splitlines()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,96 @@
+"""A user's records with those of another directory beside them: of a run that both have, one stands. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from benchmark.results.records import Record
+from benchmark.results.store import Scored, Store
+
+RunName = tuple[str, str, str]
+"""Task, model, and what else decides a run: profile, protocol, data, settings, source, kind of device."""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A run that is left out, because the other directory has it too, with as many complete folds or more."""
+
+    record: Record
+    """One of its folds."""
+    is_own: bool
+    folds: int
+    """Complete ones."""
+    folds_that_stand: int
+
+
+@dataclass
+class _FoldsOfRun:
+    record: Record
+    complete: int = 0
+
+
+@dataclass(frozen=True)
+class StoreBeside(Store):
+    """A store to read, with another one's records of the same tasks beside its own.
+
+    Of a run that both have, the one with more complete folds stands, of equally many its own: folds are never pooled.
+    """
+
+    other: Store
+
+    def tasks(self) -> list[tuple[str, list[Path]]]:
+        """As of a store, of the tasks that this one has."""
+        others = dict(self.other.tasks())
+        return [(task, [*paths, *others.get(task, [])]) for task, paths in super().tasks()]
+
+    def scored(self, path: Path) -> list[Scored]:
+        """As of a store."""
+        own = self._is_own(path)
+        found = super().scored(path) if own else self.other.scored(path)
+        return [(record, predicted) for record, predicted in found if (own, _run_of(record)) not in self._left_out]
+
+    def shows_own(self, record: Record) -> bool:
+        """Whether the run of a record that is shown is this store's own."""
+        run = _run_of(record)
+        return run in self._folds[True] and (True, run) not in self._left_out
+
+    @property
+    def left_out(self) -> list[LeftOut]:
+        """The runs that both have, each with the one of the two that is left out."""
+        folds = self._folds
+        return [
+            LeftOut(folds[own][run].record, own, folds[own][run].complete, folds[not own][run].complete)
+            for own, run in sorted(self._left_out)
+        ]
+
+    @cached_property
+    def _left_out(self) -> set[tuple[bool, RunName]]:
+        """Whether it is this store's own, and which run."""
+        own, others = self._folds[True], self._folds[False]
+        return {(others[run].complete > own[run].complete, run) for run in own.keys() & others.keys()}
+
+    @cached_property
+    def _folds(self) -> dict[bool, dict[RunName, _FoldsOfRun]]:
+        """The runs of the tasks, this store's own (True) and the other's (False)."""
+        paths = [path for _, of_task in self.tasks() for path in of_task]
+        own = [path for path in paths if self._is_own(path)]
+        others = [path for path in paths if not self._is_own(path)]
+        return {True: _folds_of_runs(self, own), False: _folds_of_runs(self.other, others)}
+
+    def _is_own(self, path: Path) -> bool:
+        return path.is_relative_to(self.root / "records")
+
+
+def _folds_of_runs(store: Store, paths: Iterable[Path]) -> dict[RunName, _FoldsOfRun]:
+    found: dict[RunName, _FoldsOfRun] = {}
+    for path in paths:
+        for record in store.read_all(path):
+            found.setdefault(_run_of(record), _FoldsOfRun(record)).complete += record.status == "complete"
+    return found
+
+
+def _run_of(record: Record) -> RunName:
+    return record.key.task, record.key.model, record.key.pooled_id
