@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -23,7 +25,7 @@ from benchmark.tasks.folds import Fold
 from benchmark.tasks.leakage import seen_before
 from benchmark.tasks.tasks import TaskData, split_of
 from datasets.errors import BenchmarkError
-from models import registry
+from models import registry, zoo
 from models.contract import OnEpoch, TrainingDiverged
 from models.resume import TrainingStopped
 
@@ -129,7 +131,13 @@ def classify(error: BaseException) -> tuple[Status, str]:
         return "out-of-memory", text
     if isinstance(error, TrainingDiverged):
         return "diverged", text
-    return "failed", text if isinstance(error, BenchmarkError) else f"{type(error).__name__}: {text}"
+    return "failed", text if isinstance(error, BenchmarkError) else f"{type(error).__name__}: {text}{_place(error)}"
+
+
+def _place(error: BaseException) -> str:
+    """File and line of the innermost call inside a model's file, in brackets; empty where none was under way."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).parent.as_posix() in zoo.__path__]
+    return f" (models/zoo/{Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
 def make_record(

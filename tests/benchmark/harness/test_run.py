@@ -20,6 +20,7 @@ from benchmark.harness.run import run_jobs
 from benchmark.harness.stopping import Stopping
 from benchmark.results.store import Store
 from datasets.errors import InputError
+from models import registry
 from models.contract import TrainingDiverged
 from tests.backends import dgl_runs_here
 from tests.benchmark.conftest import command, environment
@@ -116,6 +117,12 @@ def test_failures_are_classified():
     assert classify(ValueError("two\nlines")) == ("failed", "ValueError: two lines")
     assert classify(InputError("a reason")) == ("failed", "a reason")
     assert classify(TrainingDiverged("the loss is nan")) == ("diverged", "the loss is nan")
+
+
+def test_a_failure_inside_a_models_file_names_file_and_line():
+    with pytest.raises(AttributeError) as caught:
+        registry.get("dummy").model.predict(None, 0, [])
+    assert re.search(r"\(models/zoo/dummy\.py, line \d+\)$", classify(caught.value)[1])
 
 
 def test_a_fold_that_runs_out_of_memory_is_tried_once_more_with_half_the_batch(small_folder, tmp_path, monkeypatch):
