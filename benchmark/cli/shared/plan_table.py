@@ -49,14 +49,14 @@ def _cost_line(cost: Any, options: Any) -> str:
     from benchmark.cli.shared.progress import about
     from benchmark.rendering.text import count
 
-    unknown = f"nothing on record for {count(cost.unknown, 'fold')}"
     if not cost.sources:
-        return f"cost unknown: {unknown}"
+        return f"cost unknown: nothing on record for {count(cost.unknown, 'fold')}"
     of = "a core" if options.device == "cpu" else "the device"
     where = f"with {options.workers} worker(s) × {options.threads} thread(s)"
     sources = "; ".join(f"{source} ({count(folds, 'fold')})" for source, folds in cost.sources.items())
-    rest = f"; {unknown}, which come on top" if cost.unknown else ""
-    return f"training takes about {about(cost.device_s)} of {of}, {about(cost.wall_s)} {where}, by {sources}{rest}"
+    rest = f"; for {count(cost.unknown, 'fold')} the time is unknown: add it to this number" if cost.unknown else ""
+    alone = "training alone, without start-up and the graphs"
+    return f"{alone}: about {about(cost.device_s)} of {of}, {about(cost.wall_s)} {where}, by {sources}{rest}"
 
 
 def _job_row(job: Any) -> dict[str, Any]:
