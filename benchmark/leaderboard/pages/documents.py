@@ -27,6 +27,7 @@ from benchmark.rendering.text import (
     crystals,
     escape,
     in_unit,
+    joined,
     link,
     marks_note,
     plus_minus,
@@ -81,6 +82,7 @@ def _block(board: Board, root: Path, page: Path, pictures: dict[str, str], words
         "score": lambda name: score_picture(name, pictures, up),
         "conclusions": lambda: "\n".join(f"- {line}" for line in findings(board)),
         "published": lambda: beside_published(board, up),
+        "published-size": lambda: of_published_size(board, up),
         "sets": data_sets,
         "report": lambda path: report(root, path, up),
     }
@@ -166,6 +168,26 @@ def beside_published(board: Board, up: str = "") -> str:
             rows += [[*ours, plus_minus(one.mae, one.std), escape(f"{one.source}: {one.differs_here}")] for one in others]
     header = ["task", "model", "track", "epochs", "MAE here", "training / fold", "published", "by whom, and what differs"]
     return table(header, rows, text=header)
+
+
+def of_published_size(board: Board, up: str = "") -> str:
+    """The tasks with several models of published size that are compared, and those with one alone."""
+    compared: dict[str, set[str]] = {}
+    for group in (group for group in board.comparison_groups if group.first.key.profile not in MARKED):
+        models, task = {row.model for row in group.ranked if row.learns}, group.first.key.task
+        compared[task] = max(compared.get(task, set()), models, key=len)
+
+    def page(task: str) -> str:
+        return link(task, f"{up}{PUBLISHED}/{page_of(task)}")
+
+    several = [f"{page(task)} ({len(models)} models)" for task, models in sorted(compared.items()) if len(models) > 1]
+    lines = [f"Several models of published size are compared on {joined(several)}."] if several else []
+    alone: dict[str, list[str]] = {}
+    for task, models in sorted(compared.items()):
+        if len(models) == 1:
+            alone.setdefault(escape(min(models)), []).append(page(task))
+    lines += [f"Of published size, {model} alone ran on {joined(tasks)}." for model, tasks in sorted(alone.items())]
+    return "\n".join(lines)
 
 
 def data_sets() -> str:

@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 
 from benchmark.leaderboard.board import read_board
-from benchmark.leaderboard.pages.documents import beside_published, data_sets, short_board, write_documents
+from benchmark.leaderboard.pages.documents import (
+    beside_published,
+    data_sets,
+    of_published_size,
+    short_board,
+    write_documents,
+)
 from benchmark.results.store import Store
 from datasets.errors import InputError
 from tests.benchmark.constructed import write_run
@@ -33,6 +39,19 @@ def test_published_errors_stand_beside_runs_of_the_published_size(board):
     lines = beside_published(board).splitlines()
     assert "Omee et al." in lines[-1] and "0.2240" in lines[-1] and "| schnet" in lines[-1]
     assert not any("| dummy" in line for line in lines)
+
+
+def test_tasks_with_several_models_of_published_size_are_told_from_those_with_one(tmp_path):
+    store = Store(tmp_path / "runs")
+    for model, task, profile in (
+        ("cgcnn", "set/a", "standard"), ("schnet", "set/a", "standard"), ("dummy", "set/a", "standard"),
+        ("cgcnn", "set/b", "standard"), ("dummy", "set/b", "standard"), ("schnet", "set/b", "mini"),
+    ):  # fmt: skip
+        write_run(store, model, 1.0, task=task, key={"profile": profile})
+    assert of_published_size(read_board(store)).splitlines() == [
+        "Several models of published size are compared on [set/a](leaderboards/tasks/set/a.md) (2 models).",
+        "Of published size, cgcnn alone ran on [set/b](leaderboards/tasks/set/b.md).",
+    ]
 
 
 def test_every_built_in_set_says_how_it_gets_here():
