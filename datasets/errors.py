@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,11 @@ class BenchmarkError(Exception):
     """Work that could not be done; the command line prints the message and exits with 1."""
 
     exit_code = 1
+
+    def __init__(self, message: object = "", details: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.details = tuple(details)
+        """Lines that the command line prints below the message, such as all rows that cannot be used."""
 
 
 class InputError(BenchmarkError):
@@ -55,6 +61,17 @@ def several(reasons: Sequence[str]) -> str:
     more = len(reasons) - FEW
     shown = "; ".join(reasons[:FEW])
     return shown if more <= 0 else f"{shown}; and {more} {'other' if more == 1 else 'others'} ({len(reasons)} in all)"
+
+
+MOST_LISTED = 20
+"""Reasons that stand below one another."""
+
+
+def listed_reasons(reasons: Sequence[str], folder: str | Path = "") -> list[str]:
+    """A line for each reason, without the path of the folder; after the first twenty, how many more there are."""
+    more = len(reasons) - MOST_LISTED
+    lines = [reason.removeprefix(f"{Path(folder)}/") for reason in reasons[:MOST_LISTED]]
+    return lines + [f"and {more} more"] * (more > 0)
 
 
 def require_none(ids: np.ndarray, refused: Mapping[int, str], what_to_do: str) -> None:

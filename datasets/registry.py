@@ -74,6 +74,21 @@ def unreadable(name: str) -> dict[str, str]:
     return {} if name in registered() else folder.unreadable(Path(name))
 
 
+def load_readable(name: str) -> tuple[Crystals, dict[str, str]]:
+    """Load the crystals that can be read; also id → why, of those of a folder that cannot.
+
+    Raises:
+        DatasetMissing, InputError: as `load`, but for structure files of a folder.
+    """
+    try:
+        return load(name), {}
+    except InputError:
+        found = unreadable(name)
+        if not found:
+            raise
+        return load(name, tuple(found)), found
+
+
 def require_expected(card: Card, crystals: Crystals) -> None:
     """Raise InputError where the crystals are neither those of the card nor those that were fetched."""
     note = fetched(card)

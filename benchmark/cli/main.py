@@ -1,4 +1,4 @@
-"""The command line. No prompts; every error is one line on stderr, exit 2 for wrong use and 1 for failed work."""
+"""The command line. No prompts; an error is one line on stderr, bad rows stand below it; exit 2: wrong use, 1: failed work."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ def _run() -> int:
         print(end="", flush=True)
         return code or 0
     except BenchmarkError as error:
-        return _fail(str(error), error.exit_code)
+        code = _fail(str(error), error.exit_code)
+        for line in error.details:
+            tell(f"- {line}")
+        return code
     except TyperException as error:
         return _fail(f"{error.format_message()} (see --help)", 2)
     except (KeyboardInterrupt, typer.Abort):

@@ -101,6 +101,9 @@ class Finding(NamedTuple):
 
 def findings(health: DatasetHealth) -> Iterator[Finding]:
     """One sentence for each thing to know, the gravest first."""
+    if health.unreadable:
+        files = count(len(health.unreadable), "structure file")
+        yield Finding(f"{files} cannot be read and are left out: {', '.join([*health.unreadable][:EXAMPLES])}.")
     for doubt in health.doubts:
         yield Finding(f"{doubt}.")
     yield from _duplicate_findings(health)

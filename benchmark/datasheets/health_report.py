@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from datasets.contents import (
 )
 from datasets.crystals import Crystals
 from datasets.duplicates import RULE, Duplicates, find_duplicates
-from datasets.errors import InputError
+from datasets.errors import InputError, listed_reasons
 from datasets.graph_health import GraphHealth, graph_health
 from datasets.neighbor_search import MinimumImage, Nearest, Radius, Rule
 
@@ -57,6 +57,8 @@ class DatasetHealth:
     name: str
     description: str
     content_hash: str
+    unreadable: dict[str, str]
+    """Id → why, of the crystals of a folder that cannot be read; everything else is about the others."""
     crystals: int
     atoms: int
     elements: tuple[ElementCount, ...]
@@ -78,24 +80,28 @@ class DatasetHealth:
 def examine(source: str, rules: Sequence[Rule] = RULES) -> DatasetHealth:
     """Examine a dataset: a name, or a folder's path. Duplicates and graphs are kept in the cache directory.
 
+    Crystals of a folder that cannot be read are named and left out.
+
     Raises:
         DatasetMissing: its files are not on this machine.
         InputError: it cannot be read or has no crystals.
     """
-    crystals, card = registry.load(source), registry.get(source).card
+    crystals, unreadable = registry.load_readable(source)
+    card = registry.get(source, tuple(unreadable)).card
     if not len(crystals):
-        raise InputError(f"{card.name} has no crystals to examine")
+        raise InputError(f"{card.name} has no crystals to examine", listed_reasons(list(unreadable.values()), source))
     duplicates = find_duplicates(crystals)
     numbers = crystals.targets.columns.difference(list(card.classes))
     targets = {target: unit for target, unit in card.targets.items() if target in numbers}
     summaries = tuple(summarize(crystals, target, unit) for target, unit in targets.items())
     judged = targets_of(source, crystals)
     valued = {summary.target for summary in summaries if summary.count}
-    tasks = [task for task in tasks_of(source) if task.target in valued]
+    tasks = [replace(task, without=tuple(unreadable)) for task in tasks_of(source) if task.target in valued]
     return DatasetHealth(
         name=card.name,
         description=card.description,
         content_hash=crystals.content_hash,
+        unreadable=unreadable,
         crystals=len(crystals),
         atoms=len(crystals.atomic_numbers),
         elements=count_elements(crystals),

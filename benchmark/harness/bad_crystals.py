@@ -9,7 +9,7 @@ from benchmark.results.learning_rate import RateGrid
 from benchmark.tasks.tasks import Task, TaskData
 from datasets import registry
 from datasets.contents import doubts
-from datasets.errors import InputError, require_none, several
+from datasets.errors import InputError, listed_reasons, require_none, several
 from models.contract import ModelSpec, Settings
 
 
@@ -45,14 +45,7 @@ class BadCrystals:
         return replace(task, without=tuple(self._found[task.source]))
 
     def _search(self, source: str) -> dict[str, str]:
-        found: dict[str, str] = {}
-        try:
-            crystals = registry.load(source)
-        except InputError:
-            found = registry.unreadable(source)
-            if not found:
-                raise
-            crystals = registry.load(source, tuple(found))
+        crystals, found = registry.load_readable(source)
         for model in self.models:
             refused = model.spec.model.refused(model.settings, crystals)
             found |= {str(crystals.ids[row]): f"crystal '{crystals.ids[row]}': {why}" for row, why in refused.items()}
@@ -71,11 +64,11 @@ class BadCrystals:
                 raise InputError(f"{data.task.dataset}: {model.spec.name}: {error}, or {hint}") from None
 
     def warnings(self, data: TaskData) -> list[str]:
-        """One line for the crystals left out of the dataset, one for what its folder has besides, one for a doubtful target."""
+        """The crystals left out of the dataset, a line each; what its folder has besides; a doubtful target."""
         task, lines = data.task, list[str]()
         if task.without:
-            reasons = several([self._found[task.source][name] for name in task.without])
-            lines = [f"{task.dataset}: without {len(task.without)} of its crystals: {reasons}"]
+            reasons = listed_reasons([self._found[task.source][name] for name in task.without], task.source)
+            lines = ["\n  ".join([f"{task.dataset}: without {len(task.without)} of its crystals:", *reasons])]
         if registry.is_folder(task.source):
             lines += [f"{task.dataset}: {problem}" for problem in registry.get(task.source).card.known_problems]
         doubtful = [] if task.classes else doubts(data.crystals, task.target)

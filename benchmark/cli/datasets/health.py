@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from benchmark.cli.shared.options import JsonOption, NameArgument
-from datasets.errors import InputError
+from benchmark.cli.shared.terminal import tell
+from datasets.errors import InputError, listed_reasons
 
 commands = typer.Typer()
 
@@ -25,6 +26,7 @@ def health(
 ) -> None:
     """Say what to look at: outliers, missing values, duplicates, leakage between folds, elements, atoms without neighbours.
 
+    Structure files of a folder that cannot be read are named first, and left out.
     The page and `--json` have the full report, also of cells, graphs and folding.
     Comparing tens of thousands of crystals takes minutes the first time; the result is kept in the cache directory.
     """
@@ -36,8 +38,11 @@ def health(
     from datasets.registry import load
 
     report = examine(name, chosen or PUBLISHED_RULES)
+    for line in listed_reasons(list(report.unreadable.values()), name):
+        tell(f"warning: left out: {line}")
     if page:
-        paths = write_page(report, load(name), page, again(name, report, rule, page))
+        crystals = load(name, tuple(report.unreadable)) if report.unreadable else load(name)
+        paths = write_page(report, crystals, page, again(name, report, rule, page))
     if as_json:
         print(json.dumps(report.as_dict(), indent=1))
         return

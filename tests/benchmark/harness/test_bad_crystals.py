@@ -64,7 +64,10 @@ def test_bad_crystals_are_left_out_for_all_models_and_a_stopped_run_goes_on(fold
     store = Store(tmp_path / "runs")
     plan = make_plan(options(folder, skip_bad=True, workers=2), store)
     [warning] = plan.warnings
-    assert warning.startswith("mine: without 4 of its crystals: ") and warning.endswith("and 1 other (4 in all)")
+    first, *lines = warning.split("\n  ")
+    assert first == "mine: without 4 of its crystals:" and [line.split(": ")[0] for line in lines] == [
+        f"id_prop.csv row {N + 1}", f"id_prop.csv row {N + 2}", "crystal 'vast'", "crystal 'heavy'",
+    ]  # fmt: skip
     [without] = {job.task.without for job in plan.jobs}
     assert sorted(without) == ["cut", "empty", "heavy", "vast"]
     records = run_jobs(plan.todo, store, ignore, ignore)
@@ -78,12 +81,26 @@ def test_bad_crystals_are_left_out_for_all_models_and_a_stopped_run_goes_on(fold
 def test_the_command_tells_what_it_leaves_out(folder, benchmark_command, tmp_path):
     arguments = ("run", "--dataset", folder, "--model", "dummy", "--folds", "2", "--profile", "smoke", "--skip-bad")
     ended = benchmark_command(*arguments)
-    assert ended.returncode == 0 and "warning: mine: without 2 of its crystals: " in ended.stderr
+    assert ended.returncode == 0 and "warning: mine: without 2 of its crystals:\n  id_prop.csv row" in ended.stderr
     assert "warning" not in ended.stdout
     shown = json.loads(benchmark_command(*arguments, "--dry-run", "--json").stdout)
     assert [job["done"] for job in shown["jobs"]] == [True, True] and "2 of its crystals" in shown["warnings"][0]
     kept = load(str(folder), ("cut", "empty"))
     assert path_of(tmp_path / "runs", kept.content_hash).is_file()
+
+
+def test_health_names_bad_files_and_reports_on_the_others(folder, benchmark_command):
+    rows = (folder / "id_prop.csv").read_text()
+    (folder / "id_prop.csv").write_text(rows.replace("vast,4\n", ""))
+    done = benchmark_command("datasets", "health", folder, "--rule", "nearest:12:8")
+    told = [line for line in done.stderr.splitlines() if line.startswith("warning: left out: ")]
+    assert done.returncode == 0 and [line.split()[3:6] for line in told] == [
+        ["id_prop.csv", "row", f"{N + 1}:"], ["id_prop.csv", "row", f"{N + 2}:"],
+    ]  # fmt: skip
+    assert (
+        f"mine: {N + 1} crystals" in done.stdout
+        and "2 structure files cannot be read and are left out: cut, empty." in done.stdout
+    )
 
 
 def test_a_set_of_bad_crystals_alone_is_refused(tmp_path):
@@ -93,6 +110,15 @@ def test_a_set_of_bad_crystals_alone_is_refused(tmp_path):
     (folder / "id_prop.csv").write_text("a,1\n")
     with pytest.raises(InputError, match=r"no crystal can be used: .*a\.cif"):
         make_plan(options(folder, skip_bad=True), Store(tmp_path / "runs"))
+
+
+def test_a_row_without_a_value_is_left_out_with_a_warning(tmp_path):
+    folder = write_folder(tmp_path / "mine", N)
+    (folder / "id_prop.csv").write_text("\n".join(f"c{n},{'n.a.' if n == 3 else n}" for n in range(N)))
+    plan = make_plan(options(folder, models=["dummy"]), Store(tmp_path / "runs"))
+    assert plan.warnings == ("mine: 1 row without a value of any target, left out: row 4",)
+    records = run_jobs(plan.todo, Store(tmp_path / "runs"), ignore, ignore)
+    assert sum(record.split.n_test for record in records) == N - 1
 
 
 def test_doubtful_targets_are_told_before_training(tmp_path, benchmark_command):
