@@ -85,7 +85,8 @@ class FilePredictions:
         if not found:
             return ""
         elements = joined(sorted({element for crystal in found for element in crystal}))
-        return f"training had no {elements}, which {count(len(found), 'crystal')} of {len(self.ids)} hold (unseen_elements)"
+        hold = f"{len(found)} of {count(len(self.ids), 'crystal')} {'holds' if len(found) == 1 else 'hold'}"
+        return f"training had no {elements}, which {hold} (unseen_elements)"
 
 
 def find_structures(paths: Sequence[Path]) -> list[Path]:

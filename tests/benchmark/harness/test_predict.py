@@ -153,15 +153,16 @@ def test_elements_that_training_did_not_have_are_told(tmp_path, predict):
         write(tmp_path / f"{name}.cif", bulk(name))
     code, out, err = predict("--checkpoint", tmp_path, tmp_path / "Cu.cif", tmp_path / "Zn.cif", "--json")
     assert (code, [row["unseen_elements"] for row in json.loads(out)]) == (0, ["", "Zn"])
-    assert err == "warning: training had no Zn, which 1 crystal of 2 hold (unseen_elements)\n"
+    assert err == "warning: training had no Zn, which 1 of 2 crystals holds (unseen_elements)\n"
 
 
 def test_every_frame_and_every_row_is_a_crystal(tmp_path, two_ev, predict):
     atoms = [bulk("Cu", a=a) for a in (3.5, 3.6, 3.7)]
     write(tmp_path / "path.xyz", atoms)
-    with connect(tmp_path / "set.db") as rows:
-        for number, one in enumerate(atoms[:2]):
-            rows.write(one, name=f"cu-{number}")
+    for kind in ("db", "json"):
+        with connect(tmp_path / f"set.{kind}") as rows:
+            for number, one in enumerate(atoms[:2]):
+                rows.write(one, name=f"cu-{number}")
 
     def ids(*arguments: object) -> list[str]:
         code, out, err = predict("--checkpoint", two_ev, *arguments, "--json")
@@ -169,9 +170,12 @@ def test_every_frame_and_every_row_is_a_crystal(tmp_path, two_ev, predict):
         return [row["id"] for row in json.loads(out)]
 
     assert ids(tmp_path / "path.xyz", tmp_path / "set.db") == ["path:1", "path:2", "path:3", "set:1", "set:2"]
-    assert ids(tmp_path / "set.db", "--id-column", "name") == ["cu-0", "cu-1"]
-    code, _, err = predict("--checkpoint", two_ev, tmp_path / "set.db", "--id-column", "nam")
-    assert code == 1 and "set.db: no column 'nam' to take the ids of; its columns are id" in err
+    write(tmp_path / "frames.json", atoms)
+    assert ids(tmp_path / "frames.json") == ["frames:1", "frames:2", "frames:3"]
+    for name in ("set.db", "set.json"):
+        assert ids(tmp_path / name, "--id-column", "name") == ["cu-0", "cu-1"]
+        wrong = one_line_error(predict("--checkpoint", two_ev, tmp_path / name, "--id-column", "nam"))
+        assert f"{name}: no column 'nam' to take the ids of; its columns are id" in wrong
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
