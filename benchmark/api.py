@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from benchmark.rendering.text import count
 from benchmark.results.directories import PUBLISHED, RUNS
-from benchmark.schema import Settings
+from benchmark.schema import Settings, one_line
 from datasets.crystals import Crystals
 from datasets.errors import InputError, several
 
@@ -133,17 +135,16 @@ def predict(
         not have. A UserWarning tells of such elements.
 
     Raises:
-        InputError: a checkpoint or a crystal cannot be used; the message names it.
+        InputError: a checkpoint or a crystal cannot be used, the message names it; or there are not as many ids as crystals.
     """
     from benchmark.harness.predict import FilePredictions, predict_crystals, unseen_elements
-    from datasets.crystals import cell_of_atoms, cell_of_structure
 
-    given = [structures] if hasattr(structures, "sites") or hasattr(structures, "get_pbc") else list(structures)
-    names = [str(row) for row in range(len(given))] if ids is None else list(ids)
-    cells = [
-        cell_of_structure(structure, name) if hasattr(structure, "sites") else cell_of_atoms(structure, name)
-        for structure, name in zip(given, names, strict=True)
-    ]
+    alone = isinstance(structures, str | Path) or hasattr(structures, "sites") or hasattr(structures, "get_pbc")
+    given: list[Any] = [structures] if alone else list(structures)
+    names = [str(row) for row in range(len(given))] if ids is None else [str(name) for name in ids]
+    if len(names) != len(given):
+        raise InputError(f"ids: {count(len(names), 'name')} for {count(len(given), 'crystal')}")
+    cells = [_cell(structure, name) for structure, name in zip(given, names, strict=True)]
     models, meaning = _loaded(checkpoints)
     crystals = Crystals.from_cells(names, cells)
     values, refused = predict_crystals(models, crystals)
@@ -152,26 +153,40 @@ def predict(
     return _predicted(FilePredictions(tuple(names), values, meaning, unseen, left_out))
 
 
-def predict_files(checkpoints: Paths, paths: Paths, id_column: str | None = None) -> pd.DataFrame:
+def _cell(structure: Any, name: str) -> Any:
+    from datasets.crystals import cell_of_atoms, cell_of_structure
+
+    if hasattr(structure, "sites"):
+        return cell_of_structure(structure, name)
+    if hasattr(structure, "get_pbc"):
+        return cell_of_atoms(structure, name)
+    raise InputError(f"{one_line(repr(structure), 100)} is no structure; predict_files takes files")
+
+
+def predict_files(checkpoints: Paths, paths: Paths, id_column: str | None = None, skip_bad: bool = False) -> pd.DataFrame:
     """Predict the crystals of structure files with fitted models, on the CPU.
 
     Args:
         checkpoints: as for `predict`.
         paths: structure files and folders of them; every frame of an XYZ file and every row of an ASE database is a crystal.
         id_column: the column of a database, or key of the comment lines of an XYZ file, whose values are the ids.
+        skip_bad: leaves out files and crystals that cannot be used; a UserWarning names each.
 
     Returns:
         One row a crystal, as `predict` gives them; an id is the name of the file, with the number of the frame or row behind
         it where the file holds several (`relaxation:3`).
 
     Raises:
-        InputError: a checkpoint, a file or a crystal cannot be used; the message names it.
+        InputError: a checkpoint cannot be used, or without `skip_bad` a file or a crystal; the message names it.
     """
     from benchmark.harness.predict import find_structures
     from benchmark.harness.predict import predict_files as predicted
 
     models, meaning = _loaded(checkpoints)
-    return _predicted(predicted(models, meaning, find_structures(_paths(paths)), id_column))
+    found = predicted(models, meaning, find_structures(_paths(paths)), id_column)
+    for line in found.left_out if skip_bad else ():
+        warnings.warn(f"left out: {line}", stacklevel=2)
+    return _predicted(replace(found, left_out=()) if skip_bad else found)
 
 
 def _paths(given: Paths) -> list[Path]:

@@ -62,7 +62,10 @@ def test_files_are_predicted_frame_by_frame_and_unseen_elements_told(ran, tmp_pa
     assert list(found["id"]) == ["metals:1", "metals:2"] and list(found["unseen_elements"]) == ["", "Si"]
     (tmp_path / "broken.cif").write_text("nothing")
     with pytest.raises(InputError, match=r"broken\.cif"):
-        api.predict_files(folds, [tmp_path / "broken.cif"])
+        api.predict_files(folds, [tmp_path])
+    with pytest.warns(UserWarning, match=r"left out: .*broken\.cif"):
+        others = api.predict_files(folds, [tmp_path], skip_bad=True)
+    assert others.equals(found)
 
 
 def test_what_cannot_be_used_is_named(ran, tmp_path):
@@ -71,6 +74,11 @@ def test_what_cannot_be_used_is_named(ran, tmp_path):
     ghost.numbers[:] = 0
     with pytest.raises(InputError, match="ghost"):
         api.predict(folds, [ghost], ids=["ghost"])
+    with pytest.raises(InputError, match=r"^ids: 1 name for 2 crystals$"):
+        api.predict(folds, [bulk("Al"), bulk("Cu")], ids=["al"])
+    for files in (["new.xyz"], "new.xyz"):
+        with pytest.raises(InputError, match=r"^'new\.xyz' is no structure; predict_files takes files$"):
+            api.predict(folds, files)
     with pytest.raises(InputError, match="no checkpoint was given"):
         api.predict([], [])
     with pytest.raises(InputError, match="nothing"):
