@@ -115,6 +115,7 @@ def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> lis
     from benchmark.harness.cost import costs_on_record
     from benchmark.harness.machine import choose_device, default_workers, threads_of
     from benchmark.harness.plan import RunOptions
+    from benchmark.rendering.text import count
     from benchmark.reproduction.planning import plan_cells
 
     device = choose_device(request.device)
@@ -127,7 +128,8 @@ def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> lis
         return []
     for line in (*plan.skipped, *plan.warnings):
         console.print(line, markup=False, soft_wrap=True)
-    console.print(f"{len(plan.jobs)} folds, {len(plan.done)} of them done; records go to {stores[0].root}", soft_wrap=True)
+    planned = f"{count(len(plan.jobs), 'fold')}, {len(plan.done)} of them done"
+    console.print(f"{planned}; records go to {stores[0].root}", soft_wrap=True)
     stores[0].require_writable()
     deadline = time.monotonic() + 60 * request.time_limit if request.time_limit is not None else math.inf
     return carry_out(plan, stores[0], as_json, costs_on_record(plan.todo, stores), deadline)

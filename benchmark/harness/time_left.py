@@ -53,9 +53,9 @@ class TimeLeft:
 
     @property
     def an_hour(self) -> float | None:
-        """How many folds end in an hour; None before the first one."""
+        """How many folds end in an hour; None before the first one and in the first minute, while workers still start."""
         here = self.ended - len(self.plan.done)
-        return 3600 * here / self._elapsed() if here else None
+        return 3600 * here / self._elapsed() if here and self._elapsed() > 2 * TRUST_S else None
 
     def _elapsed(self) -> float:
         return max(0.001, time.monotonic() - self.started)

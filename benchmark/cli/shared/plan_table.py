@@ -13,6 +13,7 @@ def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any) ->
 
     from benchmark.cli.shared.progress import console
     from benchmark.harness.cost import plan_cost
+    from benchmark.rendering.text import count
 
     cost = plan_cost(plan.todo, plan.n_train, costs)
     if as_json:
@@ -29,16 +30,16 @@ def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any) ->
     for line in plan.notes:
         console.print(line, markup=False, soft_wrap=True)
     console.print(
-        f"{len(plan.jobs)} folds, {len(plan.done)} of them done: {named}, seed {seeds}, "
+        f"{count(len(plan.jobs), 'fold')}, {len(plan.done)} of them done: {named}, seed {seeds}, "
         f"{options.device}, {options.workers} worker(s) × {options.threads} thread(s); records go to {store.root}",
         markup=False, soft_wrap=True,
     )  # fmt: skip
-    counts: dict[tuple[str, str, str], list[int]] = {}
+    tally: dict[tuple[str, str, str], list[int]] = {}
     for job in plan.jobs:
-        row = counts.setdefault((job.task.name, job.model, str(job.protocol)), [0, 0])
+        row = tally.setdefault((job.task.name, job.model, str(job.protocol)), [0, 0])
         row[0] += 1
         row[1] += job not in plan.todo
-    rows = [[*key, *count] for key, count in counts.items()]
+    rows = [[*key, *numbers] for key, numbers in tally.items()]
     console.print(tabulate(rows, ["task", "model", "protocol", "folds", "done"]), markup=False, soft_wrap=True)
     if plan.todo:
         console.print(_cost_line(cost, options), markup=False, soft_wrap=True)

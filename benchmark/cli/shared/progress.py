@@ -26,7 +26,7 @@ from rich.text import Text
 
 from benchmark.cli.shared import consoles
 from benchmark.cli.shared.events import RunLog, run_log
-from benchmark.rendering.text import in_unit
+from benchmark.rendering.text import count, in_unit
 
 if TYPE_CHECKING:  # a download's bar needs no torch
     from benchmark.harness import run
@@ -135,7 +135,7 @@ def _standing(time_left: TimeLeft) -> str:
     plan, an_hour, seconds = time_left.plan, time_left.an_hour, time_left.seconds()
     rate = f", {_number(an_hour)} an hour" if an_hour else ""
     left = "" if seconds is None else f", {about(seconds)} left" if seconds else ", none left"
-    return f"{time_left.ended} of {len(plan.jobs)} folds{rate}{left}"
+    return f"{time_left.ended} of {count(len(plan.jobs), 'fold')}{rate}{left}"
 
 
 def _number(an_hour: float) -> str:

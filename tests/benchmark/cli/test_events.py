@@ -42,6 +42,7 @@ def test_80_columns_show_the_time_left_of_the_plan_and_of_each_fold(small_folder
     monkeypatch.setattr(consoles, "console", lambda quiet=False: shown)
     jobs = make_jobs(small_folder, folds=3)
     with live(Plan(jobs, (), ()), tmp_path, quiet=False, costs=Costs()) as display:
+        display.time_left.started -= 100
         display.on_record(jobs[0], make()[0])
         for number in (1, 2):
             display.on_progress(Progress(jobs[1], Epoch(number, 200, 0.5, 0.123456, 0.1)))
@@ -62,6 +63,7 @@ def test_without_a_terminal_a_long_fold_says_how_far_it_is(small_folder, tmp_pat
     epoch, fold = shown.file.getvalue().splitlines()
     assert "fold 1/2: epoch 1 of 2 | 0 of 2 folds, " in epoch and epoch.endswith(" left")
     assert "fold 1/2: test MAE" in fold and " | 1 of 2 folds, " in fold and fold.endswith(" left")
+    assert "an hour" not in fold, "the first minute tells no rate"
 
 
 def test_a_fold_that_goes_on_says_after_which_epoch(small_folder, tmp_path, monkeypatch):
