@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from datasets.errors import InputError
+from datasets.errors import InputError, listed_reasons
 from datasets.readers.budget import budget, size_of
 from models.contract import Model
 from models.declared import opened
@@ -57,8 +57,20 @@ def _of_one_run(directory: Path) -> list[Path]:
             for top, repeats in zip(above, runs.values(), strict=True)
         )
         shown = ", ".join(names[:MOST_RUNS_SHOWN]) + (", …" if len(names) > MOST_RUNS_SHOWN else "")
-        raise InputError(f"{directory}: checkpoints of {len(runs)} runs below it; name one: {shown}")
+        details = listed_reasons([f"{name}: {_about(Path(name))}" for name in names])
+        raise InputError(f"{directory}: checkpoints of {len(runs)} runs below it; name one: {shown}", details)
     return files
+
+
+def _about(directory: Path) -> str:
+    """Profile, changed settings and seeds of a run, as the records beside its checkpoints say them."""
+    records = [_record_of(file) for file in sorted(directory.rglob(f"*{SUFFIX}"))]
+    try:
+        seeds = ", ".join(map(str, sorted({record["key"]["seed"] for record in records})))
+        changed = [f"{name}={value}" for name, value in records[0]["changed"].items()]
+        return ", ".join([f"profile {records[0]['key']['profile']}", *changed, f"seed {seeds}"])
+    except (KeyError, TypeError, AttributeError):
+        return "no record beside it"
 
 
 def load_checkpoint(path: str | Path, device: str = "cpu") -> Model[Any, Any]:
@@ -97,16 +109,22 @@ def _read_own(path: Path, device: str) -> Model[Any, Any]:
 
 def _require_recorded(path: Path) -> None:
     """Raise InputError where the record beside a checkpoint names another content than it has."""
+    said = _record_of(path).get("checkpoint_sha256")
+    if said and said != hashlib.sha256(path.read_bytes()).hexdigest():
+        raise InputError(
+            f"{path}: another content than its record {path.with_suffix('.json').name} names (checkpoint_sha256); "
+            "damaged or replaced"
+        )
+
+
+def _record_of(path: Path) -> dict[str, Any]:
+    """The record beside a checkpoint, unchecked; empty where there is none that can be read."""
     try:
         record = path.with_suffix(".json")
         content = json.loads(record.read_bytes() if size_of(record, str(record)) <= MOST_OF_RECORD else b"{}")
-        said = content["checkpoint_sha256"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError, InputError):
-        return  # no record
-    if said and said != hashlib.sha256(path.read_bytes()).hexdigest():
-        raise InputError(
-            f"{path}: another content than its record {record.name} names (checkpoint_sha256); damaged or replaced"
-        )
+    except (OSError, ValueError, RecursionError, InputError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _line(error: Exception) -> str:

@@ -35,6 +35,8 @@ def models(
         print(json.dumps(rows, indent=1))
     elif rows:
         _print(rows)
+        for line in _searched(specs[0]) if settings else ():
+            print(f"\n{line}")
     else:
         print(f"{name} has no settings")
 
@@ -49,6 +51,18 @@ def _settings(spec: Any) -> list[dict[str, Any]]:
          "values": one.values, "what it does": one.about}
         for one in explained(spec.model.settings_class)
     ]  # fmt: skip
+
+
+def _searched(spec: Any) -> list[str]:
+    """A line for each profile that searches the model's learning rate."""
+    from benchmark.harness.learning_rate import grid_of
+
+    grids = {profile: grid_of(profile, values) for profile, values in spec.profiles.items()}
+    return [
+        f"{profile}: the learning rate is searched: {grid}. With --set learning_rate=… no rate is searched."
+        for profile, grid in grids.items()
+        if grid
+    ]
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

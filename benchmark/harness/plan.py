@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmark.harness.bad_crystals import BadCrystals, ConfiguredModel
 from benchmark.harness.job import Job, dataset_hash
 from benchmark.harness.learning_rate import grid_of
+from benchmark.rendering.text import count
 from benchmark.results.store import Store
 from benchmark.tasks.folds import HOLDOUT_FOLDS, Protocol, ProtocolName, Split
 from benchmark.tasks.leakage import grouping
@@ -34,7 +35,7 @@ class Plan:
     warnings: tuple[str, ...] = ()
     """What a person should know of the data: crystals left out, doubtful targets."""
     notes: tuple[str, ...] = ()
-    """Of each task that the data decided it for, whether duplicates are kept together, and why."""
+    """What was decided without being asked for: no search of a rate, folds trained again, duplicates kept together."""
     n_train: Mapping[Job, int] = field(default_factory=dict)
     """On how many crystals each job trains."""
 
@@ -98,11 +99,26 @@ def make_plan(options: RunOptions, store: Store) -> Plan:
     specs = [registry.get(name) for name in chosen] or _all_models(options.preset)
     models = [_configured(spec, options) for spec in specs]
 
+    unsaved: list[Job] = []
+
     def is_done(job: Job, data: TaskData, split: Split) -> bool:
-        return store.finished(job.key(data.dataset_hash), split, job.save_checkpoints)
+        key = job.key(data.dataset_hash)
+        done = store.finished(key, split, job.save_checkpoints)
+        if not done and job.save_checkpoints and store.finished(key, split):
+            unsaved.append(job)
+        return done
 
     plan = plan_models(options, store, models, is_done)
+    plan = replace(plan, notes=(*_surprises(options, models, unsaved), *plan.notes))
     return replace(plan, todo=tuple(job for job in plan.todo if has_failed(job, store))) if options.failed_only else plan
+
+
+def _surprises(options: RunOptions, models: Sequence[ConfiguredModel], unsaved: Sequence[Job]) -> Iterator[str]:
+    """What a person may not expect of a plan: no search of the learning rate; finished folds that are trained again."""
+    if "learning_rate" in (options.settings or {}) and not options.preset and grid_of(options.profile, models[0].settings):
+        yield "learning_rate is set, so no rate is searched"
+    if unsaved:
+        yield f"{count(len(unsaved), 'finished fold')} without a saved model: trained again, to save it (--save-checkpoints)"
 
 
 def has_failed(job: Job, store: Store) -> bool:

@@ -155,6 +155,11 @@ def test_a_directory_above_one_run_stands_for_it_and_above_several_it_lists_them
     saved(standard / "fold-00.safetensors")
     with pytest.raises(InputError, match=f"cgcnn: checkpoints of 2 runs below it; name one: {mini}, {standard}$"):
         find_checkpoints([tmp_path / "cgcnn"])
+    record = {"key": {"profile": "standard", "seed": 3}, "changed": {"n_layers": 4}}
+    (standard / "fold-00.json").write_text(json.dumps(record))
+    with pytest.raises(InputError) as caught:
+        find_checkpoints([tmp_path / "cgcnn"])
+    assert caught.value.details == (f"{mini}: no record beside it", f"{standard}: profile standard, n_layers=4, seed 3")
     assert find_checkpoints([mini]) == kept
 
 

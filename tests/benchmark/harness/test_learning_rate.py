@@ -60,6 +60,13 @@ def test_the_training_after_the_choice_is_that_with_the_chosen_rate_alone(small_
     np.testing.assert_array_equal(same, predictions)
 
 
+def test_a_plan_says_that_a_set_rate_is_not_searched(small_folder, tmp_path):
+    options = RunOptions(tasks=[str(small_folder)], models=["cgcnn"], folds=2, settings={"learning_rate": "0.01"})
+    said = "learning_rate is set, so no rate is searched"
+    assert said in make_plan(replace(options, profile="standard"), Store(tmp_path)).notes
+    assert said not in make_plan(replace(options, profile="mini"), Store(tmp_path)).notes
+
+
 def test_other_test_targets_change_neither_the_choice_nor_a_prediction(small_folder, chosen, tmp_path):
     record, predictions = chosen
     folder = shutil.copytree(small_folder, tmp_path / "mine")

@@ -165,7 +165,9 @@ def test_saved_checkpoints_are_kept_made_again_where_missing_and_change_nothing_
     assert benchmark_command(*arguments).returncode == 0
     plain = list(store.records())
     assert [r.checkpoint_sha256 for r in plain] == [None, None]
-    assert len(make_plan(saving, store).todo) == 2
+    plan = make_plan(saving, store)
+    assert len(plan.todo) == 2
+    assert "2 finished folds without a saved model: trained again, to save it (--save-checkpoints)" in plan.notes
     done = benchmark_command(*arguments, "--save-checkpoints")
     assert done.returncode == 0, done.stderr
     folder = store.path(plain[0].key).parent
