@@ -43,10 +43,10 @@ def unknown_name(kind: str, name: str, known: Iterable[str], every: str = "") ->
         kind: what the name is of.
         name: as it was given.
         known: names that would do.
-        every: all of them in words, where they are to be listed beside near ones too.
+        every: all of them in words, where they are to be listed beside near ones too; these are very near then.
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6 if every else 0.4)
     hint = [f"did you mean {' or '.join(near)}?"] if near else []
     hint += [every] if every else [] if near else [f"known: {', '.join(known)}"]
     return InputError(f"unknown {kind} '{name}'; {' '.join(hint)}")

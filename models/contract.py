@@ -100,7 +100,8 @@ def _parsed(name: str, text: str, hint: Any) -> Any:
     try:
         return _truth(text) if hint is bool else hint(text)
     except ValueError:
-        raise InputError(f"setting {name}='{text}' is not of type {hint.__name__}") from None
+        kind = {bool: "true or false", int: "a whole number", float: "a number"}[hint]
+        raise InputError(f"setting {name}='{text}': it must be {kind}") from None
 
 
 def _truth(text: str) -> bool:

@@ -110,4 +110,7 @@ def test_the_settings_of_a_model_are_listed_and_named_where_one_is_unknown(bench
     assert (width["smoke"], width["mini"], width["standard"]) == ("16", "32", "64")
     assert "models NAME --settings" in benchmark_command("models", "--settings").stderr
     wrong = benchmark_command("run", "--task", "emt/alloys", "--model", "cgcnn", "--set", "lr=1")
-    assert wrong.returncode == 2 and "unknown setting 'lr'" in wrong.stderr and "learning_rate" in wrong.stderr
+    assert wrong.returncode == 2 and "unknown setting 'lr'; settings of the model (" in wrong.stderr
+    assert "learning_rate" in wrong.stderr
+    searched = benchmark_command("models", "cgcnn", "--settings").stdout.splitlines()[-1]
+    assert searched.startswith("standard: the learning rate is searched: 0.333, 1, 3 times the setting")

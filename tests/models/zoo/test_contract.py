@@ -455,10 +455,10 @@ def test_the_nearest_setting_is_suggested():
 @pytest.mark.parametrize(
     ("setting", "text", "message"),
     [
-        ("epochs", "many", r"setting epochs='many' is not of type int"),
-        ("epochs", "1.5", r"setting epochs='1\.5' is not of type int"),
-        ("epochs", "", r"setting epochs='' is not of type int"),
-        ("learning_rate", "fast", r"setting learning_rate='fast' is not of type float"),
+        ("epochs", "many", r"setting epochs='many': it must be a whole number"),
+        ("epochs", "1.5", r"setting epochs='1\.5': it must be a whole number"),
+        ("epochs", "", r"setting epochs='': it must be a whole number"),
+        ("learning_rate", "fast", r"setting learning_rate='fast': it must be a number"),
         ("optimizer", "adamm", r"setting optimizer='adamm': choose one of adamw, adam, sgd"),
         ("epochs", "0", "setting epochs=0: it must be at least 1"),
         ("learning_rate", "nan", "setting learning_rate=nan: it must be positive"),

@@ -197,7 +197,7 @@ def test_raw_lengths_fold_as_far_as_they_are_equal(shapes, name):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"fold": "maybe"}, "setting fold='maybe' is not of type bool"),
+        ({"fold": "maybe"}, "setting fold='maybe': it must be true or false"),
         ({"length_tolerance": "-1"}, "length_tolerance=-1.0: it must be from 0 to 0.01"),
         ({"length_tolerance": "nan"}, "length_tolerance=nan: it must be from 0 to 0.01"),
     ],

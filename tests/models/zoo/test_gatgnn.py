@@ -100,7 +100,7 @@ def test_dropout_of_attention_keeps_its_mean_and_drops_its_share(batch, monkeypa
         ({"dropout": "1"}, r"setting dropout=1\.0: it must be from 0 to below 1"),
         ({"dropout": "-0.1"}, r"setting dropout=-0\.1: it must be from 0 to below 1"),
         ({"dropout": "nan"}, "setting dropout=nan: it must be from 0 to below 1"),
-        ({"dropout": "half"}, "setting dropout='half' is not of type float"),
+        ({"dropout": "half"}, "setting dropout='half': it must be a number"),
         ({"activation": "tanh"}, "setting activation='tanh': choose one of softplus, relu, leaky-relu"),
     ],
 )
