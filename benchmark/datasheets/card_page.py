@@ -70,14 +70,18 @@ def card_text(about: CheckedCard) -> str:
         "",
         f"{about.rows:,} crystals{_expected(about)}, {about.atoms:,} atoms, content sha256 {about.content_hash}",
         "",
-        tabulate(_targets(about), TARGETS, "simple", disable_numparse=True),
-        *_classes(about),
+        targets_text(about),
         "",
         *(f"{name}: {text}" for name, text in _origin(about)),
         *(f"known problem: {problem}" for problem in card.known_problems),
         *(["", card.citation] if card.citation.startswith("@") else []),
     ]
     return "\n".join(lines)
+
+
+def targets_text(about: CheckedCard) -> str:
+    """The targets and their classes as text for a terminal."""
+    return "\n".join([tabulate(_targets(about), TARGETS, "simple", disable_numparse=True), *_classes(about)])
 
 
 def card_page(about: CheckedCard) -> str:

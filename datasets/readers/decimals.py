@@ -13,7 +13,7 @@ import numpy as np
 
 from datasets.errors import InputError
 
-MISSING = frozenset(("", "na", "n/a", "nan", "null", "none"))
+MISSING = frozenset(("", "na", "n/a", "n.a.", "nan", "null", "none"))
 """Texts that stand for no value, in lower case."""
 
 _ONE_SIGN = re.compile(r"[+-]?(?:\d+[.,]\d*|[.,]\d+)(?:[eE][+-]?\d+)?")

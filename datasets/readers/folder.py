@@ -19,7 +19,7 @@ from datasets.readers.budget import within_budget
 from datasets.readers.class_targets import CLASS, ClassColumn, class_column
 from datasets.readers.columns import split_heading
 from datasets.readers.csv_text import CsvText, read_csv_text
-from datasets.readers.decimals import MISSING, Signs, looks_like_number, numbers_of_column, signs_of
+from datasets.readers.decimals import Signs, is_missing, looks_like_number, numbers_of_column, signs_of
 from datasets.readers.folder_files import files_by_id, files_of
 from datasets.readers.structure_files import SUFFIXES, format_of, read_each, read_many
 from datasets.readers.unicode_text import normalised
@@ -75,7 +75,7 @@ def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
 
     The CSV is `id_prop.csv`, `targets.csv` or the only `*.csv`. Without a header (CGCNN's layout) it holds `id,target`;
     with one, the columns after the first are targets, `name` or `name [unit]`. A structure file is found by `<id>` plus
-    its suffix, or by an id that already has it. Where a header names several targets an empty cell is a missing value.
+    its suffix, or by an id that already has it. An empty cell, or a word for it such as `nan`, is a missing value.
     A column of booleans, of labels or with the unit `class` is a class target; any other is one of numbers. Element
     features in `atom_init.json` replace the built-in ones of CGCNN. The rows of the ids
     `without` are left out.
@@ -100,7 +100,7 @@ def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
         how_to_get="Place the structure files and their CSV in the folder.",
         known_problems=(
             *([f"{_files(spare)} no row in {source.name}"] if spare else []),
-            *filter(None, [unread_folders(path)]),
+            *filter(None, [unread_folders(path), _valueless(table)]),
             *(problem for name, column in classes.items() for problem in column.rare(name)),
         ),
     )
@@ -218,7 +218,6 @@ def _targets(table: FolderTable) -> tuple[pd.DataFrame, dict[str, ClassColumn]]:
     signs = signs_of(table.columns.values())
     classes: dict[str, ClassColumn] = {}
     for name, texts in table.columns.items():
-        _require_present(texts, name, places, len(table.columns) > 1)
         unit = table.units[name].removeprefix(AS_GIVEN)
         column = class_column(texts, name, unit, places, str(table.source))
         if column:
@@ -228,14 +227,12 @@ def _targets(table: FolderTable) -> tuple[pd.DataFrame, dict[str, ClassColumn]]:
     return pd.DataFrame(values), classes
 
 
-def _require_present(texts: Sequence[str], target: str, places: Sequence[str], may_miss: bool) -> None:
-    """Raise InputError where a cell stands for no value: only an empty one may, and where there are several targets."""
-    for text, place in zip(texts, places, strict=True):
-        if not text and not may_miss:
-            raise InputError(f"{place}: target '{target}' is empty; give a value or remove the row")
-        if text and text.lower() in MISSING:
-            missing = "leave the cell empty" if may_miss else "give a value or remove the row"
-            raise InputError(f"{place}: target '{target}' is {text}; {missing}")
+def _valueless(table: FolderTable) -> str:
+    """One line on the rows that have no value of any target, which nothing trains on; empty where there are none."""
+    values = zip(*table.columns.values(), strict=True)
+    found = [f"row {row}" for row, texts in zip(table.rows, values, strict=True) if all(map(is_missing, texts))]
+    shown = ", ".join(found[:FEW]) + (", …" if len(found) > FEW else "")
+    return f"{len(found)} row{'s' * (len(found) > 1)} without a value of any target, left out: {shown}" if found else ""
 
 
 def _numbers(texts: Sequence[str], target: str, places: Sequence[str], unit: str, signs: Signs) -> list[float]:

@@ -51,6 +51,8 @@ class TableOptions:
     """`UNIT` for a single target, or `TARGET=UNIT`; the unit `class` makes it a class target."""
     structure_column: str | None = None
     skip_bad: bool = False
+    id_column: str | None = None
+    """None: the first that is called as one of `ID_NAMES`."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def read_table(options: TableOptions) -> RawTable:
         columns = rows_of_ase_json(columns)
     chosen = _structure_column(columns, options)
     structures = files_beside(columns[chosen], path)
-    if chosen.lower() not in ID_NAMES:  # the names of files may be the ids
+    if chosen.lower() not in ID_NAMES and chosen != options.id_column:  # the names of files may be the ids
         del columns[chosen]
     if not structures:
         raise InputError(f"{path}: no rows")

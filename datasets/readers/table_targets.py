@@ -44,14 +44,14 @@ def read_targets(options: TableOptions, table: RawTable) -> TableTargets:
         if column:
             units[name], classes[name] = CLASS, column
         values.append(column.codes if column else _numbers(table, name, signs))
-    _require_units(options, units)
+    _require_units(options, units, table)
     return TableTargets(np.column_stack(values), units, classes)
 
 
 def _chosen(options: TableOptions, table: RawTable) -> list[str]:
-    path, names = options.source, list(dict.fromkeys(options.targets))
+    path, names, ids = options.source, list(dict.fromkeys(options.targets)), (*ID_NAMES, str(options.id_column).lower())
     if not names:
-        columns = {name: values for name, values in table.columns.items() if name and name.lower() not in ID_NAMES}
+        columns = {name: values for name, values in table.columns.items() if name and name.lower() not in ids}
         kinds = (_has_numbers, _has_decimal_commas, is_boolean)
         names = next(filter(None, ([name for name, values in columns.items() if has(values)] for has in kinds)), [])
         doubtful = [name for name, values in columns.items() if _begin_with_numbers(values)]
@@ -119,11 +119,18 @@ def _units(options: TableOptions, names: Sequence[str], table: RawTable) -> dict
     return {name: given.get(name) or table.units.get(name, "") for name in names}
 
 
-def _require_units(options: TableOptions, units: dict[str, str]) -> None:
+def _require_units(options: TableOptions, units: dict[str, str], table: RawTable) -> None:
     """Raise InputError, with the command to write, where a target has no unit."""
     lacking = [name for name, unit in units.items() if not unit]
     if lacking:
         command = ["python", "-m", "benchmark", "datasets", "import", str(options.source), "--name", options.name]
         command += [word for name in units for word in ("--target", name)]
         command += [word for name in units for word in ("--unit", f"{name}={units[name] or 'UNIT'}")]
-        raise InputError(f"{options.source}: {listed(lacking)} without a unit; write {shlex.join(command)}")
+        whole = any(_are_whole(table.columns[name]) for name in lacking)
+        hint = " (the unit class makes whole numbers classes)" * whole
+        raise InputError(f"{options.source}: {listed(lacking)} without a unit; write {shlex.join(command)}{hint}")
+
+
+def _are_whole(values: Sequence[object]) -> bool:
+    found = [number(value) for value in values if not is_missing(value)]
+    return all(value is not None and value.is_integer() for value in found)

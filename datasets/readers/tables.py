@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from datasets.crystals import Cell, Crystals
-from datasets.errors import FEW, InputError
+from datasets.errors import InputError, listed_reasons
 from datasets.mp_ids import canonical_mp_id
 from datasets.readers.cell_values import cell_of_value
 from datasets.readers.raw_tables import ID_NAMES, RawTable, TableOptions, listed, read_table
@@ -36,7 +36,7 @@ class TableCrystals:
     left_out: dict[str, int]
     """What rows lacked → how many were left out for it; only what happened."""
     reasons: tuple[str, ...]
-    """Of the first bad structures."""
+    """Of the bad structures, a line each."""
     features: Path | None
     classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Class target → its classes' names, in the order of their codes."""
@@ -56,6 +56,7 @@ def read_crystals(options: TableOptions) -> TableCrystals:
         InputError: one line that says what is wrong, in which row, and what to do.
     """
     table = read_table(options)
+    id_column = _id_column(table, options)
     chosen = read_targets(options, table)
     names = list(chosen.units)
     bare = [
@@ -66,7 +67,8 @@ def read_crystals(options: TableOptions) -> TableCrystals:
     bad = [cell for cell in cells if isinstance(cell, InputError)]
     if bad and not options.skip_bad:
         others = f"; {len(bad)} such rows" if len(bad) > 1 else ""
-        raise InputError(f"{bad[0]}{others}; correct the table, or leave such rows out with --skip-bad")
+        details = listed_reasons(list(map(str, bad))) if others else []
+        raise InputError(f"{bad[0]}{others}; correct the table, or leave such rows out with --skip-bad", details)
     good = [(row, cell) for row, cell in zip(rows, cells, strict=True) if not isinstance(cell, InputError)]
     if not good:
         raise InputError(f"{options.source}: no row has a value of {' or '.join(names)} and a readable structure")
@@ -75,22 +77,21 @@ def read_crystals(options: TableOptions) -> TableCrystals:
     targets = pd.DataFrame(chosen.values[kept], columns=names)
     for name, column in classes.items():
         targets[name] = column.codes
-    crystals = Crystals.from_cells(_ids(table, kept), [cell for _, cell in good], targets)
+    crystals = Crystals.from_cells(_ids(table, kept, id_column), [cell for _, cell in good], targets)
     left_out = {NO_TARGET: len(table.structures) - len(rows), NO_STRUCTURE: len(bad)}
     return TableCrystals(
         crystals,
         chosen.units,
         {why: count for why, count in left_out.items() if count},
-        tuple(str(error) for error in bad[:FEW]),
+        tuple(listed_reasons(list(map(str, bad)))),
         table.features,
         {name: column.names for name, column in classes.items()},
         tuple(problem for name, column in classes.items() for problem in column.rare(name)),
-        () if options.source.is_dir() else _about_columns(table, targets),
+        () if options.source.is_dir() else _about_columns(table, targets, id_column),
     )
 
 
-def _about_columns(table: RawTable, targets: pd.DataFrame) -> tuple[str, ...]:
-    ids = _id_column(table)
+def _about_columns(table: RawTable, targets: pd.DataFrame, ids: str | None) -> tuple[str, ...]:
     unused = [name for name in table.columns if name != ids and name not in targets]
     numbered = f"ids: the numbers of the rows; no column is called {', '.join(ID_NAMES[:-1])}"
     return (
@@ -106,13 +107,14 @@ def _cells(table: RawTable, rows: Sequence[int] | np.ndarray) -> list[Cell | Inp
     return cells_of(cell_of_value, chosen, [table.places[row] for row in rows], POOL_ABOVE if slow else math.inf)
 
 
-def _id_column(table: RawTable) -> str | None:
-    return next((name for wanted in ID_NAMES for name in table.columns if name.lower() == wanted), None)
+def _id_column(table: RawTable, options: TableOptions) -> str | None:
+    if options.id_column and options.id_column not in table.columns:
+        raise InputError(f"{options.source}: no column '{options.id_column}' of ids; it has {listed(table.columns)}")
+    return options.id_column or next((name for wanted in ID_NAMES for name in table.columns if name.lower() == wanted), None)
 
 
-def _ids(table: RawTable, rows: Sequence[int]) -> list[str]:
+def _ids(table: RawTable, rows: Sequence[int], column: str | None) -> list[str]:
     """The ids of the rows: the column of ids where there is one, else the row numbers."""
-    column = _id_column(table)
     if column is None:
         width = max(4, len(str(len(table.places))))
         return [f"row-{row + 1:0{width}d}" for row in rows]

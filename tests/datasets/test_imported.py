@@ -181,5 +181,9 @@ def test_a_folder_whose_numbers_may_be_classes_says_which_by_its_unit(tmp_path):
 
 
 def test_a_folder_without_units_asks_for_them(tmp_path):
-    with pytest.raises(InputError, match="'target' without a unit; write python -m benchmark datasets import"):
-        import_table(TableOptions(write_folder(tmp_path / "source", 5), "mine"))
+    source = write_folder(tmp_path / "source", 5)
+    with pytest.raises(InputError, match=r"'target' without a unit; write python -m benchmark datasets import .*UNIT$"):
+        import_table(TableOptions(source, "mine"))
+    (source / "id_prop.csv").write_text("".join(f"c{n},{n * n + 3}\n" for n in range(5)))
+    with pytest.raises(InputError, match=r"without a unit; .* \(the unit class makes whole numbers classes\)$"):
+        import_table(TableOptions(source, "mine"))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.shared.options import JsonOption
-from benchmark.cli.shared.terminal import LONGEST_LINE
+from benchmark.cli.shared.terminal import LONGEST_LINE, tell
 from benchmark.schema import one_line
 
 commands = typer.Typer()
@@ -35,6 +35,10 @@ def import_(
     structure_column: Annotated[
         str | None, typer.Option(help="The column of structures, or of file names beside the table, where there are several.")
     ] = None,
+    id_column: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The column of ids, or a key in an XYZ file. Default: one called id, …"),
+    ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out rows without a readable, fully occupied structure.")
     ] = False,
@@ -42,28 +46,28 @@ def import_(
     as_json: JsonOption = False,
 ) -> None:
     """Make a table of crystals a named set, which is a task from then on."""
-    from benchmark.datasheets.card_page import card_text, checked_card
+    from benchmark.datasheets.card_page import checked_card, targets_text
     from benchmark.rendering.commands import command
+    from benchmark.rendering.text import count
     from datasets.importing import import_table
     from datasets.readers.tables import TableOptions
     from datasets.registry import get
 
-    options = TableOptions(source, name, target or [], unit or [], structure_column, skip_bad)
+    options = TableOptions(source, name, target or [], unit or [], structure_column, skip_bad, id_column)
     made = import_table(options, replace)
-    crystals, left_out = made.content.crystals, made.content.left_out
-    about = checked_card(get(name), crystals, None)
+    left_out = made.content.left_out
+    about = checked_card(get(name), made.content.crystals, None)
+    for what, number in left_out.items():
+        tell(f"warning: left out {count(number, 'row')} {what}")
+    for line in (*made.content.reasons, *made.content.problems):
+        tell(f"- {line}")
     if as_json:
         read = {"left_out": left_out, "reasons": made.content.reasons, "columns": made.content.columns}
         print(json.dumps({**about.model_dump(), **read, "files": [str(path) for path in made.files]}, indent=1))
         return
-    print(card_text(about))
-    print()
+    print(f"{name}: {count(about.rows, 'crystal')}, {count(about.atoms, 'atom')}\n\n{targets_text(about)}\n")
     for line in made.content.columns:
         print(one_line(line, LONGEST_LINE))
-    for what, count in left_out.items():
-        print(f"\nrows {what}, left out: {count:,}")
-    for reason in made.content.reasons:
-        print(f"  {reason}")
     print(f"\nthe set {name} is kept in these files; delete them to delete the set:")
     for file in made.files:
         print(f"  {file}")

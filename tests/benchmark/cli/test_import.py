@@ -65,8 +65,11 @@ def test_a_set_with_the_name_of_a_folder_says_which_of_the_two_a_command_takes(b
 
 def test_json_says_what_was_made_and_left_out(benchmark_command, metals, tmp_path):
     metals.write_text(metals.read_text().replace('""Ag""', '""Xx""'))
-    refused = one_line_error(benchmark_command("datasets", "import", "metals.csv", "--name", "x", "--target", "volume"))
-    assert "metals.csv row 3: " in refused and "3 such rows" in refused and "--skip-bad" in refused
+    done = benchmark_command("datasets", "import", "metals.csv", "--name", "x", "--target", "volume")
+    refused, *rows = done.stderr.splitlines()
+    assert done.returncode == 2 and refused.startswith("error: metals.csv row 3: ")
+    assert "3 such rows" in refused and "--skip-bad" in refused
+    assert [row.split(": ")[0] for row in rows] == [f"- metals.csv row {n}" for n in (3, 10, 17)]
     arguments = ("--name", "x", "--target", "bulk", "--unit", "GPa", "--skip-bad")
     made = json.loads(benchmark_command("datasets", "import", "metals.csv", *arguments, "--json").stdout)
     assert made["rows"] == 12 and made["targets"] == {"bulk": {"unit": "GPa", "rows": 12}}
@@ -75,10 +78,10 @@ def test_json_says_what_was_made_and_left_out(benchmark_command, metals, tmp_pat
         "without a readable, fully occupied structure": 2,
     }
     assert len(made["reasons"]) == 2 and made["files"][-1].endswith("x.json")
-    assert (
-        "rows without a value of any target, left out: 7"
-        in benchmark_command("datasets", "import", "metals.csv", *arguments, "--replace").stdout
-    )
+    done = benchmark_command("datasets", "import", "metals.csv", *arguments, "--replace")
+    assert done.stdout.startswith("x: 12 crystals, 12 atoms\n") and "left out" not in done.stdout
+    assert "warning: left out 7 rows without a value of any target" in done.stderr.splitlines()
+    assert done.stderr.count("- metals.csv row ") == 2
 
 
 def test_it_says_where_the_ids_are_from_and_which_columns_are_not_used(benchmark_command, metals, tmp_path):
@@ -89,6 +92,9 @@ def test_it_says_where_the_ids_are_from_and_which_columns_are_not_used(benchmark
     said = benchmark_command(*arguments, "--replace").stdout.splitlines()
     assert any(line.startswith("ids: the numbers of the rows; no column is called material_id, ") for line in said)
     assert "columns not used: 'formula no', 'bulk'" in said
+    said = benchmark_command(*arguments, "--replace", "--id-column", "formula no").stdout.splitlines()
+    assert "ids: column 'formula no'" in said and registry.load("x").ids[:2].tolist() == ["m0", "m1"]
+    assert "no column 'nme' of ids" in one_line_error(benchmark_command(*arguments, "--replace", "--id-column", "nme"))
 
 
 def test_classes_are_shown_with_their_counts(benchmark_command, metals, tmp_path):

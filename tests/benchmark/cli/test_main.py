@@ -73,7 +73,6 @@ def damage_csv(folder, text):
 BAD_FOLDERS = {
     "empty": (shutil.rmtree, "mine"),
     "missing structure": (lambda f: damage_csv(f, "c0,1.0\nnobody,2.0\n"), "nobody"),
-    "NaN": (lambda f: damage_csv(f, "c0,1.0\nc1,nan\n"), "row 2"),
     "text": (lambda f: damage_csv(f, "c0,1.0\nc1,heavy\n"), "heavy"),
     "truncated CIF": (lambda f: (f / "c1.cif").write_text((f / "c1.cif").read_text()[:300]), "c1.cif"),
     "partial occupancy": (
