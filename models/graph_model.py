@@ -52,8 +52,8 @@ class NearestSettings(GraphSettings):
 
     k: number of nearest neighbours of an atom.
     cutoff: Å within which neighbours are searched.
-    ties: what happens to neighbours as far away as the k-th: "shell" keeps all of them, "cut" keeps exactly k, as upstream
-        code does, "padded" keeps k and adds upstream's phantom edges where there are fewer.
+    ties: "shell": keep all neighbours as far as the k-th. "cut": keep exactly k. "padded": as the original code, which adds
+        empty edges where there are fewer than k.
     """
 
     k: int = 12

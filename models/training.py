@@ -38,8 +38,8 @@ class Recipe(Settings):
     step_epoch: after how many epochs the "step" schedule changes the learning rate.
     step_factor: by which the "step" schedule multiplies the learning rate.
     clip_norm: limit of the norm of the gradient; 0: no limit.
-    keep: the weights of the epoch with the lowest validation error, or of the last; the validation part then has no say (the
-        "plateau" is one of the training loss) and may be missing.
+    keep: "best": the weights of the epoch with the lowest validation error. "last": the weights of the last epoch; validation
+        data is not used then and may be missing, and the "plateau" is one of the training loss.
     """
 
     epochs: int = 30

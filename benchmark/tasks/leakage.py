@@ -71,11 +71,14 @@ def grouping(data: TaskData) -> tuple[bool, str]:
     try:
         share = duplicate_share(data.groups)
     except UNSEARCHABLE as error:
-        return False, f"{data.task.name}: duplicates are not kept together, as they cannot be searched: {one_line(str(error))}"
-    have = f"{share:.1%} of its crystals have one"
+        why = one_line(str(error))
+        return False, f"{data.task.name}: duplicates cannot be searched: crystals are divided at random ({why})"
+    if not share:
+        return False, f"{data.task.name}: no duplicates found: crystals are divided at random"
+    have = f"{data.task.name}: {share:.2%} of the crystals have a duplicate"
     if share > GROUPED_FROM:
-        return True, f"{data.task.name}: duplicates are kept together, as {have}"
-    return False, f"{data.task.name}: duplicates are not kept together, as {have}; above {GROUPED_FROM:.0%} they would be"
+        return True, f"{have}: duplicates stay in one part of each fold"
+    return False, f"{have}, not more than {GROUPED_FROM:.0%}: crystals are divided at random"
 
 
 def seen_before(data: TaskData, fold: Fold) -> np.ndarray | None:

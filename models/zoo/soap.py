@@ -39,8 +39,8 @@ class SoapSVRSettings(SoapSettings):
     penalty: weight of errors against smoothness, scikit-learn's C.
     epsilon: errors below this cost nothing in training.
     gamma: inverse width of the kernel: "scale" is 1 / (F var(X)) of F columns X, "auto" is 1 / F.
-    target_unit: what epsilon and C are in: "spread", the standard deviation of the training targets, so that no unit matters;
-        or, as published, "target", the target's own unit, where a target of small spread (Poisson ratio) is fitted by a
+    target_unit: the unit of epsilon and C. "spread": the standard deviation of the training targets; the target's unit has no
+        effect then. "target": the target's own unit, as published; a target of small spread (Poisson ratio) is then fitted by a
         constant.
     grid: whether penalty, epsilon and gamma are those of `PENALTIES`, `EPSILONS` and `GAMMAS` with the lowest MAE on the
         validation part, in place of the settings'; a part of the training, and of its time.

@@ -73,8 +73,8 @@ def verdicts(kind: Kind) -> str:
         f"`{kind.loss} / best other` is the {kind.error} divided by that of the best other model, with a {CONFIDENCE} "
         "interval; the intervals of a group hold all together. The verdict follows from the interval. Its upper end is at most "
         f"{1 + MARGIN:g}: *best or equal*. Its lower end is above 1: *worse*. Both: *slightly worse*. Neither: *undecided*; in "
-        f"brackets, how many more repeats would decide, if the {kind.error} stayed as measured. `rank` has the first and the "
-        "last place that the differences shown allow."
+        f"brackets, how many more repeats would decide, if the {kind.error} stayed as measured. `rank`: the best and the worst "
+        "place that is still possible."
     )
 
 
@@ -83,7 +83,7 @@ def differences(kind: Kind) -> str:
     return (
         f"Pairs of models whose difference is real: how many times larger the {kind.loss} of the second is, with the "
         f"{CONFIDENCE} interval that holds for all pairs of the group together. The interval of `{kind.loss} / best other` "
-        "above can be wider: there it is not known which of the others is the best."
+        "above can be wider, because it is not certain which other model is the best."
     )
 
 

@@ -145,7 +145,7 @@ def test_the_plan_groups_folds_of_many_duplicates_and_says_why(benchmark_command
     arguments = ("run", "--dataset", twins, "--model", "dummy", "--folds", 2, "--dry-run")
     plan = json.loads(benchmark_command(*arguments, "--json").stdout)
     assert {job["protocol"] for job in plan["jobs"]} == {"kfold(2, grouped)"}
-    said = "twins/target: duplicates are kept together, as 33.3% of its crystals have one"
+    said = "twins/target: 33.33% of the crystals have a duplicate: duplicates stay in one part of each fold"
     assert plan["notes"] == [said]
     assert said in benchmark_command(*arguments).stderr
     shuffled = json.loads(benchmark_command(*arguments, "--json", "--protocol", "shuffle").stdout)
@@ -153,9 +153,7 @@ def test_the_plan_groups_folds_of_many_duplicates_and_says_why(benchmark_command
     alone = write_folder(tmp_path / "alone", 20)
     plan = json.loads(benchmark_command("run", "--dataset", alone, "--model", "dummy", "--dry-run", "--json").stdout)
     assert {job["protocol"] for job in plan["jobs"]} == {"kfold(5)"}
-    assert plan["notes"] == [
-        "alone/target: duplicates are not kept together, as 0.0% of its crystals have one; above 1% they would be"
-    ]
+    assert plan["notes"] == ["alone/target: no duplicates found: crystals are divided at random"]
 
 
 def test_a_record_and_its_board_tell_seen_crystals_from_new_ones(benchmark_command, twins, tmp_path):
