@@ -28,7 +28,7 @@ def one_line_error(done, code: int = 2) -> str:
         (("run", "--task", "emt/alloys", "--device", "tpu"), "choose auto or cpu"),
         (("run", "--task", "emt/alloys", "--set", "n_layers=4"), "name it with a single --model"),
         (("run", "--task", "emt/alloys", "--model", "cgcnn", "--set", "n_layer=4"), "did you mean n_layers"),
-        (("run", "--task", "emt/alloys", "--model", "cgcnn", "--set", "epochs=many"), "not of type int"),
+        (("run", "--task", "emt/alloys", "--model", "cgcnn", "--set", "epochs=many"), "it must be a whole number"),
         (("run", "--task", "emt/alloys", "--model", "cgcnn", "--set", "epochs"), "write name=value"),
         (("run", "--dataset", "nowhere"), "nowhere is not a folder"),
         (("run", "--task", "cgcnn/band_gap"), "materials.parquet is missing; "),
