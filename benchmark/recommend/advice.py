@@ -100,13 +100,11 @@ def left_out(tasks: Mapping[str, Sequence[Trained]]) -> list[LeftOut]:
 
 
 def _left_out(task: str, models: Mapping[str, Trained], others: Mapping[str, Sequence[Trained]]) -> list[LeftOut]:
-    crystals = float(np.median([model.crystals.max() for model in models.values()]))
+    crystals = float(np.median([model.most for model in models.values()]))
     forecasts = [one for one in over_tasks(others, crystals) if one.model in models]
     if len(forecasts) < 2:
         return []
-    actual = {
-        one.model: float(np.mean(models[one.model].errors[models[one.model].crystals > 0.9 * crystals])) for one in forecasts
-    }
+    actual = {one.model: models[one.model].error_at(crystals) for one in forecasts}
     found = []
     for budget in (None, float(np.median([one.seconds for one in forecasts]))):
         within = [one for one in forecasts if budget is None or one.seconds <= budget]

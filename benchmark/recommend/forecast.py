@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import t
 
 from benchmark.leaderboard.rows import CONSTANTS
-from benchmark.recommend.measured import Trained
+from benchmark.recommend.measured import SAME, Trained
 
 LEVEL = 0.95
 """Of every interval."""
@@ -38,11 +38,15 @@ class OnSet:
         crystal_set: its name.
         ratio: of the model's MAE to the best other model's; a geometric mean over targets.
         best_other: the best other model of each target.
+        crystals: how many all models were trained on, of each target.
+        measured: whether they were; False where an error is a forecast.
     """
 
     crystal_set: str
     ratio: float
     best_other: tuple[str, ...]
+    crystals: tuple[float, ...]
+    measured: bool
 
 
 @dataclass(frozen=True)
@@ -117,7 +121,7 @@ def _forecast(model: Trained, crystals: float, slopes: np.ndarray) -> Forecast |
     own = _variance(rest, free) * (1 + 1 / len(y) + (distance**2 / float(np.sum((x - centre) ** 2)) if several else 0))
     deviation, freedom = _deviation((own, of_slope * distance**2), (free, slope_free))
     error = float(np.exp(np.mean(y) + slope * distance))
-    beyond = max(1.0, crystals / float(model.crystals.max()))
+    beyond = max(1.0, crystals / model.most)
     found = Forecast(model.model, error, deviation, freedom, model.seconds_per_crystal * crystals, beyond)
     return _unless_wide(found, WIDEST_ERROR)
 
@@ -150,31 +154,61 @@ def within_reach(forecasts: Sequence[Forecast]) -> list[Forecast]:
     return [one for one in forecasts if one.beyond <= FARTHEST]
 
 
+@dataclass(frozen=True)
+class _Compared:
+    """The errors of the models of a task, all with so many crystals: never more than are on record there."""
+
+    crystals: float
+    measured: bool
+    errors: Mapping[str, float]
+    models: Mapping[str, Trained]
+
+
+def most_on_record(models: Sequence[Trained]) -> float:
+    """The most crystals that a model of a task was trained on."""
+    return max(model.most for model in models)
+
+
+def _compared(tasks: Mapping[str, Sequence[Trained]], task: str, crystals: float) -> _Compared:
+    models, most = {model.model: model for model in tasks[task]}, most_on_record(tasks[task])
+    if crystals <= SAME * most:
+        errors = {one.model: one.error for one in on_task(tasks, task, crystals)}
+        return _Compared(crystals, False, errors, models)
+    there = {name: model for name, model in models.items() if model.most > SAME * most}
+    number = np.median([n for model in there.values() for n in model.crystals if n > SAME * most])
+    return _Compared(float(number), True, {name: model.error_at(most) for name, model in there.items()}, models)
+
+
 def over_tasks(tasks: Mapping[str, Sequence[Trained]], crystals: float) -> list[Forecast]:
     """Of each model that ran on every crystal set, the ratio of its MAE to the best other model's, lowest first.
 
-    A task that one model ran on compares nothing. Of the targets of a set those with the most models count; they are averaged
-    first (geometric means). The interval is Student's over the sets, None with fewer than `FEWEST_SETS` or where it is wider
-    than `WIDEST`.
+    On a task the models are compared with `crystals`, or with the most on record there where that is fewer: a ratio is never
+    continued beyond the records. A task that one model ran on compares nothing. Of the targets of a set those with the most
+    models count; they are averaged first (geometric means). The interval is Student's over the sets, None with fewer than
+    `FEWEST_SETS` or where it is wider than `WIDEST`.
     """
-    by_set: dict[str, list[dict[str, Forecast]]] = {}
+    by_set: dict[str, list[_Compared]] = {}
     for task, models in tasks.items():
-        found = {one.model: one for one in on_task(tasks, task, crystals)}
-        if len(found) > 1:
-            by_set.setdefault(models[0].crystal_set, []).append(found)
-    fullest = {name: [one for one in found if len(one) == max(map(len, found))] for name, found in by_set.items()}
-    shared = set.intersection(*(set(one) for found in fullest.values() for one in found)) if fullest else set()
-    forecasts = [_over_sets(model, fullest) for model in shared]
+        compared = _compared(tasks, task, crystals)
+        if len(compared.errors) > 1:
+            by_set.setdefault(models[0].crystal_set, []).append(compared)
+    fullest = {
+        name: [one for one in found if len(one.errors) == max(len(other.errors) for other in found)]
+        for name, found in by_set.items()
+    }
+    shared = set.intersection(*(set(one.errors) for found in fullest.values() for one in found)) if fullest else set()
+    forecasts = [_over_sets(model, fullest, crystals) for model in shared]
     return sorted(forecasts, key=lambda one: (one.error, one.model))
 
 
-def _over_sets(model: str, by_set: Mapping[str, Sequence[Mapping[str, Forecast]]]) -> Forecast:
+def _over_sets(model: str, by_set: Mapping[str, Sequence[_Compared]], crystals: float) -> Forecast:
     on_sets = tuple(_on_set(model, name, targets) for name, targets in sorted(by_set.items()))
-    each = [found[model] for targets in by_set.values() for found in targets]
+    each = [one.models[model] for targets in by_set.values() for one in targets]
     ratios = np.log([one.ratio for one in on_sets])
     variance = float(np.var(ratios, ddof=1)) * (1 + 1 / len(ratios)) if len(ratios) >= FEWEST_SETS else np.nan
     deviation, freedom = _deviation((variance,), (len(ratios) - 1,))
-    seconds, beyond = float(np.median([one.seconds for one in each])), min(one.beyond for one in each)
+    seconds = float(np.median([one.seconds_per_crystal for one in each])) * crystals
+    beyond = max(1.0, crystals / max(one.most for one in each))
     found = Forecast(model, float(np.exp(np.mean(ratios))), deviation, freedom, seconds, beyond, on_sets)
     return _unless_wide(found, WIDEST)
 
@@ -184,7 +218,8 @@ def _unless_wide(found: Forecast, widest: float) -> Forecast:
     return replace(found, deviation=None, freedom=None) if wide else found
 
 
-def _on_set(model: str, name: str, targets: Sequence[Mapping[str, Forecast]]) -> OnSet:
-    best = [min((one for one in found.values() if one.model != model), key=lambda one: one.error) for found in targets]
-    ratios = [found[model].error / other.error for found, other in zip(targets, best, strict=True)]
-    return OnSet(name, float(np.exp(np.mean(np.log(ratios)))), tuple(one.model for one in best))
+def _on_set(model: str, name: str, targets: Sequence[_Compared]) -> OnSet:
+    best = [min((other for other in one.errors if other != model), key=one.errors.__getitem__) for one in targets]
+    ratios = [one.errors[model] / one.errors[other] for one, other in zip(targets, best, strict=True)]
+    ratio, measured = float(np.exp(np.mean(np.log(ratios)))), all(one.measured for one in targets)
+    return OnSet(name, ratio, tuple(best), tuple(one.crystals for one in targets), measured)

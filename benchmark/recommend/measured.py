@@ -24,6 +24,9 @@ PROFILE = "standard"
 RECORDS = (PUBLISHED, REPORTS / "studies" / "learning-curve")
 """Where the published ones are."""
 
+SAME = 0.9
+"""More than this share of a number of crystals counts as that number: folds differ by some crystals."""
+
 
 @dataclass(frozen=True, eq=False)
 class Trained:
@@ -55,10 +58,20 @@ class Trained:
         return self.task.rpartition("/")[0]
 
     @property
+    def most(self) -> float:
+        """The most crystals that it was trained on."""
+        return float(self.crystals.max())
+
+    def error_at(self, crystals: float) -> float:
+        """The mean error of its trainings on so many crystals, `SAME`, as a board has it; nan where there is none."""
+        there = self.errors[self.crystals > SAME * crystals]
+        return float(np.mean(there)) if len(there) else np.nan
+
+    @property
     def seconds_per_crystal(self) -> float:
         """Of the trainings on the most crystals: small ones are dearer a crystal."""
         timed = np.isfinite(self.seconds)
-        most = timed & (self.crystals > 0.9 * self.crystals[timed].max())
+        most = timed & (self.crystals > SAME * self.crystals[timed].max())
         return float(np.median(self.seconds[most] / self.crystals[most]))
 
 

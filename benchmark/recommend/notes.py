@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from benchmark.recommend.advice import GOOD, LeftOut
+from benchmark.recommend.forecast import most_on_record
 from benchmark.recommend.measured import Trained
 from benchmark.rendering.text import count, joined
 
@@ -26,9 +27,19 @@ def limits_of_records(like: str | None) -> tuple[str, str]:
             "Without a task like yours no error in a unit can be told, only how models compare. On crystals of one chemistry, "
             "such as oxides, the order may be another: only a run on yours can tell."
         )
+    if like:
+        interval = "The interval covers the luck of one training. It does not cover how much harder or easier your data may be."
+    else:
+        interval = "The interval is for one more data set. It comes from how much the ratios on the data sets on record differ."
+    return about, interval
+
+
+def compared_with(tasks: Mapping[str, Sequence[Trained]]) -> str:
+    """With how many crystals the models are compared where no task is named."""
+    each = [f"{most_on_record(models):,.0f} on {task}" for task, models in tasks.items() if len(models) > 1]
     return (
-        about,
-        "The interval covers the luck of one training. It does not cover how much harder or easier your data may be.",
+        "On each data set the models are compared with as many training crystals as you have, or with the most on record "
+        f"if you have more: {joined(each)}. With the most on record the ratio is measured; with fewer it is a forecast."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, get_args
 
@@ -11,20 +12,20 @@ from scipy.stats import t
 from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.recommend.advice import CHANCE, good_on, left_out
 from benchmark.recommend.division import divided
-from benchmark.recommend.forecast import Forecast, on_task, over_tasks, within_reach
-from benchmark.recommend.measured import Trained, trained
-from benchmark.recommend.notes import DIVISION, limits_of_records, of_times, tried, without_forecast
+from benchmark.recommend.forecast import Forecast, most_on_record, on_task, over_tasks, within_reach
+from benchmark.recommend.measured import SAME, Trained, trained
+from benchmark.recommend.notes import DIVISION, compared_with, limits_of_records, of_times, tried, without_forecast
 from benchmark.rendering.text import unit_shown
 from benchmark.results.records import DeviceClass, Record
 
 CRYSTALS = tuple(np.unique(np.geomspace(100, 100_000, 31).round()).astype(int).tolist())
-"""With a label, all parts together. Between them the page interpolates logarithms, as the forecasts do."""
+"""With a label, all parts together."""
 QUANTILES = tuple(t.isf(CHANCE, np.arange(1, 101)).round(4).tolist())
 """The page takes the last one for more degrees of freedom."""
 
 
 def forecasts_for_page(records: Iterable[Record]) -> dict[str, Any] | None:
-    """Forecasts by device and by task ("" without one), at each of `CRYSTALS`; None where no record allows one.
+    """Forecasts by device and by task ("" without one), for each of `crystals`; None where no record allows one.
 
     A model has, for each number of crystals, [error, lower limit, upper limit, seconds, times beyond the records, standard
     deviation of the logarithm of the error, its degrees of freedom, data sets on which it is about the best], or null where
@@ -33,17 +34,26 @@ def forecasts_for_page(records: Iterable[Record]) -> dict[str, Any] | None:
     """
     kept, devices = list(records), {}
     known = {record.key.model for record in kept}
-    for device in get_args(DeviceClass):
-        tasks = trained(kept, device)
-        asked = {like: _asked(tasks, like, known) for like in ("", *tasks)}
+    by_device = {device: trained(kept, device) for device in get_args(DeviceClass)}
+    crystals = _crystals([models for tasks in by_device.values() for models in tasks.values() if len(models) > 1])
+    for device, tasks in by_device.items():
+        asked = {like: _asked(tasks, like, known, crystals) for like in ("", *tasks)}
         found = {like: one for like, one in asked.items() if one["models"]}
         if found:
             devices[device] = found
-    return {"crystals": CRYSTALS, "constants": CONSTANTS, "quantiles": QUANTILES, "devices": devices} if devices else None
+    return {"crystals": crystals, "constants": CONSTANTS, "quantiles": QUANTILES, "devices": devices} if devices else None
 
 
-def _asked(tasks: Mapping[str, Sequence[Trained]], like: str, known: Set[str]) -> dict[str, Any]:
-    numbers = [divided(crystals).train for crystals in CRYSTALS]
+def _crystals(tasks: Iterable[Sequence[Trained]]) -> list[int]:
+    """`CRYSTALS` and both sides of each step from a forecast to a measured ratio: between two of them logarithms are linear."""
+    possible = range(CRYSTALS[0], CRYSTALS[-1])
+    steps = [bisect_right(possible, SAME * most_on_record(models), key=lambda n: divided(n).train) for models in tasks]
+    beside = {possible[step + side] for step in steps if 0 < step < len(possible) for side in (-1, 0)}
+    return sorted({*CRYSTALS, *beside})
+
+
+def _asked(tasks: Mapping[str, Sequence[Trained]], like: str, known: Set[str], crystals: Sequence[int]) -> dict[str, Any]:
+    numbers = [divided(number).train for number in crystals]
     at_each = [on_task(tasks, like, number) if like else over_tasks(tasks, number) for number in numbers]
     found = [{one.model: _numbers(one) for one in within_reach(forecasts)} for forecasts in at_each]
     models = set[str]().union(*found)
@@ -54,6 +64,7 @@ def _asked(tasks: Mapping[str, Sequence[Trained]], like: str, known: Set[str]) -
         "notes": [
             DIVISION,
             *limits_of_records(like),
+            "" if like else compared_with(tasks),
             without_forecast(like, sorted(known - models)),
             of_times(like, tasks),
             "" if like else tried(left_out(tasks)),

@@ -9,9 +9,9 @@ from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.recommend.advice import GOOD, Advice, LeftOut, chance, good_on
 from benchmark.recommend.calibration import Calibration
 from benchmark.recommend.division import divided
-from benchmark.recommend.forecast import FEWEST_SETS, Forecast
+from benchmark.recommend.forecast import FEWEST_SETS, Forecast, OnSet
 from benchmark.recommend.measured import PROFILE, Trained
-from benchmark.recommend.notes import DIVISION, limits_of_records, of_times, tried, with_atoms, without_forecast
+from benchmark.recommend.notes import DIVISION, compared_with, limits_of_records, of_times, tried, with_atoms, without_forecast
 from benchmark.rendering.commands import command
 from benchmark.rendering.text import count, in_unit, joined, seconds, table, with_unit
 from benchmark.results.records import DeviceClass
@@ -91,7 +91,7 @@ def _headline(question: Question, chosen: Forecast) -> str:
     if question.like:
         return f"{train}, if they and the target are like {question.like}."
     return (
-        f"{train}. Its error was the lowest, or at most {100 * (GOOD - 1):.0f} % above the lowest, "
+        f"{train}. Its MAE is the lowest, or at most {100 * (GOOD - 1):.0f} % above the lowest, "
         f"on {good_on(chosen)} of the {count(len(chosen.on_sets), 'data set')} on record."
     )
 
@@ -102,13 +102,19 @@ def _error(one: Forecast, question: Question) -> str:
         interval = f"95 % of trainings: {_interval(one)}" if one.limits else "no interval: trainings on record tell too little"
         return f"{error} ({interval})"
     why = "the data sets differ too much" if len(one.on_sets) >= FEWEST_SETS else "too few data sets"
-    each = [f"{_three(on_set.ratio)} on {on_set.crystal_set}" for on_set in one.on_sets]
-    best = [f"{joined(sorted(set(on_set.best_other)))} on {on_set.crystal_set}" for on_set in one.on_sets]
     interval = f"95 %: {_interval(one)}" if one.limits else f"no interval: {why}"
-    return (
-        f"{_three(one.error)} times the MAE of the best other model ({interval}). It was {joined(each)}. "
-        f"The best other model is {joined(best)}"
-    )
+    kinds = {True: "Measured", False: "Forecast"}
+    by_kind = {kind: [_on_set(each) for each in one.on_sets if each.measured is kind] for kind in kinds}
+    each = ". ".join(f"{kinds[kind]}: {joined(found)}" for kind, found in by_kind.items() if found)
+    over = f"the mean of {count(len(one.on_sets), 'data set')}"
+    return f"{_three(one.error)} times the MAE of the best other model, {over} ({interval}). {each}"
+
+
+def _on_set(one: OnSet) -> str:
+    low, high = round(min(one.crystals)), round(max(one.crystals))
+    number = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    others = joined(sorted(set(one.best_other)))
+    return f"{_three(one.ratio)} on {one.crystal_set} with {number} training crystals (best other: {others})"
 
 
 def _constant(question: Question, advice: Advice) -> str:
@@ -186,15 +192,16 @@ def _notes(question: Question, advice: Advice, slower: float) -> list[str]:
     every = (*advice.affordable, *advice.too_dear)
     far = [one.model for one in every if one.beyond > 1.05]
     whose = "any model" if len(far) == len(every) else joined(far)
-    power_law = f"No record of {whose} has as many crystals; the errors there follow a power law through the records."
+    power_law = f"No record of {whose} has as many crystals; its error follows a power law through the records."
     parts = divided(question.crystals)
     of_yours = f" Of {question.crystals:,} crystals these are {parts.train:,}, {parts.validation:,} and {parts.test:,}."
     return [
         DIVISION + of_yours,
         about,
         without_forecast(question.like, question.others),
-        power_law if far else "",
+        power_law if far and question.like else "",
         of_interval if any(one.limits for one in every) else "",
+        "" if question.like else compared_with(question.tasks),
         of_times(question.like, question.tasks) + _elsewhere(question, advice, slower),
     ]
 

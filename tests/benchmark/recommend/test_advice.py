@@ -28,7 +28,9 @@ def test_the_lowest_error_within_the_time_is_chosen_and_what_may_beat_it_is_name
 
 def test_without_a_task_and_an_interval_what_is_about_as_good_on_most_sets_is_named():
     def over_sets(model: str, error: float, *ratios: float) -> Forecast:
-        return Forecast(model, error, None, None, 1, 1, tuple(OnSet(f"set {ratio}", ratio, ("a",)) for ratio in ratios))
+        return Forecast(
+            model, error, None, None, 1, 1, tuple(OnSet(f"set {ratio}", ratio, ("a",), (100,), True) for ratio in ratios)
+        )
 
     best, mostly = over_sets("best", 0.9, 0.7, 0.98, 0.99), over_sets("mostly", 1.2, 1.02, 1.04, 1.8)
     once = over_sets("once", 1.15, 1.02, 1.11, 1.3)

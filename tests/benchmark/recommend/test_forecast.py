@@ -110,6 +110,23 @@ def of_set(task: str, ratio: float) -> dict[str, list[Trained]]:
     return {task: [ran("a", [100, 100], [1, 1], task), ran("b", [100, 100], [ratio, ratio], task)]}
 
 
+def test_ratios_are_compared_with_the_most_on_record_and_never_beyond():
+    tasks = {
+        "x/1": [ran("a", [100, 1000, 1000], [1, 0.3, 0.5], "x/1"), ran("b", [1000, 1000], [0.2, 0.3], "x/1")],
+        "y/1": [ran("a", [50, 500], [1, 0.1], "y/1"), ran("b", [50, 500], [0.5, 0.2], "y/1")],
+        "z/1": [ran("a", [10_000, 10_000], [1, 1], "z/1"), ran("b", [10_000, 10_000], [2, 2], "z/1")],
+    }
+    by_model = {one.model: one for one in over_tasks(tasks, 4000)}
+    x, y, z = by_model["a"].on_sets
+    # Means of the trainings on 1,000 crystals, 0.4 and 0.25; on 500 crystals 0.1 and 0.2.
+    assert (x.ratio, x.crystals, x.measured) == (pytest.approx(1.6), (1000,), True)
+    assert (y.ratio, y.crystals, y.measured) == (pytest.approx(0.5), (500,), True)
+    assert (z.crystals, z.measured) == ((4000,), False)
+    assert by_model["a"].error == pytest.approx((1.6 * 0.5 * z.ratio) ** (1 / 3))
+    assert by_model["a"].seconds == pytest.approx(400), "of as many crystals as the user has"
+    assert [one.on_sets[0].ratio for one in over_tasks(tasks, 40_000) if one.model == "a"] == [x.ratio]
+
+
 def test_a_model_that_a_set_lacks_is_not_compared_over_sets():
     tasks = {task: [ran(model, [100], [1], task) for model in models] for task, models in (("x/1", "abc"), ("y/1", "ab"))}
     assert [one.model for one in over_tasks(tasks, 100)] == ["a", "b"]

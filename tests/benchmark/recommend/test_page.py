@@ -7,7 +7,7 @@ import pytest
 from benchmark.recommend.division import divided
 from benchmark.recommend.forecast import on_task, over_tasks
 from benchmark.recommend.measured import trained
-from benchmark.recommend.page import CRYSTALS, forecasts_for_page
+from benchmark.recommend.page import forecasts_for_page
 from benchmark.results.store import Store
 from tests.benchmark.constructed import write_fold, write_run
 
@@ -31,8 +31,8 @@ def test_every_number_of_crystals_and_task_has_the_forecasts_of_the_command(stor
     tasks = trained(store.records(), "cpu")
     assert set(found["devices"]) == {"cpu"} and set(found["devices"]["cpu"]) == {"", *TASKS}
     for like, asked in found["devices"]["cpu"].items():
-        for place in (0, 12, len(CRYSTALS) - 1):
-            train = divided(CRYSTALS[place]).train
+        for place in (0, 12, len(found["crystals"]) - 1):
+            train = divided(found["crystals"][place]).train
             forecasts = on_task(tasks, like, train) if like else over_tasks(tasks, train)
             assert {one.model for one in forecasts} == {"cgcnn", "megnet"}
             assert asked["sets"] == (0 if like else 3)
@@ -43,6 +43,15 @@ def test_every_number_of_crystals_and_task_has_the_forecasts_of_the_command(stor
                 assert numbers is None if train > 4_000 else numbers == pytest.approx(wanted, rel=1e-3), (
                     "400 crystals reach to 4,000"
                 )
+
+
+def test_the_page_has_both_sides_of_the_step_from_a_forecast_to_a_measured_ratio(store):
+    (most,) = {model.most for models in trained(store.records(), "cpu").values() for model in models}
+    assert most == 400
+    # 0.9 times 400 is 360.
+    crystals = forecasts_for_page(store.records())["crystals"]
+    place = next(place for place, number in enumerate(crystals) if divided(number).train > 360)
+    assert crystals[place] - crystals[place - 1] == 1
 
 
 def test_the_page_has_the_quantiles_of_a_table_of_students_t(store):

@@ -65,7 +65,7 @@ board.views.which = (() => {
     const why = [chosen, ...equals].every((row) => row.deviation) ? "1 chance in 10 or more" : "about as good in the records";
     const expected = like ? `a test MAE of ${error(chosen, unit)}` : `${error(chosen, "times")} the MAE of the best other model`;
     return `Train ${chosen.model}. Expect ${expected}, after about ${n.seconds(chosen.seconds)}.` +
-      (like ? "" : ` Its error was the lowest, or at most 10 % above the lowest, on ${chosen.good} of the ${n.many(sets, "data set")} on record.`) +
+      (like ? "" : ` Its MAE is the lowest, or at most 10 % above the lowest, on ${chosen.good} of the ${n.many(sets, "data set")} on record.`) +
       (learn.length > 1 ? "" : " No other model is on record there, so nothing is compared.") +
       (equals.length ? ` ${equals.map((row) => row.model).join(", ")} may come out better (${why}): train ${equals.length > 1 ? "them" : "it"} too, and compare.` : "");
   }
