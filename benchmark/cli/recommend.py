@@ -12,7 +12,7 @@ import typer
 
 from benchmark.cli.shared.directories import require_checkout
 from benchmark.cli.shared.options import JsonOption
-from datasets.errors import InputError
+from datasets.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from benchmark.recommend.advice import Advice
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
+DEVICES = ("auto", "cpu", "cuda")
 FEWEST = 10
 """Labelled crystals."""
 
@@ -35,7 +36,7 @@ def recommend(
     crystals: Annotated[
         str, typer.Option(help="How many labelled crystals you have, all together; a fold trains on 72 % of them.")
     ],
-    time: Annotated[str, typer.Option(help="How long you have, on one core or on the GPU: 30min, 1h, 2days.")],
+    time: Annotated[str, typer.Option(help="How long you have: 30min, 1h, 2days. A training takes one core, or the GPU.")],
     like: Annotated[
         str | None,
         typer.Option(help="A task like yours, or a data set with one task. Default: errors relative to the best."),
@@ -55,11 +56,13 @@ def recommend(
 
     Errors are forecast from `standard` records on real crystals. A few seconds of training compare this machine with theirs.
     """
+    from benchmark.harness.machine import default_workers
     from benchmark.recommend.advice import advise, left_out
     from benchmark.recommend.calibration import calibrate
     from benchmark.recommend.division import divided
     from benchmark.recommend.measured import RECORDS, records_of, trained
-    from benchmark.recommend.text import Question, answer
+    from benchmark.recommend.question import Question
+    from benchmark.recommend.text import answer
     from models.registry import registered
 
     if context.args:
@@ -71,9 +74,9 @@ def recommend(
     records = records_of(source or RECORDS)
     tasks = trained(records, kind)
     if not tasks:
-        raise InputError(f"no `standard` record on real crystals was made on a {kind.upper()}")
-    like = _only_task(like, tuple(tasks), kind.upper()) if like and like not in tasks else like
-    forecasts = _forecasts(tasks, like, n, kind)
+        raise InputError("there is no `standard` record on real crystals")
+    like = _only_task(like, tuple(tasks)) if like and like not in tasks else like
+    forecasts = _forecasts(tasks, like, n)
     calibration = calibrate(records, here) if here else None
     advice = advise(forecasts, limit, calibration.slower if calibration else 1.0)
     others = tuple(sorted(set(registered()) - {one.model for one in forecasts}))
@@ -81,13 +84,16 @@ def recommend(
         asked = {"crystals": n, "trained_on": divided(n).train}
         print(json.dumps(asked | _for_scripts(advice) | {"calibration": calibration and asdict(calibration)}, indent=1))
     else:
-        print(answer(Question(n, limit, kind, like, tasks, others), advice, calibration, None if like else left_out(tasks)))
+        question = Question(n, limit, kind, default_workers() if kind == "cpu" else 1, like, tasks, others)
+        print(answer(question, advice, calibration, None if like else left_out(tasks)))
 
 
 def _devices(name: str) -> tuple[DeviceClass, str | None]:
     """On which kind of device to train, and that device of this machine; None for a GPU that is not here."""
     from benchmark.harness.machine import choose_device
 
+    if name not in DEVICES:
+        raise InputError(f"--device {name}: write {', '.join(DEVICES[:-1])} or {DEVICES[-1]}, which stands for a GPU")
     best = choose_device("auto")
     if name == "cuda":
         return "gpu", best if best == "cuda" else None
@@ -95,9 +101,7 @@ def _devices(name: str) -> tuple[DeviceClass, str | None]:
     return "cpu" if device == "cpu" else "gpu", device
 
 
-def _forecasts(
-    tasks: Mapping[str, Sequence[Trained]], like: str | None, crystals: int, kind: DeviceClass
-) -> Sequence[Forecast]:
+def _forecasts(tasks: Mapping[str, Sequence[Trained]], like: str | None, crystals: int) -> Sequence[Forecast]:
     """Those for so many labelled crystals. Raises InputError where there is none."""
     from benchmark.recommend.division import divided, labelled
     from benchmark.recommend.forecast import FARTHEST, on_task, over_tasks, within_reach
@@ -105,13 +109,12 @@ def _forecasts(
     train = divided(crystals).train
     forecasts = on_task(tasks, like, train) if like else over_tasks(tasks, train)
     if not forecasts:
-        other = "" if kind == "cpu" else "; or ask with --device cpu, where more models have run: errors are the same"
         raise InputError(
             f"no model can be forecast for {crystals:,} crystals: "
             + (
                 f"{like} ran with other numbers of crystals alone"
                 if like
-                else f"no two models ran on a {kind.upper()} on every set; name a task with --like: {', '.join(tasks)}{other}"
+                else f"no two models ran on every set; name a task with --like: {', '.join(tasks)}"
             )
         )
     most = max(train / one.beyond for one in forecasts)
@@ -125,19 +128,22 @@ def _forecasts(
 def _for_scripts(advice: Advice) -> dict[str, Any]:
     return {
         name: [asdict(one) | dict(zip(("low", "high"), one.limits or (None, None), strict=True)) for one in forecasts]
-        for name, forecasts in (("affordable", advice.affordable), ("too_dear", advice.too_dear))
+        for name, forecasts in (
+            ("affordable", advice.affordable),
+            ("too_dear", advice.too_dear),
+            ("time_not_known", advice.untimed),
+        )
     }
 
 
-def _only_task(like: str, tasks: tuple[str, ...], device: str) -> str:
+def _only_task(like: str, tasks: tuple[str, ...]) -> str:
     of_set = [task for task in tasks if task.rpartition("/")[0] == like]
     if len(of_set) == 1:
         return of_set[0]
     if of_set:
         raise InputError(f"--like {like}: name one of its tasks: {', '.join(of_set)}")
-    raise InputError(
-        f"--like {like}: no `standard` records of it were made on a {device}; there are {', '.join(tasks)}. "
-        "Without --like models are only compared"
+    raise unknown_name(
+        "task with records", like, tasks, f"there are {', '.join(tasks)}; without --like models are only compared"
     )
 
 

@@ -23,24 +23,30 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Advice:
-    """The forecasts within the time, lowest error first, and those beyond it."""
+    """The forecasts within the time, those beyond it and those whose time is not known, each lowest error first."""
 
     affordable: tuple[Forecast, ...]
     too_dear: tuple[Forecast, ...]
+    untimed: tuple[Forecast, ...] = ()
+
+    @property
+    def every(self) -> list[Forecast]:
+        """All forecasts, lowest error first."""
+        return sorted((*self.affordable, *self.too_dear, *self.untimed), key=lambda one: one.error)
 
     @property
     def chosen(self) -> Forecast | None:
-        """The model with the lowest expected error of those that learn within the time."""
+        """The model with the lowest expected error of those that learn within the time, or in a time that is not known."""
         return self._learn[0] if self._learn else None
 
     @property
     def equals(self) -> tuple[Forecast, ...]:
-        """Other models that learn within the time and may beat the chosen one in a training, `CHANCE`."""
+        """Other such models that may beat the chosen one in a training, `CHANCE`."""
         return tuple(one for one in self._learn[1:] if _may_beat(one, self._learn[0]))
 
     @property
     def _learn(self) -> list[Forecast]:
-        return [one for one in self.affordable if one.model not in CONSTANTS]
+        return [one for one in self.every if one.model not in CONSTANTS and one not in self.too_dear]
 
 
 def good_on(one: Forecast) -> int:
@@ -69,8 +75,9 @@ def chance(one: Forecast, chosen: Forecast) -> float | None:
 
 def advise(forecasts: Sequence[Forecast], seconds: float, slower: float = 1.0) -> Advice:
     """Divide forecasts, lowest error first, by whether they take at most `seconds` on a machine `slower` times as slow."""
-    affordable = tuple(one for one in forecasts if one.seconds * slower <= seconds)
-    return Advice(affordable, tuple(one for one in forecasts if one not in affordable))
+    untimed = tuple(one for one in forecasts if one.seconds is None)
+    affordable = tuple(one for one in forecasts if one.seconds is not None and one.seconds * slower <= seconds)
+    return Advice(affordable, tuple(one for one in forecasts if one not in (*affordable, *untimed)), untimed)
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,8 @@ class LeftOut:
 
 
 def left_out(tasks: Mapping[str, Sequence[Trained]]) -> list[LeftOut]:
-    """Of each task, the choice by the other sets' records, without a limit of time and with the median model's time."""
+    """Of each task, the choice by the other sets' records: without a limit of time, and with the median model's time if all
+    times are known."""
     found = []
     for task, models in tasks.items():
         others = {name: ran for name, ran in tasks.items() if ran[0].crystal_set != models[0].crystal_set}
@@ -106,8 +114,10 @@ def _left_out(task: str, models: Mapping[str, Trained], others: Mapping[str, Seq
         return []
     actual = {one.model: models[one.model].error_at(crystals) for one in forecasts}
     found = []
-    for budget in (None, float(np.median([one.seconds for one in forecasts]))):
-        within = [one for one in forecasts if budget is None or one.seconds <= budget]
+    times = {one.model: one.seconds for one in forecasts if one.seconds is not None}
+    all_timed = len(times) == len(forecasts)
+    for budget in (None, *([float(np.median(list(times.values())))] if all_timed else [])):
+        within = [one for one in forecasts if budget is None or times[one.model] <= budget]
         chosen, best = within[0].model, min((one.model for one in within), key=actual.__getitem__)
         ratio = actual[chosen] / actual[best]
         found.append(LeftOut(task, round(crystals), len(forecasts), budget, chosen, best, ratio))

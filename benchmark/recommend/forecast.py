@@ -26,6 +26,9 @@ WIDEST = 3.0
 WIDEST_ERROR = 10.0
 """Likewise of an error on one task: its order of magnitude is not known."""
 
+OUTSIDE = 1.05
+"""A number of crystals this many times the most, or this many times below the fewest, is said to be beyond the records."""
+
 FARTHEST = 10
 """No forecast is made at more than so many times the crystals of any record of the model."""
 
@@ -58,18 +61,25 @@ class Forecast:
         error: MAE, or its ratio to the best other model's where no task is named.
         deviation: standard deviation of the logarithm of the error of one training; None where the records do not give one.
         freedom: its degrees of freedom; None likewise.
-        seconds: of processor time, as measured in the records.
-        beyond: how many times more crystals than any record of it; at least 1.
+        seconds: of processor time, as measured in the records; None where no record has a time on the kind of device.
+        beyond: the crystals over the most, or the fewest, of any record of it; 1 between the two.
         on_sets: its ratio on each crystal set, where no task is named.
+        span: seconds on the cheapest and on the dearest task on record, where no task is named.
     """
 
     model: str
     error: float
     deviation: float | None
     freedom: float | None
-    seconds: float
+    seconds: float | None
     beyond: float
     on_sets: tuple[OnSet, ...] = ()
+    span: tuple[float, float] | None = None
+
+    @property
+    def times(self) -> tuple[float, float] | None:
+        """Seconds at least and at most, by the task; None where they are not known."""
+        return None if self.seconds is None else self.span or (self.seconds, self.seconds)
 
     @property
     def limits(self) -> tuple[float, float] | None:
@@ -80,6 +90,11 @@ class Forecast:
         return self.error / factor, self.error * factor
 
 
+def is_beyond(one: Forecast) -> bool:
+    """Whether the records of a model have clearly fewer crystals, or clearly more."""
+    return not 1 / OUTSIDE < one.beyond < OUTSIDE
+
+
 def welch(variances: Sequence[float], freedoms: Sequence[float]) -> float:
     """Degrees of freedom of the sum of independent variances, by Welch and Satterthwaite."""
     parts = sum(variance**2 / free for variance, free in zip(variances, freedoms, strict=True))
@@ -88,7 +103,7 @@ def welch(variances: Sequence[float], freedoms: Sequence[float]) -> float:
 
 def exponents(models: Sequence[Trained]) -> np.ndarray:
     """(E,) b of each model that learns and ran with several numbers of crystals."""
-    several = [model for model in models if _several(model) and model.model not in CONSTANTS]
+    several = [model for model in models if model.several_sizes and model.model not in CONSTANTS]
     return np.array([np.polyfit(np.log(model.crystals), np.log(model.errors), 1)[0] for model in several])
 
 
@@ -106,13 +121,9 @@ def on_task(tasks: Mapping[str, Sequence[Trained]], task: str, crystals: float) 
     return sorted((one for one in found if one), key=lambda one: one.error)
 
 
-def _several(model: Trained) -> bool:
-    return len(np.unique(np.round(np.log(model.crystals), 1))) > 1
-
-
 def _forecast(model: Trained, crystals: float, slopes: np.ndarray) -> Forecast | None:
     x, y = np.log(model.crystals), np.log(model.errors)
-    centre, several = float(np.mean(x)), _several(model)
+    centre, several = float(np.mean(x)), model.several_sizes
     distance = float(np.log(crystals)) - centre
     slope, of_slope, slope_free = (np.polyfit(x, y, 1)[0], 0.0, 1) if several else _borrowed(model, slopes, distance)
     if np.isnan(slope):
@@ -121,9 +132,15 @@ def _forecast(model: Trained, crystals: float, slopes: np.ndarray) -> Forecast |
     own = _variance(rest, free) * (1 + 1 / len(y) + (distance**2 / float(np.sum((x - centre) ** 2)) if several else 0))
     deviation, freedom = _deviation((own, of_slope * distance**2), (free, slope_free))
     error = float(np.exp(np.mean(y) + slope * distance))
-    beyond = max(1.0, crystals / model.most)
-    found = Forecast(model.model, error, deviation, freedom, model.seconds_per_crystal * crystals, beyond)
+    per_crystal = model.seconds_per_crystal
+    seconds = None if per_crystal is None else per_crystal * crystals
+    found = Forecast(model.model, error, deviation, freedom, seconds, _beyond([model], crystals))
     return _unless_wide(found, WIDEST_ERROR)
+
+
+def _beyond(models: Sequence[Trained], crystals: float) -> float:
+    least, most = min(float(model.crystals.min()) for model in models), most_on_record(models)
+    return crystals / min(max(crystals, least), most)
 
 
 def _borrowed(model: Trained, slopes: np.ndarray, distance: float) -> tuple[float, float, int]:
@@ -197,8 +214,14 @@ def over_tasks(tasks: Mapping[str, Sequence[Trained]], crystals: float) -> list[
         for name, found in by_set.items()
     }
     shared = set.intersection(*(set(one.errors) for found in fullest.values() for one in found)) if fullest else set()
-    forecasts = [_over_sets(model, fullest, crystals) for model in shared]
+    forecasts = [replace(_over_sets(model, fullest, crystals), span=_span(tasks, model, crystals)) for model in shared]
     return sorted(forecasts, key=lambda one: (one.error, one.model))
+
+
+def _span(tasks: Mapping[str, Sequence[Trained]], model: str, crystals: float) -> tuple[float, float] | None:
+    per_crystal = [one.seconds_per_crystal for models in tasks.values() for one in models if one.model == model]
+    times = [each * crystals for each in per_crystal if each is not None]
+    return (min(times), max(times)) if times else None
 
 
 def _over_sets(model: str, by_set: Mapping[str, Sequence[_Compared]], crystals: float) -> Forecast:
@@ -207,8 +230,9 @@ def _over_sets(model: str, by_set: Mapping[str, Sequence[_Compared]], crystals: 
     ratios = np.log([one.ratio for one in on_sets])
     variance = float(np.var(ratios, ddof=1)) * (1 + 1 / len(ratios)) if len(ratios) >= FEWEST_SETS else np.nan
     deviation, freedom = _deviation((variance,), (len(ratios) - 1,))
-    seconds = float(np.median([one.seconds_per_crystal for one in each])) * crystals
-    beyond = max(1.0, crystals / max(one.most for one in each))
+    times = [one.seconds_per_crystal for one in each if one.seconds_per_crystal is not None]
+    seconds = float(np.median(times)) * crystals if times else None
+    beyond = _beyond(each, crystals)
     found = Forecast(model, float(np.exp(np.mean(ratios))), deviation, freedom, seconds, beyond, on_sets)
     return _unless_wide(found, WIDEST)
 

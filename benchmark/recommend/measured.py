@@ -62,15 +62,22 @@ class Trained:
         """The most crystals that it was trained on."""
         return float(self.crystals.max())
 
+    @property
+    def several_sizes(self) -> bool:
+        """Whether its trainings had several numbers of crystals."""
+        return len(np.unique(np.round(np.log(self.crystals), 1))) > 1
+
     def error_at(self, crystals: float) -> float:
         """The mean error of its trainings on so many crystals, `SAME`, as a board has it; nan where there is none."""
         there = self.errors[self.crystals > SAME * crystals]
         return float(np.mean(there)) if len(there) else np.nan
 
     @property
-    def seconds_per_crystal(self) -> float:
-        """Of the trainings on the most crystals: small ones are dearer a crystal."""
+    def seconds_per_crystal(self) -> float | None:
+        """Of the trainings on the most crystals: small ones are dearer a crystal. None without a time on the device."""
         timed = np.isfinite(self.seconds)
+        if not timed.any():
+            return None
         most = timed & (self.crystals > SAME * self.crystals[timed].max())
         return float(np.median(self.seconds[most] / self.crystals[most]))
 
@@ -86,20 +93,22 @@ def records_of(places: Iterable[Path]) -> list[Record]:
 
 
 def trained(records: Iterable[Record], device: DeviceClass) -> Mapping[str, tuple[Trained, ...]]:
-    """By task, what complete `standard` records on real crystals say of the models with a time on the kind of device.
+    """By task, what complete `standard` records on real crystals say of the models; times are those of the kind of device.
 
     Errors are of either kind of device: they do not depend on it. Of several protocols of a task, the one with more models
-    counts; of a model with several sources, the newest. Models are in alphabetical order.
+    counts, then the one with more times; of a model with several sources, the newest. Models are in alphabetical order.
     """
     found: dict[str, dict[str, dict[str, list[Record]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for record in filter(_counts, records):
         key = record.key
         found[key.task][re.sub(TRAIN_PART, "", key.protocol) + key.dataset_hash][key.model].append(record)
-    timed = {task: [_timed(models, device) for models in groups.values()] for task, groups in sorted(found.items())}
+    fullest = {
+        task: max(groups.values(), key=lambda models: (len(models), _timed(models, device)))
+        for task, groups in sorted(found.items())
+    }
     return {
-        task: tuple(_trained(task, model, _once(ran, device), device) for model, ran in sorted(max(groups, key=len).items()))
-        for task, groups in timed.items()
-        if any(groups)
+        task: tuple(_trained(task, model, _once(ran, device), device) for model, ran in sorted(models.items()))
+        for task, models in fullest.items()
     }
 
 
@@ -111,8 +120,9 @@ def _counts(record: Record) -> bool:
     return plain and real and key.profile == PROFILE and has_validation(key.protocol)
 
 
-def _timed(models: Mapping[str, list[Record]], device: DeviceClass) -> dict[str, list[Record]]:
-    return {model: ran for model, ran in models.items() if any(record.key.device == device for record in ran)}
+def _timed(models: Mapping[str, list[Record]], device: DeviceClass) -> int:
+    """How many models ran on the kind of device."""
+    return sum(any(record.key.device == device for record in ran) for ran in models.values())
 
 
 def _once(records: list[Record], device: DeviceClass) -> list[Record]:

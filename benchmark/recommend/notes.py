@@ -6,16 +6,20 @@ from collections.abc import Mapping, Sequence
 
 from benchmark.recommend.advice import GOOD, LeftOut
 from benchmark.recommend.forecast import most_on_record
-from benchmark.recommend.measured import Trained
+from benchmark.recommend.measured import SAME, Trained
 from benchmark.rendering.text import count, joined
+from benchmark.results.records import DeviceClass
 
 DIVISION = "A run divides your crystals: a fold trains on 72 %, chooses the epoch on 8 % and tests on 20 %."
 
 
 def without_forecast(like: str | None, models: Sequence[str]) -> str:
     """The models that records of a task, or of every set, say nothing of; empty where there is none."""
-    where = "No record of the profile standard" if like else "Not every data set on record has a run that"
-    return f"{where} allows a forecast of {joined(models)}: they may be better." if models else ""
+    if not models:
+        return ""
+    if like:
+        return f"These models have no record of {like} in the profile standard, so they are not ranked: {joined(models)}."
+    return f"These models did not run on every data set, so they are not ranked: {joined(models)}."
 
 
 def limits_of_records(like: str | None) -> tuple[str, str]:
@@ -43,14 +47,24 @@ def compared_with(tasks: Mapping[str, Sequence[Trained]]) -> str:
     )
 
 
-def of_times(like: str | None, tasks: Mapping[str, Sequence[Trained]]) -> str:
+def of_times(like: str | None, tasks: Mapping[str, Sequence[Trained]], device: DeviceClass) -> str:
     """Which crystals the times are of, with their atoms."""
-    if like:
+    if like and not any(model.machines for model in tasks[like]):
+        about = f"No time on a {device.upper()} is on record for {with_atoms(like, tasks[like])}."
+    elif like:
         about = f"Times are those of {with_atoms(like, tasks[like])}."
     else:
-        each = [with_atoms(task, models) for task, models in tasks.items() if len(models) > 1]
+        compared = {task: models for task, models in tasks.items() if len(models) > 1 and any(one.machines for one in models)}
+        each = [with_atoms(task, models) for task, models in compared.items()]
         about = f"Times are medians over tasks whose crystals differ in size: {joined(each)}."
     return f"{about} A training takes longer on crystals with more atoms or less symmetry."
+
+
+def on_record(model: Trained) -> str:
+    """How many trainings of a model on a task there are, and with how many crystals."""
+    low, high = round(model.crystals.min()), round(model.crystals.max())
+    number = f"{high:,}" if low > SAME * high else f"{low:,} to {high:,}"
+    return f"{count(len(model.errors), 'training')} with {number} training crystals"
 
 
 def with_atoms(task: str, models: Sequence[Trained]) -> str:
@@ -66,8 +80,8 @@ def tried(left: Sequence[LeftOut]) -> str:
         return "How good such advice is cannot be told yet: it takes records of two crystal sets."
     within = [one for one in left if one.budget is not None]
     good, good_within = (sum(one.ratio <= GOOD for one in ones) for ones in (free, within))
+    timed = f" ({good_within} of {len(within)} where only half of the models fit into the time)" if within else ""
     return (
         "Such advice was tried on each set on record, with that set left out: the error of the advised model was at most "
-        f"{100 * (GOOD - 1):.0f} % above the best in {good} of {count(len(free), 'task')} ({good_within} of {len(within)} "
-        "where only half of the models fit into the time)."
+        f"{100 * (GOOD - 1):.0f} % above the best in {good} of {count(len(free), 'task')}{timed}."
     )

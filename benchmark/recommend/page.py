@@ -14,7 +14,7 @@ from benchmark.recommend.advice import CHANCE, good_on, left_out
 from benchmark.recommend.division import divided
 from benchmark.recommend.forecast import Forecast, most_on_record, on_task, over_tasks, within_reach
 from benchmark.recommend.measured import SAME, Trained, trained
-from benchmark.recommend.notes import DIVISION, compared_with, limits_of_records, of_times, tried, without_forecast
+from benchmark.recommend.notes import DIVISION, compared_with, limits_of_records, of_times, on_record, tried, without_forecast
 from benchmark.rendering.text import unit_shown
 from benchmark.results.records import DeviceClass, Record
 
@@ -30,14 +30,16 @@ def forecasts_for_page(records: Iterable[Record]) -> dict[str, Any] | None:
     A model has, for each number of crystals, [error, lower limit, upper limit, seconds, times beyond the records, standard
     deviation of the logarithm of the error, its degrees of freedom, data sets on which it is about the best], or null where
     there is no forecast. `sets` is how many data sets there are without a task. `quantiles` are those of Student's t beyond
-    which `CHANCE` lies, by degrees of freedom from 1 on.
+    which `CHANCE` lies, by degrees of freedom from 1 on. `records` says of each model how many trainings are on record.
     """
     kept, devices = list(records), {}
     known = {record.key.model for record in kept}
     by_device = {device: trained(kept, device) for device in get_args(DeviceClass)}
     crystals = _crystals([models for tasks in by_device.values() for models in tasks.values() if len(models) > 1])
     for device, tasks in by_device.items():
-        asked = {like: _asked(tasks, like, known, crystals) for like in ("", *tasks)}
+        if not any(model.machines for models in tasks.values() for model in models):
+            continue
+        asked = {like: _asked(tasks, like, known, crystals, device) for like in ("", *tasks)}
         found = {like: one for like, one in asked.items() if one["models"]}
         if found:
             devices[device] = found
@@ -52,7 +54,9 @@ def _crystals(tasks: Iterable[Sequence[Trained]]) -> list[int]:
     return sorted({*CRYSTALS, *beside})
 
 
-def _asked(tasks: Mapping[str, Sequence[Trained]], like: str, known: Set[str], crystals: Sequence[int]) -> dict[str, Any]:
+def _asked(
+    tasks: Mapping[str, Sequence[Trained]], like: str, known: Set[str], crystals: Sequence[int], device: DeviceClass
+) -> dict[str, Any]:
     numbers = [divided(number).train for number in crystals]
     at_each = [on_task(tasks, like, number) if like else over_tasks(tasks, number) for number in numbers]
     found = [{one.model: _numbers(one) for one in within_reach(forecasts)} for forecasts in at_each]
@@ -61,12 +65,13 @@ def _asked(tasks: Mapping[str, Sequence[Trained]], like: str, known: Set[str], c
         "unit": unit_shown(tasks[like][0].unit) if like else "",
         "models": {model: [forecasts.get(model) for forecasts in found] for model in sorted(models)},
         "sets": max((len(one.on_sets) for forecasts in at_each for one in forecasts), default=0),
+        "records": {model.model: on_record(model) for model in tasks[like]} if like else {},
         "notes": [
             DIVISION,
             *limits_of_records(like),
             "" if like else compared_with(tasks),
             without_forecast(like, sorted(known - models)),
-            of_times(like, tasks),
+            of_times(like, tasks, device),
             "" if like else tried(left_out(tasks)),
         ],
     }

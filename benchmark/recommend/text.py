@@ -2,56 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.recommend.advice import GOOD, Advice, LeftOut, chance, good_on
 from benchmark.recommend.calibration import Calibration
+from benchmark.recommend.cost import FOLDS, ON, calibrated, cost, duration, elsewhere, folds_within
 from benchmark.recommend.division import divided
-from benchmark.recommend.forecast import FEWEST_SETS, Forecast, OnSet
+from benchmark.recommend.forecast import FEWEST_SETS, Forecast, OnSet, is_beyond
 from benchmark.recommend.measured import PROFILE, Trained
-from benchmark.recommend.notes import DIVISION, compared_with, limits_of_records, of_times, tried, with_atoms, without_forecast
+from benchmark.recommend.notes import DIVISION, compared_with, limits_of_records, of_times, on_record, tried, without_forecast
+from benchmark.recommend.question import Question
 from benchmark.rendering.commands import command
-from benchmark.rendering.text import count, in_unit, joined, seconds, table, with_unit
-from benchmark.results.records import DeviceClass
-
-FOLDS = 5
-"""Of a run."""
-ON = {"cpu": "one core", "gpu": "a GPU"}
-
-
-@dataclass(frozen=True)
-class Question:
-    """What was asked.
-
-    Attributes:
-        crystals: with a label, all parts together.
-        seconds: there are.
-        device: to train on.
-        like: a task, or None.
-        tasks: all that have records on the kind of device.
-        others: models without records that allow a forecast.
-    """
-
-    crystals: int
-    seconds: float
-    device: DeviceClass
-    like: str | None
-    tasks: Mapping[str, Sequence[Trained]]
-    others: tuple[str, ...]
-
-    @property
-    def unit(self) -> str:
-        """Of the errors."""
-        return self.tasks[self.like][0].unit if self.like else "1"
+from benchmark.rendering.text import count, in_unit, joined, significant, table, with_unit
 
 
 def answer(question: Question, advice: Advice, calibration: Calibration | None, left: Sequence[LeftOut] | None) -> str:
     """The answer first, then the table, then what limits it; `left` is of advice without a task."""
     slower = calibration.slower if calibration else 1.0
     parts = [_first(question, advice, slower), _table(question, advice, slower)]
-    notes = [*_notes(question, advice, slower), _calibrated(calibration, question), "" if left is None else tried(left)]
+    notes = [*_notes(question, advice, slower), calibrated(calibration, question), "" if left is None else tried(left)]
     return "\n\n".join(parts) + "\n\nWhat you should know:\n" + "\n".join(f"- {line}" for line in notes if line)
 
 
@@ -60,12 +30,12 @@ def _first(question: Question, advice: Advice, slower: float) -> str:
     if not chosen:
         return _nothing(question, advice, slower)
     models = (chosen, *advice.equals)
-    folds = int(question.seconds / (slower * sum(one.seconds for one in models)))
+    folds = folds_within(question, models, slower) or 0
     decide = bool(advice.equals) and folds >= FOLDS
     lines = [
         _headline(question, chosen),
         f"- Error: {_error(chosen, question)}{_constant(question, advice)}.",
-        f"- Cost: {_cost(question, models, slower)}",
+        f"- Cost: {cost(question, models, slower)}",
         _also(advice, folds, decide),
         f"- Not known: {_not_known(question, advice)}",
     ]
@@ -79,10 +49,10 @@ def _nothing(question: Question, advice: Advice, slower: float) -> str:
     learn = [one for one in advice.too_dear if one.model not in CONSTANTS]
     if not learn:
         return "The records are of no model that learns."
-    cheapest = min(learn, key=lambda one: one.seconds)
+    time, cheapest = min((one.seconds * slower, one.model) for one in learn if one.seconds is not None)
     return (
-        f"No model that learns can be trained with {question.crystals:,} crystals in {_duration(question.seconds)}; "
-        f"the cheapest, {cheapest.model}, takes about {_duration(cheapest.seconds * slower)} on {ON[question.device]}."
+        f"No model that learns can be trained with {question.crystals:,} crystals in {duration(question.seconds)}; "
+        f"the cheapest, {cheapest}, takes about {duration(time)} on {ON[question.device]}."
     )
 
 
@@ -98,9 +68,10 @@ def _headline(question: Question, chosen: Forecast) -> str:
 
 def _error(one: Forecast, question: Question) -> str:
     if question.like:
-        error = f"a test MAE of {in_unit(_three(one.error), question.unit)}"
-        interval = f"95 % of trainings: {_interval(one)}" if one.limits else "no interval: trainings on record tell too little"
-        return f"{error} ({interval})"
+        (model,) = (model for model in question.tasks[question.like] if model.model == one.model)
+        train = divided(question.crystals).train
+        interval = f"95 % of trainings: {_interval(one)}" if one.limits else f"no interval: {_without_interval(model, train)}"
+        return f"a test MAE of {in_unit(_three(one.error), question.unit)} ({interval}), {_basis(one, model, train)}"
     why = "the data sets differ too much" if len(one.on_sets) >= FEWEST_SETS else "too few data sets"
     interval = f"95 %: {_interval(one)}" if one.limits else f"no interval: {why}"
     kinds = {True: "Measured", False: "Forecast"}
@@ -108,6 +79,23 @@ def _error(one: Forecast, question: Question) -> str:
     each = ". ".join(f"{kinds[kind]}: {joined(found)}" for kind, found in by_kind.items() if found)
     over = f"the mean of {count(len(one.on_sets), 'data set')}"
     return f"{_three(one.error)} times the MAE of the best other model, {over} ({interval}). {each}"
+
+
+def _basis(one: Forecast, model: Trained, train: int) -> str:
+    """How an error follows from the records of a model."""
+    if model.several_sizes or not is_beyond(one):
+        return f"from {on_record(model)}"
+    measured = f"{_three(model.error_at(model.most))} measured with {model.most:,.0f} training crystals"
+    return f"{measured}, scaled to your {train:,}"
+
+
+def _without_interval(model: Trained, train: int) -> str:
+    if len(model.errors) == 1:
+        return "one training does not tell how much trainings differ"
+    if model.several_sizes:
+        return f"{on_record(model)} are too few or too far from your {train:,}"
+    times = f"{significant(model.most / train, 2)} times yours"
+    return f"{count(len(model.errors), 'training')}, all with {model.most:,.0f} crystals, {times}: too far"
 
 
 def _on_set(one: OnSet) -> str:
@@ -118,21 +106,10 @@ def _on_set(one: OnSet) -> str:
 
 
 def _constant(question: Question, advice: Advice) -> str:
-    constants = [one for one in (*advice.affordable, *advice.too_dear) if one.model in CONSTANTS]
+    constants = [one for one in advice.every if one.model in CONSTANTS]
     if not constants or not question.like:
         return ""
     return f"; one number for all crystals has {_three(min(one.error for one in constants))}"
-
-
-def _cost(question: Question, models: Sequence[Forecast], slower: float) -> str:
-    one, total = models[0].seconds * slower, FOLDS * slower * sum(each.seconds for each in models)
-    which = "" if len(models) == 1 else f" of each of {len(models)} models"
-    yours = _duration(question.seconds)
-    late = f", more than your {yours}: the command ends after {yours} and goes on if you start it again"
-    return (
-        f"about {_duration(one)} on {ON[question.device]} for one training; "
-        f"about {_duration(total)} for {FOLDS} folds{which}{late if total > question.seconds else ''}."
-    )
 
 
 def _also(advice: Advice, folds: int, decide: bool) -> str:
@@ -148,9 +125,8 @@ def _also(advice: Advice, folds: int, decide: bool) -> str:
 
 
 def _not_known(question: Question, advice: Advice) -> str:
-    learn = [one.model for one in (*advice.affordable, *advice.too_dear) if one.model not in CONSTANTS]
+    learn = [one.model for one in advice.every if one.model not in CONSTANTS]
     alone = f" Only {learn[0]} is on record there, so no model is compared with it." if len(learn) == 1 else ""
-    alone += " More models have run on CPUs: ask with --device cpu too." if question.device == "gpu" else ""
     if question.like:
         return f"how much harder or easier your crystals are than those of {question.like}.{alone}"
     return "the error in a unit (name a task like yours with --like), and whether the order is the same on your crystals."
@@ -165,22 +141,24 @@ def _three(value: float) -> str:
     return f"{value:#.3g}".rstrip(".")
 
 
-def _duration(value: float) -> str:
-    return seconds(value) if value < 120 else f"{value / 60:.3g} min" if value < 7200 else f"{value / 3600:,.3g} h"
-
-
 def _table(question: Question, advice: Advice, slower: float) -> str:
     what = with_unit("MAE", question.unit) if question.like else "MAE / best other"
     rows = [
         [one.model, _three(one.error), _interval(one),
-         _duration(one.seconds * slower), "yes" if one in advice.affordable else "no", _beyond(one)]
-        for one in sorted((*advice.affordable, *advice.too_dear), key=lambda one: one.error)
+         *_time(one, advice, slower), _beyond(one)]
+        for one in advice.every
     ]  # fmt: skip
     return table(["model", what, "95 % interval", "one training", "within the time", "beyond the records"], rows)
 
 
+def _time(one: Forecast, advice: Advice, slower: float) -> tuple[str, str]:
+    if one.seconds is None:
+        return "not known", "not known"
+    return duration(one.seconds * slower), "yes" if one in advice.affordable else "no"
+
+
 def _beyond(one: Forecast) -> str:
-    return f"{one.beyond:.1f} × the crystals" if one.beyond > 1.05 else ""
+    return f"{significant(one.beyond, 2)} × the crystals" if is_beyond(one) else ""
 
 
 def _notes(question: Question, advice: Advice, slower: float) -> list[str]:
@@ -189,10 +167,10 @@ def _notes(question: Question, advice: Advice, slower: float) -> list[str]:
         ran = sorted(question.tasks.items(), key=lambda one: (-len(one[1]), one[0]))
         tasks = joined([f"{task} ({count(len(models), 'model')})" for task, models in ran])
         about += f" For an error in its unit, and for more models, name a task like yours with --like: {tasks}."
-    every = (*advice.affordable, *advice.too_dear)
-    far = [one.model for one in every if one.beyond > 1.05]
+    every = advice.every
+    far = [one.model for one in every if is_beyond(one)]
     whose = "any model" if len(far) == len(every) else joined(far)
-    power_law = f"No record of {whose} has as many crystals; its error follows a power law through the records."
+    power_law = f"No record of {whose} has about as many crystals as yours: a power law through the records gives the error."
     parts = divided(question.crystals)
     of_yours = f" Of {question.crystals:,} crystals these are {parts.train:,}, {parts.validation:,} and {parts.test:,}."
     return [
@@ -202,35 +180,5 @@ def _notes(question: Question, advice: Advice, slower: float) -> list[str]:
         power_law if far and question.like else "",
         of_interval if any(one.limits for one in every) else "",
         "" if question.like else compared_with(question.tasks),
-        of_times(question.like, question.tasks) + _elsewhere(question, advice, slower),
+        of_times(question.like, question.tasks, question.device) + elsewhere(question, advice.chosen, slower),
     ]
-
-
-def _elsewhere(question: Question, advice: Advice, slower: float) -> str:
-    """What the chosen model would take on crystals like those of other tasks."""
-    if not advice.chosen:
-        return ""
-    train = divided(question.crystals).train * slower
-    each = {
-        task: model.seconds_per_crystal * train
-        for task, models in question.tasks.items()
-        for model in models
-        if model.model == advice.chosen.model and task != question.like
-    }
-    named = joined([f"{_duration(time)} as on {with_atoms(task, question.tasks[task])}" for task, time in each.items()])
-    if not question.like:
-        named = f"between {_duration(min(each.values()))} and {_duration(max(each.values()))} as on any task on record"
-    return f" {advice.chosen.model} would take {named}." if each else ""
-
-
-def _calibrated(calibration: Calibration | None, question: Question) -> str:
-    asked = [question.like] if question.like else list(question.tasks)
-    machines = sorted({name for task in asked for model in question.tasks[task] for name in model.machines})
-    if not calibration:
-        return f"Times are those of {joined(machines)}: this machine was not compared with the machines of the records."
-    others = [name for name in machines if name not in calibration.processors]
-    scaled = f" Times of {joined(others)} are scaled by it too, though it was not compared." if others else ""
-    return (
-        f"A short training took {calibration.here:.2f} s of processor time here and {calibration.there:.2f} s in the records "
-        f"({joined(calibration.processors)}); times are scaled by it.{scaled}"
-    )

@@ -91,9 +91,12 @@ def test_a_reader_asks_which_model_fits_the_crystals_and_the_time(open_page, tmp
         "schnet": [[1.2, None, None, 100.0, 1.0, None, None, 2]] * 2,
         "megnet": [[0.95, None, None, 100.0, 1.0, None, None, 1]] * 2,
     }
+    untimed = {"cgcnn": [[0.3, None, None, None, 0.14, None, None, 0]] * 2}
+    records = {"cgcnn": "5 trainings with 26,451 training crystals"}
     asked = {
-        "": {"unit": "", "sets": 3, "models": over_sets, "notes": ["of sets"]},
-        "set/gap": {"unit": "eV", "sets": 0, "models": models, "notes": ["of gaps"]},
+        "": {"unit": "", "sets": 3, "models": over_sets, "notes": ["of sets"], "records": {}},
+        "set/gap": {"unit": "eV", "sets": 0, "models": models, "notes": ["of gaps"], "records": records},
+        "set/far": {"unit": "eV", "sets": 0, "models": untimed, "notes": [], "records": records},
     }
     forecasts = {"crystals": [100, 10_000], "constants": ["dummy"], "quantiles": QUANTILES, "devices": {"cpu": asked}}
     write_site(store, tmp_path / "site", forecasts=forecasts)
@@ -116,6 +119,14 @@ def test_a_reader_asks_which_model_fits_the_crystals_and_the_time(open_page, tmp
     wait_until(page, "document.querySelector('.answer').textContent.includes('on 2 of the 3 data sets on record.')")
     assert "0.900 times (no interval" in page.locator(".answer").inner_text()
     assert " schnet may come out better (about as good in the records): train it too" in page.locator(".answer").inner_text()
+    page.get_by_label("a task like mine").select_option("set/far")
+    wait_until(page, "document.querySelector('.answer').textContent.includes('Its time is not known.')")
+    assert (
+        "(no interval: 5 trainings with 26,451 training crystals are too few, or too far"
+        in page.locator(".answer").inner_text()
+    )
+    cells = page.locator("tbody tr").first.locator("td").all_inner_texts()
+    assert cells[-3:] == ["not known", "not known", "0.14 × the crystals"]
     assert open_page("#overview").get_by_role("link", name="Which model").count() == 0, "a board without forecasts"
 
 

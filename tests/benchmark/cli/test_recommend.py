@@ -20,6 +20,7 @@ ASKED = ("recommend", "--crystals", "44", "--from", "board", "--time")
 @pytest.fixture
 def board(tmp_path, monkeypatch):
     monkeypatch.setattr("benchmark.recommend.calibration.calibrate", lambda records, device: Calibration(2.0, 1.0, ("a CPU",)))
+    monkeypatch.setattr("benchmark.harness.machine.default_workers", lambda: 1)
     store = Store(tmp_path / "board")
     for task in ("cgcnn/band_gap", "fung/2d/work_function"):
         for model, mae in (("cgcnn", 0.5), ("megnet", 0.52), ("dummy", 2.0)):
@@ -38,7 +39,10 @@ def test_it_names_the_model_its_error_and_cost_and_what_is_not_known(benchmark_c
     assert "took 2.00 s of processor time here and 1.00 s in the records (a CPU)" in done.stdout
     assert "Of 44 crystals these are 31, 4 and 9." in done.stdout
     assert "was tried on each set" not in done.stdout, "that is of advice without a task"
-    assert "No record of the profile standard allows a forecast of cgcnn-mdl, " in done.stdout
+    assert (
+        "These models have no record of cgcnn/band_gap in the profile standard, so they are not ranked: cgcnn-mdl, "
+        in done.stdout
+    )
 
 
 def test_a_data_set_is_its_task_where_it_has_one(benchmark_command, board):
@@ -55,7 +59,7 @@ def test_without_a_like_task_models_are_compared_alone(benchmark_command, board)
     assert "10 % above the lowest, on 2 of the 2 data sets on record." in done.stdout
     assert "- Error: 0.963 times the MAE of the best other model, the mean of 2 data sets (" in done.stdout
     assert "(no interval: too few data sets). Measured: 0.9" in done.stdout
-    assert " on cgcnn with 31 training crystals (best other: megnet) and 0.9" in done.stdout
+    assert " on cgcnn with 32 training crystals (best other: megnet) and 0.9" in done.stdout
     assert "megnet may come out better: about as good on most data sets. The time is enough" in done.stdout
     assert "with --like: cgcnn/band_gap (3 models) and fung/2d/work_function (3 models)." in done.stdout
     assert (
@@ -93,9 +97,38 @@ def test_times_of_a_gpu_that_is_not_here_are_those_of_the_records(benchmark_comm
     gpu = {"machine": next(iter(board.records())).machine.model_copy(update={"device": "a fast GPU"})}
     write_run(board, "cgcnn", 0.5, task="cgcnn/band_gap", key={"device": "gpu"}, **gpu)
     done = benchmark_command(*ASKED, "1h", "--like", "cgcnn", "--device", "cuda")
-    assert "on a GPU for one training" in done.stdout and "Only cgcnn is on record there" in done.stdout
+    assert "on a GPU for one training" in done.stdout
+    (megnet,) = (line for line in done.stdout.splitlines() if line.startswith("| megnet "))
+    assert megnet.count("not known") == 2, "its time, and whether it is within the time"
     assert "Times are those of a fast GPU: this machine was not compared" in done.stdout
-    assert "name a task with --like: cgcnn/band_gap" in one_line_error(benchmark_command(*ASKED, "1h", "--device", "cuda"))
+    over_sets = benchmark_command(*ASKED, "1h", "--device", "cuda").stdout
+    assert over_sets.startswith("Train cgcnn on your 44 crystals.")
+    assert "no time of megnet on a GPU is on record, so the command ends after 60 min" in over_sets
+
+
+def test_a_task_without_a_time_on_a_cpu_has_an_error_and_says_that_its_time_is_not_known(benchmark_command, board):
+    write_run(board, "cgcnn", 0.3, task="cgcnn/efermi", key={"device": "gpu"})
+    done = benchmark_command(*ASKED, "1h", "--like", "cgcnn/efermi")
+    assert done.stdout.startswith("Train cgcnn on your 44 crystals"), done.stderr
+    assert "- Error: a test MAE of 0.3" in done.stdout and "- Cost: not known: no time of cgcnn on a CPU is on" in done.stdout
+    assert "No time on a CPU is on record for cgcnn/efermi" in done.stdout and "as on cgcnn/band_gap" in done.stdout
+    found = json.loads(benchmark_command(*ASKED, "1h", "--like", "cgcnn/efermi", "--json").stdout)
+    assert [one["seconds"] for one in found["time_not_known"]] == [None] and found["affordable"] == []
+
+
+def test_the_cost_of_the_command_counts_the_cores_of_this_machine(benchmark_command, board, monkeypatch):
+    monkeypatch.setattr("benchmark.harness.machine.default_workers", lambda: 2)
+    done = benchmark_command(*ASKED, "1h", "--like", "cgcnn/band_gap")
+    assert "about 3.88 s on one core for one training; about 9.69 s for 5 folds on 2 cores of this machine.\n" in done.stdout
+
+
+def test_an_error_far_from_the_records_says_how_it_follows_from_them(benchmark_command, board):
+    for fold, protocol in enumerate(["kfold(5, train 1/4)"] * 5):
+        write_fold(board, "cgcnn", fold, [0.8] * 4, task="fung/2d/work_function", key={"protocol": protocol})
+    done = benchmark_command("recommend", "--crystals", "11", "--from", "board", "--time", "1h", "--like", "cgcnn/band_gap")
+    assert "measured with 32 training crystals, scaled to your 7" in done.stdout
+    assert "all with 32 crystals, 4.6 times yours: too far)" in done.stdout
+    assert " 0.22 × the crystals |" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -113,8 +146,12 @@ def test_a_number_of_crystals_that_is_none_is_refused(benchmark_command, board, 
 
 
 def test_questions_without_records_are_refused(benchmark_command, board, tmp_path):
-    assert "there are cgcnn/band_gap" in one_line_error(benchmark_command(*ASKED, "1h", "--like", "cgcnn/efermi"))
-    assert "there are cgcnn/band_gap" in one_line_error(benchmark_command(*ASKED, "1h", "--like", "megnet"))
+    for typo in ("cgcn/band_gap", "band_gap", "megnet/band_gap"):
+        said = one_line_error(benchmark_command(*ASKED, "1h", "--like", typo))
+        assert "did you mean cgcnn/band_gap" in said and "there are cgcnn/band_gap, fung/2d/work_function;" in said
+    assert "write auto, cpu or cuda, which stands for a GPU" in one_line_error(
+        benchmark_command(*ASKED, "1h", "--device", "gpu")
+    )
     assert "no `standard` record" in one_line_error(
         benchmark_command("recommend", "--crystals", "44", "--time", "1h", "--from", str(tmp_path / "empty"))
     )

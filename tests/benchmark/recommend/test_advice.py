@@ -37,6 +37,13 @@ def test_without_a_task_and_an_interval_what_is_about_as_good_on_most_sets_is_na
     assert advise([best, once, mostly], seconds=10).equals == (mostly,)
 
 
+def test_a_model_whose_time_is_not_known_is_still_advised():
+    untimed = Forecast("untimed", 0.29, 0.08, 4, None, 1)
+    advice = advise([untimed, GOOD, QUICK], seconds=50)
+    assert (advice.untimed, advice.affordable, advice.too_dear) == ((untimed,), (QUICK,), (GOOD,))
+    assert advice.chosen == untimed and advice.equals == ()
+
+
 def test_a_constant_is_never_advised():
     dummy = Forecast("dummy", 0.2, 0.1, 4, 0.001, 1)
     assert advise([dummy, GOOD, NEARLY], seconds=150).chosen == GOOD

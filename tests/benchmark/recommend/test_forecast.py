@@ -30,6 +30,12 @@ def test_an_exact_power_law_is_continued(exponent, scale):
     assert found.seconds == pytest.approx(1280)
 
 
+def test_crystals_above_and_below_those_of_the_records_are_beyond_them():
+    sizes = [100, 100, 400, 400]
+    found = {n: on_task([ran("m", sizes, [1, 1.1, 0.5, 0.6])], n)[0].beyond for n in (25, 100, 200, 400, 1200)}
+    assert found == pytest.approx({25: 0.25, 100: 1, 200: 1, 400: 1, 1200: 3})
+
+
 def test_95_percent_intervals_hold_95_percent_of_new_trainings():
     rng = np.random.default_rng(0)
     sizes, held = np.repeat([500, 1000, 2000, 4000], 3), 0

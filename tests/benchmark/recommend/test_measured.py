@@ -29,7 +29,7 @@ def test_standard_records_on_real_crystals_count_by_task_and_model(tmp_path):
     assert (cgcnn.model, megnet.model, cgcnn.crystal_set) == ("cgcnn", "megnet", "cgcnn")
     assert len(cgcnn.errors) == 5 and cgcnn.errors == pytest.approx(0.5, rel=0.03)
     assert cgcnn.seconds_per_crystal > 0
-    assert trained(store.records(), "gpu") == {}
+    assert [model.machines for model in trained(store.records(), "gpu")["cgcnn/band_gap"]] == [(), ()]
 
 
 def test_errors_of_both_kinds_of_device_count_and_times_of_the_one_asked(tmp_path):
@@ -39,11 +39,12 @@ def test_errors_of_both_kinds_of_device_count_and_times_of_the_one_asked(tmp_pat
     gpu = {"machine": next(iter(store.records())).machine.model_copy(update={"device": "a GPU"})}
     write_run(store, "cgcnn", 0.7, key={"device": "gpu", "seed": 1}, **CGCNN, **gpu)
     write_run(store, "cgcnn", 0.9, key={"device": "gpu"}, **CGCNN, **gpu)
-    (cpu, _), (on_gpu,) = (trained(store.records(), device)["cgcnn/band_gap"] for device in ("cpu", "gpu"))
+    (cpu, _), (on_gpu, untimed) = (trained(store.records(), device)["cgcnn/band_gap"] for device in ("cpu", "gpu"))
     assert sorted(cpu.errors) == pytest.approx([0.5] * 5 + [0.7] * 5, rel=0.03), "a fold on both counts once"
     assert sorted(on_gpu.errors) == pytest.approx([0.7] * 5 + [0.9] * 5, rel=0.03)
     assert np.isfinite(cpu.seconds).sum() == 5 and np.isfinite(on_gpu.seconds).all() and cpu.seconds_per_crystal > 0
     assert on_gpu.machines == ("a GPU",)
+    assert untimed.model == "megnet" and untimed.seconds_per_crystal is None and untimed.errors == pytest.approx(0.5, rel=0.03)
 
 
 def test_atoms_of_a_crystal_are_of_all_crystals_and_not_of_a_part(tmp_path):

@@ -62,8 +62,8 @@ def test_the_page_has_the_quantiles_of_a_table_of_students_t(store):
 def test_models_that_ran_otherwise_alone_are_named(store):
     write_run(store, "mpnn", 0.1, task=TASKS[0], key={"profile": "mini"})
     for like, asked in forecasts_for_page(store.records())["devices"]["cpu"].items():
-        where = "No record of the profile standard" if like else "Not every data set on record has a run that"
-        assert f"{where} allows a forecast of mpnn: they may be better." in asked["notes"]
+        where = f"have no record of {like} in the profile standard" if like else "did not run on every data set"
+        assert f"These models {where}, so they are not ranked: mpnn." in asked["notes"]
 
 
 def test_without_records_that_count_there_is_nothing(tmp_path):

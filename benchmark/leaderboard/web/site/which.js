@@ -53,18 +53,18 @@ board.views.which = (() => {
     return rows.filter(Boolean).sort((a, b) => a.error - b.error);
   }
 
-  function answer(rows, seconds, {unit, sets}, like) {
+  function answer(rows, seconds, {unit, sets, records}, like) {
     const learn = rows.filter((row) => !board.data.forecasts.constants.includes(row.model));
     if (!learn.length) return "The records are of no model that learns.";
-    const [chosen, ...others] = learn.filter((row) => row.seconds <= seconds);
+    const [chosen, ...others] = learn.filter((row) => row.seconds === null || row.seconds <= seconds);
     if (!chosen) {
       const cheapest = learn.reduce((one, other) => (other.seconds < one.seconds ? other : one));
       return `No model that learns can be trained in this time; the cheapest, ${cheapest.model}, takes about ${n.seconds(cheapest.seconds)}.`;
     }
     const equals = others.filter((row) => mayBeat(row, chosen, sets));
     const why = [chosen, ...equals].every((row) => row.deviation) ? "1 chance in 10 or more" : "about as good in the records";
-    const expected = like ? `a test MAE of ${error(chosen, unit)}` : `${error(chosen, "times")} the MAE of the best other model`;
-    return `Train ${chosen.model}. Expect ${expected}, after about ${n.seconds(chosen.seconds)}.` +
+    const expected = like ? `a test MAE of ${error(chosen, unit, records)}` : `${error(chosen, "times", records)} the MAE of the best other model`;
+    return `Train ${chosen.model}. Expect ${expected}${chosen.seconds === null ? ". Its time is not known" : `, after about ${n.seconds(chosen.seconds)}`}.` +
       (like ? "" : ` Its MAE is the lowest, or at most 10 % above the lowest, on ${chosen.good} of the ${n.many(sets, "data set")} on record.`) +
       (learn.length > 1 ? "" : " No other model is on record there, so nothing is compared.") +
       (equals.length ? ` ${equals.map((row) => row.model).join(", ")} may come out better (${why}): train ${equals.length > 1 ? "them" : "it"} too, and compare.` : "");
@@ -81,9 +81,10 @@ board.views.which = (() => {
     return Math.log(row.error / chosen.error) <= quantiles[place] * Math.sqrt(one + other);
   }
 
-  function error(row, unit) {
+  function error(row, unit, records) {
+    const why = records[row.model] ? `${records[row.model]} are too few, or too far from yours` : "too few data sets, or they differ too much";
     const value = `${n.significant(row.error)} ${unit}`.trim();
-    return value + (row.low === null ? " (no interval: too few records, or they differ too much)" : ` (95 %: ${interval(row)})`);
+    return value + (row.low === null ? ` (no interval: ${why})` : ` (95 %: ${interval(row)})`);
   }
 
   function interval(row) {
@@ -96,9 +97,9 @@ board.views.which = (() => {
       {label: "model", text: true, head: true, cell: (row) => row.model},
       {label: what, cell: (row) => n.significant(row.error)},
       {label: "95 % interval", cell: interval},
-      {label: "time", cell: (row) => n.seconds(row.seconds)},
-      {label: "within the time", text: true, cell: (row) => row.seconds <= seconds ? "yes" : "no"},
-      {label: "beyond the records", cell: (row) => row.beyond > 1.05 ? `${n.significant(row.beyond, 2)} × the crystals` : ""},
+      {label: "time", cell: (row) => row.seconds === null ? "not known" : n.seconds(row.seconds)},
+      {label: "within the time", text: true, cell: (row) => row.seconds === null ? "not known" : row.seconds <= seconds ? "yes" : "no"},
+      {label: "beyond the records", cell: (row) => row.beyond > 1.05 || row.beyond < 1 / 1.05 ? `${n.significant(row.beyond, 2)} × the crystals` : ""},
     ], rows);
   }
 
