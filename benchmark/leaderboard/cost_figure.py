@@ -107,10 +107,10 @@ def alternative(group: ComparisonGroup) -> str:
 
 
 def caption(group: ComparisonGroup) -> str:
-    """How to read the picture, in two sentences."""
+    """How to read the picture."""
     return (
-        f"Each point is a model. Its bar shows how far its {group.kind.loss} may be below or above that of the best other "
-        f"model ({CONFIDENCE}). A model is worse if its whole bar lies above the dotted line, the best model."
+        f"Each point is a model. Its bar is the {CONFIDENCE} interval of its {group.kind.loss} compared with the best other "
+        "model. If the whole bar lies above the dotted line, the model is worse."
     )
 
 
