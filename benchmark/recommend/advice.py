@@ -10,8 +10,9 @@ import numpy as np
 from scipy.stats import t
 
 from benchmark.leaderboard.rows import CONSTANTS
-from benchmark.recommend.forecast import Forecast, over_tasks, welch
+from benchmark.recommend.forecast import Forecast, over_tasks
 from benchmark.recommend.measured import Trained
+from benchmark.statistics.comparisons import welch
 
 GOOD = 1.10
 """A choice is right whose MAE is at most this times the best model's."""

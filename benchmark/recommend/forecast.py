@@ -10,6 +10,7 @@ from scipy.stats import t
 
 from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.recommend.measured import SAME, Trained
+from benchmark.statistics.comparisons import welch
 
 LEVEL = 0.95
 """Of every interval."""
@@ -93,12 +94,6 @@ class Forecast:
 def is_beyond(one: Forecast) -> bool:
     """Whether the records of a model have clearly fewer crystals, or clearly more."""
     return not 1 / OUTSIDE < one.beyond < OUTSIDE
-
-
-def welch(variances: Sequence[float], freedoms: Sequence[float]) -> float:
-    """Degrees of freedom of the sum of independent variances, by Welch and Satterthwaite."""
-    parts = sum(variance**2 / free for variance, free in zip(variances, freedoms, strict=True))
-    return sum(variances) ** 2 / parts if parts > 0 else min(freedoms)
 
 
 def exponents(models: Sequence[Trained]) -> np.ndarray:

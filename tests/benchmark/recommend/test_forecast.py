@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.recommend import forecast
-from benchmark.recommend.forecast import exponents, over_tasks, welch
+from benchmark.recommend.forecast import exponents, over_tasks
 from benchmark.recommend.measured import Trained
 
 
@@ -61,12 +61,6 @@ def test_limits_are_those_of_students_t_by_hand():
     # Variance 0.01 with 2 degrees of freedom; one more training adds a third; the table's quantile is 4.303.
     assert (found.deviation, found.freedom) == (pytest.approx((0.01 * 4 / 3) ** 0.5), 2)
     assert found.limits == pytest.approx((np.exp(0.1 - 0.4968), np.exp(0.1 + 0.4968)), rel=1e-3)
-
-
-def test_degrees_of_freedom_of_a_sum_by_hand():
-    assert welch((1.0, 1.0), (4, 4)) == pytest.approx(8)
-    assert welch((1.0, 3.0), (4, 3)) == pytest.approx(16 / (1 / 4 + 9 / 3))
-    assert welch((1.0, 0.0), (4, 1)) == 4 and welch((0.0, 0.0), (4, 1)) == 1
 
 
 def test_an_exponent_from_one_other_model_gives_an_error_without_an_interval():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from benchmark.statistics.comparisons import TaskErrors, corrected_t_test, holm, paired_bootstrap, rank_tiers
+from benchmark.statistics.comparisons import TaskErrors, corrected_t_test, holm, paired_bootstrap, rank_tiers, welch
 from benchmark.statistics.resampling import resampled_means
 from tests.benchmark.statistics.simulated_errors import (
     correlated,
@@ -339,3 +339,9 @@ def test_a_true_difference_is_found():
     # Six standard deviations of a model's luck in a fold; found in 99.9 % of 1,000 simulated cases.
     found = sum(several_tiers(correlated(rng, 2, np.array([0.0, 0.3]))) for _ in range(200))
     assert found > 180
+
+
+def test_degrees_of_freedom_of_a_sum_by_hand():
+    assert welch((1.0, 1.0), (4, 4)) == pytest.approx(8)
+    assert welch((1.0, 3.0), (4, 3)) == pytest.approx(16 / (1 / 4 + 9 / 3))
+    assert welch((1.0, 0.0), (4, 1)) == 4 and welch((0.0, 0.0), (4, 1)) == 1
