@@ -232,35 +232,52 @@ def board(folder: str | Path = PUBLISHED) -> pd.DataFrame:
     return _board(_existing(folder))
 
 
-def _existing(folder: str | Path) -> Path:
+def _existing(folder: str | Path, name: str = "folder") -> Path:
+    if not isinstance(folder, str | Path):
+        raise InputError(f"{name} is the path of a directory of records, not {folder!r}")
     if not Path(folder).is_dir():
         raise InputError(f"{folder}: no such directory; run a task first, or name a directory of records")
     return Path(folder)
 
 
-def compare(first: str, second: str, task: str, folder: str | Path = PUBLISHED) -> pd.DataFrame:
+def compare(
+    first: str, second: str, task: str, folder: str | Path = PUBLISHED, beside: str | Path | None = None
+) -> pd.DataFrame:
     """Is the difference between two models of a task real?
 
     Args:
-        first: a model's name, or a row as the board names it.
+        first: a model's name, which stands for all its rows, or one row as the board names it.
         second: another one.
         task: dataset/target.
         folder: a directory of records, as for `board`.
+        beside: another one, whose rows on that task are compared too: `leaderboards`, beside your own runs.
 
     Returns:
-        One row for each comparison group (profile, protocol, data) that has both: lower and higher, the models by their mean
-        loss; the ratio of their losses with its 95 % interval; verdict: real, equal (within 5 %) or undecided; more_repeats
-        that would decide; folds and repeats that both have.
+        One row for each comparison group (profile, protocol, data), row of the first and row of the second; those of `folder`
+        first. lower and higher, the rows by their mean loss; the ratio of their losses with its 95 % interval; verdict: real,
+        equal (within 5 %) or undecided; folds and repeats that both have. more_repeats would decide an undecided pair, if the
+        errors stayed as measured. It is None where the pair is decided, where over 50 would be needed, and where reason is not
+        None. reason says why nothing can be decided, for example that there is one fold only. A UserWarning names rows of the
+        two that are not compared.
 
     Raises:
-        InputError: there is no such directory, task or model, or no group that compares both.
+        InputError: there is no such directory, task or model, or no group that compares both; or an argument of another type.
     """
     from dataclasses import asdict
 
     from benchmark.leaderboard.pair import compare_pair
+    from benchmark.results.beside import StoreBeside
     from benchmark.results.store import Store
 
-    return pd.DataFrame([asdict(answer) for answer in compare_pair(Store(_existing(folder)), task, first, second)])
+    for name, value in (("first", first), ("second", second), ("task", task)):
+        if not isinstance(value, str):
+            raise InputError(f"{name} is a name, not {value!r}")
+    root = _existing(folder)
+    store = Store(root) if beside is None else StoreBeside(root, Store(_existing(beside, "beside")))
+    found = compare_pair(store, task, first, second)
+    for line in found.not_compared:
+        warnings.warn(line, stacklevel=2)
+    return pd.DataFrame([asdict(answer) for answer in found.answers])
 
 
 def _board(root: Path, asked: Sequence[tuple[str, str, str, str, Settings]] | None = None) -> pd.DataFrame:

@@ -16,6 +16,19 @@ from benchmark.results.directories import PUBLISHED
 from benchmark.results.store import Store
 from datasets.errors import InputError
 
+PAIR = "--pair cgcnn schnet"
+"""An example of the option."""
+
+
+def _two_names(pair: tuple[str, str] | None) -> tuple[str, str] | None:
+    """The names of --pair; InputError where one name, or both with a comma, has taken the next word for the other."""
+    # The settings of a row, in brackets, may have commas.
+    for name in pair or ():
+        if name.startswith("-") or "," in name.split(" (")[0]:
+            raise InputError(f"--pair needs two names: {PAIR}")
+    return pair
+
+
 commands = typer.Typer(name="leaderboard", help="Render boards, and check records before they are published.")
 
 
@@ -28,7 +41,11 @@ def leaderboard(
     ] = None,
     pair: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="MODEL MODEL", help="Instead: is the difference between these two real? With --task."),
+        typer.Option(
+            metavar="MODEL MODEL",
+            help="Instead: is the difference between these two real? With --task. Models, or rows as the board names them.",
+            callback=_two_names,
+        ),
     ] = None,
     task: Annotated[str | None, typer.Option(help="dataset/target, with --pair.")] = None,
     as_json: JsonOption = False,
@@ -44,7 +61,7 @@ def leaderboard(
     if task and not pair:
         raise InputError("--task goes only with --pair; without it every task of the records is rendered")
     if pair and not task:
-        raise InputError("--pair compares two models on one task: --pair cgcnn schnet --task cgcnn/log10_k_vrh")
+        raise InputError(f"--pair compares two models on one task: {PAIR} --task cgcnn/log10_k_vrh")
     if pair and task:
         _tell_pair(store, task, pair, as_json)
     else:
@@ -88,14 +105,16 @@ def _tell_pair(store: Store, task: str, pair: tuple[str, str], as_json: bool) ->
     from benchmark.leaderboard.pair import compare_pair, pair_text
     from benchmark.leaderboard.terminal import left_out_line
 
-    answers = compare_pair(store, task, *pair)
+    found = compare_pair(store, task, *pair)
     if as_json:
-        print(json.dumps([asdict(answer) for answer in answers], indent=1))
+        print(json.dumps([asdict(answer) for answer in found.answers], indent=1))
         return
-    print("\n\n".join(map(pair_text, answers)))
+    print("\n\n".join(map(pair_text, found.answers)))
+    for line in found.not_compared:
+        tell(line)
     if isinstance(store, StoreBeside):
         for run in (run for run in store.left_out if run.record.key.task == task and run.record.key.model in pair):
-            print(left_out_line(run))
+            tell(left_out_line(run))
 
 
 @commands.command(epilog="Example: python -m benchmark leaderboard submit runs")

@@ -235,7 +235,7 @@ def _print_scores(board: Any, plans: list[Any], store: Any, as_json: bool) -> No
         rows = [row_as_json(row) for group in shown for row in group.rows]
         print(json.dumps({"event": "summary", **_counted(_jobs(plans), store), "scores": rows}))
     for group in [] if as_json else shown:
-        named = with_unit(group.first.key.task, group.first.key.unit)
+        named = with_unit(group.first.key.task, group.unit)
         print(f"\n{named} ({group.title})\n\n{terminal_table(group)}")
     earlier = len(board.comparison_groups) - len(shown)
     if earlier and not as_json:

@@ -73,6 +73,11 @@ class ComparisonGroup:
         return kind_of(self.first.key)
 
     @property
+    def unit(self) -> str:
+        """Of the loss: that of the task, or 1 for the log-loss of classes, which has none."""
+        return "1" if self.first.key.classes else self.first.key.unit
+
+    @property
     def synthetic(self) -> bool:
         """Whether the labels are those of a toy model."""
         known = built_in().get(self.first.key.dataset)

@@ -133,8 +133,7 @@ def _verdict(row: BoardRow) -> Verdict:
 
 def _loss_name(group: ComparisonGroup) -> str:
     """With its unit."""
-    unit = group.first.key.unit
-    return group.kind.loss if group.first.key.classes else with_unit(group.kind.loss, unit)
+    return with_unit(group.kind.loss, group.unit)
 
 
 def _interval(row: BoardRow) -> tuple[float, float]:

@@ -1,15 +1,19 @@
-"""Is the difference between two models of a task real? What the board decides about one pair. Needs no torch."""
+"""Is the difference between two models of a task real? What the board decides about pairs of rows. Needs no torch."""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from benchmark.leaderboard.comparison_groups import ComparisonGroup, comparison_groups
+from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup, comparison_groups
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.rendering.text import count, in_unit, interval, plus_minus, significant
+from benchmark.results.beside import StoreBeside
+from benchmark.results.directories import PUBLISHED
 from benchmark.results.scores import scored_tasks
 from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
@@ -19,11 +23,12 @@ from benchmark.statistics.decisions import MARGIN, MOST_REPEATS, intervals_of, r
 from datasets.errors import InputError, unknown_name
 
 PairVerdict = Literal["real", "equal", "undecided"]
+WORDS: dict[PairVerdict, str] = {"real": "Real", "equal": f"Equal within {MARGIN:.0%}", "undecided": "Undecided"}
 
 
 @dataclass(frozen=True)
 class PairAnswer:
-    """Two models of a comparison group; `lower` has the lower mean loss."""
+    """Two rows of a comparison group; `lower` has the lower mean loss."""
 
     task: str
     group: str
@@ -31,6 +36,7 @@ class PairAnswer:
     loss: str
     """What is compared: MAE or log-loss."""
     unit: str
+    """Of the loss; 1 where it has none."""
     lower: str
     higher: str
     lower_loss: float
@@ -55,13 +61,23 @@ class PairAnswer:
     """Why nothing could be decided."""
 
 
-def compare_pair(store: Store, task: str, first: str, second: str) -> list[PairAnswer]:
-    """What each comparison group of a task that has both models says about them.
+@dataclass(frozen=True)
+class PairAnswers:
+    """What a task says about two models."""
+
+    answers: tuple[PairAnswer, ...]
+    """One for each comparison group, row of the first model and row of the second; a person's own rows first."""
+    not_compared: tuple[str, ...]
+    """Rows of the two that no answer is about, each with the reason."""
+
+
+def compare_pair(store: Store, task: str, first: str, second: str) -> PairAnswers:
+    """Answer for each row of one model against each row of another, in each comparison group of a task.
 
     Args:
         store: with the records.
         task: dataset/target.
-        first: a model's name, or a row as the board names it.
+        first: a model's name, which stands for all its rows, or one row as the board names it.
         second: another one.
 
     Raises:
@@ -75,87 +91,169 @@ def compare_pair(store: Store, task: str, first: str, second: str) -> list[PairA
         raise InputError(f"a pair has two different models, not {first} twice")
     runs = next((runs for _, runs in scored_tasks(store, names={task})), [])
     groups = [group for group, _ in comparison_groups(runs, read_sources(store.root))] if runs else []
-    known = {name for group in groups for row in group.ranked for name in _names(row)}
     for name in (first, second):
-        if name not in known:
-            raise unknown_name("model", name, known, f"compared on {task}: {', '.join(sorted(known))}")
-    found = [(group, [row for row in group.ranked if {first, second} & _names(row)]) for group in groups]
-    answers = [_answer(group, *rows) for group, rows in found if len(rows) == 2]
-    if not answers:
-        raise InputError(f"{first} and {second} both ran on {task}, but not with the same profile, folds and data")
-    return answers
+        _require_ranked(store, groups, task, name)
+    found = [answer for group in groups for answer in pair_answers(group) if _is_about(answer, group, first, second)]
+    if not found:
+        raise InputError(_why_none(groups, task, first, second))
+    own = {(group.title, row.label) for group in groups for row in group.rows if _is_own(store, row)}
+    found.sort(key=lambda answer: not {(answer.group, answer.lower), (answer.group, answer.higher)} & own)
+    return PairAnswers(tuple(found), tuple(_not_compared(store, groups, found, (first, second))))
 
 
-def _names(row: BoardRow) -> set[str]:
-    """What a person may call a row: its label, and the model's name where it stands for the model."""
-    return {row.label, row.model} if row.unchanged else {row.label}
+def _is_called(row: BoardRow, name: str) -> bool:
+    return name in (row.label, row.model)
 
 
-def _answer(group: ComparisonGroup, lower: BoardRow, higher: BoardRow) -> PairAnswer:
+def _is_about(answer: PairAnswer, group: ComparisonGroup, first: str, second: str) -> bool:
+    """Whether one row of the pair is called by the first name, and the other one by the second."""
+    low, high = (next(row for row in group.ranked if row.label == label) for label in (answer.lower, answer.higher))
+    return any(_is_called(a, first) and _is_called(b, second) for a, b in ((low, high), (high, low)))
+
+
+def _is_own(store: Store, row: BoardRow) -> bool:
+    """Whether a row is a person's own, with those of another store beside it."""
+    return isinstance(store, StoreBeside) and store.shows_own(row.run.first)
+
+
+def _require_ranked(store: Store, groups: Sequence[ComparisonGroup], task: str, name: str) -> None:
+    """Raise InputError where no row of that name is compared on the task."""
+    rows = [row for group in groups for row in group.rows if _is_called(row, name)]
+    if any(row.standing for row in rows):
+        return
+    if rows:
+        raise InputError(f"{rows[0].label} is not compared on {task}: {rows[0].unranked}")
+    known = sorted({row.model if row.unchanged else row.label for group in groups for row in group.ranked})
+    published = Store(PUBLISHED)
+    near = [] if name in _models(store) | _models(published) else difflib.get_close_matches(name, known)
+    told = f"did you mean {' or '.join(near)}? " if near else ""
+    beside = not isinstance(store, StoreBeside) and store.root.resolve() != PUBLISHED.resolve()
+    hint = f"; to compare with published rows: --beside {PUBLISHED}" if beside and name in _models(published, task) else ""
+    only = f"there only {known[0]} has" if len(known) == 1 else f"there these have: {', '.join(known)}"
+    raise InputError(f"{name} has no record on {task}; {told}{only if known else 'no model there is compared'}{hint}")
+
+
+def _models(store: Store, task: str | None = None) -> set[str]:
+    """Names of the models with records: of one task, or of all."""
+    return {
+        path.relative_to(store.root / "records" / name).parts[0]
+        for name, paths in store.tasks()
+        if task in (None, name)
+        for path in paths
+        if path.is_relative_to(store.root / "records" / name)
+    }
+
+
+def _why_none(groups: Sequence[ComparisonGroup], task: str, first: str, second: str) -> str:
+    """Why no pair of rows has an answer."""
+    if any(_is_called(row, first) and _is_called(row, second) for group in groups for row in group.ranked):
+        return f"{first} and {second} are the same row; a pair has two different ones"
+    return f"{first} and {second} both ran on {task}, but not with the same profile, folds and data"
+
+
+def _not_compared(
+    store: Store, groups: Sequence[ComparisonGroup], found: Sequence[PairAnswer], names: tuple[str, str]
+) -> list[str]:
+    """Rows of the two names without an answer: those that are not ranked, and a person's own that have no rival."""
+    answered = {(answer.group, label) for answer in found for label in (answer.lower, answer.higher)}
+    told = []
+    for group in groups:
+        for row in group.rows:
+            called = [name for name in names if _is_called(row, name)]
+            if not called or row.unranked == OLDER or (group.title, row.label) in answered:
+                continue
+            if row.unranked:
+                told.append(f"{row.label} is not compared: {row.unranked}")
+            elif _is_own(store, row):
+                other = names[1] if called[0] == names[0] else names[0]
+                told.append(f"{row.label} is not compared: {other} has no row in {group.title}")
+    return told
+
+
+def pair_answers(group: ComparisonGroup) -> list[PairAnswer]:
+    """What is decided about every two ranked rows of a comparison group, those with the lowest losses first."""
+    if not group.decisions or not group.errors:
+        return []
+    rows = {row.label: row for row in group.ranked}
+    losses = {label: row.over_folds("loss") or (0.0, None) for label, row in rows.items()}
+    shared: dict[str, Any] = {
+        "task": group.first.key.task,
+        "group": group.title,
+        "loss": group.kind.loss,
+        "unit": group.unit,
+        "folds": group.folds,
+        "repeats": len(np.unique(group.errors.repeats)),
+        "models": len(rows),
+        "reason": group.decisions.reason,
+    }
+    return [
+        PairAnswer(
+            **shared,
+            lower=pair.better,
+            higher=pair.worse,
+            lower_loss=losses[pair.better][0],
+            lower_std=losses[pair.better][1],
+            higher_loss=losses[pair.worse][0],
+            higher_std=losses[pair.worse][1],
+            ratio=pair.ratio,
+            ratio_low=pair.interval and pair.interval[0],
+            ratio_high=pair.interval and pair.interval[1],
+            verdict=verdict,
+            more_repeats=more,
+        )
+        for pair, (verdict, more) in zip(group.decisions.pairs, _decided(group), strict=True)
+    ]
+
+
+def _decided(group: ComparisonGroup) -> list[tuple[PairVerdict, int | None]]:
+    """Of each pair the verdict, and the further repeats that would decide an undecided one."""
     assert group.decisions and group.errors
-    pair = next(pair for pair in group.decisions.pairs if (pair.better, pair.worse) == (lower.label, higher.label))
-    verdict, more = _decided(group, lower.label, higher.label)
-    losses = [row.over_folds("loss") or (0.0, None) for row in (lower, higher)]
-    return PairAnswer(
-        task=group.first.key.task,
-        group=group.title,
-        loss=group.kind.loss,
-        unit=group.first.key.unit,
-        lower=pair.better,
-        higher=pair.worse,
-        lower_loss=losses[0][0],
-        lower_std=losses[0][1],
-        higher_loss=losses[1][0],
-        higher_std=losses[1][1],
-        ratio=pair.ratio,
-        ratio_low=pair.interval and pair.interval[0],
-        ratio_high=pair.interval and pair.interval[1],
-        verdict=verdict,
-        more_repeats=more,
-        folds=group.folds,
-        repeats=len(np.unique(group.errors.repeats)),
-        models=len(group.ranked),
-        reason=group.decisions.reason,
-    )
-
-
-def _decided(group: ComparisonGroup, lower: str, higher: str) -> tuple[PairVerdict, int | None]:
-    """The verdict, and the further repeats that would decide an undecided pair."""
-    assert group.decisions and group.errors
+    pairs, models = group.decisions.pairs, group.errors.models
     if group.decisions.reason:
-        return "undecided", None
+        return [("undecided", None)] * len(pairs)
     evidence = Evidence.of(group.errors)
-    place = group.errors.models.index(higher), group.errors.models.index(lower)
+    places = [models.index(pair.worse) for pair in pairs], [models.index(pair.better) for pair in pairs]
 
-    def after(more: int) -> PairVerdict:
+    def after(more: int) -> list[PairVerdict]:
         intervals = intervals_of(evidence, more, ALPHA)
-        low, high = intervals.low[place], intervals.high[place]
-        return "real" if low > 0 else "equal" if max(high, -low) <= np.log1p(MARGIN) else "undecided"
+        limits = zip(intervals.low[places], intervals.high[places], strict=True)
+        return ["real" if low > 0 else "equal" if max(high, -low) <= np.log1p(MARGIN) else "undecided" for low, high in limits]
 
     today = after(0)
-    return today, repeats_to_decide([today], lambda more: [after(more)]).get(0)
+    more = repeats_to_decide(today, after)
+    return [(verdict, more.get(number)) for number, verdict in enumerate(today)]
+
+
+def verdict_text(answer: PairAnswer) -> str:
+    """The verdict, and the ratio with its interval."""
+    low, high = answer.ratio_low, answer.ratio_high
+    limits = "" if low is None or high is None else f" (95 %: {interval(low, high)})"
+    ratio = f"the {answer.loss} of {answer.higher} is {significant(answer.ratio)} times that of {answer.lower}{limits}"
+    return f"{WORDS[answer.verdict]}: {ratio}."
+
+
+def open_text(answer: PairAnswer) -> str:
+    """What would decide an undecided pair, or why nothing is decided; empty for a decided one."""
+    if answer.reason:
+        return f"Nothing can be decided: {answer.reason}."
+    if answer.verdict != "undecided":
+        return ""
+    if answer.more_repeats:
+        return f"About {count(answer.more_repeats, 'more repeat')} would decide, if the errors stayed as measured."
+    return f"{MOST_REPEATS} more repeats would not decide, if the errors stayed as measured."
 
 
 def pair_text(answer: PairAnswer) -> str:
     """The answer first, then the errors, what they rest on, and what more repeats would decide."""
-    low, high = answer.ratio_low, answer.ratio_high
-    limits = "" if low is None or high is None else f" (95 %: {interval(low, high)})"
-    ratio = f"the {answer.loss} of {answer.higher} is {significant(answer.ratio)} times that of {answer.lower}{limits}"
-    words = {"real": "Real", "equal": f"Equal within {MARGIN:.0%}", "undecided": "Undecided"}
     lower = in_unit(plus_minus(answer.lower_loss, answer.lower_std), answer.unit)
     higher = in_unit(plus_minus(answer.higher_loss, answer.higher_std), answer.unit)
     runs = f"the same {count(answer.folds, 'fold')} of {count(answer.repeats, 'repeat')}"
+    holds = f"The interval holds for all pairs of the {answer.models} models that ran so, together."
     lines = [
         f"{answer.task}, {answer.group}",
-        f"{words[answer.verdict]}: {ratio}.",
+        verdict_text(answer),
         f"{answer.loss}: {answer.lower} {lower}, {answer.higher} {higher}; {runs} for both.",
+        "" if answer.reason else holds,
+        open_text(answer),
     ]
-    if answer.reason:
-        return "\n".join([*lines, f"Nothing can be decided: {answer.reason}."])
-    lines.append(f"The interval holds for all pairs of the {answer.models} models that ran so, together.")
-    if answer.verdict == "undecided" and answer.more_repeats:
-        more = count(answer.more_repeats, "more repeat")
-        lines.append(f"About {more} would decide, if the errors stayed as measured.")
-    elif answer.verdict == "undecided":
-        lines.append(f"{MOST_REPEATS} more repeats would not decide, if the errors stayed as measured.")
-    return "\n".join(lines)
+    return "\n".join(filter(None, lines))

@@ -137,9 +137,8 @@ def short_board(board: Board, task: str, profile: str, up: str = "") -> str:
     columns = {column.key: column for column in columns_of(PAGE, group.kind)}
     shown = [columns[key] for key in SHORT if key in columns]
     rows = [[escape(column.cell(row, group)) for column in shown] for row in group.ranked]
-    key = group.first.key
     about = (
-        f"{link(task, f'{up}{PUBLISHED}/{page_of(task)}')}: {escape(with_unit(group.kind.loss, key.unit))} on crystals never "
+        f"{link(task, f'{up}{PUBLISHED}/{page_of(task)}')}: {escape(with_unit(group.kind.loss, group.unit))} on crystals never "
         f"seen in training; {crystals(group.first)} crystals, {escape(group.title)}, {count(group.folds, 'fold')} a model. "
         f"{_times(group.ranked)}{escape(marks_note([profile]))}"
     )

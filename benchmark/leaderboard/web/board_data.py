@@ -23,7 +23,6 @@ from benchmark.leaderboard.rows import BoardRow
 from benchmark.leaderboard.web.details import rounded
 from benchmark.rendering.text import MARKED, unit_shown
 from benchmark.statistics.across_tasks import OverallStanding
-from benchmark.statistics.comparisons import CONFIDENCE
 
 COSTS = {
     "training": "training time / fold [s]",
@@ -40,7 +39,6 @@ def board_data(board: Board) -> dict[str, Any]:
     return {
         "costs": COSTS,
         "reading": VERDICT,
-        "confidence": CONFIDENCE,
         "measured": sorted(MEASURED),
         "conclusions": [_plain(line) for line in findings(board)],
         "published": published(board),

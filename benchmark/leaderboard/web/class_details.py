@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from benchmark.leaderboard.comparison_groups import GroupPredictions
+from benchmark.leaderboard.pair import PairAnswer
 from benchmark.leaderboard.web.details import CrystalGroups, numbers, pairs_details, rounded
-from benchmark.statistics.decisions import Decisions
 from benchmark.tasks.metrics import BINS
 
 WORST = 20
 """Crystals listed of those whose true class got the lowest probability."""
 
 
-def class_group_details(predictions: GroupPredictions, decisions: Decisions, elements: CrystalGroups | None) -> dict[str, Any]:
+def class_group_details(
+    predictions: GroupPredictions, answers: Sequence[PairAnswer], elements: CrystalGroups | None
+) -> dict[str, Any]:
     """What all models of a comparison group share: elements, and what tells each pair apart."""
     return {
         "crystals": len(predictions.ids),
         "elements": elements and {"symbols": elements.names, "counts": elements.counts.tolist()},
-        "pairs": pairs_details(predictions, decisions),
+        "pairs": pairs_details(predictions, answers),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from benchmark.leaderboard.comparison_groups import GroupPredictions
-from benchmark.statistics.decisions import Decisions
+from benchmark.leaderboard.pair import PairAnswer, open_text, verdict_text
 
 FEW = 2_000
 """Crystals up to which a plot shows every one; above, it shows how dense they are."""
@@ -155,7 +155,9 @@ def by_element(ids: np.ndarray, compositions: pd.DataFrame | None) -> CrystalGro
     )
 
 
-def group_details(predictions: GroupPredictions, decisions: Decisions, elements: CrystalGroups | None) -> dict[str, Any]:
+def group_details(
+    predictions: GroupPredictions, answers: Sequence[PairAnswer], elements: CrystalGroups | None
+) -> dict[str, Any]:
     """What all models of a comparison group share: crystals, groups, and what tells each pair apart."""
     edges, in_bands = bands(predictions.targets)
     return {
@@ -166,7 +168,7 @@ def group_details(predictions: GroupPredictions, decisions: Decisions, elements:
         "bands": {"edges": numbers(edges), "counts": in_bands.counts.tolist()},
         "elements": elements and {"symbols": elements.names, "counts": elements.counts.tolist()},
         "held": elements and {"texts": elements.texts, "by": packed(elements.text_of, "<u4")},
-        "pairs": pairs_details(predictions, decisions),
+        "pairs": pairs_details(predictions, answers),
     }
 
 
@@ -195,21 +197,18 @@ def model_details(predictions: GroupPredictions, elements: CrystalGroups | None)
         )
 
 
-def pairs_details(predictions: GroupPredictions, decisions: Decisions) -> dict[str, list[Any]]:
+def pairs_details(predictions: GroupPredictions, answers: Sequence[PairAnswer]) -> dict[str, list[Any]]:
     """Columns over the pairs of models; `wins` and `losses` count crystals on which the better one's loss is less, and more."""
     number = {label: m for m, label in enumerate(predictions.labels)}
     wins = won(predictions.losses)
-    rows = [(pair, number[pair.better], number[pair.worse]) for pair in decisions.pairs]
-    low, high = zip(*(pair.interval or (None, None) for pair, _, _ in rows), strict=True) if rows else ((), ())
+    places = [(number[answer.lower], number[answer.higher]) for answer in answers]
     return {
-        "better": [pair.better for pair, _, _ in rows],
-        "worse": [pair.worse for pair, _, _ in rows],
-        "ratio": [rounded(pair.ratio) for pair, _, _ in rows],
-        "low": list(map(rounded, low)),
-        "high": list(map(rounded, high)),
-        "decided": [pair.decided for pair, _, _ in rows],
-        "wins": [int(wins[b, w]) for _, b, w in rows],
-        "losses": [int(wins[w, b]) for _, b, w in rows],
+        "better": [answer.lower for answer in answers],
+        "worse": [answer.higher for answer in answers],
+        "verdict": [verdict_text(answer) for answer in answers],
+        "open": [open_text(answer) for answer in answers],
+        "wins": [int(wins[b, w]) for b, w in places],
+        "losses": [int(wins[w, b]) for b, w in places],
     }
 
 

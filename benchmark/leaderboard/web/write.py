@@ -21,6 +21,7 @@ from benchmark.leaderboard.board import Board, read_board
 from benchmark.leaderboard.comparison_groups import ComparisonGroup, GroupPredictions
 from benchmark.leaderboard.cost_figure import cost_figure
 from benchmark.leaderboard.kinds import CLASSES
+from benchmark.leaderboard.pair import pair_answers
 from benchmark.leaderboard.web.board_data import board_data, file_name, group_name
 from benchmark.leaderboard.web.class_details import class_group_details, class_model_details
 from benchmark.leaderboard.web.details import by_element, group_details, model_details
@@ -138,10 +139,9 @@ def write_details(details: Path, group: ComparisonGroup, predictions: GroupPredi
     if drawn := cost_figure(group):
         write_atomically(folder / "cost.svg", drawn.encode())
     elements = by_element(predictions.ids, known)
-    assert group.decisions is not None
     classes = group.kind is CLASSES
     of_group, of_models = (class_group_details, class_model_details) if classes else (group_details, model_details)
-    _write_payload(folder, name, "group", of_group(predictions, group.decisions, elements))
+    _write_payload(folder, name, "group", of_group(predictions, pair_answers(group), elements))
     for label, payload in of_models(predictions, elements):
         _write_payload(folder, name, file_name(label), payload)
 

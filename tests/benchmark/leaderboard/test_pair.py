@@ -8,11 +8,13 @@ import pytest
 
 from benchmark import api
 from benchmark.leaderboard.board import read_board
-from benchmark.leaderboard.pair import compare_pair
+from benchmark.leaderboard.pair import compare_pair, pair_text
+from benchmark.results.beside import StoreBeside
 from benchmark.results.store import Store
+from datasets.errors import InputError
 from tests.benchmark.cli.test_main import one_line_error
 from tests.benchmark.conftest import ROOT
-from tests.benchmark.constructed import write_run
+from tests.benchmark.constructed import write_class_fold, write_run
 
 TASK = "set/target"
 
@@ -41,7 +43,7 @@ def test_the_answer_comes_first_and_nothing_is_written(store, benchmark_command,
 def test_the_interval_is_the_one_of_the_board(store):
     (group,) = [group for group in read_board(store).comparison_groups if group.has_rivals]
     for pair in group.decisions.pairs:
-        (answer,) = compare_pair(store, TASK, pair.worse, pair.better)
+        (answer,) = compare_pair(store, TASK, pair.worse, pair.better).answers
         assert (answer.lower, answer.higher) == (pair.better, pair.worse)
         assert (answer.ratio, (answer.ratio_low, answer.ratio_high)) == (pair.ratio, pair.interval)
         assert (answer.verdict == "real") == pair.decided
@@ -54,9 +56,9 @@ def test_equal_is_shown_undecided_says_what_would_decide(tmp_path):
     for seed in range(3):
         write_run(noisy, "cgcnn", 0.4 + 0.1 * seed, seed=seed, key={"seed": seed})
         write_run(noisy, "schnet", 0.6 - 0.1 * seed, seed=seed, key={"seed": seed})
-    (equal,) = compare_pair(alike, TASK, "cgcnn", "schnet")
+    (equal,) = compare_pair(alike, TASK, "cgcnn", "schnet").answers
     assert equal.verdict == "equal" and 1 / 1.05 <= equal.ratio_low <= 1 <= equal.ratio_high <= 1.05
-    (undecided,) = compare_pair(noisy, TASK, "cgcnn", "schnet")
+    (undecided,) = compare_pair(noisy, TASK, "cgcnn", "schnet").answers
     assert undecided.verdict == "undecided" and undecided.repeats == 3
     assert undecided.ratio_high > 1.05 and undecided.ratio_low < 1
 
@@ -64,9 +66,13 @@ def test_equal_is_shown_undecided_says_what_would_decide(tmp_path):
 @pytest.mark.parametrize(
     ("pair", "task", "told"),
     [
-        (("cgcn", "megnet"), TASK, "unknown model 'cgcn'; did you mean cgcnn"),
+        (("cgcn", "megnet"), TASK, "cgcn has no record on set/target; did you mean cgcnn? there these have: cgcnn, dummy, "),
+        (("gatgnn", "megnet"), TASK, "gatgnn has no record on set/target; "),
         (("cgcnn", "megnet"), "set/targets", "unknown task 'set/targets'; did you mean set/target?"),
         (("cgcnn", "cgcnn"), TASK, "a pair has two different models, not cgcnn twice"),
+        (("mpnn", "mpnn (mini)"), TASK, "mpnn and mpnn (mini) are the same row"),
+        (("cgcnn", "--task"), TASK, "--pair needs two names: --pair cgcnn schnet"),
+        (("cgcnn,schnet", "--task"), TASK, "--pair needs two names: --pair cgcnn schnet"),
         (("cgcnn", "mpnn"), TASK, "but not with the same profile, folds and data"),
     ],
 )
@@ -79,6 +85,70 @@ def test_a_pair_needs_its_task(store, benchmark_command):
     assert "--pair compares two models on one task" in told
     told = one_line_error(benchmark_command("leaderboard", "--from", "runs", "--task", TASK))
     assert "--task goes only with --pair" in told
+
+
+@pytest.fixture
+def beside(tmp_path, monkeypatch):
+    """A person's own changed cgcnn, and published rows of cgcnn, megnet and schnet, in the directory where we are."""
+    monkeypatch.chdir(tmp_path)
+    own, published = Store(tmp_path / "runs"), Store(tmp_path / "leaderboards")
+    changed = {"n_conv": 2}
+    for mae, settings in ((0.6, changed), (0.4, {})):
+        store = own if settings else published
+        write_run(store, "cgcnn", mae, changed=settings, key={"settings": settings})
+    for model in ("megnet", "schnet"):
+        write_run(published, model, 0.8)
+    return own, published
+
+
+def test_a_models_name_stands_for_all_its_rows_ones_own_first(beside, benchmark_command):
+    own, published = beside
+    both = StoreBeside(own.root, published)
+    found = [(answer.lower, answer.higher) for answer in compare_pair(both, TASK, "megnet", "cgcnn").answers]
+    assert found == [("cgcnn (n_conv=2)", "megnet"), ("cgcnn", "megnet")]
+    (answer,) = compare_pair(both, TASK, "megnet", "cgcnn (n_conv=2)").answers
+    assert (answer.lower, answer.higher) == found[0]
+    asked = ("--from", "runs", "--beside", "leaderboards", "--pair", "cgcnn", "megnet", "--task", TASK)
+    done = benchmark_command("leaderboard", *asked)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.split("\n\n")
+    assert "that of cgcnn (n_conv=2)" in first and "that of cgcnn (95" in second
+    table = api.compare("cgcnn", "megnet", TASK, own.root, beside=published.root)
+    assert list(table["lower"]) == ["cgcnn (n_conv=2)", "cgcnn"]
+
+
+def test_a_row_of_ones_own_that_is_not_compared_is_told(beside):
+    own, published = beside
+    write_run(own, "schnet", 0.7, folds=3, changed={"width": 8}, key={"settings": {"width": 8}})
+    write_run(own, "schnet", 0.7, key={"profile": "mini"})
+    with pytest.warns(UserWarning, match="is not compared") as told:
+        table = api.compare("schnet", "megnet", TASK, own.root, beside=published.root)
+    assert list(table["lower"]) == ["schnet"] or list(table["higher"]) == ["schnet"]
+    lines = [str(warning.message) for warning in told]
+    assert "schnet (width=8) is not compared: 3 of 5 folds" in lines
+    assert any(line.startswith("schnet (mini) is not compared: megnet has no row in mini, ") for line in lines)
+
+
+def test_published_rows_that_would_help_are_named(beside, benchmark_command):
+    told = one_line_error(benchmark_command("leaderboard", "--from", "runs", "--pair", "cgcnn", "megnet", "--task", TASK))
+    assert "megnet has no record on set/target; there only cgcnn (n_conv=2) has; " in told
+    assert told.rstrip().endswith("--beside leaderboards")
+
+
+@pytest.mark.parametrize("wrong", [{"folder": 5}, {"beside": ["runs"]}, {"first": 3}, {"task": None}])
+def test_an_argument_of_another_type_is_named(beside, wrong):
+    asked = {"first": "cgcnn", "second": "megnet", "task": TASK, "folder": beside[0].root} | wrong
+    with pytest.raises(InputError, match=f"^{next(iter(wrong))} is "):
+        api.compare(**asked)
+
+
+def test_a_log_loss_has_no_unit(tmp_path):
+    store = Store(tmp_path / "runs")
+    for model, right in (("cgcnn", 0.9), ("megnet", 0.6)):
+        for fold in range(5):
+            write_class_fold(store, model, fold, [0, 1] * 4, [[right, 1 - right], [1 - right, right]] * 4)
+    (answer,) = compare_pair(store, "set/is_metal", "cgcnn", "megnet").answers
+    assert "log-loss: cgcnn 0.1054 ± 0.0000, megnet 0.5108" in pair_text(answer)
 
 
 def test_json_and_python_give_the_same(store, benchmark_command):

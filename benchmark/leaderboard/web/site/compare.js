@@ -57,15 +57,10 @@ board.views.compare = (() => {
     const place = pairs.better.findIndex((better, index) => (better === a.label && pairs.worse[index] === b.label) || (better === b.label && pairs.worse[index] === a.label));
     const [better, worse] = pairs.better[place] === a.label ? [a, b] : [b, a];
     const size = shared.crystals;
-    const {loss} = board.kind(group);
-    const ratio = pairs.ratio[place];
-    const interval = pairs.low[place] === null ? "" : ` (${board.data.confidence} interval ${n.significant(pairs.low[place])} to ${n.significant(pairs.high[place])})`;
-    const first = ratio === 1 ? `both have the same ${loss}` : `the ${loss} of ${worse.label} is ${n.significant(ratio)} times that of ${better.label}`;
-    const real = pairs.decided[place] ? "The difference is real" : "The two are not told apart";
     const [wins, losses] = [pairs.wins[place], pairs.losses[place]];
     const equal = size - wins - losses;
     return h("div", {class: "verdict"},
-      h("p", {}, h("strong", {}, `${real}: `), `${first}${interval}.`),
+      h("p", {}, h("strong", {}, pairs.verdict[place]), " ", pairs.open[place]),
       h("p", {}, `${better.label} ${group.classes ? "gives the true class a higher probability" : "is nearer"} on ${n.percent(wins / size)} of ${n.many(size, "test crystal")}, ${worse.label} on ${n.percent(losses / size)}` +
         `${equal ? `; ${n.grouped(equal)} are equal` : ""}.`));
   }
