@@ -24,6 +24,7 @@ from benchmark.cli.shared.options import (
     TasksOption,
     WorkersOption,
 )
+from benchmark.cli.shared.places import group_of, groups_of, jobs_of, print_places
 from benchmark.cli.shared.stopping import kept_on_stop
 from benchmark.cli.shared.terminal import tell
 from benchmark.results.directories import PUBLISHED, RUNS
@@ -160,7 +161,7 @@ def run(
         board, pages = _written(plans, store)
     _print_scores(board, plans, store, as_json)
     if not as_json:
-        _print_places(plans, pages)
+        print_places(plans, pages)
     _require_complete(plans, records)
 
 
@@ -181,7 +182,7 @@ def _next_repeat(options: Any, plan: Any, store: Any) -> Any:
     tasks = [job.task for job in plan.jobs if job.task.name in open_]
     named = [task.name if task.dataset in registered() else task.source for task in tasks]
     if not open_:
-        tell(f"every verdict is clear, repeats: {options.repeats}")
+        tell(f"every model is decided against the best other one, repeats: {options.repeats}; other pairs may be undecided")
     if not open_ or options.repeats >= MOST_REPEATS:
         return None
     return replace(options, repeats=options.repeats + 1, tasks=list(dict.fromkeys(named)), everything=False)
@@ -200,11 +201,6 @@ def _scores_where_nothing_can_be_written(plans: list[Any], store: Any, as_json: 
         raise
 
 
-def _jobs(plans: list[Any]) -> list[Any]:
-    """Of all plans, each once; those of a later one are more repeats of some."""
-    return list(dict.fromkeys(job for plan in plans for job in plan.jobs))
-
-
 def _leave_out(error: InputError) -> None:
     tell(f"left out of the board: {error}")
 
@@ -215,7 +211,7 @@ def _written(plans: list[Any], store: Any) -> tuple[Any, list[Path]]:
     from benchmark.leaderboard.web.write import write_site
     from benchmark.results import compositions
 
-    jobs = _jobs(plans)
+    jobs = jobs_of(plans)
     for task in {job.task for job in jobs if job.task.without}:
         compositions.keep(store.root, task.whole())
     board = write_site(store, store.root, _leave_out, {job.task.dataset: job.task.source for job in jobs})
@@ -224,16 +220,15 @@ def _written(plans: list[Any], store: Any) -> tuple[Any, list[Path]]:
 
 def _print_scores(board: Any, plans: list[Any], store: Any, as_json: bool) -> None:
     """The board's rows in the comparison groups of all plans, for scripts as the last event; how many more groups there are."""
-    from benchmark.harness.job import dataset_hash
     from benchmark.leaderboard.as_json import row_as_json
     from benchmark.leaderboard.terminal import terminal_table
     from benchmark.rendering.text import count, with_unit
 
-    planned = {_place(job.key(dataset_hash(job.task))) for job in _jobs(plans)}
-    shown = [group for group in board.comparison_groups if _place(group.first.key) in planned]
+    planned = groups_of(plans)
+    shown = [group for group in board.comparison_groups if group_of(group.first.key) in planned]
     if as_json:
         rows = [row_as_json(row) for group in shown for row in group.rows]
-        print(json.dumps({"event": "summary", **_counted(_jobs(plans), store), "scores": rows}))
+        print(json.dumps({"event": "summary", **_counted(jobs_of(plans), store), "scores": rows}))
     for group in [] if as_json else shown:
         named = with_unit(group.first.key.task, group.unit)
         print(f"\n{named} ({group.title})\n\n{terminal_table(group)}")
@@ -244,11 +239,6 @@ def _print_scores(board: Any, plans: list[Any], store: Any, as_json: bool) -> No
         )
 
 
-def _place(key: Any) -> tuple[Any, ...]:
-    """What tells the comparison group of a fold from all others."""
-    return key.task, key.profile, key.protocol, key.dataset_hash, key.classes
-
-
 def _counted(jobs: list[Any], store: Any) -> dict[str, int]:
     """How many folds there are, how many of them failed, and how many have no record yet."""
     from benchmark.harness.job import dataset_hash
@@ -256,20 +246,6 @@ def _counted(jobs: list[Any], store: Any) -> dict[str, int]:
 
     left = [job for job in jobs if not store.path(job.key(dataset_hash(job.task))).exists()]
     return {"folds": len(jobs), "failed": sum(has_failed(job, store) for job in jobs), "left": len(left)}
-
-
-def _print_places(plans: list[Any], pages: list[Path]) -> None:
-    from benchmark.rendering.commands import command
-
-    print(f"\nboard: {pages[0]}\nto sort, plot and compare: {pages[0].parent / 'index.html'}")
-    folders = list(dict.fromkeys(folder for plan in plans for folder in plan.checkpoints))
-    for folder in folders:
-        print(f"checkpoints: {folder}")
-    if folders:
-        model = Path(folders[0]).parent
-        others = {path for path in model.iterdir() if path.is_dir()} - set(map(Path, folders))
-        words = command("predict", "--checkpoint", folders[0] if others else model, "crystal.cif")
-        print(f"predict with all folds of a model: {words}")
 
 
 def _require_complete(plans: list[Any], records: list[Any]) -> None:
@@ -288,6 +264,6 @@ def _require_complete(plans: list[Any], records: list[Any]) -> None:
         first = failed[0]
         again = command(*sys.argv[1:], *([] if "--retry-failed" in sys.argv else ["--retry-failed"]))
         raise BenchmarkError(
-            f"{len(failed)} of {len(_jobs(plans))} folds failed, the first: {first.key.task} {first.key.model} "
+            f"{len(failed)} of {len(jobs_of(plans))} folds failed, the first: {first.key.task} {first.key.model} "
             f"fold {first.key.fold + 1}: {first.reason}; to try only these again: {again}"
         )

@@ -28,8 +28,7 @@ UNDERSCORE = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
 """Inside of a word, as in names of targets, it is an underscore to markdown too."""
 
 MINIATURES = (
-    "(mini) marks the profile mini, whose networks are miniatures: deeper-gatgnn (mini) has 2 layers and 21,386 parameters; as "
-    "published it has 20 layers and 731,426 parameters."
+    "(mini) marks miniatures: the profile mini gives a graph network at most a third of its published parameters, and 8 epochs."
 )
 TRIALS = (
     "(smoke) marks the profile smoke, a trial of seconds: networks of the smallest size, trained for 2 epochs. Its errors show "

@@ -48,7 +48,7 @@ def test_repeats_are_added_until_every_model_is_decided_and_every_task_is_shown(
     twice = benchmark_command(*asked, "--repeats", "2", "--dry-run", "--json")
     assert sorted({job["seed"] for job in json.loads(twice.stdout)["jobs"]}) == [0, 1]
     done = benchmark_command(*asked, "--until-decided", "--json")
-    assert done.returncode == 0 and "every verdict is clear, repeats: " in done.stderr, done.stderr
+    assert done.returncode == 0 and "every model is decided against the best other one, repeats: " in done.stderr, done.stderr
     rows = json.loads(done.stdout.splitlines()[-1])["scores"]
     assert [row["task"] for row in rows] == ["mine/target", "mine/target", "other/target", "other/target"]
     for task in (rows[:2], rows[2:]):
