@@ -34,7 +34,7 @@ def statistics(
 
     from benchmark.harness.machine import git_commit, machine, versions
     from benchmark.leaderboard.board import read_board
-    from benchmark.leaderboard.coverage import Coverage, simulated_rates
+    from benchmark.leaderboard.coverage import Coverage, rates_over_tasks, simulated_rates
     from benchmark.leaderboard.pages.statistics import TITLE, Origin, Results, statistics_page
     from benchmark.leaderboard.rejudged import rejudge
     from benchmark.rendering.commands import command
@@ -66,7 +66,7 @@ def statistics(
     rejudged = rejudge(board.comparison_groups)
     page = statistics_page(Results(origin, structures, sharing, simulated, tracks, rejudged))
     out.parent.mkdir(parents=True, exist_ok=True)
-    coverage = Coverage(one_task=simulated_rates(simulated.chosen), over_tasks=simulated_rates(list(tracks.values())))
+    coverage = Coverage(one_task=simulated_rates(simulated.chosen), over_tasks=rates_over_tasks(tracks))
     rates = coverage.model_dump_json(indent=1) + "\n"
     write_together([(out, page.encode()), (out.with_suffix(".json"), rates.encode())])
     print(json.dumps([group.as_json() for group in rejudged], indent=1) if as_json else out)

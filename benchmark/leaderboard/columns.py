@@ -177,8 +177,9 @@ def peak_memory(row: BoardRow) -> int | None:
 
 
 VERDICT = (
-    f"best or equal: at most {MARGIN:.0%} above the best, as far as the interval reaches; worse: above the best; slightly "
-    "worse: both; undecided: neither"
+    f"best or equal: at most {MARGIN:.0%} above the best, as far as the interval reaches; slightly worse: above the best, but "
+    f"by at most {MARGIN:.0%}; worse: above the best, perhaps by more than {MARGIN:.0%}; undecided: the interval is too wide "
+    "for the other words"
 )
 DEVICE_TIME = "processor seconds of all threads; on a GPU the seconds that it was in use"
 

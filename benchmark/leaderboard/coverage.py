@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from benchmark.rendering.text import count
 from benchmark.results.directories import STATISTICS
 from benchmark.schema import Count, Strict
+from benchmark.statistics.simulated_tracks import CORRELATIONS, TrackCell
 from benchmark.statistics.simulation import Rates
 from datasets.errors import InputError
 
@@ -28,6 +30,8 @@ class SimulatedRates(Strict):
     """Of groups or tracks in which any pair is decided against the truth; mean over cells."""
     most_false: float = Field(ge=0, le=1)
     """In the cell where it is highest."""
+    most_false_in: str = ""
+    """What is planted in that cell, in words; told of tracks only."""
 
 
 class Coverage(Strict):
@@ -49,6 +53,16 @@ def simulated_rates(cells: Sequence[Rates]) -> SimulatedRates:
     )
 
 
+def rates_over_tasks(tracks: Mapping[TrackCell, Rates]) -> SimulatedRates:
+    """The same of tracks, and which kind of track has the most false claims."""
+    cell = max(tracks, key=lambda cell: tracks[cell].false)
+    words = (
+        f"{cell.sets} crystal sets of {count(cell.targets, 'target')}, {cell.models} models, {count(cell.repeats, 'repeat')}, "
+        f"and luck of trainings correlated by {cell.correlation:g} (measured: at most {min(CORRELATIONS):g})"
+    )
+    return simulated_rates(list(tracks.values())).model_copy(update={"most_false_in": words})
+
+
 def read_coverage(path: Path = RECORD) -> Coverage | None:
     """The record; None where nothing has been simulated.
 
@@ -67,8 +81,10 @@ def coverage_sentence(rates: SimulatedRates | None, what: str) -> str:
     """What was simulated, in one sentence; empty where nothing was. `what` are groups or tracks."""
     if rates is None:
         return ""
+    worst = f": {rates.most_false_in}" if rates.most_false_in else ""
     return (
-        f"In {rates.simulated:,} simulated {what}, whose errors vary as those of published records do, 95 % intervals hold the "
-        f"true ratio in {rates.coverage:.1%} of cases (lowest in any cell: {rates.least_coverage:.1%}), and "
-        f"{rates.false:.1%} of {what} have a false claim (highest: {rates.most_false:.1%})."
+        f"In {rates.simulated:,} simulated {what} of several kinds, whose errors vary as those of published records do, 95 % "
+        f"intervals hold the true ratio in {rates.coverage:.1%} of cases, and {rates.false:.1%} of {what} have a false claim. "
+        f"Of one kind alone, the lowest coverage is {rates.least_coverage:.1%}, and at most {rates.most_false:.1%} have a "
+        f"false claim{worst}."
     )

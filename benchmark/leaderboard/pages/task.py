@@ -71,10 +71,10 @@ def verdicts(kind: Kind) -> str:
     """What the verdicts mean."""
     return (
         f"`{kind.loss} / best other` is the {kind.error} divided by that of the best other model, with a {CONFIDENCE} "
-        "interval; the intervals of a group hold all together. The verdict follows from the interval. Its upper end is at most "
-        f"{1 + MARGIN:g}: *best or equal*. Its lower end is above 1: *worse*. Both: *slightly worse*. Neither: *undecided*; in "
-        f"brackets, how many more repeats would decide, if the {kind.error} stayed as measured. `rank`: the best and the worst "
-        "place that is still possible."
+        "interval; the intervals of a group hold all together. The verdict follows from the interval. *Best or equal*: it ends "
+        f"at {1 + MARGIN:g} or below. *Slightly worse*: the same, but all of it lies above 1. *Worse*: it lies above 1 and "
+        f"ends above {1 + MARGIN:g}. *Undecided*: it is too wide for the other words; in brackets, how many more repeats would "
+        f"decide, if the {kind.error} stayed as measured. `rank`: the best and the worst place that is still possible."
     )
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from benchmark.leaderboard.board import read_board
+from benchmark.leaderboard.coverage import rates_over_tasks
 from benchmark.leaderboard.pages.statistics import TITLE, Origin, Results, statistics_page
 from benchmark.leaderboard.rejudged import Foretold, Replicated, foretold, rejudge, replicate
 from benchmark.results.store import Store
@@ -91,6 +93,7 @@ def test_the_page_has_every_part_and_every_way(groups):
     )
     origin = Origin("python -m benchmark statistics", 0, 4, 60.0, machine, {"numpy": "2"}, "abc")
     tracks = simulate_tracks([wide], 4, 0)
+    assert re.match(r"[24] crystal sets of [13] targets?, (2|16) models, ", rates_over_tasks(tracks).most_false_in)
     results = Results(origin, [structure], sharing, simulate([wide], 4, 0), tracks, rejudge(groups))
     page = statistics_page(results)
     assert page.startswith(TITLE)
