@@ -30,9 +30,10 @@ def explained_network(group: SeedGroup) -> str:
     )
     if experiment.network != "mini":
         return told
+    fewer = " and has seen fewer crystals" if record.n_fitted < record.n_train else ""
     return (
-        f"{told} It is smaller than the board's network and has seen fewer crystals: what is said is of this network alone. "
-        "Without --profile mini the command explains a network of the board's size, on the board's training set."
+        f"{told} It is smaller than the board's network{fewer}: what is said is of this network alone. Without --profile mini "
+        "the command explains a network of the board's size, on the board's training set."
     )
 
 
