@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from benchmark.explain.pages import cross_checks
-from benchmark.explain.pages.tables import SHOWN, beyond, motif_name, shown_findings
+from benchmark.explain.pages.motifs import in_crystals, shared, shown_part, told_by_crystals
+from benchmark.explain.pages.tables import SHOWN, beyond, shown_findings
 from benchmark.explain.records import CLASSES, GOOD_AUC, ClassName, ClassResult
 from benchmark.explain.seed_groups import SeedGroup, rank_correlations
-from benchmark.explain.statements import Enrichment
 from benchmark.rendering.text import count, in_unit, interval
-from benchmark.statistics.comparisons import ALPHA
 
 EASY = 0.5
 """Share of random graphs that reach the probability from which on it is worth a sentence."""
+
+TOO_FEW_ROUNDS = re.compile(r"graphs of one round may be alike, and they are of (\d+) rounds, where (\d+) are needed")
+"""What records say where too few rounds found something."""
 
 POOR = f"The classifier is poor (AUC below {GOOD_AUC}): these are explanations of a network that has not learnt the classes."
 
@@ -21,18 +24,23 @@ POOR = f"The classifier is poor (AUC below {GOOD_AUC}): these are explanations o
 def in_short(group: SeedGroup) -> Iterator[str]:
     """A line on the network and one on each class, in plain words."""
     seeds = [result.classifier for result in group.results]
-    each = "The network sorts" if len(seeds) == 1 else f"The worst of {len(seeds)} networks sorts"
-    accuracy, poor = min(one.quality.accuracy for one in seeds), sum(not one.quality.good for one in seeds)
-    who = "It has" if len(seeds) == 1 else f"{poor} of them {'has' if poor == 1 else 'have'}"
-    so = f" {who} not learnt the classes, so what follows is not about crystals." if poor else ""
+    worst, poor = min(seeds, key=lambda one: one.quality.accuracy), sum(not one.quality.good for one in seeds)
+    which = f"The worst of {len(seeds)} networks (seed {worst.experiment.seed})" if len(seeds) > 1 else "The network"
+    so = f" {_unlearnt(poor, len(seeds))} the classes, so what follows is not about crystals." if poor else ""
     limits = sorted({f"{one.threshold:.3g}" for one in seeds}, key=float)
     median = in_unit(" to ".join(dict.fromkeys((limits[0], limits[-1]))), group.first.experiment.unit)
     yield (
-        f"{each} {accuracy:.0%} of the test crystals into the right class; a guess sorts 50%. Low is up to {median}, the "
-        f"median of the training crystals; high is above.{so}"
+        f"{which} sorts {worst.quality.accuracy:.0%} of the test crystals into the right class; a guess sorts 50%. Low is up "
+        f"to {median}, the median of the training crystals; high is above.{so}"
     )
     for name in CLASSES:
         yield f"{name.capitalize()}: {_class_in_short(group, name)}"
+
+
+def _unlearnt(poor: int, n: int) -> str:
+    if poor == n:
+        return "It has not learnt" if n == 1 else "None of them has learnt"
+    return f"{poor} of them {'has' if poor == 1 else 'have'} not learnt"
 
 
 def _class_in_short(group: SeedGroup, name: ClassName) -> str:
@@ -41,22 +49,17 @@ def _class_in_short(group: SeedGroup, name: ClassName) -> str:
     if not tested:
         numbers = sorted({one.found for one in classes})
         span = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
-        why = next((one.untested for one in classes if one.untested), "too few graphs were found")
-        return f"nothing could be tested. The search found {span} of {classes[0].asked} graphs; {why}."
+        most = max(classes, key=lambda one: one.found)
+        return f"nothing could be tested. The search found {span} of {classes[0].asked} graphs; {_untested(most)}."
     more, less = (shared(tested, sign) for sign in (1, -1))
     who = "the network" if len(classes) == 1 else f"all {len(tested)} networks"
     if len(tested) < len(classes):
         who = f"the {count(len(tested), 'network')} of {len(classes)} that could be tested"
     own = "prefers" if len(tested) == 1 else "prefer"
     if more:
-        known = in_crystals(tested[0], more, 1)
-        new = [motif for motif in more if motif not in known]
-        beyond_count = f" It does not show {_names(group, new)}." if new and known else ""
-        said = (
-            f"{who} {own} {_names(group, more)}, more than the size and the composition of the graphs explain. A count of the "
-            f"training crystals shows {len(known) or 'none'} of {'this' if len(more) == 1 else 'these'} {len(more)} without a "
-            f"network.{beyond_count}"
-        )
+        said = f"{who} {own} {_names(group, more)}, more than the size and the composition of the graphs explain."
+        if counted := told_by_crystals(tested[0], more):
+            said += f" {_typed(group, counted)}"
     else:
         said = f"no motif is shown to be preferred by {who} beyond what the size and the composition of the graphs explain."
     if less:
@@ -72,21 +75,39 @@ def _easy(classes: Sequence[ClassResult]) -> list[float]:
     return shares if max(shares, default=0.0) >= EASY else []
 
 
+def _untested(one: ClassResult) -> str:
+    """Why nothing of a class was tested."""
+
+    def told(found: re.Match[str]) -> str:
+        if found[1] == "0":
+            return "no graph was found"
+        rounds = count(int(found[1]), "round")
+        return f"the graphs come from {rounds}, and a test needs {found[2]}, as graphs of one round are alike"
+
+    return TOO_FEW_ROUNDS.sub(told, one.untested or "too few graphs were found")
+
+
 def _names(group: SeedGroup, motifs: Sequence[str]) -> str:
-    """`group 17` rather than `node type 17`."""
+    """The first motifs in a sentence, and how many more there are."""
     more = f" and {count(len(motifs) - SHOWN, 'other')}" if len(motifs) > SHOWN else ""
-    return ", ".join(motifs[:SHOWN]).replace("node type", group.first.experiment.node_types) + more
+    return _typed(group, ", ".join(motifs[:SHOWN])) + more
+
+
+def _typed(group: SeedGroup, text: str) -> str:
+    """`group 17` rather than `node type 17`."""
+    return text.replace("node type", group.first.experiment.node_types)
 
 
 def details(group: SeedGroup) -> Iterator[str]:
     """One sentence for each further thing to know, the gravest first."""
     if not group.good:
         yield POOR
-    worst = min((result.classifier.quality for result in group.results), key=lambda q: q.auc)
+    least = min((result.classifier for result in group.results), key=lambda one: one.quality.auc)
+    worst, seed = least.quality, least.experiment.seed
     yield (
         f"The classifier tells test crystals above the median from the others with an AUC of {worst.auc:.3f} "
         f"({interval(*worst.auc_interval)}), accuracy {worst.accuracy:.3f}, calibration error {worst.calibration_error:.3f}"
-        f"{' (of the seed with the lowest AUC)' if len(group.results) > 1 else ''}."
+        f"{f' (seed {seed}, the lowest AUC of {len(group.results)} networks)' if len(group.results) > 1 else ''}."
     )
     for name in CLASSES:
         yield from _class_details(group, name)
@@ -130,7 +151,7 @@ def _class_details(group: SeedGroup, name: ClassName) -> Iterator[str]:
     said: dict[str, list[str]] = {}
     for result, of_class in zip(group.results, classes, strict=True):
         lines = [f"the search stopped: {of_class.stopped}."] if of_class.stopped else []
-        lines += [f"nothing was tested: {of_class.untested}."] if of_class.untested else []
+        lines += [f"nothing was tested: {_untested(of_class)}."] if of_class.untested else []
         for line in lines:
             said.setdefault(line, []).append(str(result.experiment.seed))
     for line, seeds in said.items():
@@ -146,25 +167,6 @@ def _class_details(group: SeedGroup, name: ClassName) -> Iterator[str]:
         if motifs := shared(tested, sign):
             known = len(in_crystals(tested[0], motifs, sign))
             yield (
-                f"{name}: {count(len(motifs), 'motif')} {word} frequent than size and composition explain, "
-                f"{known} of them in the training crystals too."
+                f"{name}: {count(len(motifs), 'motif')} {word} frequent than size and composition explain. A count of the "
+                f"training crystals {shown_part(known, len(motifs))}."
             )
-
-
-def shared(classes: Sequence[ClassResult], sign: int) -> list[str]:
-    """Motifs that are significant in all results, by their order in the first."""
-    alike = [significant(result.enrichments, sign) for result in classes]
-    return [one for one in alike[0] if all(one in other for other in alike[1:])] if alike else []
-
-
-def significant(found: Sequence[Enrichment], sign: int) -> list[str]:
-    """Names of the motifs that are significantly more (sign 1) or less (-1) frequent than size and composition give, the surest
-    first."""
-    chosen = [e for e in found if e.against == "size and composition" and e.p_holm < ALPHA and e.log_odds * sign > 0]
-    return [motif_name(e) for e in sorted(chosen, key=lambda e: e.p)]
-
-
-def in_crystals(result: ClassResult, motifs: Sequence[str], sign: int) -> set[str]:
-    """Those of these motifs that the training crystals of the class hold significantly more (or less) often than the others."""
-    own = [e for e in result.enrichments if e.against == "the other class's crystals" and e.p_holm < ALPHA]
-    return {motif_name(e) for e in own if e.log_odds * sign > 0} & set(motifs)

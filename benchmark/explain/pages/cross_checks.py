@@ -24,11 +24,12 @@ atom of a crystal, averaged over crystals. It is ranked against XGNN's log-odds 
 graphs; p is found by permuting the node types. An attention has no sign and is ranked against the size of the log-odds
 alone.
 
-Reliability says how well a ranking repeats itself. For another explainer it is the rank correlation r between two halves
-of its crystals, made that of all of them by 2r / (1 + r) (Spearman & Brown 1910); for XGNN, the mean rank correlation
-between two seeds. Two rankings cannot agree better than the root of the product of their reliabilities (Spearman 1904),
-up to chance: where that is small, low agreement says nothing about either. SubgraphX is left out, as DGL 1.1.3's fails
-with a current NumPy, and PGExplainer, as that DGL has none."""
+Reliability says how well a ranking repeats itself. For another explainer it is the rank correlation r between two
+halves of its crystals, scaled up from half of the crystals to all by 2r / (1 + r) (Spearman & Brown 1910); for XGNN,
+the mean rank correlation between two seeds. If the rankings are noisy, even a true agreement looks small: "at most"
+gives the ceiling, the root of the product of both reliabilities (Spearman 1904). Where it is low, a low correlation
+says nothing about either. SubgraphX is left out, as DGL 1.1.3's fails with a current NumPy, and PGExplainer, as that
+DGL has none."""
 
 
 def conclusions(group: SeedGroup) -> Iterator[str]:

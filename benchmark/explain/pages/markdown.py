@@ -9,11 +9,13 @@ from urllib.parse import quote
 
 from tabulate import tabulate
 
+from benchmark.explain.enrichment.log_odds import FEWEST_COUNTS
 from benchmark.explain.node_types import F_BLOCK
 from benchmark.explain.pages import cross_checks
 from benchmark.explain.pages.commands import Directories
 from benchmark.explain.pages.conclusions import POOR, details, in_short
 from benchmark.explain.pages.figures import figures
+from benchmark.explain.pages.motifs import BY_SEED
 from benchmark.explain.pages.settings import explained_network, heading, search_differences
 from benchmark.explain.pages.tables import tables
 from benchmark.explain.pages.web import web_page
@@ -22,6 +24,7 @@ from benchmark.rendering.commands import code
 from benchmark.rendering.plotly_script import write_plotly
 from benchmark.rendering.text import escape, origins, require_own
 from benchmark.results.store import write_atomically
+from benchmark.statistics.comparisons import ALPHA
 
 TITLE = "# What networks have learnt of "
 
@@ -33,17 +36,22 @@ within 5 Å. Low is a target of at most the median of the training crystals. {F_
 
 Log-odds compare how often explanations hold a motif with how often random graphs of as many atoms and bonds do. For node types
 and bonds there is a second comparison: their shares among the atoms and bonds, against the training crystals. Graphs of one
-round come from one policy and may be alike. So they count as fewer graphs (design effect: Rao & Scott 1992), and the t-test
-counts rounds. p is corrected (Holm) for all motifs of a class with the same comparison, or for all findings on the target.
+round come from one policy and are alike, so each counts for less than one in the test (design effect: Rao & Scott 1992), and
+the degrees of freedom of the t-test are those of the rounds. p is corrected (Holm) for all motifs of a class with the same
+comparison, or for all findings on the target. An interval is of one motif alone: it may lie above 0 where p (Holm) is above
+{ALPHA:g}. Only p (Holm) decides what a page calls shown, preferred or significant.
 
 Beyond size and composition: a network prefers a motif only if it is more frequent in the explanations than in two kinds of
 random graphs of the same sizes. The first kind has node types as frequent as in the training crystals of the class: so the
-composition of the data does not explain the motif. The second kind is what the search draws before it learns: so its start
-does not explain it either. Both must hold, and p is the larger of the two.
+composition of the data does not explain the motif. The second kind is drawn by the search before it has learnt anything: so
+the way the search begins does not explain the motif. Both must hold, and p is the larger of the two; log-odds and interval are
+of the first kind. With several seeds a table gives p of each, for the motifs that are significant with one seed or more: those
+with most seeds first, at most {BY_SEED} unless more are significant with every seed.
 
 Without a network: beside it stands the same motif counted in training crystals, as the share of the crystals of the class that
-hold it and the share of the others. What these show is known without a network, and to find it in explanations says nothing
-about the network. (Crystals of the classes also differ in size.)
+hold it and the share of the others. A count shows a motif where its p, after Holm's correction for all motifs counted,
+is below {ALPHA:g}; a motif in fewer than {FEWEST_COUNTS} crystals is not tested. What a count shows is known without a network,
+and to find it in explanations says nothing about the network. (Crystals of the classes also differ in size.)
 
 A published finding compares atoms or bonds of one class with those of the other. It is counted likewise: in explanations, in
 training crystals, in random graphs of the same sizes, and beyond size and composition. "High: periods 1–3" and "low: periods
@@ -99,13 +107,14 @@ def page_text(task: str, found: Sequence[SeedGroup], where: Directories) -> str:
     if any(result.cross_checks for group in found for result in group.results):
         parts += [escape(paragraph) for paragraph in cross_checks.RULES.split("\n\n")]
     for group in found:
-        parts += [f"## {escape(heading(group))}", escape(f"{explained_network(group)} {search_differences(group)}")]
+        parts += [f"## {escape(heading(group))}", escape(explained_network(group))]
         if not group.good:
             parts.append(f"**{POOR}**")
         for header, rows in tables(group):
             cells = [[escape(cell) for cell in row] for row in rows]
             parts.append(tabulate(cells, header, tablefmt="github", disable_numparse=True))
         parts += [f"![{title}]({folder}/{quote(figure_name(group))}-{name}.png)" for name, title in FIGURES.items()]
+        parts.append(escape(search_differences(group)))
         parts.append(origins(result.classifier for result in group.results))
     return "\n\n".join(parts) + "\n"
 

@@ -7,6 +7,7 @@ from typing import get_args
 
 from benchmark.explain.pages import cross_checks
 from benchmark.explain.pages.cross_checks import Table
+from benchmark.explain.pages.motifs import TOO_RARE, by_seed, crystal_counts, motif_name
 from benchmark.explain.records import CLASSES, ClassName, Result
 from benchmark.explain.seed_groups import SeedGroup
 from benchmark.explain.statements import Against, Contrast, Enrichment, FindingTest, MotifKind
@@ -20,12 +21,6 @@ WIDEST = 6.0
 """Length of an interval of log-odds, beyond which nearly nothing was counted."""
 
 AGAINST: tuple[Against, ...] = ("random graphs", "training crystals")
-
-
-def motif_name(found: Enrichment) -> str:
-    """`16`, `1–16`, `triangle 1–8–16`."""
-    name = "–".join(map(str, found.node_types))
-    return f"triangle {name}" if found.kind == "triangle" else f"bond {name}" if found.kind == "pair" else f"node type {name}"
 
 
 def beyond(group: SeedGroup, number: int) -> list[FindingTest]:
@@ -47,6 +42,7 @@ def tables(group: SeedGroup) -> Iterator[Table]:
     yield _searches(group)
     if shown_findings(group):
         yield _finding_tests(group)
+    yield from filter(None, (by_seed(group, name) for name in CLASSES))
     seed = group.first.experiment.seed
     for name in CLASSES:
         if rows := _preferred(group.first, name):
@@ -54,6 +50,7 @@ def tables(group: SeedGroup) -> Iterator[Table]:
             yield (
                 f"{name}, beyond size and composition (seed {seed})", "explanations", "random graphs", "log-odds (95 %)",
                 "p (Holm)", f"{name} crystals, no network", f"{other} crystals", "their log-odds (95 %)",
+                "their p (Holm)",
             ), rows  # fmt: skip
     for name in CLASSES:
         for against in AGAINST:
@@ -102,19 +99,22 @@ def _searches(group: SeedGroup) -> Table:
 def _preferred(result: Result, name: ClassName) -> list[list[str]]:
     """Motifs beyond size and composition, the surest of each kind first, and the same counted on crystals without a network."""
     found = result.of(name).enrichments
-    crystals = {(e.kind, e.node_types): e for e in found if e.against == "the other class's crystals"}
+    crystals = crystal_counts(result.of(name))
     rows = []
     for kind in get_args(MotifKind):
         chosen = [e for e in found if (e.kind, e.against) == (kind, "size and composition")]
         for e in sorted(chosen, key=lambda e: (e.p, -abs(e.log_odds)))[:SHOWN]:
             shares = (_share(e.count, e.total), _share(e.other_count, e.other_total))
-            rows.append([motif_name(e), *shares, _odds(e), chance(e.p_holm), *_known(crystals.get((e.kind, e.node_types)))])
+            known = _known(crystals.get(motif_name(e))) if crystals else [""] * 4
+            rows.append([motif_name(e), *shares, _odds(e), chance(e.p_holm), *known])
     return rows
 
 
 def _known(data: Enrichment | None) -> list[str]:
-    """Of crystals; empty where too few hold the motif."""
-    return [_share(data.count, data.total), _share(data.other_count, data.other_total), _odds(data)] if data else [""] * 3
+    """Of crystals; that too few hold the motif, where it is not counted."""
+    if not data:
+        return [TOO_RARE, "", "", ""]
+    return [_share(data.count, data.total), _share(data.other_count, data.other_total), _odds(data), chance(data.p_holm)]
 
 
 def _share(count: int, total: int) -> str:
@@ -122,7 +122,13 @@ def _share(count: int, total: int) -> str:
 
 
 def _odds(one: Enrichment) -> str:
-    return f"{one.log_odds:+.2f} ({interval(*one.interval)})"
+    return _alike(one) or f"{one.log_odds:+.2f} ({interval(*one.interval)})"
+
+
+def _alike(one: Enrichment) -> str:
+    """What stands in place of log-odds where everything on both sides holds the motif, or nothing; empty elsewhere."""
+    missing = (one.total - one.count, one.other_total - one.other_count)
+    return "in all of both" if missing == (0, 0) else "in none of both" if (one.count, one.other_count) == (0, 0) else ""
 
 
 def _enrichments(result: Result, name: ClassName, against: Against) -> list[list[str]]:
@@ -130,10 +136,10 @@ def _enrichments(result: Result, name: ClassName, against: Against) -> list[list
     for kind in get_args(MotifKind):
         chosen = [e for e in result.of(name).enrichments if (e.kind, e.against) == (kind, against)]
         for e in sorted(chosen, key=lambda e: e.p)[:SHOWN]:
-            rows.append([
-                motif_name(e), f"{e.count:,} of {e.total:,}", f"{e.other_count:,} of {e.other_total:,}", f"{e.log_odds:+.2f}",
-                interval(*e.interval), chance(e.p_holm),
-            ])  # fmt: skip
+            same = _alike(e)
+            odds = [same, ""] if same else [f"{e.log_odds:+.2f}", interval(*e.interval)]
+            held = (f"{e.count:,} of {e.total:,}", f"{e.other_count:,} of {e.other_total:,}")
+            rows.append([motif_name(e), *held, *odds, chance(e.p_holm)])
     return rows
 
 

@@ -1,0 +1,98 @@
+"""What a page of explanations says: of motifs, of crystals that hold them, of seeds and of networks."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark.explain.pages.conclusions import details, in_short
+from benchmark.explain.pages.motifs import by_seed
+from benchmark.explain.pages.settings import explained_network
+from benchmark.explain.pages.tables import tables
+from benchmark.explain.records import Result
+from benchmark.explain.seed_groups import SeedGroup
+from benchmark.explain.statements import Enrichment
+from benchmark.explain.store import ExplanationStore
+from tests.benchmark.explain.constructed import beyond, class_result, enrichment, write_experiment
+
+CRYSTALS = "the other class's crystals"
+
+
+@pytest.fixture
+def result(tmp_path) -> Result:
+    return write_experiment(ExplanationStore(tmp_path))
+
+
+def group(*results: Result) -> SeedGroup:
+    return SeedGroup(results, {"low": (), "high": ()})
+
+
+def with_low(result: Result, *found: Enrichment) -> Result:
+    return result.model_copy(update={"low": class_result("low", found)})
+
+
+def of_seed(result: Result, seed: int) -> Result:
+    experiment = result.experiment.model_copy(update={"seed": seed})
+    return result.model_copy(update={"classifier": result.classifier.model_copy(update={"experiment": experiment})})
+
+
+def test_what_crystals_show_is_told_from_what_is_not_significant_and_from_what_is_too_rare(result):
+    unsure = enrichment((1, 2), 3.0, 0.02, CRYSTALS).model_copy(update={"count": 1, "total": 100, "other_count": 0})
+    assert unsure.interval[0] > 0 and unsure.p_holm > 0.05
+    preferred = beyond(((1,), 3.0), ((1, 2), 3.0), ((1, 1, 2), 3.0))
+    shown = group(with_low(result, *preferred, enrichment((1,), 2.0, against=CRYSTALS), unsure))
+    line = next(line for line in in_short(shown) if line.startswith("Low"))
+    assert "shows 1 of these 3 (p < 0.05 after correction for 2 motifs)" in line
+    assert "Not shown: bond 1–2 (in 1.0% of the low crystals and 0.0% of the others)." in line
+    assert "Too rare to test, in fewer than 5 crystals: triangle 1–1–2." in line
+    header, rows = next(table for table in tables(shown) if table[0][0].startswith("low, beyond"))
+    assert header[-1] == "their p (Holm)" and [row[-1] for row in rows] == ["0.010", "0.20", ""]
+    assert rows[2][5] == "in fewer than 5 crystals"
+
+
+def test_a_table_has_p_of_every_seed(result):
+    both = of_seed(with_low(result, *beyond(((1,), 3.0), ((2,), -2.0))), 0)
+    one = of_seed(with_low(result, *beyond(((1,), 3.0), ((2,), 2.0)), enrichment((3,), 1.0, 0.04, "size and composition")), 7)
+    header, rows = by_seed(group(both, one), "low")
+    assert header[1:] == ("seed 0", "seed 7", "seeds significant")
+    assert rows == [
+        ["node type 1: more", "0.010", "0.010", "2 of 2"],
+        ["node type 2: more", "other sign", "0.010", "1 of 2"],
+        ["node type 2: less", "0.010", "other sign", "1 of 2"],
+    ]
+    assert by_seed(group(both), "low") is None
+
+
+@pytest.mark.parametrize(("held", "told"), [((60, 1200), "in all of both"), ((0, 0), "in none of both")])
+def test_where_all_or_none_hold_a_motif_there_are_no_log_odds(result, held, told):
+    counts = {"count": held[0], "total": 60, "other_count": held[1], "other_total": 1200}
+    tests = [enrichment((1,), -3.0, 0.9, against) for against in ("random graphs", "size and composition")]
+    found = group(with_low(result, *(one.model_copy(update=counts) for one in tests)))
+    rows = [row for header, rows in tables(found) if header[0].startswith("low") for row in rows]
+    assert [row[3] for row in rows] == [told, told] and not any("-3.0" in cell for row in rows for cell in row)
+
+
+@pytest.mark.parametrize(("found", "rounds", "told"), [(2, 1, "come from 1 round, and a test needs 5"), (0, 0, "no graph was")])
+def test_a_class_with_too_few_rounds_says_so(result, found, rounds, told):
+    why = f"graphs of one round may be alike, and they are of {rounds} rounds, where 5 are needed"
+    low = class_result("low", ()).model_copy(update={"found": found, "untested": why})
+    shown = group(result.model_copy(update={"low": low}))
+    assert told in next(line for line in in_short(shown) if line.startswith("Low"))
+    assert told in next(line for line in details(shown) if line.startswith("low: nothing was tested"))
+
+
+def test_the_seeds_of_the_lowest_accuracy_and_of_the_lowest_auc_are_named(result):
+    def judged(seed: int, **quality: float) -> Result:
+        one = of_seed(result, seed)
+        changed = one.classifier.quality.model_copy(update=quality)
+        return one.model_copy(update={"classifier": one.classifier.model_copy(update={"quality": changed})})
+
+    both = group(judged(3, accuracy=0.6, auc=0.68), judged(4, accuracy=0.64, auc=0.66))
+    assert next(in_short(both)).startswith("The worst of 2 networks (seed 3) sorts 60%")
+    assert "None of them has learnt the classes" in next(in_short(both))
+    assert any("accuracy 0.640" in line and "(seed 4, the lowest AUC of 2 networks)" in line for line in details(both))
+
+
+def test_a_miniature_has_seen_fewer_crystals_only_where_it_has(result):
+    fewer = result.classifier.model_copy(update={"n_fitted": 60})
+    assert "has seen fewer crystals" not in explained_network(group(result))
+    assert "network and has seen fewer crystals" in explained_network(group(result.model_copy(update={"classifier": fewer})))
