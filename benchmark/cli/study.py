@@ -52,7 +52,12 @@ def study(
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     out: Annotated[Path, typer.Option(help="Records go to studies/NAME in this directory.")] = RUNS,
-    reports: Annotated[Path, typer.Option(help="The report goes to NAME/<task>.md in this directory.")] = REPORTS,
+    reports: Annotated[
+        Path | None,
+        typer.Option(
+            help="The report goes to NAME/<task>.md in this directory. Default: that of --out; reports for --publish."
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Only go on with what a stop left: an error where no finished fold is kept.")
     ] = False,
@@ -77,6 +82,7 @@ def study(
     from benchmark.results.store import Store
 
     pages, store = pages_of(name), Store(out / "studies" / name)
+    reports = reports or (REPORTS if publish else out)
     named = [*(task or []), *(str(path.resolve()) for path in dataset or [])]
     if replace and not publish:
         raise InputError("--replace has a meaning with --publish only")
@@ -119,7 +125,7 @@ def study(
         )
     if not dry_run:
         store.require_writable()
-    costs = costs_on_record(plan.todo, [store, Store(reports / "studies" / name), Store(PUBLISHED)])
+    costs = costs_on_record(plan.todo, [store, Store(REPORTS / "studies" / name), Store(PUBLISHED)])
     show_plan(plan, options, store, as_json and dry_run, costs)
     if dry_run:
         return

@@ -152,14 +152,18 @@ def test_a_study_that_is_killed_and_resumed_or_has_two_workers_gives_the_same_re
     two = benchmark_command(*arguments, "--profile", "smoke", "--json", "--device", "cpu", "--workers", "2", "--out", "two")
     assert two.returncode == 0, two.stderr
     assert numbers(json.loads(two.stdout)) == json.loads(json.dumps(rows))
-    report = tmp_path / "reports" / "depth" / "mine" / "target"
+    report = tmp_path / "runs" / "depth" / "mine" / "target"
     assert opening[:40] in report.with_suffix(".md").read_text()
     assert len((report / "table.csv").read_text().splitlines()) == 1 + 2 * 2 * (2 + 3)
     page = report.with_suffix(".md").read_bytes()
     report.with_suffix(".md").unlink()
-    again = ("study", "depth", "--dataset", small_folder, "--render-only", "--out", "two")
+    again = ("study", "depth", "--dataset", small_folder, "--render-only")
     assert benchmark_command(*again).returncode == 0
     assert report.with_suffix(".md").read_bytes() == page
+    elsewhere = tmp_path / "two" / "depth" / "mine" / "target.md"
+    assert elsewhere.is_file() and not (tmp_path / "reports").exists(), "a report lies beside its records"
+    assert benchmark_command(*again, "--out", "two", "--reports", "pages").returncode == 0
+    assert (tmp_path / "pages" / "depth" / "mine" / "target.md").read_bytes() == elsewhere.read_bytes()
 
 
 @pytest.mark.parametrize(

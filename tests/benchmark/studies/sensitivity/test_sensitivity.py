@@ -230,7 +230,7 @@ def test_a_study_that_is_killed_and_resumed_gives_the_same_report(
     assert again.returncode == 0, again.stderr
     assert numbers(json.loads(again.stdout)) == rows
     assert numbers(json_rows(read_trials(store, None, pytest.fail))) == rows
-    assert (tmp_path / "reports" / "sensitivity" / "mine" / "target.md").is_file()
+    assert (tmp_path / "runs" / "sensitivity" / "mine" / "target.md").is_file()
 
 
 def test_one_seed_of_a_fold_is_one_record(small_folder, tmp_path, few_factors):
