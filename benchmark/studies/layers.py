@@ -22,7 +22,7 @@ MEASURED = (
     f"Of the first {CRYSTALS} validation crystals of each fold, mean over folds. Within crystals: the share of the features' "
     "variance that lies among the atoms of one crystal, after subtracting the crystal's mean, Σ_c Σ_i∈c ‖x_i − x̄_c‖² / Σ_i "
     "‖x_i − x̄‖², before the first layer and behind the last, trained; 0: the atoms of a crystal cannot be told apart "
-    "(over-smoothing). Empty: records older than this measure; a new run of the study has it. The other columns are of all "
+    "(over-smoothing); left out where all records are older than this measure. The other columns are of all "
     "atoms of all crystals, not centred, and say nothing of over-smoothing within a crystal. E: Dirichlet energy over the "
     "mean squared norm (Cai & Wang 2020, plain Laplacian). MAD: mean average cosine distance of all pairs of atoms (Chen et "
     "al. 2020). Rank: effective rank (Roy & Vetterli 2007). Growth: mean norm behind the last layer over that before the "
@@ -129,7 +129,11 @@ def layers_table(named: Sequence[tuple[Sequence[str], Configuration]], header: S
     seen = [(names, symptoms(one)) for names, one in named if layer_reports(one)]
     rows = [[*names, *map(number, astuple(s))] for names, s in seen]
     missed = sorted({str(t.seen.reason) for _, one in named for t in one.trials if getattr(t.seen, "reason", None)})  # type: ignore[union-attr]
-    parts = [table([*header, *COLUMNS], rows)] if rows else ["No layers were looked at."]
+    # Records may all be older than a measure.
+    kept = [place for place in range(len(header) + len(COLUMNS)) if any(row[place] for row in rows)]
+    names = [*header, *COLUMNS]
+    shown = table([names[place] for place in kept], [[row[place] for place in kept] for row in rows])
+    parts = [shown] if rows else ["No layers were looked at."]
     return "\n\n".join([*parts, *([f"Not seen in some folds: {escape('; '.join(missed))}."] if missed else [])])
 
 

@@ -11,7 +11,18 @@ import numpy as np
 from tabulate import tabulate
 
 from benchmark.rendering.commands import code, command, device_words, option, setting_words, source_words
-from benchmark.rendering.text import commits, count, crystals, escape, joined, machine, plus_minus, seconds, unit_shown
+from benchmark.rendering.text import (
+    commits,
+    count,
+    crystals,
+    escape,
+    joined,
+    machine,
+    plus_minus,
+    seconds,
+    significant,
+    unit_shown,
+)
 from benchmark.results.records import JobKey, Record
 from benchmark.studies.comparison_groups import ComparisonGroup
 from benchmark.studies.configurations import Configuration
@@ -101,12 +112,15 @@ def mae_cell(folds: Configuration) -> str:
 
 
 def relative(value: float, interval: tuple[float, float] | None) -> str:
-    """A change in percent, with its interval; from ten times on as a factor."""
-    return _change(value) + (f" ({_change(interval[0])} to {_change(interval[1])})" if interval else "")
+    """A change with its interval: in percent, or all of it as factors where one is ten or more."""
+    factors = any(one >= 9 for one in (value, *(interval or ())))
+    return _change(value, factors) + (
+        f" ({_change(interval[0], factors)} to {_change(interval[1], factors)})" if interval else ""
+    )
 
 
-def _change(value: float) -> str:
-    return f"{value:+.1%}" if value < 9 else f"× {1 + value:,.3g}"
+def _change(value: float, factor: bool) -> str:
+    return f"× {significant(float(f'{1 + value:.3g}'))}" if factor else f"{value:+.1%}"
 
 
 def change_cells(change: ErrorChange | None) -> list[str]:

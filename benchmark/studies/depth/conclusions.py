@@ -20,9 +20,10 @@ LEARNS = 0.1
 """R² below which a model is not better than the mean of the targets, so that its depth says nothing."""
 
 RULE = (
-    "Every depth is compared with the best shallower one: the ratio of their mean losses, with an interval that holds "
-    f"together with those of all depths of the network in {CONFIDENCE} of studies, as on the boards (mixed model over folds "
-    f"and crystals, studentized range). A network scales to L layers if the upper limit of that ratio is at most {LIMIT:g}; "
+    "Every depth is compared with the best shallower one: the ratio of their mean losses, with an interval. All intervals of a "
+    f"network are right at once in {CONFIDENCE} of studies, as on the boards (mixed model over folds and crystals, studentized "
+    "range). Only the depths that were run are compared: a network that breaks at L may break anywhere above the deepest "
+    f"shallower depth that holds. A network scales to L layers if the upper limit of that ratio is at most {LIMIT:g}; "
     f"it breaks at L if the lower limit is above {LIMIT:g}; otherwise L is undecided, with the further repeats that would "
     f"decide it if nothing else changed ('> {MOST_REPEATS}': not even so many would, only more crystals). A repeat is the "
     "same command with another --seed, and pools with this one. L diverges if a fold did. Not measured: a fold has no score "

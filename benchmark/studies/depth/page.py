@@ -13,7 +13,6 @@ from benchmark.studies.curves import VARIED, Curve, curves
 from benchmark.studies.depth.causes import CAUSES, causes, interventions
 from benchmark.studies.depth.conclusions import RULE, judge
 from benchmark.studies.depth.figures import figures
-from benchmark.studies.depth.former import FORMER_RULE, former_verdict
 from benchmark.studies.depth.parameters import OURS, PUBLISHED
 from benchmark.studies.depth.sentences import JudgedCurve, change_of, conclusions, published_lines
 from benchmark.studies.layers import MEASURED, LayerReport, configuration_row, layers_table, state_rows
@@ -80,7 +79,7 @@ def page_text(task: str, groups: Sequence[ComparisonGroup[JudgedCurve]], folder:
         named = [((curve.label, str(point.layers)), point) for curve in trained for point in curve.points]
         parts += ["### What the layers look like", MEASURED, layers_table(named, ("model", "layers"))]
         parts += [part for one in group.members for part in _curve(one)]
-    return "\n\n".join([*parts, "## Rules", RULE, CAUSES, FORMER_RULE, PARAMETERS])
+    return "\n\n".join([*parts, "## Rules", RULE, CAUSES, PARAMETERS])
 
 
 def commands(group: ComparisonGroup[JudgedCurve]) -> Iterator[str]:
@@ -103,15 +102,15 @@ def commands(group: ComparisonGroup[JudgedCurve]) -> Iterator[str]:
 
 def _verdicts(judged: Sequence[JudgedCurve]) -> str:
     header = [
-        "model", "lowest MAE", "at layers", "verdict", "deepest against best shallower (95 %)", "cause of the break",
-        "former verdict (a point estimate)",
+        "model", "run at layers", "lowest MAE", "at layers", "verdict", "deepest against best shallower (95 %)",
+        "cause of the break",
     ]  # fmt: skip
     rows = []
     named = [(one, next((p for p in one.curve.points if p.layers == one.verdict.best), None)) for one in judged]
     for one, best in sorted(named, key=lambda row: row[1].mae if row[1] else math.inf):
         cause = causes(one.tried) if one.verdict.breaks_at else ""
         told = [mae_cell(best) if best else "", str(one.verdict.best or ""), str(one.verdict), change_of(one.verdict.deepest)]
-        rows.append([one.label, *told, cause, former_verdict(one.curve)])
+        rows.append([one.label, ", ".join(map(str, one.run_at)), *told, cause])
     return table(header, rows)
 
 
@@ -175,7 +174,7 @@ def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
             for one in group.members:
                 row: dict[str, Any] = {"task": task, "comparison_group": group.title, "model": one.curve.model}
                 row |= {"changes": group.changes | one.curve.changes, "rate_chosen": one.curve.chosen}
-                row |= {"verdict": str(one.verdict), "former_verdict": former_verdict(one.curve), "cause": causes(one.tried)}
+                row |= {"verdict": str(one.verdict), "cause": causes(one.tried)}
                 row |= {name: getattr(one.verdict, name) for name in ("best", "learns", "scales_to", "breaks_at")}
                 row["judged"] = {depth.layers: depth.judged for depth in one.verdict.depths}
                 rows.append(row | {"depths": [configuration_row(point) for point in one.curve.points]})

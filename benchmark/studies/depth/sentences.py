@@ -26,6 +26,20 @@ class JudgedCurve:
         """The curve's."""
         return self.curve.label
 
+    @property
+    def run_at(self) -> list[int]:
+        """The depths that were run."""
+        return [point.layers for point in self.curve.points]
+
+    @property
+    def breaks_between(self) -> str:
+        """The deepest depth that holds, or else the shallowest, and the first that breaks; empty where none breaks."""
+        end = self.verdict.breaks_at
+        if end is None:
+            return ""
+        holds = [one.layers for one in self.verdict.depths if one.judged == "scales" and one.layers < end]
+        return f"between {max(holds, default=min(p.layers for p in self.curve.points if p.scored))} and {end}"
+
 
 def conclusions(task: str, judged: Sequence[JudgedCurve]) -> Iterator[str]:
     """Three sentences from the numbers."""
@@ -44,8 +58,12 @@ def _outcomes(judged: Sequence[JudgedCurve]) -> Iterator[str]:
     learning = [one for one in judged if one.verdict.learns]
     open_ones = [one for one in learning if one.verdict.depths and not one.verdict.scales_to and not one.verdict.breaks_at]
     kinds = {
-        "shown to scale: {}": [f"{o.label} (to {o.verdict.scales_to})" for o in learning if o.verdict.scales_to],
-        "shown to break: {}": [f"{o.label} (at {o.verdict.breaks_at})" for o in learning if o.verdict.breaks_at],
+        "shown to scale: {}": [
+            f"{o.label} (to {o.verdict.scales_to}; run at {joined(list(map(str, o.run_at)))})"
+            for o in learning
+            if o.verdict.scales_to
+        ],
+        "shown to break somewhere: {}": [f"{o.label} ({o.breaks_between})" for o in learning if o.verdict.breaks_at],
         "undecided at every depth: {}": [o.label for o in open_ones if _undecided(o.verdict)],
         "{} could not be measured deeper": [o.label for o in open_ones if not _undecided(o.verdict)],
         "{} was tried at one depth only": [o.label for o in learning if not o.verdict.depths],
@@ -67,8 +85,11 @@ def _best(judged: Sequence[JudgedCurve]) -> str:
     unit = escape(point.complete[0].key.unit)
     sentence = f"The lowest MAE, {in_unit(mae_cell(point), unit)}, is {escape(one.label)}'s at {point.layers} layers"
     deepest = one.verdict.deepest
-    if deepest is None or deepest.layers == point.layers:
-        return f"{sentence}, {'the deepest' if deepest else 'the only depth'} that it was given."
+    if deepest is None:
+        only = "that it was given" if len(one.curve.points) == 1 else "with a score in every fold"
+        return f"{sentence}, the only depth {only}." if sum(p.scored for p in one.curve.points) == 1 else f"{sentence}."
+    if deepest.layers == point.layers:
+        return f"{sentence}, the deepest that it was given."
     if deepest.step is None:
         return f"{sentence}; with {deepest.layers} a fold {'diverges' if deepest.judged == 'diverges' else 'has no score'}."
     return f"{sentence}; with {deepest.layers} it is {change_of(deepest)} against the best shallower depth{_time(one.curve)}."
@@ -95,28 +116,35 @@ def change_of(depth: JudgedDepth | None) -> str:
 def _reasons(judged: Sequence[JudgedCurve]) -> str:
     broken = [one for one in judged if one.verdict.learns and one.verdict.breaks_at]
     if broken:
-        named: dict[str, list[str]] = {}
-        for one in broken:
-            named.setdefault(causes(one.tried), []).append(one.label)
-        told = [f"{cause} in {escape(joined(labels))}" for cause, labels in sorted(named.items()) if cause != NOT_ESTABLISHED]
-        unknown = named.get(NOT_ESTABLISHED, [])
-        parts = [f"An intervention shows the cause of a break: {'; '.join(told)}"] if told else []
-        parts += [f"{'in' if told else 'The cause of the break is not established in'} {escape(joined(unknown))}"] * bool(
-            unknown
-        )
-        return f"{', not '.join(parts)}." if told else f"{parts[0]}."
+        return _causes_told(broken)
     if all(one.verdict.best is None for one in judged):
         return "So no depth is judged."
     if not any(one.verdict.learns for one in judged):
         return "As nothing was learnt with this budget, depth is not judged."
-    compared = [[d.step.interval[1] for d in one.verdict.depths if d.step and d.step.interval] for one in judged]
-    ends = [limits[-1] for limits in compared if limits]
+    compared = [
+        [(d.step.interval[1], d.layers, one.label) for d in one.verdict.depths if d.step and d.step.interval] for one in judged
+    ]
+    ends = [found[-1] for found in compared if found]
     if not ends:
         return "With these folds no depth can be compared with another."
+    highest, layers, label = max(ends)
     return (
-        "No network that learns is shown to break; at the deepest compared a loss against the best shallower depth of up to "
-        f"{relative(max(ends) - 1, None)} is not excluded."
+        f"No network that learns is shown to break; at {layers} layers the error of {escape(label)} may still be up to "
+        f"{max(0.0, highest - 1):.1%} higher than at its best shallower depth."
     )
+
+
+def _causes_told(broken: Sequence[JudgedCurve]) -> str:
+    """The causes that interventions show, and of which networks none is shown, tried or not."""
+    named: dict[str, list[str]] = {}
+    for one in broken:
+        cause = causes(one.tried)
+        outcome = "tried without a clear result" if one.tried else "not tried"
+        named.setdefault(outcome if cause == NOT_ESTABLISHED else cause, []).append(one.label)
+    unclear = [(word, named.pop(word)) for word in ("tried without a clear result", "not tried") if word in named]
+    told = [f"{word} in {escape(joined(labels))}" for word, labels in (*sorted(named.items()), *unclear)]
+    begin = "An intervention shows the cause of a break" if named else "The cause of the break is not established"
+    return f"{begin}: {'; '.join(told)}."
 
 
 def published_lines(task: str, judged: Sequence[JudgedCurve]) -> Iterator[str]:

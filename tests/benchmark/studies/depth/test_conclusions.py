@@ -8,7 +8,6 @@ from benchmark.studies.comparison_groups import comparison_groups, without_seed
 from benchmark.studies.curves import VARIED, curves
 from benchmark.studies.depth.causes import NOT_ESTABLISHED, causes
 from benchmark.studies.depth.conclusions import judge
-from benchmark.studies.depth.former import former_verdict
 from benchmark.studies.depth.page import groups_of
 from benchmark.studies.trials import Trial
 from tests.benchmark.studies.constructed import curve, only, trial
@@ -37,7 +36,6 @@ def test_a_point_estimate_within_the_margin_is_no_scaling():
     assert (verdict.scales_to, verdict.breaks_at, str(verdict)) == (None, None, "undecided at 20")
     assert verdict.deepest.step.ratio == pytest.approx(1, abs=0.01) and verdict.deepest.step.interval[1] > 1.05
     assert verdict.deepest.would_decide
-    assert former_verdict(only(found)) == "scales to 20", "what was said before"
 
 
 def test_a_loss_breaks_where_its_lower_limit_is_beyond_the_margin():

@@ -16,7 +16,7 @@ from benchmark.studies.depth.parameters import OURS, PUBLISHED
 from benchmark.studies.depth.sentences import conclusions, published_lines
 from benchmark.studies.omee_et_al import BY_DEPTH, DEEPER_GATGNN
 from benchmark.studies.pages import write_study_pages
-from benchmark.studies.tables import opening
+from benchmark.studies.tables import opening, relative
 from benchmark.studies.trials import Trial
 from models.registry import get
 from tests.benchmark.studies.constructed import curve, only, trial
@@ -66,8 +66,9 @@ def test_the_page_opens_with_three_sentences_and_every_failure_is_a_row(tmp_path
     text = page.read_text()
     title, opening, *_ = text.split("\n\n")
     assert title == "# Depth: set/target"
-    assert "shown to scale: deeper-gatgnn (mini) (to 10)" in opening and "shown to break: schnet (mini) (at 10)" in opening
-    assert "The cause of the break is not established in schnet (mini)." in opening and "exploding" not in text
+    assert "shown to scale: deeper-gatgnn (mini) (to 10; run at 4 and 10)" in opening
+    assert "shown to break somewhere: schnet (mini) (between 4 and 10)" in opening
+    assert "The cause of the break is not established: not tried in schnet (mini)." in opening and "exploding" not in text
     assert "Not tried in schnet (mini)" in text
     assert len(re.findall(r"[a-z0-9)]\. [A-Z]|\.$", opening)) == 3
     assert "diverged in 2 of 2: it broke" in text
@@ -116,8 +117,8 @@ def test_a_depth_without_all_its_scores_is_neither_best_nor_held():
     verdict = judge(only(curve((4, 0.1), (20, 0.1)) + lucky))
     assert (verdict.best, verdict.scales_to, str(verdict)) == (4, 20, "scales to 20; not measured at 30")
     (line,) = opening_of(curve((4, 0.1), (20, 0.1)) + lucky)
-    assert "shown to scale: cgcnn (mini) (to 20)" in line and "with 30 a fold has no score" in line
-    assert "up to +0.0% is not excluded" in line
+    assert "shown to scale: cgcnn (mini) (to 20; run at 4, 20 and 30)" in line and "with 30 a fold has no score" in line
+    assert "at 20 layers the error of cgcnn (mini) may still be up to 0.0% higher" in line
     stopped = judge(only(curve((4, 0.1), (20, 0.1)) + curve((30, 0.05), folds=2)))
     assert (stopped.best, str(stopped)) == (4, "scales to 20; not measured at 30")
 
@@ -128,7 +129,7 @@ def test_a_study_that_was_stopped_early_judges_nothing_and_says_what_it_has(tmp_
     assert "No depth has a score in every fold. So no depth is judged." in text.split("\n\n")[1]
     assert "| 2 of 5 folds run |" in re.sub(r" +", " ", text)
     (line,) = opening_of(curve((4, 0.1)) + curve((30, 0.3), folds=2))
-    assert "is not excluded" not in line and "cgcnn (mini) could not be measured deeper" in line
+    assert "may still be" not in line and "cgcnn (mini) could not be measured deeper" in line
 
 
 def test_nothing_is_said_of_depths_that_were_not_tried():
@@ -159,7 +160,43 @@ def test_an_intervention_stands_on_the_page_and_in_the_rows(tmp_path):
     assert "An intervention shows the cause of a break: the doubled skip in deeper-cgcnn (mini) (skip=double)." in text
     rows = {row["changes"]["skip"]: row for row in json_rows(found)}
     assert rows["double"]["cause"] == "the doubled skip" and rows["double"]["judged"] == {20: "breaks"}
-    assert rows["double"]["former_verdict"] == "scales to 4; deteriorates at 20" and rows["single"]["scales_to"] == 20
+    assert rows["single"]["scales_to"] == 20
+
+
+def test_a_break_says_where_an_intervention_was_not_tried_and_where_it_showed_nothing():
+    found = curve((4, 0.1), (20, 0.4), model="deeper-cgcnn", skip="double")
+    found += curve((4, 0.1), (20, 0.1), model="deeper-cgcnn", skip="single")
+    found += curve((4, 0.1), (20, 0.4), model="deeper-schnet", skip="double")
+    found += curve((4, 0.1), (20, 0.4), model="deeper-schnet", skip="single") + curve((4, 0.1), (20, 0.4), model="schnet")
+    (line,) = opening_of(found)
+    assert (
+        "the doubled skip in deeper-cgcnn (mini) (skip=double); tried without a clear result in deeper-schnet (mini) "
+        "(skip=double); not tried in deeper-schnet (mini) (skip=single) and schnet (mini)."
+    ) in line
+
+
+def test_a_break_lies_above_the_deepest_depth_that_holds():
+    (line,) = opening_of(curve((4, 0.1), (10, 0.1), (20, 0.3)))
+    assert "shown to break somewhere: cgcnn (mini) (between 10 and 20)" in line
+
+
+def test_a_network_that_does_not_learn_is_not_said_to_have_one_depth():
+    (line,) = opening_of(curve((2, 0.1), (4, 0.1), r2=0.0))
+    assert "at 2 layers." in line and "only depth" not in line
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [((0.5, (0.1, 2.0)), "+50.0% (+10.0% to +200.0%)"), ((258.0, (3.786, 14_000.0)), "× 259 (× 4.79 to × 14,000)")],
+)
+def test_a_change_and_its_interval_have_one_notation(change, told):
+    assert relative(*change) == told
+
+
+def test_a_measure_that_all_records_lack_has_no_column(tmp_path):
+    older = write_study_pages(PAGES, curve((4, 0.1), (6, 0.1)), tmp_path / "older")[0].read_text()
+    newer = write_study_pages(PAGES, curve((4, 0.1), trained={"within_crystals": 0.4}), tmp_path / "newer")[0].read_text()
+    assert "| within crystals, first" not in older and "| growth, fresh" in older and "| within crystals, first" in newer
 
 
 def test_rates_chosen_on_validation_are_named(tmp_path):
