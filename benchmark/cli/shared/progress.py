@@ -57,8 +57,10 @@ def about(seconds: float) -> str:
 
 
 def job_name(job: Job) -> str:
-    """`task model seed 0 fold 2/5`; people count folds from 1, records from 0."""
-    return f"{job.task.name} {job.model} seed {job.seed} fold {job.fold + 1}/{job.protocol.n_folds}"
+    """`task model (n_layers=4) seed 0 fold 2/5`; people count folds from 1, records from 0."""
+    changed = ", ".join(f"{name}={value}" for name, value in job.changed.items())
+    model = f"{job.model} ({changed})" if changed else job.model
+    return f"{job.task.name} {model} seed {job.seed} fold {job.fold + 1}/{job.protocol.n_folds}"
 
 
 def _short_name(job: Job) -> str:
