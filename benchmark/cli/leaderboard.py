@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from benchmark.cli.shared.options import BoardOption, JsonOption
 from benchmark.cli.shared.terminal import tell
-from benchmark.results.beside import StoreBeside
 from benchmark.results.directories import PUBLISHED
-from benchmark.results.store import Store
 from datasets.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmark.results.store import Store
 
 PAIR = "--pair cgcnn schnet"
 """An example of the option."""
@@ -70,6 +71,9 @@ def leaderboard(
 
 def _store(source: Path, beside: Path | None) -> Store:
     """The records to read."""
+    from benchmark.results.beside import StoreBeside
+    from benchmark.results.store import Store
+
     for directory in (source, beside) if beside else (source,):
         if not (directory / "records").is_dir():
             told = "run `python -m benchmark run` first, or name another directory"
@@ -89,6 +93,7 @@ def _write(store: Store, as_json: bool) -> None:
     from benchmark.leaderboard.as_json import row_as_json
     from benchmark.leaderboard.pages.documents import write_documents
     from benchmark.leaderboard.terminal import left_out_line, own_rows
+    from benchmark.results.beside import StoreBeside
 
     board, pages = write_board(store)
     if store.root == PUBLISHED:
@@ -104,6 +109,7 @@ def _write(store: Store, as_json: bool) -> None:
 def _tell_pair(store: Store, task: str, pair: tuple[str, str], as_json: bool) -> None:
     from benchmark.leaderboard.pair import compare_pair, pair_text
     from benchmark.leaderboard.terminal import left_out_line
+    from benchmark.results.beside import StoreBeside
 
     found = compare_pair(store, task, *pair)
     if as_json:
