@@ -134,6 +134,7 @@ def submit(
     Checked are every file and its size, the schema, folds and targets against the data on this machine or the published
     records, all scores anew, the folds of every run, licence and citation of every model. Exit code 2 where anything is wrong.
     """
+    from benchmark.results.store import Store
     from benchmark.results.submission import examine
 
     report = examine(Store(directory), Store(board))

@@ -114,7 +114,8 @@ def on_the_small_set(word: str) -> str:
 
 def quick(words: list[str]) -> list[str]:
     """The same command for the small set and the smallest budget."""
-    words = [on_the_small_set("dummy-median" if word == "mine" else word) for word in words]  # the reader's own model
+    words = shlex.split(shlex.join(words).replace("--model mine", "--model dummy-median"))  # the reader's own model
+    words = [on_the_small_set(word) for word in words]
     if words[0] in ("run", "study"):
         # The same words for the same folds, which are trained once for all pages.
         words = shlex.split(shlex.join(words).replace("--dataset path/to/folder", "--task quick"))
