@@ -26,10 +26,14 @@ def filled_so_far(board: Board, stores: Sequence[Store], pages: str) -> Iterator
     """
     done, cells, tables = 0, 0, []
     for name, table in TABLES.items():
-        filled = sum(bool(result and result.maes) for result in cell_results(table.cells, stores))
-        done, cells = done + filled, cells + len(table.cells)
-        tables.append(f"{link(name, f'{pages}/{name}.md')} {filled} of {len(table.cells)}")
-    yield f"Cells of published tables that have run, each with an interval: {done} of {cells}: {', '.join(tables)}."
+        possible = [cell for cell in table.cells if not cell.lacking]
+        filled = sum(bool(result and result.maes) for result in cell_results(possible, stores))
+        done, cells = done + filled, cells + len(possible)
+        tables.append(f"{link(name, f'{pages}/{name}.md')} {filled} of {len(possible)}")
+    yield (
+        f"Cells of published tables that have run, each with an interval: {done} of the {cells} whose targets the data here "
+        f"have: {', '.join(tables)}."
+    )
     yield _sizes(board)
 
 
