@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup, comparison_groups
 from benchmark.leaderboard.rows import BoardRow
-from benchmark.rendering.text import count, in_unit, interval, plus_minus, significant
+from benchmark.rendering.text import count, in_unit, interval, plain_name, plus_minus, significant
 from benchmark.results.beside import StoreBeside
 from benchmark.results.directories import PUBLISHED
 from benchmark.results.scores import scored_tasks
@@ -102,7 +102,7 @@ def compare_pair(store: Store, task: str, first: str, second: str) -> PairAnswer
 
 
 def _is_called(row: BoardRow, name: str) -> bool:
-    return name in (row.label, row.model)
+    return name in (row.label, plain_name(row.label), row.model)
 
 
 def _is_about(answer: PairAnswer, group: ComparisonGroup, first: str, second: str) -> bool:

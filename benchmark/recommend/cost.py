@@ -34,7 +34,8 @@ def cost(question: Question, models: Sequence[Forecast], slower: float) -> str:
     device = question.device.upper()
     ends = f"the command ends after {duration(question.seconds)} and goes on if you start it again"
     untimed = [one.model for one in models if not one.times]
-    without = f"no time of {joined(untimed)} on a {device} is on record, so {ends}."
+    where = " for this task" if question.like else ""
+    without = f"no time of {joined(untimed)} on a {device} is on record{where}, so {ends}."
     if not models[0].times:
         return f"not known: {without}"
     low, high = (slower * limit for limit in models[0].times)

@@ -41,6 +41,7 @@ def _first(question: Question, advice: Advice, slower: float) -> str:
     ]
     words = ["run", "--dataset", "path/to/folder", *(word for one in models for word in ("--model", one.model))]
     words += ["--profile", PROFILE, *(["--until-decided"] if decide else [])]
+    words += ["--device", "cuda"] if question.device == "gpu" else []
     words += ["--time-limit", f"{question.seconds / 60:g}"] if decide or folds < FOLDS else []
     return "\n".join(line for line in lines if line) + f"\n\n    {command(*words)}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -35,6 +36,9 @@ COSTS = ("time", "memory")
 
 ERRORS = "MAE / MAE of the mean"
 """What is compared of the errors of a model."""
+
+NEW_SETTING = "new setting"
+"""Verdict on a setting that the baseline did not have: its errors tell whether it changes anything."""
 
 FIRST_SEEDS = 2
 """How many trainings tell whether anything changed at all."""
@@ -119,6 +123,14 @@ def stale_records(store: Store, models: Sequence[str] = ()) -> list[StaleSource]
     return found
 
 
+def unchecked(report: CheckReport, uncommitted: Sequence[str]) -> list[str]:
+    """Models that no row of the report is about, though their file is among those that differ from the commit."""
+    changed = {Path(file).stem for file in uncommitted if Path(file).parent == Path("models/zoo")}
+    compared = {row.subject for row in report.rows if row.is_model}
+    specs = registry.registered().items()
+    return [name for name, spec in specs if spec.model.__module__.rpartition(".")[2] in changed and name not in compared]
+
+
 def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Sequence[Threshold], train: Train) -> CheckReport:
     """Compare these models (empty: all) with the baseline.
 
@@ -195,7 +207,7 @@ def _parameter_rows(name: str, expected: ModelBaseline) -> list[CheckRow]:
     for key in sorted(expected.settings.keys() | today.keys()):
         was, now = expected.settings.get(key), today.get(key)
         if was != now:
-            verdict = "settings changed" if key in expected.settings else "new setting"
+            verdict = "settings changed" if key in expected.settings else NEW_SETTING
             rows.append(CheckRow(name, f"setting {key}", str(was), str(now), None, verdict))
     return rows
 

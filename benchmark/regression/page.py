@@ -9,7 +9,7 @@ from tabulate import tabulate
 
 from benchmark.regression import loss_test
 from benchmark.regression.baseline import Baseline
-from benchmark.regression.check import ERRORS, CheckReport, StaleSource
+from benchmark.regression.check import ERRORS, NEW_SETTING, CheckReport, StaleSource, unchecked
 from benchmark.regression.sources import SourceState
 from benchmark.regression.trainings import PROFILE
 from benchmark.rendering.text import count, listed, marks_note, model_name
@@ -35,6 +35,8 @@ def report_page(
         uncommitted: files of the code that differ from the commit.
     """
     yours = [f"Checked with your uncommitted changes: {listed(uncommitted)}."] if uncommitted else []
+    if left := unchecked(report, uncommitted):
+        yours.append(f"Not checked, though their file changed: {listed(left)}. Name them with --model, or leave --model out.")
     short = "\n".join([conclusion(report, baseline, quick), *yours, *_in_short(report), *_older_records(stale)])
     note = marks_note([PROFILE]) if any(row.is_model for row in report.rows) else ""
     return "\n\n".join(part for part in (short, _report_table(report), note, "\n".join(report.notes)) if part)
@@ -78,8 +80,9 @@ def _report_table(report: CheckReport) -> str:
             row.note,
         ]
         for row in report.rows
+        if row.verdict != NEW_SETTING
     ]
-    headings = ["model or task", "what", "baseline", "now", "change", "verdict", ""]
+    headings = ["model or task", "what", "baseline", "now", "change", "verdict", "note"]
     return tabulate(rows, headings, disable_numparse=True)
 
 

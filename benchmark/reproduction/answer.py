@@ -105,12 +105,12 @@ def _why(found: Sequence[Compared]) -> Iterator[str]:
     parts = ["What is known to differ stands in the column *what differs there*; whether it is the reason is not tested."]
     if other := [one for one in apart if _spreads_apart(one)]:
         parts.append(
-            f"For {len(other)}, the published test targets have a standard deviation that differs from ours by over "
-            f"{OTHER_SPREAD:.0%} (from the printed RMSE and R²): {_named(other)}. These are not the same crystals or labels."
+            f"For {len(other)} of these {len(apart)}, the standard deviation of the published test targets differs from ours "
+            f"by over {OTHER_SPREAD:.0%} (from the printed RMSE and R²): {_named(other)}. These are other crystals or labels."
         )
     for whose, words in (("the published one", "the published error"), ("ours", "our error")):
         if alone := [one for one in apart if learnt_nothing(one.result, one.published) == [whose]]:
-            parts.append(f"For {len(alone)}, {words} alone is hardly better than the median: {_named(alone)}.")
+            parts.append(f"For {len(alone)} of them, {words} alone is hardly better than the median: {_named(alone)}.")
     if few := sum(len(one.result.maes) < one.cell.rounds for one in apart):
         which = "All of them" if few == len(apart) else f"{few} of the {len(apart)}"
         parts.append(f"{which} rest on fewer rounds than planned.")

@@ -105,7 +105,7 @@ def _cells(asked: Table, cell: Cell, result: CellResult | None) -> Iterator[list
     for number, published in enumerate(cell.published or (None,)):
         ours = _measured(result) if result else ["", ""]
         apart = result.difference(published) if result and result.maes and published else None
-        told = "" if not (apart and result and published) else _apart(apart, result.mae / published.mae - 1)
+        told = "" if not (apart and result and published) else _apart(apart, result.mae / published.mae - 1, len(result.maes))
         wall, processor = map(seconds, result.training()) if result and result.maes else ("", "")
         name = escape(cell.label) + (f" ({NOT_TRAINED_OUT})" if _marked(result) else "")
         yield [
@@ -116,8 +116,9 @@ def _cells(asked: Table, cell: Cell, result: CellResult | None) -> Iterator[list
         ]  # fmt: skip
 
 
-def _apart(difference: Difference, share: float) -> str:
-    return f"{share:+.0%} [{difference.standard_errors:+.1f}]{' differs' if difference.is_shown else ''}"
+def _apart(difference: Difference, share: float, rounds: int) -> str:
+    differs = " differs (1 round)" if rounds == 1 else " differs"
+    return f"{share:+.0%} [{difference.standard_errors:+.1f}]{differs if difference.is_shown else ''}"
 
 
 def _figure(published: PublishedResult | None) -> str:

@@ -21,4 +21,4 @@ def test_every_setting_is_explained(name):
 def test_choices_are_listed_and_lines_of_an_explanation_joined():
     found = {one.name: one for one in explained(get("cgcnn").model.settings_class)}
     assert found["ties"].values == "shell, cut, padded" and found["fold"].values == "true, false"
-    assert "\n" not in found["ties"].about and found["ties"].about.endswith("where there are fewer.")
+    assert "\n" not in found["ties"].about and found["ties"].about.endswith("where there are fewer than k.")

@@ -103,7 +103,7 @@ def test_the_depths_of_omee_are_those_of_their_table_3():
     assert len(printed) == 42
     for (task, model), one in printed.items():
         settings = get(model).preset("omee", task=task)
-        layers = re.match(r"(\d+) convolution layers", one.differs)
+        layers = re.match(r"(\d+) convolution layers", one.protocol)
         assert settings.n_layers == (int(layers[1]) if layers else get(model).presets["omee"].n_layers), (task, model)
         assert settings.epochs == one.epochs, (task, model)
 

@@ -61,7 +61,7 @@ board.views.compare = (() => {
     const equal = size - wins - losses;
     return h("div", {class: "verdict"},
       h("p", {}, h("strong", {}, pairs.verdict[place]), " ", pairs.open[place]),
-      h("p", {}, `${better.label} ${group.classes ? "gives the true class a higher probability" : "is nearer"} on ${n.percent(wins / size)} of ${n.many(size, "test crystal")}, ${worse.label} on ${n.percent(losses / size)}` +
+      h("p", {}, `${better.label} ${group.classes ? "gives the true class a higher probability" : "is nearer"} on ${n.percent(wins / size)} of ${n.grouped(size)} predictions of test crystals, ${worse.label} on ${n.percent(losses / size)}` +
         `${equal ? `; ${n.grouped(equal)} are equal` : ""}.`));
   }
 

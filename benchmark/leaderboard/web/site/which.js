@@ -19,7 +19,7 @@ board.views.which = (() => {
       number("labelled crystals", crystals, known, (value) => board.go({crystals: value})),
       select("time for one training", TIMES.map(([value, text]) => [String(value), text]), String(seconds), (value) => board.go({time: value})),
       select("a task like mine", Object.keys(asked).map((task) => [task, task || "none: compare models alone"]), like, (value) => board.go({like: value})),
-      Object.keys(devices).length > 1 && select("trained on", Object.keys(devices).map((name) => [name, NAMES[name]]), device, (value) => board.go({device: value, like: ""}))));
+      Object.keys(devices).length > 1 && select("trained on", Object.keys(devices).map((name) => [name, NAMES[name]]), device, (value) => board.go({device: value}))));
     const rows = forecasts(asked[like].models, known, crystals);
     if (!rows.length) {
       place.append(note(`The records allow no forecast for ${n.many(crystals, "crystal")}.`));
