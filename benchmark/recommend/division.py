@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 
-from benchmark.tasks.folds import Protocol
-
-VALIDATION = 0.1
-"""Of the crystals that are not tested."""
+from benchmark.tasks.folds import VALIDATION_SHARE, Protocol
 
 
 @dataclass(frozen=True)
@@ -23,10 +20,10 @@ class Parts:
 def divided(crystals: int) -> Parts:
     """The parts of a fold of `run`, as it divides without another protocol and without duplicates."""
     test = ceil(crystals / Protocol().test_parts)
-    validation = ceil(VALIDATION * (crystals - test))
+    validation = ceil(VALIDATION_SHARE * (crystals - test))
     return Parts(crystals - test - validation, validation, test)
 
 
 def labelled(train: float) -> float:
     """About how many crystals there are where a fold trains on so many."""
-    return train / ((1 - VALIDATION) * (1 - 1 / Protocol().test_parts))
+    return train / ((1 - VALIDATION_SHARE) * (1 - 1 / Protocol().test_parts))

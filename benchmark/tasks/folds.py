@@ -18,6 +18,9 @@ from datasets.errors import InputError
 
 ProtocolName = Literal["kfold", "shuffle", "holdout", "published"]
 
+VALIDATION_SHARE = 0.1
+"""Of the crystals that a fold of `kfold` does not test."""
+
 HOLDOUT_FOLDS = 5
 """Of the protocol without a validation part: each fold tests a fifth of the crystals."""
 
@@ -225,7 +228,7 @@ def _split(unit: np.ndarray, protocol: Protocol, number: int, seed: int) -> tupl
     else:
         folds = KFold(protocol.test_parts, shuffle=True, random_state=seed).split(np.arange(n))
         rest, test = list(folds)[number]
-        fraction = 0.1
+        fraction = VALIDATION_SHARE
     train, validation = rest, rest[:0]
     if protocol.name != "holdout":
         train, validation = train_test_split(rest, test_size=fraction, random_state=_state(seed, number, 1))
