@@ -241,11 +241,10 @@ def _print_scores(board: Any, plans: list[Any], store: Any, as_json: bool) -> No
 
 def _counted(jobs: list[Any], store: Any) -> dict[str, int]:
     """How many folds there are, how many of them failed, and how many have no record yet."""
-    from benchmark.harness.job import dataset_hash
-    from benchmark.harness.plan import has_failed
+    from benchmark.harness.plan import has_failed, without_record
 
-    left = [job for job in jobs if not store.path(job.key(dataset_hash(job.task))).exists()]
-    return {"folds": len(jobs), "failed": sum(has_failed(job, store) for job in jobs), "left": len(left)}
+    failed = sum(has_failed(job, store) for job in jobs)
+    return {"folds": len(jobs), "failed": failed, "left": len(without_record(jobs, store))}
 
 
 def _require_complete(plans: list[Any], records: list[Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -119,6 +119,11 @@ def _surprises(options: RunOptions, models: Sequence[ConfiguredModel], unsaved: 
         yield "learning_rate is set, so no rate is searched"
     if unsaved:
         yield f"{count(len(unsaved), 'finished fold')} without a saved model: trained again, to save it (--save-checkpoints)"
+
+
+def without_record(jobs: Iterable[Job], store: Store) -> list[Job]:
+    """The folds that the store has no record of, whoever works on them."""
+    return [job for job in jobs if not store.path(job.key(dataset_hash(job.task))).exists()]
 
 
 def has_failed(job: Job, store: Store) -> bool:

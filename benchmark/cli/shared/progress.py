@@ -201,13 +201,14 @@ def carry_out(
         events: whether the beginnings and ends of folds are printed as JSON.
         how: what else `harness.run.run_jobs` takes.
     """
-    from benchmark.harness.job import dataset_hash
+    from benchmark.harness.plan import has_failed, without_record
     from benchmark.harness.run import run_jobs
 
     with live(plan, store.root, quiet, costs, events) as display:
         records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline, **how)
-    if set(plan.todo) - display.finished:
-        left = sum(not store.path(job.key(dataset_hash(job.task))).exists() for job in plan.jobs)  # others may work here too
+    unfinished = set(plan.todo) - display.finished
+    # Others may have done some meanwhile; a fold that is tried again has its old record still.
+    if left := len(without_record(unfinished, store)) + sum(has_failed(job, store) for job in unfinished):
         console.print(f"the time is up: {left} of {len(plan.jobs)} folds are left; run the same command again to go on")
     return records
 

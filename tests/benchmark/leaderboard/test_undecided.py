@@ -64,3 +64,5 @@ def test_no_fold_is_begun_after_the_time_limit_and_the_run_goes_on_later(small_f
     done = benchmark_command(*asked, "--json")
     (row,) = json.loads(done.stdout.splitlines()[-1])["scores"]
     assert [fold["status"] for fold in row["folds"]] == ["complete", "complete"]
+    more = benchmark_command(*asked, "--model", "dummy-median", "--time-limit", "0")
+    assert "the time is up: 2 of 4 folds are left" in more.stderr
