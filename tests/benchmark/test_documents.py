@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shlex
 import shutil
@@ -14,6 +15,7 @@ import pytest
 import typer
 from ase.cli.main import main as ase
 
+from benchmark import api
 from benchmark.cli.main import all_commands
 from benchmark.leaderboard.board import read_board
 from benchmark.leaderboard.pages.documents import documents, filled_documents
@@ -194,6 +196,14 @@ def test_the_first_model_is_trained_as_its_page_says(benchmark_command, tmp_path
 
 
 @pytest.mark.slow
+def test_the_reference_lists_every_public_function_with_its_first_arguments():
+    listed = dict(re.findall(r"^\| `(\w+)\((.*?)\)` \|", (ROOT / "docs/api.md").read_text(encoding="utf-8"), re.MULTILINE))
+    public = {n: f for n, f in inspect.getmembers(api, inspect.isfunction) if f.__module__ == api.__name__ and n[0] != "_"}
+    assert listed.keys() == public.keys()
+    for function, arguments in listed.items():
+        assert arguments.split(", ") == list(inspect.signature(public[function]).parameters)[: len(arguments.split(", "))]
+
+
 def test_every_python_block_works(workplace):
     blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "python.md").read_text(), re.MULTILINE | re.DOTALL)
     (workplace / "leaderboards").symlink_to(ROOT / "leaderboards")
