@@ -63,12 +63,12 @@ def several(reasons: Sequence[str]) -> str:
     return shown if more <= 0 else f"{shown}; and {more} {'other' if more == 1 else 'others'} ({len(reasons)} in all)"
 
 
-MOST_LISTED = 20
+MOST_LISTED = 10
 """Reasons that stand below one another."""
 
 
 def listed_reasons(reasons: Sequence[str], folder: str | Path = "") -> list[str]:
-    """A line for each reason, without the path of the folder; after the first twenty, how many more there are."""
+    """A line for each reason, without the path of the folder; after the first ten, how many more there are."""
     more = len(reasons) - MOST_LISTED
     lines = [reason.removeprefix(f"{Path(folder)}/") for reason in reasons[:MOST_LISTED]]
     return lines + [f"and {more} more"] * (more > 0)

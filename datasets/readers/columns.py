@@ -40,8 +40,8 @@ def split_heading(text: str) -> tuple[str, str]:
     return (match["name"], unit) if match and unit.isprintable() and len(unit) <= LONGEST_UNIT else (text, "")
 
 
-def read_csv(path: Path) -> Columns:
-    """The columns of a CSV with a header, as text.
+def read_csv(path: Path) -> tuple[Columns, Sequence[int]]:
+    """The columns of a CSV with a header, as text, and of each row the number of its first line in the file.
 
     Raises:
         InputError: as `read_csv_text`, or a row has more cells than the header, a heading is repeated, or there is no header.
@@ -59,14 +59,14 @@ def read_csv(path: Path) -> Columns:
     wide = next((row for row, cells in enumerate(content.rows) if len(cells) > len(headings)), None)
     if wide is not None:
         raise InputError(
-            f"{path} row {content.numbers[wide]}: not a CSV with a header: {len(content.rows[wide])} columns, the header has "
+            f"{path} line {content.numbers[wide]}: not a CSV with a header: {len(content.rows[wide])} columns, the header has "
             f"{len(headings)}; {content.separated_by}"
         )
     below = content.rows[1:]
     if any(len(cells) < len(headings) for cells in below):
         below = [cells + [""] * (len(headings) - len(cells)) for cells in below]
     columns = zip(*below, strict=True) if below else [()] * len(headings)
-    return {heading: list(column) for heading, column in zip(headings, columns, strict=True)}
+    return {heading: list(column) for heading, column in zip(headings, columns, strict=True)}, content.numbers[1:]
 
 
 def read_parquet(path: Path, most_bytes: int = MOST_BYTES) -> Columns:

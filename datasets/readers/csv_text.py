@@ -32,7 +32,7 @@ class CsvText:
 
     rows: list[list[str]]
     numbers: Sequence[int]
-    """Of the last line of each row in the file, from 1."""
+    """Of each row, the number of its first line in the file, from 1."""
     separator: str | None
     """None where the first row is one cell."""
 
@@ -74,16 +74,16 @@ def _rows(lines: Sequence[str], skipped: int, separator: str, path: Path) -> tup
     try:
         rows = list(reader)
     except csv.Error as error:
-        raise InputError(f"{path} row {skipped + reader.line_num}: not a CSV ({error})") from error
+        raise InputError(f"{path} line {skipped + reader.line_num}: not a CSV ({error})") from error
     finally:
         if collecting:
             gc.enable()
     one_line_each = reader.line_num == len(rows)
     ends = range(1, len(rows) + 1) if one_line_each else list(accumulate(map(_lines_of, rows)))
     if rows.pop() != [_END] or ends[-1] != reader.line_num:
-        row = skipped + (ends[-2] if rows else 0) + 1
-        raise InputError(f"{path} row {row}: not a CSV (a quote that is not closed)")
-    numbers = range(skipped + 1, skipped + len(ends)) if one_line_each else [skipped + end for end in ends[:-1]]
+        line = skipped + (ends[-2] if rows else 0) + 1
+        raise InputError(f"{path} line {line}: not a CSV (a quote that is not closed)")
+    numbers = range(skipped + 1, skipped + len(ends)) if one_line_each else [skipped + 1 + end for end in [0, *ends[:-2]]]
     blank = {row for row, cells in enumerate(rows) if len(cells) < 2 and cells != [""] and not "".join(cells).strip(" \t")}
     if not blank:
         return rows, numbers

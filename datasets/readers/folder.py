@@ -14,14 +14,14 @@ from datasets.allowed_names import require_target_name
 from datasets.cards import AS_GIVEN, Card, Dataset
 from datasets.crystals import STRUCTURE_COLUMNS, Crystals
 from datasets.elements import read_element_features
-from datasets.errors import FEW, InputError
+from datasets.errors import FEW, InputError, listed_reasons
 from datasets.readers.budget import within_budget
 from datasets.readers.class_targets import CLASS, ClassColumn, class_column
 from datasets.readers.columns import split_heading
 from datasets.readers.csv_text import CsvText, read_csv_text
 from datasets.readers.decimals import Signs, is_missing, looks_like_number, numbers_of_column, signs_of
 from datasets.readers.folder_files import files_by_id, files_of
-from datasets.readers.structure_files import SUFFIXES, format_of, read_each, read_many
+from datasets.readers.structure_files import SUFFIXES, format_of, read_each
 from datasets.readers.unicode_text import normalised
 
 STANDARD_NAMES = ("id_prop.csv", "targets.csv")
@@ -40,7 +40,7 @@ class FolderTable:
     ids: list[str]
     files: list[Path]
     rows: list[int]
-    """Numbers of the lines, from 1."""
+    """Of each row, the number of its line in the CSV, from 1."""
     columns: dict[str, list[str]]
     """Target → a text each row."""
     units: dict[str, str]
@@ -49,7 +49,7 @@ class FolderTable:
     @property
     def places(self) -> list[str]:
         """What errors call each row and its structure file."""
-        return [f"{self.source} row {row}: {file.name}" for row, file in zip(self.rows, self.files, strict=True)]
+        return [f"{self.source} line {row}: {file.name}" for row, file in zip(self.rows, self.files, strict=True)]
 
     def without(self, ids: Collection[str]) -> FolderTable:
         """The table without the rows of these ids."""
@@ -81,7 +81,7 @@ def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
     `without` are left out.
 
     Raises:
-        InputError: one line that names the file and the row and says what to do. `load` raises it for structure files.
+        InputError: one line that names the file and its line and says what to do. `load` raises it for structure files.
     """
     table = read_folder(path).without(without)
     targets, classes = _targets(table)
@@ -106,15 +106,22 @@ def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
     )
 
     def load() -> Crystals:
-        try:
-            cells = read_many(table.files, table.places)
-        except InputError as error:
-            raise InputError(f"{error}; `run --skip-bad` leaves out such crystals") from error
+        read = read_each(table.files, table.places)
+        cells = [cell for cell in read if not isinstance(cell, InputError)]
+        if len(cells) < len(read):
+            raise _unreadable([str(cell) for cell in read if isinstance(cell, InputError)], len(read), path)
         crystals = Crystals.from_cells(table.ids, cells, targets)
         own = path / ELEMENT_TABLE
         return replace(crystals, element_features=read_element_features(own)) if own.exists() else crystals
 
     return Dataset(card, load)
+
+
+def _unreadable(reasons: Sequence[str], n_files: int, path: Path) -> InputError:
+    """What is said of a folder with files that cannot be read: how many, what to do, then the files."""
+    files = f"{len(reasons)} of {n_files} structure file{'s' * (n_files > 1)} cannot be read"
+    what_to_do = "mend them or remove their rows; or leave them out with `--skip-bad`, in Python with `skip_bad=True`"
+    return InputError(f"{path}: {files}; {what_to_do}", listed_reasons(reasons, path))
 
 
 def read_folder(path: Path) -> FolderTable:
@@ -170,12 +177,12 @@ def _read_table(source: Path, structures: Sequence[Path]) -> FolderTable:
     units = {"target": AS_GIVEN}
     headed = _is_header(rows, known)
     if headed:
-        units = _header(rows.pop(0)[1], source)
+        units = _header(*rows.pop(0), source)
     if not rows:
         raise InputError(f"{source}: a header but no rows; add one line a crystal")
     _require_width(rows, 1 + len(units), headed, source, content)
     ids = [normalised(cells[0]) for _, cells in rows]
-    files = files_of(ids, known, [f"{source} row {row}" for row, _ in rows])
+    files = files_of(ids, known, [f"{source} line {row}" for row, _ in rows])
     texts = zip(*(cells[1:] for _, cells in rows), strict=True)
     columns = {name: list(column) for name, column in zip(units, texts, strict=True)}
     return FolderTable(source, len(structures), ids, files, [row for row, _ in rows], columns, units)
@@ -185,7 +192,7 @@ def _require_width(rows: Sequence[tuple[int, list[str]]], width: int, headed: bo
     for row, cells in rows:
         if len(cells) != width:
             hint = "as in the header" if headed else "id,target; more targets need a header that names them"
-            raise InputError(f"{source} row {row}: {len(cells)} columns; expected {width} ({hint}); {content.separated_by}")
+            raise InputError(f"{source} line {row}: {len(cells)} columns; expected {width} ({hint}); {content.separated_by}")
 
 
 def _is_header(rows: Sequence[tuple[int, list[str]]], known: Mapping[str, object]) -> bool:
@@ -197,23 +204,23 @@ def _is_header(rows: Sequence[tuple[int, list[str]]], known: Mapping[str, object
     return not any(named.intersection(cells[1:]) for _, cells in below)
 
 
-def _header(cells: Sequence[str], source: Path) -> dict[str, str]:
+def _header(line: int, cells: Sequence[str], source: Path) -> dict[str, str]:
     """Target → unit out of `name` and `name [unit]`."""
     units: dict[str, str] = {}
     for cell in cells[1:]:
         name, unit = split_heading(cell)
         if not name:
-            raise InputError(f"{source} row 1: a column without a name; name every target")
-        require_target_name(name, f"{source} row 1")
+            raise InputError(f"{source} line {line}: a column without a name; name every target")
+        require_target_name(name, f"{source} line {line}")
         if name in units or name in STRUCTURE_COLUMNS:
-            raise InputError(f"{source} row 1: column '{name}' is repeated or reserved; rename it")
+            raise InputError(f"{source} line {line}: column '{name}' is repeated or reserved; rename it")
         units[name] = unit or AS_GIVEN
     return units
 
 
 def _targets(table: FolderTable) -> tuple[pd.DataFrame, dict[str, ClassColumn]]:
     """The values of every target, and the classes of those that are classes."""
-    places = [f"{table.source} row {row} (id '{crystal}')" for row, crystal in zip(table.rows, table.ids, strict=True)]
+    places = [f"{table.source} line {row} (id '{crystal}')" for row, crystal in zip(table.rows, table.ids, strict=True)]
     values: dict[str, Sequence[float] | np.ndarray] = {}
     signs = signs_of(table.columns.values())
     classes: dict[str, ClassColumn] = {}
@@ -230,7 +237,7 @@ def _targets(table: FolderTable) -> tuple[pd.DataFrame, dict[str, ClassColumn]]:
 def _valueless(table: FolderTable) -> str:
     """One line on the rows that have no value of any target, which nothing trains on; empty where there are none."""
     values = zip(*table.columns.values(), strict=True)
-    found = [f"row {row}" for row, texts in zip(table.rows, values, strict=True) if all(map(is_missing, texts))]
+    found = [f"line {row}" for row, texts in zip(table.rows, values, strict=True) if all(map(is_missing, texts))]
     shown = ", ".join(found[:FEW]) + (", …" if len(found) > FEW else "")
     return f"{len(found)} row{'s' * (len(found) > 1)} without a value of any target, left out: {shown}" if found else ""
 

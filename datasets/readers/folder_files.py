@@ -35,14 +35,14 @@ def files_of(ids: Sequence[str], known: Mapping[str, Sequence[Path]], places: Se
     """The structure file of every row, another one each; `known` as `files_by_id` makes it.
 
     Raises:
-        InputError: an id has no file, several, or that of another row; begins with the row's place.
+        InputError: an id has no file, several, or that of another row; begins with the row's place, which ends with `line N`.
     """
     seen: dict[Path, str] = {}
     for crystal, place in zip(ids, places, strict=True):
         file = _file_of(crystal, known, place)
         if file in seen:
             raise InputError(f"{place}: id '{crystal}' appears more than once (first in {seen[file]}); remove one")
-        seen[file] = place[place.rindex("row ") :]
+        seen[file] = " ".join(place.split()[-2:])
     return list(seen)
 
 

@@ -22,10 +22,12 @@ from datasets.readers.structure_files import PACKED
 from datasets.readers.structure_values import files_beside, is_file_name, looks_like_structure
 
 READERS = {
-    ".csv": read_csv, ".tsv": read_csv, ".parquet": read_parquet,
-    ".json": read_json, ".jsonl": read_json, ".ndjson": read_json,
+    ".parquet": read_parquet, ".json": read_json, ".jsonl": read_json, ".ndjson": read_json,
     ".xyz": read_frames, ".extxyz": read_frames, ".db": read_database,
 }  # fmt: skip
+OF_LINES = (".csv", ".tsv")
+"""Texts whose rows are called by the line of the file that they begin in."""
+FRAMES = (".xyz", ".extxyz")
 
 STRUCTURE_NAMES = ("structure", "cif", "atoms")
 """Looked at first, in this order."""
@@ -60,6 +62,7 @@ class RawTable:
     """n rows as they stand in the source, nothing read yet: structures, values and units by column."""
 
     places: list[str]
+    """The source and, of texts, the line that a row begins in (`x.csv line 3`); else the number of the row or frame, from 1."""
     structures: list[Any]
     columns: Columns
     units: dict[str, str] = field(default_factory=dict)
@@ -79,12 +82,7 @@ def read_table(options: TableOptions) -> RawTable:
     if not path.is_file():
         raise InputError(f"{path}: no such file or folder")
     plain = path.with_suffix("") if path.suffix.lower() in PACKED else path
-    reader = READERS.get(plain.suffix.lower())
-    if reader is None:
-        raise InputError(f"{path}: not a table of a known kind; expected a folder or {', '.join(READERS)}")
-    columns = within_budget(path, reader)
-    if is_ase(columns):
-        columns = rows_of_ase_json(columns)
+    columns, places = _read(path, plain.suffix.lower())
     chosen = _structure_column(columns, options)
     structures = files_beside(columns[chosen], path)
     if chosen.lower() not in ID_NAMES and chosen != options.id_column:  # the names of files may be the ids
@@ -92,13 +90,27 @@ def read_table(options: TableOptions) -> RawTable:
     if not structures:
         raise InputError(f"{path}: no rows")
     if all(isinstance(structure, InputError) for structure in structures):
-        raise InputError(f"{path} row 1{structures[0]}; no row has a readable structure")
-    places = [f"{path} row {number}" for number in range(1, len(structures) + 1)]
+        raise InputError(f"{places[0]}{structures[0]}; no row has a readable structure")
     split = {heading: split_heading(heading) for heading in columns}
     bare = Counter(name for name, _ in split.values())
     named = {h: name if name and bare[name] == 1 else h for h, (name, _) in split.items()}
     units = {named[heading]: unit for heading, (_, unit) in split.items() if unit}
     return RawTable(places, structures, {named[heading]: values for heading, values in columns.items()}, units)
+
+
+def _read(path: Path, suffix: str) -> tuple[Columns, list[str]]:
+    """The columns of a file, and what errors call each of its rows."""
+    if suffix in OF_LINES:
+        columns, lines = within_budget(path, read_csv)
+        return columns, [f"{path} line {line}" for line in lines]
+    reader = READERS.get(suffix)
+    if reader is None:
+        raise InputError(f"{path}: not a table of a known kind; expected a folder or {', '.join([*OF_LINES, *READERS])}")
+    columns = within_budget(path, reader)
+    if is_ase(columns):
+        columns = rows_of_ase_json(columns)
+    kind, n_rows = "frame" if suffix in FRAMES else "row", len(next(iter(columns.values()), ()))
+    return columns, [f"{path} {kind} {number}" for number in range(1, n_rows + 1)]
 
 
 def _of_folder(path: Path, options: TableOptions) -> RawTable:
@@ -108,7 +120,7 @@ def _of_folder(path: Path, options: TableOptions) -> RawTable:
     columns: Columns = {STRUCTURE_COLUMNS[0]: list(table.ids), **table.columns}  # a name that no target has
     units = {name: unit for name, unit in table.units.items() if unit != AS_GIVEN}
     own = path / ELEMENT_TABLE
-    places = [f"{table.source} row {row}" for row in table.rows]
+    places = [f"{table.source} line {row}" for row in table.rows]
     return RawTable(places, list(table.files), columns, units, own if own.exists() else None)
 
 

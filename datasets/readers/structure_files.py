@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets.crystals import Cell, cell_of_structure
-from datasets.errors import InputError, several
+from datasets.errors import InputError
 from datasets.parallel import on_every_core
 from datasets.readers.archives import unpacked
 from datasets.readers.ase_database import is_database, read_only_row
@@ -121,25 +121,16 @@ def reason_of(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
-def read_many(paths: Sequence[str | Path], names: Sequence[str] | None = None) -> list[Cell]:
+def read_each(paths: Sequence[str | Path], names: Sequence[str] | None = None) -> list[Cell | InputError]:
     """Read many structure files, in order; above `POOL_ABOVE` of them on every core.
 
     Args:
         paths: the files.
         names: what errors call each (default: its path).
 
-    Raises:
-        InputError: some files cannot be read: the first few, in order, and how many there are.
+    Returns:
+        A cell a file; in its place the error of a file that cannot be read.
     """
-    cells = read_each(paths, names)
-    bad = [str(cell) for cell in cells if isinstance(cell, InputError)]
-    if bad:
-        raise InputError(several(bad))
-    return [cell for cell in cells if not isinstance(cell, InputError)]
-
-
-def read_each(paths: Sequence[str | Path], names: Sequence[str] | None = None) -> list[Cell | InputError]:
-    """As `read_many`, with the error of a file that cannot be read in the place of its cell."""
     return cells_of(read_structure, paths, [str(path) for path in paths] if names is None else names)
 
 

@@ -16,6 +16,7 @@ from datasets.errors import InputError
 from datasets.readers.class_targets import CLASS, ClassColumn, class_column, is_boolean
 from datasets.readers.columns import LONGEST_UNIT
 from datasets.readers.decimals import Signs, is_missing, looks_like_number, number, numbers_of_column, signs_of
+from datasets.readers.id_columns import choose_ids, named_ids
 from datasets.readers.raw_tables import ID_NAMES, RawTable, TableOptions, listed
 
 _NUMERIC = re.compile(r"\s*[<>~]?\s*[-+\u2212]?[.,]?\d")
@@ -62,7 +63,8 @@ def _chosen(options: TableOptions, table: RawTable) -> list[str]:
                 f"{path}: no column of numbers to predict; it has {listed(table.columns)}; name one of classes with --target"
             )
         if len(names) > 1:
-            raise InputError(f"{path}: several columns of numbers: {listed(names)}; name the targets with --target")
+            ids_too = "" if options.id_column or named_ids(table.columns) else f"; {choose_ids(table)}"
+            raise InputError(f"{path}: several columns of numbers: {listed(names)}; name the targets with --target{ids_too}")
     for name in names:
         if name not in table.columns:
             raise InputError(f"{path}: no column '{name}'; it has {listed(table.columns)}")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,13 +14,10 @@ from datasets.crystals import Cell, Crystals
 from datasets.errors import InputError, listed_reasons
 from datasets.mp_ids import canonical_mp_id
 from datasets.readers.cell_values import cell_of_value
-from datasets.readers.raw_tables import ID_NAMES, RawTable, TableOptions, listed, read_table
+from datasets.readers.id_columns import choose_ids, id_of, named_ids
+from datasets.readers.raw_tables import RawTable, TableOptions, listed, read_table
 from datasets.readers.structure_files import POOL_ABOVE, cells_of
 from datasets.readers.table_targets import read_targets
-from datasets.readers.unicode_text import normalised
-
-LARGEST_NUMBER = 10**100
-"""An id that is a number has at most 100 digits."""
 
 NO_TARGET, NO_STRUCTURE = "without a value of any target", "without a readable, fully occupied structure"
 
@@ -53,7 +48,7 @@ def read_crystals(options: TableOptions) -> TableCrystals:
     partially occupied. A value that is missing where another target has one stays NaN.
 
     Raises:
-        InputError: one line that says what is wrong, in which row, and what to do.
+        InputError: one line that says what is wrong, in which line or row, and what to do.
     """
     table = read_table(options)
     id_column = _id_column(table, options)
@@ -93,7 +88,7 @@ def read_crystals(options: TableOptions) -> TableCrystals:
 
 def _about_columns(table: RawTable, targets: pd.DataFrame, ids: str | None) -> tuple[str, ...]:
     unused = [name for name in table.columns if name != ids and name not in targets]
-    numbered = f"ids: the numbers of the rows; no column is called {', '.join(ID_NAMES[:-1])}"
+    numbered = f"ids: row-0001, row-0002 …, as no column is called id or the like; {choose_ids(table)}"
     return (
         f"ids: column '{ids}'" if ids else numbered,
         *([f"columns not used: {listed(unused)}"] if unused else []),
@@ -109,8 +104,9 @@ def _cells(table: RawTable, rows: Sequence[int] | np.ndarray) -> list[Cell | Inp
 
 def _id_column(table: RawTable, options: TableOptions) -> str | None:
     if options.id_column and options.id_column not in table.columns:
-        raise InputError(f"{options.source}: no column '{options.id_column}' of ids; it has {listed(table.columns)}")
-    return options.id_column or next((name for wanted in ID_NAMES for name in table.columns if name.lower() == wanted), None)
+        known = f"it has {listed(table.columns)}; {choose_ids(table)}"
+        raise InputError(f"{options.source}: no column '{options.id_column}' of ids; {known}")
+    return options.id_column or named_ids(table.columns)
 
 
 def _ids(table: RawTable, rows: Sequence[int], column: str | None) -> list[str]:
@@ -121,22 +117,12 @@ def _ids(table: RawTable, rows: Sequence[int], column: str | None) -> list[str]:
     found: list[str] = []
     seen: dict[str, str] = {}
     for row in rows:
-        crystal, place = _id(table.columns[column][row]), table.places[row]
+        crystal, place = id_of(table.columns[column][row]), table.places[row]
         if not crystal:
             raise InputError(f"{place}: no id in column '{column}'; give it one of at most 100 printable characters")
         known = canonical_mp_id(crystal)
         if known in seen:
             raise InputError(f"{place}: id '{crystal}' appears more than once in column '{column}' (first in {seen[known]})")
-        seen[known] = place.removeprefix(f"{place.rpartition(' row ')[0]} ")
+        seen[known] = " ".join(place.split()[-2:])
         found.append(crystal)
     return found
-
-
-def _id(value: Any) -> str:
-    """An id as text; empty where it cannot be one."""
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
-        return str(value) if abs(int(value)) < LARGEST_NUMBER else ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value)) if abs(value) < LARGEST_NUMBER else ""
-    text = normalised(value) if isinstance(value, str) else ""
-    return text if text.isprintable() and len(text) <= 100 else ""

@@ -25,9 +25,9 @@ def text_of(path: Path) -> str:
     try:
         text = body.decode(encoding)
     except UnicodeDecodeError as error:
-        row, shown = body[: error.start].count(b"\n") + 1, "UTF-8" if encoding == "utf-8" else "UTF-16"
+        line, shown = body[: error.start].count(b"\n") + 1, "UTF-8" if encoding == "utf-8" else "UTF-16"
         raise InputError(
-            f"{path} row {row}: bytes that are not {shown} (byte {error.start}); save the file as UTF-8"
+            f"{path} line {line}: bytes that are not {shown} (byte {error.start}); save the file as UTF-8"
         ) from error
     if "\0" in text:
         thin = max(raw[::2].count(0), raw[1::2].count(0)) > len(raw) // 4

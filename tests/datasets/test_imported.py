@@ -147,7 +147,7 @@ def test_a_folder_is_copied_with_its_element_features(tmp_path):
     assert registry.load("mine").content_hash == expected.content_hash and len(made.files) == 3
     (source / "c1.cif").write_text("broken")
     assert len(registry.load("mine")) == 5
-    with pytest.raises(InputError, match=r"id_prop\.csv row 2: c1\.cif: not a readable CIF file.*--skip-bad"):
+    with pytest.raises(InputError, match=r"id_prop\.csv line 2: c1\.cif: not a readable CIF file.*--skip-bad"):
         import_table(TableOptions(source, "mine", units=["eV"]), replacing=True)
     (source / "atom_init.json").unlink()
     import_table(TableOptions(source, "mine", units=["eV"], skip_bad=True), replacing=True)

@@ -67,9 +67,9 @@ def test_json_says_what_was_made_and_left_out(benchmark_command, metals, tmp_pat
     metals.write_text(metals.read_text().replace('""Ag""', '""Xx""'))
     done = benchmark_command("datasets", "import", "metals.csv", "--name", "x", "--target", "volume")
     refused, *rows = done.stderr.splitlines()
-    assert done.returncode == 2 and refused.startswith("error: metals.csv row 3: ")
+    assert done.returncode == 2 and refused.startswith("error: metals.csv line 4: ")
     assert "3 such rows" in refused and "--skip-bad" in refused
-    assert [row.split(": ")[0] for row in rows] == [f"- metals.csv row {n}" for n in (3, 10, 17)]
+    assert [row.split(": ")[0] for row in rows] == [f"- metals.csv line {n}" for n in (4, 11, 18)]
     arguments = ("--name", "x", "--target", "bulk", "--unit", "GPa", "--skip-bad")
     made = json.loads(benchmark_command("datasets", "import", "metals.csv", *arguments, "--json").stdout)
     assert made["rows"] == 12 and made["targets"] == {"bulk": {"unit": "GPa", "rows": 12}}
@@ -81,7 +81,7 @@ def test_json_says_what_was_made_and_left_out(benchmark_command, metals, tmp_pat
     done = benchmark_command("datasets", "import", "metals.csv", *arguments, "--replace")
     assert done.stdout.startswith("x: 12 crystals, 12 atoms\n") and "left out" not in done.stdout
     assert "warning: left out 7 rows without a value of any target" in done.stderr.splitlines()
-    assert done.stderr.count("- metals.csv row ") == 2
+    assert done.stderr.count("- metals.csv line ") == 2
 
 
 def test_it_says_where_the_ids_are_from_and_which_columns_are_not_used(benchmark_command, metals, tmp_path):
@@ -90,11 +90,15 @@ def test_it_says_where_the_ids_are_from_and_which_columns_are_not_used(benchmark
     assert "ids: column 'id'" in said and "columns not used: 'bulk'" in said
     metals.write_text(metals.read_text().replace("id,structure", "formula no,structure", 1))
     said = benchmark_command(*arguments, "--replace").stdout.splitlines()
-    assert any(line.startswith("ids: the numbers of the rows; no column is called material_id, ") for line in said)
+    told = "no column is called id or the like; --id-column can take ids from 'formula no'"
+    assert f"ids: row-0001, row-0002 …, as {told}" in said
     assert "columns not used: 'formula no', 'bulk'" in said
     said = benchmark_command(*arguments, "--replace", "--id-column", "formula no").stdout.splitlines()
     assert "ids: column 'formula no'" in said and registry.load("x").ids[:2].tolist() == ["m0", "m1"]
-    assert "no column 'nme' of ids" in one_line_error(benchmark_command(*arguments, "--replace", "--id-column", "nme"))
+    refused = one_line_error(benchmark_command(*arguments, "--replace", "--id-column", "nme"))
+    assert "no column 'nme' of ids; it has 'formula no'" in refused and refused.endswith("can take ids from 'formula no'\n")
+    refused = one_line_error(benchmark_command(*arguments[:5], "--replace"))
+    assert "name the targets with --target; --id-column can take ids from 'formula no'" in refused
 
 
 def test_classes_are_shown_with_their_counts(benchmark_command, metals, tmp_path):

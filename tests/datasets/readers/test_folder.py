@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from datasets import registry
 from datasets.elements import cgcnn_features
 from datasets.errors import InputError
 from datasets.readers.folder import open_folder
+from tests.benchmark.conftest import write_folder
 
 DATA = Path(os.environ.get("BENCHMARK_DATA") or Path(__file__).parents[4] / "shared" / "data")
 SAMPLE = DATA / "cgcnn" / "sample-regression"
@@ -52,7 +54,7 @@ def test_a_header_names_targets_and_units_and_empty_cells_are_missing(folder):
 @pytest.mark.parametrize("word", ["", "nan", "n.a."])
 def test_a_row_without_a_value_is_missing_and_told(folder, word):
     dataset = open_folder(with_csv(folder, f"id,gap\na,1\nb,{word}\n"))
-    assert "1 row without a value of any target, left out: row 3" in dataset.card.known_problems
+    assert "1 row without a value of any target, left out: line 3" in dataset.card.known_problems
     assert np.array_equal(dataset.load().targets["gap"], [1, np.nan], equal_nan=True)
 
 
@@ -80,11 +82,18 @@ def test_an_id_of_the_materials_project_finds_its_file_in_either_spelling(folder
         open_folder(folder)
 
 
+def bad_files(dataset, verdict: str) -> tuple[str, ...]:
+    """The lines below the error of a folder that cannot be loaded, which says the verdict and what to do."""
+    with pytest.raises(InputError) as caught:
+        dataset.load()
+    assert verdict in str(caught.value) and "`--skip-bad`, in Python with `skip_bad=True`" in str(caught.value)
+    return caught.value.details
+
+
 def test_the_card_reads_no_structure(folder):
     (folder / "a.cif").write_text("broken")
     dataset = open_folder(with_csv(folder, "a,1\n"))
-    with pytest.raises(InputError, match=r"id_prop\.csv row 1: a\.cif: not a readable CIF file"):
-        dataset.load()
+    assert "id_prop.csv line 1: a.cif: not a readable CIF file" in bad_files(dataset, "1 of 1 structure file cannot be read")[0]
 
 
 def test_ids_are_equal_under_unicode_normalisation_and_without_blanks_around(folder):
@@ -92,7 +101,7 @@ def test_ids_are_equal_under_unicode_normalisation_and_without_blanks_around(fol
     (folder / "b.cif").rename(folder / "re\u0301sume\u0301.Cif")
     dataset = open_folder(with_csv(folder, "\u200bcafe\u0301\u00a0,1\nr\u00e9sum\u00e9.cif,2\n c ,3\n"))
     assert dataset.load().ids.tolist() == ["caf\u00e9", "r\u00e9sum\u00e9.cif", "c"]
-    with pytest.raises(InputError, match="row 2: id 'caf\u00e9' appears more than once \\(first in row 1\\)"):
+    with pytest.raises(InputError, match="line 2: id 'caf\u00e9' appears more than once \\(first in line 1\\)"):
         open_folder(with_csv(folder, "cafe\u0301,1\ncaf\u00e9,2\n"))
     (folder / "c.cif").rename(folder / "cafe\u0301.cif")
     with pytest.raises(InputError, match=r"has several structure files .*; the names are equal, rename one"):
@@ -123,48 +132,48 @@ def test_the_registry_opens_a_folder_by_its_path(folder):
 
 
 TABLES = {
-    "duplicate id": ("a,1\nb,2\na,3\n", "row 3: id 'a' appears more than once (first in row 1)"),
-    "duplicate by suffix": ("a,1\na.cif,2\n", "row 2: id 'a.cif' appears more than once (first in row 1)"),
-    "id without a file": ("a,1\nz,2\n", "row 2: id 'z' has no structure file; add e.g. z.cif"),
-    "id without a file first": ("z,1\na,2\n", "row 1: id 'z' has no structure file"),
-    "id out of the folder": ("../a,1\n", "row 1: id '../a' has no structure file"),
-    "no id": ("a,1\n,2\n", "row 2: the id is empty"),
-    "infinity": ("a,1\n\nb,-inf\n", "row 3 (id 'b'): target 'target' is -inf"),
-    "overflow": ("a,1e999\n", "row 1 (id 'a'): target 'target' is 1e999"),
-    "text": ("a,1\nb,two\n", "row 2 (id 'b'): target \"two\" is not a number"),
-    "text in the first row": ("a,abc\nb,1\n", "row 1 (id 'a'): target \"abc\" is not a number"),
-    "one column": ("a\nb\n", "row 1: 1 columns; expected 2 (id,target"),
+    "duplicate id": ("a,1\nb,2\na,3\n", "line 3: id 'a' appears more than once (first in line 1)"),
+    "duplicate by suffix": ("a,1\na.cif,2\n", "line 2: id 'a.cif' appears more than once (first in line 1)"),
+    "id without a file": ("a,1\nz,2\n", "line 2: id 'z' has no structure file; add e.g. z.cif"),
+    "id without a file first": ("z,1\na,2\n", "line 1: id 'z' has no structure file"),
+    "id out of the folder": ("../a,1\n", "line 1: id '../a' has no structure file"),
+    "no id": ("a,1\n,2\n", "line 2: the id is empty"),
+    "infinity": ("a,1\n\nb,-inf\n", "line 3 (id 'b'): target 'target' is -inf"),
+    "overflow": ("a,1e999\n", "line 1 (id 'a'): target 'target' is 1e999"),
+    "text": ("a,1\nb,two\n", "line 2 (id 'b'): target \"two\" is not a number"),
+    "text in the first row": ("a,abc\nb,1\n", "line 1 (id 'a'): target \"abc\" is not a number"),
+    "one column": ("a\nb\n", "line 1: 1 columns; expected 2 (id,target"),
     "three columns without a header": (
         "a,1,2\n",
-        "row 1: 3 columns; expected 2 (id,target; more targets need a header",
+        "line 1: 3 columns; expected 2 (id,target; more targets need a header",
     ),
-    "a short row": ("id,gap,e\na,1\n", "row 2: 2 columns; expected 3 (as in the header)"),
-    "blanks": ("a 1\nb 2\n", "row 1: 1 columns; expected 2"),
+    "a short row": ("id,gap,e\na,1\n", "line 2: 2 columns; expected 3 (as in the header)"),
+    "blanks": ("a 1\nb 2\n", "line 1: 1 columns; expected 2"),
     "no known separator": ("a:1\nb:2\n", "no separator was found in the first row; expected ',', ';', a tab, '|'"),
     "a row with another separator": (
         "a;1\nb,2\n",
-        "row 2: 1 columns; expected 2 (id,target; more targets need a header that names them); the separator is ';'",
+        "line 2: 1 columns; expected 2 (id,target; more targets need a header that names them); the separator is ';'",
     ),
     "a decimal comma that separates": (
         "a,1,5\nb,2,5\n",
-        "row 1: 3 columns; expected 2 (id,target; more targets need a header that names them); the separator is ','",
+        "line 1: 3 columns; expected 2 (id,target; more targets need a header that names them); the separator is ','",
     ),
-    "a value under no heading": ("id,gap,\na,1,\nb,1,2\n", "row 1: a column without a name"),
-    "a separator at the end of some rows": ("id,gap\na,1,\nb,1\n", "row 2: 3 columns; expected 2 (as in the header)"),
-    "accents composed and decomposed": ("a\u0301,1\n\u00e1,2\n", "row 1: id '\u00e1' has no structure file"),
-    "letter case": ("A,1\n", "row 1: id 'A' has no structure file; a differs in letter case"),
+    "a value under no heading": ("id,gap,\na,1,\nb,1,2\n", "line 1: a column without a name"),
+    "a separator at the end of some rows": ("id,gap\na,1,\nb,1\n", "line 2: 3 columns; expected 2 (as in the header)"),
+    "accents composed and decomposed": ("a\u0301,1\n\u00e1,2\n", "line 1: id '\u00e1' has no structure file"),
+    "letter case": ("A,1\n", "line 1: id 'A' has no structure file; a differs in letter case"),
     "two units": ("id,gap [eV]\na,metal\nb,metal\n", "is not a number; correct it or remove the row; a column of classes has"),
-    "a nameless column": ("id,gap,\na,1,2\n", "row 1: a column without a name"),
-    "a repeated column": ("id,gap,gap [eV]\na,1,2\n", "row 1: column 'gap' is repeated or reserved"),
-    "a reserved column": ("id,lattice\na,1\n", "row 1: column 'lattice' is repeated or reserved"),
+    "a nameless column": ("id,gap,\na,1,2\n", "line 1: a column without a name"),
+    "a repeated column": ("id,gap,gap [eV]\na,1,2\n", "line 1: column 'gap' is repeated or reserved"),
+    "a reserved column": ("id,lattice\na,1\n", "line 1: column 'lattice' is repeated or reserved"),
     "empty": ("", "the file is empty; add id_prop.csv"),
     "blank lines": ("\n ,\n", "the file is empty"),
     "header only": ("id,gap\n", "a header but no rows"),
-    "latin-1": (b"a,1\nb,\xb5\n", "row 2: bytes that are not UTF-8 (byte 6); save the file as UTF-8"),
-    "windows-1252": ("id;gap [\u00c5]\na;1,5\n".encode("cp1252"), "row 1: bytes that are not UTF-8 (byte 8); save"),
+    "latin-1": (b"a,1\nb,\xb5\n", "line 2: bytes that are not UTF-8 (byte 6); save the file as UTF-8"),
+    "windows-1252": ("id;gap [\u00c5]\na;1,5\n".encode("cp1252"), "line 1: bytes that are not UTF-8 (byte 8); save"),
     "UTF-16 without a mark": ("a,1\nb,2\n".encode("utf-16-le"), "UTF-16 without a byte order mark; save the file as UTF-8"),
     "half of a UTF-16": ("a,1\nb,2\n".encode("utf-16")[:-1], "bytes that are not UTF-16"),
-    "an open quote": ('a,1\n"b,2\n', "row 2: not a CSV (a quote that is not closed)"),
+    "an open quote": ('a,1\n"b,2\n', "line 2: not a CSV (a quote that is not closed)"),
 }
 
 
@@ -197,7 +206,7 @@ def test_no_csv_and_several_csvs_say_what_to_do(folder):
 
 def test_two_files_of_one_stem_need_the_suffix(folder):
     (folder / "a.xyz").write_text("1\n\nH 0 0 0\n")
-    with pytest.raises(InputError, match=r"row 1: id 'a' has several structure files \(a\.cif and a\.xyz\)"):
+    with pytest.raises(InputError, match=r"line 1: id 'a' has several structure files \(a\.cif and a\.xyz\)"):
         open_folder(with_csv(folder, "a,1\n"))
     assert len(open_folder(with_csv(folder, "a.cif,1\na.xyz,2\n")).load()) == 2
 
@@ -206,11 +215,18 @@ def test_truncated_and_partially_occupied_files_name_the_row(folder):
     text = (folder / "b.cif").read_text()
     dataset = open_folder(with_csv(folder, "a,1\nb,2\n"))
     (folder / "b.cif").write_text(text[: text.rindex("Cl")])
-    with pytest.raises(InputError, match=r"id_prop\.csv row 2: b\.cif: .*truncated\?"):
-        dataset.load()
+    assert re.match(r"id_prop\.csv line 2: b\.cif: .*truncated\?", *bad_files(dataset, "1 of 2 structure files"))
     (folder / "b.cif").write_text(text.replace("1.0000", "0.7000"))
-    with pytest.raises(InputError, match=r"id_prop\.csv row 2: b\.cif: site .* is partially occupied"):
-        dataset.load()
+    told = bad_files(dataset, "1 of 2 structure files cannot be read")
+    assert re.match(r"id_prop\.csv line 2: b\.cif: site .* is partially occupied", *told)
+
+
+def test_ten_bad_files_are_named_a_line_each_and_the_others_counted(tmp_path):
+    folder = write_folder(tmp_path / "many", 13)
+    for n in range(12):
+        (folder / f"c{n}.cif").write_text("broken")
+    told = bad_files(open_folder(folder), "12 of 13 structure files cannot be read; mend them or remove their rows; ")
+    assert len(told) == 11 and told[9].startswith("id_prop.csv line 10: c9.cif: ") and told[10] == "and 2 more"
 
 
 @pytest.mark.skipif(not SAMPLE.is_dir(), reason=f"{SAMPLE} is not on this machine")
@@ -268,7 +284,7 @@ def test_element_features_that_cannot_be_read_are_refused_in_one_line(folder, co
 
 
 def test_a_class_of_rows_below_is_no_heading(folder):
-    with pytest.raises(InputError, match="row 1: id 'lost' has no structure file"):
+    with pytest.raises(InputError, match="line 1: id 'lost' has no structure file"):
         open_folder(with_csv(folder, "lost,metal\na,metal\nb,semi\nc,semi\n"))
 
 

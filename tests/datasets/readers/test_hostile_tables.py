@@ -84,7 +84,7 @@ def test_the_cells_of_a_csv_are_counted_before_short_rows_are_filled(text, refus
         with pytest.raises(InputError, match=r"values in|columns; at most"):
             read_csv(tmp_path / "x.csv")
     else:
-        assert len(read_csv(tmp_path / "x.csv")) in (2, 10)
+        assert len(read_csv(tmp_path / "x.csv")[0]) in (2, 10)
 
 
 @pytest.mark.parametrize("extra", [0, 1, 2, 5])

@@ -15,7 +15,7 @@ from pymatgen.io.vasp import Chgcar, Poscar
 
 from datasets.errors import InputError
 from datasets.readers import structure_files as files
-from datasets.readers.structure_files import format_of, read_each, read_many, read_structure
+from datasets.readers.structure_files import format_of, read_each, read_structure
 
 SALT = Structure.from_spacegroup("Fm-3m", Lattice.cubic(5.64), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]])
 SLAB = fcc111("Pt", (1, 1, 3), vacuum=8.0)
@@ -225,18 +225,19 @@ def test_formats_are_told_by_name(tmp_path):
     ]
 
 
-def test_the_pool_keeps_order_and_raises_the_first_error(tmp_path, monkeypatch):
+def test_the_pool_keeps_order_and_gives_every_error_in_its_place(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "POOL_ABOVE", 4)
     monkeypatch.setattr(files, "CHUNK", 3)
     paths = [tmp_path / f"{i}.xyz" for i in range(8)]
     for i, path in enumerate(paths):
         write(path, Atoms("H", positions=[[i, 0, 0]]), format="xyz")
-    cells = read_many(paths)
+    cells = read_each(paths)
     assert [cell[3][0, 0] for cell in cells] == list(range(8))
     for bad in (4, 6):
         paths[bad].write_text("nonsense")
-    with pytest.raises(InputError, match=r"^row 4: not a readable XYZ file"):
-        read_many(paths, [f"row {i}" for i in range(8)])
+    cells = read_each(paths, [f"row {i}" for i in range(8)])
+    assert [i for i, cell in enumerate(cells) if isinstance(cell, InputError)] == [4, 6]
+    assert str(cells[4]).startswith("row 4: not a readable XYZ file")
 
 
 @pytest.mark.parametrize("name", ["CHGCAR", "relaxed_POSCAR.txt", "my.CONTCAR.old"])

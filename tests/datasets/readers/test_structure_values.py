@@ -81,17 +81,17 @@ def test_files_that_are_missing_or_outside_name_their_row(tmp_path):
     for folder in (inside, tmp_path):
         (folder / "s.cif").write_text(TEXTS["CIF"][0])
     for name, message in {
-        "t.cif": "row 2: no file 't.cif' in the folder of the table",
-        "../s.cif": "row 2: '../s.cif' lies outside of the table's folder; give file names relative to it",
+        "t.cif": "line 3: no file 't.cif' in the folder of the table",
+        "../s.cif": "line 3: '../s.cif' lies outside of the table's folder; give file names relative to it",
         str(tmp_path / "s.cif"): "lies outside of the table's folder",
         "s/../../s.cif": "lies outside of the table's folder",
-        "s": "row 2: 's' is neither a structure nor the name of a file",
+        "s": "line 3: 's' is neither a structure nor the name of a file",
     }.items():
         line = one_line(inside / "x.csv", ["s.cif", name, "s.cif"])
-        assert line.startswith(f"{inside / 'x.csv'} row 2: ") and message in line and "--skip-bad" in line
+        assert line.startswith(f"{inside / 'x.csv'} line 3: ") and message in line and "--skip-bad" in line
         assert len(table(inside / "x.csv", ["s.cif", name, "s.cif"], skip_bad=True).crystals) == 2
     (inside / "bad.cif").write_text("nothing")
-    assert "x.csv row 2: bad.cif: not a readable CIF" in one_line(inside / "x.csv", ["s.cif", "bad.cif", "s.cif"])
+    assert "x.csv line 3: bad.cif: not a readable CIF" in one_line(inside / "x.csv", ["s.cif", "bad.cif", "s.cif"])
 
 
 def test_a_column_of_structures_wins_over_one_of_file_names(tmp_path):
@@ -124,7 +124,7 @@ def test_a_list_of_entries_is_a_table_of_energies(tmp_path):
 def test_entries_without_a_structure_are_refused_by_their_name(tmp_path):
     entry = ComputedEntry("NaCl", -7.0).as_dict()
     assert "row 1: a ComputedEntry, which has no structure" in one_line(tmp_path / "x.json", [entry, *ENTRIES[:2]])
-    assert "row 1: a ComputedEntry, which has no structure" in one_line(tmp_path / "x.csv", [json.dumps(entry)])
+    assert "line 2: a ComputedEntry, which has no structure" in one_line(tmp_path / "x.csv", [json.dumps(entry)])
     (tmp_path / "x.json").write_text(json.dumps([entry, entry]))
     with pytest.raises(InputError, match="its rows are entries without a structure"):
         read_crystals(TableOptions(tmp_path / "x.json", "mine", ["energy"], ["eV"]))

@@ -153,11 +153,11 @@ def test_a_frame_that_cannot_be_read_is_bad_and_not_silently_without_a_target(tm
     write(tmp_path / "x.xyz", images(), format="extxyz")
     text = (tmp_path / "x.xyz").read_text()
     (tmp_path / "x.xyz").write_text(text.replace('Lattice="8.0 0.0 0.0 0.0 8.0 0.0 0.0 0.0 10.0"', 'Lattice="8.0 zero"'))
-    assert "x.xyz row 2: not readable" in one_line(tmp_path / "x.xyz", "energy")
+    assert "x.xyz frame 2: not readable" in one_line(tmp_path / "x.xyz", "energy")
     chosen = read(tmp_path / "x.xyz", "energy", skip_bad=True)
     assert chosen.crystals.ids.tolist() == ["row-0001", "row-0003"] and sum(chosen.left_out.values()) == 1
     (tmp_path / "x.xyz").write_text(text.replace("pos:R:3", "pos:R:99999999"))
-    assert "row 1: not readable" in one_line(tmp_path / "x.xyz", "energy")
+    assert "frame 1: not readable" in one_line(tmp_path / "x.xyz", "energy")
     (tmp_path / "x.xyz").write_text(text[:-500])
     assert "the file ends before the frame's 12 atoms" in one_line(tmp_path / "x.xyz", "energy")
     (tmp_path / "x.xyz").write_text("none\n" + text)

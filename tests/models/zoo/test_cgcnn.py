@@ -14,7 +14,7 @@ from datasets.elements import cgcnn_features
 from datasets.errors import InputError
 from datasets.neighbor_search import Nearest
 from datasets.neighbors import find_neighbors
-from datasets.readers.structure_files import read_many
+from datasets.readers.structure_files import read_each
 from datasets.registry import load
 from models.graph.atom_features import AtomFeatures, element_table
 from models.graph.batch import GraphBatch
@@ -186,7 +186,7 @@ def test_with_the_published_weights_it_predicts_what_the_published_code_predicts
     model = read_upstream(shared_data(f"cgcnn/pre-trained/{name}.pth.tar"))
     assert (model.settings.n_layers, model.settings.width, model.settings.hidden, model.settings.cutoff) == (4, 64, 32, 8.0)
     model.settings = replace(model.settings, fold=fold)
-    table = model.prepare(Crystals.from_cells([file.stem for file in files], read_many(files)))
+    table = model.prepare(Crystals.from_cells([file.stem for file in files], read_each(files)))
     np.testing.assert_allclose(model.predict(table, np.arange(len(files))), expected["prediction"], atol=1e-5, rtol=0)
 
 

@@ -11,7 +11,7 @@ import torch
 from datasets.crystals import Crystals
 from datasets.neighbor_search import MinimumImage
 from datasets.neighbors import find_neighbors
-from datasets.readers.structure_files import read_many
+from datasets.readers.structure_files import read_each
 from models.contract import Settings
 from models.graph.batch import GraphBatch
 from models.graph.columns import GraphColumns, different_lengths
@@ -153,7 +153,7 @@ def test_single_precision_comes_as_close_as_upstreams(golden, upstream, graphs_o
 def sample(golden, shared_data) -> Crystals:
     """The crystals that the graphs were made of, read from their CIF files."""
     names = golden("graphs_cif")["structure_id"]
-    return Crystals.from_cells(names, read_many([shared_data(f"cgcnn/sample-regression/{name}.cif") for name in names]))
+    return Crystals.from_cells(names, read_each([shared_data(f"cgcnn/sample-regression/{name}.cif") for name in names]))
 
 
 @pytest.mark.parametrize("receiver", ["owner", "neighbor"])

@@ -12,7 +12,7 @@ import torch
 
 from datasets.crystals import Crystals
 from datasets.errors import InputError
-from datasets.readers.structure_files import read_many
+from datasets.readers.structure_files import read_each
 from models.graph.batch import GraphBatch
 from models.graph.message_passing import backend
 from models.zoo.megnet import MEGNet, MEGNetSettings, keras_names, read_upstream
@@ -42,7 +42,7 @@ def expected(shared_data) -> pd.DataFrame:
 @pytest.fixture
 def samples(shared_data, expected) -> Crystals:
     files = [shared_data(f"cgcnn/sample-regression/{crystal}.cif") for crystal in expected["cif_id"]]
-    return Crystals.from_cells([file.stem for file in files], read_many(files))
+    return Crystals.from_cells([file.stem for file in files], read_each(files))
 
 
 @each_backend
