@@ -6,7 +6,8 @@ These six functions stay as they are; everything else may move.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import compress
 from pathlib import Path
@@ -18,7 +19,7 @@ from benchmark.rendering.text import count
 from benchmark.results.directories import PUBLISHED, RUNS
 from benchmark.schema import Settings, one_line
 from datasets.crystals import Crystals
-from datasets.errors import InputError, several
+from datasets.errors import BenchmarkError, InputError, several
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -34,23 +35,48 @@ COLUMNS = [
 """Of a board."""
 
 
-def load(dataset: str | Path) -> Crystals:
+def load(dataset: str | Path, skip_bad: bool = False) -> Crystals:
     """Load a data set.
 
     Args:
         dataset: a name that `python -m benchmark datasets list` prints, or a folder of structures with a CSV of ids and
             targets.
+        skip_bad: leaves out the crystals of a folder whose files cannot be read; a UserWarning names each.
 
     Returns:
         The crystals as columns; `targets` is a DataFrame with one row a crystal.
 
     Raises:
-        InputError: no data set has that name, or it cannot be read.
+        InputError: no data set has that name, or it cannot be read; without `skip_bad` also where files of a folder cannot.
         DatasetMissing: its files are not on this machine.
     """
     from datasets import registry
 
-    return registry.get(str(dataset)).load()
+    name = str(dataset)
+    with _details_in_message():
+        try:
+            return registry.get(name).load()
+        except InputError:
+            bad = registry.unreadable(name) if skip_bad and registry.is_folder(name) else {}
+            if not bad:
+                raise
+        crystals = registry.get(name, tuple(bad)).load()
+        if len(crystals) == 0:
+            raise InputError(f"{name}: no crystal can be used: {several(list(bad.values()))}")
+    for line in bad.values():
+        warnings.warn(f"left out: {line}", stacklevel=2)
+    return crystals
+
+
+@contextmanager
+def _details_in_message() -> Iterator[None]:
+    """Inside, the lines that the command line prints below an error are in its message."""
+    try:
+        yield
+    except BenchmarkError as error:
+        if not error.details:
+            raise
+        raise type(error)("\n".join([str(error), *(f"- {line}" for line in error.details)])) from error
 
 
 def run(
@@ -65,6 +91,7 @@ def run(
     workers: int = 1,
     device: str = "cpu",
     save_checkpoints: bool = False,
+    skip_bad: bool = False,
     out: str | Path = RUNS,
 ) -> pd.DataFrame:
     """Train and score models on a task, fold by fold, and return its board. Finished folds in `out` are not run again.
@@ -82,6 +109,7 @@ def run(
         workers: processes that share the cores.
         device: cpu or cuda.
         save_checkpoints: whether each fold's model is kept, for `predict`.
+        skip_bad: leaves out crystals that cannot be read, or that one of the models cannot take; a UserWarning names them.
         out: where records go.
 
     Returns:
@@ -110,9 +138,13 @@ def run(
         workers=workers,
         threads=threads_of(workers),
         save_checkpoints=save_checkpoints,
+        skip_bad=skip_bad,
     )
     store = Store(Path(out))
-    plan = make_plan(options, store)
+    with _details_in_message():
+        plan = make_plan(options, store)
+    for warning in plan.warnings:
+        warnings.warn(warning, stacklevel=2)
     store.require_writable()
     run_jobs(plan.todo, store, lambda progress: None, lambda job, record: None)
     asked = [(job.task.name, job.model, job.profile, str(job.protocol), job.settings.as_dict()) for job in plan.jobs]
@@ -132,12 +164,13 @@ def predict(
     Returns:
         One row a crystal, in the order given: id, prediction, with several models their standard deviation as disagreement,
         unit (of a classifier: the most probable class and the probability of each), and unseen_elements, which training did
-        not have. A UserWarning tells of such elements.
+        not have. A UserWarning tells of such elements, of a crystal without a cell, and of a model of the profile smoke.
+        `attrs["test_error"]` is a text: the error of the models on test crystals; empty where no record is beside them.
 
     Raises:
         InputError: a checkpoint or a crystal cannot be used, the message names it; or there are not as many ids as crystals.
     """
-    from benchmark.harness.predict import FilePredictions, predict_crystals, unseen_elements
+    from benchmark.harness.predict import FilePredictions, predict_crystals, unseen_elements, without_cell
 
     alone = isinstance(structures, str | Path) or hasattr(structures, "sites") or hasattr(structures, "get_pbc")
     given: list[Any] = [structures] if alone else list(structures)
@@ -145,12 +178,13 @@ def predict(
     if len(names) != len(given):
         raise InputError(f"ids: {count(len(names), 'name')} for {count(len(given), 'crystal')}")
     cells = [_cell(structure, name) for structure, name in zip(given, names, strict=True)]
-    models, meaning = _loaded(checkpoints)
+    models, meaning, files = _loaded(checkpoints)
     crystals = Crystals.from_cells(names, cells)
     values, refused = predict_crystals(models, crystals)
     left_out = tuple(f"{names[row]}: {reason}" for row, reason in refused.items())
     unseen = unseen_elements(models, crystals)
-    return _predicted(FilePredictions(tuple(names), values, meaning, unseen, left_out))
+    found = FilePredictions(tuple(names), values, meaning, unseen, without_cell(crystals), left_out)
+    return _predicted(found, models, files)
 
 
 def _cell(structure: Any, name: str) -> Any:
@@ -182,19 +216,21 @@ def predict_files(checkpoints: Paths, paths: Paths, id_column: str | None = None
     from benchmark.harness.predict import find_structures
     from benchmark.harness.predict import predict_files as predicted
 
-    models, meaning = _loaded(checkpoints)
-    found = predicted(models, meaning, find_structures(_paths(paths)), id_column)
-    for line in found.left_out if skip_bad else ():
+    models, meaning, files = _loaded(checkpoints)
+    structures, lacking = find_structures(_paths(paths))
+    found = predicted(models, meaning, structures, id_column)
+    left_out = (*lacking, *found.left_out)
+    for line in left_out if skip_bad else ():
         warnings.warn(f"left out: {line}", stacklevel=2)
-    return _predicted(replace(found, left_out=()) if skip_bad else found)
+    return _predicted(replace(found, left_out=() if skip_bad else left_out), models, files)
 
 
 def _paths(given: Paths) -> list[Path]:
     return [Path(path) for path in ([given] if isinstance(given, str | Path) else given)]
 
 
-def _loaded(checkpoints: Paths) -> tuple[list[Any], Any]:
-    """The models of the files, and what they predict."""
+def _loaded(checkpoints: Paths) -> tuple[list[Any], Any, list[Path]]:
+    """The models of the files, what they predict, and the files."""
     from benchmark.harness.predict import meaning_of
     from models.checkpoints import find_checkpoints, load_checkpoint
 
@@ -202,16 +238,20 @@ def _loaded(checkpoints: Paths) -> tuple[list[Any], Any]:
     if not files:
         raise InputError("no checkpoint was given")
     models = [load_checkpoint(file, "cpu") for file in files]
-    return models, meaning_of(models, files)
+    return models, meaning_of(models, files), files
 
 
-def _predicted(found: Any) -> pd.DataFrame:
+def _predicted(found: Any, models: list[Any], files: list[Path]) -> pd.DataFrame:
     """Predictions as a table; InputError where a crystal could not be used."""
+    from benchmark.harness.fitted import error_on_test, trial_warning
+
     if found.left_out:
         raise InputError(several(found.left_out))
-    if found.warning:
-        warnings.warn(found.warning, stacklevel=3)
-    return pd.DataFrame(found.rows())
+    for line in filter(None, [trial_warning(models), *found.warnings]):
+        warnings.warn(line, stacklevel=3)
+    table = pd.DataFrame(found.rows())
+    table.attrs["test_error"] = error_on_test(files)
+    return table
 
 
 def board(folder: str | Path = PUBLISHED) -> pd.DataFrame:

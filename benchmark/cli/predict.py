@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,8 @@ def predict(
         str | None,
         typer.Option(metavar="NAME", help="Where the ids are: a column of an ASE database, or a key in an XYZ file."),
     ] = None,
-    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Also write the table here.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Also write the table into a new file.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="With --csv: replace a file of that name.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -44,26 +46,28 @@ def predict(
     """
     from tabulate import tabulate
 
+    from benchmark.harness.fitted import error_on_test, trial_warning
     from benchmark.harness.machine import choose_device
     from benchmark.harness.predict import find_structures, meaning_of, predict_files, require_file, write_csv
     from datasets.readers.folder import unread_folders
+    from datasets.registry import is_folder
     from models.checkpoints import find_checkpoints, load_checkpoint
 
     if csv:
-        require_file(csv)
+        require_file(csv, replace)
     device = choose_device(device)
-    files, structures = find_checkpoints(checkpoint), find_structures(paths)
-    for line in filter(None, (unread_folders(path) for path in paths if path.is_dir())):
+    files, (structures, lacking) = find_checkpoints(checkpoint), find_structures(paths)
+    for line in filter(None, (unread_folders(path) for path in paths if is_folder(str(path)))):
         tell(f"warning: {line}")
     models = [load_checkpoint(file, device) for file in files]
     found = predict_files(models, meaning_of(models, files), structures, id_column)
-    rows = found.rows()
-    for line in found.left_out:
+    rows, left_out = found.rows(), [*lacking, *found.left_out]
+    for line in left_out:
         tell(f"left out: {line}")
     if not rows:
         raise BenchmarkError("nothing is left to predict")
-    if found.warning:
-        tell(f"warning: {found.warning}")
+    for line in filter(None, [trial_warning(models), *found.warnings]):
+        tell(f"warning: {line}")
     if csv:
         write_csv(csv, rows)
     if as_json:
@@ -72,5 +76,7 @@ def predict(
         table = [[f"{v:.6g}" if isinstance(v, float) else v for v in row.values()] for row in rows]
         align = ["right" if isinstance(v, float) else "left" for v in rows[0].values()]
         print(tabulate(table, list(rows[0]), disable_numparse=True, colalign=align))
-    if found.left_out:
-        raise BenchmarkError(f"{len(found.left_out)} of {len(found.left_out) + len(rows)} structures left out")
+    if error := error_on_test(files):
+        print(f"\n{error}", file=sys.stderr if as_json else sys.stdout)
+    if left_out:
+        raise BenchmarkError(f"{len(left_out)} of {len(left_out) + len(rows)} structures left out")

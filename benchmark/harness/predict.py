@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from ase.data import chemical_symbols
 
-from benchmark.rendering.text import count, csv_cell, joined
+from benchmark.rendering.text import count, csv_cell, listed
 from benchmark.results.store import write_atomically
 from benchmark.schema import one_line
 from datasets.crystals import Crystals
-from datasets.errors import InputError
+from datasets.errors import InputError, several
 from datasets.readers.folder import is_structure
 from datasets.readers.many_structures import Found, read_every
 from datasets.readers.structure_files import SUFFIXES
@@ -48,6 +48,7 @@ class FilePredictions:
         values: (members, n, 1) the models' predictions; (members, n, K) probabilities of K classes.
         meaning: of the values.
         unseen: (n,) elements of each crystal that the training of a member did not have, or `UNKNOWN_ELEMENTS`.
+        isolated: ids of the crystals that have no cell: nothing of them is periodic.
         left_out: one line a structure that could not be used, which names its file and says why.
     """
 
@@ -55,6 +56,7 @@ class FilePredictions:
     values: np.ndarray
     meaning: Meaning
     unseen: tuple[str, ...]
+    isolated: tuple[str, ...]
     left_out: tuple[str, ...]
 
     def rows(self) -> list[dict[str, Any]]:
@@ -79,47 +81,77 @@ class FilePredictions:
         return {"id": name, "prediction": float(means[0]), **spread, "unit": self.meaning.unit}
 
     @property
-    def warning(self) -> str:
-        """One line on the crystals with elements that training did not have; empty where there are none."""
+    def warnings(self) -> list[str]:
+        """A line on the crystals with elements that training did not have, and one on those without a cell."""
+        return [line for line in (self._about_elements(), self._about_cells()) if line]
+
+    def _about_cells(self) -> str:
+        if not self.isolated:
+            return ""
+        many = len(self.isolated) > 1
+        which = f"{listed([repr(name) for name in self.isolated])} {'have' if many else 'has'} no cell"
+        return f"{which}: predicted as isolated clusters; do not trust this where the model was trained on periodic crystals"
+
+    def _about_elements(self) -> str:
         found = [unseen.split(", ") for unseen in self.unseen if unseen not in ("", UNKNOWN_ELEMENTS)]
         if not found:
             return ""
-        elements = joined(sorted({element for crystal in found for element in crystal}))
+        elements = ", ".join(sorted({element for crystal in found for element in crystal}))
         hold = f"{len(found)} of {count(len(self.ids), 'crystal')} {'holds' if len(found) == 1 else 'hold'}"
         return f"training had no {elements}, which {hold} (unseen_elements)"
 
 
-def find_structures(paths: Sequence[Path]) -> list[Path]:
+def find_structures(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
     """The structure files that `paths` stand for, each once; a folder stands for those directly in it.
 
+    Returns:
+        The files; and a line for each path that is missing, or is a folder without structure files.
+
     Raises:
-        InputError: there is no such file or folder, or a folder holds no structure file.
+        InputError: there is no file at all.
     """
     found: dict[Path, Path] = {}
+    lacking = []
     for path in paths:
-        if not path.exists():
-            raise InputError(f"{path}: no such file or folder")
-        files = sorted(filter(is_structure, path.iterdir())) if path.is_dir() else [path]
-        if not files:
-            raise InputError(
-                f"{path}: no structure files ({', '.join(SUFFIXES)} or POSCAR); name files of other formats one by one"
-            )
-        for file in files:
-            found.setdefault(file.resolve(), file)
-    return list(found.values())
+        try:
+            for file in _structures_of(path):
+                found.setdefault(file.resolve(), file)
+        except InputError as error:
+            lacking.append(str(error))
+        except OSError as error:
+            lacking.append(f"{path}: cannot be read ({error.strerror or error})")
+    if not found:
+        raise InputError(several(lacking) or "no structure file was given")
+    return list(found.values()), lacking
+
+
+def _structures_of(path: Path) -> list[Path]:
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    files = sorted(filter(is_structure, path.iterdir())) if path.is_dir() else [path]
+    if not files:
+        raise InputError(
+            f"{path}: no structure files ({', '.join(SUFFIXES)} or POSCAR); name files of other formats one by one"
+        )
+    return files
 
 
 def unseen_elements(models: Sequence[Model[Any, Any]], crystals: Crystals) -> tuple[str, ...]:
-    """(n,) the elements of each crystal that the training of one of the models did not have; empty: they all had all."""
+    """(n,) the elements of each crystal, in alphabetical order, that the training of one of the models did not have."""
     said = [model.about.get("elements") for model in models]
     if None in said:
         return (UNKNOWN_ELEMENTS,) * len(crystals)
     known = set.intersection(*(set(str(text).split()) for text in said))
     found = []
     for row in range(len(crystals)):
-        symbols = (chemical_symbols[number] for number in np.unique(crystals.atomic_numbers[crystals.atoms_of(row)]))
-        found.append(", ".join(symbol for symbol in symbols if symbol not in known))
+        symbols = {chemical_symbols[number] for number in crystals.atomic_numbers[crystals.atoms_of(row)]}
+        found.append(", ".join(sorted(symbols - known)))
     return tuple(found)
+
+
+def without_cell(crystals: Crystals) -> tuple[str, ...]:
+    """The ids of the crystals of which nothing is periodic, such as molecules."""
+    return tuple(map(str, crystals.ids[~crystals.pbc.any(axis=1)]))
 
 
 def ids_of(paths: Sequence[Path]) -> list[str]:
@@ -203,8 +235,8 @@ def predict_files(
     left_out |= {read[row]: f"{_place(every[read[row]], paths)}: {reason}" for row, reason in refused.items()}
     kept = [row for row in range(len(read)) if row not in refused]
     lines = tuple(left_out[row] for row in sorted(left_out))
-    unseen = unseen_elements(models, crystals.take(kept))
-    return FilePredictions(tuple(crystals.ids[kept]), values[:, kept], meaning, unseen, lines)
+    used = crystals.take(kept)
+    return FilePredictions(tuple(used.ids), values[:, kept], meaning, unseen_elements(models, used), without_cell(used), lines)
 
 
 def _ids(every: Sequence[Found], of_files: Sequence[str]) -> list[str]:
@@ -245,12 +277,14 @@ def _predict_rows(model: Model[Any, Any], crystals: Crystals, rows: np.ndarray) 
     return values, {int(row): "its prediction is not finite" for row in rows[~np.isfinite(values).all(axis=1)]}
 
 
-def require_file(path: Path) -> None:
-    """Raise InputError now, rather than after the work, where a table cannot be written to `path`."""
+def require_file(path: Path, replacing: bool) -> None:
+    """Raise InputError now, rather than after the work, where a table cannot be written to `path` or would replace a file."""
     if path.is_dir():
         raise InputError(f"{path} is a directory; name the file to write")
     if not path.parent.is_dir():
         raise InputError(f"{path}: no such directory {path.parent}")
+    if path.exists() and not replacing:
+        raise InputError(f"{path} exists; choose another name, or add --replace, which replaces the file")
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -23,7 +23,7 @@ def named_ids(columns: Iterable[str]) -> str | None:
 def choose_ids(table: RawTable) -> str:
     """How a column is chosen as the ids, and which can be: those with another id in every row."""
     able = [name for name, values in table.columns.items() if _are_ids(values)]
-    return f"--id-column can take ids from {listed(able)}" if able else "no column has another name in every row"
+    return f"--id-column can take ids from {listed(able)}" if able else "no column has a different name in each row"
 
 
 def _are_ids(values: Iterable[Any]) -> bool:

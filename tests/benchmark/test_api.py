@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ase.build import bulk
+from ase.build import bulk, molecule
 from ase.io import write
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from benchmark import api
 from benchmark.results.store import Store
 from datasets.errors import InputError
+from tests.benchmark.conftest import write_folder
 from tests.benchmark.constructed import write_run
 
 MODEL = "cgcnn"
@@ -43,7 +44,11 @@ def test_repeats_divide_the_crystals_anew(small_folder, tmp_path):
 def test_structures_and_atoms_are_predicted_alike_in_their_order(ran):
     folds = sorted((ran[1]).rglob(f"*{MODEL}*/**/*.safetensors"))
     atoms = [bulk("Al", cubic=True), bulk("Cu")]
-    found = api.predict(folds, atoms, ids=["al", "cu"])
+    with pytest.warns(UserWarning, match="trained in the profile smoke"):
+        found = api.predict(folds, atoms, ids=["al", "cu"])
+    assert found.attrs["test_error"].startswith("test MAE: ")
+    with pytest.warns(UserWarning, match="'water' has no cell"):
+        api.predict(folds, molecule("H2O"), ids=["water"])
     assert list(found["id"]) == ["al", "cu"] and np.isfinite(found["prediction"]).all() and (found["disagreement"] >= 0).all()
     structures = [AseAtomsAdaptor.get_structure(one) for one in atoms]
     mixed = api.predict(folds, [structures[0], atoms[1]])
@@ -66,6 +71,8 @@ def test_files_are_predicted_frame_by_frame_and_unseen_elements_told(ran, tmp_pa
     with pytest.warns(UserWarning, match=r"left out: .*broken\.cif"):
         others = api.predict_files(folds, [tmp_path], skip_bad=True)
     assert others.equals(found)
+    with pytest.warns(UserWarning, match=r"left out: .*gone\.cif: no such file"):
+        api.predict_files(folds, [tmp_path / "gone.cif", tmp_path / "metals.xyz"], skip_bad=True)
 
 
 def test_what_cannot_be_used_is_named(ran, tmp_path):
@@ -93,6 +100,23 @@ def test_data_sets_are_loaded_by_name_or_folder(small_folder):
     assert len(api.load(small_folder)) == 30
     crystals = api.load("emt/pt_clusters")
     assert len(crystals) == 800 and list(crystals.targets) == ["total_energy"]
+
+
+def test_bad_files_of_a_folder_are_named_or_left_out(tmp_path):
+    folder = write_folder(tmp_path / "mine", 8)
+    (folder / "c3.cif").write_text("broken")
+    for use in (api.load, lambda folder: api.run(folder, ["dummy"], profile="smoke", folds=2, out=tmp_path / "runs")):
+        with pytest.raises(InputError, match=r"1 of 8 .*`skip_bad=True`\n- id_prop\.csv line 4: c3\.cif: not a readable CIF"):
+            use(folder)
+    with pytest.warns(UserWarning, match=r"^left out: .*line 4: c3\.cif: not a readable CIF"):
+        assert list(api.load(folder, skip_bad=True).ids) == ["c0", "c1", "c2", "c4", "c5", "c6", "c7"]
+    with pytest.warns(UserWarning, match=r"without 1 of its crystals:\n  id_prop\.csv line 4: c3\.cif"):
+        table = api.run(folder, ["dummy"], profile="smoke", folds=2, skip_bad=True, out=tmp_path / "runs")
+    assert list(table["folds"]) == [2]
+    for file in folder.glob("*.cif"):
+        file.write_text("broken")
+    with pytest.raises(InputError, match="no crystal can be used"):
+        api.load(folder, skip_bad=True)
 
 
 def test_a_row_that_is_compared_with_nothing_has_no_verdict(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from datasets.crystals import Cell, cell_of_structure
-from datasets.readers.structure_files import read_many, read_structure
+from datasets.readers.structure_files import read_each, read_structure
 
 FILES = 10_000
 
@@ -34,7 +34,7 @@ def read_cold(paths):
     from joblib.externals.loky import get_reusable_executor
 
     get_reusable_executor(max_workers=1).shutdown(wait=True)
-    return read_many(paths)
+    return read_each(paths)
 
 
 @pytest.mark.benchmark(group="10,000 CIF files")
@@ -45,7 +45,7 @@ def test_reading(measure, folder):
 @pytest.mark.benchmark(group="10,000 CIF files")
 def test_reading_in_one_process(measure, folder):
     cells = measure("baseline", lambda: [read_structure(path) for path in folder], rounds=2, warmup=0, crystals=FILES)
-    for ours, theirs in zip(read_many(folder), cells, strict=True):
+    for ours, theirs in zip(read_each(folder), cells, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))
 
 
@@ -75,5 +75,5 @@ def test_reading_with_checks(measure, folder):
 @pytest.mark.benchmark(group="10,000 CIF files, checks")
 def test_reading_without_checks(measure, folder):
     cells = measure("baseline", lambda: [read_unchecked(path) for path in folder], rounds=2, warmup=0, crystals=FILES)
-    for ours, theirs in zip(read_many(folder), cells, strict=True):
+    for ours, theirs in zip(read_each(folder), cells, strict=True):
         assert all(np.array_equal(a, b) for a, b in zip(ours, theirs, strict=True))

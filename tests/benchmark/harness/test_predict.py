@@ -18,6 +18,7 @@ from ase.io import write
 from benchmark.harness.execution import execute
 from benchmark.harness.job import Job
 from benchmark.harness.predict import ids_of, predict_crystals
+from benchmark.rendering.text import plus_minus
 from benchmark.results.store import Store
 from benchmark.tasks.folds import Protocol
 from benchmark.tasks.tasks import find_tasks
@@ -29,6 +30,9 @@ from models.zoo.dummy import Dummy
 CHECKPOINTS = (
     "band-gap", "bulk-moduli", "efermi", "final-energy-per-atom", "formation-energy-per-atom", "poisson-ratio", "shear-moduli",
 )  # fmt: skip
+
+
+TRIAL = "warning: trained in the profile smoke, "
 
 
 @pytest.fixture
@@ -44,11 +48,11 @@ def predict(benchmark_command):
 
 @pytest.fixture
 def predicted(predict):
-    """The rows of a call with `--json` that goes well, by id."""
+    """The rows of a call with `--json` that goes well, by id; stderr may say how good the model is, and that it is a trial."""
 
     def call(*arguments: object) -> dict[str, dict]:
         code, out, err = predict(*arguments, "--json")
-        assert (code, err) == (0, "")
+        assert code == 0 and all(line.startswith((TRIAL, "test MAE: ")) for line in err.splitlines() if line)
         return {row["id"]: row for row in json.loads(out)}
 
     return call
@@ -154,6 +158,29 @@ def test_elements_that_training_did_not_have_are_told(tmp_path, predict):
     code, out, err = predict("--checkpoint", tmp_path, tmp_path / "Cu.cif", tmp_path / "Zn.cif", "--json")
     assert (code, [row["unseen_elements"] for row in json.loads(out)]) == (0, ["", "Zn"])
     assert err == "warning: training had no Zn, which 1 of 2 crystals holds (unseen_elements)\n"
+    write(tmp_path / "MgO.cif", bulk("MgO", "rocksalt", a=4.2))
+    _, out, err = predict("--checkpoint", tmp_path, tmp_path / "MgO.cif", "--json")
+    assert json.loads(out)[0]["unseen_elements"] == "Mg, O" and err.startswith("warning: training had no Mg, O, which 1 of 1")
+
+
+def test_the_error_of_the_folds_on_their_test_crystals_stands_below_the_predictions(run_of, small_folder, tmp_path, predict):
+    store, folder = run_of
+    maes = [record.metrics.test.mae for record in store.records()]
+    code, out, err = predict("--checkpoint", folder, small_folder / "c0.cif")
+    assert code == 0 and err.startswith(TRIAL) and len(err.splitlines()) == 1
+    told = f"test MAE: {plus_minus(np.mean(maes), np.std(maes, ddof=1))} (mean ± SD of 2 folds; "
+    assert out.splitlines()[-1].startswith(told)
+    first = folder / "fold-00.safetensors"
+    assert f"test MAE: {plus_minus(maes[0], None)} (1 fold; " in predict("--checkpoint", first, small_folder / "c0.cif")[1]
+    shutil.copy(first, tmp_path)
+    assert "test MAE" not in predict("--checkpoint", tmp_path / first.name, small_folder / "c0.cif")[1]
+
+
+def test_a_structure_without_a_cell_is_predicted_with_a_warning(tmp_path, two_ev, copper, predict):
+    (tmp_path / "water.xyz").write_text("3\n\nO 0 0 0\nH 0.96 0 0\nH -0.24 0.93 0\n")
+    code, out, err = predict("--checkpoint", two_ev, copper, tmp_path / "water.xyz", "--json")
+    assert code == 0 and len(json.loads(out)) == 2
+    assert err.startswith("warning: 'water' has no cell: predicted as isolated clusters; ") and len(err.splitlines()) == 1
 
 
 def test_every_frame_and_every_row_is_a_crystal(tmp_path, two_ev, predict):
@@ -216,6 +243,14 @@ def test_the_csv_holds_every_digit(tmp_path, copper, predict):
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_a_file_is_replaced_only_where_that_is_said(tmp_path, two_ev, copper, predict):
+    (tmp_path / "p.csv").write_text("mine")
+    refused = one_line_error(predict("--checkpoint", two_ev, copper, "--csv", tmp_path / "p.csv"))
+    assert "p.csv exists; choose another name, or add --replace" in refused and (tmp_path / "p.csv").read_text() == "mine"
+    assert predict("--checkpoint", two_ev, copper, "--csv", tmp_path / "p.csv", "--replace")[0] == 0
+    assert (tmp_path / "p.csv").read_text().startswith("id,prediction,")
+
+
 def test_a_csv_that_cannot_be_written_is_said_before_anything_is_read(tmp_path, predict):
     assert "is a directory; name the file" in one_line_error(predict("--checkpoint", "gone", "gone", "--csv", tmp_path))
     assert "no such directory" in one_line_error(predict("--checkpoint", "gone", "gone", "--csv", tmp_path / "no" / "p.csv"))
@@ -252,6 +287,17 @@ def test_an_unreadable_file_costs_no_other_its_prediction(tmp_path, two_ev, copp
     assert last == "error: 2 of 3 structures left out"
 
 
+def test_a_missing_file_costs_no_other_its_prediction(tmp_path, two_ev, copper, predict):
+    empty, vast = tmp_path / "empty", "x" * 300
+    empty.mkdir()
+    code, out, err = predict("--checkpoint", two_ev, tmp_path / "gone.cif", copper, empty, vast, "--json")
+    assert code == 1 and [row["id"] for row in json.loads(out)] == ["copper"]
+    first, second, third, last = err.strip().splitlines()
+    assert first == f"left out: {tmp_path / 'gone.cif'}: no such file or folder"
+    assert second.startswith(f"left out: {empty}: no structure files") and third.startswith(f"left out: {vast}: cannot be read")
+    assert last == "error: 3 of 4 structures left out"
+
+
 def test_an_element_that_the_model_does_not_know_costs_no_other_its_prediction(run_of, small_folder, tmp_path, predict):
     store, folder = run_of
     for number in range(7):
@@ -262,8 +308,8 @@ def test_an_element_that_the_model_does_not_know_costs_no_other_its_prediction(r
     assert code == 1
     assert [row["id"] for row in json.loads(out)] == ["c0", "c2", "c3", "c4", "c5", "c6"]
     reason = {"cgcnn": "no features for the element with Z = 103", "soap-svr": "fitted without the element Lr"}
-    line = err.splitlines()[0]
-    assert line.startswith(f"left out: {tmp_path / 'c1.cif'}: crystal 'c1': ")
+    line, trial, *_ = err.splitlines()
+    assert trial.startswith(TRIAL) and line.startswith(f"left out: {tmp_path / 'c1.cif'}: crystal 'c1': ")
     assert reason[next(store.records()).key.model] in line
 
 
@@ -309,7 +355,7 @@ def test_wrong_use_is_one_line(tmp_path, two_ev, copper, predict):
     empty.mkdir()
     assert "PATH" in one_line_error(predict("--checkpoint", two_ev))
     assert "--checkpoint" in one_line_error(predict(copper))
-    assert "gone.cif: no such file or folder" in one_line_error(predict("--checkpoint", two_ev, copper, tmp_path / "gone.cif"))
+    assert "gone.cif: no such file or folder" in one_line_error(predict("--checkpoint", two_ev, tmp_path / "gone.cif"))
     assert "no structure files" in one_line_error(predict("--checkpoint", two_ev, empty))
     assert "no such checkpoint" in one_line_error(predict("--checkpoint", tmp_path / "gone", copper))
     assert "no *.safetensors in it" in one_line_error(predict("--checkpoint", empty, copper))
