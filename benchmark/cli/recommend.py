@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,8 +15,6 @@ from datasets.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from benchmark.recommend.advice import Advice
-    from benchmark.recommend.forecast import Forecast
-    from benchmark.recommend.measured import Trained
     from benchmark.results.records import DeviceClass
 
 commands = typer.Typer()
@@ -62,6 +59,7 @@ def recommend(
     from benchmark.recommend.division import divided
     from benchmark.recommend.measured import RECORDS, records_of, trained
     from benchmark.recommend.question import Question
+    from benchmark.recommend.reach import forecasts_for
     from benchmark.recommend.text import answer
     from models.registry import registered
 
@@ -76,7 +74,7 @@ def recommend(
     if not tasks:
         raise InputError("there is no `standard` record on real crystals")
     like = _only_task(like, tuple(tasks)) if like and like not in tasks else like
-    forecasts = _forecasts(tasks, like, n)
+    forecasts = forecasts_for(tasks, like, n)
     calibration = calibrate(records, here) if here else None
     advice = advise(forecasts, limit, calibration.slower if calibration else 1.0)
     others = tuple(sorted(set(registered()) - {one.model for one in forecasts}))
@@ -99,30 +97,6 @@ def _devices(name: str) -> tuple[DeviceClass, str | None]:
         return "gpu", best if best == "cuda" else None
     device = choose_device(name)
     return "cpu" if device == "cpu" else "gpu", device
-
-
-def _forecasts(tasks: Mapping[str, Sequence[Trained]], like: str | None, crystals: int) -> Sequence[Forecast]:
-    """Those for so many labelled crystals. Raises InputError where there is none."""
-    from benchmark.recommend.division import divided, labelled
-    from benchmark.recommend.forecast import FARTHEST, on_task, over_tasks, within_reach
-
-    train = divided(crystals).train
-    forecasts = on_task(tasks, like, train) if like else over_tasks(tasks, train)
-    if not forecasts:
-        raise InputError(
-            f"no model can be forecast for {crystals:,} crystals: "
-            + (
-                f"{like} ran with other numbers of crystals alone"
-                if like
-                else f"no two models ran on every set; name a task with --like: {', '.join(tasks)}"
-            )
-        )
-    most = max(train / one.beyond for one in forecasts)
-    near = within_reach(forecasts)
-    if not near:
-        have, reach = round(labelled(most)), int(labelled(FARTHEST * most))
-        raise InputError(f"--crystals {crystals:,}: records have at most {have:,}; ask for at most {reach:,}")
-    return near
 
 
 def _for_scripts(advice: Advice) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import hypot, log
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtr
 
 from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.recommend.forecast import Forecast, over_tasks
@@ -40,7 +41,7 @@ class Advice:
         """The model with the lowest expected error of those that learn within the time, or in a time that is not known."""
         return self._learn[0] if self._learn else None
 
-    @property
+    @cached_property
     def equals(self) -> tuple[Forecast, ...]:
         """Other such models that may beat the chosen one in a training, `CHANCE`."""
         return tuple(one for one in self._learn[1:] if _may_beat(one, self._learn[0]))
@@ -66,12 +67,12 @@ def _may_beat(one: Forecast, chosen: Forecast) -> bool:
 def chance(one: Forecast, chosen: Forecast) -> float | None:
     """That a training of one ends with a lower error than a training of the chosen model; None where it is not known.
 
-    Student's t with the degrees of freedom of Welch, rounded down, as the web page has it.
+    Student's t with the degrees of freedom of Welch, rounded down.
     """
     if not (one.deviation and one.freedom and chosen.deviation and chosen.freedom):
         return None
     freedom = welch((one.deviation**2, chosen.deviation**2), (one.freedom, chosen.freedom))
-    return float(t.sf(log(one.error / chosen.error) / hypot(one.deviation, chosen.deviation), int(freedom + ROUNDING)))
+    return float(stdtr(int(freedom + ROUNDING), -log(one.error / chosen.error) / hypot(one.deviation, chosen.deviation)))
 
 
 def advise(forecasts: Sequence[Forecast], seconds: float, slower: float = 1.0) -> Advice:

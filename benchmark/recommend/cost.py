@@ -39,7 +39,7 @@ def cost(question: Question, models: Sequence[Forecast], slower: float) -> str:
     if not models[0].times:
         return f"not known: {without}"
     low, high = (slower * limit for limit in models[0].times)
-    one = f"{_between(low, high)} on {ON[question.device]} for one training"
+    one = f"{_between(low, high)} on {ON[question.device]} for one training{_borrowed(question, models[0])}"
     one += "" if models[0].span is None or low == high else ", by the number of atoms per crystal"
     if untimed:
         return f"{one}; {without}"
@@ -49,6 +49,13 @@ def cost(question: Question, models: Sequence[Forecast], slower: float) -> str:
     cores = f" on {at_once} cores of this machine" if at_once > 1 else ""
     late = f", more than your {duration(question.seconds)}: {ends}" if total[1] > question.seconds else ""
     return f"{one}; {_between(*total)} for {FOLDS} folds{which}{cores}{late}."
+
+
+def _borrowed(question: Question, chosen: Forecast) -> str:
+    """Of which other task the time is, if it is of one."""
+    ran = question.ran(chosen.model)
+    other = ran and ran.timed_by and ran.timed_by.task
+    return f", as on {other}, which has the same crystals" if other and other != question.like else ""
 
 
 def _between(low: float, high: float) -> str:
@@ -61,11 +68,14 @@ def elsewhere(question: Question, chosen: Forecast | None, slower: float) -> str
     if not chosen or not question.like:
         return ""
     train = divided(question.crystals).train * slower
+    ran = question.ran(chosen.model)
+    told = {question.like, *([ran.timed.task] if ran and ran.timed else [])}
     each = [
         f"{duration(model.seconds_per_crystal * train)} as on {with_atoms(task, models)}"
         for task, models in question.tasks.items()
         for model in models
-        if model.model == chosen.model and task != question.like and model.seconds_per_crystal is not None
+        if model.model == chosen.model and task not in told and model.seconds_per_crystal is not None
+        if model.timed and model.timed.task == task
     ]
     return f" {chosen.model} would take {joined(each)}." if each else ""
 
@@ -73,7 +83,8 @@ def elsewhere(question: Question, chosen: Forecast | None, slower: float) -> str
 def calibrated(calibration: Calibration | None, question: Question) -> str:
     """How this machine compares with those that the times are of."""
     asked = [question.like] if question.like else list(question.tasks)
-    machines = sorted({name for task in asked for model in question.tasks[task] for name in model.machines})
+    timed = [model.timed for task in asked for model in question.tasks[task] if model.timed]
+    machines = sorted({name for model in timed for name in model.machines})
     if not machines:
         return ""
     if not calibration:

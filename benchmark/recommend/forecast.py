@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.recommend.measured import SAME, Trained
@@ -82,12 +83,12 @@ class Forecast:
         """Seconds at least and at most, by the task; None where they are not known."""
         return None if self.seconds is None else self.span or (self.seconds, self.seconds)
 
-    @property
+    @cached_property
     def limits(self) -> tuple[float, float] | None:
         """Of the 95 % interval of one training, by Student's t."""
         if self.deviation is None or self.freedom is None:
             return None
-        factor = float(np.exp(t.ppf((1 + LEVEL) / 2, self.freedom) * self.deviation))
+        factor = float(np.exp(stdtrit(self.freedom, (1 + LEVEL) / 2) * self.deviation))
         return self.error / factor, self.error * factor
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
+from math import log
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,9 @@ PROFILE = "standard"
 
 RECORDS = (PUBLISHED, REPORTS / "studies" / "learning-curve")
 """Where the published ones are."""
+
+ALIKE = 1.05
+"""Two tasks of a data set with mean numbers of atoms within this factor have the same crystals, up to those without a label."""
 
 SAME = 0.9
 """More than this share of a number of crystals counts as that number: folds differ by some crystals."""
@@ -41,6 +45,8 @@ class Trained:
         seconds: processor time of the training (of a GPU: its time); nan of a training on another kind of device.
         atoms: of a crystal of the task, on average; None of a model without graphs.
         machines: processors, or GPUs, of the trainings with a time.
+        timed_by: the same model with another protocol or on another task of the same crystals, where there is no time on the
+            kind of device here.
     """
 
     task: str
@@ -51,11 +57,17 @@ class Trained:
     seconds: np.ndarray
     atoms: float | None = None
     machines: tuple[str, ...] = ()
+    timed_by: Trained | None = None
 
     @property
     def crystal_set(self) -> str:
         """The data set; tasks of one set are not independent."""
         return self.task.rpartition("/")[0]
+
+    @property
+    def timed(self) -> Trained | None:
+        """The trainings that its times are of; None without a time on the device."""
+        return self if self.machines else self.timed_by
 
     @property
     def most(self) -> float:
@@ -77,7 +89,7 @@ class Trained:
         """Of the trainings on the most crystals: small ones are dearer a crystal. None without a time on the device."""
         timed = np.isfinite(self.seconds)
         if not timed.any():
-            return None
+            return self.timed_by.seconds_per_crystal if self.timed_by else None
         most = timed & (self.crystals > SAME * self.crystals[timed].max())
         return float(np.median(self.seconds[most] / self.crystals[most]))
 
@@ -95,21 +107,57 @@ def records_of(places: Iterable[Path]) -> list[Record]:
 def trained(records: Iterable[Record], device: DeviceClass) -> Mapping[str, tuple[Trained, ...]]:
     """By task, what complete `standard` records on real crystals say of the models; times are those of the kind of device.
 
-    Errors are of either kind of device: they do not depend on it. Of several protocols of a task, the one with more models
-    counts, then the one with more times; of a model with several sources, the newest. Models are in alphabetical order.
+    Errors are the same whatever the device. Of several protocols of a task, the one with more models counts, then the one with
+    more trainings; of a model with several sources, the newest. Models are in alphabetical order.
     """
     found: dict[str, dict[str, dict[str, list[Record]]]] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for record in filter(_counts, records):
         key = record.key
         found[key.task][re.sub(TRAIN_PART, "", key.protocol) + key.dataset_hash][key.model].append(record)
-    fullest = {
-        task: max(groups.values(), key=lambda models: (len(models), _timed(models, device)))
-        for task, groups in sorted(found.items())
-    }
-    return {
-        task: tuple(_trained(task, model, _once(ran, device), device) for model, ran in sorted(models.items()))
-        for task, models in fullest.items()
-    }
+    fullest = {task: max(groups.values(), key=_fullness) for task, groups in sorted(found.items())}
+    counted = {task: _of_models(task, models, device) for task, models in fullest.items()}
+    every = chain.from_iterable(_of_models(task, one, device) for task, groups in found.items() for one in groups.values())
+    timed = [one for one in every if one.machines]
+    return {task: tuple(_timed(model, timed, counted) for model in models) for task, models in counted.items()}
+
+
+def _of_models(task: str, models: Mapping[str, list[Record]], device: DeviceClass) -> tuple[Trained, ...]:
+    return tuple(_trained(task, model, ran, device) for model, ran in sorted(models.items()))
+
+
+def _fullness(models: Mapping[str, list[Record]]) -> tuple[int, int]:
+    """Models, and trainings of whatever device."""
+    return len(models), sum(len(_once(ran)) for ran in models.values())
+
+
+def atoms_of(models: Iterable[Trained]) -> float | None:
+    """Of a crystal of a task, on average; None where no record says so."""
+    return next((model.atoms for model in models if model.atoms), None)
+
+
+def _timed(model: Trained, timed: Iterable[Trained], tasks: Mapping[str, Sequence[Trained]]) -> Trained:
+    """A model without a time on a task, with its trainings of another protocol, or of another task of the same crystals.
+
+    Of several the most alike in atoms, then the one with the most crystals.
+    """
+    if model.machines:
+        return model
+    same = [one for one in timed if (one.crystal_set, one.model) == (model.crystal_set, model.model)]
+    near = [
+        (distance, -one.most, one.task, one) for one in same if (distance := _apart(model.task, one.task, tasks)) is not None
+    ]
+    return replace(model, timed_by=min(near, key=lambda one: one[:3])[-1]) if near else model
+
+
+def _apart(task: str, other: str, tasks: Mapping[str, Sequence[Trained]]) -> float | None:
+    """By how much the crystals of two tasks of a data set differ in atoms, 0 for one task; None: too much, or not known."""
+    if task == other:
+        return 0.0
+    here, there = atoms_of(tasks[task]), atoms_of(tasks[other])
+    if not here or not there:
+        return None
+    distance = abs(log(there / here))
+    return distance if distance < log(ALIKE) else None
 
 
 def _counts(record: Record) -> bool:
@@ -120,32 +168,31 @@ def _counts(record: Record) -> bool:
     return plain and real and key.profile == PROFILE and has_validation(key.protocol)
 
 
-def _timed(models: Mapping[str, list[Record]], device: DeviceClass) -> int:
-    """How many models ran on the kind of device."""
-    return sum(any(record.key.device == device for record in ran) for ran in models.values())
-
-
-def _once(records: list[Record], device: DeviceClass) -> list[Record]:
-    """Each fold once, of the newest source of its kind of device; a fold on both kinds counts on `device`."""
+def _once(records: list[Record]) -> list[Record]:
+    """Each fold once, of the newest source of its kind of device; of a fold on both kinds that of the CPU counts."""
     newest: dict[DeviceClass, Record] = {}
     for record in sorted(records, key=lambda record: record.started_at):
         newest[record.key.device] = record
     kept = [record for record in records if record.key.source == newest[record.key.device].key.source]
-    kept.sort(key=lambda record: record.key.device == device)
-    return list({(record.key.protocol, record.key.fold, record.key.seed): record for record in kept}.values())
+    kept.sort(key=lambda record: record.key.device == "cpu")
+    return list({_fold_of(record): record for record in kept}.values())
 
 
-def _trained(task: str, model: str, records: list[Record], device: DeviceClass) -> Trained:
-    timed = [record for record in records if record.key.device == device]
+def _fold_of(record: Record) -> tuple[str, int, int]:
+    return record.key.protocol, record.key.fold, record.key.seed
+
+
+def _trained(task: str, model: str, ran: list[Record], device: DeviceClass) -> Trained:
+    records, timed = _once(ran), _once([record for record in ran if record.key.device == device])
+    times = {_fold_of(record): record.times.training.device_s for record in timed if record.times}
     machines = {record.machine.processor if device == "cpu" else record.machine.device for record in timed}
-    times = [record.times.training.device_s if record.key.device == device and record.times else np.nan for record in records]
     return Trained(
         task=task,
         model=model,
         unit=records[0].key.unit,
         crystals=np.array([record.split.n_train for record in records], dtype=float),
         errors=np.array([record.metrics.test.loss for record in records if record.metrics]),
-        seconds=np.array(times),
+        seconds=np.array([times.get(_fold_of(record), np.nan) for record in records]),
         atoms=_atoms(records),
         machines=tuple(sorted(machines)),
     )

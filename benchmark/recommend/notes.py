@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from benchmark.recommend.advice import GOOD, LeftOut
 from benchmark.recommend.forecast import most_on_record
-from benchmark.recommend.measured import SAME, Trained
+from benchmark.recommend.measured import SAME, Trained, atoms_of
 from benchmark.rendering.text import count, joined
 from benchmark.results.records import DeviceClass
 
@@ -38,6 +38,23 @@ def limits_of_records(like: str | None) -> tuple[str, str]:
     return about, interval
 
 
+def other_ranking(like: str | None, tasks: Mapping[str, Sequence[Trained]]) -> str:
+    """How an answer with a task and one without fit together; empty where the records compare no models."""
+    sets = len({models[0].crystal_set for models in tasks.values() if len(models) > 1})
+    if not sets:
+        return ""
+    over = f"mean over {count(sets, 'data set')}"
+    if like:
+        return (
+            f"this ranking is of {like} alone; without --like models are ranked by the {over}, so the order may differ, "
+            f"and for crystals and targets like {like} this ranking counts."
+        )
+    return (
+        f"this ranking is by the {over}; with --like TASK models are ranked on that task alone, so the order may differ, "
+        "and for crystals and targets like that task its ranking counts."
+    )
+
+
 def compared_with(tasks: Mapping[str, Sequence[Trained]]) -> str:
     """With how many crystals the models are compared where no task is named."""
     each = [f"{most_on_record(models):,.0f} on {task}" for task, models in tasks.items() if len(models) > 1]
@@ -49,12 +66,14 @@ def compared_with(tasks: Mapping[str, Sequence[Trained]]) -> str:
 
 def of_times(like: str | None, tasks: Mapping[str, Sequence[Trained]], device: DeviceClass) -> str:
     """Which crystals the times are of, with their atoms."""
-    if like and not any(model.machines for model in tasks[like]):
+    timed = {model.timed.task for model in tasks[like] if model.timed} if like else set()
+    if like and like not in timed:
         about = f"No time on a {device.upper()} is on record for {with_atoms(like, tasks[like])}."
+        about += f" Times are those of {joined(sorted(timed))}: the same crystals." if timed else ""
     elif like:
         about = f"Times are those of {with_atoms(like, tasks[like])}."
     else:
-        compared = {task: models for task, models in tasks.items() if len(models) > 1 and any(one.machines for one in models)}
+        compared = {task: models for task, models in tasks.items() if len(models) > 1 and any(one.timed for one in models)}
         each = [with_atoms(task, models) for task, models in compared.items()]
         about = f"Times are medians over tasks whose crystals differ in size: {joined(each)}."
     return f"{about} A training takes longer on crystals with more atoms or less symmetry."
@@ -69,8 +88,8 @@ def on_record(model: Trained) -> str:
 
 def with_atoms(task: str, models: Sequence[Trained]) -> str:
     """A task and how large its crystals are, where a record says so."""
-    known = [model.atoms for model in models if model.atoms]
-    return f"{task} ({known[0]:.3g} atoms per crystal)" if known else task
+    atoms = atoms_of(models)
+    return f"{task} ({atoms:.3g} atoms per crystal)" if atoms else task
 
 
 def tried(left: Sequence[LeftOut]) -> str:

@@ -31,6 +31,10 @@ class Question:
     tasks: Mapping[str, Sequence[Trained]]
     others: tuple[str, ...]
 
+    def ran(self, model: str) -> Trained | None:
+        """The trainings of a model on the task named; None without such a task, or of a model that did not run there."""
+        return next((one for one in self.tasks[self.like] if one.model == model), None) if self.like else None
+
     @property
     def unit(self) -> str:
         """Of the errors."""

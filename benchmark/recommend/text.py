@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.recommend.advice import GOOD, Advice, LeftOut, chance, good_on
@@ -11,49 +12,103 @@ from benchmark.recommend.cost import FOLDS, ON, calibrated, cost, duration, else
 from benchmark.recommend.division import divided
 from benchmark.recommend.forecast import FEWEST_SETS, Forecast, OnSet, is_beyond
 from benchmark.recommend.measured import PROFILE, Trained
-from benchmark.recommend.notes import DIVISION, compared_with, limits_of_records, of_times, on_record, tried, without_forecast
+from benchmark.recommend.notes import (
+    DIVISION,
+    compared_with,
+    limits_of_records,
+    of_times,
+    on_record,
+    other_ranking,
+    tried,
+    without_forecast,
+)
 from benchmark.recommend.question import Question
 from benchmark.rendering.commands import command
 from benchmark.rendering.text import count, in_unit, joined, significant, table, with_unit
 
 
-def answer(question: Question, advice: Advice, calibration: Calibration | None, left: Sequence[LeftOut] | None) -> str:
+@dataclass(frozen=True)
+class Answer:
+    """What the terminal and the web page say, in this order."""
+
+    headline: str
+    lines: tuple[str, ...]
+    """About the models to train."""
+    command: str | None
+    """That trains them; None where there is none to train."""
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    """A model each, lowest error first."""
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        first = "\n".join([self.headline, *(f"- {line}" for line in self.lines)])
+        command = f"\n\n    {self.command}" if self.command else ""
+        notes = "\n".join(f"- {line}" for line in self.notes)
+        return f"{first}{command}\n\n{table(self.columns, self.rows)}\n\nWhat you should know:\n{notes}"
+
+
+def answer(question: Question, advice: Advice, calibration: Calibration | None, left: Sequence[LeftOut] | None) -> Answer:
     """The answer first, then the table, then what limits it; `left` is of advice without a task."""
     slower = calibration.slower if calibration else 1.0
-    parts = [_first(question, advice, slower), _table(question, advice, slower)]
+    headline, lines, train = _first(question, advice, slower)
     notes = [*_notes(question, advice, slower), calibrated(calibration, question), "" if left is None else tried(left)]
-    return "\n\n".join(parts) + "\n\nWhat you should know:\n" + "\n".join(f"- {line}" for line in notes if line)
+    what = with_unit("MAE", question.unit) if question.like else "MAE / best other"
+    return Answer(
+        headline=headline,
+        lines=tuple(filter(None, lines)),
+        command=train,
+        columns=("model", what, "95 % interval", "one training", "within the time", "beyond the records"),
+        rows=tuple(
+            (one.model, _three(one.error), _interval(one), *_time(one, advice, slower), _beyond(one)) for one in advice.every
+        ),
+        notes=tuple(filter(None, notes)),
+    )
 
 
-def _first(question: Question, advice: Advice, slower: float) -> str:
+def _first(question: Question, advice: Advice, slower: float) -> tuple[str, Sequence[str], str | None]:
+    """Headline, lines and command."""
     chosen = advice.chosen
+    fits = other_ranking(question.like, question.tasks)
+    other = f"With and without --like: {fits}" if fits else ""
     if not chosen:
-        return _nothing(question, advice, slower)
+        return _nothing(question, advice, slower), [other], None
     models = (chosen, *advice.equals)
     folds = folds_within(question, models, slower) or 0
     decide = bool(advice.equals) and folds >= FOLDS
     lines = [
-        _headline(question, chosen),
-        f"- Error: {_error(chosen, question)}{_constant(question, advice)}.",
-        f"- Cost: {cost(question, models, slower)}",
+        f"Error: {_error(chosen, question)}{_constant(question, advice)}.",
+        f"Cost: {cost(question, models, slower)}",
         _also(advice, folds, decide),
-        f"- Not known: {_not_known(question, advice)}",
+        f"Not known: {_not_known(question, advice)}",
+        other,
     ]
     words = ["run", "--dataset", "path/to/folder", *(word for one in models for word in ("--model", one.model))]
     words += ["--profile", PROFILE, *(["--until-decided"] if decide else [])]
     words += ["--device", "cuda"] if question.device == "gpu" else []
     words += ["--time-limit", f"{question.seconds / 60:g}"] if decide or folds < FOLDS else []
-    return "\n".join(line for line in lines if line) + f"\n\n    {command(*words)}"
+    return _headline(question, chosen), lines, command(*words)
 
 
 def _nothing(question: Question, advice: Advice, slower: float) -> str:
     learn = [one for one in advice.too_dear if one.model not in CONSTANTS]
     if not learn:
-        return "The records are of no model that learns."
+        return _constants_alone(question, advice)
     time, cheapest = min((one.seconds * slower, one.model) for one in learn if one.seconds is not None)
     return (
         f"No model that learns can be trained with {question.crystals:,} crystals in {duration(question.seconds)}; "
         f"the cheapest, {cheapest}, takes about {duration(time)} on {ON[question.device]}."
+    )
+
+
+def _constants_alone(question: Question, advice: Advice) -> str:
+    """Where no model that learns has a forecast."""
+    if not question.like:
+        return "The records are of no model that learns."
+    best = advice.every[0]
+    return (
+        f"The records of {question.like} are of no model that learns. {best.model} predicts one number for all crystals, "
+        f"with a test MAE of {in_unit(_three(best.error), question.unit)}."
     )
 
 
@@ -68,8 +123,7 @@ def _headline(question: Question, chosen: Forecast) -> str:
 
 
 def _error(one: Forecast, question: Question) -> str:
-    if question.like:
-        (model,) = (model for model in question.tasks[question.like] if model.model == one.model)
+    if model := question.ran(one.model):
         train = divided(question.crystals).train
         interval = f"95 % of trainings: {_interval(one)}" if one.limits else f"no interval: {_without_interval(model, train)}"
         return f"a test MAE of {in_unit(_three(one.error), question.unit)} ({interval}), {_basis(one, model, train)}"
@@ -122,7 +176,7 @@ def _also(advice: Advice, folds: int, decide: bool) -> str:
     where = "on most data sets" if chosen.on_sets else "in the records"
     why = "" if all(p is not None for _, p in each) else f": about as good {where}"
     enough = f" The time is enough for about {folds} folds of each: repeat them until the verdict is clear." if decide else ""
-    return f"- Train too: {joined(named)} may come out better{why}.{enough}"
+    return f"Train too: {joined(named)} may come out better{why}.{enough}"
 
 
 def _not_known(question: Question, advice: Advice) -> str:
@@ -140,16 +194,6 @@ def _interval(one: Forecast) -> str:
 def _three(value: float) -> str:
     """Three digits, the last zeros too."""
     return f"{value:#.3g}".rstrip(".")
-
-
-def _table(question: Question, advice: Advice, slower: float) -> str:
-    what = with_unit("MAE", question.unit) if question.like else "MAE / best other"
-    rows = [
-        [one.model, _three(one.error), _interval(one),
-         *_time(one, advice, slower), _beyond(one)]
-        for one in advice.every
-    ]  # fmt: skip
-    return table(["model", what, "95 % interval", "one training", "within the time", "beyond the records"], rows)
 
 
 def _time(one: Forecast, advice: Advice, slower: float) -> tuple[str, str]:

@@ -7,7 +7,6 @@ import time
 import pytest
 
 from benchmark.leaderboard.web.write import write_site
-from benchmark.recommend.page import QUANTILES
 from benchmark.results.store import Store
 from tests.benchmark.constructed import failed
 from tests.browser.conftest import EVIL, FOLDS, MODELS, TASKS, write_fold
@@ -80,53 +79,41 @@ def test_seen_and_new_crystals_have_columns_only_where_a_run_tells_them(open_pag
 def test_a_reader_asks_which_model_fits_the_crystals_and_the_time(open_page, tmp_path):
     store = Store(tmp_path / "runs")
     write_fold(store, TASKS[0], "cgcnn", 0)
-    models = {
-        "cgcnn": [[0.2, 0.15, 0.25, 100.0, 1.0, 0.1, 3.0, 0], [0.05, 0.04, 0.06, 10_000.0, 4.0, 0.1, 3.0, 0]],
-        "schnet": [[0.24, 0.2, 0.3, 100.0, 1.0, 0.1, 3.0, 0], [0.06, 0.05, 0.08, 10_000.0, 4.0, 0.1, 3.0, 0]],
-        "rf-magpie": [[0.25, 0.1, 0.3, 50.0, 1.0, 0.1, 3.0, 0], [0.064, 0.08, 0.2, 500.0, 1.0, 0.1, 3.0, 0]],
-        "dummy": [[1.0, None, None, 0.0001, 1.0, None, None, 0], [1.0, None, None, 0.001, 1.0, None, None, 0]],
+    texts = ["Train cgcnn.", "Train rf-magpie.", "Error: 0.1 eV.", "python -m benchmark run", "model", "within the time",
+             "of gaps", "--crystals 10,000: ask for at most 3,000"]  # fmt: skip
+    rows = [["cgcnn", "yes"], ["cgcnn", "no"], ["rf-magpie", "yes"]]
+    lists = [[2], [4, 5], [0, 2], [1, 2], [6]]
+    soon, later = [1, 0, 3, 1, 3, 4], [0, 0, 3, 1, 2, 4]
+    of_gaps = [[soon, later], 7]
+    alone = [[[0, 0, None, 1, 2, 4]] * 2] * 2
+    forecasts = {
+        "crystals": [1_000, 10_000],
+        "times": [["10min", "10 minutes"], ["1h", "1 hour"]],
+        "texts": texts,
+        "rows": rows,
+        "lists": lists,
+        "devices": {"cpu": {"": alone, "set/gap": of_gaps}},
     }
-    over_sets = {
-        "cgcnn": [[0.9, None, None, 100.0, 1.0, None, None, 2]] * 2,
-        "schnet": [[1.2, None, None, 100.0, 1.0, None, None, 2]] * 2,
-        "megnet": [[0.95, None, None, 100.0, 1.0, None, None, 1]] * 2,
-    }
-    untimed = {"cgcnn": [[0.3, None, None, None, 0.14, None, None, 0]] * 2}
-    records = {"cgcnn": "5 trainings with 26,451 training crystals"}
-    asked = {
-        "": {"unit": "", "sets": 3, "models": over_sets, "notes": ["of sets"], "records": {}},
-        "set/gap": {"unit": "eV", "sets": 0, "models": models, "notes": ["of gaps"], "records": records},
-        "set/far": {"unit": "eV", "sets": 0, "models": untimed, "notes": [], "records": records},
-    }
-    forecasts = {"crystals": [100, 10_000], "constants": ["dummy"], "quantiles": QUANTILES, "devices": {"cpu": asked}}
     write_site(store, tmp_path / "site", forecasts=forecasts)
     page = open_page("#which?like=set%2Fgap", site=tmp_path / "site")
-    page.get_by_label("labelled crystals").fill("1000")
+    page.get_by_label("labelled crystals").fill("1200")
     page.get_by_label("labelled crystals").press("Tab")
-    wait_until(page, "location.hash.includes('crystals=1000')")
-    # Halfway in the logarithm: the geometric means of both ends.
-    assert page.locator(".answer").inner_text() == (
-        "Train cgcnn. Expect a test MAE of 0.100 eV (95 %: 0.0775 to 0.122), after about 1,000 s."
-        " schnet may come out better (1 chance in 10 or more): train it too, and compare."
-    )
-    rows = page.locator("tbody tr").evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.innerText))")
-    assert rows[0] == ["cgcnn", "0.100", "0.0775 to 0.122", "1,000 s", "yes", "2.0 × the crystals"]
-    assert rows[3][:3] == ["dummy", "1.00", ""]
+    wait_until(page, "location.hash.includes('crystals=1200')")
+    assert page.locator(".answer").inner_text() == "Train cgcnn."
+    assert "the answer for 1,000 crystals, the nearest number to your 1,200" in page.locator("main").inner_text()
+    wanted = "python -m benchmark recommend --crystals 1200 --time 1h --like set/gap"
+    assert page.locator("pre").all_inner_texts() == ["python -m benchmark run", wanted]
+    cells = page.locator("tbody tr").evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.innerText))")
+    assert cells == [["cgcnn", "yes"], ["rf-magpie", "yes"]]
+    assert page.locator("main li").all_inner_texts() == ["Error: 0.1 eV.", "of gaps"]
     page.get_by_label("time for one training").select_option("10 minutes")
     wait_until(page, "document.querySelector('.answer').textContent.startsWith('Train rf-magpie')")
-    assert "of gaps" in page.locator("main").inner_text()
+    page.get_by_label("labelled crystals").fill("9000")
+    page.get_by_label("labelled crystals").press("Tab")
+    wait_until(page, "document.querySelector('main').textContent.includes('ask for at most 3,000')")
     page.get_by_label("a task like mine").select_option("")
-    wait_until(page, "document.querySelector('.answer').textContent.includes('on 2 of the 3 data sets on record.')")
-    assert "0.900 times (no interval" in page.locator(".answer").inner_text()
-    assert " schnet may come out better (about as good in the records): train it too" in page.locator(".answer").inner_text()
-    page.get_by_label("a task like mine").select_option("set/far")
-    wait_until(page, "document.querySelector('.answer').textContent.includes('Its time is not known.')")
-    assert (
-        "(no interval: 5 trainings with 26,451 training crystals are too few, or too far"
-        in page.locator(".answer").inner_text()
-    )
-    cells = page.locator("tbody tr").first.locator("td").all_inner_texts()
-    assert cells[-3:] == ["not known", "not known", "0.14 × the crystals"]
+    wait_until(page, "document.querySelectorAll('pre').length === 1")
+    assert page.locator("pre").inner_text() == "python -m benchmark recommend --crystals 9000 --time 10min"
     assert open_page("#overview").get_by_role("link", name="Which model").count() == 0, "a board without forecasts"
 
 

@@ -9,6 +9,7 @@ import pytest
 from benchmark.recommend import calibration
 from benchmark.recommend.calibration import Calibration, calibrate
 from benchmark.recommend.measured import RECORDS
+from benchmark.results.records import GraphHealth
 from benchmark.results.store import Store
 from tests.benchmark.cli.test_main import one_line_error
 from tests.benchmark.conftest import ROOT
@@ -114,6 +115,43 @@ def test_a_task_without_a_time_on_a_cpu_has_an_error_and_says_that_its_time_is_n
     assert "No time on a CPU is on record for cgcnn/efermi" in done.stdout and "as on cgcnn/band_gap" in done.stdout
     found = json.loads(benchmark_command(*ASKED, "1h", "--like", "cgcnn/efermi", "--json").stdout)
     assert [one["seconds"] for one in found["time_not_known"]] == [None] and found["affordable"] == []
+
+
+def test_a_time_of_another_task_of_the_same_crystals_is_said(benchmark_command, board):
+    health = GraphHealth(atoms=440, edges=960, isolated_atoms=0, atoms_with_fewer_than_k=0, truncated_ties=0)
+    write_run(board, "cgcnn", 0.5, task="cgcnn/e_above_hull", graph_health=health)
+    write_run(board, "cgcnn", 0.3, task="cgcnn/efermi", key={"device": "gpu"}, graph_health=health)
+    done = benchmark_command(*ASKED, "1h", "--like", "cgcnn/efermi")
+    assert "s on one core for one training, as on cgcnn/e_above_hull, which has the same crystals; about" in done.stdout
+    assert "No time on a CPU is on record for cgcnn/efermi (" in done.stdout
+    assert "Times are those of cgcnn/e_above_hull: the same crystals." in done.stdout
+
+
+def test_how_answers_with_and_without_a_task_fit_together_is_said(benchmark_command, board):
+    of_task, over_sets = (benchmark_command(*ASKED, "1h", *like).stdout for like in (("--like", "cgcnn/band_gap"), ()))
+    assert "- With and without --like: this ranking is of cgcnn/band_gap alone; without --like models are ranked by" in of_task
+    assert "- With and without --like: this ranking is by the mean over 2 data sets; with --like TASK " in over_sets
+
+
+def test_where_only_constants_ran_their_error_is_said(benchmark_command, board):
+    write_run(board, "dummy", 2.0, task="cgcnn/efermi")
+    done = benchmark_command(*ASKED, "1h", "--like", "cgcnn/efermi")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("The records of cgcnn/efermi are of no model that learns. dummy predicts one number for all")
+    assert "with a test MAE of 2.0" in done.stdout.splitlines()[0] and "| dummy " in done.stdout
+
+
+def test_errors_are_the_same_on_every_device(benchmark_command, board):
+    write_run(board, "cgcnn", 0.45, task="cgcnn/band_gap", key={"device": "gpu"})
+    found = [
+        json.loads(benchmark_command(*ASKED, "1h", "--like", "cgcnn/band_gap", "--device", device, "--json").stdout)
+        for device in ("cpu", "cuda")
+    ]
+    on_cpu, on_gpu = (
+        {one["model"]: one["error"] for name in ("affordable", "too_dear", "time_not_known") for one in each[name]}
+        for each in found
+    )
+    assert on_cpu == on_gpu
 
 
 def test_the_cost_of_the_command_counts_the_cores_of_this_machine(benchmark_command, board, monkeypatch):

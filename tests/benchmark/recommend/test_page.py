@@ -1,13 +1,19 @@
-"""Forecasts for the web page agree with those of the command."""
+"""The answers on the web page are those of the command."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import pandas as pd
 import pytest
 
+from benchmark.recommend.advice import advise, left_out
 from benchmark.recommend.division import divided
-from benchmark.recommend.forecast import on_task, over_tasks
 from benchmark.recommend.measured import trained
 from benchmark.recommend.page import forecasts_for_page
+from benchmark.recommend.question import Question
+from benchmark.recommend.reach import forecasts_for
+from benchmark.recommend.text import Answer, answer
 from benchmark.results.store import Store
 from tests.benchmark.constructed import write_fold, write_run
 
@@ -26,44 +32,41 @@ def store(tmp_path):
     return store
 
 
-def test_every_number_of_crystals_and_task_has_the_forecasts_of_the_command(store):
+def test_every_answer_is_the_one_of_the_command(store):
     found = forecasts_for_page(store.records())
     tasks = trained(store.records(), "cpu")
     assert set(found["devices"]) == {"cpu"} and set(found["devices"]["cpu"]) == {"", *TASKS}
-    for like, asked in found["devices"]["cpu"].items():
-        for place in (0, 12, len(found["crystals"]) - 1):
-            train = divided(found["crystals"][place]).train
-            forecasts = on_task(tasks, like, train) if like else over_tasks(tasks, train)
-            assert {one.model for one in forecasts} == {"cgcnn", "megnet"}
-            assert asked["sets"] == (0 if like else 3)
-            for one in forecasts:
-                numbers = asked["models"][one.model][place]
-                wanted = [one.error, *(one.limits or (None, None)), one.seconds, one.beyond, one.deviation, one.freedom]
-                wanted.append(0 if like or one.model == "megnet" else 3)
-                assert numbers is None if train > 4_000 else numbers == pytest.approx(wanted, rel=1e-3), (
-                    "400 crystals reach to 4,000"
-                )
+    for like, by_crystals in found["devices"]["cpu"].items():
+        for crystals, by_time in zip(found["crystals"], by_crystals, strict=True):
+            if divided(crystals).train > 4_000:
+                assert "ask for at most" in found["texts"][by_time], "400 crystals reach to 4,000"
+                continue
+            forecasts = forecasts_for(tasks, like or None, crystals)
+            for (word, _), told in zip(found["times"], by_time, strict=True):
+                seconds = pd.Timedelta(word).total_seconds()
+                question = Question(crystals, seconds, "cpu", 1, like or None, tasks, ())
+                wanted = answer(question, advise(forecasts, seconds), None, None if like else left_out(tasks))
+                assert read(found, told) == wanted
 
 
-def test_the_page_has_both_sides_of_the_step_from_a_forecast_to_a_measured_ratio(store):
-    (most,) = {model.most for models in trained(store.records(), "cpu").values() for model in models}
-    assert most == 400
-    # 0.9 times 400 is 360.
-    crystals = forecasts_for_page(store.records())["crystals"]
-    place = next(place for place, number in enumerate(crystals) if divided(number).train > 360)
-    assert crystals[place] - crystals[place - 1] == 1
+def read(found: dict[str, Any], told: list[int]) -> Answer:
+    """An answer as the page shows it."""
+    headline, lines, command, columns, rows, notes = told
 
+    def texts(number: int) -> tuple[str, ...]:
+        return tuple(found["texts"][place] for place in found["lists"][number])
 
-def test_the_page_has_the_quantiles_of_a_table_of_students_t(store):
-    quantiles = forecasts_for_page(store.records())["quantiles"]
-    assert [quantiles[freedom - 1] for freedom in (1, 4, 8, 30)] == pytest.approx([3.078, 1.533, 1.397, 1.310], abs=5e-4)
+    table = tuple(found["rows"][place] for place in found["lists"][rows])
+    train = None if command is None else found["texts"][command]
+    return Answer(found["texts"][headline], texts(lines), train, texts(columns), table, texts(notes))
 
 
 def test_models_that_ran_otherwise_alone_are_named(store):
     write_run(store, "mpnn", 0.1, task=TASKS[0], key={"profile": "mini"})
-    for like, asked in forecasts_for_page(store.records())["devices"]["cpu"].items():
+    found = forecasts_for_page(store.records())
+    for like, asked in found["devices"]["cpu"].items():
         where = f"have no record of {like} in the profile standard" if like else "did not run on every data set"
-        assert f"These models {where}, so they are not ranked: mpnn." in asked["notes"]
+        assert f"These models {where}, so they are not ranked: mpnn." in read(found, asked[0][0]).notes
 
 
 def test_without_records_that_count_there_is_nothing(tmp_path):
