@@ -261,10 +261,10 @@ def board(folder: str | Path = PUBLISHED) -> pd.DataFrame:
         folder: a directory of records: `leaderboards`, or the `--out` of a run.
 
     Returns:
-        task, row (the model as the board names it), unit, model, profile, protocol; loss (MAE, or log loss of classes) and its
-        standard deviation over folds; ratio to the best other model, with its 95 % interval; verdict; number of folds; seconds
-        of a training on the clock, and of the processor or GPU; parameters. A row that is compared with no other has neither
-        ratio nor verdict.
+        task, row (the model as the board names it), unit (None of classes), model, profile, protocol; loss (MAE, or log loss of
+        classes) and its standard deviation over folds; ratio to the best other model, with its 95 % interval; verdict; number
+        of folds; seconds of a training on the clock, and of the processor or GPU; parameters. A row that is compared with no
+        other has neither ratio nor verdict.
 
     Raises:
         InputError: there is no such directory, or a record is damaged; the message names the file.
@@ -297,8 +297,8 @@ def compare(
         first. lower and higher, the rows by their mean loss; the ratio of their losses with its 95 % interval; verdict: real,
         equal (within 5 %) or undecided; folds and repeats that both have. more_repeats would decide an undecided pair, if the
         errors stayed as measured. It is None where the pair is decided, where over 50 would be needed, and where reason is not
-        None. reason says why nothing can be decided, for example that there is one fold only. A UserWarning names rows of the
-        two that are not compared.
+        None; command trains them. reason says why nothing can be decided, for example that there is one fold only. A
+        UserWarning names rows of the two that are not compared, and what to run so that they are.
 
     Raises:
         InputError: there is no such directory, task or model, or no group that compares both; or an argument of another type.
@@ -339,7 +339,8 @@ def _row(row: Any, has_rivals: bool) -> dict[str, Any]:
     low, high = (standing.interval if standing else None) or (None, None)
     return {
         "row": row.label,
-        **{name: getattr(key, name) for name in ("task", "unit", "model", "profile", "protocol")},
+        **{name: getattr(key, name) for name in ("task", "model", "profile", "protocol")},
+        "unit": None if key.classes else key.unit,
         "loss": loss,
         "loss_std": std,
         "ratio_to_best": standing and standing.ratio,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.rendering.commands import code, command, device_words, option, setting_words, source_words
 from benchmark.rendering.text import commits, escape, joined
+from benchmark.results.directories import PUBLISHED, RUNS
 from benchmark.results.learning_rate import GRIDS
 from benchmark.results.records import JobKey, Record
 from benchmark.schema import SettingValue
@@ -25,15 +27,38 @@ Words = tuple[str, ...]
 
 def commands(group: ComparisonGroup) -> list[str]:
     """The commands that make the rows of a comparison group again; rows that differ in the model alone share one."""
-    models: dict[tuple[Words, Words, str], dict[str, None]] = {}
-    for row in group.in_order:
-        changes = _changes(row.run.first)
-        for seeds in _following(row.run.seeds):
-            # `--set` is of a single model.
-            asked = _what(row), _how(row, changes, seeds), row.model if changes else ""
-            models.setdefault(asked, {})[row.model] = None
+    return _commands((row, seeds) for row in group.in_order for seeds in _following(row.run.seeds))
+
+
+def more_repeats(rows: Iterable[BoardRow], more: int, root: Path) -> list[str]:
+    """The commands that add repeats to rows; folds that are in the directory of records already are not trained again."""
+    return _commands(((row, range(row.run.seeds[0], row.run.seeds[-1] + 1 + more)) for row in rows), root)
+
+
+def as_row(row: BoardRow, like: BoardRow, root: Path) -> list[str]:
+    """The commands that run the model of a row with profile, folds and repeats of another one."""
+    changes = row.run.first.changed
     return [
-        command(*what, *(word for name in names for word in ("--model", name)), *how)
+        command(*_what(like), "--model", row.model, *_how(like, changes, seeds), *_out(root))
+        for seeds in _following(like.run.seeds)
+    ]
+
+
+def _out(root: Path) -> list[str]:
+    """Where the records go that join those of a directory: never among the published ones."""
+    return [] if root in (RUNS, PUBLISHED) else ["--out", str(root)]
+
+
+def _commands(asked: Iterable[tuple[BoardRow, Sequence[int]]], root: Path = RUNS) -> list[str]:
+    """Of each row with these seeds; rows that differ in the model alone share one."""
+    models: dict[tuple[Words, Words, str], dict[str, None]] = {}
+    for row, seeds in asked:
+        changes = _changes(row.run.first)
+        # `--set` is of a single model.
+        shared = _what(row), _how(row, changes, seeds), row.model if changes else ""
+        models.setdefault(shared, {})[row.model] = None
+    return [
+        command(*what, *(word for name in names for word in ("--model", name)), *how, *_out(root))
         for (what, how, _), names in models.items()
     ]
 

@@ -12,7 +12,8 @@ def row_as_json(row: Any) -> dict[str, Any]:
     """A row as plain JSON values: its key, standing, mean and spread of its loss, and its folds with metrics and times."""
     key = row.run.first.key
     loss = kind_of(key).field
-    named = {name: getattr(key, name) for name in ("task", "unit", "model", "settings", "profile", "protocol")}
+    named = {name: getattr(key, name) for name in ("task", "model", "settings", "profile", "protocol")}
+    unit = {"unit": None if key.classes else key.unit}
     folds = [_fold_as_json(record) for record in row.run.folds]
     mean, std = row.over_folds("loss") or (None, None)
     classes = {"classes": key.classes} if key.classes else {}
@@ -21,7 +22,7 @@ def row_as_json(row: Any) -> dict[str, Any]:
              "ranks": found and found.ranks, "verdict": found and found.verdict}  # fmt: skip
     notes = {"stale": row.stale, "not_trained_out": not_trained_out(row.run)}
     standing = {**about, "unranked": row.unranked, **notes}
-    return {**named, **classes, **standing, loss: mean, f"{loss}_std": std, "folds": folds}
+    return {**named, **unit, **classes, **standing, loss: mean, f"{loss}_std": std, "folds": folds}
 
 
 def _fold_as_json(record: Any) -> dict[str, Any]:

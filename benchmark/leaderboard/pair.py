@@ -5,15 +5,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from benchmark.leaderboard.again import more_repeats
+from benchmark.leaderboard.apart import differences, most_alike, way_out
 from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup, comparison_groups
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.rendering.text import count, in_unit, interval, plain_name, plus_minus, significant
 from benchmark.results.beside import StoreBeside
-from benchmark.results.directories import PUBLISHED
+from benchmark.results.directories import PUBLISHED, RUNS
 from benchmark.results.scores import scored_tasks
 from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
@@ -53,6 +56,8 @@ class PairAnswer:
     """Real: the interval lies above 1. Equal: it lies within the margin on both sides."""
     more_repeats: int | None
     """Further repeats that would decide an undecided pair if the errors stayed as measured; None where too many or decided."""
+    command: str | None
+    """That trains them, one a line; None without such repeats."""
     folds: int
     repeats: int
     models: int
@@ -93,9 +98,11 @@ def compare_pair(store: Store, task: str, first: str, second: str) -> PairAnswer
     groups = [group for group, _ in comparison_groups(runs, read_sources(store.root))] if runs else []
     for name in (first, second):
         _require_ranked(store, groups, task, name)
-    found = [answer for group in groups for answer in pair_answers(group) if _is_about(answer, group, first, second)]
+    found = [
+        answer for group in groups for answer in pair_answers(group, store.root) if _is_about(answer, group, first, second)
+    ]
     if not found:
-        raise InputError(_why_none(groups, task, first, second))
+        raise InputError(_why_none(store, groups, task, first, second))
     own = {(group.title, row.label) for group in groups for row in group.rows if _is_own(store, row)}
     found.sort(key=lambda answer: not {(answer.group, answer.lower), (answer.group, answer.higher)} & own)
     return PairAnswers(tuple(found), tuple(_not_compared(store, groups, found, (first, second))))
@@ -144,11 +151,15 @@ def _models(store: Store, task: str | None = None) -> set[str]:
     }
 
 
-def _why_none(groups: Sequence[ComparisonGroup], task: str, first: str, second: str) -> str:
-    """Why no pair of rows has an answer."""
+def _why_none(store: Store, groups: Sequence[ComparisonGroup], task: str, first: str, second: str) -> str:
+    """Why no pair of rows has an answer, and what to run for one."""
     if any(_is_called(row, first) and _is_called(row, second) for group in groups for row in group.ranked):
         return f"{first} and {second} are the same row; a pair has two different ones"
-    return f"{first} and {second} both ran on {task}, but not with the same profile, folds and data"
+    rows, others = ([row for group in groups for row in group.ranked if _is_called(row, name)] for name in (first, second))
+    if not any(_is_own(store, row) for row in rows) and any(_is_own(store, row) for row in others):
+        rows, others = others, rows
+    row = min(rows, key=lambda row: (not _is_own(store, row), len(differences(row, most_alike(row, others)))))
+    return f"{first} and {second} both ran on {task}, but not in the same way: {way_out(row, others, store.root)}"
 
 
 def _not_compared(
@@ -166,12 +177,19 @@ def _not_compared(
                 told.append(f"{row.label} is not compared: {row.unranked}")
             elif _is_own(store, row):
                 other = names[1] if called[0] == names[0] else names[0]
-                told.append(f"{row.label} is not compared: {other} has no row in {group.title}")
+                others = [one for group in groups for one in group.ranked if _is_called(one, other)]
+                out = way_out(row, others, store.root)
+                told.append(f"{row.label} is not compared: {other} has no row in {group.title}; {out}")
     return told
 
 
-def pair_answers(group: ComparisonGroup) -> list[PairAnswer]:
-    """What is decided about every two ranked rows of a comparison group, those with the lowest losses first."""
+def pair_answers(group: ComparisonGroup, root: Path = RUNS) -> list[PairAnswer]:
+    """What is decided about every two ranked rows of a comparison group, those with the lowest losses first.
+
+    Args:
+        group: with decisions or without.
+        root: the directory of its records, to which the commands add repeats.
+    """
     if not group.decisions or not group.errors:
         return []
     rows = {row.label: row for row in group.ranked}
@@ -200,6 +218,7 @@ def pair_answers(group: ComparisonGroup) -> list[PairAnswer]:
             ratio_high=pair.interval and pair.interval[1],
             verdict=verdict,
             more_repeats=more,
+            command="\n".join(more_repeats((rows[pair.better], rows[pair.worse]), more, root)) if more else None,
         )
         for pair, (verdict, more) in zip(group.decisions.pairs, _decided(group), strict=True)
     ]
@@ -239,7 +258,10 @@ def open_text(answer: PairAnswer) -> str:
     if answer.verdict != "undecided":
         return ""
     if answer.more_repeats:
-        return f"About {count(answer.more_repeats, 'more repeat')} would decide, if the errors stayed as measured."
+        return (
+            f"About {count(answer.more_repeats, 'more repeat')} would decide, if the errors stayed as measured. "
+            "This command gives both models so many; finished folds are kept:"
+        )
     return f"{MOST_REPEATS} more repeats would not decide, if the errors stayed as measured."
 
 
@@ -255,5 +277,6 @@ def pair_text(answer: PairAnswer) -> str:
         f"{answer.loss}: {answer.lower} {lower}, {answer.higher} {higher}; {runs} for both.",
         "" if answer.reason else holds,
         open_text(answer),
+        *(f"    {line}" for line in (answer.command or "").splitlines()),
     ]
     return "\n".join(filter(None, lines))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tabulate import tabulate
 
+from benchmark.leaderboard.apart import way_out
 from benchmark.leaderboard.board import Board
 from benchmark.leaderboard.cells import not_below_baseline, overlooked, ranks, ratio, verdict
 from benchmark.leaderboard.columns import TERMINAL, columns_shown
@@ -33,7 +34,16 @@ def own_rows(board: Board, store: StoreBeside) -> Iterator[str]:
     for group in board.comparison_groups:
         for row in (row for row in group.in_order if store.shows_own(row.run.first)):
             page = store.root / page_of(group.first.key.task)
-            yield f"{group.first.key.task}, {row.label}: {_decided(row, group)} ({group.track}; {page})"
+            alone = "" if row.standing is None or group.has_rivals else _beside(row, board, store)
+            yield f"{group.first.key.task}, {row.label}: {_decided(row, group)} ({group.track}; {page}){alone}"
+
+
+def _beside(row: BoardRow, board: Board, store: StoreBeside) -> str:
+    """What to run so that a row without a rival is compared with rows of the other directory."""
+    task = row.run.first.key.task
+    groups = [group for group in board.comparison_groups if group.first.key.task == task and row not in group.rows]
+    others = [other for group in groups for other in group.ranked if not store.shows_own(other.run.first)]
+    return f"; {way_out(row, others, store.root)}" if others else ""
 
 
 def _decided(row: BoardRow, group: ComparisonGroup) -> str:

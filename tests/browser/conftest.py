@@ -33,10 +33,10 @@ FLAGS = (
 
 def write_fold(
     store: Store, task: str, model: str, fold: int, processor: str = "Xeon", profile: str = "standard", seen: int = 0,
-    **changes,
+    seed: int = 0, **changes,
 ) -> None:  # fmt: skip
     """A fold whose predictions scatter by the place of the model in MODELS; `cgcnn` is best. `seen` crystals leak, if any."""
-    rng = np.random.default_rng([len(task), MODELS.index(model), fold])
+    rng = np.random.default_rng([len(task), MODELS.index(model), fold, *([seed] if seed else [])])
     ids = [f"crystal-{number}" for number in range(CRYSTALS) if number % FOLDS == fold]
     target = np.array([int(name[8:]) * 0.1 for name in ids])
     noise = rng.normal(size=len(ids)) * 0.05 * 3.0 ** MODELS.index(model)
@@ -49,7 +49,7 @@ def write_fold(
     duration = Duration(wall_s=seconds, device_s=seconds)
     update = {
         "key": base.key.model_copy(
-            update={"task": task, "target": task.split("/")[1], "protocol": f"kfold({FOLDS})", "profile": profile}
+            update={"task": task, "target": task.split("/")[1], "protocol": f"kfold({FOLDS})", "profile": profile, "seed": seed}
         ),
         "split": base.split.model_copy(update={"n_train": 70, "n_validation": 10, "n_test": len(ids), "test_sha256": test_sha}),
         "metrics": Metrics(train=scores, validation=scores, test=scores),

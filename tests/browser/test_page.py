@@ -7,9 +7,10 @@ import time
 import pytest
 
 from benchmark.leaderboard.web.write import write_site
+from benchmark.results.beside import StoreBeside
 from benchmark.results.store import Store
 from tests.benchmark.constructed import failed
-from tests.browser.conftest import EVIL, FOLDS, MODELS, TASKS, write_fold
+from tests.browser.conftest import CRYSTALS, EVIL, FOLDS, MODELS, TASKS, write_fold
 from tests.browser.waiting import wait_until
 
 VIEWS = ("overview", "task", "cost", "model", "compare")
@@ -312,3 +313,22 @@ def test_a_miniature_is_named_as_such_in_every_view(open_page, tmp_path):
         settled(page, view)
         text = page.locator("main").inner_text()
         assert "cgcnn (mini)" in text and text.count("(mini) marks miniatures") == 1, view
+
+
+def test_compare_begins_with_the_readers_own_run_and_lists_each_crystal_once(open_page, tmp_path):
+    own, published = Store(tmp_path / "runs"), Store(tmp_path / "published")
+    for fold in range(FOLDS):
+        for seed in (0, 1):
+            for model in ("megnet", "schnet"):
+                write_fold(own, TASKS[0], model, fold, profile="mini", seed=seed)
+        for model in MODELS:
+            write_fold(published, TASKS[0], model, fold)
+    write_site(StoreBeside(own.root, published), tmp_path / "site")
+    page = open_page("#compare", site=tmp_path / "site")
+    settled(page, "compare")
+    assert page.get_by_label("comparison group").evaluate("select => select.selectedOptions[0].text").startswith("mini, ")
+    better = page.get_by_role("region", name="megnet (mini) is better: the largest differences")
+    shown = better.locator("tbody th").all_inner_texts()
+    assert len(shown) == 15 == len(set(shown))
+    assert "has the means over its predictions" in page.locator("main").inner_text()
+    assert f"{CRYSTALS} crystals." in page.locator("figcaption").first.inner_text()

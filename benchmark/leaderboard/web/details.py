@@ -207,6 +207,7 @@ def pairs_details(predictions: GroupPredictions, answers: Sequence[PairAnswer]) 
         "worse": [answer.higher for answer in answers],
         "verdict": [verdict_text(answer) for answer in answers],
         "open": [open_text(answer) for answer in answers],
+        "command": [answer.command for answer in answers],
         "wins": [int(wins[b, w]) for b, w in places],
         "losses": [int(wins[w, b]) for b, w in places],
     }

@@ -27,6 +27,8 @@ from benchmark.leaderboard.web.class_details import class_group_details, class_m
 from benchmark.leaderboard.web.details import by_element, group_details, model_details
 from benchmark.rendering.plotly_script import in_page, plotly_name, write_plotly
 from benchmark.results import compositions
+from benchmark.results.beside import StoreBeside
+from benchmark.results.directories import PUBLISHED, RUNS
 from benchmark.results.records import JobKey
 from benchmark.results.scores import OnInvalid, refuse
 from benchmark.results.store import Store, naming, partial_of, write_atomically
@@ -73,11 +75,11 @@ def write_site(
         def each(group: ComparisonGroup, predictions: GroupPredictions | None) -> None:
             if predictions is not None:
                 known = _compositions(store.root, group.first.key, sources, on_invalid)
-                write_details(details, group, predictions, known)
+                write_details(details, group, predictions, known, store.root)
 
         board = read_board(store, each, on_invalid)
         # The index first: it is what says that the folders beside it are ours, also after an interruption.
-        write_atomically(root / "index.html", index_html(board, forecasts).encode())
+        write_atomically(root / "index.html", index_html(board, forecasts, own_row(board, store)).encode())
         write_assets(root / "assets")
     return board
 
@@ -124,7 +126,9 @@ def _replaced(folder: Path) -> Iterator[Path]:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def write_details(details: Path, group: ComparisonGroup, predictions: GroupPredictions, known: pd.DataFrame | None) -> None:
+def write_details(
+    details: Path, group: ComparisonGroup, predictions: GroupPredictions, known: pd.DataFrame | None, records: Path = RUNS
+) -> None:
     """The picture of a comparison group and the scripts that the page loads for it, below `details/<comparison group>/`.
 
     Args:
@@ -132,6 +136,7 @@ def write_details(details: Path, group: ComparisonGroup, predictions: GroupPredi
         group: with decisions.
         predictions: of its ranked rows.
         known: compositions of the dataset, as `by_element` takes them.
+        records: the directory of the records.
     """
     name = group_name(group)
     folder = details / name
@@ -141,7 +146,7 @@ def write_details(details: Path, group: ComparisonGroup, predictions: GroupPredi
     elements = by_element(predictions.ids, known)
     classes = group.kind is CLASSES
     of_group, of_models = (class_group_details, class_model_details) if classes else (group_details, model_details)
-    _write_payload(folder, name, "group", of_group(predictions, pair_answers(group), elements))
+    _write_payload(folder, name, "group", of_group(predictions, pair_answers(group, records), elements))
     for label, payload in of_models(predictions, elements):
         _write_payload(folder, name, file_name(label), payload)
 
@@ -164,9 +169,26 @@ def write_assets(folder: Path) -> None:
     write_plotly(folder)
 
 
-def index_html(board: Board, forecasts: Mapping[str, Any] | None = None) -> str:
+def own_row(board: Board, store: Store) -> dict[str, str] | None:
+    """The reader's newest row, with which the page begins; None on the published board."""
+    if store.root == PUBLISHED:
+        return None
+    own = [
+        (row, group)
+        for group in board.comparison_groups
+        for row in group.in_order
+        if not isinstance(store, StoreBeside) or store.shows_own(row.run.first)
+    ]
+    if not own:
+        return None
+    # Of runs that started together, the one in the largest group.
+    row, group = max(own, key=lambda one: (one[0].run.first.started_at, len(one[1].rows)))
+    return {"group": group_name(group), "model": row.label}
+
+
+def index_html(board: Board, forecasts: Mapping[str, Any] | None = None, own: Mapping[str, str] | None = None) -> str:
     """The page: a shell, and the data of the board in one block."""
-    more = {"plotly": f"assets/{plotly_name()}"} | ({"forecasts": forecasts} if forecasts else {})
+    more = {"plotly": f"assets/{plotly_name()}", "own": own} | ({"forecasts": forecasts} if forecasts else {})
     data = _json(board_data(board) | more)
     # Without a version in their addresses, a browser would show new data with old scripts.
     version = hashlib.sha256(b"".join([data.encode(), *((SITE / name).read_bytes() for name in SCRIPTS)])).hexdigest()[:12]

@@ -63,6 +63,54 @@ def test_equal_is_shown_undecided_says_what_would_decide(tmp_path):
     assert undecided.ratio_high > 1.05 and undecided.ratio_low < 1
 
 
+def test_the_repeats_that_would_decide_have_their_command(tmp_path):
+    store = Store(tmp_path / "mine")
+    for seed in range(3):
+        write_run(store, "cgcnn", 0.4 + 0.02 * seed, seed=seed, key={"seed": seed})
+        write_run(store, "schnet", 0.46 - 0.01 * seed, seed=seed, key={"seed": seed})
+    (answer,) = compare_pair(store, TASK, "cgcnn", "schnet").answers
+    assert answer.verdict == "undecided" and answer.more_repeats
+    wanted = (
+        f"python -m benchmark run --dataset path/to/set --model cgcnn --model schnet --profile standard --protocol kfold "
+        f"--folds 5 --no-group-duplicates --seed 0 --repeats {3 + answer.more_repeats} --device cpu --out {store.root}"
+    )
+    assert sorted(answer.command.split()) == sorted(wanted.split())
+    assert pair_text(answer).endswith(f"finished folds are kept:\n    {answer.command}")
+    (real,) = compare_pair(store_of_real(tmp_path), TASK, "cgcnn", "schnet").answers
+    assert real.verdict == "real" and real.command is None
+
+
+def store_of_real(tmp_path) -> Store:
+    store = Store(tmp_path / "real")
+    for model, mae in (("cgcnn", 0.4), ("schnet", 0.8)):
+        write_run(store, model, mae)
+    return store
+
+
+def test_what_differs_between_two_rows_is_named_with_the_command_that_runs_one_like_the_other(beside, benchmark_command):
+    own, published = beside
+    smoke = {"profile": "smoke", "protocol": "kfold(2)", "settings": {"width": 8}}
+    write_run(own, "mpnn", 0.5, folds=2, changed={"width": 8}, key=smoke)
+    asked = ("--from", "runs", "--beside", "leaderboards", "--pair", "megnet", "mpnn", "--task", TASK)
+    told = one_line_error(benchmark_command("leaderboard", *asked))
+    assert "differ in profile (smoke and standard) and folds (kfold(2) and kfold(5)); to compare them, run: python -m" in told
+    assert "--model mpnn --set width=8 --profile standard --protocol kfold --folds 5 " in told
+    write_run(published, "megnet", 0.8, key={"profile": "mini"})
+    told = one_line_error(benchmark_command("leaderboard", *asked))
+    assert "--profile mini --protocol kfold --folds 5 " in told and "(--profile standard has rows too)" in told
+    done = benchmark_command("leaderboard", "--from", "runs", "--beside", "leaderboards")
+    (line,) = (line for line in done.stdout.splitlines() if "mpnn" in line)
+    assert "no other model has the same folds and profile" in line and "to compare them, run: python -m benchmark run " in line
+
+
+def test_data_of_which_two_rows_differ_are_named(tmp_path):
+    store = Store(tmp_path / "runs")
+    write_run(store, "cgcnn", 0.4)
+    write_run(store, "megnet", 0.4, key={"dataset_hash": "b" * 64})
+    with pytest.raises(InputError, match=r"differ in data \([0-9a-f]{8} and b{8}\); to compare them, run: "):
+        compare_pair(store, TASK, "cgcnn", "megnet")
+
+
 @pytest.mark.parametrize(
     ("pair", "task", "told"),
     [
@@ -73,7 +121,7 @@ def test_equal_is_shown_undecided_says_what_would_decide(tmp_path):
         (("mpnn", "mpnn (mini)"), TASK, "mpnn and mpnn (mini) are the same row"),
         (("cgcnn", "--task"), TASK, "--pair needs two names: --pair cgcnn schnet"),
         (("cgcnn,schnet", "--task"), TASK, "--pair needs two names: --pair cgcnn schnet"),
-        (("cgcnn", "mpnn"), TASK, "but not with the same profile, folds and data"),
+        (("cgcnn", "mpnn"), TASK, "but not in the same way: cgcnn and mpnn (mini) differ in profile (standard and mini); to "),
     ],
 )
 def test_a_pair_that_cannot_be_compared_is_one_line(store, benchmark_command, pair, task, told):

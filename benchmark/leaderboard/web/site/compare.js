@@ -17,7 +17,8 @@ board.views.compare = (() => {
       place.append(note("Comparing needs two runs of this task with a score for every fold."));
       return;
     }
-    const a = rows.find((row) => row.label === state.model) || rows[0];
+    const own = board.data.own && board.data.own.group === group.id ? board.data.own.model : "";
+    const a = rows.find((row) => row.label === state.model) || rows.find((row) => row.label === own) || rows[0];
     const b = rows.find((row) => row.label === state.other && row !== a) || rows.find((row) => row !== a);
     const options = rows.map((row) => [row.label, row.label]);
     const pick = (name, other, old) => (value) => board.go(value === other.label ? {model: b.label, other: a.label} : {model: a.label, other: b.label, [name]: value});
@@ -38,18 +39,32 @@ board.views.compare = (() => {
         note("Of classes, single crystals of two models are not listed beside each other; the view of a model lists where it is most wrong."));
       return null;
     }
+    const repeated = shared.ids.length;
+    [shared, a, b] = once(shared, a, b);
+    const means = shared.ids.length < repeated ? " A crystal that was predicted several times has the means over its predictions." : "";
     // More than 0 where A errs more.
-    const worse = Float64Array.from(a.error, (error, index) => Math.abs(error) - Math.abs(b.error[index]));
+    const worse = a.absolute.map((error, index) => error - b.absolute[index]);
     const order = [...worse.keys()].sort((i, j) => worse[i] - worse[j] || i - j);
     content.replaceChildren(verdict(group, shared, a, b),
       h("section", {}, h("h2", {}, "Errors of both on every crystal"), figure),
       h("section", {}, h("h2", {}, "Where they differ most"),
-        note("Difference: |error| of model A minus |error| of model B. Then the target, and the predictions of both."),
+        note(`Difference: |error| of model A minus |error| of model B. Then the target, and the predictions of both.${means}`),
         h("div", {class: "beside"},
           list(`${a.label} is better`, group, shared, a, b, order.filter((index) => worse[index] < 0).slice(0, LISTED)),
           list(`${b.label} is better`, group, shared, a, b, order.reverse().filter((index) => worse[index] > 0).slice(0, LISTED)))),
       h("section", {}, h("h2", {}, "Difference by element"), elements(group, shared, a, b)));
     return scatter(figure, group, shared, a, b);
+  }
+
+  // Each crystal once: means over the repeats and folds that predicted it.
+  function once(shared, ...models) {
+    const places = new Map();
+    shared.ids.forEach((id, index) => places.set(id, [...(places.get(id) || []), index]));
+    const all = [...places.values()];
+    const first = (values) => values && all.map(([index]) => values[index]);
+    const means = (value) => all.map((indices) => indices.reduce((sum, index) => sum + value(index), 0) / indices.length);
+    return [{...shared, ids: [...places.keys()], target: first(shared.target), heldBy: first(shared.heldBy)},
+      ...models.map((model) => ({...model, error: means((index) => model.error[index]), absolute: means((index) => Math.abs(model.error[index]))}))];
   }
 
   function verdict(group, shared, a, b) {
@@ -60,7 +75,7 @@ board.views.compare = (() => {
     const [wins, losses] = [pairs.wins[place], pairs.losses[place]];
     const equal = size - wins - losses;
     return h("div", {class: "verdict"},
-      h("p", {}, h("strong", {}, pairs.verdict[place]), " ", pairs.open[place]),
+      h("p", {}, h("strong", {}, pairs.verdict[place]), " ", pairs.open[place]), pairs.command[place] && h("pre", {}, pairs.command[place]),
       h("p", {}, `${better.label} ${group.classes ? "gives the true class a higher probability" : "is nearer"} on ${n.percent(wins / size)} of ${n.grouped(size)} predictions of test crystals, ${worse.label} on ${n.percent(losses / size)}` +
         `${equal ? `; ${n.grouped(equal)} are equal` : ""}.`));
   }
@@ -69,13 +84,13 @@ board.views.compare = (() => {
   function scatter(figure, group, shared, a, b) {
     const {axis, color, text} = board.plots;
     const size = shared.ids.length;
-    const most = Math.max(...a.error.map(Math.abs), ...b.error.map(Math.abs)) || 1;
+    const most = [...a.absolute, ...b.absolute].reduce((large, error) => Math.max(large, error), 0) || 1;
     const [low, high] = [Math.log10(most) - DECADES, Math.log10(most) + 0.1];
-    const at = (error) => Math.max(low, Math.log10(Math.max(Math.abs(error), 1e-300)));
-    const x = Array.from(a.error, at);
-    const y = Array.from(b.error, at);
+    const at = (error) => Math.max(low, Math.log10(Math.max(error, 1e-300)));
+    const x = a.absolute.map(at);
+    const y = b.absolute.map(at);
     const shown = size <= SHOWN ? [...x.keys()]
-      : [...x.keys()].sort((i, j) => Math.abs(Math.abs(a.error[j]) - Math.abs(b.error[j])) - Math.abs(Math.abs(a.error[i]) - Math.abs(b.error[i])) || i - j).slice(0, 300);
+      : [...x.keys()].sort((i, j) => Math.abs(a.absolute[j] - b.absolute[j]) - Math.abs(a.absolute[i] - b.absolute[i]) || i - j).slice(0, 300);
     const traces = size > SHOWN ? [density(x, y, low, high)] : [];
     traces.push({type: "scatter", mode: "markers", x: shown.map((index) => x[index]), y: shown.map((index) => y[index]),
       marker: size > SHOWN ? {color: color("paper"), size: 5, line: {color: color("ink"), width: 1}} : {color: color("accent"), size: 5, opacity: 0.5},
@@ -105,7 +120,7 @@ board.views.compare = (() => {
     const value = (model, index) => n.significant(shared.target[index] + model.error[index], 4);
     return h("div", {}, h("h3", {}, caption), board.table.plain(`${caption}: the largest differences`, [
       ...board.views.model.naming(shared),
-      {label: "difference", cell: (index) => n.signed(Math.abs(a.error[index]) - Math.abs(b.error[index]))},
+      {label: "difference", cell: (index) => n.signed(a.absolute[index] - b.absolute[index])},
       {label: board.views.model.labelled("target", group), cell: (index) => n.significant(shared.target[index], 4)},
       {label: a.label, cell: (index) => value(a, index)},
       {label: b.label, cell: (index) => value(b, index)},

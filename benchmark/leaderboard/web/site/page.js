@@ -13,10 +13,11 @@
   // Names and columns of the scores: those of numbers, or those of classes.
   board.kind = (group) => board.data.kinds[group.kind];
   board.unit = (group) => group.classes ? "" : group.unit;
-  // What is shown first: the group with most rows of the first track, of real crystals and networks where there are any.
+  // What is shown first: the reader's own newest run, if there is one; else the group with most rows of the first track, of
+  // real crystals and networks where there are any.
   const first = (board.data.tracks[0] ? board.data.tracks[0].comparison_groups : []).map((id) => byId.get(id));
   const fullest = first.reduce((most, one) => (one.rows.length > most.rows.length ? one : most), first[0]);
-  board.group = (state) => byId.get(state.group) || fullest;
+  board.group = (state) => byId.get(state.group) || (board.data.own && byId.get(board.data.own.group)) || fullest;
   board.dark = () => window.matchMedia("(prefers-color-scheme: dark)").matches;
 
   board.address = (view, state) => {

@@ -1,0 +1,44 @@
+"""What keeps two rows of a task in different comparison groups, and the command that brings them together. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.leaderboard.again import PROFILES, as_row
+from benchmark.leaderboard.rows import BoardRow
+from benchmark.rendering.text import joined
+from benchmark.results.directories import PUBLISHED
+
+
+def differences(row: BoardRow, other: BoardRow) -> list[str]:
+    """Which of profile, folds and data differ, with those of both."""
+    one, two = row.run.first.key, other.run.first.key
+    found = [] if one.profile == two.profile else [f"profile ({one.profile} and {two.profile})"]
+    found += [] if one.protocol == two.protocol else [f"folds ({one.protocol} and {two.protocol})"]
+    same_data = (one.dataset_hash, one.classes) == (two.dataset_hash, two.classes)
+    return found + ([] if same_data else [f"data ({one.dataset_hash[:8]} and {two.dataset_hash[:8]})"])
+
+
+def most_alike(row: BoardRow, others: Sequence[BoardRow]) -> BoardRow:
+    """Of other rows the one with the fewest differences, then the one with the cheapest profile."""
+
+    def dear(other: BoardRow) -> int:
+        profile = other.run.first.key.profile
+        return PROFILES.index(profile) if profile in PROFILES else len(PROFILES)
+
+    return min(others, key=lambda other: (len(differences(row, other)), dear(other)))
+
+
+def way_out(row: BoardRow, others: Sequence[BoardRow], root: Path) -> str:
+    """How a row differs from the most alike of others, and what to run so that both can be compared."""
+    like = most_alike(row, others)
+    told = f"{row.label} and {like.label} differ in {joined(differences(row, like))}"
+    profiles = [
+        name
+        for name in dict.fromkeys(other.run.first.key.profile for other in others)
+        if name not in (row.run.first.key.profile, like.run.first.key.profile)
+    ]
+    also = f" (--profile {' or '.join(profiles)} has rows too)" if profiles else ""
+    beside = f"; then compare with --from runs --beside {PUBLISHED}" if root == PUBLISHED else ""
+    return f"{told}; to compare them, run: {'; '.join(as_row(row, like, root))}{also}{beside}"
