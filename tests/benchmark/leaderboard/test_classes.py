@@ -161,6 +161,7 @@ def test_a_terminal_and_json_have_the_scores_of_classes(store):
     assert re.split("  +", header)[:7] == HEADER[:7] and "MAE" not in header
     assert first.split()[:5] == ["best", "or", "equal", "cgcnn", "0.2675"]
     row = json.loads(json.dumps(row_as_json(group.rows[0])))
+    assert row["unit"] is None
     assert row["log_loss"] == pytest.approx(LOSS["cgcnn"]) and row["log_loss_std"] == pytest.approx(0)
     assert row["classes"] == ["insulator", "metal"] and "mae" not in row
     assert row["folds"][0]["metrics"]["test"]["roc_auc"] == 1
