@@ -144,7 +144,7 @@ def run(
         require_own_page(out)
         require_own_site(out)
     costs = costs_on_record(plan.todo, [store, Store(PUBLISHED)])
-    show_plan(plan, options, store, as_json and dry_run, costs)
+    show_plan(plan, options, store, as_json and dry_run, costs, dry_run)
     if dry_run:
         return
     if slurm and asked:

@@ -126,7 +126,7 @@ def study(
     if not dry_run:
         store.require_writable()
     costs = costs_on_record(plan.todo, [store, Store(REPORTS / "studies" / name), Store(PUBLISHED)])
-    show_plan(plan, options, store, as_json and dry_run, costs)
+    show_plan(plan, options, store, as_json and dry_run, costs, dry_run)
     if dry_run:
         return
     _carry_out(chosen, plan, store, costs, reports, as_json)

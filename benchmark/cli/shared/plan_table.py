@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 
-def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any) -> None:
-    """Print what is going to be done, and what it will cost by the trainings on record."""
-    from tabulate import tabulate
+def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any, dry_run: bool) -> None:
+    """Print what is going to be done, and what it will cost by the trainings on record.
 
+    A plan that was asked for goes to stdout; one that is carried out now goes to stderr, as all progress does.
+    """
     from benchmark.cli.shared.progress import console
     from benchmark.harness.cost import plan_cost
-    from benchmark.rendering.text import count
 
     cost = plan_cost(plan.todo, plan.n_train, costs)
     if as_json:
@@ -21,28 +22,48 @@ def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any) ->
         told = {"skipped": plan.skipped, "warnings": plan.warnings, "notes": plan.notes, "cost": asdict(cost)}
         print(json.dumps({"jobs": jobs, **told}, indent=1))
         return
+    for line in _lines(plan, options, store, cost):
+        if dry_run:
+            print(line)
+        else:
+            console.print(line, markup=False, soft_wrap=True)
+
+
+def _lines(plan: Any, options: Any, store: Any, cost: Any) -> Iterator[str]:
+    from tabulate import tabulate
+
+    from benchmark.rendering.text import count
+
+    yield from (f"skipped: {line}" for line in plan.skipped)
+    yield from (f"warning: {line}" for line in plan.warnings)
+    yield from plan.notes
+    yield from dict.fromkeys(_set(plan, options))
     seeds = ", ".join(map(str, sorted({options.seed, *(job.seed for job in plan.jobs)})))
     named = f"preset {options.preset}" if options.preset else f"profile {options.profile}"
-    for line in plan.skipped:
-        console.print(f"skipped: {line}", markup=False, soft_wrap=True)
-    for line in plan.warnings:
-        console.print(f"warning: {line}", markup=False, soft_wrap=True)
-    for line in plan.notes:
-        console.print(line, markup=False, soft_wrap=True)
-    console.print(
+    yield (
         f"{count(len(plan.jobs), 'fold')}, {len(plan.done)} of them done: {named}, seed {seeds}, "
-        f"{options.device}, {options.workers} worker(s) × {options.threads} thread(s); records go to {store.root}",
-        markup=False, soft_wrap=True,
-    )  # fmt: skip
+        f"{options.device}, {options.workers} worker(s) × {options.threads} thread(s); records go to {store.root}"
+    )
     tally: dict[tuple[str, str, str], list[int]] = {}
     for job in plan.jobs:
         row = tally.setdefault((job.task.name, job.model, str(job.protocol)), [0, 0])
         row[0] += 1
         row[1] += job not in plan.todo
-    rows = [[*key, *numbers] for key, numbers in tally.items()]
-    console.print(tabulate(rows, ["task", "model", "protocol", "folds", "done"]), markup=False, soft_wrap=True)
+    yield tabulate([[*key, *numbers] for key, numbers in tally.items()], ["task", "model", "protocol", "folds", "done"])
     if plan.todo:
-        console.print(_cost_line(cost, options), markup=False, soft_wrap=True)
+        yield _cost_line(cost, options)
+
+
+def _set(plan: Any, options: Any) -> Iterator[str]:
+    """Each setting that was asked for: the default of the profile or preset, then its new value."""
+    from models import registry
+
+    for job in plan.jobs if options.settings else ():
+        default = registry.get(job.model).published(job.profile, job.task.name).as_dict()
+        for name, value in job.settings.as_dict().items():
+            if name in options.settings:
+                said = f"{default[name]} → {value}" if value != default[name] else f"{value}, as by default"
+                yield f"setting {name}: {said}"
 
 
 def _cost_line(cost: Any, options: Any) -> str:

@@ -193,7 +193,17 @@ def test_threads_are_divided_between_workers(small_folder, benchmark_command, mo
     monkeypatch.setattr(machine, "cores", lambda: cores)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     done = benchmark_command("run", "--dataset", small_folder, "--workers", workers, "--dry-run")
-    assert f"{workers} worker(s) × {threads} thread(s)" in done.stderr
+    assert f"{workers} worker(s) × {threads} thread(s)" in done.stdout
+
+
+def test_a_plan_shows_each_changed_setting_once_and_a_dry_run_prints_it_on_stdout(benchmark_command, tmp_path):
+    arguments = ("run", "--task", "emt/alloys", "--model", "cgcnn", "--profile", "smoke", "--folds", "2", "--dry-run")
+    changes = ("--set", "n_layers=4", "--set", "learning_rate=0.01", "--set", "epochs=2")
+    done = benchmark_command(*arguments, *changes)
+    told = [line for line in done.stdout.splitlines() if line.startswith("setting ")]
+    assert told == ["setting epochs: 2, as by default", "setting learning_rate: 0.003 → 0.01", "setting n_layers: 2 → 4"]
+    assert "4 folds, 0 of them done" in done.stdout and "setting " not in done.stderr
+    assert "setting " not in benchmark_command(*arguments).stdout
 
 
 def test_a_machine_without_dgl_trains(small_folder, tmp_path):

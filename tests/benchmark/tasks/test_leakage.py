@@ -154,7 +154,7 @@ def test_the_plan_groups_folds_of_many_duplicates_and_says_why(benchmark_command
     assert {job["protocol"] for job in plan["jobs"]} == {"kfold(2, grouped)"}
     said = "twins/target: 33.33% of the crystals have a duplicate: duplicates stay in one part of each fold"
     assert plan["notes"] == [said]
-    assert said in benchmark_command(*arguments).stderr
+    assert said in benchmark_command(*arguments).stdout
     shuffled = json.loads(benchmark_command(*arguments, "--json", "--protocol", "shuffle").stdout)
     assert {job["protocol"] for job in shuffled["jobs"]} == {"shuffle(80:10:10, grouped)"}
     alone = write_folder(tmp_path / "alone", 20)
