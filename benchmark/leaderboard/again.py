@@ -7,11 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
-from benchmark.leaderboard.rows import BoardRow
+from benchmark.leaderboard.rows import BoardRow, rate_was_set
 from benchmark.rendering.commands import code, command, device_words, option, setting_words, source_words
 from benchmark.rendering.text import commits, escape, joined
 from benchmark.results.directories import PUBLISHED, RUNS
-from benchmark.results.learning_rate import GRIDS
 from benchmark.results.records import JobKey, Record
 from benchmark.schema import SettingValue
 from benchmark.tasks.folds import Protocol
@@ -99,9 +98,8 @@ def _is_curve(key: JobKey) -> bool:
 
 def _changes(record: Record) -> dict[str, SettingValue]:
     """The settings to name: those changed from the profile's, and a learning rate that was not chosen where one would be."""
-    key = record.key
-    taken = key.rates is None and key.profile in GRIDS and "learning_rate" in key.settings
-    return record.changed | ({"learning_rate": key.settings["learning_rate"]} if taken else {})
+    settings = record.key.settings
+    return record.changed | ({"learning_rate": settings["learning_rate"]} if rate_was_set(record.key) else {})
 
 
 def _division(row: BoardRow) -> list[str]:

@@ -186,9 +186,10 @@ def _comparison_group(
             costs=costs(scored.run),
             standing=standings.get(label),
             unranked=reasons[label],
+            stands=scored.run is stands,
             stale=sources.outdated(scored.run.first.key.model, scored.run.first.key.source),
         )
-        for label, scored in zip(labels, runs, strict=True)
+        for label, scored, stands in zip(labels, runs, newest, strict=True)
     )
     classes = runs[0].run.first.key.classes
     counts = np.bincount(predictions.targets.astype(int), minlength=len(classes)) if predictions and classes else None

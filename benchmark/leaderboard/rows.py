@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from benchmark.rendering.text import model_name
-from benchmark.results.records import Record
+from benchmark.results.learning_rate import GRIDS
+from benchmark.results.records import JobKey, Record
 from benchmark.results.scores import Run
 from benchmark.statistics.decisions import Standing
 from benchmark.tasks.metrics import AnyScores, LeakScores
@@ -18,6 +19,8 @@ BASELINE = "dummy"
 """Predicts the mean of the training targets, or each class's share of them; losses are shown relative to its loss."""
 CONSTANTS = (BASELINE, "dummy-median")
 """They predict one number for every crystal, and learn nothing else."""
+RATE_NOT_CHOSEN = "rate not chosen"
+"""Marks a row of a profile that searches the learning rate, where the rate was set instead."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class BoardRow:
     """Beside the best of its comparison group."""
     unranked: str | None
     """Why there is no standing."""
+    stands: bool
+    """Whether it stands for its model with these settings."""
     stale: bool | None
     """Whether a newer source of the model gives other numbers; None where no record says so or not."""
 
@@ -64,7 +69,7 @@ class BoardRow:
     @property
     def unchanged(self) -> bool:
         """Whether it stands for its model with the profile's own settings."""
-        return self.label == model_name(self.model, self.run.first.key.profile)
+        return self.stands and not self.run.first.changed
 
     @property
     def learns(self) -> bool:
@@ -150,6 +155,8 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
     labels = []
     for run, newest in zip(runs, representatives(runs), strict=True):
         notes = [f"{name}={value}" for name, value in run.first.changed.items()]
+        if rate_was_set(run.first.key) and "learning_rate" not in run.first.changed:
+            notes.append(RATE_NOT_CHOSEN)
         notes += [] if run is newest else _older(run.first, newest.first)
         name = model_name(run.first.key.model, run.first.key.profile)
         labels.append(f"{name} ({', '.join(notes)})" if notes else name)
@@ -159,13 +166,18 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
     return labels
 
 
+def rate_was_set(key: JobKey) -> bool:
+    """Whether a run took the learning rate of its settings, where the profile would have searched one."""
+    return key.rates is None and key.profile in GRIDS and "learning_rate" in key.settings
+
+
 def _older(record: Record, newest: Record) -> list[str]:
-    """What tells a record from the newest one of its model."""
-    notes = ["rate not chosen"] if newest.key.rates and record.key.rates is None else []
+    """What tells a record from the newest one of its model, beside a rate that was not chosen."""
+    notes = []
     if record.model_fingerprint != newest.model_fingerprint:
         notes.append(f"source {record.model_fingerprint[:8]}")
     if record.machine.device != newest.machine.device:
         notes.append(record.machine.device)
     elif record.machine.processor != newest.machine.processor:
         notes.append(record.machine.processor)
-    return notes or ["older"]
+    return notes if notes or rate_was_set(record.key) != rate_was_set(newest.key) else ["older"]

@@ -61,6 +61,25 @@ def test_a_run_that_chose_its_rate_is_told_from_one_that_did_not(store):
     assert "cgcnn" in labels, "the profile's own run keeps the plain name"
 
 
+def test_a_row_whose_rate_was_set_has_a_mark_where_no_other_row_stands_beside_it(store):
+    def labels_of(profile: str, **changes) -> set[str]:
+        key = {"profile": profile, "settings": {"epochs": 30, "learning_rate": 0.003}}
+        for fold in range(5):
+            write_fold(store, "cgcnn", fold, [0.1, 0.3], key=key, **changes)
+        rows = read_board(store).comparison_groups
+        return {row.label for group in rows for row in group.rows if row.run.first.key.profile == profile}
+
+    assert labels_of("standard") == {"cgcnn (rate not chosen)"}
+    assert labels_of("paper") == {"cgcnn"}, "no rate is searched there"
+
+
+def test_a_changed_rate_is_in_the_name_once(store):
+    key = {"profile": "standard", "settings": {"epochs": 30, "learning_rate": 0.01}}
+    for fold in range(5):
+        write_fold(store, "cgcnn", fold, [0.1, 0.3], key=key, changed={"learning_rate": 0.01})
+    assert [row.label for row in read_board(store).comparison_groups[0].rows] == ["cgcnn (learning_rate=0.01)"]
+
+
 def scores(mae: float) -> Scores:
     return Scores(mae=mae, rmse=mae, r2=0.5)
 
