@@ -136,10 +136,9 @@ def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> lis
 
 
 def _show_costs(plan: Any, todo: list[Any], cells: list[Any], stores: list[Any], as_json: bool) -> None:
-    """Print the open rounds of each cell, in the order of their worth, with the hours that they would take here."""
+    """Print the open rounds of each cell, those of empty cells first, with the core hours that they would take here."""
     from tabulate import tabulate
 
-    from benchmark.cli.shared.progress import console
     from benchmark.harness.cost import costs_on_record, timed
 
     costs, rows = costs_on_record(plan.todo, stores), {}
@@ -150,13 +149,17 @@ def _show_costs(plan: Any, todo: list[Any], cells: list[Any], stores: list[Any],
             cost = known if known and known.measured_here else timed(jobs[0])
             hours = cost.seconds / 3600
             rows[id(cell)] = [cell.task, cell.label, len(jobs), round(hours, 3), round(len(jobs) * hours, 3), cost.source]
-    shown = [rows[id(cell)] for cell in cells if id(cell) in rows]
-    header = ["task", "model", "open rounds", "hours a round", "hours", "estimated from"]
+    # The first open round of an empty cell is the first, so that `todo` begins with these.
+    shown = [rows[place] for place in dict.fromkeys(id(one.cell) for one in todo)]
+    header = ["task", "model", "open rounds", "core hours a round", "core hours", "estimated from"]
     if as_json:
         print(json.dumps({"skipped": plan.skipped, "cells": [dict(zip(header, row, strict=True)) for row in shown]}, indent=1))
         return
     for line in plan.skipped:
-        console.print(f"skipped: {line}", markup=False, soft_wrap=True)
+        print(f"skipped: {line}")
+    if not shown:
+        print(f"nothing to run: every round asked for is done{', but for those skipped' if plan.skipped else ''}")
+        return
     print(tabulate(shown, header))
     first, total = sum(row[3] for row in shown), sum(row[4] for row in shown)
-    print(f"\none round of each: {first:.1f} hours of a processor core, or of the device; all: {total:.1f}")
+    print(f"\none round of each: {first:.1f} core hours (hours of one processor core, or of the GPU); all rounds: {total:.1f}")

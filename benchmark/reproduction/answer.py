@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmark.leaderboard.published_results import PublishedResult
-from benchmark.rendering.text import count, escape, joined, significant
+from benchmark.leaderboard.published_results import OMEE, THESIS, PublishedResult
+from benchmark.rendering.text import count, escape, significant, table
 from benchmark.reproduction.cells import Cell
 from benchmark.reproduction.results import CellResult, Difference
 from benchmark.studies.tables import waited
@@ -21,8 +21,12 @@ MEDIAN = (
 )
 OTHER_SPREAD = 0.1
 """Share by which the spread of the published targets differs from ours, above which they cannot be the same targets."""
-MOST_NAMED = 12
-"""Models, or settings of one, in a sentence."""
+OTHER_TARGETS = (
+    f"the standard deviation of the published test targets, from the printed RMSE and R², differs from ours by over "
+    f"{OTHER_SPREAD:.0%}: other crystals or labels"
+)
+RECIPE_OF = {"thesis": THESIS, "omee": OMEE}
+"""Preset → the publication whose recipe it is."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Compared:
 
 
 def answer(rows: Sequence[Row]) -> str:
-    """How many cells are filled, which figures of each source differ from ours, what is known of why, and the cost."""
+    """How many cells are filled, how many figures of each source differ from ours, what is known of why, the cost; a table."""
     found = [
         Compared(cell, result, published, difference)
         for cell, result in rows
@@ -45,10 +49,14 @@ def answer(rows: Sequence[Row]) -> str:
         if (difference := result.difference(published)) is not None
     ]
     lines = [_filled(rows)]
-    for source in dict.fromkeys(one.published.source for one in found):
-        lines += _of_source(source, [one for one in found if one.published.source == source])
+    if found:
+        figures = [(cell, published) for cell, _ in rows for published in cell.published]
+        sources = dict.fromkeys(published.source for _, published in figures)
+        lines += [_of_source(source, figures, [one for one in found if one.published.source == source]) for source in sources]
+        lines += _which_answers([cell for cell, _ in figures], list(sources))
     lines += [*_why(found), *_costs(rows)]
-    return "\n".join(f"- {line}" for line in lines)
+    said = "\n".join(f"- {line}" for line in lines)
+    return f"{said}\n\n{_side_by_side(rows, found)}" if found else said
 
 
 def _filled(rows: Sequence[Row]) -> str:
@@ -69,55 +77,84 @@ def _filled(rows: Sequence[Row]) -> str:
     return " ".join(parts)
 
 
-def _of_source(source: str, found: Sequence[Compared]) -> Iterator[str]:
-    """How many of its figures are shown to differ from ours, then which."""
-    close, apart = [one for one in found if not one.difference.is_shown], _apart(found)
-    lower = [one for one in apart if one.difference.standard_errors < 0]
-    higher = [one for one in apart if one.difference.standard_errors > 0]
-    yield (
-        f"**{escape(source)}: {len(apart)} of {count(len(found), 'comparison')} with published figures "
-        f"{'shows' if len(apart) == 1 else 'show'} a difference.** In brackets: ours minus published, in standard errors of "
-        "the difference. With few rounds only a large difference is shown."
+def _of_source(source: str, figures: Sequence[tuple[Cell, PublishedResult]], found: Sequence[Compared]) -> str:
+    """How many of its figures are shown to differ from ours, and in which direction."""
+    if not found:
+        number = sum(published.source == source for _, published in figures)
+        return f"**{escape(source)}: {count(number, 'figure')}, none compared yet.** Ours has not run for them."
+    shown = _shown(found)
+    lower = sum(one.difference.standard_errors < 0 for one in shown)
+    told = f" Ours is lower in {lower} and higher in {len(shown) - lower}." if shown else ""
+    verb = "shows" if 1 in (len(shown), len(found)) else "show"
+    return f"**{escape(source)}: {len(shown)} of {count(len(found), 'comparison')} {verb} a difference.**{told}"
+
+
+def _which_answers(cells: Sequence[Cell], sources: Sequence[str]) -> Iterator[str]:
+    """Which rows say whether a number was reproduced: those where ours has the recipe of the publication."""
+    for preset in dict.fromkeys(cell.named for cell in cells if RECIPE_OF.get(cell.named) in sources):
+        other = " Rows of the other sources do not: their recipes differ from ours." if len(sources) > 1 else ""
+        yield f"Was a number reproduced? The rows of {escape(RECIPE_OF[preset])} answer: ours has its recipe there.{other}"
+
+
+def _side_by_side(rows: Sequence[Row], found: Sequence[Compared]) -> str:
+    """Ours and the published figures, a row for each source and model and a column for each property, and how to read it."""
+    several_sets = len({cell.task.rpartition("/")[0] for cell, _ in rows}) > 1
+    tasks = list(dict.fromkeys(cell.task for cell, _ in rows if cell.published))
+    shown = {(one.published.source, one.cell.label, one.cell.task): one for one in found}
+    lines: dict[tuple[str, str], dict[str, str]] = {}
+    for cell, _ in rows:
+        for published in cell.published:
+            one = shown.get((published.source, cell.label, cell.task))
+            entry = _entry(one) if one else f"– / {published.mae:g}"
+            lines.setdefault((published.source, cell.label), {})[cell.task] = entry
+    names = [escape(task if several_sets else task.rpartition("/")[2]) for task in tasks]
+    several = len({source for source, _ in lines}) > 1
+    body = [
+        [escape(model), *([escape(source)] if several else []), *(entries.get(task, "") for task in tasks)]
+        for (source, model), entries in lines.items()
+    ]
+    header = ["model", *(["published by"] if several else []), *names]
+    marks = {mark: meaning for one in found for mark, meaning in _marks(one).items()}
+    legend = "".join(f" ({mark}): {meaning}." for mark, meaning in sorted(marks.items()))
+    return (
+        f"{table(header, body, text=header[1 : 1 + several])}\n\n"
+        f"MAE: ours / published. **Bold**: the difference is shown. –: ours has not run.{legend}"
     )
-    for what, which in (("is not shown to differ from", close), ("is lower than", lower), ("is higher than", higher)):
-        if which:
-            yield f"Ours {what} {len(which)}: {_named(which, with_difference=True)}."
 
 
-def _named(found: Sequence[Compared], with_difference: bool = False) -> str:
-    """The cells by model; the data set is named only where there are several."""
-    several = len({one.cell.task.rpartition("/")[0] for one in found}) > 1
-    by_model: dict[str, list[str]] = {}
-    for one in found:
-        task = one.cell.task if several else one.cell.task.rpartition("/")[2]
-        told = f" ({one.difference.standard_errors:+.1f})" if with_difference else ""
-        by_model.setdefault(one.cell.label, []).append(f"{escape(task)}{told}")
-    named = [f"{escape(model)} on {joined(tasks)}" for model, tasks in by_model.items()]
-    left = [f"{len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []
-    return "; ".join([*named[:MOST_NAMED], *left])
+def _entry(one: Compared) -> str:
+    figures = f"{significant(one.result.mae, 3)} / {one.published.mae:g}"
+    marks = f" ({', '.join(sorted(_marks(one)))})" if _marks(one) else ""
+    return (f"**{figures}**" if one.difference.is_shown else figures) + marks
+
+
+def _marks(one: Compared) -> dict[str, str]:
+    """What is known of a figure that differs: mark → meaning."""
+    if not one.difference.is_shown:
+        return {}
+    nothing = learnt_nothing(one.result, one.published)
+    known = {
+        "a": (_spreads_apart(one), OTHER_TARGETS),
+        "b": (nothing == ["the published one"], "the published error alone is hardly better than the median"),
+        "c": (nothing == ["ours"], "our error alone is hardly better than the median"),
+    }
+    return {mark: meaning for mark, (holds, meaning) in known.items() if holds}
 
 
 def _why(found: Sequence[Compared]) -> Iterator[str]:
     """What is known of the figures that differ; nothing here was tested."""
-    apart = _apart(found)
-    if not apart:
+    if not (shown := _shown(found)):
         return
-    parts = ["What is known to differ stands in the column *what differs there*; whether it is the reason is not tested."]
-    if other := [one for one in apart if _spreads_apart(one)]:
-        parts.append(
-            f"For {len(other)} of these {len(apart)}, the standard deviation of the published test targets differs from ours "
-            f"by over {OTHER_SPREAD:.0%} (from the printed RMSE and R²): {_named(other)}. These are other crystals or labels."
-        )
-    for whose, words in (("the published one", "the published error"), ("ours", "our error")):
-        if alone := [one for one in apart if learnt_nothing(one.result, one.published) == [whose]]:
-            parts.append(f"For {len(alone)} of them, {words} alone is hardly better than the median: {_named(alone)}.")
-    if few := sum(len(one.result.maes) < one.cell.rounds for one in apart):
-        which = "All of them" if few == len(apart) else f"{few} of the {len(apart)}"
-        parts.append(f"{which} rest on fewer rounds than planned.")
-    yield " ".join(parts)
+    known = sum(bool(_marks(one)) for one in shown)
+    few = sum(len(one.result.maes) < one.cell.rounds for one in shown)
+    told = f" Known of {known} of these {len(shown)}: see the marks in the table of the page." if known else ""
+    which = "All" if few == len(shown) else f"{few} of the {len(shown)}"
+    rest = f" {which} rest on fewer rounds than planned." if few else ""
+    yield f"Why they differ was not tested.{told} More stands in the column *what differs there*.{rest}"
 
 
-def _apart(found: Sequence[Compared]) -> list[Compared]:
+def _shown(found: Sequence[Compared]) -> list[Compared]:
+    """Those whose difference is shown."""
     return [one for one in found if one.difference.is_shown]
 
 
@@ -139,4 +176,4 @@ def _costs(rows: Sequence[Row]) -> Iterator[str]:
         return
     busy = waited(records)
     shared = f" {busy} of {count(len(records), 'round')} shared a processor with other work: their wall time is too long."
-    yield f"Training took {significant(hours)} processor hours.{shared if busy else ''}"
+    yield f"Training took {significant(hours)} core hours.{shared if busy else ''}"

@@ -20,7 +20,7 @@ from benchmark.studies.depth.parameters import OURS, PUBLISHED
 TITLE = "# Reproduction"
 HEADER = (
     "model", "published", "ours (95 %)", "rounds", "ours − published [SE]", "epochs, ours / published",
-    "wall / round", "processor / round", "published training", "source", "what differs there", "to fill the cell",
+    "wall / round", "core / round", "published training", "source", "what differs there", "to fill the cell",
 )  # fmt: skip
 DFT = {
     "formation_energy_per_atom": "0.081–0.136 eV/atom", "band_gap": "0.6 eV", "log10_k_vrh": "0.050", "log10_g_vrh": "0.069",
@@ -104,8 +104,8 @@ def _cells(asked: Table, cell: Cell, result: CellResult | None) -> Iterator[list
     """A row for each published figure, and one for a cell that has none."""
     for number, published in enumerate(cell.published or (None,)):
         ours = _measured(result) if result else ["", ""]
-        apart = result.difference(published) if result and result.maes and published else None
-        told = "" if not (apart and result and published) else _apart(apart, result.mae / published.mae - 1, len(result.maes))
+        gap = result.difference(published) if result and result.maes and published else None
+        told = "" if not (gap and result and published) else _told(gap, result.mae / published.mae - 1, len(result.maes))
         wall, processor = map(seconds, result.training()) if result and result.maes else ("", "")
         name = escape(cell.label) + (f" ({NOT_TRAINED_OUT})" if _marked(result) else "")
         yield [
@@ -116,7 +116,7 @@ def _cells(asked: Table, cell: Cell, result: CellResult | None) -> Iterator[list
         ]  # fmt: skip
 
 
-def _apart(difference: Difference, share: float, rounds: int) -> str:
+def _told(difference: Difference, share: float, rounds: int) -> str:
     differs = " differs (1 round)" if rounds == 1 else " differs"
     return f"{share:+.0%} [{difference.standard_errors:+.1f}]{differs if difference.is_shown else ''}"
 

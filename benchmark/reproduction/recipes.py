@@ -15,8 +15,9 @@ HEADER = (
     "task", "model", "what differs from the published recipe", "protocol", "folds", "MAE", "with the published recipe", "ratio",
 )  # fmt: skip
 RULE = (
-    "The same model on the same task, as the boards have it. A recipe is how a model is built and trained: optimiser, rate, "
-    "batch, epochs, neighbours. Where another recipe moves the error by more than ours differs from the publication, a detail "
+    "These rows do not say whether a number was reproduced: the tables above do. Here is the same model on the same task with "
+    "another recipe, as the boards have it. A recipe is how a model is built and trained: optimiser, rate, batch, "
+    "epochs, neighbours. Where another recipe moves the error by more than ours differs from the publication, a detail "
     "that the publication does not state may be the reason."
 )
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.leaderboard.published_results import PublishedResult
+from benchmark.leaderboard.published_results import THESIS, PublishedResult
 from benchmark.reproduction.answer import answer
 from benchmark.reproduction.cells import Cell
 from benchmark.reproduction.results import cell_results
@@ -38,24 +38,43 @@ def test_an_empty_table_compares_nothing(told):
     ]
 
 
-def test_figures_that_agree_and_that_do_not_are_named_for_each_source(told):
+def entries(lines: list[str], model: str, source: str) -> list[str]:
+    """Of a row of the table."""
+    several = any("published by" in line for line in lines)
+    (row,) = [line for line in lines if line.startswith(f"| {model} ") and (not several or f"| {source} " in line)]
+    return [entry.strip() for entry in row.split("|")[2 + several : -1]]
+
+
+def test_figures_that_agree_and_that_do_not_are_told_for_each_source(told):
     cells = [cell("cgcnn", 0.5, 0.2), cell("megnet", 0.5, 0.5), cell("schnet", 0.5)]
-    filled, first, within, lower, second, *rest = told(cells, cgcnn=[0.50, 0.51, 0.49], megnet=[0.3])
+    filled, first, second, *rest = lines = told(cells, cgcnn=[0.50, 0.51, 0.49], megnet=[0.3])
     assert filled == "- 2 of 3 cells have run, 1 of them with all planned rounds. 1 is open."
-    assert first.startswith("- **Paper 1: 1 of 2 comparisons with published figures shows a difference.**")
-    assert within == "- Ours is not shown to differ from 1: cgcnn on target (+0.0)."
-    assert lower.startswith("- Ours is lower than 1: megnet on target (-")
-    assert second.startswith("- **Paper 2: 2 of 2 comparisons with published figures show a difference.**")
-    assert [line.split(":")[0] for line in rest[:2]] == ["- Ours is lower than 1", "- Ours is higher than 1"]
-    assert "2 of the 3 rest on fewer rounds than planned." in rest[2]
+    assert first == "- **Paper 1: 1 of 2 comparisons shows a difference.** Ours is lower in 1 and higher in 0."
+    assert second == "- **Paper 2: 2 of 2 comparisons show a difference.** Ours is lower in 1 and higher in 1."
+    assert "2 of the 3 rest on fewer rounds than planned." in rest[0]
+    assert entries(lines, "cgcnn", "Paper 1") == ["0.500 / 0.5"] and entries(lines, "cgcnn", "Paper 2") == ["**0.500 / 0.2**"]
+    assert entries(lines, "schnet", "Paper 1") == ["– / 0.5"]
+    assert "MAE: ours / published. **Bold**: the difference is shown. –: ours has not run." in lines
 
 
-def test_an_error_no_better_than_the_median_is_named_where_the_other_is_better(told):
+def test_the_rows_with_the_recipe_of_the_publication_answer_and_open_figures_of_a_source_are_counted(told):
+    own = PublishedResult("set/target", "megnet", 0.5, THESIS, "", std=0.01)
+    lines = told([cell("cgcnn", 0.5), replace(cell("megnet"), published=(own,))], cgcnn=[0.50, 0.51, 0.49])
+    assert f"- **{THESIS}: 1 figure, none compared yet.** Ours has not run for them." in lines
+    assert (
+        f"- Was a number reproduced? The rows of {THESIS} answer: ours has its recipe there. Rows of the other sources do not: "
+        "their recipes differ from ours."
+    ) in lines
+
+
+def test_an_error_no_better_than_the_median_is_marked_where_the_other_is_better(told):
     # The median of eight targets, 0 … 7, has an MAE of 2.
     lines = told([cell("soap-svr", 2.1), cell("soap-mlp", 0.4)], **{"soap-svr": [0.5] * 3, "soap-mlp": [2.0, 2.1, 2.0]})
-    (why,) = [line for line in lines if line.startswith("- What is known")]
-    assert "For 1 of them, the published error alone is hardly better than the median: soap-svr on target." in why
-    assert "For 1 of them, our error alone is hardly better than the median: soap-mlp on target." in why
+    assert entries(lines, "soap-svr", "Paper 1") == ["**0.500 / 2.1** (b)"]
+    assert entries(lines, "soap-mlp", "Paper 1")[0].endswith("/ 0.4** (c)")
+    assert "(b): the published error alone is hardly better than the median." in lines[-1]
+    assert "(c): our error alone is hardly better than the median." in lines[-1]
+    assert "Known of 2 of these 2: see the marks" in next(line for line in lines if line.startswith("- Why"))
 
 
 def test_published_targets_that_spread_otherwise_are_not_the_same(told):
@@ -63,12 +82,14 @@ def test_published_targets_that_spread_otherwise_are_not_the_same(told):
     wide, alike = (PublishedResult("set/target", "m", 0.9, "Paper", "", std=0.01, rmse=rmse, r2=0.75) for rmse in (1.5, 1.15))
     assert wide.spread == pytest.approx(3.0) and alike.spread == pytest.approx(2.3)
     cells = [replace(cell(model), published=(one,)) for model, one in (("cgcnn", wide), ("megnet", alike))]
-    (why,) = [line for line in told(cells, cgcnn=[0.5] * 3, megnet=[0.5] * 3) if line.startswith("- What is known")]
-    assert "For 1 of these 2, the standard deviation of the published test targets differs from ours by over 10%" in why
-    assert "(from the printed RMSE and R²): cgcnn on target. These are other crystals or labels." in why
+    lines = told(cells, cgcnn=[0.5] * 3, megnet=[0.5] * 3)
+    assert entries(lines, "cgcnn", "Paper") == ["**0.500 / 0.9** (a)"]
+    assert entries(lines, "megnet", "Paper") == ["**0.500 / 0.9**"]
+    assert "differs from ours by over 10%: other crystals or labels." in lines[-1]
 
 
 def test_a_full_table_that_agrees_needs_no_reason(told):
     lines = told([cell("cgcnn", 0.5)], cgcnn=[0.50, 0.51, 0.49])
     assert lines[0] == "- 1 of 1 cell has run, 1 of them with all planned rounds."
-    assert not any("is known" in line or "lower" in line or "higher" in line for line in lines)
+    assert lines[1] == "- **Paper 1: 0 of 1 comparison shows a difference.**"
+    assert not any("Why" in line or "lower" in line or "higher" in line for line in lines)

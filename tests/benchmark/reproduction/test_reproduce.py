@@ -62,8 +62,17 @@ def test_every_first_round_comes_before_every_second_one(quick, tmp_path):
 def test_a_dry_run_says_what_it_costs_and_trains_nothing(quick, benchmark_command, tmp_path):
     told = benchmark_command("reproduce", "quick", "--dry-run", "--model", "dummy", "--task", TASK, "--json", "--workers", "1")
     (row,) = json.loads(told.stdout)["cells"]
-    assert (row["model"], row["open rounds"]) == ("dummy", 3) and row["hours"] >= 0
+    assert (row["model"], row["open rounds"]) == ("dummy", 3) and row["core hours"] >= 0
     assert not (tmp_path / "runs").exists() and not (tmp_path / "reports").exists()
+
+
+def test_a_dry_run_begins_with_empty_cells_and_says_so_where_nothing_is_left(quick, benchmark_command):
+    asked = ("reproduce", "quick", "--task", TASK, "--workers", "1")
+    assert benchmark_command(*asked, "--model", "dummy", "--rounds", "1").returncode == 0
+    cells = json.loads(benchmark_command(*asked, "--dry-run", "--json").stdout)["cells"]
+    assert [(cell["model"], cell["open rounds"]) for cell in cells] == [("dummy-median", 3), ("dummy", 2)]
+    left = benchmark_command(*asked, "--model", "dummy", "--rounds", "1", "--dry-run")
+    assert left.stdout == "nothing to run: every round asked for is done\n"
 
 
 def test_a_fold_that_failed_ends_in_an_error_after_the_page_is_written(quick, benchmark_command, tmp_path, monkeypatch):
