@@ -13,6 +13,9 @@ from benchmark.explain.settings import PROFILES, Profile
 from benchmark.rendering.commands import code, command, option
 from benchmark.results.directories import RUNS
 
+OWN_PAGES = RUNS / "pages"
+"""Where a command that a published page prints writes pages."""
+
 
 @dataclass(frozen=True)
 class Directories:
@@ -35,15 +38,16 @@ class Directories:
         seeds = ["--ground-truth", str(1 + max(one.seed for one in found)), *_floor(found[0].floor)]
         return command("explain", *seeds, *_out(self.out), *self._ends())
 
-    def figures(self) -> str:
-        """What writes the interactive figures of a page that is there."""
+    def figures(self, page: str) -> str:
+        """Where the interactive figures of a page are, or which command writes them where the page is published."""
         if not self.published:
-            return "the same command"
-        return code(command("explain", "--from", shown(self.published), "--page", shown(self.page)))
+            return f"Interactive figures, in `{page}/figures.html`, are written by the same command."
+        again = code(command("explain", "--from", shown(self.published), *self._ends()))
+        return f"Interactive figures: {again} writes this page, with its `{page}/figures.html`, to `{OWN_PAGES.as_posix()}`."
 
     def _ends(self) -> list[str]:
-        published = ["--publish", shown(self.published)] if self.published else []
-        return [*published, "--page", shown(self.page)]
+        """Who makes a published page again writes it to a folder of their own: never over the published one."""
+        return ["--page", shown(OWN_PAGES if self.published else self.page)]
 
 
 def _way(result: Result) -> tuple[str, ...]:

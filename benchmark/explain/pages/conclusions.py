@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 
 from benchmark.explain.pages import cross_checks
+from benchmark.explain.pages.elements import legend
 from benchmark.explain.pages.motifs import in_crystals, shared, shown_part, told_by_crystals
 from benchmark.explain.pages.tables import SHOWN, beyond, shown_findings
-from benchmark.explain.records import CLASSES, GOOD_AUC, ClassName, ClassResult
+from benchmark.explain.records import CLASSES, GOOD_AUC, ClassifierRecord, ClassName, ClassResult
 from benchmark.explain.seed_groups import SeedGroup, rank_correlations
 from benchmark.rendering.text import count, in_unit, interval
 
@@ -18,29 +19,53 @@ EASY = 0.5
 TOO_FEW_ROUNDS = re.compile(r"graphs of one round may be alike, and they are of (\d+) rounds, where (\d+) are needed")
 """What records say where too few rounds found something."""
 
-POOR = f"The classifier is poor (AUC below {GOOD_AUC}): these are explanations of a network that has not learnt the classes."
+CHANCE = 0.5
+"""AUC of a guess."""
 
 
 def in_short(group: SeedGroup) -> Iterator[str]:
-    """A line on the network and one on each class, in plain words."""
-    seeds = [result.classifier for result in group.results]
-    worst, poor = min(seeds, key=lambda one: one.quality.accuracy), sum(not one.quality.good for one in seeds)
-    which = f"The worst of {len(seeds)} networks (seed {worst.experiment.seed})" if len(seeds) > 1 else "The network"
-    so = f" {_unlearnt(poor, len(seeds))} the classes, so what follows is not about crystals." if poor else ""
-    limits = sorted({f"{one.threshold:.3g}" for one in seeds}, key=float)
+    """A line on the network, one on its weakness if it has one, the elements of the motifs, and a line on each class."""
+    least = lowest_auc(group)
+    quality = least.quality
+    which = "The network"
+    if len(group.results) > 1:
+        which = f"The network with the lowest AUC of {len(group.results)} (seed {least.experiment.seed})"
+    limits = sorted({f"{result.classifier.threshold:.3g}" for result in group.results}, key=float)
     median = in_unit(" to ".join(dict.fromkeys((limits[0], limits[-1]))), group.first.experiment.unit)
     yield (
-        f"{which} sorts {worst.quality.accuracy:.0%} of the test crystals into the right class; a guess sorts 50%. Low is up "
-        f"to {median}, the median of the training crystals; high is above.{so}"
+        f"{which} sorts {quality.accuracy:.0%} of the test crystals into the right class (AUC {quality.auc:.3f}); a "
+        f"guess sorts {CHANCE:.0%} (AUC {CHANCE:g}). Low: the target is at most {median}, the median of the training crystals. "
+        "High: it is above."
     )
-    for name in CLASSES:
-        yield f"{name.capitalize()}: {_class_in_short(group, name)}"
+    if weak := poor(group):
+        yield weak
+    classes = [f"{name.capitalize()}: {_class_in_short(group, name)}" for name in CLASSES]
+    if elements := legend(group.first.experiment.node_types, classes):
+        yield elements
+    yield from classes
 
 
-def _unlearnt(poor: int, n: int) -> str:
-    if poor == n:
-        return "It has not learnt" if n == 1 else "None of them has learnt"
-    return f"{poor} of them {'has' if poor == 1 else 'have'} not learnt"
+def lowest_auc(group: SeedGroup) -> ClassifierRecord:
+    """The classifier of the seed with the lowest AUC: the one that pages warn with."""
+    return min((result.classifier for result in group.results), key=lambda one: one.quality.auc)
+
+
+def poor(group: SeedGroup) -> str:
+    """That classifiers have an AUC below `GOOD_AUC`, and what it means; empty where none has."""
+    found = [result.classifier for result in group.results if not result.classifier.quality.good]
+    if not found:
+        return ""
+    aucs = sorted(f"{one.quality.auc:.3f}" for one in found)
+    span = aucs[0] if aucs[0] == aucs[-1] else f"{aucs[0]} to {aucs[-1]}"
+    n = len(group.results)
+    who = "" if n == 1 else f"All {n} networks: " if len(found) == n else f"{len(found)} of {n} networks: "
+    unsure = [str(one.experiment.seed) for one in found if one.quality.auc_interval[0] <= CHANCE]
+    seeds = f"seed{'s' * (len(unsure) > 1)} {', '.join(unsure)} may be"
+    means = f"{seeds} no better than chance ({CHANCE:g})" if unsure else f"better than chance ({CHANCE:g})"
+    return (
+        f"{who}AUC {span}, {means}; below {GOOD_AUC}, which we take as the least for an explanation to mean something. Do not "
+        "read the motifs below as a property of crystals."
+    )
 
 
 def _class_in_short(group: SeedGroup, name: ClassName) -> str:
@@ -50,7 +75,7 @@ def _class_in_short(group: SeedGroup, name: ClassName) -> str:
         numbers = sorted({one.found for one in classes})
         span = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
         most = max(classes, key=lambda one: one.found)
-        return f"nothing could be tested. The search found {span} of {classes[0].asked} graphs; {_untested(most)}."
+        return f"nothing could be tested. The search found {span} of {classes[0].asked} graphs: {_untested(most)}."
     more, less = (shared(tested, sign) for sign in (1, -1))
     who = "the network" if len(classes) == 1 else f"all {len(tested)} networks"
     if len(tested) < len(classes):
@@ -99,15 +124,13 @@ def _typed(group: SeedGroup, text: str) -> str:
 
 
 def details(group: SeedGroup) -> Iterator[str]:
-    """One sentence for each further thing to know, the gravest first."""
-    if not group.good:
-        yield POOR
-    least = min((result.classifier for result in group.results), key=lambda one: one.quality.auc)
-    worst, seed = least.quality, least.experiment.seed
+    """One sentence for each further thing to know."""
+    least = lowest_auc(group)
+    quality, seed = least.quality, least.experiment.seed
+    which = f"The network with the lowest AUC (seed {seed})" if len(group.results) > 1 else "The network"
     yield (
-        f"The classifier tells test crystals above the median from the others with an AUC of {worst.auc:.3f} "
-        f"({interval(*worst.auc_interval)}), accuracy {worst.accuracy:.3f}, calibration error {worst.calibration_error:.3f}"
-        f"{f' (seed {seed}, the lowest AUC of {len(group.results)} networks)' if len(group.results) > 1 else ''}."
+        f"{which}, on test crystals: AUC {quality.auc:.3f} (95 %: {interval(*quality.auc_interval)}), accuracy "
+        f"{quality.accuracy:.3f}, calibration error {quality.calibration_error:.3f}."
     )
     for name in CLASSES:
         yield from _class_details(group, name)
@@ -117,8 +140,8 @@ def details(group: SeedGroup) -> Iterator[str]:
         ]
         if values:
             yield (
-                f"Rank correlation of the log-odds of two seeds, both classes: mean {sum(values) / len(values):.2f}, "
-                f"{min(values):.2f} to {max(values):.2f}."
+                "How much do two seeds agree? The rank correlation of their log-odds, over both classes, has a mean of "
+                f"{sum(values) / len(values):.2f} ({min(values):.2f} to {max(values):.2f})."
             )
     yield from _finding_details(group)
     yield from cross_checks.conclusions(group)
@@ -134,14 +157,14 @@ def _finding_details(group: SeedGroup) -> Iterator[str]:
     seeds = len(group.results)
     every = " with every seed" if seeds > 1 else ""
     sure = [group.first.finding_tests[number].finding for number in numbers if len(beyond(group, number)) == seeds]
-    shown = f"the explanations show {', '.join(sure)}{every}" if sure else f"the explanations show none of them{every}"
+    shown = f"the explanations show{every}: {'; '.join(sure)}" if sure else f"the explanations show none of them{every}"
     if not any(result.finding_tests[number].beyond for result in group.results for number in numbers):
         shown = "nothing could be tested"
-    counted = f"{known or 'none'} hold{'s' * (known < 2)} of the training crystals counted without a network"
-    so = " To find such a one again says nothing about a network." if known else ""
+    so = " A network that shows such a finding too has shown nothing new." if known else ""
     yield (
-        f"Of {count(len(tests), 'published finding')} on this target, {counted}.{so} Beyond size and composition, {shown}. "
-        "A finding pools several groups or periods: it may hold where no single motif does."
+        f"{count(len(tests), 'finding')} on this target {'was' if len(tests) == 1 else 'were'} published. A count of the "
+        f"training crystals, without a network, shows {known or 'none'} of them.{so} Beyond size and composition, {shown}. A "
+        "finding counts several groups or periods together, so it may be significant where no single motif is."
     )
 
 
@@ -159,7 +182,7 @@ def _class_details(group: SeedGroup, name: ClassName) -> Iterator[str]:
         yield f"{which}: {line}"
     if easy := _easy(classes):
         span = f"{min(easy):.0%} to {max(easy):.0%}" if len(easy) > 1 else f"{easy[0]:.0%}"
-        yield f"{name}: {span} of random graphs of the same sizes reach the probability too."
+        yield f"{name}: {span} of random graphs of the same sizes reach the probability that is asked of an explanation too."
     tested = [one for one in classes if one.enrichments]
     if 0 < len(tested) < len(classes):
         yield f"{name}: tested with {count(len(tested), 'seed')} of {len(classes)}."
@@ -167,6 +190,6 @@ def _class_details(group: SeedGroup, name: ClassName) -> Iterator[str]:
         if motifs := shared(tested, sign):
             known = len(in_crystals(tested[0], motifs, sign))
             yield (
-                f"{name}: {count(len(motifs), 'motif')} {word} frequent than size and composition explain. A count of the "
-                f"training crystals {shown_part(known, len(motifs))}."
+                f"{name}: {count(len(motifs), 'motif')} {'is' if len(motifs) == 1 else 'are'} {word} frequent than size and "
+                f"composition explain. A count of the training crystals {shown_part(known, len(motifs))}."
             )

@@ -17,19 +17,19 @@ LITTLE = 0.47
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 
-RULES = """Other explainers look into a full regressor, which sees elements and distances. They look at test crystals of
-two node types or more that the regressor puts into the class. GNNExplainer (Ying et al. 2019, as DGL has it) weighs the
-messages that an atom sends; the global attention is GATGNN's own weight of an atom. Importance is relative to the mean
-atom of a crystal, averaged over crystals. It is ranked against XGNN's log-odds of a node type in the class against random
-graphs; p is found by permuting the node types. An attention has no sign and is ranked against the size of the log-odds
-alone.
+RULES = """Other explainers explain another network: a regressor that predicts the target itself, and sees elements and
+distances. They explain test crystals with at least two node types that the regressor puts into the class. GNNExplainer (Ying
+et al. 2019, as in DGL) weighs the messages that an atom sends. The global attention is GATGNN's own weight of an atom. The
+importance of a node type is relative to the mean atom of a crystal, averaged over crystals. Its ranking is compared with
+XGNN's: the log-odds of the node types, in the class against random graphs. p comes from permutations of the node types. An
+attention has no sign: it is compared with the size of the log-odds, |log-odds|.
 
-Reliability says how well a ranking repeats itself. For another explainer it is the rank correlation r between two
-halves of its crystals, scaled up from half of the crystals to all by 2r / (1 + r) (Spearman & Brown 1910); for XGNN,
-the mean rank correlation between two seeds. If the rankings are noisy, even a true agreement looks small: "at most"
-gives the ceiling, the root of the product of both reliabilities (Spearman 1904). Where it is low, a low correlation
-says nothing about either. SubgraphX is left out, as DGL 1.1.3's fails with a current NumPy, and PGExplainer, as that
-DGL has none."""
+Reliability: how well a ranking repeats itself. For another explainer it is the rank correlation r between two halves of its
+crystals, scaled up from half of the crystals to all by 2r / (1 + r) (Spearman & Brown 1910). For XGNN it is the mean rank
+correlation between two seeds. If the rankings are noisy, even a true agreement looks small. The column "at most" gives the
+highest correlation that the noise allows: the root of the product of both reliabilities (Spearman 1904). Where it is low, a
+low correlation does not show a disagreement. SubgraphX is left out: the one in DGL 1.1.3 fails with a current NumPy.
+PGExplainer is left out: DGL 1.1.3 does not have it."""
 
 
 def conclusions(group: SeedGroup) -> Iterator[str]:
@@ -46,8 +46,8 @@ def conclusions(group: SeedGroup) -> Iterator[str]:
             if p < ALPHA
         ]
         yield (
-            f"Of {count(len(tests), 'rank correlation')} of XGNN's enrichment of node types with what other explainers look "
-            f"at, {sum(r > 0 for r in sure)} are significantly positive and {sum(r < 0 for r in sure)} significantly negative."
+            f"Do other explainers rank node types as XGNN does? {count(len(tests), 'rank correlation')}: "
+            f"{sum(r > 0 for r in sure)} significantly positive, {sum(r < 0 for r in sure)} significantly negative."
             f"{_unreliable(group, checked)}"
         )
 
@@ -61,10 +61,13 @@ def _unreliable(group: SeedGroup, checked: Sequence[Result]) -> str:
     known = [one for one in most if one is not None]
     low = sum(one < LITTLE for one in known)
     if not known:
-        return " How reliable the rankings are is not known, so that says nothing."
+        return " The reliability of the rankings is not known: a correlation that is not significant shows no disagreement."
     if not low:
-        return f" The reliability of both allows at least {LITTLE:g} in all of them."
-    return f" In {low} of {len(known)} the rankings are so unreliable that even true agreement would give less than {LITTLE:g}."
+        return f" All rankings are reliable enough to show a correlation of {LITTLE:g}."
+    return (
+        f" In {low} of {len(known)} the rankings are so noisy that even a true agreement would give a correlation below "
+        f"{LITTLE:g}."
+    )
 
 
 def reliability(said: Importance) -> float | None:

@@ -1,4 +1,4 @@
-"""The figures of explanations, as PNG images."""
+"""The figure of explanations, as a PNG image."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import networkx as nx
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from benchmark.explain.node_types import NodeTypeKind
 from benchmark.explain.records import CLASSES, ClassName, Explanation, Result
@@ -27,14 +27,15 @@ DRAWN = 5
 """Graphs of a class."""
 
 
-def figures(result: Result, explanations: ByClass) -> dict[str, bytes]:
-    """Name → PNG: node type histograms, bond heat maps, and the graphs with the highest probability."""
+def figure(result: Result, explanations: ByClass) -> bytes:
+    """A PNG: from top to bottom node type histograms, bond heat maps, and the graphs with the highest probability."""
     every = every_explanation(explanations)
-    return {
-        "node-types": png(_node_types(result, every)),
-        "pairs": png(_pairs(result, every)),
-        "graphs": png(_graphs(result, every)),
-    }
+    whole = Figure(figsize=(10.0, 12.4), layout="constrained")
+    top, middle, bottom = np.ravel(whole.subfigures(3, 1, height_ratios=(3.2, 4.6, 4.6)))
+    _node_types(top, result, every)
+    _pairs(middle, result, every)
+    _graphs(bottom, result, every)
+    return png(whole)
 
 
 def every_explanation(explanations: ByClass) -> dict[ClassName, list[Explanation]]:
@@ -53,11 +54,10 @@ def best(found: list[Explanation]) -> list[Explanation]:
     return sorted(found, key=lambda one: (-one.probability, one.hash))[:DRAWN]
 
 
-def _node_types(result: Result, every: dict[ClassName, list[Explanation]]) -> Figure:
+def _node_types(part: SubFigure, result: Result, every: dict[ClassName, list[Explanation]]) -> None:
     """Two bars a node type, and a mark for the training crystals."""
     n = result.n_node_types
-    figure = Figure(figsize=(9.0 if n > 10 else 6.0, 3.2), layout="constrained")
-    ax = figure.subplots()
+    ax = part.subplots()
     places = np.arange(1, n + 1)
     for shift, name in zip((-0.2, 0.2), CLASSES, strict=True):
         ax.bar(places + shift, node_type_shares(every[name], n), 0.38, color=COLORS[name], label=name)
@@ -68,13 +68,11 @@ def _node_types(result: Result, every: dict[ClassName, list[Explanation]]) -> Fi
     ax.set_ylabel("share of the atoms")
     ax.legend(frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
-    return figure
 
 
-def _pairs(result: Result, every: dict[ClassName, list[Explanation]]) -> Figure:
+def _pairs(part: SubFigure, result: Result, every: dict[ClassName, list[Explanation]]) -> None:
     """A heat map a class."""
-    figure = Figure(figsize=(10.0, 4.4), layout="constrained")
-    axes, n = figure.subplots(1, 2), result.n_node_types
+    axes, n = part.subplots(1, 2), result.n_node_types
     maps = {name: pair_shares(every[name], n) for name in CLASSES}
     highest = max(1e-9, *(float(values.max()) for values in maps.values()))
     for ax, name in zip(axes, CLASSES, strict=True):
@@ -83,8 +81,7 @@ def _pairs(result: Result, every: dict[ClassName, list[Explanation]]) -> Figure:
         ax.set_yticks(range(n), range(1, n + 1), fontsize=8)
         ax.set_xlabel(result.experiment.node_types)
         ax.set_title(name)
-    figure.colorbar(image, ax=axes, label="share of the bonds")
-    return figure
+    part.colorbar(image, ax=axes, label="share of the bonds")
 
 
 def pair_shares(found: list[Explanation], n: int) -> np.ndarray:
@@ -98,17 +95,15 @@ def pair_shares(found: list[Explanation], n: int) -> np.ndarray:
     return counts / max(1, sum(len(one.bonds) for one in found))
 
 
-def _graphs(result: Result, every: dict[ClassName, list[Explanation]]) -> Figure:
+def _graphs(part: SubFigure, result: Result, every: dict[ClassName, list[Explanation]]) -> None:
     """The graphs of either class with the highest probability, atoms coloured by family."""
-    figure = Figure(figsize=(2.2 * DRAWN, 4.6), layout="constrained")
-    axes = figure.subplots(2, DRAWN)
+    axes = part.subplots(2, DRAWN)
     for row, name in zip(axes, CLASSES, strict=True):
         for ax in row:
             ax.axis("off")
         for ax, one in zip(row, best(every[name]), strict=False):
             _draw(ax, one, result.experiment.node_types)
             ax.set_title(f"{name}, {one.probability:.3f}", fontsize=9)
-    return figure
 
 
 def _draw(ax: Axes, one: Explanation, kind: NodeTypeKind) -> None:

@@ -13,8 +13,9 @@ from benchmark.explain.enrichment.log_odds import FEWEST_COUNTS
 from benchmark.explain.node_types import F_BLOCK
 from benchmark.explain.pages import cross_checks
 from benchmark.explain.pages.commands import Directories
-from benchmark.explain.pages.conclusions import POOR, details, in_short
-from benchmark.explain.pages.figures import figures
+from benchmark.explain.pages.conclusions import details, in_short, poor
+from benchmark.explain.pages.elements import all_elements
+from benchmark.explain.pages.figures import figure
 from benchmark.explain.pages.motifs import BY_SEED
 from benchmark.explain.pages.settings import explained_network, heading, search_differences
 from benchmark.explain.pages.tables import tables
@@ -22,7 +23,7 @@ from benchmark.explain.pages.web import web_page
 from benchmark.explain.seed_groups import SeedGroup
 from benchmark.rendering.commands import code
 from benchmark.rendering.plotly_script import write_plotly
-from benchmark.rendering.text import escape, origins, require_own
+from benchmark.rendering.text import MARKED, escape, origins, require_own
 from benchmark.results.store import write_atomically
 from benchmark.statistics.comparisons import ALPHA
 
@@ -30,32 +31,33 @@ TITLE = "# What networks have learnt of "
 
 GUIDE = "Six questions to ask of such a page, in plain words: `docs/read-explanation.md`."
 
-RULES = f"""A policy grows graphs, bond by bond, that the classifier takes for the class (XGNN: Yuan et al., KDD 2020). The
-classifier sees node types and which atoms are neighbours, nothing else: each atom receives from its 4 nearest other atoms
-within 5 Å. Low is a target of at most the median of the training crystals. {F_BLOCK.capitalize()}.
+RULES = f"""XGNN (Yuan et al., KDD 2020) trains a policy that grows graphs, bond by bond, which the classifier puts into the
+class. The classifier sees only node types and which atoms are neighbours: each atom receives messages from its 4 nearest other
+atoms within 5 Å. Low: the target is at most the median of the training crystals. {F_BLOCK.capitalize()}.
 
-Log-odds compare how often explanations hold a motif with how often random graphs of as many atoms and bonds do. For node types
-and bonds there is a second comparison: their shares among the atoms and bonds, against the training crystals. Graphs of one
-round come from one policy and are alike, so each counts for less than one in the test (design effect: Rao & Scott 1992), and
-the degrees of freedom of the t-test are those of the rounds. p is corrected (Holm) for all motifs of a class with the same
-comparison, or for all findings on the target. An interval is of one motif alone: it may lie above 0 where p (Holm) is above
-{ALPHA:g}. Only p (Holm) decides what a page calls shown, preferred or significant.
+Log-odds compare two shares: of the explanations with a motif, and of random graphs with it. The random graphs have as many
+atoms and bonds as the explanations. Node types and bonds are also compared with the training crystals, as shares of all atoms
+and of all bonds. Graphs of one round are alike, as one policy grew them. So each counts for less than one graph in the test
+(design effect: Rao & Scott 1992), and the t-test has the degrees of freedom of the rounds. p is corrected (Holm) for all
+motifs of a class with the same comparison, or for all findings on the target. An interval is of one motif alone, without the
+correction: it may lie above 0 where p (Holm) is above {ALPHA:g}. Only p (Holm) decides what a page calls shown, preferred or
+significant.
 
-Beyond size and composition: a network prefers a motif only if it is more frequent in the explanations than in two kinds of
-random graphs of the same sizes. The first kind has node types as frequent as in the training crystals of the class: so the
-composition of the data does not explain the motif. The second kind is drawn by the search before it has learnt anything: so
-the way the search begins does not explain the motif. Both must hold, and p is the larger of the two; log-odds and interval are
-of the first kind. With several seeds a table gives p of each, for the motifs that are significant with one seed or more: those
-with most seeds first, at most {BY_SEED} unless more are significant with every seed.
+Beyond size and composition: a network prefers a motif only if the motif is more frequent in the explanations than in two kinds
+of random graphs of the same sizes. The first kind has node types as frequent as in the training crystals of the class: then
+the composition of the data does not explain the motif. The second kind is drawn by the search before it has learnt anything:
+then the start of the search does not explain the motif. Both must be shown: p is the larger of the two. Log-odds and interval
+are of the first kind. With several seeds a table gives the p of each seed, for motifs that are significant with at least one
+seed. It has the motifs that are significant with every seed, and at least {BY_SEED} rows if there are so many motifs.
 
-Without a network: beside it stands the same motif counted in training crystals, as the share of the crystals of the class that
-hold it and the share of the others. A count shows a motif where its p, after Holm's correction for all motifs counted,
-is below {ALPHA:g}; a motif in fewer than {FEWEST_COUNTS} crystals is not tested. What a count shows is known without a network,
-and to find it in explanations says nothing about the network. (Crystals of the classes also differ in size.)
+Without a network: the same motif is counted in the training crystals. The table has the share of the crystals of the class
+with the motif, and the same share of the other class. The count shows a motif if its p is below {ALPHA:g} after Holm's
+correction for all motifs counted. A motif in fewer than {FEWEST_COUNTS} crystals is not tested. If the count shows a motif, it
+is known without a network: then the explanations say nothing new. (Crystals of the two classes also differ in size.)
 
-A published finding compares atoms or bonds of one class with those of the other. It is counted likewise: in explanations, in
+A published finding compares atoms or bonds of one class with those of the other class. It is counted in explanations, in
 training crystals, in random graphs of the same sizes, and beyond size and composition. "High: periods 1–3" and "low: periods
-4–7" are one statement. A test says what this classifier takes for a class, not what nature does."""
+4–7" are one statement. A test is about this classifier, not about nature."""
 
 
 def write_page(task: str, found: Sequence[SeedGroup], where: Directories) -> list[Path]:
@@ -69,11 +71,8 @@ def write_page(task: str, found: Sequence[SeedGroup], where: Directories) -> lis
     root = where.page
     require_own_page(root, task)
     page, folder = root / f"{task}.md", root / task
-    files = {
-        folder / f"{figure_name(group)}-{name}.png": image
-        for group in found
-        for name, image in figures(group.first, group.explanations).items()
-    }
+    found = board_size_first(found)
+    files = {folder / f"{figure_name(group)}.png": figure(group.first, group.explanations) for group in found}
     folder.mkdir(parents=True, exist_ok=True)
     library = write_plotly(root)
     title, lines = f"{TITLE.lstrip('# ')}{task}", [[*in_short(group), *details(group)] for group in found]
@@ -91,29 +90,34 @@ def require_own_page(root: Path, task: str) -> None:
     require_own(page, TITLE, "no report of explanations", "directory with --page")
 
 
+def board_size_first(found: Sequence[SeedGroup]) -> list[SeedGroup]:
+    """The groups as a page shows them: networks of the size of the boards, then smaller ones."""
+    return sorted(found, key=lambda group: group.first.experiment.network in MARKED)
+
+
 def figure_name(group: SeedGroup) -> str:
-    """What the names of a group's figures begin with."""
+    """Of a group's figure, without its ending."""
     return f"{group.first.experiment.model}-{group.first.experiment.group}-{group.first.per_class}"
 
 
 def page_text(task: str, found: Sequence[SeedGroup], where: Directories) -> str:
     """The markdown page."""
-    folder = quote(task.split("/")[-1])
+    folder, found = quote(task.split("/")[-1]), board_size_first(found)
     parts = [f"{TITLE}{escape(task)}", "## In short", *(_listed(group, in_short(group)) for group in found)]
     parts += ["## Details", *(_listed(group, details(group)) for group in found)]
-    parts += [f"Again: {code(where.again(found))}"]
-    parts += [f"Interactive figures, in `{folder}/figures.html`, are written by {where.figures()}."]
-    parts += ["## How to read it", GUIDE, *(escape(paragraph) for paragraph in RULES.split("\n\n"))]
+    parts += [f"Again: {code(where.again(found))}", where.figures(folder)]
+    kinds = dict.fromkeys(group.first.experiment.node_types for group in found)
+    parts += ["## How to read it", GUIDE, *(escape(paragraph) for paragraph in RULES.split("\n\n")), *map(all_elements, kinds)]
     if any(result.cross_checks for group in found for result in group.results):
         parts += [escape(paragraph) for paragraph in cross_checks.RULES.split("\n\n")]
     for group in found:
         parts += [f"## {escape(heading(group))}", escape(explained_network(group))]
-        if not group.good:
-            parts.append(f"**{POOR}**")
+        if weak := poor(group):
+            parts.append(f"**{escape(weak)}**")
         for header, rows in tables(group):
             cells = [[escape(cell) for cell in row] for row in rows]
             parts.append(tabulate(cells, header, tablefmt="github", disable_numparse=True))
-        parts += [f"![{title}]({folder}/{quote(figure_name(group))}-{name}.png)" for name, title in FIGURES.items()]
+        parts += [f"![{CAPTION}]({folder}/{quote(figure_name(group))}.png)", f"{CAPTION}."]
         parts.append(escape(search_differences(group)))
         parts.append(origins(result.classifier for result in group.results))
     return "\n\n".join(parts) + "\n"
@@ -123,11 +127,10 @@ def _listed(group: SeedGroup, lines: Iterable[str]) -> str:
     return f"**{escape(heading(group))}**\n\n" + "\n".join(f"- {escape(line)}" for line in lines)
 
 
-FIGURES = {
-    "node-types": "Share of the atoms with each node type in the explanations of either class, and in the training crystals",
-    "pairs": "Share of the bonds between each two node types in the explanations of either class",
-    "graphs": "Explanations with the highest probability",
-}
+CAPTION = (
+    "Top: share of the atoms with each node type, in the explanations of either class and in the training crystals; middle: "
+    "share of the bonds between each two node types, in the explanations; bottom: the explanations with the highest probability"
+)
 
 
 def summary(group: SeedGroup) -> str:

@@ -19,20 +19,21 @@ TITLE = "# Does XGNN find what was planted?"
 
 NAME = "ground-truth.md"
 
-RULES = """Each set is of random graphs of seven node types whose class is decided by a planted motif and nothing else: a node
-type, a bonded pair, or a closed triangle (low has its atoms and bonds too, but open). The classifier, the search and the tests
-are those of a real experiment, of fewer graphs. A motif is found first where its interval of the log-odds against random
-graphs (95 %) has the highest lower end of all motifs of its kind, and lies above 0. With six rounds a motif that many random
-graphs have too, as a node type, is not always significant after the correction. Other tests that are significant are of motifs
-that come with it: its node types, its pairs. Shuffled: the classes are dealt out anew, so that whatever is significant is a
-false positive; a classifier whose AUC may be 1/2 is not tested at all, which is what keeps these false positives out. Chance:
-no classifier, but a probability drawn for each graph, and no such gate: what is significant then is a false positive of the
-tests themselves."""
+RULES = """Each set has random graphs of seven node types. A planted motif alone decides their class: a node type, a bonded
+pair or a closed triangle (the graphs of low have its atoms and bonds too, but the triangle is open). The classifier, the
+search and the tests are those of a real experiment with fewer graphs. We say *found first* if the motif has the highest lower
+limit of all motifs of its kind, and this limit is above 0. The limit is the lower end of the 95 % interval of the log-odds
+against random graphs. Many random graphs have a planted node type too: with six rounds it is not always significant after the
+correction. Other significant tests are of motifs that come with the planted one: its node types, its pairs.
 
-FLOOR = """A search is rewarded by the probability of the class. As published, and by default, every probability counts. With a
-floor, as `explain --floor 0.5`, a probability below it earns nothing."""
+Two controls should find nothing. Shuffled: the classes are dealt out at random, so everything significant is a false positive.
+A classifier whose AUC may be 0.5 is not tested at all; this keeps the false positives out. Chance: no classifier, but a random
+probability for each graph, and everything is tested. Here a significant test is a false positive of the tests themselves."""
 
-SEARCHES = {False: "As published", True: "With a floor"}
+FLOOR = """The search is rewarded with the probability of the class. As published, and by default, every probability counts.
+With `explain --floor 0.5` every probability below 0.5 counts as 0.5."""
+
+SEARCHES = {False: "The search as published", True: "The search with a floor"}
 
 
 def require_own_page(root: Path) -> None:
@@ -55,7 +56,10 @@ def page_text(found: Sequence[PlantedTrial], where: Directories) -> str:
     by_floor = [list(same) for _, same in groupby(sorted(found, key=lambda one: one.floor), key=lambda one: one.floor)]
     parts = [
         TITLE,
-        "\n".join(f"- {SEARCHES[bool(same[0].floor)]}: {line}" for same in by_floor for line in conclusions(same)),
+        *(
+            "\n".join([f"{SEARCHES[bool(same[0].floor)]}:\n", *(f"- {line}" for line in conclusions(same))])
+            for same in by_floor
+        ),
         "## How to read it",
         f"{RULES}\n\n{FLOOR}",
     ]
@@ -87,20 +91,20 @@ def conclusions(found: Sequence[PlantedTrial]) -> list[str]:
             false, gated = sum(one.significant > 0 for one in group), sum(one.untested for one in group)
             without = sum(not one.untested and not one.tests for one in group)
             lines.append(
-                f"Shuffled classes: {false} of {count(len(group), 'set')} with anything significant; in {gated} nothing was "
-                f"tested, as the classifier may be no better than chance, in {without} as too few graphs were found."
+                f"Shuffled classes: {false} of {count(len(group), 'set')} with a false positive. Not tested: {gated}, as the "
+                f"classifier may be no better than chance; {without}, as too few graphs were found."
             )
         elif planted == "chance":
             false, tests = sum(one.significant for one in group), sum(one.tests for one in group)
             lines.append(
-                f"Probabilities drawn by chance, whatever the graph: {sum(one.significant > 0 for one in group)} of "
-                f"{count(len(group), 'set')} with anything significant, {false} of {count(tests, 'test')}."
+                f"Random probabilities in place of a classifier: {sum(one.significant > 0 for one in group)} of "
+                f"{count(len(group), 'set')} with a false positive, {false} of {count(tests, 'test')}."
             )
         else:
             first = sum(one.first for one in group)
             sure = sum(one.sure for one in group)
             lines.append(
-                f"A planted {planted} is found first with {first} of {count(len(group), 'seed')}, and with {sure} it is "
+                f"A planted {planted} is found first with {first} of {count(len(group), 'seed')}; with {sure} it is "
                 "significant after the correction for all tests."
             )
     return lines

@@ -1,4 +1,4 @@
-"""What a page says of the explained network and of the search: what is not the board's, and what is not as published."""
+"""What a page says of the explained network and of the search: how they differ from the boards and from the publication."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ PUBLISHED_ROLLOUTS = 10
 """Completions of a graph that a reward is the mean of, in the thesis."""
 
 ALWAYS = (
-    "bonds that the rules forbid cannot be drawn, where they were punished; many graphs grow side by side, and the mean reward "
-    "of the others is the baseline of each; no gradient goes through rewards, and the classifier is in evaluation mode"
+    "bonds that the rules forbid cannot be drawn (published: they were punished); many graphs grow side by side, and the "
+    "baseline of each is the mean reward of the other graphs; no gradient goes through rewards; the classifier is in "
+    "evaluation mode"
 )
 
 
@@ -32,18 +33,18 @@ def explained_network(group: SeedGroup) -> str:
         return told
     fewer = " and has seen fewer crystals" if record.n_fitted < record.n_train else ""
     return (
-        f"{told} It is smaller than the board's network{fewer}: what is said is of this network alone. Without --profile mini "
-        "the command explains a network of the board's size, on the board's training set."
+        f"{told} It is smaller than the network of the boards{fewer}: the findings are about this network alone. Without "
+        "--profile mini the command explains a network of the size of the boards, on their training set."
     )
 
 
 def search_differences(group: SeedGroup) -> str:
-    """What the search does otherwise than was published."""
+    """How the search differs from the published one."""
     search, differing = group.first.experiment.search, []
     if floor := search.get("floor"):
-        differing.append(f"a reward counts no probability below {floor:g}, where 0 was published")
+        differing.append(f"every probability below {floor:g} counts as {floor:g} in a reward (published: no floor)")
     if not search.get("undo"):
         differing.append("a step with a negative reward is not undone")
     if (rollouts := search.get("rollouts")) != PUBLISHED_ROLLOUTS:
         differing.append(f"a reward is the mean of {rollouts} completions of a graph, not {PUBLISHED_ROLLOUTS}")
-    return f"Otherwise than published: {'; '.join([*differing, ALWAYS])}."
+    return f"Differences from the published search: {'; '.join([*differing, ALWAYS])}."

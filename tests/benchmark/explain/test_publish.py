@@ -133,8 +133,8 @@ def test_the_commands_publish_and_render_without_a_search(benchmark_command, sma
     assert done.returncode == 0 and "published: reports/explanations/mine/target/group.json" in done.stdout, done.stderr
     page = tmp_path / "reports/xgnn/mine/target.md"
     text, figures = page.read_text(), page.with_suffix("") / "figures.html"
-    assert "--node-types group --seed 0 --publish reports --page reports/xgnn`" in text
-    assert "`python -m benchmark explain --from reports --page reports/xgnn`" in text
+    assert "--node-types group --seed 0 --page runs/pages`" in text, "no reader writes over the published page"
+    assert "`python -m benchmark explain --from reports --page runs/pages`" in text
     page.unlink()
     figures.unlink()
     assert benchmark_command("explain", "--from", "reports", "--page", "reports/xgnn").returncode == 0

@@ -195,11 +195,11 @@ def test_the_report_counts_agreements_and_lists_them(tmp_path):
     checks = cross_checks([other("GNNExplainer", [], values)], results, 0)
     group = SeedGroup((whole.model_copy(update={"cross_checks": checks}),), {"low": (), "high": ()})
     (line,) = conclusions(group)
-    assert line.startswith("Of 2 rank correlations") and "2 are significantly positive and 0 significantly negative" in line
+    assert "2 rank correlations: 2 significantly positive, 0 significantly negative." in line
     (_, agreements), (header, node_types) = tables(group)
     assert [row[4] for row in agreements] == ["low", "high", "high"] and agreements[0][7] == "not compared"
     assert len({len(row) for row in agreements}) == 1 and line.endswith(
-        "How reliable the rankings are is not known, so that says nothing."
+        "The reliability of the rankings is not known: a correlation that is not significant shows no disagreement."
     )
     assert [row[10] for row in agreements[1:]] == ["+1.00", "+1.00"] and agreements[1][6] == "0.67", "2 · 0.5 / 1.5"
     assert (
@@ -218,7 +218,7 @@ def test_a_correlation_is_set_beside_what_the_reliability_of_both_allows(tmp_pat
     assert own_reliability(group, "high", signed=True) == pytest.approx(alike)
     test = checks[0].agreements[0]
     assert limit(checks[0].other.high, group, test) == pytest.approx(np.sqrt(alike * 2 / 3))
-    assert "The reliability of both allows at least 0.47 in all of them." in next(conclusions(group))
+    assert "All rankings are reliable enough to show a correlation of 0.47." in next(conclusions(group))
     unlike = checks[0].other.high.model_copy(update={"halves": -0.2})
     assert limit(unlike, group, test) == 0, "halves that disagree rank nothing"
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import re
+from typing import get_args
 
-from benchmark.explain.pages.conclusions import details, in_short
+import numpy as np
+import pytest
+from pymatgen.core import Element
+
+from benchmark.explain.node_types import N_NODE_TYPES, NodeTypeKind, node_types_of
+from benchmark.explain.pages.conclusions import details, in_short, poor
+from benchmark.explain.pages.elements import ELEMENTS
+from benchmark.explain.pages.markdown import board_size_first
 from benchmark.explain.pages.motifs import by_seed
 from benchmark.explain.pages.settings import explained_network
 from benchmark.explain.pages.tables import tables
@@ -80,19 +88,61 @@ def test_a_class_with_too_few_rounds_says_so(result, found, rounds, told):
     assert told in next(line for line in details(shown) if line.startswith("low: nothing was tested"))
 
 
-def test_the_seeds_of_the_lowest_accuracy_and_of_the_lowest_auc_are_named(result):
-    def judged(seed: int, **quality: float) -> Result:
-        one = of_seed(result, seed)
-        changed = one.classifier.quality.model_copy(update=quality)
-        return one.model_copy(update={"classifier": one.classifier.model_copy(update={"quality": changed})})
+def judged(result: Result, seed: int, **quality: object) -> Result:
+    """The result of a seed with another quality of its classifier."""
+    one = of_seed(result, seed)
+    changed = one.classifier.quality.model_copy(update=quality)
+    return one.model_copy(update={"classifier": one.classifier.model_copy(update={"quality": changed})})
 
-    both = group(judged(3, accuracy=0.6, auc=0.68), judged(4, accuracy=0.64, auc=0.66))
-    assert next(in_short(both)).startswith("The worst of 2 networks (seed 3) sorts 60%")
-    assert "None of them has learnt the classes" in next(in_short(both))
-    assert any("accuracy 0.640" in line and "(seed 4, the lowest AUC of 2 networks)" in line for line in details(both))
+
+def test_one_network_is_named_the_weakest_everywhere_that_of_the_lowest_auc(result):
+    both = group(
+        judged(result, 3, accuracy=0.6, auc=0.68, auc_interval=(0.64, 0.72)),
+        judged(result, 4, accuracy=0.64, auc=0.66, auc_interval=(0.62, 0.7)),
+    )
+    first, weak, *_ = in_short(both)
+    assert first.startswith("The network with the lowest AUC of 2 (seed 4) sorts 64%") and "(AUC 0.660)" in first
+    assert weak.startswith(
+        "All 2 networks: AUC 0.660 to 0.680, better than chance (0.5); below 0.7, which we take as the least"
+    )
+    assert any(
+        line.startswith("The network with the lowest AUC (seed 4), on test crystals: AUC 0.660") for line in details(both)
+    )
+
+
+def test_a_network_that_may_guess_is_not_called_better_than_chance(result):
+    quality = {"auc": 0.55, "auc_interval": (0.48, 0.62)}
+    assert poor(group(judged(result, 3), judged(result, 4, **quality))).startswith(
+        "1 of 2 networks: AUC 0.550, seed 4 may be no better than chance (0.5); below 0.7"
+    )
+    assert not poor(group(result))
 
 
 def test_a_miniature_has_seen_fewer_crystals_only_where_it_has(result):
     fewer = result.classifier.model_copy(update={"n_fitted": 60})
     assert "has seen fewer crystals" not in explained_network(group(result))
-    assert "network and has seen fewer crystals" in explained_network(group(result.model_copy(update={"classifier": fewer})))
+    assert "of the boards and has seen fewer crystals" in explained_network(
+        group(result.model_copy(update={"classifier": fewer}))
+    )
+
+
+def test_the_elements_of_the_groups_that_motifs_name_are_told_before_the_motifs(result):
+    lines = list(in_short(group(result)))
+    told = "The groups named here: 1 (H and the alkali metals Li, Na, K, Rb, Cs, Fr); 16 (chalcogens O, S, Se, Te, Po); 17 ("
+    (place,) = [place for place, line in enumerate(lines) if line.startswith(told)]
+    assert lines[place + 1].startswith("Low: ")
+
+
+@pytest.mark.parametrize("kind", get_args(NodeTypeKind))
+def test_the_elements_that_are_named_are_of_their_group_or_period(kind):
+    for place, told in enumerate(ELEMENTS[kind]):
+        symbols = re.findall(r"\b[A-Z][a-z]?\b", told)
+        assert symbols and set(node_types_of(np.array([Element(symbol).Z for symbol in symbols]), kind)) == {place}
+    assert len(ELEMENTS[kind]) == N_NODE_TYPES[kind]
+
+
+def test_networks_of_the_size_of_the_boards_stand_before_miniatures(result):
+    experiment = result.experiment.model_copy(update={"classifier": {"network": "standard"}})
+    board = result.model_copy(update={"classifier": result.classifier.model_copy(update={"experiment": experiment})})
+    shown = board_size_first([group(result), group(board)])
+    assert [one.first.experiment.network for one in shown] == ["standard", "mini"]

@@ -33,7 +33,7 @@ def task_of(page: Path) -> str:
 def test_a_page_of_explanations(page):
     found = groups(task_of(page))
     assert page.read_text() == page_text(task_of(page), found, WHERE)
-    figures = {f"{figure_name(group)}-{name}.png" for group in found for name in ("node-types", "pairs", "graphs")}
+    figures = {f"{figure_name(group)}.png" for group in found}
     assert figures == {path.name for path in page.with_suffix("").glob("*.png")}
 
 

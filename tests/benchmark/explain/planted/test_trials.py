@@ -70,10 +70,10 @@ def test_trials_are_kept_and_the_page_is_of_all_of_them(tmp_path):
     text = page.read_text()
     commit = found[0].git_commit or "unknown"
     assert text.startswith(planted.TITLE) and "explain --ground-truth 1 --page" in text and f"commit {commit}" in text
-    assert "- As published: A planted triangle is found first with 0 of 1 seed, and with 0" in text
+    assert "The search as published:\n\n" in text and "- A planted triangle is found first with 0 of 1 seed; with 0" in text
     floored = [one.model_copy(update={"settings": {"search": {"floor": 0.5}}}) for one in found]
     both = planted.page_text([*floored, *found], Directories(tmp_path))
-    assert both.index("## As published (floor 0)") < both.index("## With a floor (floor 0.5)")
+    assert both.index("## The search as published (floor 0)") < both.index("## The search with a floor (floor 0.5)")
     assert both.count("A planted triangle is found first") == 2 and "--ground-truth 1 --floor 0.5" in both
     page.write_text("my own")
     with pytest.raises(InputError, match="would be replaced"):
