@@ -78,13 +78,14 @@ def read_coverage(path: Path = RECORD) -> Coverage | None:
 
 
 def coverage_sentence(rates: SimulatedRates | None, what: str) -> str:
-    """What was simulated, in one sentence; empty where nothing was. `what` are groups or tracks."""
+    """What was simulated, and how often an interval or a claim was wrong; empty where nothing was. `what`: groups or tracks."""
     if rates is None:
         return ""
-    worst = f": {rates.most_false_in}" if rates.most_false_in else ""
+    worst = f" (the kind: {rates.most_false_in})" if rates.most_false_in else ""
     return (
-        f"In {rates.simulated:,} simulated {what} of several kinds, whose errors vary as those of published records do, 95 % "
-        f"intervals hold the true ratio in {rates.coverage:.1%} of cases, and {rates.false:.1%} of {what} have a false claim. "
-        f"Of one kind alone, the lowest coverage is {rates.least_coverage:.1%}, and at most {rates.most_false:.1%} have a "
-        f"false claim{worst}."
+        f"How often are the intervals wrong? We simulated {rates.simulated:,} {what} of several kinds; their errors vary like "
+        f"the errors of published records. 95 % intervals contain the true ratio in {100 * rates.coverage:.1f} % of cases. "
+        f"{100 * rates.false:.1f} % of the {what} have a false claim. In single kinds it is worse: down to "
+        f"{100 * rates.least_coverage:.1f} % of cases, and up to {100 * rates.most_false:.1f} % of the {what} with a false "
+        f"claim{worst}."
     )

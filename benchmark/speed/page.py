@@ -30,14 +30,15 @@ COLORS = ("#33658a", "#c8553d", "#6a994e", "#8a5a83", "#b08900", "#444444")
 MARKERS = "osD^vP"
 
 READING = (
-    "Medians over the rounds; every ratio is of two times of one run. A floor is the time that the bytes which a call must "
-    "read and write, or the operations which it must do, take at the best rate that this machine reached on data far larger "
-    "than its caches. A row that was measured while other work kept more than a quarter of a core busy says so."
+    "Times are medians over the rounds. A ratio compares two times of the same run. *Floor*: the least time that a call needs "
+    "on this machine: the bytes that it must read and write, or the operations that it must do, at the best rate measured here "
+    "on data far larger than the caches. If other work kept more than a quarter of a core busy during a measurement, the row "
+    "says so."
 )
 SCALING = (
-    "Exponents are least squares of the logarithms, ± their standard error; 1 is linear. Each size has a process of its own. "
-    "The exponent of memory is that of what the process holds beyond its libraries; processes that it starts count. What does "
-    "not grow with the set, a batch or the libraries of a worker, draws it below 1."
+    "Exponents are fitted by least squares to the logarithms, ± their standard error; 1 is linear. Each size has a process of "
+    "its own. Memory is counted beyond the libraries of the process, with the processes that it starts. Some memory does not "
+    "grow with the set (a batch, the libraries of a worker): it lowers the exponent below 1."
 )
 
 

@@ -19,16 +19,16 @@ CRYSTALS = 64
 """How many crystals of the validation part, the first ones, are looked at: of training they have decided the epoch alone."""
 
 MEASURED = (
-    f"Of the first {CRYSTALS} validation crystals of each fold, mean over folds. Within crystals: the share of the features' "
-    "variance that lies among the atoms of one crystal, after subtracting the crystal's mean, Σ_c Σ_i∈c ‖x_i − x̄_c‖² / Σ_i "
-    "‖x_i − x̄‖², before the first layer and behind the last, trained; 0: the atoms of a crystal cannot be told apart "
-    "(over-smoothing); left out where all records are older than this measure. The other columns are of all "
-    "atoms of all crystals, not centred, and say nothing of over-smoothing within a crystal. E: Dirichlet energy over the "
-    "mean squared norm (Cai & Wang 2020, plain Laplacian). MAD: mean average cosine distance of all pairs of atoms (Chen et "
-    "al. 2020). Rank: effective rank (Roy & Vetterli 2007). Growth: mean norm behind the last layer over that before the "
-    "first. Gradients: smallest over largest norm of the gradient of a layer's parameters. The fresh network is drawn from "
-    "the fold's seed and taken with the statistics of the batch, the trained one as it predicts. The table has the energy "
-    "itself, the MAD to neighbours and the norms as well."
+    f"Measured on the first {CRYSTALS} validation crystals of each fold; means over folds. *Within crystals*: the share of the "
+    "variance of the features among the atoms of one crystal, Σ_c Σ_i∈c ‖x_i − x̄_c‖² / Σ_i ‖x_i − x̄‖², before the first "
+    "layer and behind the last layer of the trained network. At 0 the atoms of a crystal cannot be told apart "
+    "(over-smoothing). Older records do not have this column. The other columns are of all atoms of all crystals, not centred: "
+    "they do not show over-smoothing within a crystal. *E*: Dirichlet energy over the mean squared norm (Cai & Wang 2020, "
+    "plain Laplacian). *MAD*: mean average cosine distance of all pairs of atoms (Chen et al. 2020). *Rank*: effective rank "
+    "(Roy & Vetterli 2007). *Growth*: mean norm behind the last layer over the mean norm before the first layer. *Gradients*: "
+    "each layer has the norm of the gradient of its parameters; the smallest of them over the largest. The fresh network has "
+    "the initial weights of the fold's seed and normalises by the statistics of the batch; the trained network works as it "
+    "predicts. The table (CSV) also has the energy itself, the MAD to neighbours and the norms."
 )
 
 COLUMNS = (

@@ -31,7 +31,8 @@ def figure(result: Result, explanations: ByClass) -> bytes:
     """A PNG: from top to bottom node type histograms, bond heat maps, and the graphs with the highest probability."""
     every = every_explanation(explanations)
     whole = Figure(figsize=(10.0, 12.4), layout="constrained")
-    top, middle, bottom = np.ravel(whole.subfigures(3, 1, height_ratios=(3.2, 4.6, 4.6)))
+    grid = whole.add_gridspec(3, 1, height_ratios=(3.2, 4.6, 4.6))
+    top, middle, bottom = (whole.add_subfigure(grid[row]) for row in range(3))
     _node_types(top, result, every)
     _pairs(middle, result, every)
     _graphs(bottom, result, every)

@@ -33,9 +33,9 @@ ERRORS = {
 }
 
 READING = (
-    "A comparison group holds the runs of one task with the same data, profile and protocol; folds of several seeds, the "
-    "repeats, are pooled. A track holds the comparison groups of one profile and protocol. *Best or equal* is a model whose "
-    f"error is shown to be at most {MARGIN:.0%} above that of the best; *undecided*, one that may be better or worse than that."
+    "A comparison group holds the runs of one task with the same data, profile and protocol; folds of several seeds "
+    "(repeats) are pooled. A track holds the comparison groups of one profile and protocol. *Best or equal*: the error is "
+    f"shown to be at most {100 * MARGIN:g} % above the error of the best model. *Undecided*: it may be more than that, or less."
 )
 
 SYNTHETIC = "Synthetic sets have the labels of a toy model (EMT): they demonstrate the suite and say nothing about materials."
@@ -202,9 +202,10 @@ def over_tasks_note(track: Track) -> str:
     sets = listed([f"{escape(set_)} ({count(len(tasks), 'task')})" for set_, tasks in found.sets], most=20)
     lines = [
         f"Ratios of {name} are averaged (geometric mean) over the tasks of a crystal set, then over the sets: {sets}.",
-        "Every set has the same weight, as several targets of one set are not several sets.",
-        f"`{name} / best other` has an interval that holds for all models together, `{name} / dummy` one of its own; both are "
-        "of folds and crystals. Verdicts are as on the page of a task. All holds for these sets: others may order models anew.",
+        "Every set has the same weight, however many targets it has.",
+        f"The intervals of `{name} / best other` hold for all models together; an interval of `{name} / dummy` holds for its "
+        "model alone. Both count how errors vary over folds and over crystals. Verdicts are as on the page of a task. All this "
+        "is about these sets: on other sets the order of the models may differ.",
     ]
     if found.reason:
         lines.append(f"Nothing can be decided: {escape(found.reason)}.")

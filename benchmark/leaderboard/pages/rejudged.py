@@ -24,8 +24,8 @@ def rejudged_section(rejudged: Sequence[Rejudged]) -> str:
              str(sum(r.now for r in rejudged)), f"{large[0]} of {large[1]}",
              *(str(sum(r.words[word] for r in rejudged)) for word in words)]  # fmt: skip
     return (
-        "Pairs of models that the tiers told apart (corrected t, Holm over pairs, bootstrap over crystals), and pairs decided "
-        "now; the last columns count models.\n\n"
+        "*Told apart before*: pairs of models that the former method separated (tiers: corrected t, Holm over pairs, bootstrap "
+        "over crystals). *Decided now*: pairs that the present method separates. The last columns count models.\n\n"
         + table(header, [*rows, total], text=("group",))
         + _replicated(rejudged)
         + _foretold(rejudged)
@@ -48,8 +48,8 @@ def _replicated(rejudged: Sequence[Rejudged]) -> str:
     large = [sum(halves.large[part] for _, halves in found) for part in (0, 1)]
     total = ["all", "", "", f"{large[0]} of {large[1]}", *map(str, sums)]
     text = (
-        "### With other seeds\n\nThe repeats of a group in two halves, with different seeds of folds and weights, each "
-        "judged alone. A pair counts once for each half that decides it."
+        "### With other seeds\n\nThe repeats of a group are split in two halves, with different seeds of folds and "
+        "weights. Each half is judged alone. A pair counts once for each half that decides it."
     )
     return f"\n\n{text}\n\n{table(header, [*rows, total], text=('group',))}"
 
@@ -63,7 +63,7 @@ def _foretold(rejudged: Sequence[Rejudged]) -> str:
     rows = [[escape(r.task), escape(r.title), *map(str, (one.said, one.true, one.never))] for r, one in found]
     sums = [sum(getattr(one, name) for _, one in found) for name in ("said", "true", "never")]
     text = (
-        "### Repeats that would decide\n\nAfter each repeat the board says of an undecided model how many more would decide "
-        "it, if the ratios stayed as measured. Counted here: how often it was decided by then, where the group has so many."
+        "### Repeats that would decide\n\nIf a model is undecided, the board says how many more repeats would decide it, if "
+        "the ratios stayed as measured. The table counts how often this came true, in groups with so many repeats."
     )
     return f"\n\n{text}\n\n{table(header, [*rows, ['all', '', *map(str, sums)]], text=('group',))}"

@@ -87,9 +87,10 @@ def _summary(results: Results) -> str:
     false, wrong = max(rate.false for rate in found), max(rate.wrong_words or 0 for rate in found)
     coverage = min(rate.coverage or 0 for rate in found)
     return (
-        f"Chosen: {CHOSEN}. Over all cells with a planted correlation of {CORRELATION:g}, at most {_percent(false)} of groups "
-        f"have a false claim and at most {_percent(wrong)} a wrong word, and 95 % intervals hold the true ratio in at least "
-        f"{_percent(coverage)} of cases. The shared luck is taken as {SHARE:g} of what Nadeau & Bengio assume."
+        f"The boards use: {CHOSEN}. How often is it wrong? In every simulated case with a planted correlation of "
+        f"{CORRELATION:g}, at most {_percent(false)} of the groups have a false claim, and at most {_percent(wrong)} have a "
+        f"wrong verdict. 95 % intervals contain the true ratio in at least {_percent(coverage)} of cases. Trainings share "
+        f"luck, because they share crystals: the boards take {SHARE:g} of the share that Nadeau & Bengio assume."
     )
 
 
@@ -101,9 +102,9 @@ def _structures(structures: Sequence[Structure]) -> str:
     ]  # fmt: skip
     header = ["task", "predictions", "models", "fold difference (SD)", "by crystals", "luck of training (SD, %): quartiles"]
     return (
-        "From the records of the boards with most models. The relative difference of two models varies from fold to fold by "
-        "this much (median over pairs); crystals explain this share of the variance; the rest is the luck of a model's "
-        "training.\n\n" + table(header, rows)
+        "From the records of the boards with most models. *Fold difference*: how much the relative difference of two models "
+        "varies from fold to fold (median over pairs). *By crystals*: the share of this variance that the crystals explain. "
+        "The rest is luck of training: the same model, trained again, has another error.\n\n" + table(header, rows)
     )
 
 
@@ -118,15 +119,17 @@ def _sharing(sharing: Sharing) -> str:
         "How much of this luck do trainings share because they share crystals? One data set cannot show it. So "
         f"{len(sharing.models)} models ({', '.join(sharing.models)}) were trained on {sharing.sets} disjoint sets of "
         f"{sharing.crystals:,} crystals of cgcnn/formation_energy_per_atom, of at most {LARGEST} atoms, by {SETS_REPEATS} "
-        f"repeats of {FOLDS} folds. If no luck is shared, crystals and luck explain how log ratios vary from set to set. Their "
-        f"variance was {sharing.unshared[0]:.2f} (one repeat) and {sharing.unshared[1]:.2f} ({SETS_REPEATS} repeats) times "
-        f"that. The shared variance is {sharing.shared:.2f} of the luck of one fold (95 % interval {low:.2f} to {high:.2f}, of "
-        f"sums over pairs, to which the miniatures contribute most). Nadeau & Bengio assume {TEST_TO_TRAIN:.2f}.\n\n"
-        "The mean over the other sets is close to the truth for each set. So the intervals and claims of each set can be "
-        "checked, had another share of that been taken. The least share tried is chosen that is not below the interval above, "
-        f"and with which single 95 % intervals are shown to cover at least {100 * COVERAGE:g} %, of all pairs and of those "
-        f"with a model of published size: {sharing.least_share:g}. Boards take {SHARE:g}. The simulations plant a correlation "
-        f"of {CORRELATION:g}, a shared variance of {CORRELATION / (1 - CORRELATION):.2f}, whatever share is taken."
+        f"repeats of {FOLDS} folds. The log ratios of two models vary from set to set. Without shared luck, crystals and luck "
+        f"explain this variance. The measured variance is larger: {sharing.unshared[0]:.2f} times (one repeat) and "
+        f"{sharing.unshared[1]:.2f} times ({SETS_REPEATS} repeats). So the shared variance is {sharing.shared:.2f} of the luck "
+        f"of one fold (95 % interval {low:.2f} to {high:.2f}; from sums over pairs, mostly of miniatures). Nadeau & Bengio "
+        f"assume {TEST_TO_TRAIN:.2f}.\n\n"
+        f"Which share of {TEST_TO_TRAIN:.2f} should the boards take? For each set, the mean over the other sets is close to "
+        "the truth. So the table checks, share by share, how often intervals and claims are right. We choose the least share "
+        "that passes two tests. It is not below the interval above. Single 95 % intervals are shown to contain the truth in at "
+        f"least {100 * COVERAGE:g} % of cases, for all pairs and for pairs with a model of published size. This share is "
+        f"{sharing.least_share:g}; the boards take {SHARE:g}. The simulations plant a correlation of {CORRELATION:g} (a shared "
+        f"variance of {CORRELATION / (1 - CORRELATION):.2f}), whatever share is taken."
     )
     header = ["share taken", "variance from set to set / taken", "largest of a pair", "coverage (lower limit)",
               "with a model of published size", "sets with a false claim",
@@ -151,7 +154,7 @@ def _chosen(simulated: Simulated) -> str:
         "false, one best",
         "coverage",
         *(f"power {r:g}" for r in RATIOS[1:]),
-        "wrong words",
+        "wrong verdicts",
     ]
     rows = []
     for models in MODELS:
@@ -163,9 +166,10 @@ def _chosen(simulated: Simulated) -> str:
                  _percent(max(rate.wrong_words or 0 for rate in found))]
             )  # fmt: skip
     return (
-        "False: groups in which any pair is decided against the truth. Coverage: of each pair's own 95 % interval. Power: "
-        "models that lose 1.05, 1.10 or 1.20 times the best's loss and are shown to be worse. Wrong words: groups in which any "
-        f"model has a word that is not true (margin {100 * MARGIN:g} %). The worst of the true ratios is shown.\n\n"
+        "*False*: groups in which at least one pair is decided against the truth. *Coverage*: how often a pair's own 95 % "
+        "interval contains the true ratio. *Power*: how many of the models whose loss is 1.05, 1.10 or 1.20 times the lowest "
+        "loss are shown to be worse. *Wrong verdicts*: groups in which at least one model has a verdict that is not true "
+        f"(margin {100 * MARGIN:g} %). Where several true ratios were simulated, the table has the worst result.\n\n"
         + table(header, rows)
     )
 
@@ -191,8 +195,8 @@ def _all_ways(simulated: Simulated) -> str:
                      *(_percent(rate.power) for rate in found[1:])]
                 )  # fmt: skip
     return (
-        "A way is allowed with at most 5 % false, within two standard errors of the simulation, and at least 93 % coverage "
-        "everywhere.\n\n" + _verdicts(simulated) + "\n\n" + table(header, rows)
+        "A way is allowed if at most 5 % of the groups have a false claim (plus two standard errors of the simulation) and the "
+        "coverage is at least 93 %, in every simulated case.\n\n" + _verdicts(simulated) + "\n\n" + table(header, rows)
     )
 
 
@@ -224,12 +228,24 @@ def _stressed(simulated: Simulated) -> str:
         for repeats in REPEATS:
             found = [rate for (s, cell), rate in simulated.stressed.items() if s == stress and cell.repeats == repeats]
             rows.append([stress.name, str(repeats), _percent(max(r.false for r in found)), _percent(_least(found))])
-    told = "The chosen way, over all numbers of models, all equal and one best by 10 %."
+    told = (
+        "The chosen way. Each row has the worst result over all numbers of models, with equal models and with one best by 10 %."
+    )
     return f"{told}\n\n" + table(["truth", "repeats", "most false", "least coverage"], rows)
 
 
 def _tracks(tracks: Mapping[TrackCell, Rates]) -> str:
-    header = ["crystal sets", "targets of each", "models", "correlation", "tracks", "false", "wrong words", "coverage", "power"]
+    header = [
+        "crystal sets",
+        "targets of each",
+        "models",
+        "correlation",
+        "tracks",
+        "false",
+        "wrong verdicts",
+        "coverage",
+        "power",
+    ]
     kinds = dict.fromkeys((cell.sets, cell.targets, cell.models, cell.correlation) for cell in tracks)
     rows = []
     for kind in kinds:
@@ -240,11 +256,11 @@ def _tracks(tracks: Mapping[TrackCell, Rates]) -> str:
         rows.append([*counted, *(_percent(_mean(share)) for share in shares)])
     repeats = ", ".join(map(str, sorted({cell.repeats for cell in tracks})))
     return (
-        f"Tracks of several crystal sets, {repeats} repeats of five folds taken together; half have equal models, half have "
-        f"one that is best by {RATIO:g}. From task to task the log of a model's loss beside the others' varies by {SPREAD:g} "
-        "(SD). Targets of one set have the same crystals and the same luck, the worst case. Correlation is that of the luck in "
-        "trainings on one set. Coverage is that of each pair's own 95 % interval of the ratio averaged over sets.\n\n"
-        + table(header, rows)
+        f"Tracks of several crystal sets; tracks with {repeats} repeats of five folds are taken together. Half of them have "
+        f"equal models; in the other half one model is best by {RATIO:g}. From task to task the log of a model's relative loss "
+        f"varies by {SPREAD:g} (SD). Targets of one set have the same crystals and the same luck: the worst case. "
+        "*Correlation*: of the luck of trainings on one set. *Coverage*: how often a pair's own 95 % interval contains the "
+        "true ratio, averaged over sets.\n\n" + table(header, rows)
     )
 
 

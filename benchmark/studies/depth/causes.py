@@ -18,10 +18,10 @@ NOT_ESTABLISHED = "not established"
 CAUSES = (
     "A cause is named only where an intervention shows it: the same network at the same depth on the same folds, with one "
     "thing changed (the single skip for the doubled one, batch for group normalisation, a lower learning rate). It is shown "
-    f"if the broken network's error is more than {MARGIN:.0%} above that of the changed one (lower limit of the ratio; the "
-    "level is divided by the interventions tried at that depth) and the changed network does not break there itself. "
-    "Otherwise the cause is not established, whatever the layers look like: what is measured in them goes along with depth, "
-    "and may be a symptom."
+    f"if two things are true: the error of the broken network is more than {100 * MARGIN:g} % above the error of the changed "
+    "one (lower limit of the ratio; the level is divided by the number of interventions tried at that depth), and the changed "
+    "network does not break there itself. Otherwise the cause is not established. Measurements in the layers do not establish "
+    "it: they change with depth, and may be a symptom."
 )
 
 

@@ -22,14 +22,15 @@ LEARNS = 0.1
 RULE = (
     "Every depth is compared with the best shallower one: the ratio of their mean losses, with an interval. All intervals of a "
     f"network are right at once in {CONFIDENCE} of studies, as on the boards (mixed model over folds and crystals, studentized "
-    "range). Only the depths that were run are compared: a network that breaks at L may break anywhere above the deepest "
-    f"shallower depth that holds. A network scales to L layers if the upper limit of that ratio is at most {LIMIT:g}; "
-    f"it breaks at L if the lower limit is above {LIMIT:g}; otherwise L is undecided, with the further repeats that would "
-    f"decide it if nothing else changed ('> {MOST_REPEATS}': not even so many would, only more crystals). A repeat is the "
-    "same command with another --seed, and pools with this one. L diverges if a fold did. Not measured: a fold has no score "
-    f"for another reason. A network whose best R² is below {LEARNS:g} does not learn, and its depths are not judged. A "
-    "verdict is of the rates that were tried, and of this budget: in the profile standard the rate of every fold is chosen "
-    "on validation; where several rates were run, read the curve whose rate is chosen on validation at every depth."
+    f"range). A network scales to L layers if the upper limit of that ratio is at most {LIMIT:g}. It breaks at L if the lower "
+    f"limit is above {LIMIT:g}. Otherwise L is undecided, and a column says how many further repeats would decide it if "
+    f"nothing else changed ('> {MOST_REPEATS}': so many repeats would not decide it, only more crystals). A repeat is the same "
+    "command with another --seed; the folds of all repeats are pooled. Only the depths that were run are compared: a network "
+    "that breaks at L may break anywhere between L and the deepest shallower depth to which it scales. L diverges if one of "
+    f"its folds diverges. Not measured: a fold has no score for another reason. If the best R² of a network is below "
+    f"{LEARNS:g}, it does not learn, and its depths are not judged. A verdict is about the learning rates that were tried and "
+    "this budget. In the profile standard the rate of every fold is chosen on validation. Where several rates were run, read "
+    "the curve whose rate is chosen on validation at every depth."
 )
 
 Judged = Literal["scales", "breaks", "undecided", "diverges", "not measured"]

@@ -37,8 +37,8 @@ COLUMNS = (
 )  # fmt: skip
 
 PARAMETERS = (
-    "Parameters are those of the network that was trained; beside them what the model has at that depth with its published "
-    "sizes, ours and the published code's, which allocates a few that it never uses."
+    "*Parameters*: of the network that was trained. *At published sizes*: of our model at that depth with its published sizes. "
+    "*Published*: of the published code, which allocates a few parameters that it never uses."
 )
 
 

@@ -12,6 +12,9 @@ from benchmark.studies.depth.conclusions import DepthVerdict, JudgedDepth
 from benchmark.studies.omee_et_al import BULK, BY_DEPTH, SOURCE, PublishedDepths
 from benchmark.studies.tables import budget, mae_cell, relative, waited
 
+TRIED, NOT_TRIED = "no clear result", "not tried"
+"""Where no run with one thing changed shows the cause of a break."""
+
 
 @dataclass(frozen=True)
 class JudgedCurve:
@@ -48,7 +51,7 @@ def conclusions(task: str, judged: Sequence[JudgedCurve]) -> Iterator[str]:
     trained = budget([record for curve in own for point in curve.points for record in point.records])
     yield (
         f"{count(len(own), 'network')} of {depths[0]} to {depths[-1]} layers on {escape(task)} "
-        f"({own[0].first.key.profile}, {trained}): {'; '.join(_outcomes(judged))}."
+        f"({own[0].first.key.profile}, {trained}). {' '.join(f'{told}.' for told in _outcomes(judged))}"
     )
     yield _best(judged)
     yield _reasons(judged)
@@ -57,18 +60,22 @@ def conclusions(task: str, judged: Sequence[JudgedCurve]) -> Iterator[str]:
 def _outcomes(judged: Sequence[JudgedCurve]) -> Iterator[str]:
     learning = [one for one in judged if one.verdict.learns]
     open_ones = [one for one in learning if one.verdict.depths and not one.verdict.scales_to and not one.verdict.breaks_at]
+    broken: dict[str, list[str]] = {}
+    for one in learning:
+        if one.verdict.breaks_at:
+            broken.setdefault(one.breaks_between, []).append(one.label)
     kinds = {
-        "shown to scale: {}": [
+        "Shown to scale: {}": [
             f"{o.label} (to {o.verdict.scales_to}; run at {joined(list(map(str, o.run_at)))})"
             for o in learning
             if o.verdict.scales_to
         ],
-        "shown to break somewhere: {}": [f"{o.label} ({o.breaks_between})" for o in learning if o.verdict.breaks_at],
-        "undecided at every depth: {}": [o.label for o in open_ones if _undecided(o.verdict)],
-        "{} could not be measured deeper": [o.label for o in open_ones if not _undecided(o.verdict)],
-        "{} was tried at one depth only": [o.label for o in learning if not o.verdict.depths],
-        "{} did not learn at any depth": [o.label for o in judged if o.verdict.best and not o.verdict.learns],
-        "{} had no depth that trained in every fold": [o.label for o in judged if o.verdict.best is None],
+        **{f"Shown to break {where} layers: {{}}": names for where, names in broken.items()},
+        "Undecided at every depth: {}": [o.label for o in open_ones if _undecided(o.verdict)],
+        "Could not be measured deeper: {}": [o.label for o in open_ones if not _undecided(o.verdict)],
+        "Tried at one depth only: {}": [o.label for o in learning if not o.verdict.depths],
+        "Learnt at no depth: {}": [o.label for o in judged if o.verdict.best and not o.verdict.learns],
+        "Trained at no depth in every fold: {}": [o.label for o in judged if o.verdict.best is None],
     }
     return (escape(text.format(joined(names))) for text, names in kinds.items() if names)
 
@@ -92,7 +99,7 @@ def _best(judged: Sequence[JudgedCurve]) -> str:
         return f"{sentence}, the deepest that it was given."
     if deepest.step is None:
         return f"{sentence}; with {deepest.layers} a fold {'diverges' if deepest.judged == 'diverges' else 'has no score'}."
-    return f"{sentence}; with {deepest.layers} it is {change_of(deepest)} against the best shallower depth{_time(one.curve)}."
+    return f"{sentence}. With {deepest.layers} layers: {change_of(deepest)} against its best shallower depth{_time(one.curve)}."
 
 
 def _time(curve: Curve) -> str:
@@ -101,7 +108,7 @@ def _time(curve: Curve) -> str:
     folds = [*start.records, *last.records]
     quiet = not waited(folds) and len({record.machine for record in folds}) == 1
     if start.seconds and last.seconds and last is not start and quiet:
-        return f", in {last.seconds / start.seconds:.1f} times the training time of {start.layers} layers"
+        return f", and {last.seconds / start.seconds:.1f} times the training time of {start.layers} layers"
     return ""
 
 
@@ -139,11 +146,13 @@ def _causes_told(broken: Sequence[JudgedCurve]) -> str:
     named: dict[str, list[str]] = {}
     for one in broken:
         cause = causes(one.tried)
-        outcome = "tried without a clear result" if one.tried else "not tried"
+        outcome = TRIED if one.tried else NOT_TRIED
         named.setdefault(outcome if cause == NOT_ESTABLISHED else cause, []).append(one.label)
-    unclear = [(word, named.pop(word)) for word in ("tried without a clear result", "not tried") if word in named]
+    unclear = [(word, named.pop(word)) for word in (TRIED, NOT_TRIED) if word in named]
     told = [f"{word} in {escape(joined(labels))}" for word, labels in (*sorted(named.items()), *unclear)]
-    begin = "An intervention shows the cause of a break" if named else "The cause of the break is not established"
+    begin = (
+        "The cause of a break, shown by runs with one thing changed" if named else "The cause of the break is not established"
+    )
     return f"{begin}: {'; '.join(told)}."
 
 

@@ -363,12 +363,12 @@ def test_models_over_tasks_have_verdicts_and_the_coverage_of_their_intervals(tmp
     table = page.split("## Over 3 tasks of 2 crystal sets")[1]
     assert row_of(table, "a", before="\0")[0] == "best or equal"
     assert "one (2 tasks) and two (1 task)" in table
-    assert "simulated tracks" not in table
+    assert "We simulated" not in table
     rates = SimulatedRates(simulated=640, coverage=0.961, least_coverage=0.94, false=0.02, most_false=0.05)
     RECORD.parent.mkdir()
     RECORD.write_text(Coverage(one_task=rates, over_tasks=rates).model_dump_json())
     table = pages_of(store)["README.md"].split("## Over 3 tasks of 2 crystal sets")[1]
-    assert "In 640 simulated tracks" in table and "true ratio in 96.1% of cases" in table
+    assert "We simulated 640 tracks" in table and "true ratio in 96.1 % of cases" in table
     RECORD.write_text("{}")
     with pytest.raises(InputError, match="run it again"):
         pages_of(store)
