@@ -116,7 +116,7 @@ def test_a_depth_without_all_its_scores_is_neither_best_nor_held():
     verdict = judge(only(curve((4, 0.1), (20, 0.1)) + lucky))
     assert (verdict.best, verdict.scales_to, str(verdict)) == (4, 20, "scales to 20; not measured at 30")
     (line,) = opening_of(curve((4, 0.1), (20, 0.1)) + lucky)
-    assert "shown to scale: cgcnn (mini) (to 20; run at 4, 20 and 30)" in line and "with 30 a fold has no score" in line
+    assert "Shown to scale: cgcnn (mini) (to 20; run at 4, 20 and 30)" in line and "with 30 a fold has no score" in line
     assert "at 20 layers the error of cgcnn (mini) may still be up to 0.0% higher" in line
     stopped = judge(only(curve((4, 0.1), (20, 0.1)) + curve((30, 0.05), folds=2)))
     assert (stopped.best, str(stopped)) == (4, "scales to 20; not measured at 30")
