@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from benchmark.rendering.text import model_name
+from benchmark.rendering.text import marks_note, model_name
 from benchmark.results.learning_rate import GRIDS
 from benchmark.results.records import JobKey, Record
 from benchmark.results.scores import Run
@@ -21,6 +21,7 @@ CONSTANTS = (BASELINE, "dummy-median")
 """They predict one number for every crystal, and learn nothing else."""
 RATE_NOT_CHOSEN = "rate not chosen"
 """Marks a row of a profile that searches the learning rate, where the rate was set instead."""
+RATE_NOTE = f"({RATE_NOT_CHOSEN}) marks rows whose learning rate was set. In the profile standard a run tries three otherwise."
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,12 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
         count = Counter(labels)
         labels = [label if count[label] == 1 else f"{label} [{n}]" for n, label in enumerate(labels, 1)]
     return labels
+
+
+def marks_of(rows: Sequence[BoardRow]) -> str:
+    """What the marks beside the names of rows mean; empty where no row has one."""
+    rate = RATE_NOTE if any(RATE_NOT_CHOSEN in row.label for row in rows) else ""
+    return " ".join(filter(None, (marks_note(row.run.first.key.profile for row in rows), rate)))
 
 
 def rate_was_set(key: JobKey) -> bool:

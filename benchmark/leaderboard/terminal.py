@@ -12,8 +12,8 @@ from benchmark.leaderboard.cells import not_below_baseline, overlooked, ranks, r
 from benchmark.leaderboard.columns import TERMINAL, columns_shown
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.pages.task import page_of
-from benchmark.leaderboard.rows import BoardRow, run_labels
-from benchmark.rendering.text import count, marks_note
+from benchmark.leaderboard.rows import BoardRow, marks_of, run_labels
+from benchmark.rendering.text import count
 from benchmark.results.beside import LeftOut, StoreBeside
 from benchmark.results.scores import Run
 
@@ -24,9 +24,7 @@ def terminal_table(group: ComparisonGroup) -> str:
     rows = [[column.cell(row, group) for column in columns] for row in group.in_order]
     alignment = ["left" if column.is_text else "right" for column in columns]
     table = tabulate(rows, [column.heading for column in columns], disable_numparse=True, colalign=alignment)
-    return "\n\n".join(
-        filter(None, (table, overlooked(group), not_below_baseline(group), marks_note([group.first.key.profile])))
-    )
+    return "\n\n".join(filter(None, (table, overlooked(group), not_below_baseline(group), marks_of(group.in_order))))
 
 
 def own_rows(board: Board, store: StoreBeside) -> Iterator[str]:

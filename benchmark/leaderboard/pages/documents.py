@@ -17,7 +17,7 @@ from benchmark.leaderboard.kinds import NUMBERS
 from benchmark.leaderboard.pages.overview import findings
 from benchmark.leaderboard.pages.task import advice, page_of
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
-from benchmark.leaderboard.rows import BoardRow
+from benchmark.leaderboard.rows import BoardRow, marks_of
 from benchmark.leaderboard.score_pictures import SCORE_PICTURES
 from benchmark.rendering.blocks import BEGIN, filled
 from benchmark.rendering.svg import title_of
@@ -29,7 +29,6 @@ from benchmark.rendering.text import (
     in_unit,
     joined,
     link,
-    marks_note,
     plus_minus,
     seconds,
     table,
@@ -140,7 +139,7 @@ def short_board(board: Board, task: str, profile: str, up: str = "") -> str:
     about = (
         f"{link(task, f'{up}{PUBLISHED}/{page_of(task)}')}: {escape(with_unit(group.kind.loss, group.unit))} on crystals never "
         f"seen in training; {crystals(group.first)} crystals, {escape(group.title)}, {count(group.folds, 'fold')} a model. "
-        f"{_times(group.ranked)}{escape(marks_note([profile]))}"
+        f"{_times(group.ranked)}{escape(marks_of(group.ranked))}"
     )
     text = tuple(column.heading for column in shown if column.is_text)
     said = " ".join(filter(None, (advice(group), escape(not_below_baseline(group)))))

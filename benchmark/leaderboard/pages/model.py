@@ -24,9 +24,9 @@ from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.kinds import CLASSES, KINDS, Kind
 from benchmark.leaderboard.pages.task import as_published, page_of
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
-from benchmark.leaderboard.rows import BoardRow
+from benchmark.leaderboard.rows import BoardRow, marks_of
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out, settings_text
-from benchmark.rendering.text import count, escape, fenced, link, marks_note, seconds, table, unit_shown
+from benchmark.rendering.text import count, escape, fenced, link, seconds, table, unit_shown
 from benchmark.results.model_cards import ModelCard
 
 Standing = tuple[ComparisonGroup, BoardRow]
@@ -52,7 +52,7 @@ def model_page(name: str, standings: Sequence[Standing], card: ModelCard | None 
         _about(card) if card else "",
         "Verdict and rank are those in the comparison group: the runs of the task with the same data, profile and protocol. "
         "The page of the task says what they mean. Times compare on one machine only.",
-        escape(marks_note(row.run.first.key.profile for row in rows)),
+        escape(marks_of(rows)),
         *(_standings(kind, standings, where, several) for kind in KINDS),
         stale_note(rows, "on the page of the task"),
         f"*{NOT_TRAINED_OUT}*: {NOT_TRAINED_OUT_MEANS}." if any(not_trained_out(row.run) for row in rows) else "",

@@ -21,8 +21,8 @@ from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.coverage import coverage_sentence, read_coverage
 from benchmark.leaderboard.kinds import CLASSES, KINDS, NUMBERS, Kind
 from benchmark.leaderboard.pages.task import conclusion, page_of, relative_to
-from benchmark.leaderboard.rows import BASELINE, BoardRow
-from benchmark.rendering.text import count, crystals, escape, link, listed, marks_note, model_name, seconds, table, unit_shown
+from benchmark.leaderboard.rows import BASELINE, BoardRow, marks_of
+from benchmark.rendering.text import count, crystals, escape, link, listed, model_name, seconds, table, unit_shown
 from benchmark.statistics.decisions import MARGIN
 
 TITLE = "# Leaderboard"
@@ -48,7 +48,7 @@ def index_page(board: Board, more: Iterable[str] = ()) -> str:
     """What a board says, from the sentences to the numbers; `more` are further sentences, as markdown."""
     conclusions = "\n".join(f"- {line}" for line in (*findings(board), *more))
     winners = "\n\n".join(_winners(board, kind) for kind in _kinds(board))
-    note = marks_note(group.first.key.profile for group in board.comparison_groups)
+    note = marks_of([row for group in board.comparison_groups for row in group.in_order])
     parts = [
         TITLE,
         conclusions or "There is no record yet.",

@@ -25,7 +25,7 @@ from benchmark.leaderboard.kinds import CLASSES, Kind
 from benchmark.leaderboard.parity_figure import READING as READING_OF_PICTURE
 from benchmark.leaderboard.parity_figure import alternative
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS, PublishedResult
-from benchmark.leaderboard.rows import BoardRow
+from benchmark.leaderboard.rows import BoardRow, marks_of
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out
 from benchmark.rendering.commands import code
 from benchmark.rendering.text import (
@@ -35,7 +35,6 @@ from benchmark.rendering.text import (
     interval,
     link,
     listed,
-    marks_note,
     significant,
     table,
     unit_sentence,
@@ -109,7 +108,7 @@ def task_page(groups: Sequence[ComparisonGroup]) -> str:
     key = groups[0].first.key
     up = "../" * (key.task.count("/") + 1)
     where = machines(row for group in groups for row in group.in_order)
-    note = marks_note(group.first.key.profile for group in groups)
+    note = marks_of([row for group in groups for row in group.in_order])
     has_baseline = any(group.baseline_loss is not None for group in groups)
     parts = [f"# {escape(key.task)}", *dict.fromkeys(reading(group, has_baseline) for group in groups)]
     parts[-1] += f" [All boards]({up}README.md)."

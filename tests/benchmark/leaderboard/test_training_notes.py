@@ -8,6 +8,7 @@ from benchmark.leaderboard.as_json import row_as_json
 from benchmark.leaderboard.board import read_board
 from benchmark.leaderboard.pages.model import model_pages
 from benchmark.leaderboard.pages.task import task_page
+from benchmark.leaderboard.rows import RATE_NOTE
 from benchmark.leaderboard.terminal import terminal_table
 from benchmark.leaderboard.web.board_data import board_data
 from benchmark.results.learning_rate import RateChoice, RateGrid, TriedRate
@@ -70,6 +71,7 @@ def test_a_row_whose_rate_was_set_has_a_mark_where_no_other_row_stands_beside_it
         return {row.label for group in rows for row in group.rows if row.run.first.key.profile == profile}
 
     assert labels_of("standard") == {"cgcnn (rate not chosen)"}
+    assert RATE_NOTE in task_page(read_board(store).comparison_groups)
     assert labels_of("paper") == {"cgcnn"}, "no rate is searched there"
 
 
