@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
+WORKING, ENDED, SILENT = "working", "ended", "no sign of life"
+"""States of the process that has a fold: whether one of another machine has ended, only its silence tells."""
+
+TAKEN_OVER = {
+    ENDED: "whose process on this machine has ended: the same command takes over at once",
+    SILENT: "whose process shows no sign of life: the same command takes over after a minute without one",
+}
+"""What becomes of a fold whose process is gone."""
+
 
 @commands.command(epilog="Example: python -m benchmark jobs --out /shared/runs")
 def jobs(
@@ -57,9 +66,9 @@ def _rows(root: Path) -> list[dict[str, Any]]:
             sign = now.timestamp() - path.stat().st_mtime
         except FileNotFoundError:  # just given back
             continue
-        gone = sign > STALE_S
-        if not (gone and (root / holder.record).exists()):
-            rows.append(_row(holder, now, sign) | {"gone": gone})
+        state = ENDED if holder.has_ended else SILENT if sign > STALE_S else WORKING
+        if state == WORKING or not (root / holder.record).exists():
+            rows.append(_row(holder, now, sign) | {"state": state})
     return rows
 
 
@@ -92,14 +101,19 @@ def _print(rows: list[dict[str, Any]], status: dict[str, int], begun: int, submi
             f"{row['task']} {row['model']} ({row['profile']}) seed {row['seed']} fold {row['fold'] + 1}",
             f"{row['epoch']}/{row['epochs']}" if row["epoch"] else "",
             seconds(max(0, row["working_s"])),
-            f"{seconds(max(0, row['last_sign_s']))} ago" + (", gone?" if row["gone"] else ""),
+            f"{seconds(max(0, row['last_sign_s']))} ago",
+            row["state"],
         ]
         for row in rows
     ]
     if table:
-        print(tabulate(table, ["who", "fold", "epoch", "for", "last sign"], disable_numparse=True) + "\n")
+        print(tabulate(table, ["who", "fold", "epoch", "for", "last sign", "process"], disable_numparse=True) + "\n")
     done = "; ".join(f"{n} {name}" for name, n in sorted(status.items())) or "none yet"
     kept = f"; {count(begun, 'fold')} with a checkpoint, from which the same command goes on" if begun else ""
-    print(f"{count(len(table), 'fold')} being computed; records: {done}{kept}")
+    states = Counter(row["state"] for row in rows)
+    print(f"{count(states[WORKING], 'fold')} being computed; records: {done}{kept}")
+    for state, words in TAKEN_OVER.items():
+        if states[state]:
+            print(f"{count(states[state], 'fold')} {words}")
     for names in submitted:
         print(f"submitted to SLURM: {', '.join(names)}")

@@ -65,6 +65,14 @@ class Holder(Strict):
     epoch: Count | None = None
     epochs: Count | None = None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the process is known to have ended: only of a process of this machine."""
+        parts = self.process.rsplit(" ", 2)
+        if len(parts) != 3 or parts[0] != _system() or not parts[1].isdecimal():
+            return False
+        return _process(int(parts[1])) != self.process
+
 
 @dataclass(frozen=True)
 class Lease:
@@ -102,7 +110,7 @@ class Leases:
     def __enter__(self) -> Leases:
         # Nobody claims a finished fold: what a killed owner left of it would stay for ever.
         for path, holder in read_leases(self.root):
-            if _is_dead(holder.process):
+            if holder.has_ended:
                 with suppress(OSError):
                     path.unlink(missing_ok=True)
         self._thread.start()
@@ -172,7 +180,7 @@ class Leases:
         if text is None:
             return None
         holder = _parsed(text)
-        if holder and _is_dead(holder.process):
+        if holder and holder.has_ended:
             return text
         before, since = self._seen.setdefault(path, (text, now))
         if before != text:
@@ -194,7 +202,7 @@ class Leases:
 
 
 def read_leases(root: Path) -> Iterator[tuple[Path, Holder]]:
-    """Every lease of a store that can be read, in no order; whether its owner lives only watching it can tell."""
+    """Every lease of a store that can be read, in no order; whether an owner elsewhere lives only watching it can tell."""
     for path in _files(root / "leases"):
         text = _read(path)
         if holder := _parsed(text or b""):
@@ -296,11 +304,3 @@ def _process(pid: int) -> str:
     except (OSError, IndexError):
         return ""
     return f"{_system()} {pid} {fields[19]}" if _system() and fields[0] not in "ZX" else ""
-
-
-def _is_dead(process: str) -> bool:
-    """Whether it is known to have ended: only of a process of this machine."""
-    parts = process.rsplit(" ", 2)
-    if len(parts) != 3 or parts[0] != _system() or not parts[1].isdecimal():
-        return False
-    return _process(int(parts[1])) != process

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
+
+import pytest
 
 from benchmark.harness.leases import Leases
 from benchmark.results.store import Store
@@ -30,19 +33,32 @@ def test_who_works_on_what_is_read_from_the_store(benchmark_command, tmp_path, m
         found = json.loads(benchmark_command("jobs", "--json").stdout)
     (row,) = found["working"]
     assert (row["job"], row["pid"], row["fold"], row["epoch"], row["epochs"]) == ("11_1", os.getpid(), 2, 3, 8)
-    assert not row["gone"] and row["last_sign_s"] <= 5
+    assert row["state"] == "working" and row["last_sign_s"] <= 5
     assert found["records"] == {"complete": 4, "failed": 1, "damaged": 1} and found["submitted"] == []
     assert "job 11_1" in shown and "set/target cgcnn (standard) seed 0 fold 3" in shown and "3/8" in shown
     assert "1 fold being computed; records: 4 complete; 1 damaged; 1 failed; 1 fold with a checkpoint" in shown
     assert "0 folds being computed" in benchmark_command("jobs").stdout
 
 
-def test_an_owner_that_shows_no_sign_is_marked(benchmark_command, tmp_path):
+@pytest.mark.parametrize(
+    ("ended", "state", "told"),
+    [
+        (True, "ended", "1 fold whose process on this machine has ended: the same command takes over at once"),
+        (False, "no sign of life", "1 fold whose process shows no sign of life"),
+    ],
+)
+def test_a_process_that_is_gone_is_told_and_when_its_fold_is_taken_over(benchmark_command, tmp_path, ended, state, told):
     store, key = Store(tmp_path / "runs"), make()[0].key
     lease = Leases(store.root).claim(key, store.path(key))  # nothing beats
-    os.utime(lease.path, (time.time() - 600, time.time() - 600))
-    assert "gone?" in benchmark_command("jobs").stdout
-    assert json.loads(benchmark_command("jobs", "--json").stdout)["working"][0]["gone"] is True
+    if ended:
+        number = str(os.getpid())  # no process has both this number and this time of its start
+        text = lease.path.read_text()
+        lease.path.write_text(re.sub(rf'( {number} )[0-9]+"', r'\g<1>1"', text))
+    else:
+        os.utime(lease.path, (time.time() - 600, time.time() - 600))
+    shown = benchmark_command("jobs").stdout
+    assert "0 folds being computed" in shown and told in shown
+    assert json.loads(benchmark_command("jobs", "--json").stdout)["working"][0]["state"] == state
     store.write(*make())
     assert json.loads(benchmark_command("jobs", "--json").stdout)["working"] == [], "it had just finished"
 
