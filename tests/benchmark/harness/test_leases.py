@@ -11,8 +11,8 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -35,8 +35,21 @@ def claim(leases: Leases, fold: int = 0) -> Lease | None:
     return leases.claim(key, Store(leases.root).path(key))
 
 
-def beats(lease: Lease) -> bytes:
-    return lease.path.read_bytes()
+@dataclass
+class Clock:
+    """A watcher's clock that a test moves on."""
+
+    now: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(module, "time", made)
+    return made
 
 
 @pytest.fixture
@@ -72,33 +85,32 @@ def test_many_that_want_one_fold_at_once_get_it_once(tmp_path):
 
 
 @pytest.mark.usefixtures("elsewhere")
-def test_a_lease_that_beats_is_left_alone_and_one_that_does_not_is_taken_over(tmp_path):
-    with Leases(tmp_path, beat_s=0.05) as alive, Leases(tmp_path, stale_s=0.4) as watcher:
-        suspended = Leases(tmp_path)  # its thread never runs
-        dead, living = claim(suspended, 0), claim(alive, 1)
-        start = time.monotonic()
-        taken = None
-        while not taken:
-            taken = claim(watcher, 0)
-            assert claim(watcher, 1) is None
-            assert time.monotonic() - start < 10
-            time.sleep(0.02)
-        assert time.monotonic() - start >= 0.4
-        assert taken.held() and not dead.held() and living.held()
-        suspended.release(dead)
-        assert taken.held() and claim(alive, 0) is None, "one that wakes up takes nothing from the new owner"
+def test_a_lease_that_beats_is_left_alone_and_one_that_does_not_is_taken_over(tmp_path, clock):
+    alive, suspended, watcher = Leases(tmp_path), Leases(tmp_path), Leases(tmp_path, stale_s=30)  # this test beats
+    dead, living = claim(suspended, 0), claim(alive, 1)
+    for _ in range(3):
+        alive.beat()
+        assert claim(watcher, 0) is None and claim(watcher, 1) is None
+        clock.now += 14
+    alive.beat()
+    taken = claim(watcher, 0)
+    assert taken and taken.held() and not dead.held(), "42 s without a beat"
+    assert claim(watcher, 1) is None and living.held()
+    suspended.release(dead)
+    assert taken.held() and claim(alive, 0) is None, "one that wakes up takes nothing from the new owner"
+    alive.release(living)
+    watcher.release(taken)
 
 
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("minutes", [-10, 10])
-def test_clocks_that_differ_decide_nothing(tmp_path, monkeypatch, minutes):
-    clock = iter(range(0, 1000, 20))  # seconds of the watcher's clock, one look after another
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+def test_clocks_that_differ_decide_nothing(tmp_path, clock, minutes):
     alive, watcher = Leases(tmp_path), Leases(tmp_path, stale_s=30)  # their threads never run: this test beats
     lease = claim(alive)
     then = time.time() + 60 * minutes
 
     def look() -> Lease | None:
+        clock.now += 20
         os.utime(lease.path, (then, then))  # as a server whose clock differs has it
         return claim(watcher)
 
@@ -149,15 +161,15 @@ def test_what_a_killed_process_of_this_machine_left_goes_with_the_next_run(tmp_p
             assert [holder.fold for _, holder in read_leases(tmp_path)] == [1]
 
 
-def test_a_damaged_lease_goes_stale_as_any_other(tmp_path):
-    with Leases(tmp_path, stale_s=0.2) as leases:
+def test_a_damaged_lease_goes_stale_as_any_other(tmp_path, clock):
+    with Leases(tmp_path, stale_s=30) as leases:
         first = claim(leases)
         leases.release(first)
         for text in (b"", b"\xff" * 10_000, b"{}"):
             first.path.write_bytes(text)
             assert claim(leases) is None
             assert list(read_leases(tmp_path)) == []
-            time.sleep(0.25)
+            clock.now += 31
             taken = claim(leases)
             assert taken and taken.held()
             leases.release(taken)
@@ -165,12 +177,10 @@ def test_a_damaged_lease_goes_stale_as_any_other(tmp_path):
 
 def test_a_lease_says_who_has_which_fold_and_how_far_it_is(tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
-    with Leases(tmp_path, beat_s=0.01) as leases:
+    with Leases(tmp_path) as leases:
         lease = claim(leases, fold=3)
         leases.note(lease, 2, 8)
-        before = beats(lease)
-        while beats(lease) == before:
-            time.sleep(0.01)
+        leases.beat()
         ((path, holder),) = read_leases(tmp_path)
     assert path == lease.path
     assert (holder.pid, holder.fold, holder.epoch, holder.epochs) == (os.getpid(), 3, 2, 8)

@@ -185,7 +185,7 @@ def started(tmp_path: Path, *arguments: object) -> Iterator[subprocess.Popen[str
 
 
 def wait_until_gone(session: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while still_running(session) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert still_running(session) == []
@@ -227,7 +227,6 @@ def test_after_kill_9_the_same_command_goes_on_and_no_worker_is_left(small_folde
         process.kill()
         wait_until_gone(process.pid)
         assert "leaked" not in process.communicate()[1]
-    assert not list((tmp_path / "runs").rglob("*.partial"))
     assert {record.status for record in Store(tmp_path / "runs").records()} == {"complete"}
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("fold-*.json")}
     again = benchmark_command("run", "--dataset", small_folder, *ARGUMENTS)
@@ -235,6 +234,8 @@ def test_after_kill_9_the_same_command_goes_on_and_no_worker_is_left(small_folde
     assert f"5 folds, {len(before)} of them done" in again.stderr
     assert all(path.stat().st_mtime_ns == when for path, when in before.items())
     assert len(list(Store(tmp_path / "runs").records())) == 5
+    # A worker may have been killed while it wrote: the fold's next writer removes that.
+    assert not list((tmp_path / "runs").rglob("*.partial"))
 
 
 def test_kill_9_while_the_workers_start_leaves_none(small_folder, tmp_path):
