@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from benchmark.results.records import Record
 from benchmark.results.store import Scored, Store
+from datasets.errors import InputError
 
 RunName = tuple[str, str, str]
 """Task, model, and what else decides a run: profile, protocol, data, settings, source, kind of device."""
@@ -46,11 +47,16 @@ class StoreBeside(Store):
         others = dict(self.other.tasks())
         return [(task, [*paths, *others.get(task, [])]) for task, paths in super().tasks()]
 
+    def read_all(self, path: Path) -> list[Record]:
+        """As of a store; a file is read once."""
+        if path not in self._read:
+            self._read[path] = super().read_all(path) if self._is_own(path) else self.other.read_all(path)
+        return self._read[path]
+
     def scored(self, path: Path) -> list[Scored]:
         """As of a store."""
         own = self._is_own(path)
-        found = super().scored(path) if own else self.other.scored(path)
-        return [(record, predicted) for record, predicted in found if (own, _run_of(record)) not in self._left_out]
+        return [one for one in super().scored(path) if (own, _run_of(one[0])) not in self._left_out]
 
     def shows_own(self, record: Record) -> bool:
         """Whether the run of a record that is shown is this store's own."""
@@ -67,6 +73,10 @@ class StoreBeside(Store):
         ]
 
     @cached_property
+    def _read(self) -> dict[Path, list[Record]]:
+        return {}
+
+    @cached_property
     def _left_out(self) -> set[tuple[bool, RunName]]:
         """Whether it is this store's own, and which run."""
         own, others = self._folds[True], self._folds[False]
@@ -75,21 +85,16 @@ class StoreBeside(Store):
     @cached_property
     def _folds(self) -> dict[bool, dict[RunName, _FoldsOfRun]]:
         """The runs of the tasks, this store's own (True) and the other's (False)."""
-        paths = [path for _, of_task in self.tasks() for path in of_task]
-        own = [path for path in paths if self._is_own(path)]
-        others = [path for path in paths if not self._is_own(path)]
-        return {True: _folds_of_runs(self, own), False: _folds_of_runs(self.other, others)}
+        found: dict[bool, dict[RunName, _FoldsOfRun]] = {True: {}, False: {}}
+        for path in (path for _, of_task in self.tasks() for path in of_task):
+            runs = found[self._is_own(path)]
+            with suppress(InputError):  # who scores the file is told
+                for record in self.read_all(path):
+                    runs.setdefault(_run_of(record), _FoldsOfRun(record)).complete += record.status == "complete"
+        return found
 
     def _is_own(self, path: Path) -> bool:
         return path.is_relative_to(self.root / "records")
-
-
-def _folds_of_runs(store: Store, paths: Iterable[Path]) -> dict[RunName, _FoldsOfRun]:
-    found: dict[RunName, _FoldsOfRun] = {}
-    for path in paths:
-        for record in store.read_all(path):
-            found.setdefault(_run_of(record), _FoldsOfRun(record)).complete += record.status == "complete"
-    return found
 
 
 def _run_of(record: Record) -> RunName:

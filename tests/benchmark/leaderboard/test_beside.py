@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from benchmark.leaderboard.board import read_board
 from benchmark.results.beside import StoreBeside
+from benchmark.results.records import Record
 from benchmark.results.store import Store
+from benchmark.results.validation import parse_json
+from datasets.errors import InputError
 from tests.benchmark.cli.test_main import one_line_error
 from tests.benchmark.constructed import write_run
 
@@ -44,6 +48,29 @@ def test_folds_of_two_stores_are_never_pooled_and_the_run_with_more_folds_stands
     assert [(run.record.key.model, run.is_own, run.folds, run.folds_that_stand) for run in store.left_out] == [
         ("megnet", False, 5, 5), ("cgcnn", True, 5, 15),
     ]  # fmt: skip
+
+
+def test_a_damaged_record_leaves_out_its_own_run_alone(stores):
+    own, published = stores
+    (damaged, *_) = (path for path in published.paths() if {"dummy", "target"} <= set(path.parts))
+    damaged.write_text("{")
+    told: list[InputError] = []
+    (group,) = read_board(StoreBeside(own.root, published), on_invalid=told.append).comparison_groups
+    assert {row.label for row in group.rows} >= {"cgcnn", "megnet"}
+    assert [str(damaged) in str(error) for error in told] == [True]
+
+
+def test_a_record_is_read_once(stores, monkeypatch):
+    own, published = stores
+    read = Counter[Path]()
+
+    def parse(path: Path, kind: type[Record]) -> Record:
+        read[path] += 1
+        return parse_json(path, kind)
+
+    monkeypatch.setattr("benchmark.results.store.parse_json", parse)
+    read_board(StoreBeside(own.root, published))
+    assert set(own.paths()) <= read.keys() and set(read.values()) == {1}
 
 
 def test_a_store_may_lie_inside_of_the_other_or_be_the_directory_where_one_is(stores, monkeypatch):
