@@ -12,6 +12,9 @@ from benchmark.results.records import Record
 TRUST_S = 30.0
 """The estimates alone are worth as much as so many seconds of this run: workers start slowly."""
 
+TOLD_FROM = 0.1
+"""Where no cost is known, this part of a fold has to be done: the first epochs are mostly start-up."""
+
 
 class TimeLeft:
     """Takes the news of a plan's folds. Folds that other runs finish count too: they make this plan end sooner.
@@ -71,6 +74,8 @@ class TimeLeft:
             share = self.share.get(job, 0.0)
             done += (usual if work is None else work) * (share - self.begun.get(job, 0.0))
             left += (usual if work is None else work) * (1.0 - share)
+        if not known and done < TOLD_FROM:
+            return None
         trust = TRUST_S if known else 0.0
         speed = (done + at_once(self.plan.todo[0]) * trust) / (self._elapsed() + trust)
         return left / speed if speed > 0 else None

@@ -73,6 +73,18 @@ def test_the_time_left_follows_what_was_measured_and_what_other_runs_do(small_fo
     assert left.seconds() == pytest.approx(125 / (105 / 130))
 
 
+def test_the_first_epochs_alone_tell_no_time_where_no_cost_is_known(small_folder, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time_left.time, "monotonic", lambda: now[0])
+    (job, *_) = jobs = make_jobs(small_folder)
+    left = TimeLeft(Plan(jobs, (), (), n_train=dict.fromkeys(jobs, 100)), Costs())
+    now[0] = 30.0
+    left.epoch(job, 1, 60)
+    assert left.seconds() is None
+    left.epoch(job, 30, 60)
+    assert left.seconds() == pytest.approx(1.5 / (0.5 / 30))
+
+
 def test_what_was_done_before_a_stop_makes_no_run_seem_fast(small_folder, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(time_left.time, "monotonic", lambda: now[0])
