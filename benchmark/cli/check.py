@@ -6,9 +6,9 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,9 @@ from benchmark.cli.shared.options import JsonOption
 from benchmark.cli.shared.terminal import tell
 from benchmark.results.directories import PUBLISHED
 from datasets.errors import BenchmarkError, InputError
+
+if TYPE_CHECKING:
+    from benchmark.regression.seeds import CheckCost
 
 commands = typer.Typer()
 
@@ -79,12 +82,16 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
     from benchmark.regression.baseline import read_baseline
     from benchmark.regression.check import COSTS, check, stale_records
     from benchmark.regression.page import report_page
+    from benchmark.regression.seeds import check_cost
     from benchmark.results.store import Store
     from benchmark.speed.comparison import parse_thresholds
 
     require_checkout()
     thresholds = parse_thresholds(fail_if, COSTS) if fail_if is not None else ()
     baseline = read_baseline(PUBLISHED / BASELINE)
+    cost = check_cost(baseline, models, quick)
+    if not as_json:
+        tell(_cost_line(cost, quick))
     stale = stale_records(Store(PUBLISHED), models)
     with _trainer(as_json) as train:
         report = check(baseline, models, quick, thresholds, train)
@@ -100,6 +107,23 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
             f"{len(report.failures)} of {len(report.rows)} comparisons failed, the first: {first.subject}, {first.what}"
             f"{moved}: {first.verdict}{f' ({first.note})' if first.note else ''}"
         )
+
+
+def _cost_line(cost: CheckCost, quick: bool) -> str:
+    """Which models a check trains, and how long that takes."""
+    from benchmark.cli.shared.progress import about
+    from benchmark.regression.seeds import FIRST_SEEDS
+    from benchmark.rendering.text import count, listed
+
+    if not cost.models:
+        return "no model of the baseline is named: nothing is trained"
+    models = f"{count(len(cost.models), 'model')} ({listed(cost.models)})"
+    if not quick:
+        return f"training {models} with every seed of the baseline: about {about(cost.most_s)}, by its times"
+    first = f"training {models} with {FIRST_SEEDS} seeds each: about {about(cost.first_s)}, by the times of the baseline"
+    if not cost.changed:
+        return first
+    return f"{first}; up to {about(cost.most_s)} if the numbers of {listed(cost.changed)} differ, whose source changed"
 
 
 def _update_baseline(reason: str, models: list[str], settings: list[str] | None, seeds: int | None, as_json: bool) -> None:
@@ -121,6 +145,25 @@ def _update_baseline(reason: str, models: list[str], settings: list[str] | None,
         print(f"{baseline_table(baseline)}\n\nbaseline: {path}")
 
 
+@dataclass
+class _LineAMinute:
+    """Where there is no terminal: says once a minute how many short trainings are done."""
+
+    of: int
+    started: float = field(default_factory=time.monotonic)
+    done: int = 0
+    minute: int = 0
+    """Of the last line."""
+
+    def one_more(self) -> None:
+        """A training is done."""
+        self.done += 1
+        minute = int((time.monotonic() - self.started) / 60)
+        if minute > self.minute:
+            self.minute = minute
+            tell(f"short trainings: {self.done} of {self.of} after {minute} min")
+
+
 @contextmanager
 def _trainer(quiet: bool) -> Iterator[Any]:
     """What carries out short trainings, with a bar on a terminal and a line a minute elsewhere."""
@@ -134,14 +177,12 @@ def _trainer(quiet: bool) -> Iterator[Any]:
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
 
         def train(jobs: Any) -> Any:
-            bar, started, told = progress.add_task("short trainings", total=len(jobs)), time.monotonic(), [0]
+            bar, lines = progress.add_task("short trainings", total=len(jobs)), _LineAMinute(len(jobs))
 
             def done() -> None:
                 progress.advance(bar)
-                minutes = int((time.monotonic() - started) / 60)
-                if minutes > told[0] and not (quiet or shown.is_terminal):
-                    told[0] = minutes
-                    tell(f"short trainings: {progress.tasks[bar].completed:g} of {len(jobs)} after {minutes} min")
+                if not (quiet or shown.is_terminal):
+                    lines.one_more()
 
             return run_trainings(jobs, done)
 

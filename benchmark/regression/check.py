@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmark.harness import machine
 from benchmark.harness.execution import classify
 from benchmark.harness.fingerprint import fingerprint
 from benchmark.regression import loss_test
 from benchmark.regression.baseline import Baseline, ModelBaseline
+from benchmark.regression.seeds import FIRST_SEEDS, has_its_source, most_seeds
 from benchmark.regression.sources import source_states
 from benchmark.regression.trainings import (
     PROFILE,
@@ -39,12 +41,6 @@ ERRORS = "MAE / MAE of the mean"
 
 NEW_SETTING = "new setting"
 """Verdict on a setting that the baseline did not have: its errors tell whether it changes anything."""
-
-FIRST_SEEDS = 2
-"""How many trainings tell whether anything changed at all."""
-
-QUICK_S = 100.0
-"""Seconds that the quick form trains models whose numbers changed, if that is enough for loss_test.FEWEST_SEEDS of each."""
 
 FAILING = ("worse", "slower", "larger", "failed", "gone", "data changed", "folds changed", "parameters changed")
 
@@ -134,7 +130,7 @@ def unchecked(report: CheckReport, uncommitted: Sequence[str]) -> list[str]:
 def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Sequence[Threshold], train: Train) -> CheckReport:
     """Compare these models (empty: all) with the baseline.
 
-    Where data or folds changed nothing is trained: errors on other crystals cannot be compared. With `mini` a model whose
+    Where data or folds changed nothing is trained: errors on other crystals cannot be compared. In the quick form a model whose
     first trainings give the numbers of the baseline is done.
 
     Raises:
@@ -213,34 +209,26 @@ def _parameter_rows(name: str, expected: ModelBaseline) -> list[CheckRow]:
 
 
 def _train(baseline: Baseline, models: Sequence[str], quick: bool, train: Train) -> Trainings:
-    """The trainings that a verdict needs: all; with `mini`, few for a model that gives its numbers or has its source.
+    """The trainings that a verdict needs: all; in the quick form, few for a model that gives its numbers or has its source.
 
     A processor that rounds otherwise changes every number: CI there has to end in minutes, and few seeds still find a ruin.
     """
     settings = {name: registry.get(name).settings(PROFILE, baseline.models[name].changed) for name in models}
     trainings = Trainings(train, settings)
     trainings.extend({name: range(FIRST_SEEDS) for name in models})
-    more = {}
+    more = []
     for name in models:
         expected = baseline.models[name]
         if trainings.failure(name):
             continue
-        if not quick or not (_is_same(expected, trainings, name) or _has_its_source(expected, name)):
-            more[name] = expected.n_seeds
-    if quick:
-        a_seed = sum(sum(np.mean(series.training_s) for series in baseline.models[name].tasks.values()) for name in more)
-        most = max(loss_test.FEWEST_SEEDS, int(QUICK_S * this_machine().workers / (a_seed or 1)))
-        more = {name: min(seeds, most) for name, seeds in more.items()}
-    trainings.extend({name: range(FIRST_SEEDS, seeds) for name, seeds in more.items()})
+        if not quick or not (_is_same(expected, trainings, name) or has_its_source(expected, name)):
+            more.append(name)
+    trainings.extend({name: range(FIRST_SEEDS, seeds) for name, seeds in most_seeds(baseline, more, quick).items()})
     return trainings
 
 
 def _is_same(expected: ModelBaseline, trainings: Trainings, name: str) -> bool:
     return loss_test.is_same(expected.log_mae(), trainings.log_mae(name, expected.tasks))
-
-
-def _has_its_source(expected: ModelBaseline, name: str) -> bool:
-    return expected.model_fingerprint == fingerprint(registry.get(name).model)
 
 
 def _error_rows(baseline: Baseline, models: Sequence[str], trainings: Trainings) -> list[CheckRow]:
@@ -262,11 +250,22 @@ def _error_row(name: str, baseline: Baseline, trainings: Trainings, n_changed: i
     before = old[: len(new)] if found.verdict == "same" else old
     was, now = (float(np.exp((errors - scale).mean())) for errors in (before, new))
     by_task = ", ".join(f"{task} {change:+.1%}" for task, change in zip(expected.tasks, found.by_task, strict=True))
-    source = "" if found.verdict == "same" or _has_its_source(expected, name) else ", source changed"
-    test = "" if found.verdict == "same" else f", p {found.p:.2g}: {by_task}"
+    test = "" if found.verdict == "same" else f"; possible reasons: {cause(expected, name)}; p {found.p:.2g}: {by_task}"
     short = f" of {expected.n_seeds}" if found.verdict != "same" and found.seeds < expected.n_seeds else ""
-    note = f"{found.seeds}{short} seeds{source}{test}"
+    note = f"{found.seeds}{short} seeds{test}"
     return CheckRow(name, ERRORS, was, now, found.change, found.verdict, note)
+
+
+def cause(expected: ModelBaseline, name: str) -> str:
+    """What may have given a model other numbers than in its baseline, as far as that is on record."""
+    was, versions = expected.provenance, machine.versions()
+    other = [package for package, version in was.versions.items() if versions.get(package) != version]
+    known = {
+        "changed source": not has_its_source(expected, name),
+        "another processor": was.machine.processor != this_machine().processor,
+        f"other versions of {', '.join(other)}": bool(other),
+    }
+    return ", ".join(words for words, holds in known.items() if holds) or "none on record"
 
 
 def _compare_costs(report: CheckReport, baseline: Baseline, trainings: Trainings, thresholds: Sequence[Threshold]) -> None:

@@ -9,7 +9,7 @@ from tabulate import tabulate
 
 from benchmark.regression import loss_test
 from benchmark.regression.baseline import Baseline
-from benchmark.regression.check import ERRORS, NEW_SETTING, CheckReport, StaleSource, unchecked
+from benchmark.regression.check import ERRORS, NEW_SETTING, CheckReport, StaleSource, cause, unchecked
 from benchmark.regression.sources import SourceState
 from benchmark.regression.trainings import PROFILE
 from benchmark.rendering.text import count, listed, marks_note, model_name
@@ -20,6 +20,9 @@ OUTCOMES = {
     "better": "Shown to be better",
 }
 """Verdict on the errors of a model that does not fail, in words."""
+
+OTHER_NUMBERS = "other numbers"
+"""The verdict `changed` in the table."""
 
 
 def report_page(
@@ -37,13 +40,13 @@ def report_page(
     yours = [f"Checked with your uncommitted changes: {listed(uncommitted)}."] if uncommitted else []
     if left := unchecked(report, uncommitted):
         yours.append(f"Not checked, though their file changed: {listed(left)}. Name them with --model, or leave --model out.")
-    short = "\n".join([conclusion(report, baseline, quick), *yours, *_in_short(report), *_older_records(stale)])
+    short = "\n".join([conclusion(report, baseline, quick), *yours, *_in_short(report, baseline), *_older_records(stale)])
     note = marks_note([PROFILE]) if any(row.is_model for row in report.rows) else ""
     return "\n\n".join(part for part in (short, _report_table(report), note, "\n".join(report.notes)) if part)
 
 
-def _in_short(report: CheckReport) -> Iterator[str]:
-    """One line for each outcome: which tasks and models have it."""
+def _in_short(report: CheckReport, baseline: Baseline) -> Iterator[str]:
+    """One line for each outcome: which tasks and models have it; for other numbers, what may have given them."""
     folds = [row.subject for row in report.rows if not row.is_model and row.verdict == "same"]
     if folds:
         yield f"Same data and folds: {listed(folds)}."
@@ -52,8 +55,11 @@ def _in_short(report: CheckReport) -> Iterator[str]:
         models = [row.subject for row in errors if row.verdict == verdict]
         if models:
             yield f"{words}: {count(len(models), 'model')}, {listed(models)}."
-    if any(row.verdict == "changed" for row in errors):
-        yield "Another processor or another order of summation also gives other numbers, without any change of the code."
+    differ = [row.subject for row in errors if row.verdict in ("changed", "better", "worse")]
+    causes = {name: cause(baseline.models[name], name) for name in differ}
+    for words in dict.fromkeys(causes.values()):
+        concerned = listed([name for name in differ if causes[name] == words])
+        yield f"Possible reasons for the other numbers of {concerned}: {words}."
 
 
 def _older_records(stale: Sequence[StaleSource]) -> Iterator[str]:
@@ -76,7 +82,7 @@ def _report_table(report: CheckReport) -> str:
             _cell(row.baseline),
             _cell(row.now),
             _share(row.change),
-            row.verdict,
+            OTHER_NUMBERS if row.verdict == "changed" else row.verdict,
             row.note,
         ]
         for row in report.rows
@@ -92,13 +98,23 @@ def conclusion(report: CheckReport, baseline: Baseline, quick: bool) -> str:
         failed = listed(list(dict.fromkeys(f"{row.subject} ({row.verdict})" for row in report.failures)))
         return f"{len(report.failures)} of {len(report.rows)} comparisons failed: {failed}."
     compared = {row.subject for row in report.rows if row.is_model}
-    powers = [row["power"] for row in baseline_rows(baseline) if row["model"] in compared]
-    if not powers:
+    if not compared & baseline.models.keys():
         return "No model was compared."
-    found = " to ".join(dict.fromkeys(f"{power:.0%}" for power in (min(powers), max(powers))))
-    which = "The full check (without --quick)" if quick else "This check"
-    less = "; this quick one finds only larger losses" if quick else ""
-    return f"No model is shown to be worse. {which} finds a model that is 5 % worse in {found} of cases{less}."
+    return " ".join(
+        ["No model is shown to be worse.", *_finds([r for r in baseline_rows(baseline) if r["model"] in compared], quick)]
+    )
+
+
+def _finds(rows: Sequence[dict[str, Any]], quick: bool) -> Iterator[str]:
+    """How sure a check of these models is, apart for those whose error does not depend on the seed."""
+    if powers := [row["power"] for row in rows if row["sigma"] > 0]:
+        found = " to ".join(dict.fromkeys(f"{power:.0%}" for power in (min(powers), max(powers))))
+        if quick:
+            yield f"This quick check finds only large losses; the full one finds a loss of 5 % in {found} of checks."
+        else:
+            yield f"A loss of 5 % is found in {found} of checks."
+    if steady := [row["model"] for row in rows if row["sigma"] == 0]:
+        yield f"The error of {listed(steady)} does not depend on the seed: any loss is found."
 
 
 def baseline_rows(baseline: Baseline) -> list[dict[str, Any]]:
@@ -123,7 +139,7 @@ def baseline_table(baseline: Baseline) -> str:
             model_name(r["model"], PROFILE),
             f"{r['sigma']:.2%}",
             r["seeds"],
-            f"{r['power']:.1%}",
+            f"{r['power']:.1%}" if r["sigma"] else "any loss",
             f"{r['training_s']:.1f} s",
             r["reason"],
         ]

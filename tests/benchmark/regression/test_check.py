@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from benchmark.harness import machine
 from benchmark.harness.execution import execute
 from benchmark.harness.job import load_task
-from benchmark.regression import check, loss_test, trainings, update
+from benchmark.regression import check, loss_test, seeds, trainings, update
 from benchmark.regression.baseline import read_baseline
 from benchmark.regression.trainings import ShortTraining
 from benchmark.results.store import Store
@@ -115,8 +115,9 @@ def test_unchanged_code_passes_and_is_done_after_two_seeds_if_quick(benchmark_co
     assert noisy.trained == [4, 0]
     assert [line.split()[-3:] for line in done.stdout.splitlines() if line.startswith("cgcnn")] == [["same", "2", "seeds"]]
     verdict, folds_line, models_line, *_ = done.stdout.splitlines()
-    full = "No model is shown to be worse. The full check (without --quick) finds a model that is 5 % worse in "
-    assert verdict.startswith(full) and verdict.endswith("; this quick one finds only larger losses.")
+    quick = "No model is shown to be worse. This quick check finds only large losses; the full one finds a loss of 5 % in "
+    assert verdict.startswith(quick) and verdict.endswith("of checks.")
+    assert "training 2 models (cgcnn and dummy) with 2 seeds each: about " in done.stderr
     assert folds_line == f"Same data and folds: {TASK}."
     assert models_line == "Same numbers as the baseline: 2 models, cgcnn and dummy."
     noisy.uncommitted = ["models/zoo/cgcnn.py"]
@@ -124,7 +125,8 @@ def test_unchanged_code_passes_and_is_done_after_two_seeds_if_quick(benchmark_co
     assert whole.stdout.splitlines()[1] == "Checked with your uncommitted changes: models/zoo/cgcnn.py."
     alone = benchmark_command("check", "--model", "dummy").stdout.splitlines()
     assert alone[2] == "Not checked, though their file changed: cgcnn. Name them with --model, or leave --model out."
-    assert whole.returncode == 0 and " This check finds a model that is 5 % worse in " in whole.stdout.splitlines()[0]
+    assert whole.returncode == 0 and " A loss of 5 % is found in " in whole.stdout.splitlines()[0]
+    assert "training 2 models (cgcnn and dummy) with every seed of the baseline: about " in whole.stderr
     assert noisy.trained[2:4] == [4, 8]
 
 
@@ -143,8 +145,9 @@ def test_a_loss_is_exit_code_1_with_its_size(benchmark_command, noisy):
 def test_the_quick_form_bounds_its_trainings_and_the_full_one_does_not(benchmark_command, noisy, monkeypatch):
     noisy.noise["cgcnn"] = 0.1
     benchmark_command("check", "--seeds", "40", "--update-baseline", "noisy")
-    monkeypatch.setattr(check, "QUICK_S", 10 * 3.96)
-    monkeypatch.setattr(check, "_has_its_source", lambda expected, name: False)
+    monkeypatch.setattr(seeds, "QUICK_S", 10 * 3.96)
+    for module in (check, seeds):
+        monkeypatch.setattr(module, "has_its_source", lambda expected, name: False)
     monkeypatch.setattr(machine, "cores", lambda: 2)
     noisy.factors["cgcnn"] = 1.01
     (row,) = rows(benchmark_command("check", "--quick", "--json"), "cgcnn")
@@ -159,12 +162,33 @@ def test_a_gain_and_a_change_without_a_loss_pass_and_are_shown(benchmark_command
     done = benchmark_command("check", "--json")
     assert done.returncode == 0, done.stderr
     assert [rows(done, name)[0]["verdict"] for name in ("cgcnn", "dummy")] == ["better", "changed"]
+    assert "possible reasons: none on record" in rows(done, "dummy")[0]["note"]
+
+
+def test_other_numbers_come_with_the_reasons_on_record_and_same_numbers_without(benchmark_command, noisy, monkeypatch):
+    benchmark_command(*UPDATE)
+    noisy.factors["cgcnn"] = 1.0015
+    here = check.this_machine()
+    monkeypatch.setattr(check, "this_machine", lambda: here.model_copy(update={"processor": "another"}))
+    for module in (check, seeds):
+        monkeypatch.setattr(module, "has_its_source", lambda expected, name: False)
+    done = benchmark_command("check", "--quick")
+    assert "Same numbers as the baseline: 1 model, dummy." in done.stdout
+    assert "Possible reasons for the other numbers of cgcnn: changed source, another processor." in done.stdout
+    assert "if the numbers of cgcnn and dummy differ, whose source changed" in done.stderr
+
+
+def test_of_a_model_without_luck_no_share_of_checks_is_told(benchmark_command, noisy):
+    noisy.noise["dummy"] = 0.0
+    benchmark_command(*UPDATE)
+    verdict = benchmark_command("check", "--model", "dummy").stdout.splitlines()[0]
+    assert verdict == "No model is shown to be worse. The error of dummy does not depend on the seed: any loss is found."
 
 
 def test_a_training_that_fails_is_exit_code_1_with_the_reason(benchmark_command, noisy):
     benchmark_command(*UPDATE)
     noisy.factors["cgcnn"] = None
-    assert f"failed ({TASK}, seed 0: the loss is nan in epoch 1" in one_line_error(benchmark_command("check"), 1)
+    assert f"failed ({TASK}, seed 0: the loss is nan in epoch 1" in one_line_error(benchmark_command("check", "--json"), 1)
     before = benchmark_command("check", "--model", "dummy")
     assert before.returncode == 0, before.stderr
 
@@ -231,7 +255,7 @@ def test_a_model_that_cannot_be_built_fails_and_the_others_are_trained(benchmark
 def test_changed_data_are_told_from_changed_folds(benchmark_command, noisy, tmp_path, monkeypatch):
     benchmark_command(*UPDATE)
     only_task(monkeypatch, write_folder(tmp_path / "mine", 81))
-    assert f"{TASK}, data: data changed" in one_line_error(benchmark_command("check"), 1)
+    assert f"{TASK}, data: data changed" in one_line_error(benchmark_command("check", "--json"), 1)
 
 
 # -- models that come and go -------------------------------------------------------------------------
@@ -254,7 +278,7 @@ def test_a_new_model_is_a_line_and_adding_it_leaves_the_others(benchmark_command
 def test_a_model_that_is_gone_fails_until_the_baseline_is_without_it(benchmark_command, noisy, models):
     benchmark_command(*UPDATE)
     models("dummy")
-    assert "cgcnn, model: gone" in one_line_error(benchmark_command("check"), 1)
+    assert "cgcnn, model: gone" in one_line_error(benchmark_command("check", "--json"), 1)
     assert benchmark_command("check", "--model", "dummy").returncode == 0
     assert benchmark_command("check", "--update-baseline", "cgcnn was removed").returncode == 0
     assert benchmark_command("check").returncode == 0

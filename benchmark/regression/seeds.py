@@ -1,0 +1,66 @@
+"""Under how many seeds a check trains each model, and how long that takes by the times of the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmark.harness.fingerprint import fingerprint
+from benchmark.regression import loss_test
+from benchmark.regression.baseline import Baseline, ModelBaseline
+from benchmark.regression.trainings import this_machine
+from models import registry
+
+FIRST_SEEDS = 2
+"""How many trainings tell whether anything changed at all."""
+
+QUICK_S = 100.0
+"""Seconds that the quick form trains models whose numbers changed, if that is enough for loss_test.FEWEST_SEEDS of each."""
+
+
+@dataclass(frozen=True)
+class CheckCost:
+    """What a check is going to train."""
+
+    models: tuple[str, ...]
+    """Those that the baseline has."""
+    changed: tuple[str, ...]
+    """Those of them whose source is not that of the baseline."""
+    first_s: float
+    """Seconds of the first seeds of every model, on the clock."""
+    most_s: float
+    """Seconds of all trainings, where the numbers of all changed models differ."""
+
+
+def check_cost(baseline: Baseline, models: Sequence[str], quick: bool) -> CheckCost:
+    """What a check of these models (empty: all) trains. Raises InputError for an unknown model."""
+    chosen = [registry.get(name).name for name in models] or list(registry.registered())
+    known = {name: baseline.models[name] for name in chosen if name in baseline.models}
+    changed = [name for name, expected in known.items() if not has_its_source(expected, name)]
+    most = most_seeds(baseline, changed if quick else list(known), quick)
+    workers = this_machine().workers
+    first_s = sum(FIRST_SEEDS * _seed_s(expected) for expected in known.values()) / workers
+    more_s = sum((seeds - FIRST_SEEDS) * _seed_s(known[name]) for name, seeds in most.items()) / workers
+    return CheckCost(tuple(known), tuple(changed), first_s, first_s + more_s)
+
+
+def most_seeds(baseline: Baseline, models: Sequence[str], quick: bool) -> dict[str, int]:
+    """Seeds of each model whose numbers changed: those of the baseline; fewer in the quick form of many or slow models."""
+    seeds = {name: baseline.models[name].n_seeds for name in models}
+    if not quick:
+        return seeds
+    a_seed = sum(_seed_s(baseline.models[name]) for name in models)
+    most = max(loss_test.FEWEST_SEEDS, int(QUICK_S * this_machine().workers / (a_seed or 1)))
+    return {name: min(number, most) for name, number in seeds.items()}
+
+
+def has_its_source(expected: ModelBaseline, name: str) -> bool:
+    """Whether today's source of a model is that of its baseline."""
+    return expected.model_fingerprint == fingerprint(registry.get(name).model)
+
+
+def _seed_s(expected: ModelBaseline) -> float:
+    """Processor seconds of one seed on all tasks."""
+    return float(sum(np.mean(series.training_s) for series in expected.tasks.values()))
