@@ -31,8 +31,8 @@ MINIATURES = (
     "(mini) marks miniatures: the profile mini gives a graph network at most a third of its published parameters, and 8 epochs."
 )
 TRIALS = (
-    "(smoke) marks the profile smoke, a trial of seconds: networks of the smallest size, trained for 2 epochs. Its errors show "
-    "that the program runs, not what a model can do."
+    "(smoke) marks the profile smoke, a trial of seconds: networks of the smallest size, trained for 2 epochs unless a setting "
+    "says otherwise. Its errors show that the program runs, not what a model can do."
 )
 MARKED = {"mini": MINIATURES, "smoke": TRIALS}
 """Profiles whose networks are smaller than published, and what their mark beside a model means."""
