@@ -45,7 +45,7 @@ board.views.which = (() => {
     const {rows: cells, lists} = board.data.forecasts;
     const list = (place) => h("ul", {}, lists[place].map((line) => h("li", {}, text(line))));
     const columnsShown = lists[columns].map((label, index) => ({label: text(label), text: index === 0 || text(label) === "within the time", head: index === 0, cell: (row) => row[index]}));
-    return [h("p", {class: "answer"}, text(headline)), list(lines), train !== null && h("pre", {}, text(train)),
+    return [h("div", {class: "verdict"}, h("p", {class: "answer"}, h("strong", {}, text(headline)))), list(lines), train !== null && h("pre", {}, text(train)),
       board.table.plain("What the records forecast of each model", columnsShown, lists[rows].map((row) => cells[row])),
       h("h2", {}, "What you should know"), list(notes)].filter(Boolean);
   }
