@@ -14,7 +14,7 @@ from benchmark.datasheets.health_figures import figures
 from benchmark.datasheets.health_report import DatasetHealth
 from benchmark.datasheets.section import Section, Table, count, number, shown_path, shown_source
 from benchmark.rendering.commands import code, command, option
-from benchmark.rendering.text import escape, in_unit, require_own, unit_shown
+from benchmark.rendering.text import escape, in_unit, listed, require_own, unit_shown
 from benchmark.results.store import write_atomically
 from benchmark.tasks.leakage import Leakage
 from datasets.contents import EXAMPLES, OUTLIER_RULE, TargetSummary
@@ -103,7 +103,7 @@ def findings(health: DatasetHealth) -> Iterator[Finding]:
     """One sentence for each thing to know, the gravest first."""
     if health.unreadable:
         files = count(len(health.unreadable), "structure file")
-        yield Finding(f"{files} cannot be read and are left out: {', '.join([*health.unreadable][:EXAMPLES])}.")
+        yield Finding(f"{files} cannot be read and are left out: {listed([*health.unreadable], EXAMPLES)}.")
     for doubt in health.doubts:
         yield Finding(f"{doubt}.")
     yield from _duplicate_findings(health)

@@ -138,7 +138,8 @@ def _structure_column(columns: Columns, options: TableOptions) -> str:
         entry = any(is_entry({"@class": value}) for value in _first(columns.get("@class", [])))
         known = "its rows are entries without a structure" if entry else f"it has {listed(columns)}"
         raise InputError(
-            f"{options.source}: no column of structures (pymatgen's as JSON, CIF or POSCAR text, names of files); {known}"
+            f"{options.source}: no column of structures (pymatgen's as JSON, CIF or POSCAR text, names of files); {known}; "
+            "name one with --structure-column if it has structures"
         )
     if len(chosen) > 1 and chosen[0] not in named:
         raise InputError(f"{options.source}: several columns of structures: {listed(chosen)}; name one with --structure-column")

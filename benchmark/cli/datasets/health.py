@@ -10,6 +10,7 @@ import typer
 
 from benchmark.cli.shared.options import JsonOption, NameArgument
 from benchmark.cli.shared.terminal import tell
+from benchmark.rendering.text import count
 from datasets.errors import InputError, listed_reasons
 
 commands = typer.Typer()
@@ -38,8 +39,11 @@ def health(
     from datasets.registry import load
 
     report = examine(name, chosen or PUBLISHED_RULES)
-    for line in listed_reasons(list(report.unreadable.values()), name):
-        tell(f"warning: left out: {line}")
+    if report.unreadable:
+        lines = listed_reasons(list(report.unreadable.values()), name)
+        tell(f"warning: {count(len(report.unreadable), 'structure file')} left out:")
+        for line in lines:
+            tell(f"- {line}")
     if page:
         crystals = load(name, tuple(report.unreadable)) if report.unreadable else load(name)
         paths = write_page(report, crystals, page, again(name, report, rule, page))

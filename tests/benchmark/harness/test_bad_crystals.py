@@ -90,13 +90,13 @@ def test_health_names_bad_files_and_reports_on_the_others(folder, benchmark_comm
     rows = (folder / "id_prop.csv").read_text()
     (folder / "id_prop.csv").write_text(rows.replace("vast,4\n", ""))
     done = benchmark_command("datasets", "health", folder, "--rule", "nearest:12:8")
-    told = [line for line in done.stderr.splitlines() if line.startswith("warning: left out: ")]
-    assert done.returncode == 0 and [line.split()[3:6] for line in told] == [
+    told = [line for line in done.stderr.splitlines() if line.startswith("- ")]
+    assert done.returncode == 0 and [line.split()[1:4] for line in told] == [
         ["id_prop.csv", "line", f"{N + 1}:"], ["id_prop.csv", "line", f"{N + 2}:"],
     ]  # fmt: skip
     assert (
         f"mine: {N + 1} crystals" in done.stdout
-        and "2 structure files cannot be read and are left out: cut, empty." in done.stdout
+        and "2 structure files cannot be read and are left out: cut and empty." in done.stdout
     )
 
 
