@@ -9,15 +9,15 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from benchmark.leaderboard.as_table import rows_as_table
 from benchmark.rendering.text import count
 from benchmark.results.directories import PUBLISHED, RUNS
-from benchmark.schema import Settings, one_line
+from benchmark.schema import one_line
 from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError, InputError, several
 
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 
 Paths = str | Path | Sequence[str | Path]
 """One, or several."""
-
-COLUMNS = [
-    "task", "row", "unit", "model", "profile", "protocol", "loss", "loss_std", "ratio_to_best", "ratio_low", "ratio_high",
-    "verdict", "folds", "training_s", "training_device_s", "parameters",
-]  # fmt: skip
-"""Of a board."""
 
 
 def load(dataset: str | Path, skip_bad: bool = False) -> Crystals:
@@ -148,7 +142,7 @@ def run(
     store.require_writable()
     run_jobs(plan.todo, store, lambda progress: None, lambda job, record: None)
     asked = [(job.task.name, job.model, job.profile, str(job.protocol), job.settings.as_dict()) for job in plan.jobs]
-    return _board(Path(out), asked)
+    return rows_as_table(Path(out), asked)
 
 
 def predict(
@@ -269,7 +263,7 @@ def board(folder: str | Path = PUBLISHED) -> pd.DataFrame:
     Raises:
         InputError: there is no such directory, or a record is damaged; the message names the file.
     """
-    return _board(_existing(folder))
+    return rows_as_table(_existing(folder))
 
 
 def _existing(folder: str | Path, name: str = "folder") -> Path:
@@ -318,37 +312,3 @@ def compare(
     for line in found.not_compared:
         warnings.warn(line, stacklevel=2)
     return pd.DataFrame([asdict(answer) for answer in found.answers])
-
-
-def _board(root: Path, asked: Sequence[tuple[str, str, str, str, Settings]] | None = None) -> pd.DataFrame:
-    """The rows of a board; or only those of this task, model, profile, protocol and settings."""
-    from benchmark.leaderboard.board import read_board
-    from benchmark.results.store import Store
-
-    rows = [(row, group.has_rivals) for group in read_board(Store(root)).comparison_groups for row in group.rows]
-    keys = [row.run.first.key for row, _ in rows]
-    chosen = [asked is None or (key.task, key.model, key.profile, key.protocol, key.settings) in asked for key in keys]
-    return pd.DataFrame([_row(*row) for row in compress(rows, chosen)], columns=COLUMNS)
-
-
-def _row(row: Any, has_rivals: bool) -> dict[str, Any]:
-    from benchmark.leaderboard.rows import costs
-
-    key, standing, spent = row.run.first.key, row.standing if has_rivals else None, costs(row.run)
-    loss, std = row.over_folds("loss") or (None, None)
-    low, high = (standing.interval if standing else None) or (None, None)
-    return {
-        "row": row.label,
-        **{name: getattr(key, name) for name in ("task", "model", "profile", "protocol")},
-        "unit": None if key.classes else key.unit,
-        "loss": loss,
-        "loss_std": std,
-        "ratio_to_best": standing and standing.ratio,
-        "ratio_low": low,
-        "ratio_high": high,
-        "verdict": standing and standing.verdict,
-        "folds": len(row.run.complete),
-        "training_s": spent and spent.training_s,
-        "training_device_s": spent and spent.training_device_s,
-        "parameters": spent and spent.parameters[1],
-    }
