@@ -107,7 +107,8 @@ def _write(store: Store, as_json: bool) -> None:
 
 
 def _tell_pair(store: Store, task: str, pair: tuple[str, str], as_json: bool) -> None:
-    from benchmark.leaderboard.pair import compare_pair, pair_text
+    from benchmark.leaderboard.pair import compare_pair
+    from benchmark.leaderboard.pair_text import pair_text
     from benchmark.leaderboard.terminal import left_out_line
     from benchmark.results.beside import StoreBeside
 

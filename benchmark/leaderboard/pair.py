@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from benchmark.leaderboard.again import more_repeats
 from benchmark.leaderboard.apart import differences, most_alike, way_out
 from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup, comparison_groups
 from benchmark.leaderboard.rows import BoardRow
-from benchmark.rendering.text import count, in_unit, interval, plain_name, plus_minus, significant
+from benchmark.rendering.text import plain_name
 from benchmark.results.beside import StoreBeside
 from benchmark.results.directories import PUBLISHED, RUNS
 from benchmark.results.scores import scored_tasks
@@ -22,11 +23,10 @@ from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
 from benchmark.statistics.comparisons import ALPHA
 from benchmark.statistics.contrasts import Evidence
-from benchmark.statistics.decisions import MARGIN, MOST_REPEATS, intervals_of, repeats_to_decide
+from benchmark.statistics.decisions import MARGIN, intervals_of, repeats_to_decide
 from datasets.errors import InputError, unknown_name
 
 PairVerdict = Literal["real", "equal", "undecided"]
-WORDS: dict[PairVerdict, str] = {"real": "Real", "equal": f"Equal within {MARGIN:.0%}", "undecided": "Undecided"}
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class PairAnswer:
     """Real: the interval lies above 1. Equal: it lies within the margin on both sides."""
     more_repeats: int | None
     """Further repeats that would decide an undecided pair if the errors stayed as measured; None where too many or decided."""
+    then: PairVerdict | None
+    """What they would show; None without such repeats."""
     command: str | None
     """That trains them, one a line; None without such repeats."""
     folds: int
@@ -92,8 +94,6 @@ def compare_pair(store: Store, task: str, first: str, second: str) -> PairAnswer
     tasks = [name for name, _ in store.tasks()]
     if task not in tasks:
         raise unknown_name("task", task, tasks)
-    if first == second:
-        raise InputError(f"a pair has two different models, not {first} twice")
     runs = next((runs for _, runs in scored_tasks(store, names={task})), [])
     groups = [group for group, _ in comparison_groups(runs, read_sources(store.root))] if runs else []
     for name in (first, second):
@@ -153,13 +153,15 @@ def _models(store: Store, task: str | None = None) -> set[str]:
 
 def _why_none(store: Store, groups: Sequence[ComparisonGroup], task: str, first: str, second: str) -> str:
     """Why no pair of rows has an answer, and what to run for one."""
-    if any(_is_called(row, first) and _is_called(row, second) for group in groups for row in group.ranked):
-        return f"{first} and {second} are the same row; a pair has two different ones"
     rows, others = ([row for group in groups for row in group.ranked if _is_called(row, name)] for name in (first, second))
     if not any(_is_own(store, row) for row in rows) and any(_is_own(store, row) for row in others):
         rows, others = others, rows
-    row = min(rows, key=lambda row: (not _is_own(store, row), len(differences(row, most_alike(row, others)))))
-    return f"{first} and {second} both ran on {task}, but not in the same way: {way_out(row, others, store.root)}"
+    pairs = [(row, rest) for row in rows if (rest := [other for other in others if other is not row])]
+    if not pairs:
+        return f"{first} and {second} are the same row; a pair has two different ones"
+    row, others = min(pairs, key=lambda one: (not _is_own(store, one[0]), len(differences(one[0], most_alike(*one)))))
+    names = first if first == second else f"{first} and {second} both"
+    return f"{names} ran on {task}, but not in the same way: {way_out(row, others, store.root)}"
 
 
 def _not_compared(
@@ -167,20 +169,36 @@ def _not_compared(
 ) -> list[str]:
     """Rows of the two names without an answer: those that are not ranked, and a person's own that have no rival."""
     answered = {(answer.group, label) for answer in found for label in (answer.lower, answer.higher)}
+    rows = [(group, row) for group in groups for row in group.rows if any(_is_called(row, name) for name in names)]
+    own = [row for group, row in rows if _is_own(store, row) and (group.title, row.label) in answered]
     told = []
-    for group in groups:
-        for row in group.rows:
-            called = [name for name in names if _is_called(row, name)]
-            if not called or row.unranked == OLDER or (group.title, row.label) in answered:
-                continue
-            if row.unranked:
-                told.append(f"{row.label} is not compared: {row.unranked}")
-            elif _is_own(store, row):
-                other = names[1] if called[0] == names[0] else names[0]
-                others = [one for group in groups for one in group.ranked if _is_called(one, other)]
-                out = way_out(row, others, store.root)
-                told.append(f"{row.label} is not compared: {other} has no row in {group.title}; {out}")
-    return told
+    for group, row in rows:
+        if row.unranked == OLDER or (group.title, row.label) in answered:
+            continue
+        if row.unranked:
+            told.append(f"{row.label} is not compared: {row.unranked}")
+        elif _is_own(store, row):
+            other = names[1] if _is_called(row, names[0]) else names[0]
+            others = [one for group in groups for one in group.ranked if _is_called(one, other)]
+            instead = next((f"your {one.label} is compared" for one in own if one.model == row.model), None)
+            out = instead or way_out(row, others, store.root)
+            told.append(f"{row.label} is not compared: {other} has no row in {group.title}; {out}")
+    return told + _own_alone(store, groups, answered, names)
+
+
+def _own_alone(
+    store: Store, groups: Sequence[ComparisonGroup], answered: Set[tuple[str, str]], names: tuple[str, str]
+) -> list[str]:
+    """What to run where a person's own rows are compared with one another, and with none of the rows beside them."""
+    compared = [[row for row in group.ranked if (group.title, row.label) in answered] for group in groups]
+    mixed = [rows for rows in compared if len({_is_own(store, row) for row in rows}) == 2]
+    own = sorted((row for rows in compared for row in rows if _is_own(store, row)), key=lambda row: not row.learns)
+    others = [
+        row for group in groups for row in group.ranked if not _is_own(store, row) and row.model in {one.model for one in own}
+    ]
+    if mixed or not own or not others:
+        return []
+    return [f"your rows are compared with one another, not with those beside them: {way_out(own[0], others, store.root)}"]
 
 
 def pair_answers(group: ComparisonGroup, root: Path = RUNS) -> list[PairAnswer]:
@@ -218,21 +236,23 @@ def pair_answers(group: ComparisonGroup, root: Path = RUNS) -> list[PairAnswer]:
             ratio_high=pair.interval and pair.interval[1],
             verdict=verdict,
             more_repeats=more,
+            then=then,
             command="\n".join(more_repeats((rows[pair.better], rows[pair.worse]), more, root)) if more else None,
         )
-        for pair, (verdict, more) in zip(group.decisions.pairs, _decided(group), strict=True)
+        for pair, (verdict, more, then) in zip(group.decisions.pairs, _decided(group), strict=True)
     ]
 
 
-def _decided(group: ComparisonGroup) -> list[tuple[PairVerdict, int | None]]:
-    """Of each pair the verdict, and the further repeats that would decide an undecided one."""
+def _decided(group: ComparisonGroup) -> list[tuple[PairVerdict, int | None, PairVerdict | None]]:
+    """Of each pair the verdict, the further repeats that would decide an undecided one, and what they would show."""
     assert group.decisions and group.errors
     pairs, models = group.decisions.pairs, group.errors.models
     if group.decisions.reason:
-        return [("undecided", None)] * len(pairs)
+        return [("undecided", None, None)] * len(pairs)
     evidence = Evidence.of(group.errors)
     places = [models.index(pair.worse) for pair in pairs], [models.index(pair.better) for pair in pairs]
 
+    @cache
     def after(more: int) -> list[PairVerdict]:
         intervals = intervals_of(evidence, more, ALPHA)
         limits = zip(intervals.low[places], intervals.high[places], strict=True)
@@ -240,43 +260,5 @@ def _decided(group: ComparisonGroup) -> list[tuple[PairVerdict, int | None]]:
 
     today = after(0)
     more = repeats_to_decide(today, after)
-    return [(verdict, more.get(number)) for number, verdict in enumerate(today)]
-
-
-def verdict_text(answer: PairAnswer) -> str:
-    """The verdict, and the ratio with its interval."""
-    low, high = answer.ratio_low, answer.ratio_high
-    limits = "" if low is None or high is None else f" (95 %: {interval(low, high)})"
-    ratio = f"the {answer.loss} of {answer.higher} is {significant(answer.ratio)} times that of {answer.lower}{limits}"
-    return f"{WORDS[answer.verdict]}: {ratio}."
-
-
-def open_text(answer: PairAnswer) -> str:
-    """What would decide an undecided pair, or why nothing is decided; empty for a decided one."""
-    if answer.reason:
-        return f"Nothing can be decided: {answer.reason}."
-    if answer.verdict != "undecided":
-        return ""
-    if answer.more_repeats:
-        return (
-            f"About {count(answer.more_repeats, 'more repeat')} would decide, if the errors stayed as measured. "
-            "This command gives both models so many; finished folds are kept:"
-        )
-    return f"{MOST_REPEATS} more repeats would not decide, if the errors stayed as measured."
-
-
-def pair_text(answer: PairAnswer) -> str:
-    """The answer first, then the errors, what they rest on, and what more repeats would decide."""
-    lower = in_unit(plus_minus(answer.lower_loss, answer.lower_std), answer.unit)
-    higher = in_unit(plus_minus(answer.higher_loss, answer.higher_std), answer.unit)
-    runs = f"the same {count(answer.folds, 'fold')} of {count(answer.repeats, 'repeat')}"
-    holds = f"The interval holds for all pairs of the {answer.models} models that ran so, together."
-    lines = [
-        f"{answer.task}, {answer.group}",
-        verdict_text(answer),
-        f"{answer.loss}: {answer.lower} {lower}, {answer.higher} {higher}; {runs} for both.",
-        "" if answer.reason else holds,
-        open_text(answer),
-        *(f"    {line}" for line in (answer.command or "").splitlines()),
-    ]
-    return "\n".join(filter(None, lines))
+    then = {number: after(repeats)[number] for number, repeats in more.items()}
+    return [(verdict, more.get(number), then.get(number)) for number, verdict in enumerate(today)]

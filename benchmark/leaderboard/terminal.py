@@ -11,9 +11,10 @@ from benchmark.leaderboard.board import Board
 from benchmark.leaderboard.cells import not_below_baseline, overlooked, ranks, ratio, verdict
 from benchmark.leaderboard.columns import TERMINAL, columns_shown
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
+from benchmark.leaderboard.kinds import kind_of
 from benchmark.leaderboard.pages.task import page_of
 from benchmark.leaderboard.rows import BoardRow, marks_of, run_labels
-from benchmark.rendering.text import count
+from benchmark.rendering.text import count, in_unit, significant
 from benchmark.results.beside import LeftOut, StoreBeside
 from benchmark.results.scores import Run
 
@@ -58,7 +59,10 @@ def left_out_line(run: LeftOut) -> str:
     (label,) = run_labels([Run((run.record,))])
     runs = ("your run", "the run of --beside")
     left_out, stands = runs if run.is_own else reversed(runs)
+    kind = kind_of(run.record.key)
+    means = [in_unit(significant(loss), "1" if run.record.key.classes else run.record.key.unit) for loss in run.losses or ()]
+    told = f"; their {kind.loss} on the folds of both: {means[0]} and {means[1]}" if means else ""
     return (
         f"{run.record.key.task}, {label}: {left_out} has {count(run.folds, 'fold')} and is left out; "
-        f"{stands} with the same settings and source has {run.folds_that_stand}"
+        f"{stands} with the same settings and source has {run.folds_that_stand}{told}"
     )

@@ -80,6 +80,9 @@ def elsewhere(question: Question, chosen: Forecast | None, slower: float) -> str
     return f" {chosen.model} would take {joined(each)}." if each else ""
 
 
+WALL = "They are processor times. The training times of boards are wall times, longer where runs shared a processor."
+
+
 def calibrated(calibration: Calibration | None, question: Question) -> str:
     """How this machine compares with those that the times are of."""
     asked = [question.like] if question.like else list(question.tasks)
@@ -88,10 +91,11 @@ def calibrated(calibration: Calibration | None, question: Question) -> str:
     if not machines:
         return ""
     if not calibration:
-        return f"Times are those of {joined(machines)}: this machine was not compared with the machines of the records."
+        about = f"Times are those of {joined(machines)}: this machine was not compared with the machines of the records."
+        return f"{about} {WALL}"
     others = [name for name in machines if name not in calibration.processors]
     scaled = f" Times of {joined(others)} are scaled by it too, though it was not compared." if others else ""
     return (
         f"A short training took {calibration.here:.2f} s of processor time here and {calibration.there:.2f} s in the records "
-        f"({joined(calibration.processors)}); times are scaled by it.{scaled}"
+        f"({joined(calibration.processors)}); times are scaled by it.{scaled} {WALL}"
     )

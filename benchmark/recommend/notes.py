@@ -101,6 +101,6 @@ def tried(left: Sequence[LeftOut]) -> str:
     good, good_within = (sum(one.ratio <= GOOD for one in ones) for ones in (free, within))
     timed = f" ({good_within} of {len(within)} where only half of the models fit into the time)" if within else ""
     return (
-        "Such advice was tried on each set on record, with that set left out: the error of the advised model was at most "
+        "It was tried on each set on record, with that set left out: the error of the advised model was at most "
         f"{100 * (GOOD - 1):.0f} % above the best in {good} of {count(len(free), 'task')}{timed}."
     )

@@ -52,11 +52,11 @@ def answer(question: Question, advice: Advice, calibration: Calibration | None, 
     """The answer first, then the table, then what limits it; `left` is of advice without a task."""
     slower = calibration.slower if calibration else 1.0
     headline, lines, train = _first(question, advice, slower)
-    notes = [*_notes(question, advice, slower), calibrated(calibration, question), "" if left is None else tried(left)]
+    notes = [*_notes(question, advice, slower), calibrated(calibration, question)]
     what = with_unit("MAE", question.unit) if question.like else "MAE / best other"
     return Answer(
         headline=headline,
-        lines=tuple(filter(None, lines)),
+        lines=tuple(filter(None, [*lines, "" if left is None else f"How good is such advice? {tried(left)}"])),
         command=train,
         columns=("model", what, "95 % interval", "one training", "within the time", "beyond the records"),
         rows=tuple(
@@ -129,11 +129,8 @@ def _error(one: Forecast, question: Question) -> str:
         return f"a test MAE of {in_unit(_three(one.error), question.unit)} ({interval}), {_basis(one, model, train)}"
     why = "the data sets differ too much" if len(one.on_sets) >= FEWEST_SETS else "too few data sets"
     interval = f"95 %: {_interval(one)}" if one.limits else f"no interval: {why}"
-    kinds = {True: "Measured", False: "Forecast"}
-    by_kind = {kind: [_on_set(each) for each in one.on_sets if each.measured is kind] for kind in kinds}
-    each = ". ".join(f"{kinds[kind]}: {joined(found)}" for kind, found in by_kind.items() if found)
     over = f"the mean of {count(len(one.on_sets), 'data set')}"
-    return f"{_three(one.error)} times the MAE of the best other model, {over} ({interval}). {each}"
+    return f"{_three(one.error)} times the MAE of the best other model, {over} ({interval}){_not_ranked(one, question)}"
 
 
 def _basis(one: Forecast, model: Trained, train: int) -> str:
@@ -158,6 +155,22 @@ def _on_set(one: OnSet) -> str:
     number = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     others = joined(sorted(set(one.best_other)))
     return f"{_three(one.ratio)} on {one.crystal_set} with {number} training crystals (best other: {others})"
+
+
+def _by_set(one: Forecast | None) -> str:
+    """The error of a model on each data set beside the best other one."""
+    if one is None:
+        return ""
+    kinds = {True: "Measured", False: "Forecast"}
+    by_kind = {kind: [_on_set(each) for each in one.on_sets if each.measured is kind] for kind in kinds}
+    each = ". ".join(f"{kinds[kind]}: {joined(found)}" for kind, found in by_kind.items() if found)
+    return f"The MAE of {one.model} divided by the MAE of the best other model, by data set. {each}."
+
+
+def _not_ranked(one: Forecast, question: Question) -> str:
+    """The models that are the best beside it on a set, but did not run on every set."""
+    best = sorted({model for each in one.on_sets for model in each.best_other} & set(question.others))
+    return f". Not ranked, for lack of runs on every set: {joined(best)}" if best else ""
 
 
 def _constant(question: Question, advice: Advice) -> str:
@@ -224,6 +237,7 @@ def _notes(question: Question, advice: Advice, slower: float) -> list[str]:
         without_forecast(question.like, question.others),
         power_law if far and question.like else "",
         of_interval if any(one.limits for one in every) else "",
+        "" if question.like else _by_set(advice.chosen),
         "" if question.like else compared_with(question.tasks),
         of_times(question.like, question.tasks, question.device) + elsewhere(question, advice.chosen, slower),
     ]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 
 from benchmark.results.records import Record
 from benchmark.results.store import Scored, Store
@@ -25,12 +26,19 @@ class LeftOut:
     folds: int
     """Complete ones."""
     folds_that_stand: int
+    losses: tuple[float, float] | None
+    """Mean test losses of it and of the run that stands, over the folds that both have; None without such folds."""
 
 
 @dataclass
 class _FoldsOfRun:
     record: Record
-    complete: int = 0
+    losses: dict[tuple[int, int], float] = field(default_factory=dict)
+    """Of complete folds: seed and fold → test loss."""
+
+    @property
+    def complete(self) -> int:
+        return len(self.losses)
 
 
 @dataclass(frozen=True)
@@ -67,10 +75,8 @@ class StoreBeside(Store):
     def left_out(self) -> list[LeftOut]:
         """The runs that both have, each with the one of the two that is left out."""
         folds = self._folds
-        return [
-            LeftOut(folds[own][run].record, own, folds[own][run].complete, folds[not own][run].complete)
-            for own, run in sorted(self._left_out)
-        ]
+        pairs = [(own, folds[own][run], folds[not own][run]) for own, run in sorted(self._left_out)]
+        return [LeftOut(one.record, own, one.complete, stands.complete, _shared(one, stands)) for own, one, stands in pairs]
 
     @cached_property
     def _read(self) -> dict[Path, list[Record]]:
@@ -90,11 +96,18 @@ class StoreBeside(Store):
             runs = found[self._is_own(path)]
             with suppress(InputError):  # who scores the file is told
                 for record in self.read_all(path):
-                    runs.setdefault(_run_of(record), _FoldsOfRun(record)).complete += record.status == "complete"
+                    losses = runs.setdefault(_run_of(record), _FoldsOfRun(record)).losses
+                    if record.status == "complete" and record.metrics:
+                        losses[record.key.seed, record.key.fold] = record.metrics.test.loss
         return found
 
     def _is_own(self, path: Path) -> bool:
         return path.is_relative_to(self.root / "records")
+
+
+def _shared(one: _FoldsOfRun, other: _FoldsOfRun) -> tuple[float, float] | None:
+    folds = one.losses.keys() & other.losses.keys()
+    return (fmean(one.losses[fold] for fold in folds), fmean(other.losses[fold] for fold in folds)) if folds else None
 
 
 def _run_of(record: Record) -> RunName:

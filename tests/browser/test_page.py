@@ -107,7 +107,7 @@ def test_a_reader_asks_which_model_fits_the_crystals_and_the_time(open_page, tmp
     cells = page.locator("tbody tr").evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.innerText))")
     assert cells == [["cgcnn", "yes"], ["rf-magpie", "yes"]]
     assert page.locator("main li").all_inner_texts() == ["Error: 0.1 eV.", "of gaps"]
-    page.get_by_label("time for one training").select_option("10 minutes")
+    page.get_by_label("how long you have").select_option("10 minutes")
     wait_until(page, "document.querySelector('.answer').textContent.startsWith('Train rf-magpie')")
     page.get_by_label("labelled crystals").fill("9000")
     page.get_by_label("labelled crystals").press("Tab")

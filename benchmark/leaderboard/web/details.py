@@ -12,7 +12,8 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from benchmark.leaderboard.comparison_groups import GroupPredictions
-from benchmark.leaderboard.pair import PairAnswer, open_text, verdict_text
+from benchmark.leaderboard.pair import PairAnswer
+from benchmark.leaderboard.pair_text import open_text, verdict_text
 
 FEW = 2_000
 """Crystals up to which a plot shows every one; above, it shows how dense they are."""

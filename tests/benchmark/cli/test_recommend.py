@@ -59,7 +59,7 @@ def test_without_a_like_task_models_are_compared_alone(benchmark_command, board)
     done = benchmark_command(*ASKED, "1h")
     assert "10 % above the lowest, on 2 of the 2 data sets on record." in done.stdout
     assert "- Error: 0.963 times the MAE of the best other model, the mean of 2 data sets (" in done.stdout
-    assert "(no interval: too few data sets). Measured: 0.9" in done.stdout
+    assert "(no interval: too few data sets).\n" in done.stdout and "by data set. Measured: 0.9" in done.stdout
     assert " on cgcnn with 32 training crystals (best other: megnet) and 0.9" in done.stdout
     assert "megnet may come out better: about as good on most data sets. The time is enough" in done.stdout
     assert "with --like: cgcnn/band_gap (3 models) and fung/2d/work_function (3 models)." in done.stdout

@@ -8,7 +8,8 @@ import pytest
 
 from benchmark import api
 from benchmark.leaderboard.board import read_board
-from benchmark.leaderboard.pair import compare_pair, pair_text
+from benchmark.leaderboard.pair import compare_pair
+from benchmark.leaderboard.pair_text import pair_text
 from benchmark.results.beside import StoreBeside
 from benchmark.results.store import Store
 from datasets.errors import InputError
@@ -117,7 +118,7 @@ def test_data_of_which_two_rows_differ_are_named(tmp_path):
         (("cgcn", "megnet"), TASK, "cgcn has no record on set/target; did you mean cgcnn? there these have: cgcnn, dummy, "),
         (("gatgnn", "megnet"), TASK, "gatgnn has no record on set/target; "),
         (("cgcnn", "megnet"), "set/targets", "unknown task 'set/targets'; did you mean set/target?"),
-        (("cgcnn", "cgcnn"), TASK, "a pair has two different models, not cgcnn twice"),
+        (("cgcnn", "cgcnn"), TASK, "cgcnn and cgcnn are the same row; a pair has two different ones"),
         (("mpnn", "mpnn (mini)"), TASK, "mpnn and mpnn (mini) are the same row"),
         (("cgcnn", "--task"), TASK, "--pair needs two names: --pair cgcnn schnet"),
         (("cgcnn,schnet", "--task"), TASK, "--pair needs two names: --pair cgcnn schnet"),
@@ -175,6 +176,46 @@ def test_a_row_of_ones_own_that_is_not_compared_is_told(beside):
     lines = [str(warning.message) for warning in told]
     assert "schnet (width=8) is not compared: 3 of 5 folds" in lines
     assert any(line.startswith("schnet (mini) is not compared: megnet has no row in mini, ") for line in lines)
+
+
+def test_rows_of_ones_own_that_meet_no_published_row_are_told(beside):
+    own, published = beside
+    for model in ("cgcnn", "dummy"):
+        write_run(own, model, 0.7, key={"profile": "smoke"})
+    write_run(published, "dummy", 0.9)
+    both = StoreBeside(own.root, published)
+    (line,) = (line for line in compare_pair(both, TASK, "cgcnn (smoke)", "dummy").not_compared if line.startswith("your rows"))
+    assert "your rows are compared with one another, not with those beside them: cgcnn (smoke) and " in line
+    assert "differ in profile (smoke and standard); to compare them, run: python -m benchmark run " in line
+
+
+def test_a_models_own_rows_are_a_pair(beside):
+    own, published = beside
+    (answer,) = compare_pair(StoreBeside(own.root, published), TASK, "cgcnn", "cgcnn").answers
+    assert {answer.lower, answer.higher} == {"cgcnn", "cgcnn (n_conv=2)"}
+    write_run(own, "schnet", 0.7, key={"profile": "mini"})
+    with pytest.raises(
+        InputError, match=r"^schnet ran on set/target, but not in the same way: schnet \(mini\) and schnet differ in "
+    ):
+        compare_pair(StoreBeside(own.root, published), TASK, "schnet", "schnet")
+
+
+def test_a_models_row_and_its_other_folds_are_not_the_same_row(tmp_path):
+    store = Store(tmp_path / "runs")
+    write_run(store, "cgcnn", 0.4)
+    write_run(store, "cgcnn", 0.5, folds=3, changed={"width": 8}, key={"settings": {"width": 8}, "protocol": "kfold(3)"})
+    for pair in (("cgcnn", "cgcnn (width=8)"), ("cgcnn (width=8)", "cgcnn")):
+        with pytest.raises(InputError, match=r"differ in folds \(kfold\([35]\) and kfold\([35]\)\)"):
+            compare_pair(store, TASK, *pair)
+
+
+def test_a_row_of_ones_own_is_no_longer_asked_for_once_another_is_compared(beside):
+    own, published = beside
+    write_run(own, "cgcnn", 0.7, key={"profile": "smoke"})
+    told = compare_pair(StoreBeside(own.root, published), TASK, "cgcnn", "megnet").not_compared
+    assert any(
+        "cgcnn (smoke) is not compared: " in line and line.endswith("your cgcnn (n_conv=2) is compared") for line in told
+    )
 
 
 def test_published_rows_that_would_help_are_named(beside, benchmark_command):

@@ -14,7 +14,7 @@ board.views.compare = (() => {
     place.append(h("h1", {}, "Two models, crystal by crystal"), board.chooser(group));
     const controls = place.lastChild;
     if (rows.length < 2) {
-      place.append(note("Comparing needs two runs of this task with a score for every fold."));
+      place.append(note("Comparing needs two runs with a score for every fold. This comparison group has fewer; choose another group or task."));
       return;
     }
     const own = board.data.own && board.data.own.group === group.id ? board.data.own.model : "";

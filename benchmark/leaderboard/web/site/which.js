@@ -18,8 +18,8 @@ board.views.which = (() => {
     const nearest = known.reduce((best, one) => (apart(one, crystals) < apart(best, crystals) ? one : best));
     place.append(h("h1", {}, "Which model for my crystals?"), h("div", {class: "controls"},
       number("labelled crystals", crystals, known, (value) => board.go({crystals: value})),
-      select("time for one training", times, times[time][0], (value) => board.go({time: value})),
-      select("a task like mine", Object.keys(asked).map((task) => [task, task || "none: compare models alone"]), like, (value) => board.go({like: value})),
+      select("how long you have (--time)", times, times[time][0], (value) => board.go({time: value})),
+      select("a task like mine (--like)", Object.keys(asked).map((task) => [task, task || "none: compare models alone"]), like, (value) => board.go({like: value})),
       Object.keys(devices).length > 1 && select("trained on", Object.keys(devices).map((name) => [name, NAMES[name]]), device, (value) => board.go({device: value}))));
     if (nearest !== crystals) place.append(note(`This page has the answer for ${n.grouped(nearest)} crystals, the nearest number to your ${n.grouped(crystals)}; the command at the end has yours.`));
     const found = asked[like][known.indexOf(nearest)];

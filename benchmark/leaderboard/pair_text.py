@@ -1,0 +1,50 @@
+"""What is said of a pair of models, in the terminal and on the web page. Needs no torch."""
+
+from __future__ import annotations
+
+from benchmark.leaderboard.pair import PairAnswer, PairVerdict
+from benchmark.rendering.text import count, in_unit, interval, plus_minus, significant
+from benchmark.statistics.decisions import MARGIN, MOST_REPEATS
+
+WORDS: dict[PairVerdict, str] = {"real": "Real", "equal": f"Equal within {MARGIN:.0%}", "undecided": "Undecided"}
+SHOWN = {"real": "real", "equal": f"at most {MARGIN:.0%}"}
+
+
+def verdict_text(answer: PairAnswer) -> str:
+    """The verdict, and the ratio with its interval."""
+    low, high = answer.ratio_low, answer.ratio_high
+    limits = "" if low is None or high is None else f" (95 %: {interval(low, high)})"
+    ratio = f"the {answer.loss} of {answer.higher} is {significant(answer.ratio)} times that of {answer.lower}{limits}"
+    return f"{WORDS[answer.verdict]}: {ratio}."
+
+
+def open_text(answer: PairAnswer) -> str:
+    """What would decide an undecided pair, or why nothing is decided; empty for a decided one."""
+    if answer.reason:
+        return f"Nothing can be decided: {answer.reason}."
+    if answer.verdict != "undecided":
+        return ""
+    if answer.more_repeats:
+        return (
+            f"About {count(answer.more_repeats, 'more repeat')} would show that the difference is "
+            f"{SHOWN[answer.then or 'real']}, if the errors stayed as measured. "
+            "This command gives both models so many; finished folds are kept:"
+        )
+    return f"{MOST_REPEATS} more repeats would not decide, if the errors stayed as measured."
+
+
+def pair_text(answer: PairAnswer) -> str:
+    """The answer first, then the errors, what they rest on, and what more repeats would decide."""
+    lower = in_unit(plus_minus(answer.lower_loss, answer.lower_std), answer.unit)
+    higher = in_unit(plus_minus(answer.higher_loss, answer.higher_std), answer.unit)
+    runs = f"the same {count(answer.folds, 'fold')} of {count(answer.repeats, 'repeat')}"
+    holds = f"The interval holds for all pairs of the {answer.models} models that ran so, together."
+    lines = [
+        f"{answer.task}, {answer.group}",
+        verdict_text(answer),
+        f"{answer.loss}: {answer.lower} {lower}, {answer.higher} {higher}; {runs} for both.",
+        "" if answer.reason else holds,
+        open_text(answer),
+        *(f"    {line}" for line in (answer.command or "").splitlines()),
+    ]
+    return "\n".join(filter(None, lines))
