@@ -46,12 +46,12 @@ def other_ranking(like: str | None, tasks: Mapping[str, Sequence[Trained]]) -> s
     over = f"mean over {count(sets, 'data set')}"
     if like:
         return (
-            f"this ranking is of {like} alone; without --like models are ranked by the {over}, so the order may differ, "
-            f"and for crystals and targets like {like} this ranking counts."
+            f"this ranking is of {like} alone. Without --like, models are ranked by the {over}, and the order may differ. "
+            f"If your crystals and target are like {like}, follow this ranking."
         )
     return (
-        f"this ranking is by the {over}; with --like TASK models are ranked on that task alone, so the order may differ, "
-        "and for crystals and targets like that task its ranking counts."
+        f"this ranking is by the {over}. With --like TASK, models are ranked on that task alone, and the order may differ. "
+        "If your crystals and target are like that task, follow its ranking."
     )
 
 
@@ -59,8 +59,8 @@ def compared_with(tasks: Mapping[str, Sequence[Trained]]) -> str:
     """With how many crystals the models are compared where no task is named."""
     each = [f"{most_on_record(models):,.0f} on {task}" for task, models in tasks.items() if len(models) > 1]
     return (
-        "On each data set the models are compared with as many training crystals as you have, or with the most on record "
-        f"if you have more: {joined(each)}. With the most on record the ratio is measured; with fewer it is a forecast."
+        f"The largest numbers of training crystals on record: {joined(each)}. If you have fewer, the ratio is a forecast for "
+        "your number. If you have more, it is measured at the largest number."
     )
 
 

@@ -129,8 +129,8 @@ def test_a_time_of_another_task_of_the_same_crystals_is_said(benchmark_command, 
 
 def test_how_answers_with_and_without_a_task_fit_together_is_said(benchmark_command, board):
     of_task, over_sets = (benchmark_command(*ASKED, "1h", *like).stdout for like in (("--like", "cgcnn/band_gap"), ()))
-    assert "- With and without --like: this ranking is of cgcnn/band_gap alone; without --like models are ranked by" in of_task
-    assert "- With and without --like: this ranking is by the mean over 2 data sets; with --like TASK " in over_sets
+    assert "- With and without --like: this ranking is of cgcnn/band_gap alone. Without --like, models are ranked by" in of_task
+    assert "- With and without --like: this ranking is by the mean over 2 data sets. With --like TASK, " in over_sets
 
 
 def test_where_only_constants_ran_their_error_is_said(benchmark_command, board):

@@ -26,7 +26,8 @@ board.views.compare = (() => {
       select("model A", options, a.label, pick("model", b)), select("model B", options, b.label, pick("other", a)),
       h("div", {class: "control"}, h("button", {type: "button", onclick: () => board.go({model: b.label, other: a.label})}, "Swap A and B")));
     const content = h("div", {"aria-busy": "true"}, note("Loading …"));
-    place.append(content);
+    place.append(content, note("Rows are compared within a comparison group: the same profile, folds and data. For two rows of different groups, " +
+      `python -m benchmark leaderboard --pair A B --task ${group.task} says what to run.`));
     const wanted = [board.details.ofGroup(group), board.details.ofModel(group, a), board.details.ofModel(group, b)];
     board.guard(content, Promise.all(wanted).then((found) => content.isConnected && show(content, group, ...found)));
   }
