@@ -237,7 +237,8 @@ def _loaded(checkpoints: Paths) -> tuple[list[Any], Any, list[Path]]:
 
 def _predicted(found: Any, models: list[Any], files: list[Path]) -> pd.DataFrame:
     """Predictions as a table; InputError where a crystal could not be used."""
-    from benchmark.harness.fitted import error_on_test, trial_warning
+    from benchmark.harness.predict import trial_warning
+    from benchmark.leaderboard.checkpoint_error import error_on_test
 
     if found.left_out:
         raise InputError(several(found.left_out))

@@ -20,9 +20,6 @@ SUFFIX = ".safetensors"
 SEED = re.compile(r"_seed\d+_(?=[^/]*$)")
 """Of a repeat, in the name of its directory; repeats are one run."""
 
-MOST_RUNS_SHOWN = 6
-"""Where a directory holds several."""
-
 MOST_OF_RECORD = 1 << 20
 """Bytes of the record of a fold; it has a few thousand."""
 
@@ -56,9 +53,8 @@ def _of_one_run(directory: Path) -> list[Path]:
             str(top) if above.count(top) == 1 and top != directory else str(min(repeats))
             for top, repeats in zip(above, runs.values(), strict=True)
         )
-        shown = ", ".join(names[:MOST_RUNS_SHOWN]) + (", …" if len(names) > MOST_RUNS_SHOWN else "")
-        details = listed_reasons([f"{name}: {_about(Path(name))}" for name in names])
-        raise InputError(f"{directory}: checkpoints of {len(runs)} runs below it; name one: {shown}", details)
+        details = listed_reasons([f"{Path(name).relative_to(directory)}: {_about(Path(name))}" for name in names])
+        raise InputError(f"{directory}: checkpoints of {len(runs)} runs below it; name one of them", details)
     return files
 
 

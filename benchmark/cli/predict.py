@@ -46,9 +46,9 @@ def predict(
     """
     from tabulate import tabulate
 
-    from benchmark.harness.fitted import error_on_test, trial_warning
     from benchmark.harness.machine import choose_device
-    from benchmark.harness.predict import find_structures, meaning_of, predict_files, require_file, write_csv
+    from benchmark.harness.predict import find_structures, meaning_of, predict_files, require_file, trial_warning, write_csv
+    from benchmark.leaderboard.checkpoint_error import error_on_test
     from datasets.readers.folder import unread_folders
     from datasets.registry import is_folder
     from models.checkpoints import find_checkpoints, load_checkpoint

@@ -30,6 +30,9 @@ UNKNOWN_ELEMENTS = "unknown"
 
 LONGEST_CLASS = 100
 
+TRIAL = "smoke"
+"""The profile that only tries the program."""
+
 
 @dataclass(frozen=True)
 class Meaning:
@@ -175,6 +178,12 @@ def _numbered(ids: Sequence[str]) -> list[str]:
         seen[name] += 1
         found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
     return found
+
+
+def trial_warning(models: Sequence[Model[Any, Any]]) -> str:
+    """One line where a model was trained to try the program; empty where none was."""
+    trial = any(model.about.get("profile") == TRIAL for model in models)
+    return f"trained in the profile {TRIAL}, a trial of the program: the predictions mean nothing" if trial else ""
 
 
 def meaning_of(models: Sequence[Model[Any, Any]], names: Sequence[object]) -> Meaning:

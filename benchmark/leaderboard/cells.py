@@ -86,13 +86,18 @@ def overlooked(group: ComparisonGroup) -> str:
     return f"{joined(lower)} {verb} not compared, though {whose} {group.kind.loss} is lower." if lower else ""
 
 
-def not_below_baseline(group: ComparisonGroup) -> str:
-    """The models that are not shown to have a lower loss than the dummy; empty without it, or where nothing is decided."""
+def labels_not_below_baseline(group: ComparisonGroup) -> list[str]:
+    """The models that are not shown to have a lower loss than the dummy; none without it, or where nothing is decided."""
     floor = next((row.label for row in group.ranked if row.is_baseline), None)
     if floor is None or group.decisions is None or group.decisions.reason:
-        return ""
+        return []
     below = {pair.better for pair in group.decisions.pairs if pair.worse == floor and pair.decided}
-    names = [row.label for row in group.ranked if row.learns and row.label not in below]
+    return [row.label for row in group.ranked if row.learns and row.label not in below]
+
+
+def not_below_baseline(group: ComparisonGroup) -> str:
+    """The sentence on these models; empty without one."""
+    names = labels_not_below_baseline(group)
     return f"Not shown to be better than {group.kind.baseline}: {joined(names)}." if names else ""
 
 

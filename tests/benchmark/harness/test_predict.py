@@ -170,10 +170,23 @@ def test_the_error_of_the_folds_on_their_test_crystals_stands_below_the_predicti
     assert code == 0 and err.startswith(TRIAL) and len(err.splitlines()) == 1
     told = f"test MAE: {plus_minus(np.mean(maes), np.std(maes, ddof=1))} (mean ± SD of 2 folds; "
     assert out.splitlines()[-1].startswith(told)
+    targets = pd.concat(map(pd.read_parquet, folder.glob("*.parquet")))["target"].to_numpy()
+    spread = plus_minus(np.abs(targets - targets.mean()).mean(), None)
+    assert f"; predicting the mean of the test crystals: {spread}. Train `dummy` on the same folds" in out.splitlines()[-1]
     first = folder / "fold-00.safetensors"
     assert f"test MAE: {plus_minus(maes[0], None)} (1 fold; " in predict("--checkpoint", first, small_folder / "c0.cif")[1]
     shutil.copy(first, tmp_path)
     assert "test MAE" not in predict("--checkpoint", tmp_path / first.name, small_folder / "c0.cif")[1]
+
+
+def test_where_dummy_ran_a_model_not_shown_to_be_better_than_the_mean_says_so(small_folder, tmp_path, benchmark_command):
+    run = "run", "--dataset", small_folder, "--profile", "smoke", "--folds", "2", "--save-checkpoints", "--out", tmp_path
+    assert benchmark_command(*run, "--model", "cgcnn", "--model", "dummy").returncode == 0
+    baseline = [record.metrics.test.mae for record in Store(tmp_path).records() if record.key.model == "dummy"]
+    (folder,) = (tmp_path / "records").rglob("cgcnn/*")
+    out = benchmark_command("predict", "--checkpoint", folder, small_folder / "c0.cif").stdout
+    told = f"; predicting the mean: {plus_minus(np.mean(baseline), None)}"
+    assert told in out and out.endswith(". Not shown to be better than predicting the mean.\n")
 
 
 def test_a_structure_without_a_cell_is_predicted_with_a_warning(tmp_path, two_ev, copper, predict):
