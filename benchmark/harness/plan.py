@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmark.harness.bad_crystals import BadCrystals, ConfiguredModel
 from benchmark.harness.job import Job, dataset_hash
 from benchmark.harness.learning_rate import grid_of
+from benchmark.harness.steps import few_steps
 from benchmark.rendering.text import count
 from benchmark.results.store import Store
 from benchmark.tasks.folds import HOLDOUT_FOLDS, Protocol, ProtocolName, Split
@@ -109,7 +110,8 @@ def make_plan(options: RunOptions, store: Store) -> Plan:
         return done
 
     plan = plan_models(options, store, models, is_done)
-    plan = replace(plan, notes=(*_surprises(options, models, unsaved), *plan.notes))
+    warnings = *plan.warnings, *few_steps({job: plan.n_train[job] for job in plan.todo})
+    plan = replace(plan, warnings=warnings, notes=(*_surprises(options, models, unsaved), *plan.notes))
     return replace(plan, todo=tuple(job for job in plan.todo if has_failed(job, store))) if options.failed_only else plan
 
 

@@ -196,6 +196,14 @@ def test_threads_are_divided_between_workers(small_folder, benchmark_command, mo
     assert f"{workers} worker(s) × {threads} thread(s)" in done.stdout
 
 
+def test_a_plan_warns_of_few_optimiser_steps_and_names_settings_that_help(small_folder, tmp_path, benchmark_command):
+    arguments = ("run", "--dataset", small_folder, "--model", "cgcnn", "--folds", "2", "--dry-run", "--out", tmp_path)
+    (warning,) = json.loads(benchmark_command(*arguments, "--json").stdout)["warnings"]
+    assert warning.startswith("only 8 optimiser steps a training (cgcnn): a network may end no better than the mean. ")
+    longer = warning.partition("for example ")[2].split()
+    assert json.loads(benchmark_command(*arguments, "--json", *longer).stdout)["warnings"] == []
+
+
 def test_a_plan_shows_each_changed_setting_once_and_a_dry_run_prints_it_on_stdout(benchmark_command, tmp_path):
     arguments = ("run", "--task", "emt/alloys", "--model", "cgcnn", "--profile", "smoke", "--folds", "2", "--dry-run")
     changes = ("--set", "n_layers=4", "--set", "learning_rate=0.01", "--set", "epochs=2")
