@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmark.leaderboard.pair import PairAnswer, PairVerdict
-from benchmark.rendering.text import count, in_unit, interval, plus_minus, significant
+from benchmark.rendering.text import MARKED, count, in_unit, interval, marks_note, plus_minus, significant
 from benchmark.statistics.decisions import MARGIN, MOST_REPEATS
 
 WORDS: dict[PairVerdict, str] = {"real": "Real", "equal": f"Equal within {MARGIN:.0%}", "undecided": "Undecided"}
@@ -44,6 +44,7 @@ def pair_text(answer: PairAnswer) -> str:
         verdict_text(answer),
         f"{answer.loss}: {answer.lower} {lower}, {answer.higher} {higher}; {runs} for both.",
         "" if answer.reason else holds,
+        marks_note(profile for profile in MARKED if answer.group.startswith(f"{profile}, ")),
         open_text(answer),
         *(f"    {line}" for line in (answer.command or "").splitlines()),
     ]

@@ -12,8 +12,8 @@ ALIKE = 1.1
 
 NOT_TRAINED_OUT = "not trained out"
 NOT_TRAINED_OUT_MEANS = (
-    f"in at least half of the folds the test error is at most {ALIKE:g} times the training error, and the weights kept are "
-    "those of the last epoch: more epochs would probably help"
+    "more epochs would probably help. In at least half of the folds the model keeps the weights of the last epoch, and its "
+    f"test error is at most {ALIKE:g} times its training error"
 )
 
 

@@ -109,7 +109,7 @@ def _decided(several: Sequence[ComparisonGroup]) -> str:
     shown = [group for group in several if group.with_verdict("best or equal")]
     pairs = [pair for group in several for pair in (group.decisions.pairs if group.decisions else ())]
     n = sum(pair.decided for pair in pairs)
-    told = f"{n} of {count(len(pairs), 'pair')} of models {'is' if n == 1 else 'are'} told apart"
+    told = f"{n} of {count(len(pairs), 'pair')} of models {'is' if 1 in (n, len(pairs)) else 'are'} told apart"
     among = count(len(several), "comparison group")
     if not shown:
         return f"In none of {among} is a model shown to be the best within {MARGIN:.0%}; {told}."
@@ -137,7 +137,9 @@ def _overall(track: Track) -> str:
         return f"{over}, {lowest}; nothing is decided: {escape(found.reason)}."
     best = [escape(one.model) for one in found.standings if one.verdict == "best or equal"]
     shown = f"{listed(best)} {'is' if len(best) == 1 else 'are'} shown to be best or equal, within {MARGIN:.0%}"
-    told = f"{found.decided_pairs} of {count(len(found.standings) * (len(found.standings) - 1) // 2, 'pair')} are told apart"
+    pairs = len(found.standings) * (len(found.standings) - 1) // 2
+    are = "is" if 1 in (found.decided_pairs, pairs) else "are"
+    told = f"{found.decided_pairs} of {count(pairs, 'pair')} {are} told apart"
     return f"{over}, {lowest}; {shown if best else 'no model is shown to be the best'}, and {told}."
 
 

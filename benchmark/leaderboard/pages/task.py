@@ -70,9 +70,10 @@ def verdicts(kind: Kind) -> str:
     """What the verdicts mean."""
     return (
         f"`{kind.loss} / best other` is the {kind.error} divided by that of the best other model, with a {CONFIDENCE} "
-        "interval; the intervals of a group hold all together. The verdict follows from the interval. *Best or equal*: it ends "
-        f"at {1 + MARGIN:g} or below. *Slightly worse*: the same, but all of it lies above 1. *Worse*: it lies above 1 and "
-        f"ends above {1 + MARGIN:g}. *Undecided*: it is too wide for the other words; in brackets, how many more repeats would "
+        "interval; the intervals of a group hold all together. The verdict follows from the interval. *Best or equal*: it "
+        f"begins at 1 or below and ends at {1 + MARGIN:g} or below. *Slightly worse*: it begins above 1 and ends at "
+        f"{1 + MARGIN:g} or below. *Worse*: it begins above 1 and ends above {1 + MARGIN:g}. *Undecided*: it begins at 1 or "
+        f"below and ends above {1 + MARGIN:g}; in brackets, how many more repeats would "
         f"decide, if the {kind.error} stayed as measured. `rank`: the best and the worst place that is still possible."
     )
 
@@ -82,7 +83,7 @@ def differences(kind: Kind) -> str:
     return (
         f"Pairs of models whose difference is real: how many times larger the {kind.loss} of the second is, with the "
         f"{CONFIDENCE} interval that holds for all pairs of the group together. The interval of `{kind.loss} / best other` "
-        "above can be wider, because it is not certain which other model is the best."
+        "above can be wider: it also covers the doubt about which other model is the best."
     )
 
 
@@ -213,8 +214,9 @@ def _differences(group: ComparisonGroup) -> str:
         for pair in told[:SHOWN]
     ]
     shown = f", {SHOWN} of them below (all pairs: `index.html`, *Compare*)" if len(told) > SHOWN else ""
-    verb = "is" if len(told) == 1 else "are"
-    said = f"{len(told)} of {count(len(group.decisions.pairs), 'pair')} {verb} told apart{shown}."
+    pairs = len(group.decisions.pairs)
+    verb = "is" if 1 in (len(told), pairs) else "are"
+    said = f"{len(told)} of {count(pairs, 'pair')} {verb} told apart{shown}."
     header = ["lower", "higher", f"ratio of the {group.kind.loss}", f"{CONFIDENCE} interval"]
     return "\n\n".join([said, *([table(header, rows, text=header[:2])] if rows else [])])
 

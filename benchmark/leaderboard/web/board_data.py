@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.leaderboard.board import Board, Track
-from benchmark.leaderboard.cells import leaked, machine, not_below_baseline, verdict
+from benchmark.leaderboard.cells import labels_not_below_baseline, leaked, machine, not_below_baseline, verdict
 from benchmark.leaderboard.columns import VERDICT, WEB, Value, columns_of, peak_memory
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.cost_figure import alternative, caption, is_drawn
@@ -134,6 +134,7 @@ def group_data(group: ComparisonGroup) -> dict[str, Any]:
         "crystals": split.n_train + split.n_validation + split.n_test,
         "folds": group.folds,
         "baseline": rounded(group.baseline_loss),
+        "doubtful": labels_not_below_baseline(group),
         "not_below_baseline": not_below_baseline(group),
         "leaked": leaked(group).replace("`", ""),
         "reason": group.decisions and group.decisions.reason,

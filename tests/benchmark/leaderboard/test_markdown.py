@@ -266,6 +266,7 @@ def test_a_model_that_is_not_shown_to_beat_the_dummy_is_named_under_the_table(st
     line = f"{said}megnet and mpnn."
     assert line in terminal_table(group).splitlines() and line in task_page([group]).splitlines()
     assert board_data(board)["comparison_groups"][0]["not_below_baseline"] == line
+    assert board_data(board)["comparison_groups"][0]["doubtful"] == ["megnet", "mpnn"]
 
 
 def test_a_miniature_is_never_shown_under_the_name_of_the_published_network_alone(tmp_path):
@@ -334,7 +335,7 @@ def test_the_index_concludes_then_shows_every_model_on_every_task(store):
     assert "within 5%. 6 of 6 pairs of models are told apart." in conclusions[0]
     assert "most often" not in conclusions[0], "each is it once"
     assert "Over 2 tasks of 1 crystal set (track standard, kfold(5)), schnet has the lowest error, 0.25" in conclusions[1]
-    assert "of the dummy's; schnet is shown to be best or equal, within 5%, and 1 of 1 pair are told apart." in conclusions[1]
+    assert "of the dummy's; schnet is shown to be best or equal, within 5%, and 1 of 1 pair is told apart." in conclusions[1]
     everything = page.split("## Every model")[1]
     assert "[set/other](tasks/set/other.md), eV" in everything
     cells = row_of(everything, "late", before="\0")
@@ -359,7 +360,7 @@ def test_models_over_tasks_have_verdicts_and_the_coverage_of_their_intervals(tmp
         for model, mae in (("dummy", 4.0), ("a", 1.0), ("b", 2.0)):
             write_run(store, model, mae, task=task)
     page = pages_of(store)["README.md"]
-    assert "a is shown to be best or equal, within 5%, and 1 of 1 pair are told apart." in page
+    assert "a is shown to be best or equal, within 5%, and 1 of 1 pair is told apart." in page
     table = page.split("## Over 3 tasks of 2 crystal sets")[1]
     assert row_of(table, "a", before="\0")[0] == "best or equal"
     assert "one (2 tasks) and two (1 task)" in table

@@ -41,6 +41,14 @@ def test_the_answer_comes_first_and_nothing_is_written(store, benchmark_command,
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_trial_says_what_it_is_worth_as_the_board_does(tmp_path):
+    store = Store(tmp_path / "runs")
+    for model, mae in (("cgcnn", 0.4), ("dummy", 2.0)):
+        write_run(store, model, mae, key={"profile": "smoke"})
+    (answer,) = compare_pair(store, TASK, "cgcnn", "dummy").answers
+    assert pair_text(answer).endswith("Its errors show that the program runs, not what a model can do.")
+
+
 def test_the_interval_is_the_one_of_the_board(store):
     (group,) = [group for group in read_board(store).comparison_groups if group.has_rivals]
     for pair in group.decisions.pairs:

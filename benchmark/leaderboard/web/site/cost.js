@@ -70,8 +70,9 @@ board.views.cost = (() => {
       yaxis: axis(board.views.model.labelled(loss, group), {range: y}),
       shapes: level === null ? [] : [{type: "line", xref: "paper", x0: 0, x1: 1, y0: level, y1: level, line: {color: color("muted"), width: 1, dash: "dot"}}],
       annotations: level === null ? [] : [{xref: "paper", x: 0, xanchor: "left", y: level, yanchor: "bottom", text: baseline, showarrow: false, font: {size: 11, color: color("muted")}}],
-    }, `${loss} against ${board.data.costs[cost].split(" [")[0]} of ${n.many(rows.length, "run")}; bars are the standard deviation over folds. ` +
-      `On the line, nothing is both cheaper and more accurate: ${front.map((row) => row.label).join(", ")}.`);
+    }, `${loss} against ${board.data.costs[cost].split(" [")[0]} of ${n.many(rows.length, "run")}; bars are ± 1 standard deviation over folds, not the 95 % intervals of the overview's picture. ` +
+      `No run is both cheaper and more accurate than a filled point${front.length > 1 ? ", on the solid line" : ""}: ${front.map((row) => row.label).join(", ")}.` +
+      (level === null ? "" : ` The dotted line is ${baseline}.`));
   }
 
   // The range of an axis; `alone` is half of that of a single value.

@@ -90,9 +90,13 @@ board.views.overview = (() => {
 
   function best(group) {
     const found = group.rows.filter((row) => row.standing === "best or equal");
-    if (found.length) return [verdict(found[0]), " ", named(found)];
+    // Where predicting the mean may be as good as the best.
+    const doubtful = group.rows.some((row) => (row.baseline && ["best or equal", "undecided"].includes(row.standing)) ||
+      (row.standing === "best or equal" && group.doubtful.includes(row.label)));
+    const said = doubtful && group.not_below_baseline && note(group.not_below_baseline);
+    if (found.length) return [verdict(found[0]), " ", named(found), said];
     if (!group.rows.some((row) => row.file)) return "no run has a score";
-    return group.rows.some((row) => row.verdict) ? "none is shown" : `${group.rows[0].label}, without a rival`;
+    return group.rows.some((row) => row.verdict) ? ["none is shown", said] : `${group.rows[0].label}, without a rival`;
   }
 
   function named(rows) {
