@@ -112,7 +112,7 @@ def explain(
     if as_json:
         print(json.dumps([result.model_dump(mode="json") for result in results], indent=1))
     else:
-        _print(results, out)
+        _print(results, out, with_tables=page is None)
         for path in tables:
             print(f"\npublished: {path}")
         for path in pages:
@@ -255,17 +255,22 @@ def _render(tasks: Sequence[str], root: Path, page: Path) -> None:
         print(f"page: {path}")
 
 
-def _print(results: list[Any], out: Path) -> None:
-    from benchmark.explain.pages.markdown import summary
+def _print(results: list[Any], out: Path, with_tables: bool) -> None:
+    """The tables, which a page has too, then what they say."""
+    from benchmark.explain.pages.markdown import all_tables, summary
     from benchmark.explain.seed_groups import seed_groups
     from benchmark.explain.store import ExplanationStore
 
     asked = {(result.experiment.model, result.experiment.group) for result in results}
-    for name in dict.fromkeys(result.experiment.task for result in results):
-        for group in seed_groups(ExplanationStore(out).experiments(name)):
-            experiment = group.first.experiment
-            if (experiment.model, experiment.group) in asked:
-                print(f"\n{name}: {summary(group)}")
+    found = [
+        (name, group)
+        for name in dict.fromkeys(result.experiment.task for result in results)
+        for group in seed_groups(ExplanationStore(out).experiments(name))
+        if (group.first.experiment.model, group.first.experiment.group) in asked
+    ]
+    for show in (all_tables, summary) if with_tables else (summary,):
+        for name, group in found:
+            print(f"\n{name}: {show(group)}")
 
 
 def _ground_truth(

@@ -55,9 +55,10 @@ with the motif, and the same share of the other class. The count shows a motif i
 correction for all motifs counted. A motif in fewer than {FEWEST_COUNTS} crystals is not tested. If the count shows a motif, it
 is known without a network: then the explanations say nothing new. (Crystals of the two classes also differ in size.)
 
-A published finding compares atoms or bonds of one class with those of the other class. It is counted in explanations, in
-training crystals, in random graphs of the same sizes, and beyond size and composition. "High: periods 1–3" and "low: periods
-4–7" are one statement. A test is about this classifier, not about nature."""
+A published finding compares atoms or bonds of one class with those of the other class. It is tested in four ways: in the
+explanations; in the training crystals; in random graphs of the same sizes; and in the explanations again, after the part that
+size and composition explain is taken out. "High: periods 1–3" and "low: periods 4–7" are one statement. A test is about this
+classifier, not about nature."""
 
 
 def write_page(task: str, found: Sequence[SeedGroup], where: Directories) -> list[Path]:
@@ -133,8 +134,12 @@ CAPTION = (
 )
 
 
+def all_tables(group: SeedGroup) -> str:
+    """The tables of the page, for the terminal."""
+    return "\n\n".join([heading(group), *(tabulate(rows, header, disable_numparse=True) for header, rows in tables(group))])
+
+
 def summary(group: SeedGroup) -> str:
-    """What is on the page, for the terminal."""
-    parts = [heading(group), "\n".join(f"- {line}" for line in (*in_short(group), *details(group)))]
-    parts += [tabulate(rows, header, disable_numparse=True) for header, rows in tables(group)]
-    return "\n\n".join(parts)
+    """What the page says in short and in detail, for the terminal: what matters most comes last."""
+    lines = [*details(group), "", "In short:", *in_short(group)]
+    return "\n".join([heading(group), "", *(f"- {line}" if line and line != "In short:" else line for line in lines)])

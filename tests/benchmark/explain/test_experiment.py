@@ -73,7 +73,9 @@ def test_an_experiment_is_done_kept_and_not_done_twice(explained, tmp_path):
     assert {name: data for name, data in after.items() if name != "result.json"} == {
         name: data for name, data in before.items() if name != "result.json"
     }
-    assert "high" in again.stdout and "AUC" in again.stdout
+    tables, _, last = again.stdout.partition("In short:")
+    assert "random graphs that reach it" in tables and "random graphs that reach it" not in last
+    assert last.splitlines()[-1].startswith("- High: ")
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -85,6 +87,7 @@ def test_an_error_costs_its_own_experiment_alone(benchmark_command, small_folder
     assert done.returncode == 2
     said = done.stderr.splitlines()[-1]
     assert said.startswith("error: flat/target cgcnn by group seed 0: ") and "no training crystal is above" in said
+    assert "In short:" in done.stdout and "random graphs that reach it" not in done.stdout
     assert "mine/target: cgcnn (mini) by group" in done.stdout and (tmp_path / "pages" / "mine" / "target.md").is_file()
 
 
