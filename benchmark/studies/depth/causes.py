@@ -18,10 +18,11 @@ NOT_ESTABLISHED = "not established"
 CAUSES = (
     "A cause is named only where an intervention shows it: the same network at the same depth on the same folds, with one "
     "thing changed (the single skip for the doubled one, batch for group normalisation, a lower learning rate). It is shown "
-    f"if two things are true: the error of the broken network is more than {100 * MARGIN:g} % above the error of the changed "
-    "one (lower limit of the ratio; the level is divided by the number of interventions tried at that depth), and the changed "
-    "network does not break there itself. Otherwise the cause is not established. Measurements in the layers do not establish "
-    "it: they change with depth, and may be a symptom."
+    "if two things are true. First, the changed network does not break at that depth. Second, the error of the broken "
+    f"network is shown to be more than {100 * MARGIN:g} % above the error of the changed network: the lower limit of the ratio "
+    "decides. Where several interventions were tried at a depth, the limit is corrected for their number (Bonferroni). "
+    "Otherwise the cause is not established. Measurements in the layers do not establish it: they change with depth, and may "
+    "be a symptom."
 )
 
 
