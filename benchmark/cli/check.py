@@ -91,7 +91,8 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
     baseline = read_baseline(PUBLISHED / BASELINE)
     cost = check_cost(baseline, models, quick)
     if not as_json:
-        tell(_cost_line(cost, quick))
+        for line in _cost_lines(cost, quick):
+            tell(line)
     stale = stale_records(Store(PUBLISHED), models)
     with _trainer(as_json) as train:
         report = check(baseline, models, quick, thresholds, train)
@@ -99,7 +100,7 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
         rows = [{**asdict(row), "fails": row.fails} for row in report.rows]
         print(json.dumps({"rows": rows, "notes": report.notes, "stale": list(map(str, stale))}, indent=1))
     else:
-        print(report_page(report, baseline, quick, stale, uncommitted() or []))
+        print(report_page(report, baseline, quick, stale, uncommitted()))
     if report.failures:
         first = report.failures[0]
         moved = "" if first.change is None else f" {first.change:+.1%}"
@@ -109,21 +110,29 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
         )
 
 
-def _cost_line(cost: CheckCost, quick: bool) -> str:
-    """Which models a check trains, and how long that takes."""
+def _cost_lines(cost: CheckCost, quick: bool) -> Iterator[str]:
+    """Which models a check trains, how long that takes, and on which machine it took so long."""
     from benchmark.cli.shared.progress import about
     from benchmark.regression.seeds import FIRST_SEEDS
     from benchmark.rendering.text import count, listed
 
     if not cost.models:
-        return "no model of the baseline is named: nothing is trained"
+        yield "no model of the baseline is named: nothing is trained"
+        return
     models = f"{count(len(cost.models), 'model')} ({listed(cost.models)})"
     if not quick:
-        return f"training {models} with every seed of the baseline: about {about(cost.most_s)}, by its times"
-    first = f"training {models} with {FIRST_SEEDS} seeds each: about {about(cost.first_s)}, by the times of the baseline"
-    if not cost.changed:
-        return first
-    return f"{first}; up to {about(cost.most_s)} if the numbers of {listed(cost.changed)} differ, whose source changed"
+        yield f"training {models} with every seed of the baseline: about {about(cost.most_s)}"
+    else:
+        yield f"training {models} with {FIRST_SEEDS} seeds each: about {about(cost.first_s)}"
+    if quick and cost.changed:
+        yield (
+            f"the baseline was made with earlier code of {listed(cost.changed)}: where the numbers differ, up to "
+            f"{cost.most_seeds} seeds are trained, about {about(cost.most_s)} in all"
+        )
+    yield (
+        f"these are times of training with {count(cost.workers, 'worker')} on a machine of the baseline "
+        f"({listed(cost.processors)}); the start comes on top, and a slower or busy machine takes longer"
+    )
 
 
 def _update_baseline(reason: str, models: list[str], settings: list[str] | None, seeds: int | None, as_json: bool) -> None:

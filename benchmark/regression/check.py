@@ -83,6 +83,12 @@ class CheckReport:
         return [row for row in self.rows if row.fails]
 
 
+GONE = "Today's code lacks the model."
+NOT_COMPARED = "Nobody has tested whether today's code gives the same numbers."
+OUTDATED = "Today's code gives other numbers."
+"""What today's code says of published records of earlier code."""
+
+
 @dataclass(frozen=True)
 class StaleSource:
     """A source that published records name and that is not known to give today's numbers."""
@@ -91,10 +97,10 @@ class StaleSource:
     source: str
     records: int
     why: str
-    """As the end of a sentence about the source."""
+    """A sentence about what today's code says of them."""
 
     def __str__(self) -> str:
-        return f"{self.model}: {self.records} published records of source {self.source[:8]}, {self.why}"
+        return f"{self.model}: {self.records} published records of source {self.source[:8]}. {self.why}"
 
 
 def stale_records(store: Store, models: Sequence[str] = ()) -> list[StaleSource]:
@@ -112,9 +118,9 @@ def stale_records(store: Store, models: Sequence[str] = ()) -> list[StaleSource]
         up_to_date = newest is not None and known is not None and newest.key.source == fingerprint(known.model)
         if (models and state.model not in models) or state.today or (up_to_date and state.outdated is False):
             continue
-        why = "whose model is no longer here" if known is None else "that today's source was not compared with"
+        why = GONE if known is None else NOT_COMPARED
         if up_to_date and state.outdated:
-            why = "of which today's source gives other numbers"
+            why = OUTDATED
         found.append(StaleSource(state.model, state.source, state.records, why))
     return found
 
@@ -257,15 +263,24 @@ def _error_row(name: str, baseline: Baseline, trainings: Trainings, n_changed: i
 
 
 def cause(expected: ModelBaseline, name: str) -> str:
-    """What may have given a model other numbers than in its baseline, as far as that is on record."""
+    """What may have given a model other numbers than in its baseline, by the record: how the baseline was made."""
     was, versions = expected.provenance, machine.versions()
     other = [package for package, version in was.versions.items() if versions.get(package) != version]
     known = {
-        "changed source": not has_its_source(expected, name),
-        "another processor": was.machine.processor != this_machine().processor,
-        f"other versions of {', '.join(other)}": bool(other),
+        f"with earlier code{_commit(was.git_commit)}": not has_its_source(expected, name),
+        f"on another processor ({was.machine.processor})": was.machine.processor != this_machine().processor,
+        f"with other versions of {', '.join(other)}": bool(other),
     }
-    return ", ".join(words for words, holds in known.items() if holds) or "none on record"
+    found = ", ".join(words for words, holds in known.items() if holds)
+    return f"the baseline was made {found}" if found else "none on record"
+
+
+def _commit(name: str | None) -> str:
+    """` (commit 217f7ab0)`; nothing where the commit is not known."""
+    if name is None:
+        return ""
+    commit, changes, _ = name.partition("+")
+    return f" (commit {commit[:8]}{' and changes to it' if changes else ''})"
 
 
 def _compare_costs(report: CheckReport, baseline: Baseline, trainings: Trainings, thresholds: Sequence[Threshold]) -> None:

@@ -9,9 +9,10 @@ from tabulate import tabulate
 
 from benchmark.regression import loss_test
 from benchmark.regression.baseline import Baseline
-from benchmark.regression.check import ERRORS, NEW_SETTING, CheckReport, StaleSource, cause, unchecked
+from benchmark.regression.check import ERRORS, GONE, NEW_SETTING, CheckReport, StaleSource, cause, unchecked
 from benchmark.regression.sources import SourceState
 from benchmark.regression.trainings import PROFILE
+from benchmark.rendering.commands import command
 from benchmark.rendering.text import count, listed, marks_note, model_name
 
 OUTCOMES = {
@@ -26,7 +27,7 @@ OTHER_NUMBERS = "other numbers"
 
 
 def report_page(
-    report: CheckReport, baseline: Baseline, quick: bool, stale: Sequence[StaleSource], uncommitted: Sequence[str]
+    report: CheckReport, baseline: Baseline, quick: bool, stale: Sequence[StaleSource], uncommitted: Sequence[str] | None
 ) -> str:
     """The verdict, what changed and what did not in a few lines, then every comparison.
 
@@ -35,14 +36,23 @@ def report_page(
         baseline: that it was made against.
         quick: whether few seeds were trained.
         stale: sources of published records that were not compared.
-        uncommitted: files of the code that differ from the commit.
+        uncommitted: files of the code that differ from the commit; None outside a checkout.
     """
-    yours = [f"Checked with your uncommitted changes: {listed(uncommitted)}."] if uncommitted else []
-    if left := unchecked(report, uncommitted):
-        yours.append(f"Not checked, though their file changed: {listed(left)}. Name them with --model, or leave --model out.")
-    short = "\n".join([conclusion(report, baseline, quick), *yours, *_in_short(report, baseline), *_older_records(stale)])
+    # With uncommitted changes, the records of a changed model are of other code in any case.
+    older = [] if uncommitted else _older_records(stale)
+    short = "\n".join([conclusion(report, baseline, quick), *_yours(report, uncommitted), *_in_short(report, baseline), *older])
     note = marks_note([PROFILE]) if any(row.is_model for row in report.rows) else ""
     return "\n\n".join(part for part in (short, _report_table(report), note, "\n".join(report.notes)) if part)
+
+
+def _yours(report: CheckReport, uncommitted: Sequence[str] | None) -> Iterator[str]:
+    """Which uncommitted changes were checked, or that there are none, as after a change that was undone."""
+    if uncommitted:
+        yield f"Checked with your uncommitted changes: {listed(uncommitted)}."
+    elif uncommitted is not None:
+        yield "The code has no uncommitted changes."
+    if left := unchecked(report, uncommitted or []):
+        yield f"Not checked, though their file changed: {listed(left)}. Name them with --model, or leave --model out."
 
 
 def _in_short(report: CheckReport, baseline: Baseline) -> Iterator[str]:
@@ -63,15 +73,15 @@ def _in_short(report: CheckReport, baseline: Baseline) -> Iterator[str]:
 
 
 def _older_records(stale: Sequence[StaleSource]) -> Iterator[str]:
-    """One line for each reason why published records are not known to hold; `verify` lists them."""
-    for why in sorted({one.why for one in stale}):
+    """One line for each reason why published records are not known to hold."""
+    for why in dict.fromkeys(one.why for one in stale):
         concerned = [one for one in stale if one.why == why]
-        records = count(sum(one.records for one in concerned), "published record")
-        models = listed(list(dict.fromkeys(one.model for one in concerned)))
-        yield (
-            f"Not part of the verdict: {records} of {models} were made with earlier code, {why}; see "
-            "`python -m benchmark verify`."
-        )
+        number = sum(one.records for one in concerned)
+        names = list(dict.fromkeys(one.model for one in concerned))
+        made = f"{count(number, 'record')} of {listed(names)} on the published board {'was' if number == 1 else 'were'} made"
+        tested = command("verify", *(["--model", names[0]] if len(names) == 1 else []))
+        how = "" if why == GONE else f" `{tested}` compares them."
+        yield f"Not part of the verdict: {made} with earlier code. {why}{how}"
 
 
 def _report_table(report: CheckReport) -> str:

@@ -28,10 +28,15 @@ class CheckCost:
     """Those that the baseline has."""
     changed: tuple[str, ...]
     """Those of them whose source is not that of the baseline."""
+    most_seeds: int
+    """Of a model whose numbers differ."""
     first_s: float
-    """Seconds of the first seeds of every model, on the clock."""
+    """Seconds of the first seeds of every model, on the clock with `workers`."""
     most_s: float
     """Seconds of all trainings, where the numbers of all changed models differ."""
+    workers: int
+    processors: tuple[str, ...]
+    """Those that the times were measured on: of the baselines of the models."""
 
 
 def check_cost(baseline: Baseline, models: Sequence[str], quick: bool) -> CheckCost:
@@ -43,7 +48,9 @@ def check_cost(baseline: Baseline, models: Sequence[str], quick: bool) -> CheckC
     workers = this_machine().workers
     first_s = sum(FIRST_SEEDS * _seed_s(expected) for expected in known.values()) / workers
     more_s = sum((seeds - FIRST_SEEDS) * _seed_s(known[name]) for name, seeds in most.items()) / workers
-    return CheckCost(tuple(known), tuple(changed), first_s, first_s + more_s)
+    processors = tuple(dict.fromkeys(expected.provenance.machine.processor for expected in known.values()))
+    many = max(most.values(), default=FIRST_SEEDS)
+    return CheckCost(tuple(known), tuple(changed), many, first_s, first_s + more_s, workers, processors)
 
 
 def most_seeds(baseline: Baseline, models: Sequence[str], quick: bool) -> dict[str, int]:

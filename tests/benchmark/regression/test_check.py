@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -114,7 +115,9 @@ def test_unchanged_code_passes_and_is_done_after_two_seeds_if_quick(benchmark_co
     assert done.returncode == 0, done.stderr
     assert noisy.trained == [4, 0]
     assert [line.split()[-3:] for line in done.stdout.splitlines() if line.startswith("cgcnn")] == [["same", "2", "seeds"]]
-    verdict, folds_line, models_line, *_ = done.stdout.splitlines()
+    verdict, undone, folds_line, models_line, *_ = done.stdout.splitlines()
+    assert undone == "The code has no uncommitted changes."
+    assert "on a machine of the baseline (" in done.stderr.splitlines()[1]
     quick = "No model is shown to be worse. This quick check finds only large losses; the full one finds a loss of 5 % in "
     assert verdict.startswith(quick) and verdict.endswith("of checks.")
     assert "training 2 models (cgcnn and dummy) with 2 seeds each: about " in done.stderr
@@ -174,8 +177,11 @@ def test_other_numbers_come_with_the_reasons_on_record_and_same_numbers_without(
         monkeypatch.setattr(module, "has_its_source", lambda expected, name: False)
     done = benchmark_command("check", "--quick")
     assert "Same numbers as the baseline: 1 model, dummy." in done.stdout
-    assert "Possible reasons for the other numbers of cgcnn: changed source, another processor." in done.stdout
-    assert "if the numbers of cgcnn and dummy differ, whose source changed" in done.stderr
+    commit = machine.git_commit().partition("+")[0][:8]
+    made = rf"with earlier code \(commit {commit}.*\), on another processor \({re.escape(here.processor)}\)\."
+    assert re.search(f"for the other numbers of cgcnn: the baseline was made {made}", done.stdout), done.stdout
+    assert "the baseline was made with earlier code of cgcnn and dummy: where the numbers differ, up to 6 seeds" in done.stderr
+    assert done.stdout.splitlines()[1] == "The code has no uncommitted changes.", "whoever undid a change sees it"
 
 
 def test_of_a_model_without_luck_no_share_of_checks_is_told(benchmark_command, noisy):
@@ -388,13 +394,17 @@ def test_records_of_older_sources_are_one_line_below_the_verdict_and_do_not_fail
     older, gone = [line for line in lines if line.startswith("Not part of the verdict: ")]
     models = [record.key.model for record in Store(ROOT / "leaderboards").records()]
     here = sum(name in ("cgcnn", "dummy") for name in models)
-    assert f"{here:,} published records of cgcnn and dummy were made with earlier code, that today's source was" in older
-    assert f" {len(models) - here:,} published records of " in gone and "whose model is no longer here" in gone
+    made = f"{here:,} records of cgcnn and dummy on the published board were made with earlier code."
+    assert f"{made} Nobody has tested whether today's code gives the same numbers. `python -m benchmark verify`" in older
+    assert f" {len(models) - here:,} records of " in gone and gone.endswith("Today's code lacks the model.")
     listed = json.loads(benchmark_command("check", "--quick", "--json").stdout)["stale"]
     published = Counter(models)
     assert sum(int(line.split()[1]) for line in listed if line.startswith("schnet: ")) == published["schnet"]
     alone = benchmark_command("check", "--quick", "--model", "dummy").stdout
-    assert "records of dummy were made" in alone and "no longer here" not in alone
+    assert "records of dummy on the published board" in alone and "`python -m benchmark verify --model dummy`" in alone
+    assert "lacks the model" not in alone
+    noisy.uncommitted = ["models/zoo/cgcnn.py"]
+    assert "Not part of the verdict" not in benchmark_command("check", "--quick").stdout
 
 
 def test_records_of_a_moved_source_that_gives_the_same_numbers_are_not_listed(benchmark_command, noisy, tmp_path, monkeypatch):
@@ -407,7 +417,8 @@ def test_records_of_a_moved_source_that_gives_the_same_numbers_are_not_listed(be
     write_sources(board, outdated=["dummy"])
     done = benchmark_command("check", "--quick")
     assert (
-        "2 published records of dummy were made with earlier code, of which today's source gives other numbers" in done.stdout
+        "2 records of dummy on the published board were made with earlier code. Today's code gives other numbers."
+        in done.stdout
     )
 
 
