@@ -15,6 +15,7 @@ from benchmark.results.directories import RUNS
 from datasets.errors import InputError
 
 if TYPE_CHECKING:
+    from benchmark.harness.kept import Kept
     from benchmark.harness.leases import Holder
     from benchmark.results.store import Store
 
@@ -38,6 +39,7 @@ def jobs(
 ) -> None:
     """Show who works on which fold, since when and how far; no scheduler is asked. Times are of this machine's clock."""
     from benchmark.harness import cluster
+    from benchmark.harness.kept import kept_folds
     from benchmark.results.store import Store
 
     if not out.is_dir():
@@ -48,12 +50,17 @@ def jobs(
         print(json.dumps({"cancelled": names}) if as_json else f"cancelled: {', '.join(names) or 'nothing was submitted'}")
         return
     rows = sorted(_rows(out), key=lambda row: (row["host"], row["job"] or "", row["pid"]))
-    status, begun = _counted(Store(out)), sum(1 for _ in (out / "records").rglob("*.unfinished"))
+    status, kept = _counted(Store(out)), [(path.relative_to(out), found) for path, found in kept_folds(out)]
     if as_json:
+        begun = [found.model_dump(exclude={"identity"}) for _, found in kept if found]
         submitted = [submission.model_dump(mode="json") for submission in submissions]
-        print(json.dumps({"working": rows, "records": status, "begun": begun, "submitted": submitted}, indent=1))
+        print(
+            json.dumps(
+                {"working": rows, "records": status, "begun": len(kept), "kept": begun, "submitted": submitted}, indent=1
+            )
+        )
     else:
-        _print(rows, status, begun, [submission.jobs for submission in submissions])
+        _print(rows, status, kept, [submission.jobs for submission in submissions])
 
 
 def _rows(root: Path) -> list[dict[str, Any]]:
@@ -90,7 +97,12 @@ def _counted(store: Store) -> dict[str, int]:
     return dict(counted)
 
 
-def _print(rows: list[dict[str, Any]], status: dict[str, int], begun: int, submitted: list[tuple[str, ...]]) -> None:
+def _print(
+    rows: list[dict[str, Any]],
+    status: dict[str, int],
+    checkpoints: list[tuple[Path, Kept | None]],
+    submitted: list[tuple[str, ...]],
+) -> None:
     from tabulate import tabulate
 
     from benchmark.rendering.text import count, seconds
@@ -98,7 +110,7 @@ def _print(rows: list[dict[str, Any]], status: dict[str, int], begun: int, submi
     table = [
         [
             f"{row['host']}, {'job ' + row['job'] if row['job'] else 'process ' + str(row['pid'])}",
-            f"{row['task']} {row['model']} ({row['profile']}) seed {row['seed']} fold {row['fold'] + 1}",
+            _fold(row),
             f"{row['epoch']}/{row['epochs']}" if row["epoch"] else "",
             seconds(max(0, row["working_s"])),
             f"{seconds(max(0, row['last_sign_s']))} ago",
@@ -109,11 +121,18 @@ def _print(rows: list[dict[str, Any]], status: dict[str, int], begun: int, submi
     if table:
         print(tabulate(table, ["who", "fold", "epoch", "for", "last sign", "process"], disable_numparse=True) + "\n")
     done = "; ".join(f"{n} {name}" for name, n in sorted(status.items())) or "none yet"
-    kept = f"; {count(begun, 'fold')} with a checkpoint, from which the same command goes on" if begun else ""
+    begun = count(len(checkpoints), "fold")
+    kept = f"; {begun} with a checkpoint, from which the same command goes on:" if checkpoints else ""
     states = Counter(row["state"] for row in rows)
     print(f"{count(states[WORKING], 'fold')} being computed; records: {done}{kept}")
+    for path, found in checkpoints:
+        print(f"  {_fold(found.model_dump())}: {found.where()}" if found else f"  {path}: of an earlier version, epoch unknown")
     for state, words in TAKEN_OVER.items():
         if states[state]:
             print(f"{count(states[state], 'fold')} {words}")
     for names in submitted:
         print(f"submitted to SLURM: {', '.join(names)}")
+
+
+def _fold(row: dict[str, Any]) -> str:
+    return f"{row['task']} {row['model']} ({row['profile']}) seed {row['seed']} fold {row['fold'] + 1}"

@@ -34,7 +34,7 @@ class _Request:
 
 
 @commands.command(epilog="Example: python -m benchmark reproduce thesis-6 --model cgcnn --rounds 3 --time-limit 60")
-@kept_on_stop("finished folds, and the finished epochs of the others, are")
+@kept_on_stop("finished folds, and the last checkpoints of the others, are")
 def reproduce(
     table: Annotated[
         str,

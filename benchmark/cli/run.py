@@ -34,7 +34,7 @@ commands = typer.Typer()
 
 
 @commands.command(epilog="Example: python -m benchmark run --task emt/alloys --model cgcnn --folds 3")
-@kept_on_stop("finished folds, and the finished epochs of the others, are")
+@kept_on_stop("finished folds, and the last checkpoints of the others, are")
 def run(
     everything: Annotated[
         bool, typer.Option("--all", help="Every task of the built-in sets whose data are on this machine.")

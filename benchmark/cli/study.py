@@ -29,7 +29,7 @@ commands = typer.Typer()
 @commands.command(
     epilog="Example: python -m benchmark study depth --task emt/alloys --model deeper-gatgnn --layers 4,10,20 --folds 3"
 )
-@kept_on_stop("finished folds, and the finished epochs of the others, are")
+@kept_on_stop("finished folds, and the last checkpoints of the others, are")
 def study(
     name: Annotated[
         str,

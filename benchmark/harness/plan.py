@@ -8,8 +8,10 @@ from pathlib import Path
 
 from benchmark.harness.bad_crystals import BadCrystals, ConfiguredModel
 from benchmark.harness.job import Job, dataset_hash
+from benchmark.harness.kept import Kept
 from benchmark.harness.learning_rate import grid_of
 from benchmark.harness.steps import few_steps
+from benchmark.harness.stopping import goes_on_from
 from benchmark.rendering.text import count
 from benchmark.results.store import Store
 from benchmark.tasks.folds import HOLDOUT_FOLDS, Protocol, ProtocolName, Split
@@ -39,6 +41,8 @@ class Plan:
     """What was decided without being asked for: no search of a rate, folds trained again, duplicates kept together."""
     n_train: Mapping[Job, int] = field(default_factory=dict)
     """On how many crystals each job trains."""
+    kept: Mapping[Job, Kept] = field(default_factory=dict)
+    """The open jobs that go on from a checkpoint."""
 
     @property
     def jobs(self) -> tuple[Job, ...]:
@@ -101,17 +105,20 @@ def make_plan(options: RunOptions, store: Store) -> Plan:
     models = [_configured(spec, options) for spec in specs]
 
     unsaved: list[Job] = []
+    kept: dict[Job, Kept] = {}
 
     def is_done(job: Job, data: TaskData, split: Split) -> bool:
         key = job.key(data.dataset_hash)
         done = store.finished(key, split, job.save_checkpoints)
         if not done and job.save_checkpoints and store.finished(key, split):
             unsaved.append(job)
+        if not done and (found := goes_on_from(store, key, split)):
+            kept[job] = found
         return done
 
     plan = plan_models(options, store, models, is_done)
     warnings = *plan.warnings, *few_steps({job: plan.n_train[job] for job in plan.todo})
-    plan = replace(plan, warnings=warnings, notes=(*_surprises(options, models, unsaved), *plan.notes))
+    plan = replace(plan, warnings=warnings, notes=(*_surprises(options, models, unsaved), *plan.notes), kept=kept)
     return replace(plan, todo=tuple(job for job in plan.todo if has_failed(job, store))) if options.failed_only else plan
 
 

@@ -14,7 +14,7 @@ from benchmark.harness.execution import Observer, classify, make_record, with_ha
 from benchmark.harness.job import Job, dataset_hash, load_task
 from benchmark.harness.leases import Lease, Leases
 from benchmark.harness.stopping import CHECKPOINT_S
-from benchmark.harness.worker import GivenUp, Worker, WorkerDied
+from benchmark.harness.worker import GivenUp, Trains, Worker, WorkerDied
 from benchmark.results.records import Memory, Record
 from benchmark.results.store import Store
 from models.contract import Epoch
@@ -28,11 +28,16 @@ POLL_S = 1.0
 
 @dataclass(frozen=True)
 class Progress:
-    """News of a job: it has begun (`epoch` None), has finished an epoch, or another run has finished it."""
+    """News of a job: it has begun (`epoch` None), has finished an epoch, or one of those below."""
 
     job: Job
     epoch: Epoch | None
     elsewhere: bool = False
+    """Another run has finished it."""
+    trains: Trains | None = None
+    """Its training begins."""
+    stops: bool = False
+    """It is asked to end, and gets up to GRACE_S for it."""
 
 
 OnProgress = Callable[[Progress], None]
@@ -142,8 +147,9 @@ class _Run:
 
     def _stop(self, busy: dict[Worker, tuple[Job, Lease]], lost: list[Lost]) -> None:
         """Let the jobs under way be kept, as far as that is quick."""
-        for worker in busy:
+        for worker, (job, _) in busy.items():
             worker.stop()
+            self.on_progress(Progress(job, None, stops=True))
         self.deadline = time.monotonic() + GRACE_S
         while busy and time.monotonic() < self.deadline:
             self._news(busy, {}, lost, math.inf)
@@ -189,6 +195,9 @@ class _Run:
             worker.kill()  # one that was asked to end takes no further job
             self.before[job] = None
             waiting[job] = None
+        elif isinstance(news, Trains):
+            self.on_progress(Progress(job, None, trains=news))
+            return False
         else:
             self.on_progress(Progress(job, news))
             if news:

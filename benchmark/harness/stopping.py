@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.harness.kept import Kept, kept_of, marked, read_kept, unmarked
 from benchmark.results.records import JobKey
 from benchmark.results.store import Store, write_atomically
 from benchmark.tasks.folds import Split
-from models.contract import OnEpoch
+from models.contract import Epoch, OnEpoch
 from models.resume import Keeper
 
 CHECKPOINT_S = 300.0
@@ -29,6 +30,8 @@ class Stopping:
     ends: Callable[[], bool] = lambda: False
     limit_s: float = math.inf
     """Of one fold: training that takes longer is kept and gets a record saying so."""
+    begins: Callable[[Kept | None], None] = lambda kept: None
+    """Called as training begins, with what it goes on from."""
 
 
 NEVER = Stopping(math.inf)
@@ -36,22 +39,45 @@ NEVER = Stopping(math.inf)
 
 def keeper_of(store: Store, key: JobKey, split: Split, on_epoch: OnEpoch, stopping: Stopping) -> Keeper:
     """Keeps the training of a fold beside its record; what was kept of another split or by another torch is not used."""
-    import torch
-
-    path = store.unfinished(key)
-    said = [key.model_dump(mode="json"), split.model_dump(mode="json"), torch.__version__]
-    identity = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    path, identity = store.unfinished(key), identity_of(key, split)
+    kept = kept_of(key, identity)
     until = time.monotonic() + stopping.limit_s
 
     def ends() -> bool:
         return stopping.ends() or time.monotonic() >= until
 
-    return Keeper(on_epoch, lambda: _read(path), lambda data: _write(path, data), identity, stopping.every_s, ends)
+    def tell(epoch: Epoch) -> None:
+        nonlocal kept
+        kept = kept.model_copy(update={"epoch": epoch.number, "epochs": epoch.of})
+        on_epoch(epoch)
+
+    def read() -> bytes | None:
+        nonlocal kept
+        earlier = goes_on_from(store, key, split)
+        kept = earlier or kept
+        stopping.begins(earlier)
+        return _read(path)
+
+    return Keeper(tell, read, lambda data: _write(path, marked(kept, data)), identity, stopping.every_s, ends)
+
+
+def identity_of(key: JobKey, split: Split) -> str:
+    """Of a training: only the same job on the same split, by the same torch, goes on from its checkpoint."""
+    import torch
+
+    said = [key.model_dump(mode="json"), split.model_dump(mode="json"), torch.__version__]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def goes_on_from(store: Store, key: JobKey, split: Split) -> Kept | None:
+    """What is kept of this training; None where it begins anew."""
+    kept = read_kept(store.unfinished(key))
+    return kept if kept and kept.identity == identity_of(key, split) else None
 
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return unmarked(path.read_bytes())
     except OSError:
         return None
 

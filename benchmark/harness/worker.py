@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from datasets.errors import BenchmarkError, InputError
@@ -24,6 +25,7 @@ from datasets.errors import BenchmarkError, InputError
 if TYPE_CHECKING:
     from benchmark.harness.execution import Observer
     from benchmark.harness.job import Job
+    from benchmark.harness.kept import Kept
     from benchmark.harness.leases import Lease
     from benchmark.results.records import Record
     from benchmark.results.store import Store
@@ -46,6 +48,13 @@ class WorkerDied(Exception):
         super().__init__(error)
         self.error = error
         """None where the process ended without a word."""
+
+
+@dataclass(frozen=True)
+class Trains:
+    """The graphs or descriptors of the fold are there, and its training begins: anew, or from what is kept."""
+
+    kept: Kept | None
 
 
 @dataclass(frozen=True)
@@ -93,8 +102,8 @@ class Worker:
         with suppress(OSError):  # it has died meanwhile, as `news` will say
             self.pipe.send((job, store, observer, lease, times))
 
-    def news(self) -> Epoch | Record | GivenUp | None:
-        """The next news of the job: None when it begins, then its epochs, at last its record or that it was given up.
+    def news(self) -> Epoch | Record | GivenUp | Trains | None:
+        """The next news of the job: None when it begins, that it trains, its epochs, its record or that it was given up.
 
         Raises:
             WorkerDied: the process has ended.
@@ -111,7 +120,7 @@ class Worker:
         return news
 
     def stop(self) -> None:
-        """Ask for the end of the job under way: its training is kept after the step that it is at."""
+        """Ask for the end of the job under way: training is kept after its present step; before training it ends at once."""
         if self.process and self.process.pid:
             with suppress(ProcessLookupError):
                 os.kill(self.process.pid, signal.SIGTERM)
@@ -176,14 +185,24 @@ def _inherited(variables: Mapping[str, str]) -> Iterator[None]:
 def _work(pipe: Connection, threads: int) -> None:
     """Carry out the jobs that come, in a process group of its own, so that all it starts can be ended with it."""
     os.setpgrp()
-    asked = threading.Event()
-    signal.signal(signal.SIGTERM, lambda number, frame: asked.set())
+    asked, training = threading.Event(), threading.Event()
 
-    def tell(news: Epoch | Record | Failed | GivenUp | None) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
+        asked.set()
+        if not training.is_set():  # there is nothing to keep
+            _die()
+
+    signal.signal(signal.SIGTERM, stop)
+
+    def tell(news: Epoch | Record | Failed | GivenUp | Trains | None) -> None:
         try:
             pipe.send(news)
         except OSError:  # the parent has ended; the model must not be told, or its fold would be recorded as failed
             _die()
+
+    def begins(kept: Kept | None) -> None:
+        training.set()
+        tell(Trains(kept))
 
     try:
         threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -195,9 +214,10 @@ def _work(pipe: Connection, threads: int) -> None:
 
         torch.set_num_threads(threads)
         for job, store, observer, lease, (every_s, limit_s) in _received(pipe):
+            training.clear()
             tell(None)
             try:
-                tell(execute(job, store, tell, observer, lease, Stopping(every_s, asked.is_set, limit_s)))
+                tell(execute(job, store, tell, observer, lease, Stopping(every_s, asked.is_set, limit_s, begins)))
             except (LeaseLost, TrainingStopped):
                 tell(GivenUp())
     except Exception as error:

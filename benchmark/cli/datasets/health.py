@@ -10,7 +10,6 @@ import typer
 
 from benchmark.cli.shared.options import JsonOption, NameArgument
 from benchmark.cli.shared.terminal import tell
-from benchmark.rendering.text import count
 from datasets.errors import InputError, listed_reasons
 
 commands = typer.Typer()
@@ -36,6 +35,7 @@ def health(
     from benchmark.datasheets.health_report import RULES as PUBLISHED_RULES
     from benchmark.datasheets.health_report import examine
     from benchmark.rendering.commands import command, option
+    from benchmark.rendering.text import count
     from datasets.registry import load
 
     report = examine(name, chosen or PUBLISHED_RULES)

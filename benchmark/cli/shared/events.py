@@ -32,7 +32,9 @@ class RunLog:
             error = news.epoch.validation_error
             numbers = {"epoch": news.epoch.number, "epochs": news.epoch.of, "training_loss": news.epoch.training_loss}
             self._write("epoch", news.job, **numbers, validation_error=error if error == error else None)
-        elif not news.elsewhere:
+        elif news.trains and news.trains.kept:
+            self._write("goes on", news.job, epoch=news.trains.kept.epoch)
+        elif not (news.elsewhere or news.stops or news.trains):
             self._write("begun", news.job)
 
     def record(self, job: Job, record: Record, elsewhere: bool, time_left: TimeLeft) -> None:
@@ -46,7 +48,7 @@ class RunLog:
     def _write(self, event: str, job: Job, **more: Any) -> None:
         about = {"task": job.task.name, "model": job.model, "profile": job.profile, "seed": job.seed, "fold": job.fold}
         line = json.dumps({"event": event, "time": datetime.now(timezone.utc).isoformat(), **about, **more})
-        if self.printed and event != "epoch":
+        if self.printed and event in ("begun", "record"):
             print(line, flush=True)
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,7 @@ def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any, dr
 def _lines(plan: Any, options: Any, store: Any, cost: Any) -> Iterator[str]:
     from tabulate import tabulate
 
-    from benchmark.rendering.text import count
+    from benchmark.rendering.text import count, listed
 
     yield from (f"skipped: {line}" for line in plan.skipped)
     yield from (f"warning: {line}" for line in plan.warnings)
@@ -44,6 +44,11 @@ def _lines(plan: Any, options: Any, store: Any, cost: Any) -> Iterator[str]:
         f"{count(len(plan.jobs), 'fold')}, {len(plan.done)} of them done: {named}, seed {seeds}, "
         f"{options.device}, {options.workers} worker(s) × {options.threads} thread(s); records go to {store.root}"
     )
+    if plan.kept:
+        begun = [
+            f"{job.model} {job.task.name} seed {job.seed} fold {job.fold + 1} {kept.where()}" for job, kept in plan.kept.items()
+        ]
+        yield f"{len(begun)} of these folds {'goes' if len(begun) == 1 else 'go'} on from a checkpoint: {listed(begun)}"
     tally: dict[tuple[str, str, str], list[int]] = {}
     for job in plan.jobs:
         row = tally.setdefault((job.task.name, job.model, str(job.protocol)), [0, 0])
@@ -73,12 +78,15 @@ def _cost_line(cost: Any, options: Any) -> str:
 
     if not cost.sources:
         return f"cost unknown: nothing on record for {count(cost.unknown, 'fold')}"
-    of = "a core" if options.device == "cpu" else "the device"
-    where = f"with {options.workers} worker(s) × {options.threads} thread(s)"
+    known = sum(cost.sources.values())
+    of = "of one core" if options.device == "cpu" else "of the device"
     sources = "; ".join(f"{source} ({count(folds, 'fold')})" for source, folds in cost.sources.items())
-    rest = f"; for {count(cost.unknown, 'fold')} the time is unknown: add it to this number" if cost.unknown else ""
-    alone = "training alone, without start-up and the graphs"
-    return f"{alone}: about {about(cost.device_s)} of {of}, {about(cost.wall_s)} {where}, by {sources}{rest}"
+    workers = count(options.workers, "worker")
+    rest = f" No record says how long the other {count(cost.unknown, 'fold')} take." if cost.unknown else ""
+    return (
+        f"Training {count(known, 'fold')} takes about {about(cost.device_s)} {of}: {about(cost.wall_s)} on the clock with "
+        f"{workers}. This is known from {sources}.{rest} The start and building graphs come on top."
+    )
 
 
 def _job_row(job: Any) -> dict[str, Any]:

@@ -39,6 +39,16 @@ if TYPE_CHECKING:  # a download's bar needs no torch
 
 console = consoles.console()
 
+STARTING = "starting workers"
+
+PREPARING = "builds graphs or descriptors"
+"""What a fold does before it trains."""
+
+STOPPING = (
+    "stopping: no fold begins any more; folds that train are kept after the step that they are at; Ctrl-C now ends at once, "
+    "and keeps only their last checkpoints"
+)
+
 MILESTONE_S = 60.0
 """Where there is no terminal, a long fold says how far it is, after so many seconds without a line of this run."""
 
@@ -82,26 +92,30 @@ class Display:
     log: RunLog
     time_left: TimeLeft
     bars: dict[Job, TaskID] = field(default_factory=dict)
-    training: set[Job] = field(default_factory=set)
-    """Of which an epoch was told."""
     finished: set[Job] = field(default_factory=set)
     elsewhere: set[Job] = field(default_factory=set)
     """Finished by another run of the same store."""
     last_line: float = field(default_factory=time.monotonic)
+    stopping: bool = False
+    """Whether a line has said so."""
 
     def on_progress(self, news: run.Progress) -> None:
         """Move the bar of a job: epoch, validation error, time left."""
         if news.elsewhere:
             self.elsewhere.add(news.job)
         self.log.progress(news)
-        if news.job in self.finished or news.elsewhere:
+        if news.stops:
+            self._stops()
+        if news.job in self.finished or news.elsewhere or news.stops:
             return
         if news.job not in self.bars:
-            self.bars[news.job] = self.progress.add_task(_short_name(news.job), total=None, detail="")
+            self.progress.update(self.total, detail="")
+            self.bars[news.job] = self.progress.add_task(_short_name(news.job), total=None, detail=PREPARING)
+        if news.trains:
+            self.progress.update(self.bars[news.job], detail="trains")
+            if news.trains.kept:
+                self._say(f"{job_name(news.job)}: goes on from its checkpoint {news.trains.kept.where()}")
         if news.epoch:
-            if news.job not in self.training and news.epoch.number > 1:
-                self._say(f"{job_name(news.job)}: goes on after epoch {news.epoch.number - 1} of {news.epoch.of}")
-            self.training.add(news.job)
             error = news.epoch.validation_error
             # NaN: there is no validation part.
             detail = _loss(error, news.job.task.classes, news.job.task.unit) if error == error else ""
@@ -125,6 +139,12 @@ class Display:
             outcome = f"{record.status}: {record.reason}"
         whose = " (by another run)" if job in self.elsewhere else ""
         self._say(f"{job_name(job)}: {outcome}{whose}")
+
+    def _stops(self) -> None:
+        """One line, at once: ending may take as long as a step of training."""
+        if not self.stopping:
+            self.stopping = True
+            self.progress.console.print(STOPPING, markup=False, soft_wrap=True)
 
     def _say(self, what: str) -> None:
         """A line with where the whole plan stands."""
@@ -156,7 +176,8 @@ class _State(ProgressColumn):
         if task.id in self.total:
             an_hour, seconds = self.time_left.an_hour, self.time_left.seconds()
             rate = f"{_number(an_hour)} folds/h, " if an_hour else ""
-            return Text(f"{rate}{about(seconds)} left" if seconds else "")
+            starts = f"{task.fields['detail']}, " if task.fields["detail"] else ""
+            return Text(f"{starts}{rate}{about(seconds)} left" if seconds else task.fields["detail"])
         left = "" if task.time_remaining is None else f"{about(task.time_remaining)} left"
         return Text(", ".join(filter(None, (task.fields["detail"], left))))
 
@@ -183,7 +204,7 @@ def live(plan: Plan, root: Path, quiet: bool, costs: Costs, events: bool = False
     )
     shown = consoles.console(quiet)
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal, expand=True) as progress:
-        totals.append(progress.add_task("all folds", total=len(plan.jobs), completed=len(plan.done), detail=""))
+        totals.append(progress.add_task("all folds", total=len(plan.jobs), completed=len(plan.done), detail=STARTING))
         yield Display(progress, totals[0], run_log(root, events), time_left)
 
 
@@ -205,6 +226,10 @@ def carry_out(
     from benchmark.harness.run import run_jobs
 
     with live(plan, store.root, quiet, costs, events) as display:
+        if plan.todo:
+            workers = count(min(plan.todo[0].workers, len(plan.todo)), "worker")
+            said = f"starting {workers}; before a fold trains, its worker loads the program and builds graphs or descriptors"
+            display.progress.console.print(said, markup=False, soft_wrap=True)
         records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline, **how)
     unfinished = set(plan.todo) - display.finished
     # Others may have done some meanwhile; a fold that is tried again has its old record still.

@@ -80,12 +80,12 @@ def test_the_help_needs_nothing_heavy():
         (
             ("run", "--task", "emt/alloys"),
             "benchmark.harness.plan.make_plan",
-            "finished folds, and the finished epochs of the others, are kept, ",
+            "finished folds, and the last checkpoints of the others, are kept, ",
         ),
         (
             ("study", "depth", "--task", "emt/alloys"),
             "benchmark.studies.planning.plan_study",
-            "finished folds, and the finished epochs of the others, are kept, ",
+            "finished folds, and the last checkpoints of the others, are kept, ",
         ),
         (("explain", "--task", "emt/alloys"), "benchmark.tasks.tasks.find_tasks", "what was found is kept, "),
         (("datasets", "fetch", "--all"), "datasets.fetch.fetch", "what came is kept, "),

@@ -11,8 +11,10 @@ from benchmark.cli.shared import consoles, progress
 from benchmark.cli.shared.events import run_log
 from benchmark.cli.shared.progress import live
 from benchmark.harness.cost import Costs
+from benchmark.harness.kept import kept_of
 from benchmark.harness.plan import Plan
 from benchmark.harness.run import Progress
+from benchmark.harness.worker import Trains
 from models.contract import Epoch
 from tests.benchmark.constructed import make
 from tests.benchmark.harness.constructed import make_jobs
@@ -66,15 +68,32 @@ def test_without_a_terminal_a_long_fold_says_how_far_it_is(small_folder, tmp_pat
     assert "an hour" not in fold, "the first minute tells no rate"
 
 
-def test_a_fold_that_goes_on_says_after_which_epoch(small_folder, tmp_path, monkeypatch):
+def test_a_fold_that_goes_on_says_after_which_epoch_also_within_the_first(small_folder, tmp_path, monkeypatch):
     shown = Console(file=StringIO(), width=80)
     monkeypatch.setattr(consoles, "console", lambda quiet=False: shown)
     jobs = make_jobs(small_folder)
     with live(Plan(jobs, (), ()), tmp_path, quiet=False, costs=Costs()) as display:
-        for number in (6, 7):
-            display.on_progress(Progress(jobs[0], Epoch(number, 20, 0.5, math.nan, 0.1)))
-    (line,) = shown.file.getvalue().splitlines()
-    assert "fold 1/2: goes on after epoch 5 of 20" in line
+        kept = kept_of(make()[0].key, "a" * 64)
+        display.on_progress(Progress(jobs[0], None, trains=Trains(kept.model_copy(update={"epoch": 5, "epochs": 20}))))
+        display.on_progress(Progress(jobs[1], None, trains=Trains(kept)))
+    first, second = shown.file.getvalue().splitlines()
+    assert "fold 1/2: goes on from its checkpoint after epoch 5 of 20" in first
+    assert "fold 2/2: goes on from its checkpoint within its first epoch" in second
+
+
+def test_a_stop_is_one_line_and_the_bars_say_what_is_done_before_the_first_epoch(small_folder, tmp_path, monkeypatch):
+    shown = Console(file=StringIO(), width=100, force_terminal=True, color_system=None)
+    monkeypatch.setattr(consoles, "console", lambda quiet=False: shown)
+    jobs = make_jobs(small_folder)
+    with live(Plan(jobs, (), ()), tmp_path, quiet=False, costs=Costs()) as display:
+        display.progress.refresh()
+        display.on_progress(Progress(jobs[0], None))
+        display.progress.refresh()
+        for job in jobs:
+            display.on_progress(Progress(job, None, stops=True))
+    text = shown.file.getvalue()
+    assert text.index("starting workers") < text.index("builds graphs or descriptors") < text.index("stopping: no fold begins")
+    assert text.count("stopping: no fold begins") == 1
 
 
 def test_a_log_that_cannot_be_written_costs_nothing(small_folder, tmp_path):

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from benchmark.harness.kept import kept_of, marked
 from benchmark.harness.leases import Leases
 from benchmark.results.store import Store
 from tests.benchmark.constructed import failed, make, write_run
@@ -28,7 +29,9 @@ def test_who_works_on_what_is_read_from_the_store(benchmark_command, tmp_path, m
         leases.note(lease, 3, 8)
         time.sleep(0.3)
         store.unfinished(key).parent.mkdir(parents=True, exist_ok=True)
-        store.unfinished(key).touch()
+        kept = kept_of(key, "a" * 64).model_copy(update={"epoch": 2, "epochs": 8})
+        store.unfinished(key).write_bytes(marked(kept, b"a training"))
+        store.unfinished(make(fold=3)[0].key).write_bytes(b"of an earlier version")
         shown = benchmark_command("jobs").stdout
         found = json.loads(benchmark_command("jobs", "--json").stdout)
     (row,) = found["working"]
@@ -36,7 +39,10 @@ def test_who_works_on_what_is_read_from_the_store(benchmark_command, tmp_path, m
     assert row["state"] == "working" and row["last_sign_s"] <= 5
     assert found["records"] == {"complete": 4, "failed": 1, "damaged": 1} and found["submitted"] == []
     assert "job 11_1" in shown and "set/target cgcnn (standard) seed 0 fold 3" in shown and "3/8" in shown
-    assert "1 fold being computed; records: 4 complete; 1 damaged; 1 failed; 1 fold with a checkpoint" in shown
+    assert "1 fold being computed; records: 4 complete; 1 damaged; 1 failed; 2 folds with a checkpoint" in shown
+    assert "\n  set/target cgcnn (standard) seed 0 fold 3: after epoch 2 of 8\n" in shown
+    assert "fold-03.unfinished: of an earlier version, epoch unknown" in shown
+    assert [(fold["fold"], fold["epoch"]) for fold in found["kept"]] == [(2, 2)] and found["begun"] == 2
     assert "0 folds being computed" in benchmark_command("jobs").stdout
 
 

@@ -20,6 +20,7 @@ from joblib.externals.loky import get_reusable_executor
 from pydantic import BaseModel
 
 from benchmark.harness.execution import Observer
+from benchmark.harness.kept import read_kept
 from benchmark.harness.run import run_jobs
 from benchmark.harness.worker import SPINS, THREAD_VARIABLES, _inherited
 from benchmark.results.store import Store, partial_of
@@ -90,7 +91,7 @@ def test_a_fold_whose_worker_died_is_tried_once_more_and_no_other(small_folder, 
     jobs = make_jobs(small_folder, model="dummy", folds=4, workers=2)
     begun = Counter[int]()
     records = run_jobs(
-        jobs, Store(tmp_path / "runs"), lambda news: begun.update([news.job.fold] * (news.epoch is None)), ignore,
+        jobs, Store(tmp_path / "runs"), lambda news: begun.update([news.job.fold] * (not (news.epoch or news.trains))), ignore,
         Observer("seen", die_in_the_first_fold),
     )  # fmt: skip
     assert begun == {0: 2, 1: 1, 2: 1, 3: 1}
@@ -285,7 +286,7 @@ def test_ctrl_c_stops_at_once_with_one_line_and_keeps_finished_folds(small_folde
     assert (
         errors.strip()
         .splitlines()[-1]
-        .startswith("error: stopped; finished folds, and the finished epochs of the others, are kept")
+        .startswith("error: stopped; finished folds, and the last checkpoints of the others, are kept")
     )
     assert not [word for word in ("Traceback", "leaked", "Exception") if word in errors], errors
     assert errors.count("error") == 1
@@ -313,23 +314,37 @@ LONG = ("--profile", "smoke", "--model", "cgcnn", "--set", "epochs=60", "--folds
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_fold_that_was_stopped_or_killed_goes_on_to_the_same_predictions(small_folder, tmp_path, undisturbed, number):
+def test_a_fold_that_was_stopped_or_killed_goes_on_to_the_same_predictions(
+    small_folder, tmp_path, benchmark_command, undisturbed, number
+):
     root = tmp_path / "runs"
     with started(tmp_path, "run", "--dataset", small_folder, *LONG, "--checkpoint-every", 0) as process:
         wait_for_checkpoint(root)
         process.send_signal(number)
         _, errors = process.communicate(timeout=60)
         wait_until_gone(process.pid)
+    assert errors.count("stopping: no fold begins any more") == (number != signal.SIGKILL), errors
     if number != signal.SIGKILL:
         assert process.returncode == 128 + number, errors
-        kept = "finished folds, and the finished epochs of the others, are kept"
+        kept = "finished folds, and the last checkpoints of the others, are kept"
         assert errors.splitlines()[-1] == f"error: stopped; {kept}, run the same command again to go on"
         assert errors.count("error") == 1 and not list((root / "leases").iterdir())
     (kept,) = root.rglob("*.unfinished")
+    shown = benchmark_command("jobs").stdout
+    assert (
+        f"1 fold with a checkpoint, from which the same command goes on:\n  {small_folder.name}/target cgcnn (smoke) seed 0"
+        in shown
+    )
+    epochs = read_kept(kept).epoch
+    planned = benchmark_command("run", "--dataset", small_folder, *LONG, "--dry-run").stdout
+    assert f"1 of these folds goes on from a checkpoint: cgcnn {small_folder.name}/target seed 0 fold 1 " in planned
     here = partial_of(kept).name.split(".")[2]
     kept.with_name(f"{kept.name}.{here}.999999999.01234567.partial").write_text("killed while a checkpoint was written")
-    (record,) = run_jobs(make_jobs(small_folder, epochs="60")[:1], Store(root), ignore, ignore)
+    goes_on = []
+    (record,) = run_jobs(make_jobs(small_folder, epochs="60")[:1], Store(root), goes_on.append, ignore)
     assert record.resumed == 1
+    assert [news.trains.kept.epoch for news in goes_on if news.trains] == [epochs]
+    assert min(news.epoch.number for news in goes_on if news.epoch) == epochs + 1
     assert Store(root).predictions(record).predictions.tolist() == undisturbed
     assert not list(root.rglob("*.unfinished*")) and not list((root / "leases").iterdir())
 
@@ -339,7 +354,8 @@ def test_the_time_limit_keeps_the_folds_under_way(small_folder, tmp_path):
     begun: list[float] = []
 
     def note(news) -> None:
-        begun.append(time.monotonic())
+        if news.trains:
+            begun.append(time.monotonic())
 
     start = time.monotonic()
     assert run_jobs(endless, store, note, ignore, deadline=start + 8) == []
