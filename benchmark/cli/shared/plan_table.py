@@ -85,7 +85,7 @@ def _cost_line(cost: Any, options: Any) -> str:
     rest = f" No record says how long the other {count(cost.unknown, 'fold')} take." if cost.unknown else ""
     return (
         f"Training {count(known, 'fold')} takes about {about(cost.device_s)} {of}: {about(cost.wall_s)} on the clock with "
-        f"{workers}. This is known from {sources}.{rest} The start and building graphs come on top."
+        f"{workers}. This estimate is from {sources}.{rest} The start and building graphs come on top."
     )
 
 
