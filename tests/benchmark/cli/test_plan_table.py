@@ -8,9 +8,9 @@ from benchmark.harness.plan import RunOptions
 
 
 def test_the_cost_says_of_how_many_folds_it_is_and_what_comes_on_top():
-    cost = PlanCost(90.0, 45.0, {"records of runs": 3}, 5)
+    cost = PlanCost(80.0, 40.0, {"records of runs": 3}, 5)
     assert _cost_line(cost, RunOptions(workers=2)) == (
-        "Training 3 folds takes about 90 s of one core: 45 s on the clock with 2 workers. This estimate is from records of runs "
-        "(3 folds). No record says how long the other 5 folds take. The start and building graphs come on top."
+        "Training 3 folds takes about 80 s of one core: 40 s on the clock with 2 workers. This estimate is from records of "
+        "runs (3 folds). No record says how long the other 5 folds take. The start and building graphs come on top."
     )
     assert _cost_line(PlanCost(0.0, 0.0, {}, 5), RunOptions()) == "cost unknown: nothing on record for 5 folds"
