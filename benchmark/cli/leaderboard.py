@@ -133,7 +133,8 @@ def submit(
     """Check a directory of records as for publishing, and say everything that is wrong; nothing is written.
 
     Checked are every file and its size, the schema, folds and targets against the data on this machine or the published
-    records, all scores anew, the folds of every run, licence and citation of every model. Exit code 2 where anything is wrong.
+    records, all scores anew, the folds of every run, licence and citation of every model, and whether its source is committed.
+    Exit code 2 where anything is wrong.
     """
     from benchmark.results.store import Store
     from benchmark.results.submission import examine
@@ -146,6 +147,8 @@ def submit(
             tell(line)
         for line in report.unproven:
             tell(f"published before, and nothing here to compare it with: {line}")
+        for line in report.beside:
+            tell(f"note: {line}; `publish --model NAME` publishes the rows of your model alone")
         if not report.problems:
             print(_would_do(report, board))
     if report.problems:

@@ -13,14 +13,13 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from benchmark.results.checkout import CHANGES, ROOT, git
 from benchmark.schema import Duration, Machine, one_line
 from datasets.errors import InputError
 
 PACKAGES = ("crystal-benchmark", "dgl", "torch", "numpy", "pymatgen", "matminer", "dscribe", "scikit-learn", "ase", "pandas")
 
 OWN_PACKAGES = ("benchmark", "models", "datasets")
-ROOT = Path(__file__).resolve().parents[2]
-"""Above the packages."""
 
 MOST_WORKERS = 4
 """Each worker holds the dataset in memory."""
@@ -112,21 +111,17 @@ def commit_of(root: Path) -> str | None:
     """
 
     changed = uncommitted(root)
-    return None if changed is None else _git(root, "rev-parse", "HEAD").strip() + ("+changes" if changed else "")
+    return None if changed is None else git(root, "rev-parse", "HEAD").strip() + (CHANGES if changed else "")
 
 
 def uncommitted(root: Path = ROOT) -> list[str] | None:
     """Files of the packages below `root` that differ from the commit; None outside a checkout of their own."""
     try:
-        _git(root, "ls-files", "--error-unmatch", "--", *OWN_PACKAGES)
-        lines = _git(root, "status", "--porcelain", "--untracked-files=all", "--", *OWN_PACKAGES).splitlines()
+        git(root, "ls-files", "--error-unmatch", "--", *OWN_PACKAGES)
+        lines = git(root, "status", "--porcelain", "--untracked-files=all", "--", *OWN_PACKAGES).splitlines()
     except (OSError, subprocess.CalledProcessError):
         return None
     return [line[3:] for line in lines]
-
-
-def _git(root: Path, *arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout
 
 
 class Clock:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from benchmark.results.checkout import committed_files
 from benchmark.results.validation import InvalidFile, parse_json
 from benchmark.schema import Strict, Text
 
@@ -47,18 +49,29 @@ def read_card(root: Path, model: str) -> ModelCard:
     """
     path = card_path(root, model)
     if not path.exists():
-        paper = _papers().get(model)
-        if paper is None:
+        spec = _registered().get(model)
+        if spec is None:
             wanted = "name, licence, citation, source and, optionally, authors"
             raise InvalidFile(path, [f"missing; '{model}' is no model of this repository, so write {wanted} there as JSON"])
-        return ModelCard.model_construct(name=model, licence=OWN_LICENCE, citation=paper, source=OWN_SOURCE)
+        return ModelCard.model_construct(name=model, licence=OWN_LICENCE, citation=spec.paper, source=OWN_SOURCE)
     card = parse_json(path, ModelCard)
     if card.name != model:
         raise InvalidFile(path, [f"name: it is the card of '{card.name}'"])
     return card
 
 
-def _papers() -> dict[str, str]:
+def uncommitted_models(root: Path, models: Iterable[str]) -> list[str]:
+    """Models without a card below `root` whose file is here and in no commit: a reviewer would not have it. One line each."""
+    files = {name: f"{spec.model.__module__.replace('.', '/')}.py" for name, spec in _registered().items()}
+    committed = committed_files("models")
+    return [
+        f"{files[model]}: not committed; commit it with the records of {model}, or write the card {card_path(root, model)}"
+        for model in sorted(models)
+        if committed and model in files and files[model] not in committed and not card_path(root, model).exists()
+    ]
+
+
+def _registered() -> Mapping[str, Any]:
     from models.registry import registered  # torch: only where a card is asked for
 
-    return {name: spec.paper for name, spec in registered().items()}
+    return registered()

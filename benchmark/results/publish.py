@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchmark.results import compositions
 from benchmark.results.ground_truth import GroundTruths
+from benchmark.results.origin import origin_problems
 from benchmark.results.packed import packed_files
 from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult, scored_tasks
@@ -106,7 +107,7 @@ def _chosen(source: Store, target: Store, tasks: Sequence[str], models: Sequence
                 raise unknown_name(f"{kind} with records", name, known)
     if not chosen:
         raise InputError(f"{source.root.resolve()} has no such records; run `python -m benchmark run` first")
-    problems += card_problems(source, _models(chosen))
+    problems += card_problems(source, _models(chosen)) + origin_problems(source.root, [record for record, _ in chosen])
     if problems:
         raise InputError(f"{problems[0]} ({len(problems)} problems in all; nothing was published)")
     return chosen

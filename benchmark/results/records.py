@@ -21,6 +21,9 @@ Status = Literal["complete", "failed", "diverged", "out-of-memory", "worker-lost
 DeviceClass = Literal["cpu", "gpu"]
 Backend = Literal["dgl", "torch"]
 
+TRIAL = "smoke"
+"""The profile that only tries the program."""
+
 
 class GraphHealth(Strict):
     """What the graphs of the task's crystals look like; the names are those of `datasets health`."""

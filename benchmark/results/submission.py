@@ -6,12 +6,14 @@ import filecmp
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from benchmark.results.ground_truth import GroundTruths
-from benchmark.results.model_cards import card_path, read_card
+from benchmark.results.model_cards import card_path, read_card, uncommitted_models
+from benchmark.results.origin import origin_problems
 from benchmark.results.records import JobKey, Record
 from benchmark.results.scores import FoldResult
 from benchmark.results.store import RUN_FILE, Scored, Store, is_fold
@@ -48,6 +50,8 @@ class Report:
     """How many are published already, byte for byte."""
     unproven: tuple[str, ...]
     """Published records with which neither data nor another record could be compared here."""
+    beside: tuple[str, ...]
+    """Models that get another row in a table that has one of them: one line each."""
 
 
 def examine(store: Store, board: Store) -> Report:
@@ -80,12 +84,14 @@ def examine(store: Store, board: Store) -> Report:
             elif lacking:
                 problems.append(f"{path}: {lacking}")
     models = {record.key.model for record in records}
-    problems += missing_folds(store, records, unread) + card_problems(store, models)
+    problems += missing_folds(store, records, unread) + card_problems(store, models) + origin_problems(store.root, records)
     cards = [card.relative_to(store.root) for card in cards_of(store, models)]
     states = [(_card_state(store.root / card, board.root / card), str(card)) for card in cards] + states
     added, replaced = (tuple(name for state, name in states if state == wanted) for wanted in ("added", "replaced"))
     lines = tuple(one_line(line, LONGEST_PROBLEM) for line in problems)
-    return Report(lines, added, replaced, len(states) - len(added) - len(replaced), tuple(unproven))
+    beside = [published.row_beside(record) for record in records if published.state(record) == "added"]
+    unchanged = len(states) - len(added) - len(replaced)
+    return Report(lines, added, replaced, unchanged, tuple(unproven), tuple(dict.fromkeys(filter(None, beside))))
 
 
 @dataclass(eq=False)
@@ -98,17 +104,24 @@ class Published:
     def state(self, record: Record) -> State:
         """Whether publishing a record adds it, replaces another, or leaves the board unchanged."""
         for path in (self.board.run_path(record.key), self.board.path(record.key)):
-            if path not in self._known:
-                self._known[path] = self._read(path)
-            if found := self._known[path].get(_place(record.key)):
+            if found := self._read(path).get(_place(record.key)):
                 return "unchanged" if found == record else "replaced"
         return "added"
 
+    def row_beside(self, record: Record) -> str:
+        """One line where the table has a row of the model from another run; empty where it has none."""
+        place, key = self.board.run_path(record.key), record.key
+        others = (other for path in place.parent.glob("*.json") if path != place for other in self._read(path).values())
+        found = any(other.key.comparison_group == key.comparison_group for other in others)
+        return f"{key.task} ({key.track}) has a row of {key.model} already, this is another one" if found else ""
+
     def _read(self, path: Path) -> dict[str, Record]:
-        try:
-            return {_place(record.key): record for record in self.board.read_all(path)} if path.exists() else {}
-        except InvalidFile:
-            return {}
+        if path not in self._known:
+            self._known[path] = {}
+            with suppress(InvalidFile):
+                found = self.board.read_all(path) if path.exists() else []
+                self._known[path] = {_place(record.key): record for record in found}
+        return self._known[path]
 
 
 def name_of(store: Store, path: Path, record: Record) -> str:
@@ -198,9 +211,10 @@ def missing_folds(store: Store, records: Iterable[Record], unread: Iterable[Path
 
 
 def card_problems(store: Store, models: Iterable[str]) -> list[str]:
-    """Models without licence and citation, and cards that are wrong or of no model with records."""
-    found: list[str] = []
-    for model in sorted(models):
+    """Models without licence and citation or with an uncommitted file, and cards that are wrong or of no model with records."""
+    names = sorted(models)
+    found = uncommitted_models(store.root, names)
+    for model in names:
         try:
             read_card(store.root, model)
         except InvalidFile as error:

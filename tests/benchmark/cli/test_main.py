@@ -156,13 +156,23 @@ def test_run_leaderboard_and_publish_from_folder_to_board(benchmark_command, sma
     assert "mine/target" in (tmp_path / "runs" / "README.md").read_text()
     assert len(list((tmp_path / "runs" / "compositions").iterdir())) == 1
     assert benchmark_command("leaderboard", "--from", "runs").returncode == 0
-    published = benchmark_command("publish", "--model", "dummy", "--json")
-    assert len(json.loads(published.stdout)) == 2
-    for root in ("runs", "leaderboards"):
-        assert '"label":"dummy (smoke)"' in (tmp_path / root / "index.html").read_text()
+    assert '"label":"dummy (smoke)"' in (tmp_path / "runs" / "index.html").read_text()
+
+
+def test_a_model_s_row_is_published_from_a_folder_to_the_board_and_no_trial_is(benchmark_command, small_folder, tmp_path):
+    for profile, model in (("mini", "dummy"), ("mini", "dummy-median"), ("smoke", "dummy")):
+        arguments = ("--profile", profile, "--model", model, "--out", profile)
+        assert benchmark_command("run", "--dataset", small_folder, "--folds", 2, "--workers", 1, *arguments).returncode == 0
+    for path in tmp_path.glob("*/records/**/*.json"):  # of a checkout without changes, whatever this one is
+        path.write_text(path.read_text().replace("+changes", ""))
+    refused = benchmark_command("publish", "--from", "smoke")
+    assert refused.returncode == 2
+    assert "2 records (dummy) of the profile smoke, which only tries the program; run with --profile mini" in refused.stderr
+    assert not (tmp_path / "leaderboards").exists()
+    published = benchmark_command("publish", "--from", "mini", "--model", "dummy", "--json")
+    assert len(json.loads(published.stdout)) == 2, published.stderr
     page = (tmp_path / "leaderboards" / "tasks" / "mine" / "target.md").read_text()
-    assert "[dummy (smoke)](" in page
-    assert "cgcnn" not in page
+    assert "[dummy (mini)](" in page and "dummy-median" not in page
 
 
 def test_a_run_prints_only_its_own_comparison_groups_and_says_where_the_others_are(benchmark_command, small_folder, tmp_path):

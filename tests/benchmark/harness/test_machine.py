@@ -11,6 +11,7 @@ import torch
 
 from benchmark.harness import machine
 from benchmark.harness.machine import peak_memory, reset_peak_memory
+from benchmark.results.checkout import committed_files
 from models.training import keep_freed_memory
 
 MB = 1 << 20
@@ -70,6 +71,13 @@ def test_source_that_is_not_the_commit_s_says_so(checkout, change):
     else:
         (path if change == "edited" else path.with_name("mine.py")).write_text("TWO = 2\n")
     assert machine.commit_of(checkout) == git(checkout, "rev-parse", "HEAD") + "+changes"
+
+
+def test_the_files_of_the_commit_are_known(checkout, tmp_path_factory):
+    (checkout / "models" / "mine.py").write_text("TWO = 2\n")
+    git(checkout, "add", ".")
+    assert committed_files("models", checkout) == {"models/one.py"}
+    assert committed_files("models", tmp_path_factory.mktemp("elsewhere")) == set()
 
 
 def test_packages_installed_into_another_repository_have_no_commit(checkout):

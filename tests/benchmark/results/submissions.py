@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +64,14 @@ def write(store: Store, record: Record, frame: pd.DataFrame, scored: bool = True
     if hashed:
         record = record.model_copy(update={"predictions_sha256": frame_hash(frame)})
     store.write(record, frame)
+
+
+def rewrite(store: Store, changes: dict[str, object] | None = None, **key: object) -> None:
+    """The same submission with other fields of every record, and of its key."""
+    kept = [(store.read(path), table(store, store.read(path))) for path in store.paths()]
+    shutil.rmtree(store.root / "records")
+    for record, frame in kept:
+        store.write(record.model_copy(update={**(changes or {}), "key": record.key.model_copy(update=key)}), frame)
 
 
 def table(store: Store, record: Record) -> pd.DataFrame:

@@ -17,7 +17,7 @@ from datasets import registry
 from datasets.cards import Dataset
 from datasets.errors import BenchmarkError, InputError
 from tests.benchmark.conftest import every_run
-from tests.benchmark.results.submissions import CARD, LICENCE, changed_rows, only_problem, submission, table, write
+from tests.benchmark.results.submissions import CARD, LICENCE, changed_rows, only_problem, rewrite, submission, table, write
 from tests.benchmark.results.test_store import failed, files
 
 
@@ -146,13 +146,45 @@ def test_a_model_from_elsewhere_needs_licence_and_citation(theirs, board, card, 
 
 def test_a_model_of_this_repository_needs_no_card(theirs, board):
     shutil.rmtree(theirs.root / "models")
-    for path in theirs.paths():
-        record = theirs.read(path)
-        frame = table(theirs, record)
-        shutil.rmtree(path.parent) if record.key.fold else None
-        theirs.write(record.model_copy(update={"key": record.key.model_copy(update={"model": "dummy"})}), frame)
-    shutil.rmtree(theirs.root / "records" / "toy" / "energy" / "theirs", ignore_errors=True)
+    rewrite(theirs, model="dummy")
     assert examine(theirs, board).problems == ()
+
+
+def test_a_model_of_this_repository_whose_file_is_in_no_commit_is_named(theirs, board, monkeypatch):
+    shutil.rmtree(theirs.root / "models")
+    rewrite(theirs, model="dummy")
+    monkeypatch.setattr("benchmark.results.model_cards.committed_files", lambda folder: {"models/zoo/cgcnn.py"})
+    expected = "models/zoo/dummy.py: not committed; commit it with the records of dummy, or write the card "
+    assert only_problem(examine(theirs, board)) == f"{expected}{theirs.root / 'models' / 'dummy.json'}"
+    with pytest.raises(InputError, match="not committed"):
+        publish_records(theirs, board, [], [], replace=False)
+    (theirs.root / "models").mkdir()
+    (theirs.root / "models" / "dummy.json").write_text(json.dumps({**LICENCE, "name": "dummy"}))
+    assert examine(theirs, board).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "expected"),
+    [
+        ({"git_commit": "98df636fc35b4+changes"}, {}, "made with uncommitted changes (98df636fc35b+changes); commit the model"),
+        ({}, {"profile": "smoke"}, "of the profile smoke, which only tries the program"),
+    ],
+)
+def test_records_that_nobody_can_repeat_or_of_trials_are_refused_in_one_line(theirs, board, changes, key, expected):
+    rewrite(theirs, changes, **key)
+    assert f"{theirs.root / 'records'}: 2 records (theirs) {expected}" in only_problem(examine(theirs, board))
+    with pytest.raises(InputError, match="1 problem"):
+        publish_records(theirs, board, [], [], replace=False)
+    assert not board.root.exists()
+
+
+def test_another_row_of_a_published_model_is_told(theirs, board, alloys, tmp_path):
+    publish_records(theirs, board, [], [], replace=False)
+    again = submission(tmp_path / "again", alloys, seed=1)
+    assert examine(again, board).beside == ()
+    rewrite(again, source="e" * 64)
+    told = "toy/energy (mini, kfold(2)) has a row of theirs already, this is another one"
+    assert examine(again, board).beside == (told,)
 
 
 def test_another_licence_of_a_published_model_is_not_slipped_in(theirs, board):
