@@ -144,6 +144,7 @@ def _depths(text: str | None) -> list[int]:
 
 
 def _carry_out(chosen: Any, plan: Any, store: Any, costs: Any, reports: Path, as_json: bool) -> None:
+    from benchmark.cli.shared.failures import where_to_look
     from benchmark.cli.shared.progress import carry_out
     from benchmark.studies.planning import SETTLED
 
@@ -154,7 +155,7 @@ def _carry_out(chosen: Any, plan: Any, store: Any, costs: Any, reports: Path, as
         first = failed[0]
         raise BenchmarkError(
             f"{len(failed)} of {len(plan.jobs)} folds failed, the first: {first.key.task} {first.key.model} "
-            f"{first.changed}, fold {first.key.fold + 1}: {first.reason}"
+            f"{first.changed}, fold {first.key.fold + 1}: {first.reason}{where_to_look(first)}"
         )
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import re
 import traceback
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -72,7 +75,8 @@ def execute(
     reason: str | None = None
     keeper = keeper_of(store, job.key(data.dataset_hash), split_of(data, fold), on_epoch, stopping)
     try:
-        outcome = train_and_score(job, data, fold, seen, keeper)
+        with _other_shapes_refused():
+            outcome = train_and_score(job, data, fold, seen, keeper)
     except TrainingStopped:
         if stopping.ends():
             raise
@@ -99,6 +103,18 @@ def execute(
         store.unfinished(record.key).unlink(missing_ok=True)
         remove_leftovers(store.unfinished(record.key))
     return record
+
+
+@contextmanager
+def _other_shapes_refused() -> Iterator[None]:
+    """Inside, a loss of outputs and targets of different shapes is an error: torch warns, broadcasts and trains nonsense."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "Using a target size", UserWarning)
+        try:
+            yield
+        except UserWarning as error:
+            wanted, given = re.findall(r"Size\(\[(\d+)\]\)", str(error))
+            raise ValueError(f"forward gives {given} numbers for {wanted} crystals; it must give one a crystal") from error
 
 
 def with_half_batch(job: Job) -> Job | None:

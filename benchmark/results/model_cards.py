@@ -60,10 +60,14 @@ def read_card(root: Path, model: str) -> ModelCard:
     return card
 
 
+def model_files() -> dict[str, str]:
+    """Where each model of this repository is defined, relative to it, by the model's name."""
+    return {name: f"{spec.model.__module__.replace('.', '/')}.py" for name, spec in _registered().items()}
+
+
 def uncommitted_models(root: Path, models: Iterable[str]) -> list[str]:
     """Models without a card below `root` whose file is here and in no commit: a reviewer would not have it. One line each."""
-    files = {name: f"{spec.model.__module__.replace('.', '/')}.py" for name, spec in _registered().items()}
-    committed = committed_files("models")
+    files, committed = model_files(), committed_files("models")
     return [
         f"{files[model]}: not committed; commit it with the records of {model}, or write the card {card_path(root, model)}"
         for model in sorted(models)

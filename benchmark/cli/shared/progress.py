@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -95,6 +96,8 @@ class Display:
     finished: set[Job] = field(default_factory=set)
     elsewhere: set[Job] = field(default_factory=set)
     """Finished by another run of the same store."""
+    reasons: dict[tuple[str, str, str], Job] = field(default_factory=dict)
+    """The first fold of a task and model with each reason of a failure, without its numbers: a reason is told once."""
     last_line: float = field(default_factory=time.monotonic)
     stopping: bool = False
     """Whether a line has said so."""
@@ -136,7 +139,8 @@ class Display:
             found = _loss(record.metrics.test.loss, record.key.classes, record.key.unit)
             outcome = f"test {found} in {record.times.training.wall_s:.1f} s"
         else:
-            outcome = f"{record.status}: {record.reason}"
+            first = self.reasons.setdefault((job.task.name, job.model, re.sub(r"\d+", "", str(record.reason))), job)
+            outcome = f"{record.status}: {record.reason if first is job else f'as fold {first.fold + 1} of seed {first.seed}'}"
         whose = " (by another run)" if job in self.elsewhere else ""
         self._say(f"{job_name(job)}: {outcome}{whose}")
 

@@ -16,7 +16,7 @@ from benchmark.harness.plan import Plan
 from benchmark.harness.run import Progress
 from benchmark.harness.worker import Trains
 from models.contract import Epoch
-from tests.benchmark.constructed import make
+from tests.benchmark.constructed import failed, make
 from tests.benchmark.harness.constructed import make_jobs
 
 
@@ -66,6 +66,18 @@ def test_without_a_terminal_a_long_fold_says_how_far_it_is(small_folder, tmp_pat
     assert "fold 1/2: epoch 1 of 2 | 0 of 2 folds, " in epoch and epoch.endswith(" left")
     assert "fold 1/2: test MAE" in fold and " | 1 of 2 folds, " in fold and fold.endswith(" left")
     assert "an hour" not in fold, "the first minute tells no rate"
+
+
+def test_the_reason_of_a_failure_is_told_once_for_the_folds_of_a_model(small_folder, tmp_path, monkeypatch):
+    shown = Console(file=StringIO(), width=80)
+    monkeypatch.setattr(consoles, "console", lambda quiet=False: shown)
+    one, two = make_jobs(small_folder)
+    with live(Plan((one, two), (), ()), tmp_path, quiet=False, costs=Costs()) as display:
+        for job, size in ((one, 290), (two, 271)):
+            display.on_record(job, failed(reason=f"ValueError: {size} numbers"))
+    first, second = shown.file.getvalue().splitlines()
+    assert "failed: ValueError: 290 numbers | 1 of 2" in first
+    assert "fold 2/2: failed: as fold 1 of seed 0 | 2 of 2" in second
 
 
 def test_a_fold_that_goes_on_says_after_which_epoch_also_within_the_first(small_folder, tmp_path, monkeypatch):

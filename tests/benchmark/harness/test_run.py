@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from benchmark.cli.shared.failures import where_to_look
 from benchmark.harness import execution as jobs
 from benchmark.harness import machine
-from benchmark.harness.execution import classify, with_half_batch
+from benchmark.harness.execution import classify, execute, with_half_batch
 from benchmark.harness.plan import RunOptions, make_plan
 from benchmark.harness.run import run_jobs
 from benchmark.harness.stopping import Stopping
@@ -24,6 +26,7 @@ from models import registry
 from models.contract import TrainingDiverged
 from tests.backends import dgl_runs_here
 from tests.benchmark.conftest import command, environment
+from tests.benchmark.constructed import failed
 from tests.benchmark.harness.constructed import ignore, make_jobs
 
 
@@ -117,6 +120,28 @@ def test_failures_are_classified():
     assert classify(ValueError("two\nlines")) == ("failed", "ValueError: two lines")
     assert classify(InputError("a reason")) == ("failed", "a reason")
     assert classify(TrainingDiverged("the loss is nan")) == ("diverged", "the loss is nan")
+
+
+@pytest.mark.parametrize("size", [1, 7])
+def test_an_output_of_another_shape_fails_and_says_so_also_where_torch_broadcasts(small_folder, tmp_path, monkeypatch, size):
+    class Wrong(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(size))
+
+        def forward(self, batch):
+            return self.weight
+
+    monkeypatch.setattr(registry.get("cgcnn").model, "build", lambda *arguments: Wrong())
+    record = execute(make_jobs(small_folder)[0], Store(tmp_path))
+    said = rf"ValueError: forward gives {size} numbers for \d+ crystals; it must give one a crystal"
+    assert record.status == "failed" and re.fullmatch(said, record.reason)
+
+
+def test_a_failed_run_names_the_file_of_the_model_and_its_tests():
+    said = where_to_look(failed(reason="ValueError: forward gives 7 numbers for 64 crystals"))
+    assert "models/zoo/cgcnn.py: `python -m pytest tests/models/zoo/test_contract.py -k cgcnn -x`" in said
+    assert where_to_look(failed(reason="crystal 'a': no neighbours; remove the crystal")) == ""
 
 
 def test_a_failure_inside_a_models_file_names_file_and_line():
