@@ -43,7 +43,7 @@ def reproduce(
     task: Annotated[list[str] | None, typer.Option(help="Only cells of this task; may be repeated.")] = None,
     model: Annotated[list[str] | None, typer.Option(help="Only cells of this model; may be repeated.")] = None,
     rounds: Annotated[
-        int | None, typer.Option(min=1, help="At most so many rounds of a cell. Default: those of the publication.")
+        int | None, typer.Option(min=1, help="At most so many rounds of a cell, done ones included. Default: as published.")
     ] = None,
     time_limit: Annotated[
         float | None, typer.Option(min=0, help="Minutes after which the run ends; folds under way are kept.")
@@ -51,9 +51,15 @@ def reproduce(
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     out: Annotated[
-        Path, typer.Option(help="Records go where `run` keeps them; those of curves to studies/reproduction in it.")
+        Path,
+        typer.Option(
+            help="Records go where `run` keeps them; those of curves to studies/reproduction in it. Rounds kept here are done."
+        ),
     ] = RUNS,
-    reports: Annotated[Path, typer.Option(help="The page goes to reproduction/TABLE.md in this directory.")] = REPORTS,
+    reports: Annotated[
+        Path,
+        typer.Option(help="The page goes to reproduction/TABLE.md in this directory. Rounds packed there are done."),
+    ] = REPORTS,
     render_only: Annotated[
         bool, typer.Option("--render-only", help="Train nothing: write the page of all kept folds.")
     ] = False,
@@ -124,31 +130,35 @@ def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> lis
     cells = _chosen(asked, request)
     plan, todo = plan_cells(cells, options, stores, request.rounds)
     if request.dry_run:
-        _show_costs(plan, todo, cells, stores, as_json)
+        _show_costs(asked, plan, todo, cells, stores[:2], as_json)
         return []
     for line in (*plan.skipped, *plan.warnings):
         console.print(line, markup=False, soft_wrap=True)
     planned = f"{count(len(plan.jobs), 'fold')}, {len(plan.done)} of them done"
     console.print(f"{planned}; records go to {stores[0].root}", soft_wrap=True)
+    if not todo and (again := _again(asked, plan, todo, cells)):
+        console.print(again, markup=False, soft_wrap=True)
     stores[0].require_writable()
     deadline = time.monotonic() + 60 * request.time_limit if request.time_limit is not None else math.inf
     return carry_out(plan, stores[0], as_json, costs_on_record(plan.todo, stores), deadline)
 
 
-def _show_costs(plan: Any, todo: list[Any], cells: list[Any], stores: list[Any], as_json: bool) -> None:
+def _show_costs(asked: Any, plan: Any, todo: list[Any], cells: list[Any], own: list[Any], as_json: bool) -> None:
     """Print the open rounds of each cell, those of empty cells first, with the core hours that they would take here."""
     from tabulate import tabulate
 
     from benchmark.harness.cost import costs_on_record, timed
+    from benchmark.rendering.text import significant
 
-    costs, rows = costs_on_record(plan.todo, stores), {}
+    # Published records may be of another machine whose processor has the same name.
+    costs, rows = costs_on_record(plan.todo, own), {}
     for cell in sorted(cells, key=lambda cell: cell.task):  # each task is loaded once
         jobs = [one.job for one in todo if one.cell is cell]
         if jobs:
             known = costs.of(jobs[0], plan.n_train[jobs[0]])
             cost = known if known and known.measured_here else timed(jobs[0])
             hours = cost.seconds / 3600
-            rows[id(cell)] = [cell.task, cell.label, len(jobs), round(hours, 3), round(len(jobs) * hours, 3), cost.source]
+            rows[id(cell)] = [cell.task, cell.label, len(jobs), hours, len(jobs) * hours, cost.source]
     # The first open round of an empty cell is the first, so that `todo` begins with these.
     shown = [rows[place] for place in dict.fromkeys(id(one.cell) for one in todo)]
     header = ["task", "model", "open rounds", "core hours a round", "core hours", "estimated from"]
@@ -157,9 +167,37 @@ def _show_costs(plan: Any, todo: list[Any], cells: list[Any], stores: list[Any],
         return
     for line in plan.skipped:
         print(f"skipped: {line}")
+    again = _again(asked, plan, todo, cells)
     if not shown:
         print(f"nothing to run: every round asked for is done{', but for those skipped' if plan.skipped else ''}")
+        print(again, end="\n" if again else "")
         return
-    print(tabulate(shown, header))
-    first, total = sum(row[3] for row in shown), sum(row[4] for row in shown)
-    print(f"\none round of each: {first:.1f} core hours (hours of one processor core, or of the GPU); all rounds: {total:.1f}")
+    texts = [[*row[:3], *(significant(hours, 2) for hours in row[3:5]), row[5]] for row in shown]
+    align = ("left", "left", "right", "right", "right", "left")
+    print(tabulate(texts, header, disable_numparse=True, colalign=align))
+    first, total = (_core_time(sum(row[place] for row in shown)) for place in (3, 4))
+    print(f"\none round of each: {first}; all rounds: {total} (of one processor core, or of the GPU)")
+    print(again, end="\n" if again else "")
+
+
+def _core_time(hours: float) -> str:
+    """Two significant digits, in minutes below an hour."""
+    from benchmark.rendering.text import significant
+
+    return f"{significant(hours, 2)} core hours" if hours >= 1 else f"{significant(60 * hours, 2)} core minutes"
+
+
+def _again(asked: Any, plan: Any, todo: list[Any], cells: list[Any]) -> str:
+    """How many cells have all rounds asked for, and how to run one of them again; "" where none has."""
+    from benchmark.rendering.text import count
+    from benchmark.reproduction.page import command
+
+    open_cells, ran = {id(one.cell) for one in todo}, {(job.task.name, job.model) for job in plan.done}
+    done = [cell for cell in cells if id(cell) not in open_cells and (cell.task, cell.model) in ran]
+    if not done:
+        return ""
+    return (
+        f"{count(len(done), 'cell')} {'is' if len(done) == 1 else 'are'} done. A round is done if --out, reproduction in "
+        f"--reports, or {PUBLISHED} has it. To run a done cell again, name a new directory with both options:\n"
+        f"{command(asked, done[0])} --rounds 1 --out runs/again --reports runs/again"
+    )

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from benchmark.cli.reproduce import _core_time
 from benchmark.harness import run
 from benchmark.harness.plan import RunOptions
 from benchmark.leaderboard.published_results import PublishedResult
@@ -72,7 +73,39 @@ def test_a_dry_run_begins_with_empty_cells_and_says_so_where_nothing_is_left(qui
     cells = json.loads(benchmark_command(*asked, "--dry-run", "--json").stdout)["cells"]
     assert [(cell["model"], cell["open rounds"]) for cell in cells] == [("dummy-median", 3), ("dummy", 2)]
     left = benchmark_command(*asked, "--model", "dummy", "--rounds", "1", "--dry-run")
-    assert left.stdout == "nothing to run: every round asked for is done\n"
+    assert left.stdout.startswith("nothing to run: every round asked for is done\n1 cell is done. ")
+
+
+def test_a_done_cell_is_run_again_by_the_command_that_the_plan_names(quick, benchmark_command):
+    asked = ("reproduce", "quick", "--task", TASK, "--model", "dummy", "--rounds", "1")
+    assert benchmark_command(*asked).returncode == 0
+    told = benchmark_command(*asked, "--dry-run").stdout.splitlines()[-1]
+    assert f"--task {TASK} --model dummy --rounds 1 --out runs/again --reports runs/again" in told
+    again = told.removeprefix("python -m benchmark ").split()
+    assert "all rounds:" in benchmark_command(*again, "--dry-run").stdout
+    assert told in benchmark_command(*asked).stderr, "a run that has nothing to do names it too"
+
+
+def test_published_rounds_say_nothing_of_the_cost_on_this_machine(quick, benchmark_command, tmp_path):
+    asked = ("reproduce", "quick", "--task", TASK, "--model", "dummy")
+    assert benchmark_command(*asked, "--rounds", "1").returncode == 0
+    plan = (*asked, "--dry-run", "--json")
+    assert json.loads(benchmark_command(*plan).stdout)["cells"][0]["estimated from"] == "records of runs"
+    (tmp_path / "runs").rename(tmp_path / "reports" / "reproduction_runs")
+    (tmp_path / "reports/reproduction_runs/records").rename(tmp_path / "reports/reproduction/records")
+    (row,) = json.loads(benchmark_command(*plan).stdout)["cells"]
+    assert row["open rounds"] == 2 and "records" not in row["estimated from"]
+
+
+def test_run_finds_done_what_reproduce_trained(quick, benchmark_command):
+    assert benchmark_command("reproduce", "quick", "--task", TASK, "--model", "dummy", "--rounds", "1").returncode == 0
+    same = ("--profile", "mini", "--protocol", "shuffle", "--no-group-duplicates")
+    plan = benchmark_command("run", "--task", TASK, "--model", "dummy", *same, "--dry-run")
+    assert "10 folds, 1 of them done" in plan.stdout + plan.stderr
+
+
+def test_a_short_plan_is_told_in_minutes():
+    assert [_core_time(hours) for hours in (0.0025, 0.5, 12.345)] == ["0.15 core minutes", "30 core minutes", "12 core hours"]
 
 
 def test_a_fold_that_failed_ends_in_an_error_after_the_page_is_written(quick, benchmark_command, tmp_path, monkeypatch):
