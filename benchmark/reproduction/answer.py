@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmark.leaderboard.published_results import OMEE, THESIS, PublishedResult
-from benchmark.rendering.text import count, escape, significant, table
+from benchmark.rendering.text import count, escape, joined, significant, table
 from benchmark.reproduction.cells import Cell
 from benchmark.reproduction.results import CellResult, Difference
 from benchmark.studies.tables import waited
@@ -93,7 +93,10 @@ def _which_answers(cells: Sequence[Cell], sources: Sequence[str]) -> Iterator[st
     """Which rows say whether a number was reproduced: those where ours has the recipe of the publication."""
     for preset in dict.fromkeys(cell.named for cell in cells if RECIPE_OF.get(cell.named) in sources):
         other = " Rows of the other sources do not: their recipes differ from ours." if len(sources) > 1 else ""
-        yield f"Was a number reproduced? The rows of {escape(RECIPE_OF[preset])} answer: ours has its recipe there.{other}"
+        yield (
+            f"Was a number reproduced? The rows of {escape(RECIPE_OF[preset])} in the table of the page answer, because ours "
+            f"has its recipe there. Bold: no. Plain: a difference is not shown.{other}"
+        )
 
 
 def _side_by_side(rows: Sequence[Row], found: Sequence[Compared]) -> str:
@@ -118,14 +121,28 @@ def _side_by_side(rows: Sequence[Row], found: Sequence[Compared]) -> str:
     legend = "".join(f" ({mark}): {meaning}." for mark, meaning in sorted(marks.items()))
     return (
         f"{table(header, body, text=header[1 : 1 + several])}\n\n"
-        f"MAE: ours / published. **Bold**: the difference is shown. –: ours has not run.{legend}"
+        "MAE: ours / published. **Bold**: shown to differ. Plain: not shown to differ, which does not mean equal. –: ours has "
+        f"not run.{legend}{_fewer(found)}"
     )
 
 
 def _entry(one: Compared) -> str:
     figures = f"{significant(one.result.mae, 3)} / {one.published.mae:g}"
     marks = f" ({', '.join(sorted(_marks(one)))})" if _marks(one) else ""
-    return (f"**{figures}**" if one.difference.is_shown else figures) + marks
+    dagger = f" †{len(one.result.maes)}" if _is_short(one) else ""
+    return (f"**{figures}**" if one.difference.is_shown else figures) + marks + dagger
+
+
+def _is_short(one: Compared) -> bool:
+    """Whether ours has fewer rounds than planned."""
+    return len(one.result.maes) < one.cell.rounds
+
+
+def _fewer(found: Sequence[Compared]) -> str:
+    """What the daggers of the table mean."""
+    rounds = sorted({len(one.result.maes) for one in found if _is_short(one)})
+    marks = joined([f"†{number}: {count(number, 'round')} of ours" for number in rounds])
+    return f" {marks}, fewer than planned." if rounds else ""
 
 
 def _marks(one: Compared) -> dict[str, str]:
@@ -146,11 +163,15 @@ def _why(found: Sequence[Compared]) -> Iterator[str]:
     if not (shown := _shown(found)):
         return
     known = sum(bool(_marks(one)) for one in shown)
-    few = sum(len(one.result.maes) < one.cell.rounds for one in shown)
-    told = f" Known of {known} of these {len(shown)}: see the marks in the table of the page." if known else ""
-    which = "All" if few == len(shown) else f"{few} of the {len(shown)}"
-    rest = f" {which} rest on fewer rounds than planned." if few else ""
-    yield f"Why they differ was not tested.{told} More stands in the column *what differs there*.{rest}"
+    few = sum(_is_short(one) for one in shown)
+    yield (
+        f"Why do they differ? We did not test it. For {known} of the {len(shown)} the table of the page marks a possible "
+        "reason. The column *what differs there* lists known differences. The section *Other recipes*, if the page has it, "
+        "shows how far a recipe moves the error."
+    )
+    if few:
+        which = "All" if few == len(shown) else f"{few} of the {len(shown)}"
+        yield f"{which} that differ {'rests' if few == 1 else 'rest'} on fewer rounds than planned (†)."
 
 
 def _shown(found: Sequence[Compared]) -> list[Compared]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from benchmark.leaderboard.published_results import PublishedResult
+from benchmark.leaderboard.published_results import RELEASED_RECIPES, RELEASED_SPLITS, PublishedResult
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out
 from benchmark.rendering.text import count, escape, interval, origins, require_own, seconds, significant, table, unit_sentence
-from benchmark.reproduction.answer import MEDIAN, Row, answer, learnt_nothing
+from benchmark.reproduction.answer import MEDIAN, RECIPE_OF, Row, answer, learnt_nothing
 from benchmark.reproduction.cells import Cell, Table
 from benchmark.reproduction.recipes import recipes_section
 from benchmark.reproduction.results import PRINTED, RULE, UNPRINTED, CellResult, Difference
@@ -117,8 +117,8 @@ def _cells(asked: Table, cell: Cell, result: CellResult | None) -> Iterator[list
 
 
 def _told(difference: Difference, share: float, rounds: int) -> str:
-    differs = " differs (1 round)" if rounds == 1 else " differs"
-    return f"{share:+.0%} [{difference.standard_errors:+.1f}]{differs if difference.is_shown else ''}"
+    differs = "differs" if difference.is_shown else "not shown to differ"
+    return f"{share:+.0%} [{difference.standard_errors:+.1f}] {differs}{' (1 round)' if rounds == 1 else ''}"
 
 
 def _figure(published: PublishedResult | None) -> str:
@@ -138,7 +138,9 @@ def _measured(result: CellResult) -> list[str]:
 def _epochs(result: CellResult | None, published: PublishedResult | None) -> str:
     """Ours and the published ones."""
     ran = max((record.epochs_run or 0 for record in result.records), default=0) if result else 0
-    both = (str(ran or ""), f"{published.epochs:,}" if published and published.epochs else "")
+    released = RELEASED_RECIPES.get((published.source, published.task), {}).get("epochs") if published else None
+    there = published and (published.epochs or released)
+    both = (str(ran or ""), f"{there:,}" if there else "")
     return " / ".join(both) if any(both) else ""
 
 
@@ -147,6 +149,7 @@ def _what_differs(cell: Cell, result: CellResult | None, published: PublishedRes
     nothing = learnt_nothing(result, published) if result and result.maes else []
     parts = [f"hardly better than the median: {' and '.join(nothing)}"] if nothing else []
     parts += [escape(published.differs)] if published else []
+    parts += filter(None, [_recipe_there(cell, result, published)])
     layers = next((record.key.settings.get("n_layers") for record in result.records), None) if result else None
     if published and isinstance(layers, int) and cell.model in OURS:
         dead = PUBLISHED[cell.model].at(layers) - OURS[cell.model].at(layers)
@@ -154,6 +157,19 @@ def _what_differs(cell: Cell, result: CellResult | None, published: PublishedRes
     if result and result.failed:
         parts.append(f"{result.failed[0].status}: {escape(result.failed[0].reason or '')}")
     return "; ".join(filter(None, parts))
+
+
+def _recipe_there(cell: Cell, result: CellResult | None, published: PublishedResult | None) -> str:
+    """How the published recipe, as far as it is known, differs from ours; "" where ours is that recipe."""
+    if not (result and result.records and published) or published.source == RECIPE_OF.get(cell.named):
+        return ""
+    recipe = RELEASED_RECIPES.get((published.source, cell.task))
+    if recipe is None:
+        return "its recipe is not known here"
+    ours = result.records[0].key.settings
+    differs = [f"{name} {value}, not {ours[name]}" for name, value in recipe.items() if name in ours and ours[name] != value]
+    split = RELEASED_SPLITS[published.source]
+    return escape(f"its released network was trained with another recipe: split {split}, {', '.join(differs)}")
 
 
 def _marked(result: CellResult | None) -> bool:

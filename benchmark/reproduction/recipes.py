@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from benchmark.rendering.text import count, escape, significant, table
 from benchmark.reproduction.cells import Cell
@@ -17,8 +17,8 @@ HEADER = (
 RULE = (
     "These rows do not say whether a number was reproduced: the tables above do. Here is the same model on the same task with "
     "another recipe, as the boards have it. A recipe is how a model is built and trained: optimiser, rate, batch, "
-    "epochs, neighbours. Where another recipe moves the error by more than ours differs from the publication, a detail "
-    "that the publication does not state may be the reason."
+    "epochs, neighbours. A publication may not state every detail of its recipe. If another recipe changes our error by more "
+    "than the distance between our error and the published one, such a detail may be the reason for the distance."
 )
 
 
@@ -32,22 +32,54 @@ def recipes_section(cells: Sequence[Cell], results: Sequence[CellResult | None],
     """
     ran = {(cell.task, cell.model): result for cell, result in zip(cells, results, strict=True) if result and result.maes}
     found = scored_tasks(board, names={task for task, _ in ran})
-    rows = [row for task, runs in found for run in runs for row in _row(ran.get((task, run.run.first.key.model)), run)]
-    return f"## Other recipes\n\n{RULE}\n\n{table(HEADER, rows, text=HEADER[:4])}" if rows else ""
+    beside = [
+        (ours, run)
+        for task, runs in found
+        for run in runs
+        if (ours := ran.get((task, run.run.first.key.model))) and run.results and _is_other(ours, run)
+    ]
+    if not beside:
+        return ""
+    rows = table(HEADER, [_row(ours, run) for ours, run in beside], text=HEADER[:4])
+    return "\n\n".join(["## Other recipes", RULE, _conclusions(beside), rows])
 
 
-def _row(ours: CellResult | None, run: ScoredRun) -> Iterator[list[str]]:
-    """Of a run that differs from the cell's by its recipe."""
+def _is_other(ours: CellResult, run: ScoredRun) -> bool:
+    """Whether a run of the same release of the data differs from the cell's by its recipe."""
+    own, key = ours.records[0].key, run.run.first.key
+    return key.dataset_hash == own.dataset_hash and bool(_differences(own, key))
+
+
+def _conclusions(beside: Sequence[tuple[CellResult, ScoredRun]]) -> str:
+    """For each task and model by how much each recipe moves the error, a line each."""
+    ratios: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for ours, run in beside:
+        key = run.run.first.key
+        ratios.setdefault((key.model, key.task), {}).setdefault(key.profile, []).append(run.loss[0] / ours.mae)
+    return "\n".join(
+        f"- {escape(model)}, {escape(task)}: "
+        + "; ".join(f"the recipe `{name}` gives {_span(found)} times" for name, found in recipes.items())
+        + " the error of the published recipe."
+        for (model, task), recipes in ratios.items()
+    )
+
+
+def _span(ratios: Sequence[float]) -> str:
+    """Their range."""
+    low, high = f"{min(ratios):.2f}", f"{max(ratios):.2f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def _row(ours: CellResult, run: ScoredRun) -> list[str]:
+    """Of the table."""
     key = run.run.first.key
-    differs = _differences(ours.records[0].key, key) if ours and run.results else ""
-    if ours and differs and key.dataset_hash == ours.records[0].key.dataset_hash:
-        mean, std = run.loss
-        shown = significant(mean, 4) + (f" ± {significant(std, 2)}" if std is not None else "")
-        recipe = f"{key.profile}: {differs}"
-        yield [
-            escape(key.task), escape(key.model), escape(recipe), key.protocol, str(len(run.results)), shown,
-            significant(ours.mae, 4), f"{mean / ours.mae:.2f}",
-        ]  # fmt: skip
+    mean, std = run.loss
+    shown = significant(mean, 4) + (f" ± {significant(std, 2)}" if std is not None else "")
+    recipe = f"{key.profile}: {_differences(ours.records[0].key, key)}"
+    return [
+        escape(key.task), escape(key.model), escape(recipe), key.protocol, str(len(run.results)), shown,
+        significant(ours.mae, 4), f"{mean / ours.mae:.2f}",
+    ]  # fmt: skip
 
 
 def _differences(published: JobKey, other: JobKey) -> str:

@@ -36,8 +36,9 @@ PRINTED = (
     "of ours is taken to vary as the published rounds do."
 )
 UNPRINTED = (
-    "- Where no standard deviation is printed, the published standard error is taken to be ours. With one round of ours it is "
-    "that of the test crystals alone, which is too small: do not trust the number of standard errors then."
+    "- Some publications print no standard deviation. We then assume that the published error has the standard error of ours. "
+    "A single round of ours gives a standard error that is too small, because it covers only the test crystals. Do not trust "
+    "the number of standard errors in that case."
 )
 """What is assumed where a standard deviation is printed, and where none is."""
 

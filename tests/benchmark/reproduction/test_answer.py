@@ -51,10 +51,12 @@ def test_figures_that_agree_and_that_do_not_are_told_for_each_source(told):
     assert filled == "- 2 of 3 cells have run, 1 of them with all planned rounds. 1 is open."
     assert first == "- **Paper 1: 1 of 2 comparisons shows a difference.** Ours is lower in 1 and higher in 0."
     assert second == "- **Paper 2: 2 of 2 comparisons show a difference.** Ours is lower in 1 and higher in 1."
-    assert "2 of the 3 rest on fewer rounds than planned." in rest[0]
+    assert rest[1] == "- 2 of the 3 that differ rest on fewer rounds than planned (†)."
     assert entries(lines, "cgcnn", "Paper 1") == ["0.500 / 0.5"] and entries(lines, "cgcnn", "Paper 2") == ["**0.500 / 0.2**"]
     assert entries(lines, "schnet", "Paper 1") == ["– / 0.5"]
-    assert "MAE: ours / published. **Bold**: the difference is shown. –: ours has not run." in lines
+    assert entries(lines, "megnet", "Paper 1") == ["**0.300 / 0.5** †1"], "a single round is seen"
+    assert "**Bold**: shown to differ. Plain: not shown to differ, which does not mean equal." in lines[-1]
+    assert lines[-1].endswith(" †1: 1 round of ours, fewer than planned.")
 
 
 def test_the_rows_with_the_recipe_of_the_publication_answer_and_open_figures_of_a_source_are_counted(told):
@@ -62,8 +64,8 @@ def test_the_rows_with_the_recipe_of_the_publication_answer_and_open_figures_of_
     lines = told([cell("cgcnn", 0.5), replace(cell("megnet"), published=(own,))], cgcnn=[0.50, 0.51, 0.49])
     assert f"- **{THESIS}: 1 figure, none compared yet.** Ours has not run for them." in lines
     assert (
-        f"- Was a number reproduced? The rows of {THESIS} answer: ours has its recipe there. Rows of the other sources do not: "
-        "their recipes differ from ours."
+        f"- Was a number reproduced? The rows of {THESIS} in the table of the page answer, because ours has its recipe there. "
+        "Bold: no. Plain: a difference is not shown. Rows of the other sources do not: their recipes differ from ours."
     ) in lines
 
 
@@ -74,7 +76,9 @@ def test_an_error_no_better_than_the_median_is_marked_where_the_other_is_better(
     assert entries(lines, "soap-mlp", "Paper 1")[0].endswith("/ 0.4** (c)")
     assert "(b): the published error alone is hardly better than the median." in lines[-1]
     assert "(c): our error alone is hardly better than the median." in lines[-1]
-    assert "Known of 2 of these 2: see the marks" in next(line for line in lines if line.startswith("- Why"))
+    assert "For 2 of the 2 the table of the page marks a possible reason." in next(
+        line for line in lines if line.startswith("- Why")
+    )
 
 
 def test_published_targets_that_spread_otherwise_are_not_the_same(told):

@@ -26,4 +26,8 @@ def test_runs_of_another_recipe_stand_beside_the_cell_with_what_differs(tmp_path
             "0.50",
         ]
     ]
+    assert "- cgcnn, set/target: the recipe `standard` gives 0.50 times the error of the published recipe." in section
+    write_rounds(board.root, [0.4, 0.5], key={**changed, "protocol": "kfold(5)"})
+    section = recipes_section([CELL], [ours], board)
+    assert "- cgcnn, set/target: the recipe `standard` gives 0.50 to 0.90 times the error of the published recipe." in section
     assert recipes_section([CELL], [None], board) == ""

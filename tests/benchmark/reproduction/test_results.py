@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.leaderboard.published_results import PublishedResult
+from benchmark.leaderboard.published_results import CGCNN, THESIS, PublishedResult
 from benchmark.reproduction.cells import Cell, Table
 from benchmark.reproduction.page import page
 from benchmark.reproduction.publishing import publish_cells
@@ -115,10 +115,21 @@ def test_a_page_has_figures_costs_and_a_command_for_each_empty_cell(tmp_path):
     ]
     assert row[1] == "0.5 ± 0.04" and row[2].startswith("0.7000 (") and row[3] == "3"
     assert row[4].startswith("+") and row[5:9] == ["3 / 30", "1 s", "2 s", "1,802 s"]
-    assert row[9:] == ["A paper", "other labels", ""]
+    assert row[9:] == ["A paper", "other labels; its recipe is not known here", ""]
     other = next(line for line in text.splitlines() if line.startswith("| mpnn"))
     assert "`python -m benchmark reproduce thesis-6 --task set/target --model mpnn`" in other
     assert "1 of 2 cells have run" in text and "Labels are old." in text
+
+
+def test_the_recipe_of_a_released_network_stands_beside_ours_where_it_differs(tmp_path):
+    figures = (PublishedResult("cgcnn/band_gap", "cgcnn", 0.3, source, "") for source in (CGCNN, THESIS))
+    cell = Cell("cgcnn/band_gap", "cgcnn", "thesis", "shuffle", 10, published=tuple(figures))
+    settings = {"epochs": 30, "n_layers": 4, "k": 8}
+    store = write_rounds(tmp_path, [0.6], key={"settings": settings}, task="cgcnn/band_gap")
+    text = page(Table("thesis-4", "A table", (cell,)), cell_results([cell], [store]), store)
+    paper, thesis = [line for line in text.split("## cgcnn/band")[1].splitlines() if line.startswith("| cgcnn")]
+    assert "split 60:20:20, epochs 1000, not 30, k 12, not 8 |" in paper and " / 1,000 |" in paper
+    assert "recipe" not in thesis, "ours has its recipe"
 
 
 def test_parameters_that_the_published_code_never_uses_are_named(tmp_path):
