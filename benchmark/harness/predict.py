@@ -15,6 +15,7 @@ import numpy as np
 from ase.data import chemical_symbols
 
 from benchmark.rendering.text import count, csv_cell, listed
+from benchmark.results.records import TRIAL
 from benchmark.results.store import write_atomically
 from benchmark.schema import one_line
 from datasets.crystals import Crystals
@@ -29,9 +30,6 @@ UNKNOWN_ELEMENTS = "unknown"
 """Where a checkpoint does not say which elements it was trained on."""
 
 LONGEST_CLASS = 100
-
-TRIAL = "smoke"
-"""The profile that only tries the program."""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from math import ceil
 
 from benchmark.harness.job import Job
-from benchmark.harness.predict import TRIAL
 from benchmark.rendering.text import joined
+from benchmark.results.records import TRIAL
 
 FEWEST = 100
 """Steps; with fewer, networks of small folders ended no better than the mean."""
