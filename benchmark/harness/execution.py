@@ -113,7 +113,7 @@ def _other_shapes_refused() -> Iterator[None]:
         try:
             yield
         except UserWarning as error:
-            wanted, given = re.findall(r"Size\(\[(\d+)\]\)", str(error))
+            wanted, given = re.findall(r"Size\(\[(.*?)\]\)", str(error))
             raise ValueError(f"forward gives {given} numbers for {wanted} crystals; it must give one a crystal") from error
 
 
