@@ -298,9 +298,9 @@ def compare(
     Raises:
         InputError: there is no such directory, task or model, or no group that compares both; or an argument of another type.
     """
-    from dataclasses import asdict
+    from dataclasses import asdict, fields
 
-    from benchmark.leaderboard.pair import compare_pair
+    from benchmark.leaderboard.pair import PairAnswer, compare_pair
     from benchmark.results.beside import StoreBeside
     from benchmark.results.store import Store
 
@@ -310,6 +310,6 @@ def compare(
     root = _existing(folder)
     store = Store(root) if beside is None else StoreBeside(root, Store(_existing(beside, "beside")))
     found = compare_pair(store, task, first, second)
-    for line in found.not_compared:
+    for line in (*found.not_compared, *found.same_runs):
         warnings.warn(line, stacklevel=2)
-    return pd.DataFrame([asdict(answer) for answer in found.answers])
+    return pd.DataFrame([asdict(answer) for answer in found.answers], columns=[each.name for each in fields(PairAnswer)])

@@ -90,9 +90,10 @@ def _store(source: Path, beside: Path | None) -> Store:
 def _write(store: Store, as_json: bool) -> None:
     """Write the pages; say what is decided about one's own rows where others stand beside them, and where to begin."""
     from benchmark.cli.shared.site import write_board
+    from benchmark.leaderboard.apart import same_run_line
     from benchmark.leaderboard.as_json import row_as_json
     from benchmark.leaderboard.pages.documents import write_documents
-    from benchmark.leaderboard.terminal import left_out_line, own_rows
+    from benchmark.leaderboard.terminal import own_rows
     from benchmark.results.beside import StoreBeside
 
     board, pages = write_board(store)
@@ -102,26 +103,21 @@ def _write(store: Store, as_json: bool) -> None:
         print(json.dumps([row_as_json(row) for group in board.comparison_groups for row in group.rows], indent=1))
         return
     if isinstance(store, StoreBeside):
-        print("\n".join([*own_rows(board, store), *map(left_out_line, store.left_out)]))
+        print("\n".join([*own_rows(board, store), *map(same_run_line, store.left_out)]))
     print(f"{len(pages)} files written; begin with {store.root / 'README.md'} or {store.root / 'index.html'}")
 
 
 def _tell_pair(store: Store, task: str, pair: tuple[str, str], as_json: bool) -> None:
     from benchmark.leaderboard.pair import compare_pair
     from benchmark.leaderboard.pair_text import pair_text
-    from benchmark.leaderboard.terminal import left_out_line
-    from benchmark.results.beside import StoreBeside
 
     found = compare_pair(store, task, *pair)
     if as_json:
         print(json.dumps([asdict(answer) for answer in found.answers], indent=1))
         return
-    print("\n\n".join(map(pair_text, found.answers)))
+    print("\n\n".join([*map(pair_text, found.answers), *found.same_runs]))
     for line in found.not_compared:
         tell(line)
-    if isinstance(store, StoreBeside):
-        for run in (run for run in store.left_out if run.record.key.task == task and run.record.key.model in pair):
-            tell(left_out_line(run))
 
 
 @commands.command(epilog="Example: python -m benchmark leaderboard submit runs")

@@ -1,4 +1,4 @@
-"""What keeps two rows of a task in different comparison groups, and the command that brings them together. Needs no torch."""
+"""What keeps two rows of a task apart, and the command that brings them together. Needs no torch."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.leaderboard.again import PROFILES, as_row
-from benchmark.leaderboard.rows import BoardRow
-from benchmark.rendering.text import joined
+from benchmark.leaderboard.kinds import kind_of
+from benchmark.leaderboard.rows import BoardRow, run_labels
+from benchmark.rendering.text import count, in_unit, joined, significant
+from benchmark.results.beside import LeftOut
 from benchmark.results.directories import PUBLISHED
+from benchmark.results.scores import Run
 
 
 def differences(row: BoardRow, other: BoardRow) -> list[str]:
@@ -42,3 +45,21 @@ def way_out(row: BoardRow, others: Sequence[BoardRow], root: Path) -> str:
     also = f" (--profile {' or '.join(profiles)} has rows too)" if profiles else ""
     beside = f"; then compare with --from runs --beside {PUBLISHED}" if root == PUBLISHED else ""
     return f"{told}; to compare them, run: {'; '.join(as_row(row, like, root))}{also}{beside}"
+
+
+def same_run_line(run: LeftOut) -> str:
+    """Two directories have a run: how many folds each has, their errors, and which of the two is shown."""
+    (label,) = run_labels([Run((run.record,))])
+    key, kind = run.record.key, kind_of(run.record.key)
+    own, other = (run.folds, run.folds_that_stand) if run.is_own else (run.folds_that_stand, run.folds)
+    means = run.losses and (run.losses if run.is_own else (run.losses[1], run.losses[0]))
+    unit = "1" if key.classes else key.unit
+    errors = (
+        f" On the folds of both, their {kind.loss} is {' and '.join(in_unit(significant(one), unit) for one in means)}."
+        if means
+        else ""
+    )
+    return (
+        f"{key.task}, {label}: your run ({count(own, 'fold')}) and the run of --beside ({count(other, 'fold')}) have the same "
+        f"settings and source.{errors} {'The run of --beside' if run.is_own else 'Yours'} is shown."
+    )

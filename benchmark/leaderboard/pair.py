@@ -12,11 +12,11 @@ from typing import Any, Literal
 import numpy as np
 
 from benchmark.leaderboard.again import more_repeats
-from benchmark.leaderboard.apart import differences, most_alike, way_out
+from benchmark.leaderboard.apart import differences, most_alike, same_run_line, way_out
 from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup, comparison_groups
 from benchmark.leaderboard.rows import BoardRow
 from benchmark.rendering.text import plain_name
-from benchmark.results.beside import StoreBeside
+from benchmark.results.beside import LeftOut, StoreBeside
 from benchmark.results.directories import PUBLISHED, RUNS
 from benchmark.results.scores import scored_tasks
 from benchmark.results.sources import read_sources
@@ -76,6 +76,8 @@ class PairAnswers:
     """One for each comparison group, row of the first model and row of the second; a person's own rows first."""
     not_compared: tuple[str, ...]
     """Rows of the two that no answer is about, each with the reason."""
+    same_runs: tuple[str, ...]
+    """Runs of the two that a person and the directory beside have both, each with the errors of both."""
 
 
 def compare_pair(store: Store, task: str, first: str, second: str) -> PairAnswers:
@@ -98,14 +100,21 @@ def compare_pair(store: Store, task: str, first: str, second: str) -> PairAnswer
     groups = [group for group, _ in comparison_groups(runs, read_sources(store.root))] if runs else []
     for name in (first, second):
         _require_ranked(store, groups, task, name)
+    named = [row for group in groups for row in group.rows if any(_is_called(row, name) for name in (first, second))]
     found = [
         answer for group in groups for answer in pair_answers(group, store.root) if _is_about(answer, group, first, second)
     ]
-    if not found:
+    same = tuple(same_run_line(run) for run in _same_runs(store, task) if run.record.key.model in {row.model for row in named})
+    if not found and not same:
         raise InputError(_why_none(store, groups, task, first, second))
     own = {(group.title, row.label) for group in groups for row in group.rows if _is_own(store, row)}
     found.sort(key=lambda answer: not {(answer.group, answer.lower), (answer.group, answer.higher)} & own)
-    return PairAnswers(tuple(found), tuple(_not_compared(store, groups, found, (first, second))))
+    not_compared = _not_compared(store, groups, found, (first, second)) if found else []
+    return PairAnswers(tuple(found), tuple(not_compared), same)
+
+
+def _same_runs(store: Store, task: str) -> list[LeftOut]:
+    return [run for run in store.left_out if run.record.key.task == task] if isinstance(store, StoreBeside) else []
 
 
 def _is_called(row: BoardRow, name: str) -> bool:

@@ -11,12 +11,9 @@ from benchmark.leaderboard.board import Board
 from benchmark.leaderboard.cells import not_below_baseline, overlooked, ranks, ratio, verdict
 from benchmark.leaderboard.columns import TERMINAL, columns_shown
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
-from benchmark.leaderboard.kinds import kind_of
 from benchmark.leaderboard.pages.task import page_of
-from benchmark.leaderboard.rows import BoardRow, marks_of, run_labels
-from benchmark.rendering.text import count, in_unit, significant
-from benchmark.results.beside import LeftOut, StoreBeside
-from benchmark.results.scores import Run
+from benchmark.leaderboard.rows import BoardRow, marks_of
+from benchmark.results.beside import StoreBeside
 
 
 def terminal_table(group: ComparisonGroup) -> str:
@@ -52,17 +49,3 @@ def _decided(row: BoardRow, group: ComparisonGroup) -> str:
     if not group.has_rivals:
         return "not compared: no other model has the same folds and profile"
     return f"{verdict(row, group)}; {group.kind.loss} / best other {ratio(row, group)}, rank {ranks(row, group)}"
-
-
-def left_out_line(run: LeftOut) -> str:
-    """Which run is not shown, and why."""
-    (label,) = run_labels([Run((run.record,))])
-    runs = ("your run", "the run of --beside")
-    left_out, stands = runs if run.is_own else reversed(runs)
-    kind = kind_of(run.record.key)
-    means = [in_unit(significant(loss), "1" if run.record.key.classes else run.record.key.unit) for loss in run.losses or ()]
-    told = f"; their {kind.loss} on the folds of both: {means[0]} and {means[1]}" if means else ""
-    return (
-        f"{run.record.key.task}, {label}: {left_out} has {count(run.folds, 'fold')} and is left out; "
-        f"{stands} with the same settings and source has {run.folds_that_stand}{told}"
-    )

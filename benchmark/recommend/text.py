@@ -58,7 +58,7 @@ def answer(question: Question, advice: Advice, calibration: Calibration | None, 
         headline=headline,
         lines=tuple(filter(None, [*lines, "" if left is None else f"How good is such advice? {tried(left)}"])),
         command=train,
-        columns=("model", what, "95 % interval", "one training", "within the time", "beyond the records"),
+        columns=("model", what, "95 % interval", "one training", "within the time", "yours / on record"),
         rows=tuple(
             (one.model, _three(one.error), _interval(one), *_time(one, advice, slower), _beyond(one)) for one in advice.every
         ),
@@ -78,6 +78,7 @@ def _first(question: Question, advice: Advice, slower: float) -> tuple[str, Sequ
     decide = bool(advice.equals) and folds >= FOLDS
     lines = [
         f"Error: {_error(chosen, question)}{_constant(question, advice)}.",
+        _logarithm(chosen, question),
         f"Cost: {cost(question, models, slower)}",
         _also(advice, folds, decide),
         f"Not known: {_not_known(question, advice)}",
@@ -157,6 +158,16 @@ def _on_set(one: OnSet) -> str:
     return f"{_three(one.ratio)} on {one.crystal_set} with {number} training crystals (best other: {others})"
 
 
+def _logarithm(one: Forecast, question: Question) -> str:
+    """What the error of a logarithm means; empty for another unit."""
+    if not question.like or not question.unit.startswith("log10("):
+        return ""
+    return (
+        f"Unit: {question.unit}. Train on the decimal logarithm of your values. An error of {_three(one.error)} means a factor "
+        f"of {_three(10**one.error)}."
+    )
+
+
 def _by_set(one: Forecast | None) -> str:
     """The error of a model on each data set beside the best other one."""
     if one is None:
@@ -170,7 +181,7 @@ def _by_set(one: Forecast | None) -> str:
 def _not_ranked(one: Forecast, question: Question) -> str:
     """The models that are the best beside it on a set, but did not run on every set."""
     best = sorted({model for each in one.on_sets for model in each.best_other} & set(question.others))
-    return f". Not ranked, for lack of runs on every set: {joined(best)}" if best else ""
+    return f". The best on a set but not ranked, for lack of runs on every set: {joined(best)}" if best else ""
 
 
 def _constant(question: Question, advice: Advice) -> str:
@@ -216,7 +227,7 @@ def _time(one: Forecast, advice: Advice, slower: float) -> tuple[str, str]:
 
 
 def _beyond(one: Forecast) -> str:
-    return f"{significant(one.beyond, 2)} × the crystals" if is_beyond(one) else ""
+    return significant(one.beyond, 2) if is_beyond(one) else ""
 
 
 def _notes(question: Question, advice: Advice, slower: float) -> list[str]:

@@ -166,7 +166,7 @@ def test_an_error_far_from_the_records_says_how_it_follows_from_them(benchmark_c
     done = benchmark_command("recommend", "--crystals", "11", "--from", "board", "--time", "1h", "--like", "cgcnn/band_gap")
     assert "measured with 32 training crystals, scaled to your 7" in done.stdout
     assert "all with 32 crystals, 4.6 times yours: too far)" in done.stdout
-    assert " 0.22 × the crystals |" in done.stdout
+    assert " 0.22 |" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,10 @@ def test_the_command_writes_the_rows_of_both_and_leaves_the_published_ones_alone
     best, own, left_out, written = done.stdout.splitlines()
     assert best.startswith("set/target, cgcnn: best or equal; MAE / best other 0.") and "rank 1 (" in best
     assert own.startswith("set/target, megnet: worse; MAE / best other 1.2") and own.endswith("; runs/tasks/set/target.md)")
-    assert left_out.startswith("set/target, megnet: the run of --beside has 5 folds and is left out; your run with")
+    assert left_out.startswith(
+        "set/target, megnet: your run (5 folds) and the run of --beside (5 folds) have the same settings and"
+    )
+    assert left_out.endswith(" Yours is shown.")
     assert written.endswith("files written; begin with runs/README.md or runs/index.html")
     (page,) = (tmp_path / "runs" / "tasks").rglob("*.md")
     assert all(f"[{model}](" in page.read_text() for model in ("cgcnn", "megnet", "dummy"))
@@ -103,8 +106,9 @@ def test_a_row_of_ones_own_that_is_not_compared_says_why(stores, benchmark_comma
     write_run(published, "cgcnn", 0.4)
     done = benchmark_command("leaderboard", "--from", "runs", "--beside", "published")
     assert "set/target, megnet: not compared: 5 of 10 folds (standard, kfold(5)" in done.stdout
-    left_out = "set/target, cgcnn: your run has 5 folds and is left out; the run of --beside with the same settings and source"
-    assert f"{left_out} has 10; their MAE on the folds of both: 0.401 eV and 0.401 eV" in done.stdout.splitlines()
+    both = "set/target, cgcnn: your run (5 folds) and the run of --beside (10 folds) have the same settings and source."
+    errors = "On the folds of both, their MAE is 0.401 eV and 0.401 eV."
+    assert f"{both} {errors} The run of --beside is shown." in done.stdout.splitlines()
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,18 @@ def test_a_models_row_and_its_other_folds_are_not_the_same_row(tmp_path):
             compare_pair(store, TASK, *pair)
 
 
+def test_a_run_that_repeats_a_published_one_is_the_answer(beside, benchmark_command):
+    own, _ = beside
+    write_run(own, "schnet", 0.8)
+    asked = ("--from", "runs", "--beside", "leaderboards", "--pair", "schnet", "schnet", "--task", TASK)
+    done = benchmark_command("leaderboard", *asked)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(
+        "set/target, schnet: your run (5 folds) and the run of --beside (5 folds) have the same settings"
+    )
+    assert "to compare them, run" not in done.stdout + done.stderr
+
+
 def test_a_row_of_ones_own_is_no_longer_asked_for_once_another_is_compared(beside):
     own, published = beside
     write_run(own, "cgcnn", 0.7, key={"profile": "smoke"})
