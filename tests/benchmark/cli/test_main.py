@@ -88,13 +88,15 @@ BAD_FOLDERS = {
 
 
 @pytest.mark.parametrize("name", BAD_FOLDERS)
-def test_bad_folders_are_one_line_and_nothing_is_written(benchmark_command, tmp_path, name):
+def test_bad_folders_are_one_line_and_one_a_file_and_nothing_is_written(benchmark_command, tmp_path, name):
     damage, expected = BAD_FOLDERS[name]
     folder = write_folder(tmp_path / "mine", 8)
     damage(folder)
     folder.mkdir(exist_ok=True)
-    error = one_line_error(benchmark_command("run", "--dataset", folder, "--model", "cgcnn", "--profile", "smoke"))
-    assert expected in error
+    done = benchmark_command("run", "--dataset", folder, "--model", "cgcnn", "--profile", "smoke")
+    first, *files = done.stderr.strip().splitlines()
+    assert done.returncode == 2 and first.startswith("error: ") and expected in done.stderr
+    assert len(files) < 2 and all(line.startswith("- id_prop.csv line 2: c1.cif: ") for line in files)
     assert not list(tmp_path.rglob("fold-*"))
 
 
