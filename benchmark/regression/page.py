@@ -40,7 +40,14 @@ def report_page(
     """
     # With uncommitted changes, the records of a changed model are of other code in any case.
     older = [] if uncommitted else _older_records(stale)
-    short = "\n".join([conclusion(report, baseline, quick), *_yours(report, uncommitted), *_in_short(report, baseline), *older])
+    short = "\n".join(
+        [
+            conclusion(report, baseline, quick),
+            *_yours(report, uncommitted),
+            *_in_short(report, baseline, bool(uncommitted)),
+            *older,
+        ]
+    )
     note = marks_note([PROFILE]) if any(row.is_model for row in report.rows) else ""
     return "\n\n".join(part for part in (short, _report_table(report), note, "\n".join(report.notes)) if part)
 
@@ -55,8 +62,9 @@ def _yours(report: CheckReport, uncommitted: Sequence[str] | None) -> Iterator[s
         yield f"Not checked, though their file changed: {listed(left)}. Name them with --model, or leave --model out."
 
 
-def _in_short(report: CheckReport, baseline: Baseline) -> Iterator[str]:
+def _in_short(report: CheckReport, baseline: Baseline, has_changes: bool) -> Iterator[str]:
     """One line for each outcome: which tasks and models have it; for other numbers, what may have given them."""
+    yours = "your uncommitted changes; or " if has_changes else ""
     folds = [row.subject for row in report.rows if not row.is_model and row.verdict == "same"]
     if folds:
         yield f"Same data and folds: {listed(folds)}."
@@ -69,7 +77,7 @@ def _in_short(report: CheckReport, baseline: Baseline) -> Iterator[str]:
     causes = {name: cause(baseline.models[name], name) for name in differ}
     for words in dict.fromkeys(causes.values()):
         concerned = listed([name for name in differ if causes[name] == words])
-        yield f"Possible reasons for the other numbers of {concerned}: {words}."
+        yield f"Possible reasons for the other numbers of {concerned}: {yours}{words}."
 
 
 def _older_records(stale: Sequence[StaleSource]) -> Iterator[str]:
