@@ -22,4 +22,4 @@ def where_to_look(record: Record) -> str:
     name, reason = record.key.model, record.reason or ""
     if record.status != "failed" or not CODE_FAILED.match(reason) or not (ROOT / CONTRACT).exists():
         return ""
-    return f"; look into {model_files()[name]}: `python -m pytest {CONTRACT} -k {name} -x` says what is wrong with it"
+    return f"; look into {model_files()[name]}: `python -m pytest {CONTRACT} -k {name} -x -n 0` says what is wrong with it"

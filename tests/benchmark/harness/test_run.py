@@ -140,7 +140,7 @@ def test_an_output_of_another_shape_fails_and_says_so_also_where_torch_broadcast
 
 def test_a_failed_run_names_the_file_of_the_model_and_its_tests():
     said = where_to_look(failed(reason="ValueError: forward gives 7 numbers for 64 crystals"))
-    assert "models/zoo/cgcnn.py: `python -m pytest tests/models/zoo/test_contract.py -k cgcnn -x`" in said
+    assert "models/zoo/cgcnn.py: `python -m pytest tests/models/zoo/test_contract.py -k cgcnn -x -n 0`" in said
     assert where_to_look(failed(reason="crystal 'a': no neighbours; remove the crystal")) == ""
 
 
