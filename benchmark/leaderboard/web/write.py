@@ -171,7 +171,7 @@ def write_assets(folder: Path) -> None:
 
 def own_row(board: Board, store: Store) -> dict[str, str] | None:
     """The reader's newest row, with which the page begins; None on the published board."""
-    if store.root == PUBLISHED:
+    if store.root.resolve() == PUBLISHED.resolve():
         return None
     own = [
         (row, group)

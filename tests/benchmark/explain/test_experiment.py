@@ -129,14 +129,13 @@ def test_the_page_is_rendered_from_records(explained, tmp_path):
     assert text.startswith(f"{TITLE}mine/target") and "cgcnn (mini) by period, seeds 0, 1" in text
     assert "group 3 and periods 6 and 7" in text
     assert "--min-probability 0.51 --profile smoke --node-types period --seed 0 --seed 1 --page reports/xgnn`" in text
-    for figure in ("node-types", "pairs", "graphs"):
-        assert list(page.with_suffix("").glob(f"*-{figure}.png"))
+    assert len(list(page.with_suffix("").glob("*.png"))) == 1
     (group,) = seed_groups(ExplanationStore(tmp_path / "runs").experiments("mine/target"))
     for result in group.results:
         assert f"low, seed {result.experiment.seed}: nothing was tested" in text
     assert "no motif is significantly" not in text, "that is said of tests alone"
     poor = [a.classifier.quality.auc < 0.7 for a in group.results]
-    assert ("The classifier is poor" in text) == any(poor)
+    assert ("the least for an explanation to mean something" in text) == any(poor)
     page.write_text("my own notes")
     assert explained("--node-types", "period", "--page", "reports/xgnn").returncode == 2
 

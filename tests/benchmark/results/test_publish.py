@@ -59,6 +59,7 @@ def test_the_web_page_is_made_whole_from_the_published_records(board, tmp_path):
     text = (tmp_path / "index.html").read_text()
     shown = json.loads(text.partition('<script type="application/json" id="data">')[2].partition("</script>")[0])
     assert (tmp_path / shown.pop("plotly")).is_file()
+    assert shown.pop("own") is None, "no row of the published board is the reader's own"
     assert shown == json.loads(json.dumps(board_data(board)))
     for name in ("board.css", *SCRIPTS):
         assert (tmp_path / "assets" / name).read_bytes() == (SITE / name).read_bytes()
