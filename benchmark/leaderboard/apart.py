@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.leaderboard.again import PROFILES, as_row
-from benchmark.leaderboard.kinds import kind_of
+from benchmark.leaderboard.kinds import kind_of, unit_of_loss
 from benchmark.leaderboard.rows import BoardRow, run_labels
 from benchmark.rendering.text import count, in_unit, joined, significant
 from benchmark.results.beside import LeftOut
@@ -53,12 +53,8 @@ def same_run_line(run: LeftOut) -> str:
     key, kind = run.record.key, kind_of(run.record.key)
     own, other = (run.folds, run.folds_that_stand) if run.is_own else (run.folds_that_stand, run.folds)
     means = run.losses and (run.losses if run.is_own else (run.losses[1], run.losses[0]))
-    unit = "1" if key.classes else key.unit
-    errors = (
-        f" On the folds of both, their {kind.loss} is {' and '.join(in_unit(significant(one), unit) for one in means)}."
-        if means
-        else ""
-    )
+    shown = joined([in_unit(significant(one), unit_of_loss(key)) for one in means or ()])
+    errors = f" On the folds of both, their {kind.loss} is {shown}." if shown else ""
     return (
         f"{key.task}, {label}: your run ({count(own, 'fold')}) and the run of --beside ({count(other, 'fold')}) have the same "
         f"settings and source.{errors} {'The run of --beside' if run.is_own else 'Yours'} is shown."

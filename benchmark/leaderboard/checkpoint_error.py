@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark.leaderboard.cells import labels_not_below_baseline
 from benchmark.leaderboard.comparison_groups import ComparisonGroup, GroupPredictions, comparison_groups
-from benchmark.leaderboard.kinds import kind_of
+from benchmark.leaderboard.kinds import kind_of, unit_of_loss
 from benchmark.rendering.text import count, in_unit, plus_minus
 from benchmark.results.records import Record
 from benchmark.results.scores import Run, scored_tasks
@@ -33,7 +33,7 @@ def error_on_test(files: Sequence[Path]) -> str:
     key = records[0].key
     mean, std = Run(records).mean_and_std(found)
     over = f"mean ± SD of {count(len(found), 'fold')}" if std is not None else "1 fold"
-    error = in_unit(plus_minus(mean, std), "1" if key.classes else key.unit)
+    error = in_unit(plus_minus(mean, std), unit_of_loss(key))
     own = f"test {kind_of(key).loss}: {error} ({over}; on crystals that were not in the training of the fold)"
     beside = _beside_a_constant(files[0], records)
     return f"{own}; {beside}" if beside else f"{own}."

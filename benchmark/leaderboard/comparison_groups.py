@@ -9,7 +9,7 @@ from itertools import groupby
 
 import numpy as np
 
-from benchmark.leaderboard.kinds import Kind, kind_of
+from benchmark.leaderboard.kinds import Kind, kind_of, unit_of_loss
 from benchmark.leaderboard.parity import Parity, parity
 from benchmark.leaderboard.rows import BoardRow, costs, representatives, run_labels
 from benchmark.results.records import Record
@@ -74,8 +74,8 @@ class ComparisonGroup:
 
     @property
     def unit(self) -> str:
-        """Of the loss: that of the task, or 1 for the log-loss of classes, which has none."""
-        return "1" if self.first.key.classes else self.first.key.unit
+        """Of the loss."""
+        return unit_of_loss(self.first.key)
 
     @property
     def synthetic(self) -> bool:

@@ -31,3 +31,8 @@ KINDS = (NUMBERS, CLASSES)
 def kind_of(key: JobKey) -> Kind:
     """Of the task of a record."""
     return CLASSES if key.classes else NUMBERS
+
+
+def unit_of_loss(key: JobKey) -> str:
+    """That of the task of a record, or 1 for the log-loss of classes, which has none."""
+    return "1" if key.classes else key.unit
