@@ -15,7 +15,7 @@ from benchmark.cli.shared.options import JsonOption, TasksOption
 from benchmark.cli.shared.stopping import kept_on_stop
 from benchmark.cli.shared.terminal import tell
 from benchmark.results.directories import RUNS
-from datasets.errors import BenchmarkError, InputError, unknown_name
+from datasets.errors import BenchmarkError, InputError
 
 BUSY = "another run is writing to {}; wait for it or choose another directory with --out"
 
@@ -203,19 +203,11 @@ def _publish(tasks: Sequence[str], out: Path, root: Path) -> list[Path]:
     return publish((one for task in tasks for one in ExplanationStore(out).experiments(task)), root)
 
 
-def _pages(tasks: Sequence[str], out: Path, root: Path, publish: Path | None) -> list[Path]:
-    """Of the published records, where they are published, else of those that are kept."""
+def _pages(tasks: Sequence[str], out: Path, page: Path, publish: Path | None) -> list[Path]:
     from benchmark.explain.pages.commands import Directories
-    from benchmark.explain.pages.markdown import write_page
-    from benchmark.explain.publish import published
-    from benchmark.explain.seed_groups import seed_groups
-    from benchmark.explain.store import ExplanationStore
+    from benchmark.explain.pages.write import write_task_pages
 
-    where, paths = Directories(root, out, publish), []
-    for task in tasks:
-        found = published(publish, task) if publish else ExplanationStore(out).experiments(task)
-        paths.append(write_page(task, seed_groups(found), where)[0])
-    return paths
+    return write_task_pages(tasks, Directories(page, out, publish))
 
 
 def _retest(tasks: Sequence[str], root: Path) -> None:
@@ -240,18 +232,9 @@ def _retest(tasks: Sequence[str], root: Path) -> None:
 
 def _render(tasks: Sequence[str], root: Path, page: Path) -> None:
     """The pages of published records; without tasks, all of them, that of planted motifs too."""
-    from benchmark.explain.pages import planted
-    from benchmark.explain.pages.commands import Directories
-    from benchmark.explain.publish import published_tasks, published_trials
+    from benchmark.explain.pages.write import write_published_pages
 
-    known = published_tasks(root)
-    if missing := [task for task in tasks if task not in known]:
-        raise unknown_name("published task", missing[0], known)
-    trials = [] if tasks else published_trials(root)
-    if not known and not trials:
-        raise InputError(f"{root.resolve()} has no published explanations")
-    paths = _pages(tasks or known, RUNS, page, root)
-    for path in [*paths, *([planted.write_page(trials, Directories(page, published=root))] if trials else [])]:
+    for path in write_published_pages(root, page, tasks):
         print(f"page: {path}")
 
 
