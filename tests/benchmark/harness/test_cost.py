@@ -33,11 +33,13 @@ def trained(job, n_train=100, device_s=50.0, task=None, processor="another"):
     )
 
 
-def test_a_cost_grows_with_crystals_and_epochs_and_the_square_of_crystals_without_epochs(small_folder):
+def test_a_cost_grows_with_crystals_and_epochs_and_without_epochs_with_a_power_of_the_crystals(small_folder):
     short, long = (make_jobs(small_folder, epochs=epochs)[0] for epochs in ("2", "6"))
     assert Costs([(trained(short), "runs")]).of(long, 200).seconds == 50 * 3 * 2
     support_vectors = make_jobs(small_folder, model="soap-svr")[0]
     assert Costs([(trained(support_vectors), "runs")]).of(support_vectors, 200).seconds == 50 * 4
+    forest = make_jobs(small_folder, model="rf-magpie")[0]
+    assert Costs([(trained(forest), "runs")]).of(forest, 1000).seconds == pytest.approx(50 * 10**1.2)
 
 
 def test_the_same_task_counts_before_others_and_other_settings_say_nothing(small_folder):
