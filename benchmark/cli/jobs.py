@@ -38,6 +38,7 @@ def jobs(
     as_json: JsonOption = False,
 ) -> None:
     """Show who works on which fold, since when and how far; no scheduler is asked. Times are of this machine's clock."""
+    from benchmark.cli.shared.events import newest_plan
     from benchmark.harness import cluster
     from benchmark.harness.kept import kept_folds
     from benchmark.results.store import Store
@@ -49,22 +50,34 @@ def jobs(
         names = cluster.cancel(submissions)
         print(json.dumps({"cancelled": names}) if as_json else f"cancelled: {', '.join(names) or 'nothing was submitted'}")
         return
-    rows = sorted(_rows(out), key=lambda row: (row["host"], row["job"] or "", row["pid"]))
+    planned, rows = newest_plan(out), sorted(_rows(out), key=lambda row: (row["host"], row["job"] or "", row["pid"]))
     status, kept = _counted(Store(out)), [(path.relative_to(out), found) for path, found in kept_folds(out)]
     if as_json:
         begun = [found.model_dump(exclude={"identity"}) for _, found in kept if found]
         submitted = [submission.model_dump(mode="json") for submission in submissions]
         print(
             json.dumps(
-                {"working": rows, "records": status, "begun": len(kept), "kept": begun, "submitted": submitted}, indent=1
+                {
+                    "working": rows,
+                    "plan": dict(zip(("ended", "folds"), planned, strict=True)) if planned else None,
+                    "records": status,
+                    "begun": len(kept),
+                    "kept": begun,
+                    "submitted": submitted,
+                },
+                indent=1,
             )
         )
     else:
-        _print(rows, status, kept, [submission.jobs for submission in submissions])
+        _print_working(rows)
+        _print_counts(rows, planned, status, kept)
+        for submission in submissions:
+            print(f"submitted to SLURM: {', '.join(submission.jobs)}")
 
 
 def _rows(root: Path) -> list[dict[str, Any]]:
     """One for each fold that has an owner; a worker killed behind its record leaves a lease that owns nothing."""
+    from benchmark.harness.kept import UNFINISHED, read_kept
     from benchmark.harness.leases import STALE_S, read_leases
 
     now, rows = datetime.now(timezone.utc), []
@@ -75,7 +88,9 @@ def _rows(root: Path) -> list[dict[str, Any]]:
             continue
         state = ENDED if holder.has_ended else SILENT if sign > STALE_S else WORKING
         if state == WORKING or not (root / holder.record).exists():
-            rows.append(_row(holder, now, sign) | {"state": state})
+            kept = read_kept((root / holder.record).with_suffix(UNFINISHED)) if holder.epoch is None else None
+            far = {"epoch": kept.epoch, "epochs": kept.epochs} if kept and kept.epoch else {}
+            rows.append(_row(holder, now, sign) | far | {"state": state})
     return rows
 
 
@@ -97,15 +112,11 @@ def _counted(store: Store) -> dict[str, int]:
     return dict(counted)
 
 
-def _print(
-    rows: list[dict[str, Any]],
-    status: dict[str, int],
-    checkpoints: list[tuple[Path, Kept | None]],
-    submitted: list[tuple[str, ...]],
-) -> None:
+def _print_working(rows: list[dict[str, Any]]) -> None:
+    """A line for each fold that has an owner."""
     from tabulate import tabulate
 
-    from benchmark.rendering.text import count, seconds
+    from benchmark.rendering.text import seconds
 
     table = [
         [
@@ -120,18 +131,28 @@ def _print(
     ]
     if table:
         print(tabulate(table, ["who", "fold", "epoch", "for", "last sign", "process"], disable_numparse=True) + "\n")
+
+
+def _print_counts(
+    rows: list[dict[str, Any]],
+    planned: tuple[int, int] | None,
+    status: dict[str, int],
+    checkpoints: list[tuple[Path, Kept | None]],
+) -> None:
+    """How many folds are computed, done and kept; which go on, and when a fold without a process does."""
+    from benchmark.rendering.text import count
+
+    of = f"newest run: {planned[0]} of {count(planned[1], 'fold')} done; " if planned else ""
     done = "; ".join(f"{n} {name}" for name, n in sorted(status.items())) or "none yet"
     begun = count(len(checkpoints), "fold")
     kept = f"; {begun} with a checkpoint, from which the same command goes on:" if checkpoints else ""
     states = Counter(row["state"] for row in rows)
-    print(f"{count(states[WORKING], 'fold')} being computed; records: {done}{kept}")
+    print(f"{count(states[WORKING], 'fold')} being computed; {of}records: {done}{kept}")
     for path, found in checkpoints:
         print(f"  {_fold(found.model_dump())}: {found.where()}" if found else f"  {path}: of an earlier version, epoch unknown")
     for state, words in TAKEN_OVER.items():
         if states[state]:
             print(f"{count(states[state], 'fold')} {words}")
-    for names in submitted:
-        print(f"submitted to SLURM: {', '.join(names)}")
 
 
 def _fold(row: dict[str, Any]) -> str:

@@ -19,6 +19,9 @@ from datasets.errors import BenchmarkError, InputError
 NO_MEMORY = (errno.ENOMEM, errno.EAGAIN)
 """A process or a thread could not be started."""
 
+ALONE = ("--task", "--dataset", "--model", "--out")
+"""Options whose value people write without them."""
+
 
 def main() -> None:
     """Run the command line and exit."""
@@ -45,7 +48,7 @@ def _run() -> int:
             tell(f"- {line}")
         return code
     except TyperException as error:
-        return _fail(f"{error.format_message()} (see --help)", 2)
+        return _fail(f"{error.format_message()} {_hint(error)}", 2)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("stopped", STOPPED)
     except BrokenPipeError:
@@ -54,6 +57,16 @@ def _run() -> int:
         return _fail(_of_the_system(error), 1)
     except Exception as error:
         return _fail(unforeseen(error), 1)
+
+
+def _hint(error: TyperException) -> str:
+    """Where to read on; where a value stands alone, the options that may be meant."""
+    context = getattr(error, "ctx", None)
+    options = [name for param in context.command.params for name in param.opts] if context else []
+    meant = [name for name in ALONE if name in options]
+    if "extra argument" in error.format_message() and meant:
+        return f"(write it behind an option: {' or '.join(meant)}; see --help)"
+    return "(see --help)"
 
 
 def all_commands() -> typer.Typer:

@@ -15,6 +15,9 @@ MARK = b"kept "
 
 MOST_BYTES = 4096
 
+UNFINISHED = ".unfinished"
+"""What the name of a checkpoint ends with, in place of the suffix of the record."""
+
 
 class Kept(Strict):
     """What a checkpoint says of its fold."""
@@ -63,5 +66,5 @@ def unmarked(data: bytes) -> bytes:
 
 def kept_folds(root: Path) -> Iterator[tuple[Path, Kept | None]]:
     """Every checkpoint of a store by its path, and what it says."""
-    for path in sorted((root / "records").rglob("*.unfinished")):
+    for path in sorted((root / "records").rglob(f"*{UNFINISHED}")):
         yield path, read_kept(path)

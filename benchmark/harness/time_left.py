@@ -10,7 +10,8 @@ from benchmark.harness.plan import Plan
 from benchmark.results.records import Record
 
 TRUST_S = 30.0
-"""The estimates alone are worth as much as so many seconds of this run: workers start slowly."""
+"""The estimates alone are worth as much as so many seconds of this run, and less with each fold that ends: starting workers,
+building graphs and scoring take time too, which only the run itself tells."""
 
 TOLD_FROM = 0.1
 """Where no cost is known, this part of a fold has to be done: the first epochs are mostly start-up."""
@@ -54,15 +55,6 @@ class TimeLeft:
         """How many folds of the plan have a record, with those from before."""
         return len(self.plan.done) + sum(self.share.get(job) == 1.0 for job in self.work)
 
-    @property
-    def an_hour(self) -> float | None:
-        """How many folds end in an hour; None before the first one and in the first minute, while workers still start."""
-        here = self.ended - len(self.plan.done)
-        return 3600 * here / self._elapsed() if here and self._elapsed() > 2 * TRUST_S else None
-
-    def _elapsed(self) -> float:
-        return max(0.001, time.monotonic() - self.started)
-
     def seconds(self) -> float | None:
         """Until the last fold ends; None where nothing tells."""
         if not self.work:
@@ -76,6 +68,7 @@ class TimeLeft:
             left += (usual if work is None else work) * (1.0 - share)
         if not known and done < TOLD_FROM:
             return None
-        trust = TRUST_S if known else 0.0
-        speed = (done + at_once(self.plan.todo[0]) * trust) / (self._elapsed() + trust)
+        trust = TRUST_S / (1 + self.ended - len(self.plan.done)) if known else 0.0
+        elapsed = max(0.001, time.monotonic() - self.started)
+        speed = (done + at_once(self.plan.todo[0]) * trust) / (elapsed + trust)
         return left / speed if speed > 0 else None

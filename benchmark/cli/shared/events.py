@@ -26,6 +26,10 @@ class RunLog:
     printed: bool = False
     """Whether the beginnings and ends of folds are printed on stdout too."""
 
+    def plan(self, time_left: TimeLeft) -> None:
+        """How many folds there are, and how many of them ended before."""
+        self._append({"event": "plan", "time": _now(), **_counted(time_left)})
+
     def progress(self, news: Progress) -> None:
         """A job begins or has finished an epoch."""
         if news.epoch:
@@ -42,18 +46,41 @@ class RunLog:
         loss = record.metrics.test.loss if record.metrics else None
         seconds = record.times.training.wall_s if record.times else None
         about = {"status": record.status, "reason": record.reason, "test_loss": loss, "training_s": seconds}
-        plan = {"ended": time_left.ended, "folds": len(time_left.plan.jobs), "left_s": time_left.seconds()}
+        plan = {**_counted(time_left), "left_s": time_left.seconds()}
         self._write("record", job, **about, resumed=record.resumed, elsewhere=elsewhere, **plan)
 
     def _write(self, event: str, job: Job, **more: Any) -> None:
         about = {"task": job.task.name, "model": job.model, "profile": job.profile, "seed": job.seed, "fold": job.fold}
-        line = json.dumps({"event": event, "time": datetime.now(timezone.utc).isoformat(), **about, **more})
+        line = self._append({"event": event, "time": _now(), **about, **more})
         if self.printed and event in ("begun", "record"):
             print(line, flush=True)
+
+    def _append(self, event: dict[str, Any]) -> str:
+        line = json.dumps(event)
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
+        return line
+
+
+def _counted(time_left: TimeLeft) -> dict[str, int]:
+    return {"ended": time_left.ended, "folds": len(time_left.plan.jobs)}
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat()
+
+
+def newest_plan(root: Path) -> tuple[int, int] | None:
+    """How many folds of how many have ended, as the newest run of the store at `root` knew at last; None: no log says."""
+    for path in sorted((root / "logs").glob("*.jsonl"), reverse=True):
+        with suppress(OSError, ValueError):
+            lines = path.read_text(encoding="utf-8").splitlines()
+            told = [event for event in map(json.loads, lines) if "folds" in event]
+            if told:
+                return told[-1]["ended"], told[-1]["folds"]
+    return None
 
 
 def run_log(root: Path, printed: bool = False) -> RunLog:

@@ -157,19 +157,14 @@ class Display:
 
 
 def _standing(time_left: TimeLeft) -> str:
-    """`12 of 40 folds, 90 an hour, 20 min left`."""
-    plan, an_hour, seconds = time_left.plan, time_left.an_hour, time_left.seconds()
-    rate = f", {_number(an_hour)} an hour" if an_hour else ""
+    """`12 of 40 folds, 20 min left`."""
+    seconds = time_left.seconds()
     left = "" if seconds is None else f", {about(seconds)} left" if seconds else ", none left"
-    return f"{time_left.ended} of {count(len(plan.jobs), 'fold')}{rate}{left}"
-
-
-def _number(an_hour: float) -> str:
-    return f"{an_hour:,.0f}" if an_hour >= 10 else f"{an_hour:.1f}"
+    return f"{time_left.ended} of {count(len(time_left.plan.jobs), 'fold')}{left}"
 
 
 class _State(ProgressColumn):
-    """Of the plan its rate and the time left; of a fold its error and the time left. Never cut."""
+    """Of the plan the time left; of a fold its error and the time left. Never cut."""
 
     def __init__(self, time_left: TimeLeft, total: list[TaskID]) -> None:
         super().__init__(Column(no_wrap=True))
@@ -177,12 +172,8 @@ class _State(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """One line."""
-        if task.id in self.total:
-            an_hour, seconds = self.time_left.an_hour, self.time_left.seconds()
-            rate = f"{_number(an_hour)} folds/h, " if an_hour else ""
-            starts = f"{task.fields['detail']}, " if task.fields["detail"] else ""
-            return Text(f"{starts}{rate}{about(seconds)} left" if seconds else task.fields["detail"])
-        left = "" if task.time_remaining is None else f"{about(task.time_remaining)} left"
+        seconds = self.time_left.seconds() or None if task.id in self.total else task.time_remaining
+        left = "" if seconds is None else f"{about(seconds)} left"
         return Text(", ".join(filter(None, (task.fields["detail"], left))))
 
 
@@ -209,7 +200,9 @@ def live(plan: Plan, root: Path, quiet: bool, costs: Costs, events: bool = False
     shown = consoles.console(quiet)
     with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal, expand=True) as progress:
         totals.append(progress.add_task("all folds", total=len(plan.jobs), completed=len(plan.done), detail=STARTING))
-        yield Display(progress, totals[0], run_log(root, events), time_left)
+        log = run_log(root, events)
+        log.plan(time_left)
+        yield Display(progress, totals[0], log, time_left)
 
 
 def carry_out(

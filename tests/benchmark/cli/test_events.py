@@ -8,7 +8,7 @@ from io import StringIO
 from rich.console import Console
 
 from benchmark.cli.shared import consoles, progress
-from benchmark.cli.shared.events import run_log
+from benchmark.cli.shared.events import newest_plan, run_log
 from benchmark.cli.shared.progress import live
 from benchmark.harness.cost import Costs
 from benchmark.harness.kept import kept_of
@@ -30,8 +30,10 @@ def test_a_run_leaves_a_log_with_a_line_of_json_for_each_event(small_folder, tmp
         display.on_progress(Progress(other, None, elsewhere=True))
         display.on_record(other, record)
     (path,) = (tmp_path / "logs").iterdir()
-    events = [json.loads(line) for line in path.read_text().splitlines()]
+    plan, *events = [json.loads(line) for line in path.read_text().splitlines()]
+    assert (plan["event"], plan["ended"], plan["folds"]) == ("plan", 0, 2)
     assert [(e["event"], e["fold"]) for e in events] == [("begun", 0), ("epoch", 0), ("record", 0), ("record", 1)]
+    assert newest_plan(tmp_path) == (2, 2) and newest_plan(tmp_path / "none") is None
     assert (events[1]["epochs"], events[1]["validation_error"]) == (2, None)
     assert [e["elsewhere"] for e in events[2:]] == [False, True]
     assert events[2]["test_loss"] == record.metrics.test.loss and events[2]["status"] == "complete"
@@ -50,7 +52,7 @@ def test_80_columns_show_the_time_left_of_the_plan_and_of_each_fold(small_folder
             display.on_progress(Progress(jobs[1], Epoch(number, 200, 0.5, 0.123456, 0.1)))
         display.progress.refresh()
     lines = shown.file.getvalue().split("\n")
-    assert any(re.match(r"all folds .* 1/3 .* folds/h, \S+ .*left", line) for line in lines), lines
+    assert any(re.match(r"all folds .* 1/3 .*\d+ \S+ left", line) for line in lines), lines
     assert any("MAE 0.1235" in line and line.rstrip().endswith("left") for line in lines), lines
 
 
@@ -65,7 +67,6 @@ def test_without_a_terminal_a_long_fold_says_how_far_it_is(small_folder, tmp_pat
     epoch, fold = shown.file.getvalue().splitlines()
     assert "fold 1/2: epoch 1 of 2 | 0 of 2 folds, " in epoch and epoch.endswith(" left")
     assert "fold 1/2: test MAE" in fold and " | 1 of 2 folds, " in fold and fold.endswith(" left")
-    assert "an hour" not in fold, "the first minute tells no rate"
 
 
 def test_the_reason_of_a_failure_is_told_once_for_the_folds_of_a_model(small_folder, tmp_path, monkeypatch):

@@ -62,8 +62,15 @@ def test_a_process_that_is_gone_is_told_and_when_its_fold_is_taken_over(benchmar
         lease.path.write_text(re.sub(rf'( {number} )[0-9]+"', r'\g<1>1"', text))
     else:
         os.utime(lease.path, (time.time() - 600, time.time() - 600))
+    kept = kept_of(key, "a" * 64).model_copy(update={"epoch": 2, "epochs": 8})
+    store.unfinished(key).parent.mkdir(parents=True, exist_ok=True)
+    store.unfinished(key).write_bytes(marked(kept, b"a training"))
+    (store.root / "logs").mkdir()
+    plan = '{"event": "plan", "ended": 0, "folds": 360}\n{"event": "record", "ended": 12, "folds": 360}\n'
+    (store.root / "logs" / "20260101T000000-host-1.jsonl").write_text(plan)
     shown = benchmark_command("jobs").stdout
-    assert "0 folds being computed" in shown and told in shown
+    assert "0 folds being computed; newest run: 12 of 360 folds done; records: none yet" in shown and told in shown
+    assert "fold 1  2/8  " in re.sub("  +", "  ", shown), "it goes on from its checkpoint"
     assert json.loads(benchmark_command("jobs", "--json").stdout)["working"][0]["state"] == state
     store.write(*make())
     assert json.loads(benchmark_command("jobs", "--json").stdout)["working"] == [], "it had just finished"

@@ -37,6 +37,8 @@ def one_line_error(done, code: int = 2) -> str:
         (("run", "--task", "emt/alloys", "--folds", "0"), "--folds"),
         (("run", "--task", "emt/alloys", "--workers", "0"), "--workers"),
         (("run", "--task", "emt/alloys", "--out", "leaderboards"), "holds the published records"),
+        (("run", "emt/alloys"), "write it behind an option: --task or --dataset or --model or --out; see --help"),
+        (("jobs", "runs"), "write it behind an option: --out; see --help"),
         ((), "Missing command"),
         (("datasets",), "Missing command"),
         (("rnu",), "No such command 'rnu'"),
