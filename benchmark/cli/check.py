@@ -100,12 +100,12 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
         rows = [{**asdict(row), "fails": row.fails} for row in report.rows]
         print(json.dumps({"rows": rows, "notes": report.notes, "stale": list(map(str, stale))}, indent=1))
     else:
-        print(report_page(report, baseline, quick, stale, uncommitted()))
+        print(report_page(report, baseline, stale, uncommitted()))
     if report.failures:
         first = report.failures[0]
         moved = "" if first.change is None else f" {first.change:+.1%}"
         raise BenchmarkError(
-            f"{len(report.failures)} of {len(report.rows)} comparisons failed, the first: {first.subject}, {first.what}"
+            f"{len(report.failures)} of {len(report.shown)} comparisons failed, the first: {first.subject}, {first.what}"
             f"{moved}: {first.verdict}{f' ({first.note})' if first.note else ''}"
         )
 
@@ -122,13 +122,14 @@ def _cost_lines(cost: CheckCost, quick: bool) -> Iterator[str]:
     models = f"{count(len(cost.models), 'model')} ({listed(cost.models)})"
     if not quick:
         yield f"training {models} with every seed of the baseline: about {about(cost.most_s)}"
-    else:
+    elif not cost.changed:
         yield f"training {models} with {FIRST_SEEDS} seeds each: about {about(cost.first_s)}"
-    if quick and cost.changed:
-        yield (
-            f"the baseline was made with earlier code of {listed(cost.changed)}: where the numbers differ, up to "
-            f"{cost.most_seeds} seeds are trained, about {about(cost.most_s)} in all"
-        )
+    else:
+        whose = "" if cost.changed == cost.models else f" of {listed(cost.changed)}"
+        same = f"about {about(cost.first_s)} if the numbers are the baseline's, else " if cost.same_processor else ""
+        most = f"about {about(cost.most_s)} with up to {cost.most_seeds} seeds{whose}"
+        why = "code changed since the baseline"
+        yield f"training {models}: {same}{most} ({why})"
     yield (
         f"these are times of training with {count(cost.workers, 'worker')} on a machine of the baseline "
         f"({listed(cost.processors)}); the start comes on top, and a slower or busy machine takes longer"
@@ -166,11 +167,15 @@ class _LineAMinute:
 
     def one_more(self) -> None:
         """A training is done."""
+        from benchmark.cli.shared.progress import about
+
         self.done += 1
-        minute = int((time.monotonic() - self.started) / 60)
+        elapsed = time.monotonic() - self.started
+        minute = int(elapsed / 60)
         if minute > self.minute:
             self.minute = minute
-            tell(f"short trainings: {self.done} of {self.of} after {minute} min")
+            left = f", {about(elapsed * (self.of - self.done) / self.done)} left" if self.done < self.of else ""
+            tell(f"short trainings: {self.done} of {self.of} after {minute} min{left}")
 
 
 @contextmanager

@@ -76,6 +76,13 @@ class CheckReport:
 
     rows: list[CheckRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    seeds: dict[str, int] = field(default_factory=dict)
+    """How many seeds of each model were trained."""
+
+    @property
+    def shown(self) -> list[CheckRow]:
+        """What counts as a comparison: a setting that the baseline lacks has nothing to be compared with."""
+        return [row for row in self.rows if row.verdict != NEW_SETTING]
 
     @property
     def failures(self) -> list[CheckRow]:
@@ -162,6 +169,7 @@ def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Se
     trained = [name for name in compared if name not in broken]
     trainings = _train(baseline, trained, quick, train)
     report.rows += _error_rows(baseline, trained, trainings)
+    report.seeds = {name: len(trainings.log_mae(name, baseline.models[name].tasks)) for name in _whole(trained, trainings)}
     if thresholds:
         _compare_costs(report, baseline, trainings, thresholds)
     return report
@@ -237,10 +245,14 @@ def _is_same(expected: ModelBaseline, trainings: Trainings, name: str) -> bool:
     return loss_test.is_same(expected.log_mae(), trainings.log_mae(name, expected.tasks))
 
 
+def _whole(models: Sequence[str], trainings: Trainings) -> list[str]:
+    """Those without a failed training."""
+    return [name for name in models if not trainings.failure(name)]
+
+
 def _error_rows(baseline: Baseline, models: Sequence[str], trainings: Trainings) -> list[CheckRow]:
     """One row for each model."""
-    whole = [name for name in models if not trainings.failure(name)]
-    changed = sum(not _is_same(baseline.models[name], trainings, name) for name in whole)
+    changed = sum(not _is_same(baseline.models[name], trainings, name) for name in _whole(models, trainings))
     return [_error_row(name, baseline, trainings, changed) for name in models]
 
 
@@ -256,7 +268,7 @@ def _error_row(name: str, baseline: Baseline, trainings: Trainings, n_changed: i
     before = old[: len(new)] if found.verdict == "same" else old
     was, now = (float(np.exp((errors - scale).mean())) for errors in (before, new))
     by_task = ", ".join(f"{task} {change:+.1%}" for task, change in zip(expected.tasks, found.by_task, strict=True))
-    test = "" if found.verdict == "same" else f"; possible reasons: {cause(expected, name)}; p {found.p:.2g}: {by_task}"
+    test = "" if found.verdict == "same" else f"; p {found.p:.2g}: {by_task}"
     short = f" of {expected.n_seeds}" if found.verdict != "same" and found.seeds < expected.n_seeds else ""
     note = f"{found.seeds}{short} seeds{test}"
     return CheckRow(name, ERRORS, was, now, found.change, found.verdict, note)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tabulate import tabulate
 
 from benchmark.regression import loss_test
 from benchmark.regression.baseline import Baseline
-from benchmark.regression.check import ERRORS, GONE, NEW_SETTING, CheckReport, StaleSource, cause, unchecked
+from benchmark.regression.check import ERRORS, GONE, CheckReport, StaleSource, cause, unchecked
 from benchmark.regression.sources import SourceState
 from benchmark.regression.trainings import PROFILE
 from benchmark.rendering.commands import command
@@ -27,14 +27,13 @@ OTHER_NUMBERS = "other numbers"
 
 
 def report_page(
-    report: CheckReport, baseline: Baseline, quick: bool, stale: Sequence[StaleSource], uncommitted: Sequence[str] | None
+    report: CheckReport, baseline: Baseline, stale: Sequence[StaleSource], uncommitted: Sequence[str] | None
 ) -> str:
     """The verdict, what changed and what did not in a few lines, then every comparison.
 
     Args:
         report: of the check.
         baseline: that it was made against.
-        quick: whether few seeds were trained.
         stale: sources of published records that were not compared.
         uncommitted: files of the code that differ from the commit; None outside a checkout.
     """
@@ -42,7 +41,7 @@ def report_page(
     older = [] if uncommitted else _older_records(stale)
     short = "\n".join(
         [
-            conclusion(report, baseline, quick),
+            conclusion(report, baseline),
             *_yours(report, uncommitted),
             *_in_short(report, baseline, bool(uncommitted)),
             *older,
@@ -103,34 +102,33 @@ def _report_table(report: CheckReport) -> str:
             OTHER_NUMBERS if row.verdict == "changed" else row.verdict,
             row.note,
         ]
-        for row in report.rows
-        if row.verdict != NEW_SETTING
+        for row in report.shown
     ]
     headings = ["model or task", "what", "baseline", "now", "change", "verdict", "note"]
     return tabulate(rows, headings, disable_numparse=True)
 
 
-def conclusion(report: CheckReport, baseline: Baseline, quick: bool) -> str:
-    """The check in one sentence, and what it could have found; the quick form trains too few seeds to say how often."""
+def conclusion(report: CheckReport, baseline: Baseline) -> str:
+    """The check in one sentence, and which losses it finds of models with other numbers."""
     if report.failures:
         failed = listed(list(dict.fromkeys(f"{row.subject} ({row.verdict})" for row in report.failures)))
-        return f"{len(report.failures)} of {len(report.rows)} comparisons failed: {failed}."
+        return f"{len(report.failures)} of {len(report.shown)} comparisons failed: {failed}."
     compared = {row.subject for row in report.rows if row.is_model}
     if not compared & baseline.models.keys():
         return "No model was compared."
-    return " ".join(
-        ["No model is shown to be worse.", *_finds([r for r in baseline_rows(baseline) if r["model"] in compared], quick)]
-    )
+    differ = {row.subject for row in report.rows if row.what == ERRORS and row.verdict != "same"}
+    rows = [row for row in baseline_rows(baseline) if row["model"] in differ]
+    return " ".join(["No model is shown to be worse.", *_finds(rows, report.seeds)])
 
 
-def _finds(rows: Sequence[dict[str, Any]], quick: bool) -> Iterator[str]:
-    """How sure a check of these models is, apart for those whose error does not depend on the seed."""
-    if powers := [row["power"] for row in rows if row["sigma"] > 0]:
+def _finds(rows: Sequence[dict[str, Any]], seeds: Mapping[str, int]) -> Iterator[str]:
+    """How sure a check of these models is: under all seeds of the baseline, under fewer, and where no seed matters."""
+    noisy = [row for row in rows if row["sigma"] > 0]
+    if powers := [row["power"] for row in noisy if seeds[row["model"]] >= row["seeds"]]:
         found = " to ".join(dict.fromkeys(f"{power:.0%}" for power in (min(powers), max(powers))))
-        if quick:
-            yield f"This quick check finds only large losses; the full one finds a loss of 5 % in {found} of checks."
-        else:
-            yield f"A loss of 5 % is found in {found} of checks."
+        yield f"A loss of 5 % is found in {found} of checks."
+    if few := [row["model"] for row in noisy if seeds[row["model"]] < row["seeds"]]:
+        yield f"Of {listed(few)}, fewer seeds than in the baseline were trained: only large losses are found."
     if steady := [row["model"] for row in rows if row["sigma"] == 0]:
         yield f"The error of {listed(steady)} does not depend on the seed: any loss is found."
 

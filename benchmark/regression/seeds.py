@@ -37,6 +37,8 @@ class CheckCost:
     workers: int
     processors: tuple[str, ...]
     """Those that the times were measured on: of the baselines of the models."""
+    same_processor: bool
+    """Whether this one is among them; another one rounds otherwise, so that the numbers differ."""
 
 
 def check_cost(baseline: Baseline, models: Sequence[str], quick: bool) -> CheckCost:
@@ -45,12 +47,12 @@ def check_cost(baseline: Baseline, models: Sequence[str], quick: bool) -> CheckC
     known = {name: baseline.models[name] for name in chosen if name in baseline.models}
     changed = [name for name, expected in known.items() if not has_its_source(expected, name)]
     most = most_seeds(baseline, changed if quick else list(known), quick)
-    workers = this_machine().workers
+    workers, here = this_machine().workers, this_machine().processor
     first_s = sum(FIRST_SEEDS * _seed_s(expected) for expected in known.values()) / workers
     more_s = sum((seeds - FIRST_SEEDS) * _seed_s(known[name]) for name, seeds in most.items()) / workers
     processors = tuple(dict.fromkeys(expected.provenance.machine.processor for expected in known.values()))
     many = max(most.values(), default=FIRST_SEEDS)
-    return CheckCost(tuple(known), tuple(changed), many, first_s, first_s + more_s, workers, processors)
+    return CheckCost(tuple(known), tuple(changed), many, first_s, first_s + more_s, workers, processors, here in processors)
 
 
 def most_seeds(baseline: Baseline, models: Sequence[str], quick: bool) -> dict[str, int]:
