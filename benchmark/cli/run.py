@@ -100,7 +100,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Train and score models fold by fold, then print the board; run again to go on after a stop."""
-    from benchmark.cli.shared.plan_table import show_plan
+    from benchmark.cli.shared.plan_table import show_plan, unpublishable
     from benchmark.cli.shared.progress import carry_out
     from benchmark.cli.shared.submission import cluster_options, device_of_jobs, submit_workers
     from benchmark.harness.cost import costs_on_record
@@ -144,7 +144,8 @@ def run(
         require_own_page(out)
         require_own_site(out)
     costs = costs_on_record(plan.todo, [store, Store(PUBLISHED)])
-    show_plan(plan, options, store, as_json and dry_run, costs, dry_run)
+    warned = replace(plan, warnings=(*plan.warnings, *(unpublishable(options) if plan.todo else ())))
+    show_plan(warned, options, store, as_json and dry_run, costs, dry_run)
     if dry_run:
         return
     if slurm and asked:

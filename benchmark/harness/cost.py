@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 
 from benchmark.harness import machine
+from benchmark.harness.execution import classify
 from benchmark.harness.job import Job, fresh_model, load_task
 from benchmark.results.learning_rate import RateGrid
 from benchmark.results.records import Record
@@ -28,6 +30,8 @@ STEPS = 2
 """Batches of an epoch of the timed training."""
 LEAST_S, MOST_EPOCHS = 0.5, 20
 """The timed training takes about so many seconds of the processor, and at most so many epochs."""
+TIMING_S = 20.0
+"""No further training is timed after so many seconds: a study has hundreds of settings."""
 UNBATCHED = 400
 """Crystals that a model without batches is timed on."""
 POWERS = {"rf-magpie": 1.2}
@@ -146,13 +150,43 @@ class PlanCost:
     unknown: int
 
 
-def plan_cost(todo: Sequence[Job], n_train: Mapping[Job, int], costs: Costs) -> PlanCost:
-    """The cost of jobs with so many crystals each to train on."""
-    found = [costs.of(job, n_train[job]) for job in todo]
+def plan_cost(
+    todo: Sequence[Job], n_train: Mapping[Job, int], costs: Costs, measured: Mapping[Job, Estimate] | None = None
+) -> PlanCost:
+    """The cost of jobs with so many crystals each to train on; of some without a record it may be measured."""
+    found = [costs.of(job, n_train[job]) or (measured or {}).get(job) for job in todo]
     known = [one for one in found if one]
     total = sum(one.seconds for one in known)
     wall = max([total / at_once(todo[0]), *(one.seconds / todo[0].threads for one in known)]) if known else 0.0
     return PlanCost(total, wall, dict(Counter(one.source for one in known)), len(found) - len(known))
+
+
+def timed_where_unknown(
+    todo: Sequence[Job], n_train: Mapping[Job, int], costs: Costs
+) -> tuple[dict[Job, Estimate], dict[str, str]]:
+    """What the folds without a record would cost: one of each task and model is timed, until TIMING_S are over.
+
+    Returns:
+        The estimates, and why a model cannot be trained, by its name.
+    """
+    found: dict[tuple[object, ...], Estimate] = {}
+    measured, broken = {}, dict[str, str]()
+    here = [job for job in todo if job.device == "cpu" or torch.cuda.is_available()]
+    ends = time.monotonic() + TIMING_S
+    for job in here:
+        alike = (job.task, job.model, job.settings, job.rates)
+        if job.model in broken or costs.of(job, n_train[job]):
+            continue
+        try:
+            if alike not in found:
+                if time.monotonic() > ends:
+                    continue
+                found[alike] = timed(job)
+        except Exception as error:
+            broken[job.model] = classify(error)[1]
+            continue
+        measured[job] = found[alike]
+    return measured, broken
 
 
 def timed(job: Job) -> Estimate:
@@ -170,14 +204,14 @@ def timed(job: Job) -> Estimate:
     grown = len(train) / len(rows)
     if not isinstance(settings, Recipe):
         power = POWERS.get(job.model, KERNEL)
-        return Estimate(trained.seconds(settings) * grown**power, f"{len(rows)} crystals, to the power {power:g}", True)
+        return Estimate(trained.seconds(settings) * grown**power, f"{len(rows)} crystals timed here, to the power {power:g}", True)
     once = trained.seconds(replace(settings, epochs=1))
     epochs = max(1, min(MOST_EPOCHS, round(LEAST_S / once)))
     an_epoch = trained.seconds(replace(settings, epochs=epochs)) / epochs if epochs > 1 else once
     if issubclass(registry.get(job.model).model, GraphModel):
         grown = data.crystals.n_atoms[train].sum() / data.crystals.n_atoms[rows].sum()
     short = sum(job.rates.epochs(settings.epochs) for _ in job.rates.factors) if job.rates else 0
-    return Estimate(float(an_epoch * grown * (settings.epochs + short)), f"{STEPS} batches, timed", True)
+    return Estimate(float(an_epoch * grown * (settings.epochs + short)), f"{STEPS} batches timed here", True)
 
 
 class _Trained:

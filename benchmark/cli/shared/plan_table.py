@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 
@@ -14,22 +14,39 @@ def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any, dr
     A plan that was asked for goes to stdout; one that is carried out now goes to stderr, as all progress does.
     """
     from benchmark.cli.shared.progress import console
-    from benchmark.harness.cost import plan_cost
+    from benchmark.harness.cost import plan_cost, timed_where_unknown
 
-    cost = plan_cost(plan.todo, plan.n_train, costs)
+    measured, broken = timed_where_unknown(plan.todo, plan.n_train, costs) if dry_run else ({}, {})
+    cost = plan_cost(plan.todo, plan.n_train, costs, measured)
+    unable = [f"{model} cannot be trained: {reason}" for model, reason in broken.items()]
+    plan = replace(plan, warnings=(*plan.warnings, *unable))
     if as_json:
         jobs = [{"done": job in plan.done, **_job_row(job)} for job in plan.jobs]
         told = {"skipped": plan.skipped, "warnings": plan.warnings, "notes": plan.notes, "cost": asdict(cost)}
         print(json.dumps({"jobs": jobs, **told}, indent=1))
         return
-    for line in _lines(plan, options, store, cost):
+    for line in _lines(plan, options, store, cost, "" if dry_run else "; `--dry-run` times a few batches"):
         if dry_run:
             print(line)
         else:
             console.print(line, markup=False, soft_wrap=True)
 
 
-def _lines(plan: Any, options: Any, store: Any, cost: Any) -> Iterator[str]:
+def unpublishable(options: Any) -> Iterator[str]:
+    """A warning that records of this run cannot be published, where they could be but for files that are not committed."""
+    from benchmark.harness.machine import uncommitted
+    from benchmark.rendering.text import listed
+
+    files = [] if options.profile == "smoke" else uncommitted()
+    if files:
+        shown = [*files[:3], *([f"{len(files) - 3} more"] if files[3:] else [])]
+        yield (
+            f"not committed: {listed(shown)}. `publish` refuses records of uncommitted code; to publish this run, "
+            "commit before you start it"
+        )
+
+
+def _lines(plan: Any, options: Any, store: Any, cost: Any, hint: str) -> Iterator[str]:
     from tabulate import tabulate
 
     from benchmark.rendering.text import count, listed
@@ -56,7 +73,7 @@ def _lines(plan: Any, options: Any, store: Any, cost: Any) -> Iterator[str]:
         row[1] += job not in plan.todo
     yield tabulate([[*key, *numbers] for key, numbers in tally.items()], ["task", "model", "protocol", "folds", "done"])
     if plan.todo:
-        yield _cost_line(cost, options)
+        yield _cost_line(cost, options, hint)
 
 
 def _set(plan: Any, options: Any) -> Iterator[str]:
@@ -71,18 +88,18 @@ def _set(plan: Any, options: Any) -> Iterator[str]:
                 yield f"setting {name}: {said}"
 
 
-def _cost_line(cost: Any, options: Any) -> str:
+def _cost_line(cost: Any, options: Any, hint: str = "") -> str:
     """What the open folds are expected to cost, and what that is from."""
     from benchmark.cli.shared.progress import about
     from benchmark.rendering.text import count
 
     if not cost.sources:
-        return f"cost unknown: nothing on record for {count(cost.unknown, 'fold')}"
+        return f"cost unknown: nothing on record for {count(cost.unknown, 'fold')}{hint}"
     known = sum(cost.sources.values())
     of = "of one core" if options.device == "cpu" else "of the device"
     sources = "; ".join(f"{source} ({count(folds, 'fold')})" for source, folds in cost.sources.items())
     workers = count(options.workers, "worker")
-    rest = f" No record says how long the other {count(cost.unknown, 'fold')} take." if cost.unknown else ""
+    rest = f" No record says how long the other {count(cost.unknown, 'fold')} take{hint}." if cost.unknown else ""
     return (
         f"Training {count(known, 'fold')} takes about {about(cost.device_s)} {of}: {about(cost.wall_s)} on the clock with "
         f"{workers}. This estimate is from {sources}.{rest} The start and building graphs come on top."

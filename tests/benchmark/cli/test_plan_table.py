@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.cli.shared.plan_table import _cost_line
+from benchmark.cli.shared.plan_table import _cost_line, unpublishable
 from benchmark.harness.cost import PlanCost
 from benchmark.harness.plan import RunOptions
 
@@ -14,3 +14,12 @@ def test_the_cost_says_of_how_many_folds_it_is_and_what_comes_on_top():
         "runs (3 folds). No record says how long the other 5 folds take. The start and building graphs come on top."
     )
     assert _cost_line(PlanCost(0.0, 0.0, {}, 5), RunOptions()) == "cost unknown: nothing on record for 5 folds"
+
+
+def test_whoever_runs_uncommitted_code_is_told_that_it_cannot_be_published(monkeypatch):
+    monkeypatch.setattr("benchmark.harness.machine.uncommitted", lambda: ["models/zoo/mine.py"])
+    (line,) = unpublishable(RunOptions())
+    assert line.startswith("not committed: models/zoo/mine.py. `publish` refuses records of uncommitted code")
+    assert not list(unpublishable(RunOptions(profile="smoke"))), "trials are never published"
+    monkeypatch.setattr("benchmark.harness.machine.uncommitted", list)
+    assert not list(unpublishable(RunOptions()))

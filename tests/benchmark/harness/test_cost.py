@@ -7,10 +7,11 @@ from dataclasses import asdict
 import pytest
 
 from benchmark.harness import time_left
-from benchmark.harness.cost import Costs, costs_on_record, plan_cost
+from benchmark.harness.cost import Costs, costs_on_record, plan_cost, timed_where_unknown
 from benchmark.harness.plan import Plan
 from benchmark.harness.time_left import TimeLeft
 from benchmark.results.store import Store
+from models.zoo.cgcnn import CGCNN
 from tests.benchmark.harness.constructed import make_jobs
 from tests.benchmark.results.test_store import make
 
@@ -50,6 +51,19 @@ def test_the_same_task_counts_before_others_and_other_settings_say_nothing(small
     assert costs.of(other, 100) is None
     cost = plan_cost([job, other], {job: 100, other: 100}, costs)
     assert asdict(cost) == {"device_s": 70.0, "wall_s": 70.0, "sources": {found.source: 1}, "unknown": 1}
+    measured, broken = timed_where_unknown([job, other], {job: 100, other: 100}, costs)
+    assert list(measured) == [other] and measured[other].seconds > 0 and not broken
+    assert plan_cost([job, other], {job: 100, other: 100}, costs, measured).unknown == 0
+
+
+def test_a_model_that_cannot_be_trained_is_told_before_the_run(small_folder, monkeypatch):
+    def fails(self, *arguments, **named):
+        raise ValueError("290 numbers")
+
+    monkeypatch.setattr(CGCNN, "fit", fails)
+    jobs = make_jobs(small_folder)
+    measured, broken = timed_where_unknown(jobs, dict.fromkeys(jobs, 100), Costs())
+    assert not measured and list(broken) == ["cgcnn"] and "290 numbers" in broken["cgcnn"]
 
 
 def test_records_on_disk_are_found_and_damaged_ones_left_out(small_folder, tmp_path):
@@ -66,13 +80,24 @@ def test_the_time_left_follows_what_was_measured_and_what_other_runs_do(small_fo
     monkeypatch.setattr(time_left.time, "monotonic", lambda: now[0])
     jobs = make_jobs(small_folder, folds=4)
     left = TimeLeft(Plan(jobs, (), (), n_train=dict.fromkeys(jobs, 100)), Costs())
-    assert left.seconds() is None and left.an_hour is None
+    assert left.seconds() is None
     now[0] = 100.0
     left.finished(jobs[0], trained(jobs[0]))
     left.epoch(jobs[1], 1, 2)
-    assert (left.ended, left.an_hour) == (1, 36.0)
-    # 75 s of the processor in 100 s on the clock; 30 s of these at full speed are assumed before.
-    assert left.seconds() == pytest.approx(125 / (105 / 130))
+    assert left.ended == 1
+    # 75 s of the processor in 100 s on the clock; as one fold has ended, 15 s at full speed are assumed before.
+    assert left.seconds() == pytest.approx(125 / (90 / 115))
+
+
+def test_the_time_left_of_many_short_folds_follows_the_clock_and_not_their_training(small_folder, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time_left.time, "monotonic", lambda: now[0])
+    jobs = make_jobs(small_folder, folds=25)
+    left = TimeLeft(Plan(jobs, (), (), n_train=dict.fromkeys(jobs, 100)), Costs())
+    now[0] = 100.0
+    for job in jobs[:10]:
+        left.finished(job, trained(job, device_s=1.0))
+    assert 100 < left.seconds() <= 150, "10 folds took 100 s, of which 10 s were training; 15 are left"
 
 
 def test_the_first_epochs_alone_tell_no_time_where_no_cost_is_known(small_folder, monkeypatch):
