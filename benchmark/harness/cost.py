@@ -204,7 +204,9 @@ def timed(job: Job) -> Estimate:
     grown = len(train) / len(rows)
     if not isinstance(settings, Recipe):
         power = POWERS.get(job.model, KERNEL)
-        return Estimate(trained.seconds(settings) * grown**power, f"{len(rows)} crystals timed here, to the power {power:g}", True)
+        return Estimate(
+            trained.seconds(settings) * grown**power, f"{len(rows)} crystals timed here, to the power {power:g}", True
+        )
     once = trained.seconds(replace(settings, epochs=1))
     epochs = max(1, min(MOST_EPOCHS, round(LEAST_S / once)))
     an_epoch = trained.seconds(replace(settings, epochs=epochs)) / epochs if epochs > 1 else once
