@@ -173,6 +173,8 @@ def predict(
         raise InputError(f"ids: {count(len(names), 'name')} for {count(len(given), 'crystal')}")
     cells = [_cell(structure, name) for structure, name in zip(given, names, strict=True)]
     models, meaning, files = _loaded(checkpoints)
+    if not given:
+        raise InputError("no crystal was given")
     crystals = Crystals.from_cells(names, cells)
     values, refused = predict_crystals(models, crystals)
     left_out = tuple(f"{names[row]}: {reason}" for row, reason in refused.items())

@@ -88,6 +88,8 @@ def test_what_cannot_be_used_is_named(ran, tmp_path):
             api.predict(folds, files)
     with pytest.raises(InputError, match="no checkpoint was given"):
         api.predict([], [])
+    with pytest.raises(InputError, match="no crystal was given"):
+        api.predict(folds, [])
     with pytest.raises(InputError, match="nothing"):
         api.run("nothing/at_all", out=tmp_path)
     with pytest.raises(InputError, match="empty: no such directory"):
