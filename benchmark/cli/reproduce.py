@@ -41,7 +41,9 @@ def reproduce(
         typer.Argument(help="thesis-4, -5 or -6, omee-2, -3, -4, -fig2, -fig5 or -fig6."),
     ],
     task: Annotated[list[str] | None, typer.Option(help="Only cells of this task; may be repeated.")] = None,
-    model: Annotated[list[str] | None, typer.Option(help="Only cells of this model; may be repeated.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Only cells of this model, or the row of this name on the page; may be repeated.")
+    ] = None,
     rounds: Annotated[
         int | None, typer.Option(min=1, help="At most so many rounds of a cell, done ones included. Default: as published.")
     ] = None,
@@ -103,15 +105,16 @@ def _table(name: str) -> Any:
 
 def _chosen(asked: Any, request: _Request) -> list[Any]:
     """The cells asked for. Raises InputError where the table has no such task or model."""
-    for what, names in (("task", request.tasks), ("model", request.models)):
-        known = {getattr(cell, what) for cell in asked.cells}
+    tasks, models = {cell.task for cell in asked.cells}, {name for cell in asked.cells for name in (cell.model, cell.label)}
+    for what, names, known in (("task", request.tasks, tasks), ("model", request.models, models)):
         for name in names:
             if name not in known:
                 raise unknown_name(f"{what} of {asked.name}", name, known)
     return [
         cell
         for cell in asked.cells
-        if (not request.tasks or cell.task in request.tasks) and (not request.models or cell.model in request.models)
+        if (not request.tasks or cell.task in request.tasks)
+        and (not request.models or {cell.model, cell.label} & set(request.models))
     ]
 
 
@@ -144,11 +147,29 @@ def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> lis
 
 
 def _show_costs(asked: Any, plan: Any, todo: list[Any], cells: list[Any], own: list[Any], as_json: bool) -> None:
-    """Print the open rounds of each cell, those of empty cells first, with the core hours that they would take here."""
-    from tabulate import tabulate
+    """Print the open rounds of each cell with the time that they would take here: empty cells first, then cheap before dear."""
+    shown = _costed(plan, todo, cells, own)
+    if as_json:
+        named = [dict(zip(_plan_header("core hours"), row, strict=True)) for row in shown]
+        print(json.dumps({"skipped": plan.skipped, "cells": named}, indent=1))
+        return
+    for line in plan.skipped:
+        print(f"skipped: {line}")
+    if shown:
+        _print_plan(shown)
+    else:
+        print(f"nothing to run: every round asked for is done{', but for those skipped' if plan.skipped else ''}")
+    again = _again(asked, plan, todo, cells)
+    print(again, end="\n" if again else "")
 
+
+def _plan_header(unit: str) -> list[str]:
+    return ["task", "model", "open rounds", f"{unit} a round", unit, "estimated from"]
+
+
+def _costed(plan: Any, todo: list[Any], cells: list[Any], own: list[Any]) -> list[list[Any]]:
+    """A row for each cell with open rounds, costs in core hours."""
     from benchmark.harness.cost import costs_on_record, timed
-    from benchmark.rendering.text import significant
 
     # Published records may be of another machine whose processor has the same name.
     costs, rows = costs_on_record(plan.todo, own), {}
@@ -159,38 +180,30 @@ def _show_costs(asked: Any, plan: Any, todo: list[Any], cells: list[Any], own: l
             cost = known if known and known.measured_here else timed(jobs[0])
             hours = cost.seconds / 3600
             rows[id(cell)] = [cell.task, cell.label, len(jobs), hours, len(jobs) * hours, cost.source]
-    # The first open round of an empty cell is the first, so that `todo` begins with these.
-    shown = [rows[place] for place in dict.fromkeys(id(one.cell) for one in todo)]
-    header = ["task", "model", "open rounds", "core hours a round", "core hours", "estimated from"]
-    if as_json:
-        print(json.dumps({"skipped": plan.skipped, "cells": [dict(zip(header, row, strict=True)) for row in shown]}, indent=1))
-        return
-    for line in plan.skipped:
-        print(f"skipped: {line}")
-    again = _again(asked, plan, todo, cells)
-    if not shown:
-        print(f"nothing to run: every round asked for is done{', but for those skipped' if plan.skipped else ''}")
-        print(again, end="\n" if again else "")
-        return
-    texts = [[*row[:3], *(significant(hours, 2) for hours in row[3:5]), row[5]] for row in shown]
-    align = ("left", "left", "right", "right", "right", "left")
-    print(tabulate(texts, header, disable_numparse=True, colalign=align))
-    first, total = (_core_time(sum(row[place] for row in shown)) for place in (3, 4))
-    print(f"\none round of each: {first}; all rounds: {total} (of one processor core, or of the GPU)")
-    print(again, end="\n" if again else "")
+    # `todo` begins with the first rounds, those of empty cells.
+    first_open = {id(one.cell): one.round for one in reversed(todo)}
+    return [rows[place] for place in sorted(rows, key=lambda place: (first_open[place] > 0, rows[place][3]))]
 
 
-def _core_time(hours: float) -> str:
-    """Two significant digits, in minutes below an hour."""
+def _print_plan(shown: list[list[Any]]) -> None:
+    """The rows and their sums, all in hours or, where the whole plan takes less than one, in minutes."""
+    from tabulate import tabulate
+
     from benchmark.rendering.text import significant
 
-    return f"{significant(hours, 2)} core hours" if hours >= 1 else f"{significant(60 * hours, 2)} core minutes"
+    total = sum(row[4] for row in shown)
+    unit, an_hour = ("core hours", 1) if total >= 1 else ("core minutes", 60)
+    texts = [[*row[:3], *(significant(hours * an_hour, 2) for hours in row[3:5]), row[5]] for row in shown]
+    align = ("left", "left", "right", "right", "right", "left")
+    print(tabulate(texts, _plan_header(unit), disable_numparse=True, colalign=align))
+    first, every = (significant(hours * an_hour, 2) for hours in (sum(row[3] for row in shown), total))
+    print(f"\none round of each: {first}; all rounds: {every} {unit} (of one processor core, or of the GPU)")
 
 
 def _again(asked: Any, plan: Any, todo: list[Any], cells: list[Any]) -> str:
     """How many cells have all rounds asked for, and how to run one of them again; "" where none has."""
     from benchmark.rendering.text import count
-    from benchmark.reproduction.page import command
+    from benchmark.reproduction.page import rerun
 
     open_cells, ran = {id(one.cell) for one in todo}, {(job.task.name, job.model) for job in plan.done}
     done = [cell for cell in cells if id(cell) not in open_cells and (cell.task, cell.model) in ran]
@@ -199,5 +212,5 @@ def _again(asked: Any, plan: Any, todo: list[Any], cells: list[Any]) -> str:
     return (
         f"{count(len(done), 'cell')} {'is' if len(done) == 1 else 'are'} done. A round is done if --out, reproduction in "
         f"--reports, or {PUBLISHED} has it. To run a done cell again, name a new directory with both options:\n"
-        f"{command(asked, done[0])} --rounds 1 --out runs/again --reports runs/again"
+        f"{rerun(asked, done[0])}"
     )

@@ -164,14 +164,14 @@ def _why(found: Sequence[Compared]) -> Iterator[str]:
         return
     known = sum(bool(_marks(one)) for one in shown)
     few = sum(_is_short(one) for one in shown)
+    marked = f" For {known} of the {len(shown)} the table of the page marks a possible reason." if known else ""
     yield (
-        f"Why do they differ? We did not test it. For {known} of the {len(shown)} the table of the page marks a possible "
-        "reason. The column *what differs there* lists known differences. The section *Other recipes*, if the page has it, "
-        "shows how far a recipe moves the error."
+        f"Why do they differ? We did not test it.{marked} The column *what differs there* lists known differences. The "
+        "section *Other recipes*, if the page has it, shows how far a recipe moves the error."
     )
     if few:
-        which = "All" if few == len(shown) else f"{few} of the {len(shown)}"
-        yield f"{which} that differ {'rests' if few == 1 else 'rest'} on fewer rounds than planned (†)."
+        which = f"{few} of the {count(len(shown), 'comparison')} that {'shows' if len(shown) == 1 else 'show'} a difference"
+        yield f"{which} {'rests' if few == 1 else 'rest'} on fewer rounds than planned (†)."
 
 
 def _shown(found: Sequence[Compared]) -> list[Compared]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -11,15 +12,17 @@ from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OU
 from benchmark.rendering.text import count, escape, interval, origins, require_own, seconds, significant, table, unit_sentence
 from benchmark.reproduction.answer import MEDIAN, RECIPE_OF, Row, answer, learnt_nothing
 from benchmark.reproduction.cells import Cell, Table
+from benchmark.reproduction.luck import with_luck
 from benchmark.reproduction.recipes import recipes_section
-from benchmark.reproduction.results import PRINTED, RULE, UNPRINTED, CellResult, Difference
+from benchmark.reproduction.results import PRINTED, RULE, UNPRINTED, CellResult, Difference, Luck
+from benchmark.reproduction.tables import TABLES
 from benchmark.results.scores import Run
 from benchmark.results.store import Store, write_atomically
 from benchmark.studies.depth.parameters import OURS, PUBLISHED
 
 TITLE = "# Reproduction"
 HEADER = (
-    "model", "published", "ours (95 %)", "rounds", "ours − published [SE]", "epochs, ours / published",
+    "model", "published", "ours (95 %)", "rounds: error of each", "ours − published [SE]", "epochs, ours / published",
     "wall / round", "core / round", "published training", "source", "what differs there", "to fill the cell",
 )  # fmt: skip
 DFT = {
@@ -30,6 +33,7 @@ DFT = {
 
 def page(asked: Table, results: Sequence[CellResult | None], board: Store) -> str:
     """The markdown page of a table with what was measured for its cells, and runs of other recipes on the board."""
+    results = with_luck(asked.cells, results, board, {cell.task for table in TABLES.values() for cell in table.cells})
     rows = list(zip(asked.cells, results, strict=True))
     parts = [f"{TITLE}: {escape(asked.title)}", answer(rows)]
     parts += ["## How ours and the published figure are compared", *(escape(note) for note in asked.notes), _rule(asked)]
@@ -42,6 +46,8 @@ def page(asked: Table, results: Sequence[CellResult | None], board: Store) -> st
     parts += [f"## Machines\n\n{origins(records)}"] if records else []
     again = f"python -m benchmark reproduce {asked.name}"
     parts.append(f"`{again} --time-limit 60` goes on for an hour, `{again} --publish` keeps what has run for this page.")
+    ran = next((cell for cell, result in rows if result), asked.cells[0])
+    parts.append(f"To train a round of a cell again: `{rerun(asked, ran)}`. Name your cell with `--task` and `--model`.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -105,7 +111,7 @@ def _cells(asked: Table, cell: Cell, result: CellResult | None) -> Iterator[list
     for number, published in enumerate(cell.published or (None,)):
         ours = _measured(result) if result else ["", ""]
         gap = result.difference(published) if result and result.maes and published else None
-        told = "" if not (gap and result and published) else _told(gap, result.mae / published.mae - 1, len(result.maes))
+        told = "" if not (gap and result and published) else _told(gap, published, result)
         wall, processor = map(seconds, result.training()) if result and result.maes else ("", "")
         name = escape(cell.label) + (f" ({NOT_TRAINED_OUT})" if _marked(result) else "")
         yield [
@@ -116,9 +122,17 @@ def _cells(asked: Table, cell: Cell, result: CellResult | None) -> Iterator[list
         ]  # fmt: skip
 
 
-def _told(difference: Difference, share: float, rounds: int) -> str:
+def _told(difference: Difference, published: PublishedResult, result: CellResult) -> str:
     differs = "differs" if difference.is_shown else "not shown to differ"
-    return f"{share:+.0%} [{difference.standard_errors:+.1f}] {differs}{' (1 round)' if rounds == 1 else ''}"
+    single = ""
+    if len(result.maes) == 1:
+        single = " (1 round)" if published.std is not None else f" (1 round; {_varies(result.luck)})"
+    return f"{result.mae / published.mae - 1:+.0%} [{difference.standard_errors:+.1f}] {differs}{single}"
+
+
+def _varies(luck: Luck | None) -> str:
+    """How much trainings vary, and where that is taken from."""
+    return f"SD {luck.share:.1%} as of {escape(luck.origin)}" if luck else "SD of trainings not known"
 
 
 def _figure(published: PublishedResult | None) -> str:
@@ -132,7 +146,8 @@ def _measured(result: CellResult) -> list[str]:
     failed = f", {count(len(result.failed), 'round')} {result.failed[0].status}" if result.failed else ""
     if not result.maes:
         return [result.failed[0].status, str(len(result.failed))]
-    return [f"{significant(result.mae, 4)} ({interval(*result.interval)})", f"{len(result.maes)}{failed}"]
+    each = f": {', '.join(significant(mae, 3) for mae in result.maes)}" if len(result.maes) > 1 else ""
+    return [f"{significant(result.mae, 4)} ({interval(*result.interval)})", f"{len(result.maes)}{each}{failed}"]
 
 
 def _epochs(result: CellResult | None, published: PublishedResult | None) -> str:
@@ -177,5 +192,12 @@ def _marked(result: CellResult | None) -> bool:
 
 
 def command(asked: Table, cell: Cell) -> str:
-    """What fills a cell."""
-    return f"python -m benchmark reproduce {asked.name} --task {cell.task} --model {cell.model}"
+    """What fills a cell, and no other where its name is not a model's."""
+    alone = sum((other.task, other.model) == (cell.task, cell.model) for other in asked.cells) == 1
+    name = cell.model if alone else shlex.quote(cell.label)
+    return f"python -m benchmark reproduce {asked.name} --task {cell.task} --model {name}"
+
+
+def rerun(asked: Table, cell: Cell) -> str:
+    """What trains the first round of a cell again, in a directory of its own."""
+    return f"{command(asked, cell)} --rounds 1 --out runs/again --reports runs/again"

@@ -30,7 +30,10 @@ def recipes_section(cells: Sequence[Cell], results: Sequence[CellResult | None],
         results: of the cells, in their order.
         board: whose runs are shown.
     """
-    ran = {(cell.task, cell.model): result for cell, result in zip(cells, results, strict=True) if result and result.maes}
+    ran: dict[tuple[str, str], CellResult] = {}
+    for cell, result in zip(cells, results, strict=True):
+        if result and result.maes:
+            ran.setdefault((cell.task, cell.model), result)  # a changed setting, such as gamma=auto, stands after its model
     found = scored_tasks(board, names={task for task, _ in ran})
     beside = [
         (ours, run)

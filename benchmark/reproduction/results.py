@@ -37,8 +37,10 @@ PRINTED = (
 )
 UNPRINTED = (
     "- Some publications print no standard deviation. We then assume that the published error has the standard error of ours. "
-    "A single round of ours gives a standard error that is too small, because it covers only the test crystals. Do not trust "
-    "the number of standard errors in that case."
+    "A single round of ours does not tell how much trainings vary. We take their relative standard deviation (SD) from "
+    "elsewhere: from another publication that prints it for the cell; otherwise from runs with several rounds here, of published "
+    "size and any recipe, of the same model on the same task; otherwise of the same model on other tasks; otherwise of all models. Of "
+    "several runs the largest counts. The column *ours − published* names it. Where none is known, no difference is shown."
 )
 """What is assumed where a standard deviation is printed, and where none is."""
 
@@ -50,12 +52,24 @@ class Difference:
     standard_errors: float
     """How many of the difference."""
     freedom: float
-    """Degrees of freedom of the standard error."""
+    """Degrees of freedom of the standard error; 0 where it is not known how much trainings vary."""
 
     @property
     def is_shown(self) -> bool:
         """Whether the 95 % interval of the difference leaves out 0."""
-        return abs(self.standard_errors) > float(stdtrit(self.freedom, 1 - ALPHA / 2))
+        return self.freedom > 0 and abs(self.standard_errors) > float(stdtrit(self.freedom, 1 - ALPHA / 2))
+
+
+@dataclass(frozen=True)
+class Luck:
+    """How much the error of a round varies, as other runs show it."""
+
+    share: float
+    """Standard deviation over rounds, as a share of the mean."""
+    rounds: int
+    """That it was computed from."""
+    origin: str
+    """Whose runs."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +78,8 @@ class CellResult:
 
     scored: tuple[Scored, ...]
     """Records in the order of their rounds, each with its predictions; None for a round without."""
+    luck: Luck | None = None
+    """Of a single round whose published figure has no standard deviation."""
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -117,10 +133,13 @@ class CellResult:
         return split.n_test / split.n_train
 
     def difference(self, published: PublishedResult) -> Difference | None:
-        """Ours minus published; None where ours is not known to vary."""
+        """Ours minus published; None where the standard error is 0."""
         own, freedom = self.standard_error, float(len(self.maes) - 1)
         if published.std is None:
-            other, freedom = own, freedom or float(self.records[0].split.n_test - 1)
+            if len(self.maes) == 1 and self.luck:
+                one_round = self.luck.share * self.mae * float(np.sqrt(1 + self._test_to_train))
+                own, freedom = max(own, one_round), float(self.luck.rounds - 1)
+            other = own
         else:
             other = published.std * float(np.sqrt(1 / PUBLISHED_ROUNDS + self._test_to_train))
             if len(self.maes) == 1:

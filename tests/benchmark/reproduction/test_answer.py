@@ -51,7 +51,7 @@ def test_figures_that_agree_and_that_do_not_are_told_for_each_source(told):
     assert filled == "- 2 of 3 cells have run, 1 of them with all planned rounds. 1 is open."
     assert first == "- **Paper 1: 1 of 2 comparisons shows a difference.** Ours is lower in 1 and higher in 0."
     assert second == "- **Paper 2: 2 of 2 comparisons show a difference.** Ours is lower in 1 and higher in 1."
-    assert rest[1] == "- 2 of the 3 that differ rest on fewer rounds than planned (†)."
+    assert rest[1] == "- 2 of the 3 comparisons that show a difference rest on fewer rounds than planned (†)."
     assert entries(lines, "cgcnn", "Paper 1") == ["0.500 / 0.5"] and entries(lines, "cgcnn", "Paper 2") == ["**0.500 / 0.2**"]
     assert entries(lines, "schnet", "Paper 1") == ["– / 0.5"]
     assert entries(lines, "megnet", "Paper 1") == ["**0.300 / 0.5** †1"], "a single round is seen"

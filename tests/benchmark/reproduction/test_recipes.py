@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmark.reproduction.recipes import recipes_section
 from benchmark.results.store import Store
 from tests.benchmark.reproduction.test_results import CELL, result_of, write_rounds
@@ -31,3 +33,11 @@ def test_runs_of_another_recipe_stand_beside_the_cell_with_what_differs(tmp_path
     section = recipes_section([CELL], [ours], board)
     assert "- cgcnn, set/target: the recipe `standard` gives 0.50 to 0.90 times the error of the published recipe." in section
     assert recipes_section([CELL], [None], board) == ""
+
+
+def test_a_changed_setting_does_not_take_the_place_of_its_model(tmp_path):
+    changed = replace(CELL, changes={"gamma": "auto"})
+    ours, other = (result_of(write_rounds(tmp_path / name, [mae])) for name, mae in (("own", 0.4), ("changed", 0.8)))
+    board = write_rounds(tmp_path / "board", [0.2], key={"profile": "standard", "settings": {"n_layers": 3, "epochs": 30}})
+    section = recipes_section([CELL, changed], [ours, other], board)
+    assert "the recipe `standard` gives 0.50 times" in section

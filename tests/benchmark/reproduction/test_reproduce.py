@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
-from benchmark.cli.reproduce import _core_time
-from benchmark.harness import run
+from benchmark.cli.reproduce import _chosen, _costed, _print_plan, _Request
+from benchmark.harness import cost, run
 from benchmark.harness.plan import RunOptions
 from benchmark.leaderboard.published_results import PublishedResult
 from benchmark.reproduction import tables
@@ -67,11 +68,24 @@ def test_a_dry_run_says_what_it_costs_and_trains_nothing(quick, benchmark_comman
     assert not (tmp_path / "runs").exists() and not (tmp_path / "reports").exists()
 
 
-def test_a_dry_run_begins_with_empty_cells_and_says_so_where_nothing_is_left(quick, benchmark_command):
+def test_a_dry_run_begins_with_empty_cells(quick, benchmark_command):
     asked = ("reproduce", "quick", "--task", TASK, "--workers", "1")
     assert benchmark_command(*asked, "--model", "dummy", "--rounds", "1").returncode == 0
     cells = json.loads(benchmark_command(*asked, "--dry-run", "--json").stdout)["cells"]
     assert [(cell["model"], cell["open rounds"]) for cell in cells] == [("dummy-median", 3), ("dummy", 2)]
+
+
+def test_a_dry_run_has_cheap_cells_before_dear_ones(quick, monkeypatch, tmp_path):
+    seconds = {"dummy": 9.0, "dummy-median": 1.0}
+    monkeypatch.setattr(cost, "timed", lambda job: SimpleNamespace(seconds=seconds[job.model], source="timed"))
+    cells, store = tables.TABLES["quick"].cells, Store(tmp_path)
+    plan, todo = plan_cells(cells, RunOptions(), [store])
+    assert [row[1] for row in _costed(plan, todo, cells, [store])] == ["dummy-median", "dummy"]
+
+
+def test_a_dry_run_says_so_where_nothing_is_left(quick, benchmark_command):
+    asked = ("reproduce", "quick", "--task", TASK, "--workers", "1")
+    assert benchmark_command(*asked, "--model", "dummy", "--rounds", "1").returncode == 0
     left = benchmark_command(*asked, "--model", "dummy", "--rounds", "1", "--dry-run")
     assert left.stdout.startswith("nothing to run: every round asked for is done\n1 cell is done. ")
 
@@ -104,8 +118,25 @@ def test_run_finds_done_what_reproduce_trained(quick, benchmark_command):
     assert "10 folds, 1 of them done" in plan.stdout + plan.stderr
 
 
-def test_a_short_plan_is_told_in_minutes():
-    assert [_core_time(hours) for hours in (0.0025, 0.5, 12.345)] == ["0.15 core minutes", "30 core minutes", "12 core hours"]
+def test_a_plan_has_one_unit_of_time_and_a_short_one_has_minutes(capsys):
+    def told(*hours: float) -> list[str]:
+        _print_plan([["a/task", "cgcnn", 2, each, 2 * each, "records"] for each in hours])
+        return capsys.readouterr().out.splitlines()
+
+    header, _, row, *_, sums = told(0.0025)
+    assert "core minutes a round" in header and row.split() == ["a/task", "cgcnn", "2", "0.15", "0.30", "records"]
+    assert sums.startswith("one round of each: 0.15; all rounds: 0.30 core minutes")
+    header, *_, sums = told(0.1, 0.5)
+    assert "core hours a round" in header and sums.startswith("one round of each: 0.60; all rounds: 1.2 core hours")
+
+
+def test_a_row_is_chosen_by_its_name_on_the_page():
+    def chosen(*models: str) -> list[str]:
+        request = _Request(["cgcnn/band_gap"], list(models), None, None, "cpu", 1, True)
+        return [cell.label for cell in _chosen(TABLES["thesis-6"], request)]
+
+    assert chosen("soap-svr (gamma=auto)") == ["soap-svr (gamma=auto)"]
+    assert chosen("soap-svr") == ["soap-svr", "soap-svr (gamma=auto)"]
 
 
 def test_a_fold_that_failed_ends_in_an_error_after_the_page_is_written(quick, benchmark_command, tmp_path, monkeypatch):

@@ -113,7 +113,7 @@ def test_a_page_has_figures_costs_and_a_command_for_each_empty_cell(tmp_path):
     row = [
         cell.strip() for cell in next(line for line in section.splitlines() if line.startswith("| cgcnn")).strip("|").split("|")
     ]
-    assert row[1] == "0.5 ± 0.04" and row[2].startswith("0.7000 (") and row[3] == "3"
+    assert row[1] == "0.5 ± 0.04" and row[2].startswith("0.7000 (") and row[3] == "3: 0.600, 0.700, 0.800"
     assert row[4].startswith("+") and row[5:9] == ["3 / 30", "1 s", "2 s", "1,802 s"]
     assert row[9:] == ["A paper", "other labels; its recipe is not known here", ""]
     other = next(line for line in text.splitlines() if line.startswith("| mpnn"))
