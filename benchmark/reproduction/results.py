@@ -38,9 +38,10 @@ PRINTED = (
 UNPRINTED = (
     "- Some publications print no standard deviation. We then assume that the published error has the standard error of ours. "
     "A single round of ours does not tell how much trainings vary. We take their relative standard deviation (SD) from "
-    "elsewhere: from another publication that prints it for the cell; otherwise from runs with several rounds here, of published "
-    "size and any recipe, of the same model on the same task; otherwise of the same model on other tasks; otherwise of all models. Of "
-    "several runs the largest counts. The column *ours − published* names it. Where none is known, no difference is shown."
+    "elsewhere: from another publication that prints it for the cell; otherwise from runs with several rounds here, of "
+    "published size and any recipe, of the same model on the same task; otherwise of the same model on other tasks; "
+    "otherwise of all models. Of several runs the largest counts. The column *ours − published* names it. Where none is "
+    "known, no difference is shown."
 )
 """What is assumed where a standard deviation is printed, and where none is."""
 
