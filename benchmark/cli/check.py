@@ -102,8 +102,10 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
     else:
         print(report_page(report, baseline, stale, uncommitted()))
     if report.failures:
+        from benchmark.rendering.text import percent
+
         first = report.failures[0]
-        moved = "" if first.change is None else f" {first.change:+.1%}"
+        moved = "" if first.change is None else f" {percent(first.change, 1, signed=True)}"
         raise BenchmarkError(
             f"{len(report.failures)} of {len(report.shown)} comparisons failed, the first: {first.subject}, {first.what}"
             f"{moved}: {first.verdict}{f' ({first.note})' if first.note else ''}"
@@ -204,6 +206,7 @@ def _trainer(quiet: bool) -> Iterator[Any]:
 
 
 def _compare_benchmarks(files: tuple[Path, Path], fail_if: str, as_json: bool) -> None:
+    from benchmark.rendering.text import percent
     from benchmark.speed.comparison import compare, parse_thresholds
     from benchmark.speed.page import comparison_table
     from benchmark.speed.session import read_session
@@ -221,5 +224,5 @@ def _compare_benchmarks(files: tuple[Path, Path], fail_if: str, as_json: bool) -
         first = crossed[0]
         raise BenchmarkError(
             f"{len(crossed)} of {len(comparison.changes)} grew too much, the first: {first.benchmark}, "
-            f"{first.statistic} {first.change:+.1%}"
+            f"{first.statistic} {percent(first.change, 1, signed=True)}"
         )

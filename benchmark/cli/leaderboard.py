@@ -110,12 +110,14 @@ def _write(store: Store, as_json: bool) -> None:
 def _tell_pair(store: Store, task: str, pair: tuple[str, str], as_json: bool) -> None:
     from benchmark.leaderboard.pair import compare_pair
     from benchmark.leaderboard.pair_text import pair_text
+    from benchmark.results.beside import StoreBeside
 
     found = compare_pair(store, task, *pair)
     if as_json:
         print(json.dumps([asdict(answer) for answer in found.answers], indent=1))
         return
-    print("\n\n".join([*map(pair_text, found.answers), *found.same_runs]))
+    beside = isinstance(store, StoreBeside)
+    print("\n\n".join([*(pair_text(answer, beside) for answer in found.answers), *found.same_runs]))
     for line in found.not_compared:
         tell(line)
 

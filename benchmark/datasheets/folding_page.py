@@ -15,7 +15,7 @@ from benchmark.datasheets.graph_folding import GraphFolding, graph_folding, targ
 from benchmark.datasheets.orbits import SYMPREC, Orbits, kinds_and_orbits
 from benchmark.datasheets.section import number
 from benchmark.rendering.commands import code
-from benchmark.rendering.text import escape
+from benchmark.rendering.text import escape, percent
 from datasets import registry
 from datasets.duplicates import find_duplicates
 from datasets.neighbor_search import TIE, Rule
@@ -117,4 +117,4 @@ def _orbits(name: str, found: Orbits) -> list[str]:
     counts = [f"{n:,}" for n in (found.sampled - found.refused, found.atoms, found.kinds, found.orbits)]
     looser = ", ".join(f"{n:,}" for _, n in found.looser)
     misfit = ", ".join(f"{one:.1g}" for one in found.misfit)
-    return [name, *counts, f"{share:.1%}", f"{found.more:,}", looser, misfit, f"{found.ideal:,}"]
+    return [name, *counts, percent(share, 1), f"{found.more:,}", looser, misfit, f"{found.ideal:,}"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from benchmark.datasheets.graph_folding import Floor, Gap, GraphFolding
 from benchmark.datasheets.section import Section, Table, count, number
-from benchmark.rendering.text import in_unit
+from benchmark.rendering.text import in_unit, percent
 from models.graph.indistinguishable import TOLERANCE
 
 BEFORE = (
@@ -61,7 +61,7 @@ def factors(row: GraphFolding) -> list[str]:
     """Atoms, kinds and their ratio; edges, merged edges and their ratio; the share of crystals with fewer kinds than atoms."""
     atoms = [f"{row.atoms:,}", f"{row.kinds:,}", f"{row.atoms / row.kinds:.2f}"]
     edges = [f"{row.edges:,}", f"{row.merged_edges:,}", f"{row.edges / row.merged_edges:.2f}" if row.merged_edges else ""]
-    return [*atoms, *edges, f"{row.folding_crystals / row.crystals:.1%}"]
+    return [*atoms, *edges, percent(row.folding_crystals / row.crystals, 1)]
 
 
 def _shared(foldings: Sequence[GraphFolding]) -> Table:

@@ -14,7 +14,7 @@ from benchmark.datasheets.health_figures import figures
 from benchmark.datasheets.health_report import DatasetHealth
 from benchmark.datasheets.section import Section, Table, count, number, shown_path, shown_source
 from benchmark.rendering.commands import code, command, option
-from benchmark.rendering.text import escape, in_unit, listed, require_own, unit_shown
+from benchmark.rendering.text import escape, in_unit, listed, percent, require_own, unit_shown
 from benchmark.results.store import write_atomically
 from benchmark.tasks.leakage import Leakage
 from datasets.contents import EXAMPLES, OUTLIER_RULE, TargetSummary
@@ -139,7 +139,7 @@ def _duplicate_findings(health: DatasetHealth) -> Iterator[Finding]:
     found = health.duplicates
     if found.groups:
         yield Finding(
-            f"{found.crystals:,} crystals ({found.crystals / health.crystals:.1%}) have a duplicate: "
+            f"{found.crystals:,} crystals ({percent(found.crystals / health.crystals, 1)}) have a duplicate: "
             f"{count(found.groups, 'group')} of equal structures, the largest of {found.largest}."
         )
     else:
@@ -150,7 +150,7 @@ def _duplicate_findings(health: DatasetHealth) -> Iterator[Finding]:
         yield Finding(f"Not compared: {count(found.not_compared, 'crystal')} periodic along one direction.")
     for row in health.leakage:
         if row.folds:
-            share = f"{row.share:.1%} of the test crystals have a duplicate in train or validation"
+            share = f"{percent(row.share, 1)} of the test crystals have a duplicate in train or validation"
             yield Finding(f"{row.task}, {row.protocol}: {share}.", is_odd=row.share > 0)
 
 
@@ -162,7 +162,7 @@ def _target_findings(target: TargetSummary) -> Iterator[str]:
     if target.missing:
         yield f"{target.target}: no value for {count(target.missing, 'crystal')}."
     if target.zeros >= COMMON_ZEROS:
-        yield f"{target.target}: {target.zeros:.1%} of the values are zero."
+        yield f"{target.target}: {percent(target.zeros, 1)} of the values are zero."
 
 
 # -- tables -----------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def _targets(health: DatasetHealth) -> Section:
         spread = [t.min, *(t.quartiles or (None,) * 3), t.max]
         values = [number(value) for value in (t.mean, t.std, *spread)]
         rows.append(
-            [t.target, unit_shown(t.unit), f"{t.count:,}", f"{t.missing:,}", *values, f"{t.zeros:.1%}", f"{t.outliers:,}"]
+            [t.target, unit_shown(t.unit), f"{t.count:,}", f"{t.missing:,}", *values, percent(t.zeros, 1), f"{t.outliers:,}"]
         )
     return Section("Targets", tables=((header, rows),), figure="targets")
 
@@ -218,7 +218,7 @@ def _leakage(health: DatasetHealth) -> Section:
         "The option --group-duplicates of run keeps duplicates in one part."
     )
     header = ("task", "protocol", "seed", "leaked of tested, fold by fold", "share of all tested")
-    rows = [[r.task, r.protocol, str(r.seed), _folds(r), f"{r.share:.2%}" if r.folds else ""] for r in health.leakage]
+    rows = [[r.task, r.protocol, str(r.seed), _folds(r), percent(r.share, 2) if r.folds else ""] for r in health.leakage]
     return Section("Leakage between folds", before, ((header, rows),) if rows else ())
 
 

@@ -52,9 +52,10 @@ def same_run_line(run: LeftOut) -> str:
     (label,) = run_labels([Run((run.record,))])
     key, kind = run.record.key, kind_of(run.record.key)
     own, other = (run.folds, run.folds_that_stand) if run.is_own else (run.folds_that_stand, run.folds)
-    means = run.losses and (run.losses if run.is_own else (run.losses[1], run.losses[0]))
-    shown = joined([in_unit(significant(one), unit_of_loss(key)) for one in means or ()])
-    errors = f" On the folds of both, their {kind.loss} is {shown}." if shown else ""
+    errors = ""
+    if run.losses:
+        yours, theirs = (in_unit(significant(one), unit_of_loss(key)) for one in run.losses[:: 1 if run.is_own else -1])
+        errors = f" On the folds of both, the {kind.loss} is {yours} (yours) and {theirs} (--beside)."
     return (
         f"{key.task}, {label}: your run ({count(own, 'fold')}) and the run of --beside ({count(other, 'fold')}) have the same "
         f"settings and source.{errors} {'The run of --beside' if run.is_own else 'Yours'} is shown."

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
 from typing import TypeVar
 
 from benchmark.leaderboard.comparison_groups import ComparisonGroup, GroupPredictions, comparison_groups
 from benchmark.leaderboard.kinds import Kind
-from benchmark.leaderboard.rows import BASELINE
+from benchmark.leaderboard.rows import BASELINE, without_mark
 from benchmark.rendering.text import MARKED, model_name
 from benchmark.results.scores import OnInvalid, refuse, scored_tasks
 from benchmark.results.sources import read_sources
@@ -78,7 +78,8 @@ def read_board(
     """
     sources = read_sources(store.root)
     found = []
-    of_task = (comparison_groups(runs, sources, on_invalid) for _, runs in _ahead(scored_tasks(store, on_invalid)))
+    read = _ahead(scored_tasks(store, on_invalid))
+    of_task = (comparison_groups(runs, sources, on_invalid, store.shows_own) for _, runs in read)
     for together in _ahead(of_task):
         for group, predictions in together:
             each(group, predictions)
@@ -99,10 +100,11 @@ def track_of(groups: tuple[ComparisonGroup, ...]) -> Track:
     """Statistics over the tasks of comparison groups that share profile and protocol."""
     entered: dict[str, tuple[SetTask, set[str]]] = {}
     for group in groups:
-        labels = {row.label for row in group.rows if row.standing and row.unchanged and not row.is_baseline}
+        labels = {without_mark(row.label) for row in group.rows if row.standing and row.unchanged and not row.is_baseline}
         known = entered.get(group.first.key.task)
         if group.errors and len(labels) > (len(known[1]) if known else 1):
-            entered[group.first.key.task] = SetTask(group.crystal_set, group.errors), labels
+            errors = replace(group.errors, models=tuple(map(without_mark, group.errors.models)))
+            entered[group.first.key.task] = SetTask(group.crystal_set, errors), labels
     models = sorted(fullest_table([labels for _, labels in entered.values()]))
     if not models:
         return Track(groups[0].track, groups, (), None)

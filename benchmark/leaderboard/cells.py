@@ -7,7 +7,7 @@ from math import inf
 
 from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup
 from benchmark.leaderboard.rows import BoardRow, leaks_of
-from benchmark.rendering.text import count, escape, interval, joined, plus_minus, seconds, significant
+from benchmark.rendering.text import count, escape, interval, joined, percent, plus_minus, seconds, significant
 from benchmark.results.records import Record
 from benchmark.statistics.decisions import MOST_REPEATS
 
@@ -52,7 +52,7 @@ def leaked(group: ComparisonGroup) -> str:
         return ""
     share, loss = seen / sum(leak.n_seen + leak.n_new for leak in leaks), group.kind.loss
     return (
-        f"{share:.1%} of the test crystals have a duplicate in train or validation, which a model may remember. "
+        f"{percent(share, 1)} of the test crystals have a duplicate in train or validation, which a model may remember. "
         f"`{loss}, seen` is the {loss} on these crystals, `{loss}, new` on the others."
     )
 

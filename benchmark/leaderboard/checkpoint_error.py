@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,10 @@ from benchmark.leaderboard.cells import labels_not_below_baseline
 from benchmark.leaderboard.comparison_groups import ComparisonGroup, GroupPredictions, comparison_groups
 from benchmark.leaderboard.kinds import kind_of, unit_of_loss
 from benchmark.rendering.text import count, in_unit, plus_minus
-from benchmark.results.records import Record
+from benchmark.results.records import JobKey, Record
 from benchmark.results.scores import Run, scored_tasks
 from benchmark.results.sources import read_sources
-from benchmark.results.store import Store
+from benchmark.results.store import Store, is_fold
 from benchmark.results.validation import parse_json
 from benchmark.tasks.metrics import losses
 from datasets.errors import InputError
@@ -55,11 +56,29 @@ def _beside_a_constant(file: Path, records: Sequence[Record]) -> str:
     root = place.parents[len(first.task.split("/")) + 3]
     if len(groups) > 1 or Store(root).path(first) != place:
         return ""
-    runs = next((runs for _, runs in scored_tasks(Store(root), _leave_out, {first.task})), [])
+    runs = next((runs for _, runs in scored_tasks(_SameFolds(root, first), _leave_out, {first.task})), [])
+    runs = [scored for scored in runs if (first.task, scored.run.first.key.comparison_group) in groups]
     for group, predictions in comparison_groups(runs, read_sources(root), _leave_out) if runs else ():
         if (first.task, group.title) in groups:
             return _told(group, predictions, records)
     return ""
+
+
+@dataclass(frozen=True)
+class _SameFolds(Store):
+    """Of a store, the runs with the profile and protocol of a fold: only these are read."""
+
+    like: JobKey
+
+    def tasks(self) -> list[tuple[str, list[Path]]]:
+        """As of a store."""
+        start = self.like.pooled_id.rsplit("_", 3)[0] + "_"
+        return [(task, [path for path in paths if _run_name(path).startswith(start)]) for task, paths in super().tasks()]
+
+
+def _run_name(path: Path) -> str:
+    """The name of the run whose records a file has."""
+    return path.parent.name if is_fold(path) else path.name
 
 
 def _leave_out(_: InputError) -> None:

@@ -34,7 +34,7 @@ from benchmark.leaderboard.training_notes import (
     not_trained_out,
     rates_text,
 )
-from benchmark.rendering.text import plus_minus, seconds, size
+from benchmark.rendering.text import percent, plus_minus, seconds, size
 from benchmark.statistics.comparisons import CONFIDENCE
 from benchmark.statistics.decisions import MARGIN, Verdict
 from benchmark.tasks.folds import kfolds
@@ -177,9 +177,9 @@ def peak_memory(row: BoardRow) -> int | None:
 
 
 VERDICT = (
-    f"best or equal: at most {MARGIN:.0%} above the best, as far as the interval reaches; slightly worse: above the best, but "
-    f"by at most {MARGIN:.0%}; worse: above the best, perhaps by more than {MARGIN:.0%}; undecided: the interval is too wide "
-    "for the other words"
+    f"best or equal: at most {percent(MARGIN)} above the best, as far as the interval reaches; slightly worse: above the best, "
+    f"but by at most {percent(MARGIN)}; worse: above the best, perhaps by more than {percent(MARGIN)}; undecided: the interval "
+    "is too wide for the other words"
 )
 DEVICE_TIME = "processor seconds of all threads; on a GPU the seconds that it was in use"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmark.leaderboard.kinds import Kind, kind_of, unit_of_loss
 from benchmark.leaderboard.parity import Parity, parity
-from benchmark.leaderboard.rows import BoardRow, costs, representatives, run_labels
+from benchmark.leaderboard.rows import OWN, BoardRow, costs, representatives, run_labels
 from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult, OnInvalid, ScoredRun, refuse
 from benchmark.results.sources import Sources
@@ -135,7 +135,10 @@ class ComparisonGroup:
 
 
 def comparison_groups(
-    runs: Sequence[ScoredRun], sources: Sources, on_invalid: OnInvalid = refuse
+    runs: Sequence[ScoredRun],
+    sources: Sources,
+    on_invalid: OnInvalid = refuse,
+    is_own: Callable[[Record], bool] = lambda _: False,
 ) -> list[tuple[ComparisonGroup, GroupPredictions | None]]:
     """The runs of one task as comparison groups, each with the predictions of its ranked rows.
 
@@ -144,6 +147,7 @@ def comparison_groups(
         sources: which sources give the same numbers.
         on_invalid: called where records disagree on the crystals or targets of a fold. By default the error is raised,
             otherwise the run is not ranked.
+        is_own: of a record, whether its row is marked as one's own.
     """
 
     def sharing(scored: ScoredRun) -> tuple[str, str, str, tuple[str, ...]]:
@@ -151,14 +155,15 @@ def comparison_groups(
         return key.profile, key.protocol, key.dataset_hash, key.classes or ()
 
     together = groupby(sorted(runs, key=lambda r: (sharing(r), r.loss[0])), key=sharing)
-    return [_comparison_group(list(shared), sources, on_invalid) for _, shared in together]
+    return [_comparison_group(list(shared), sources, on_invalid, is_own) for _, shared in together]
 
 
 def _comparison_group(
-    runs: list[ScoredRun], sources: Sources, on_invalid: OnInvalid
+    runs: list[ScoredRun], sources: Sources, on_invalid: OnInvalid, is_own: Callable[[Record], bool]
 ) -> tuple[ComparisonGroup, GroupPredictions | None]:
     plain = [scored.run for scored in runs]
-    labels, newest = run_labels(plain), representatives(plain)
+    labels = [label + OWN * is_own(run.first) for label, run in zip(run_labels(plain), plain, strict=True)]
+    newest = representatives(plain)
     splits = _common_splits(runs)
     reasons = {
         label: _unranked(scored, splits) or (None if scored.run is stands else OLDER)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from benchmark.rendering.text import count
+from benchmark.rendering.text import count, percent
 from benchmark.results.directories import STATISTICS
 from benchmark.schema import Count, Strict
 from benchmark.statistics.simulated_tracks import CORRELATIONS, TrackCell
@@ -84,8 +84,8 @@ def coverage_sentence(rates: SimulatedRates | None, what: str) -> str:
     worst = f" (the kind: {rates.most_false_in})" if rates.most_false_in else ""
     return (
         f"How often are the intervals wrong? We simulated {rates.simulated:,} {what} of several kinds; their errors vary like "
-        f"the errors of published records. 95 % intervals contain the true ratio in {100 * rates.coverage:.1f} % of cases. "
-        f"{100 * rates.false:.1f} % of the {what} have a false claim. In single kinds it is worse: down to "
-        f"{100 * rates.least_coverage:.1f} % of cases, and up to {100 * rates.most_false:.1f} % of the {what} with a false "
+        f"the errors of published records. 95 % intervals contain the true ratio in {percent(rates.coverage, 1)} of cases. "
+        f"{percent(rates.false, 1)} of the {what} have a false claim. In single kinds it is worse: down to "
+        f"{percent(rates.least_coverage, 1)} of cases, and up to {percent(rates.most_false, 1)} of the {what} with a false "
         f"claim{worst}."
     )

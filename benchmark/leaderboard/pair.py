@@ -14,7 +14,7 @@ import numpy as np
 from benchmark.leaderboard.again import more_repeats
 from benchmark.leaderboard.apart import differences, most_alike, same_run_line, way_out
 from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup, comparison_groups
-from benchmark.leaderboard.rows import BoardRow
+from benchmark.leaderboard.rows import BoardRow, without_mark
 from benchmark.rendering.text import plain_name
 from benchmark.results.beside import LeftOut, StoreBeside
 from benchmark.results.directories import PUBLISHED, RUNS
@@ -97,7 +97,7 @@ def compare_pair(store: Store, task: str, first: str, second: str) -> PairAnswer
     if task not in tasks:
         raise unknown_name("task", task, tasks)
     runs = next((runs for _, runs in scored_tasks(store, names={task})), [])
-    groups = [group for group, _ in comparison_groups(runs, read_sources(store.root))] if runs else []
+    groups = [group for group, _ in comparison_groups(runs, read_sources(store.root), is_own=store.shows_own)] if runs else []
     for name in (first, second):
         _require_ranked(store, groups, task, name)
     named = [row for group in groups for row in group.rows if any(_is_called(row, name) for name in (first, second))]
@@ -117,19 +117,20 @@ def _same_runs(store: Store, task: str) -> list[LeftOut]:
     return [run for run in store.left_out if run.record.key.task == task] if isinstance(store, StoreBeside) else []
 
 
+def _is_own(store: Store, row: BoardRow) -> bool:
+    """Whether a row is a person's own, with those of another store beside it."""
+    return store.shows_own(row.run.first)
+
+
 def _is_called(row: BoardRow, name: str) -> bool:
-    return name in (row.label, plain_name(row.label), row.model)
+    label = without_mark(row.label)
+    return name in (row.label, label, plain_name(label), row.model)
 
 
 def _is_about(answer: PairAnswer, group: ComparisonGroup, first: str, second: str) -> bool:
     """Whether one row of the pair is called by the first name, and the other one by the second."""
     low, high = (next(row for row in group.ranked if row.label == label) for label in (answer.lower, answer.higher))
     return any(_is_called(a, first) and _is_called(b, second) for a, b in ((low, high), (high, low)))
-
-
-def _is_own(store: Store, row: BoardRow) -> bool:
-    """Whether a row is a person's own, with those of another store beside it."""
-    return isinstance(store, StoreBeside) and store.shows_own(row.run.first)
 
 
 def _require_ranked(store: Store, groups: Sequence[ComparisonGroup], task: str, name: str) -> None:
@@ -189,7 +190,7 @@ def _not_compared(
         elif _is_own(store, row):
             other = names[1] if _is_called(row, names[0]) else names[0]
             others = [one for group in groups for one in group.ranked if _is_called(one, other)]
-            instead = next((f"your {one.label} is compared" for one in own if one.model == row.model), None)
+            instead = next((f"your {without_mark(one.label)} is compared" for one in own if one.model == row.model), None)
             out = instead or way_out(row, others, store.root)
             told.append(f"{row.label} is not compared: {other} has no row in {group.title}; {out}")
     return told + _own_alone(store, groups, answered, names)

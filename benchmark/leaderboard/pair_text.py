@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from benchmark.leaderboard.pair import PairAnswer, PairVerdict
-from benchmark.rendering.text import MARKED, count, in_unit, interval, marks_note, plus_minus, significant
+from benchmark.leaderboard.rows import OWN, OWN_NOTE
+from benchmark.rendering.text import MARKED, count, in_unit, interval, marks_note, percent, plus_minus, significant
 from benchmark.statistics.decisions import MARGIN, MOST_REPEATS
 
-WORDS: dict[PairVerdict, str] = {"real": "Real", "equal": f"Equal within {MARGIN:.0%}", "undecided": "Undecided"}
-SHOWN = {"real": "real", "equal": f"at most {MARGIN:.0%}"}
+WORDS: dict[PairVerdict, str] = {"real": "Real", "equal": f"Equal within {percent(MARGIN)}", "undecided": "Undecided"}
+SHOWN = {"real": "real", "equal": f"at most {percent(MARGIN)}"}
 
 
 def verdict_text(answer: PairAnswer) -> str:
@@ -16,6 +17,12 @@ def verdict_text(answer: PairAnswer) -> str:
     limits = "" if low is None or high is None else f" (95 %: {interval(low, high)})"
     ratio = f"the {answer.loss} of {answer.higher} is {significant(answer.ratio)} times that of {answer.lower}{limits}"
     return f"{WORDS[answer.verdict]}: {ratio}."
+
+
+def _whose(answer: PairAnswer) -> str:
+    """Which of the two rows are a person's own, with those of another directory beside them."""
+    own = sum(label.endswith(OWN) for label in (answer.lower, answer.higher))
+    return ("Neither is your run: both rows are those of --beside.", OWN_NOTE, "Both are your runs.")[own]
 
 
 def open_text(answer: PairAnswer) -> str:
@@ -33,7 +40,7 @@ def open_text(answer: PairAnswer) -> str:
     return f"{MOST_REPEATS} more repeats would not decide, if the errors stayed as measured."
 
 
-def pair_text(answer: PairAnswer) -> str:
+def pair_text(answer: PairAnswer, beside: bool = False) -> str:
     """The answer first, then the errors, what they rest on, and what more repeats would decide."""
     lower = in_unit(plus_minus(answer.lower_loss, answer.lower_std), answer.unit)
     higher = in_unit(plus_minus(answer.higher_loss, answer.higher_std), answer.unit)
@@ -44,6 +51,7 @@ def pair_text(answer: PairAnswer) -> str:
         verdict_text(answer),
         f"{answer.loss}: {answer.lower} {lower}, {answer.higher} {higher}; {runs} for both.",
         "" if answer.reason else holds,
+        _whose(answer) if beside else "",
         marks_note(profile for profile in MARKED if answer.group.startswith(f"{profile}, ")),
         open_text(answer),
         *(f"    {line}" for line in (answer.command or "").splitlines()),

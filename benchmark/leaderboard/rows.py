@@ -24,6 +24,16 @@ RATE_NOT_CHOSEN = "rate not chosen"
 RATE_NOTE = f"({RATE_NOT_CHOSEN}) marks rows whose learning rate was set. In the profile standard a run tries three otherwise."
 
 
+OWN = " (yours)"
+"""Marks a row of one's own records, where rows of other records stand beside them."""
+OWN_NOTE = "(yours) marks your own runs. The other rows are those of --beside, such as the published ones."
+
+
+def without_mark(label: str) -> str:
+    """A row's label without the mark of one's own rows."""
+    return label.removesuffix(OWN)
+
+
 @dataclass(frozen=True)
 class Costs:
     """What a fold of a run costs: means over its complete folds; bytes are the largest."""
@@ -170,7 +180,8 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
 def marks_of(rows: Sequence[BoardRow]) -> str:
     """What the marks beside the names of rows mean; empty where no row has one."""
     rate = RATE_NOTE if any(RATE_NOT_CHOSEN in row.label for row in rows) else ""
-    return " ".join(filter(None, (marks_note(row.run.first.key.profile for row in rows), rate)))
+    own = OWN_NOTE if any(row.label.endswith(OWN) for row in rows) else ""
+    return " ".join(filter(None, (own, marks_note(row.run.first.key.profile for row in rows), rate)))
 
 
 def rate_was_set(key: JobKey) -> bool:

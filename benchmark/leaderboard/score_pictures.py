@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 from benchmark.leaderboard.cost_figure import STYLE as VERDICTS
 from benchmark.leaderboard.cost_figure import mark
 from benchmark.rendering.svg import LETTER, line, picture, shape, text
+from benchmark.rendering.text import percent
 from benchmark.statistics.decisions import MARGIN, verdict_of
 
 LEFT = 64
@@ -78,7 +79,7 @@ def verdicts() -> str:
         return 20 + (ratio - 0.9) * 1100
 
     def shapes() -> Iterator[Element]:
-        for ratio, name in ((1.0, "1"), (1 + MARGIN, f"1 + {MARGIN:.0%}")):
+        for ratio, name in ((1.0, "1"), (1 + MARGIN, f"1 + {percent(MARGIN)}")):
             yield line(x(ratio), 26, x(ratio), 150, "dotted")
             yield text(x(ratio), 18, name, "muted", "middle")
         for number, ((low, ratio, high), word) in enumerate(zip(EXAMPLES, words, strict=True)):

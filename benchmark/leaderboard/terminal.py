@@ -12,7 +12,7 @@ from benchmark.leaderboard.cells import not_below_baseline, overlooked, ranks, r
 from benchmark.leaderboard.columns import TERMINAL, columns_shown
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.pages.task import page_of
-from benchmark.leaderboard.rows import BoardRow, marks_of
+from benchmark.leaderboard.rows import BoardRow, marks_of, without_mark
 from benchmark.results.beside import StoreBeside
 
 
@@ -31,7 +31,7 @@ def own_rows(board: Board, store: StoreBeside) -> Iterator[str]:
         for row in (row for row in group.in_order if store.shows_own(row.run.first)):
             page = store.root / page_of(group.first.key.task)
             alone = "" if row.standing is None or group.has_rivals else _beside(row, board, store)
-            yield f"{group.first.key.task}, {row.label}: {_decided(row, group)} ({group.track}; {page}){alone}"
+            yield f"{group.first.key.task}, {without_mark(row.label)}: {_decided(row, group)} ({group.track}; {page}){alone}"
 
 
 def _beside(row: BoardRow, board: Board, store: StoreBeside) -> str:

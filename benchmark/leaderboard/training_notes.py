@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from benchmark.rendering.text import percent
 from benchmark.results.records import Record
 from benchmark.results.scores import Run
 
@@ -58,5 +59,5 @@ def settings_text(record: Record) -> dict[str, str]:
     grid = record.key.rates
     if grid and "learning_rate" in shown:
         rates = ", ".join(f"{factor * float(record.key.settings['learning_rate']):.3g}" for factor in grid.factors)
-        shown["learning_rate"] = f"chosen on validation from {rates}, each tried for {grid.share:.0%} of the epochs"
+        shown["learning_rate"] = f"chosen on validation from {rates}, each tried for {percent(grid.share)} of the epochs"
     return shown

@@ -9,7 +9,7 @@ from benchmark.recommend.division import divided
 from benchmark.recommend.forecast import Forecast
 from benchmark.recommend.notes import with_atoms
 from benchmark.recommend.question import Question
-from benchmark.rendering.text import joined, seconds
+from benchmark.rendering.text import joined, seconds, significant
 
 FOLDS = 5
 """Of a run."""
@@ -94,8 +94,9 @@ def calibrated(calibration: Calibration | None, question: Question) -> str:
         about = f"Times are those of {joined(machines)}: this machine was not compared with the machines of the records."
         return f"{about} {WALL}"
     others = [name for name in machines if name not in calibration.processors]
-    scaled = f" Times of {joined(others)} are scaled by it too, though it was not compared." if others else ""
+    unsure = f" Times recorded on {joined(others)} are less sure: its speed was not measured." if others else ""
     return (
-        f"A short training took {calibration.here:.2f} s of processor time here and {calibration.there:.2f} s in the records "
-        f"({joined(calibration.processors)}); times are scaled by it.{scaled} {WALL}"
+        f"A short training took {calibration.here:.2f} s of processor time here and {calibration.there:.2f} s on "
+        f"{joined(calibration.processors)}, so all times on record are multiplied by {significant(calibration.slower)}."
+        f"{unsure} {WALL}"
     )

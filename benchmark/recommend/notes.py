@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from benchmark.recommend.advice import GOOD, LeftOut
 from benchmark.recommend.forecast import most_on_record
 from benchmark.recommend.measured import SAME, Trained, atoms_of
-from benchmark.rendering.text import count, joined
+from benchmark.rendering.text import count, joined, percent
 from benchmark.results.records import DeviceClass
 
 DIVISION = "A run divides your crystals: a fold trains on 72 %, chooses the epoch on 8 % and tests on 20 %."
@@ -44,6 +44,8 @@ def other_ranking(like: str | None, tasks: Mapping[str, Sequence[Trained]]) -> s
     if not sets:
         return ""
     over = f"mean over {count(sets, 'data set')}"
+    if like and len(tasks[like]) == 1:
+        return f"{like} has records of one model. Without --like, models are compared over {count(sets, 'data set')}."
     if like:
         return (
             f"this ranking is of {like} alone. Without --like, models are ranked by the {over}, and the order may differ. "
@@ -96,11 +98,11 @@ def tried(left: Sequence[LeftOut]) -> str:
     """How often such advice was right for sets left out."""
     free = [one for one in left if one.budget is None]
     if not free:
-        return "How good such advice is cannot be told yet: it takes records of two crystal sets."
+        return "Not known yet: it takes records of two data sets."
     within = [one for one in left if one.budget is not None]
     good, good_within = (sum(one.ratio <= GOOD for one in ones) for ones in (free, within))
-    timed = f" ({good_within} of {len(within)} where only half of the models fit into the time)" if within else ""
+    timed = f" With time for only half of the models: {good_within} of {len(within)}." if within else ""
     return (
-        "It was tried on each set on record, with that set left out: the error of the advised model was at most "
-        f"{100 * (GOOD - 1):.0f} % above the best in {good} of {count(len(free), 'task')}{timed}."
+        f"A test chose a model for each of {count(len(free), 'task')} from the records of the other data sets alone: {good} of "
+        f"{count(len(free), 'choice')} had an MAE at most {percent(GOOD - 1)} above the lowest.{timed}"
     )

@@ -24,7 +24,7 @@ from benchmark.recommend.notes import (
 )
 from benchmark.recommend.question import Question
 from benchmark.rendering.commands import command
-from benchmark.rendering.text import count, in_unit, joined, significant, table, with_unit
+from benchmark.rendering.text import count, in_unit, joined, percent, significant, table, with_unit
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def answer(question: Question, advice: Advice, calibration: Calibration | None, 
     what = with_unit("MAE", question.unit) if question.like else "MAE / best other"
     return Answer(
         headline=headline,
-        lines=tuple(filter(None, [*lines, "" if left is None else f"How good is such advice? {tried(left)}"])),
+        lines=tuple(filter(None, [*lines, "" if left is None else f"How often is such advice right? {tried(left)}"])),
         command=train,
         columns=("model", what, "95 % interval", "one training", "within the time", "yours / on record"),
         rows=tuple(
@@ -117,10 +117,9 @@ def _headline(question: Question, chosen: Forecast) -> str:
     train = f"Train {chosen.model} on your {question.crystals:,} crystals"
     if question.like:
         return f"{train}, if they and the target are like {question.like}."
-    return (
-        f"{train}. Its MAE is the lowest, or at most {100 * (GOOD - 1):.0f} % above the lowest, "
-        f"on {good_on(chosen)} of the {count(len(chosen.on_sets), 'data set')} on record."
-    )
+    good, sets = good_on(chosen), len(chosen.on_sets)
+    where = f"all {count(sets, 'data set')}" if good == sets > 1 else f"{good} of {count(sets, 'data set')}"
+    return f"{train}. On {where} with records, its MAE is the lowest or at most {percent(GOOD - 1)} above the lowest."
 
 
 def _error(one: Forecast, question: Question) -> str:
@@ -181,7 +180,10 @@ def _by_set(one: Forecast | None) -> str:
 def _not_ranked(one: Forecast, question: Question) -> str:
     """The models that are the best beside it on a set, but did not run on every set."""
     best = sorted({model for each in one.on_sets for model in each.best_other} & set(question.others))
-    return f". The best on a set but not ranked, for lack of runs on every set: {joined(best)}" if best else ""
+    if not best:
+        return ""
+    verb, did = ("is", "it") if len(best) == 1 else ("are", "they")
+    return f". {joined(best)} {verb} the best on a data set, but not ranked: {did} did not run on all of them"
 
 
 def _constant(question: Question, advice: Advice) -> str:
@@ -196,7 +198,7 @@ def _also(advice: Advice, folds: int, decide: bool) -> str:
     if not chosen or not others:
         return ""
     each = [(one.model, chance(one, chosen)) for one in others]
-    named = [model if p is None else f"{model} ({100 * p:.0f} % chance)" for model, p in each]
+    named = [model if p is None else f"{model} ({percent(p)} chance)" for model, p in each]
     where = "on most data sets" if chosen.on_sets else "in the records"
     why = "" if all(p is not None for _, p in each) else f": about as good {where}"
     enough = f" The time is enough for about {folds} folds of each: repeat them until the verdict is clear." if decide else ""

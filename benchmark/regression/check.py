@@ -27,6 +27,7 @@ from benchmark.regression.trainings import (
     this_machine,
 )
 from benchmark.rendering.commands import command
+from benchmark.rendering.text import percent
 from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
 from benchmark.schema import Machine
@@ -267,7 +268,9 @@ def _error_row(name: str, baseline: Baseline, trainings: Trainings, n_changed: i
     scale = np.log([baseline.folds[task].scale for task in expected.tasks])
     before = old[: len(new)] if found.verdict == "same" else old
     was, now = (float(np.exp((errors - scale).mean())) for errors in (before, new))
-    by_task = ", ".join(f"{task} {change:+.1%}" for task, change in zip(expected.tasks, found.by_task, strict=True))
+    by_task = ", ".join(
+        f"{task} {percent(change, 1, signed=True)}" for task, change in zip(expected.tasks, found.by_task, strict=True)
+    )
     test = "" if found.verdict == "same" else f"; p {found.p:.2g}: {by_task}"
     short = f" of {expected.n_seeds}" if found.verdict != "same" and found.seeds < expected.n_seeds else ""
     note = f"{found.seeds}{short} seeds{test}"
@@ -333,4 +336,4 @@ def _cost_row(name: str, expected: ModelBaseline, done: dict[str, list[ShortTrai
     if not old or not new:
         return CheckRow(name, what, None, None, None, "not measured")
     verdict = worse if new > old * (1 + threshold.share) else "within"
-    return CheckRow(name, what, old, new, new / old - 1, verdict, f"may grow by {threshold.share:.0%}")
+    return CheckRow(name, what, old, new, new / old - 1, verdict, f"may grow by {percent(threshold.share)}")

@@ -13,7 +13,7 @@ from benchmark.regression.check import ERRORS, GONE, CheckReport, StaleSource, c
 from benchmark.regression.sources import SourceState
 from benchmark.regression.trainings import PROFILE
 from benchmark.rendering.commands import command
-from benchmark.rendering.text import count, listed, marks_note, model_name
+from benchmark.rendering.text import count, listed, marks_note, model_name, percent
 
 OUTCOMES = {
     "same": "Same numbers as the baseline",
@@ -125,7 +125,7 @@ def _finds(rows: Sequence[dict[str, Any]], seeds: Mapping[str, int]) -> Iterator
     """How sure a check of these models is: under all seeds of the baseline, under fewer, and where no seed matters."""
     noisy = [row for row in rows if row["sigma"] > 0]
     if powers := [row["power"] for row in noisy if seeds[row["model"]] >= row["seeds"]]:
-        found = " to ".join(dict.fromkeys(f"{power:.0%}" for power in (min(powers), max(powers))))
+        found = " to ".join(dict.fromkeys(percent(power) for power in (min(powers), max(powers))))
         yield f"A loss of 5 % is found in {found} of checks."
     if few := [row["model"] for row in noisy if seeds[row["model"]] < row["seeds"]]:
         yield f"Of {listed(few)}, fewer seeds than in the baseline were trained: only large losses are found."
@@ -153,9 +153,9 @@ def baseline_table(baseline: Baseline) -> str:
     rows = [
         [
             model_name(r["model"], PROFILE),
-            f"{r['sigma']:.2%}",
+            percent(r["sigma"], 2),
             r["seeds"],
-            f"{r['power']:.1%}" if r["sigma"] else "any loss",
+            percent(r["power"], 1) if r["sigma"] else "any loss",
             f"{r['training_s']:.1f} s",
             r["reason"],
         ]
@@ -189,4 +189,4 @@ def _cell(value: float | str | None) -> str:
 
 
 def _share(change: float | None) -> str:
-    return "" if change is None else f"{change:+.2%}"
+    return percent(change, 2, signed=True)

@@ -212,6 +212,11 @@ def chance(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.2f}" if p >= 0.0995 else f"{p:.3f}"
 
 
+def percent(share: float | None, decimals: int = 0, signed: bool = False) -> str:
+    """A share in per cent, as `5 %`; `signed`: a change, as `+5 %`. Empty for None."""
+    return "" if share is None else f"{100 * share:{'+' if signed else ''}.{decimals}f} %"
+
+
 def seconds(value: float) -> str:
     """A duration with three significant digits, to the millisecond."""
     if value < 0.001:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmark.leaderboard.published_results import OMEE, THESIS, PublishedResult
-from benchmark.rendering.text import count, escape, joined, significant, table
+from benchmark.rendering.text import count, escape, joined, percent, significant, table
 from benchmark.reproduction.cells import Cell
 from benchmark.reproduction.results import CellResult, Difference
 from benchmark.studies.tables import waited
@@ -16,14 +16,14 @@ Row = tuple[Cell, CellResult | None]
 NOTHING = 0.95
 """Of the MAE of the median, above which a model has learnt next to nothing."""
 MEDIAN = (
-    f"*Hardly better than the median*: the error is above {NOTHING:.0%} of that of one number for all crystals, the median of "
-    "their targets."
+    f"*Hardly better than the median*: the error is above {percent(NOTHING)} of that of one number for all crystals, the "
+    "median of their targets."
 )
 OTHER_SPREAD = 0.1
 """Share by which the spread of the published targets differs from ours, above which they cannot be the same targets."""
 OTHER_TARGETS = (
     f"the standard deviation of the published test targets, from the printed RMSE and R², differs from ours by over "
-    f"{OTHER_SPREAD:.0%}: other crystals or labels"
+    f"{percent(OTHER_SPREAD)}: other crystals or labels"
 )
 RECIPE_OF = {"thesis": THESIS, "omee": OMEE}
 """Preset → the publication whose recipe it is."""

@@ -9,7 +9,18 @@ from pathlib import Path
 
 from benchmark.leaderboard.published_results import RELEASED_RECIPES, RELEASED_SPLITS, PublishedResult
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out
-from benchmark.rendering.text import count, escape, interval, origins, require_own, seconds, significant, table, unit_sentence
+from benchmark.rendering.text import (
+    count,
+    escape,
+    interval,
+    origins,
+    percent,
+    require_own,
+    seconds,
+    significant,
+    table,
+    unit_sentence,
+)
 from benchmark.reproduction.answer import MEDIAN, RECIPE_OF, Row, answer, learnt_nothing
 from benchmark.reproduction.cells import Cell, Table
 from benchmark.reproduction.luck import with_luck
@@ -127,12 +138,12 @@ def _told(difference: Difference, published: PublishedResult, result: CellResult
     single = ""
     if len(result.maes) == 1:
         single = " (1 round)" if published.std is not None else f" (1 round; {_varies(result.luck)})"
-    return f"{result.mae / published.mae - 1:+.0%} [{difference.standard_errors:+.1f}] {differs}{single}"
+    return f"{percent(result.mae / published.mae - 1, signed=True)} [{difference.standard_errors:+.1f}] {differs}{single}"
 
 
 def _varies(luck: Luck | None) -> str:
     """How much trainings vary, and where that is taken from."""
-    return f"SD {luck.share:.1%} as of {escape(luck.origin)}" if luck else "SD of trainings not known"
+    return f"SD {percent(luck.share, 1)} as of {escape(luck.origin)}" if luck else "SD of trainings not known"
 
 
 def _figure(published: PublishedResult | None) -> str:

@@ -159,6 +159,10 @@ class Store:
         """Every file of records, in order."""
         return sorted(path for path in (self.root / "records").rglob("*.json") if is_fold(path) or is_run(path))
 
+    def shows_own(self, record: Record) -> bool:
+        """Whether a record's run is marked as one's own: no other store's records stand beside those of a store alone."""
+        return False
+
     def tasks(self) -> list[tuple[str, list[Path]]]:
         """(task, its files of records), both in order; the task is what the place of a file says, as it is in its key."""
         found: dict[str, list[Path]] = {}

@@ -12,7 +12,7 @@ from scipy.stats import gmean
 from tabulate import tabulate
 
 from benchmark.rendering.images import png
-from benchmark.rendering.text import escape, require_own
+from benchmark.rendering.text import escape, percent, require_own
 from benchmark.results.store import write_atomically
 from benchmark.speed.comparison import SpeedComparison
 from benchmark.speed.measurements import Exponent, Performance, Scaling, SpeedRow
@@ -131,7 +131,7 @@ def _row(row: SpeedRow) -> list[str]:
         f"{row.ratio:.3g} ×" if row.ratio else "",
         f"{target:g} ×, {reached}" if target else "",
         duration(row.floor) if row.floor else "",
-        f"{row.floor_fraction:.1%}" if row.floor_fraction else "",
+        percent(row.floor_fraction, 1) if row.floor_fraction else "",
         more(row.ours.extra_info),
     ]
 
@@ -152,7 +152,7 @@ def _value(name: str, value: Any) -> str:
     if name.endswith("_bytes"):
         return size(value)
     if name.endswith("_fraction"):
-        return f"{value:.1%}"
+        return percent(value, 1)
     if name.endswith("_s"):
         return duration(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
@@ -225,7 +225,14 @@ def comparison_table(comparison: SpeedComparison) -> str:
     rows = []
     for change in comparison.changes:
         shown = size if change.statistic.endswith("_bytes") else duration
-        cells = [change.benchmark, change.role, change.statistic, shown(change.old), shown(change.new), f"{change.change:+.1%}"]
+        cells = [
+            change.benchmark,
+            change.role,
+            change.statistic,
+            shown(change.old),
+            shown(change.new),
+            percent(change.change, 1, signed=True),
+        ]
         rows.append([*cells, "too much" if change.crossed else ""])
     table = tabulate(rows, ["benchmark", "role", "statistic", "old", "new", "change", ""], disable_numparse=True)
     lines = [f"only in the old file: {name}" for name in comparison.only_old]

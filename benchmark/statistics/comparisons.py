@@ -16,10 +16,11 @@ from itertools import combinations
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from benchmark.rendering.text import percent
 from benchmark.statistics.resampling import RESAMPLES, resampled_means
 
 ALPHA = 0.05
-CONFIDENCE = f"{100 * (1 - ALPHA):g} %"
+CONFIDENCE = percent(1 - ALPHA)
 """Of every interval, as pages write it."""
 ROUNDING = 1e-12
 """Differences below this share of the scores are of the order of a summation, not of two models."""

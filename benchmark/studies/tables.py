@@ -18,6 +18,7 @@ from benchmark.rendering.text import (
     escape,
     joined,
     machine,
+    percent,
     plus_minus,
     seconds,
     significant,
@@ -120,7 +121,7 @@ def relative(value: float, interval: tuple[float, float] | None) -> str:
 
 
 def _change(value: float, factor: bool) -> str:
-    return f"× {significant(float(f'{1 + value:.3g}'))}" if factor else f"{value:+.1%}"
+    return f"× {significant(float(f'{1 + value:.3g}'))}" if factor else percent(value, 1, signed=True)
 
 
 def change_cells(change: ErrorChange | None) -> list[str]:

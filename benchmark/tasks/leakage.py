@@ -75,10 +75,10 @@ def grouping(data: TaskData) -> tuple[bool, str]:
         return False, f"{data.task.name}: duplicates cannot be searched: crystals are divided at random ({why})"
     if not share:
         return False, f"{data.task.name}: no duplicates found: crystals are divided at random"
-    have = f"{data.task.name}: {share:.2%} of the crystals have a duplicate"
+    have = f"{data.task.name}: {100 * share:.2f} % of the crystals have a duplicate"
     if share > GROUPED_FROM:
         return True, f"{have}: duplicates stay in one part of each fold"
-    return False, f"{have}, not more than {GROUPED_FROM:.0%}: crystals are divided at random"
+    return False, f"{have}, not more than {100 * GROUPED_FROM:.0f} %: crystals are divided at random"
 
 
 def seen_before(data: TaskData, fold: Fold) -> np.ndarray | None:

@@ -71,7 +71,7 @@ def test_seen_and_new_crystals_have_columns_only_where_a_run_tells_them(open_pag
     assert page.get_by_role("columnheader", name="MAE, seen").get_attribute("aria-sort") == "ascending"
     assert names(page) == ["cgcnn", "megnet", "dummy"]
     assert page.get_by_role("columnheader", name="MAE, new").count() == 1
-    assert "17.5% of the test crystals have a duplicate" in page.locator("main").inner_text()
+    assert "17.5 % of the test crystals have a duplicate" in page.locator("main").inner_text()
     page.get_by_role("navigation").get_by_role("link", name="model").click()
     settled(page, "model")
     assert "MAE, seen 0.0" in page.locator(".facts").inner_text()
@@ -327,8 +327,13 @@ def test_compare_begins_with_the_readers_own_run_and_lists_each_crystal_once(ope
     page = open_page("#compare", site=tmp_path / "site")
     settled(page, "compare")
     assert page.get_by_label("comparison group").evaluate("select => select.selectedOptions[0].text").startswith("mini, ")
-    better = page.get_by_role("region", name="megnet (mini) is better: the largest differences")
+    better = page.get_by_role("region", name="megnet (mini) (yours) is better: the largest differences")
     shown = better.locator("tbody th").all_inner_texts()
     assert len(shown) == 15 == len(set(shown))
     assert "has the means over its predictions" in page.locator("main").inner_text()
     assert f"{CRYSTALS} crystals." in page.locator("figcaption").first.inner_text()
+    assert "(yours) marks your own runs." in page.locator("main").inner_text()
+    page.get_by_role("navigation").get_by_role("link", name="model").click()
+    settled(page, "model")
+    worst = page.get_by_role("region", name="crystals with the largest errors").locator("tbody th").all_inner_texts()
+    assert len(worst) == 20 == len(set(worst))

@@ -11,7 +11,7 @@ from benchmark.explain.pages.motifs import in_crystals, shared, shown_part, told
 from benchmark.explain.pages.tables import SHOWN, beyond, shown_findings
 from benchmark.explain.records import CLASSES, GOOD_AUC, ClassifierRecord, ClassName, ClassResult
 from benchmark.explain.seed_groups import SeedGroup, rank_correlations
-from benchmark.rendering.text import count, in_unit, interval
+from benchmark.rendering.text import count, in_unit, interval, percent
 
 EASY = 0.5
 """Share of random graphs that reach the probability from which on it is worth a sentence."""
@@ -33,9 +33,9 @@ def in_short(group: SeedGroup) -> Iterator[str]:
     limits = sorted({f"{result.classifier.threshold:.3g}" for result in group.results}, key=float)
     median = in_unit(" to ".join(dict.fromkeys((limits[0], limits[-1]))), group.first.experiment.unit)
     yield (
-        f"{which} sorts {quality.accuracy:.0%} of the test crystals into the right class (AUC {quality.auc:.3f}); a "
-        f"guess sorts {CHANCE:.0%} (AUC {CHANCE:g}). Low: the target is at most {median}, the median of the training crystals. "
-        "High: it is above."
+        f"{which} sorts {percent(quality.accuracy)} of the test crystals into the right class (AUC {quality.auc:.3f}); a "
+        f"guess sorts {percent(CHANCE)} (AUC {CHANCE:g}). Low: the target is at most {median}, the median of the "
+        "training crystals. High: it is above."
     )
     if weak := poor(group):
         yield weak
@@ -90,7 +90,7 @@ def _class_in_short(group: SeedGroup, name: ClassName) -> str:
     if less:
         said += f" Avoided: {_names(group, less)}."
     if easy := _easy(classes):
-        said += f" Caution: most random graphs (up to {max(easy):.0%}) count as {name} too."
+        said += f" Caution: most random graphs (up to {percent(max(easy))}) count as {name} too."
     return said
 
 
@@ -181,7 +181,7 @@ def _class_details(group: SeedGroup, name: ClassName) -> Iterator[str]:
         which = f"{name}, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}" if len(classes) > 1 else name
         yield f"{which}: {line}"
     if easy := _easy(classes):
-        span = f"{min(easy):.0%} to {max(easy):.0%}" if len(easy) > 1 else f"{easy[0]:.0%}"
+        span = f"{percent(min(easy))} to {percent(max(easy))}" if len(easy) > 1 else percent(easy[0])
         yield f"{name}: {span} of random graphs of the same sizes reach the probability that is asked of an explanation too."
     tested = [one for one in classes if one.enrichments]
     if 0 < len(tested) < len(classes):

@@ -9,7 +9,7 @@ from benchmark.explain.pages.cross_checks import Table
 from benchmark.explain.records import ClassName, ClassResult
 from benchmark.explain.seed_groups import SeedGroup
 from benchmark.explain.statements import Enrichment
-from benchmark.rendering.text import chance
+from benchmark.rendering.text import chance, percent
 from benchmark.statistics.comparisons import ALPHA
 
 BY_SEED = 12
@@ -76,7 +76,7 @@ def shown_part(known: int, n: int) -> str:
 
 
 def _percent(part: int, total: int) -> str:
-    return f"{part / total:.1%}" if total else "none"
+    return percent(part / total, 1) if total else "none"
 
 
 def by_seed(group: SeedGroup, name: ClassName) -> Table | None:

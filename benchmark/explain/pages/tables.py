@@ -11,7 +11,7 @@ from benchmark.explain.pages.motifs import TOO_RARE, by_seed, crystal_counts, mo
 from benchmark.explain.records import CLASSES, ClassName, Result
 from benchmark.explain.seed_groups import SeedGroup
 from benchmark.explain.statements import Against, Contrast, Enrichment, FindingTest, MotifKind
-from benchmark.rendering.text import chance, in_unit, interval
+from benchmark.rendering.text import chance, in_unit, interval, percent
 from benchmark.statistics.comparisons import ALPHA
 
 SHOWN = 8
@@ -89,7 +89,7 @@ def _searches(group: SeedGroup) -> Table:
             share = found.reached / found.attempts if found.attempts else 0.0
             rows.append([
                 str(result.experiment.seed), found.class_name, f"{found.found} of {found.asked}", f"{found.attempts:,}",
-                f"{found.reached:,} ({share:.1%})", str(found.rounds), _number(found.mean_probability),
+                f"{found.reached:,} ({percent(share, 1)})", str(found.rounds), _number(found.mean_probability),
                 _number(found.random_probability), _percent(found.random_reached), _percent(found.composition_reached),
                 f"{found.seconds:.0f} s",
             ])  # fmt: skip
@@ -118,7 +118,7 @@ def _known(data: Enrichment | None) -> list[str]:
 
 
 def _share(count: int, total: int) -> str:
-    return f"{count / total:.1%} of {total:,}" if total else ""
+    return f"{percent(count / total, 1)} of {total:,}" if total else ""
 
 
 def _odds(one: Enrichment) -> str:
@@ -168,4 +168,4 @@ def _number(value: float | None) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"
+    return percent(value, 1)

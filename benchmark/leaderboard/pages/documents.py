@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmark.leaderboard.board import Board
 from benchmark.leaderboard.cells import machines, not_below_baseline
-from benchmark.leaderboard.columns import PAGE, columns_of
+from benchmark.leaderboard.columns import PAGE, Column, columns_of
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.cost_figure import alternative, caption, cost_figure
 from benchmark.leaderboard.kinds import NUMBERS
@@ -36,11 +36,18 @@ from benchmark.rendering.text import (
 )
 from benchmark.results.directories import PUBLISHED
 from benchmark.results.store import write_together
+from benchmark.statistics.comparisons import CONFIDENCE
+from benchmark.statistics.decisions import MARGIN
 from datasets.errors import InputError
 from datasets.registry import built_in
 
-SHORT = ("verdict", "model", "mae", "ratio", "rank", "training", "parameters")
+SHORT = ("verdict", "model", "mae", "ratio", "training", "parameters")
 """Columns of a short board."""
+SHORT_READING = (
+    "`{loss} / best other`: the {error} divided by the {error} of the best other model, with its {confidence} interval. "
+    "*Worse*: the whole interval lies above 1. *Undecided*: it includes 1 and ends above {limit}. A repeat trains all folds "
+    "again, with the crystals divided anew."
+)
 PICTURES = "docs/pictures"
 
 
@@ -135,7 +142,7 @@ def short_board(board: Board, task: str, profile: str, up: str = "") -> str:
     group = _fullest(board, task, profile)
     columns = {column.key: column for column in columns_of(PAGE, group.kind)}
     shown = [columns[key] for key in SHORT if key in columns]
-    rows = [[escape(column.cell(row, group)) for column in shown] for row in group.ranked]
+    rows = [[escape(_short_cell(column, row, group)) for column in shown] for row in group.ranked]
     about = (
         f"{link(task, f'{up}{PUBLISHED}/{page_of(task)}')}: {escape(with_unit(group.kind.loss, group.unit))} on crystals never "
         f"seen in training; {crystals(group.first)} crystals, {escape(group.title)}, {count(group.folds, 'fold')} a model. "
@@ -143,7 +150,16 @@ def short_board(board: Board, task: str, profile: str, up: str = "") -> str:
     )
     text = tuple(column.heading for column in shown if column.is_text)
     said = " ".join(filter(None, (advice(group), escape(not_below_baseline(group)))))
-    return "\n\n".join([about.strip(), table([column.heading for column in shown], rows, text=text), said])
+    kind = group.kind
+    reading = SHORT_READING.format(loss=kind.loss, error=kind.error, confidence=CONFIDENCE, limit=f"{1 + MARGIN:g}")
+    return "\n\n".join([about.strip(), table([column.heading for column in shown], rows, text=text), reading, said])
+
+
+def _short_cell(column: Column, row: BoardRow, group: ComparisonGroup) -> str:
+    """As on the page of the task, but the verdict is a word alone: a sentence below says how many repeats would decide."""
+    if column.key == "verdict" and row.standing and group.has_rivals:
+        return row.standing.verdict
+    return column.cell(row, group)
 
 
 def _times(rows: Sequence[BoardRow]) -> str:

@@ -21,8 +21,8 @@ from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.coverage import coverage_sentence, read_coverage
 from benchmark.leaderboard.kinds import CLASSES, KINDS, NUMBERS, Kind
 from benchmark.leaderboard.pages.task import conclusion, page_of, relative_to
-from benchmark.leaderboard.rows import BASELINE, BoardRow, marks_of
-from benchmark.rendering.text import count, crystals, escape, link, listed, model_name, seconds, table, unit_shown
+from benchmark.leaderboard.rows import BASELINE, BoardRow, marks_of, without_mark
+from benchmark.rendering.text import count, crystals, escape, link, listed, model_name, percent, seconds, table, unit_shown
 from benchmark.statistics.decisions import MARGIN
 
 TITLE = "# Leaderboard"
@@ -35,7 +35,7 @@ ERRORS = {
 READING = (
     "A comparison group holds the runs of one task with the same data, profile and protocol; folds of several seeds "
     "(repeats) are pooled. A track holds the comparison groups of one profile and protocol. *Best or equal*: the error is "
-    f"shown to be at most {100 * MARGIN:g} % above the error of the best model. *Undecided*: it may be more than that, or less."
+    f"shown to be at most {percent(MARGIN)} above the error of the best model. *Undecided*: it may be more than that, or less."
 )
 
 SYNTHETIC = "Synthetic sets have the labels of a toy model (EMT): they demonstrate the suite and say nothing about materials."
@@ -112,7 +112,7 @@ def _decided(several: Sequence[ComparisonGroup]) -> str:
     told = f"{n} of {count(len(pairs), 'pair')} of models {'is' if 1 in (n, len(pairs)) else 'are'} told apart"
     among = count(len(several), "comparison group")
     if not shown:
-        return f"In none of {among} is a model shown to be the best within {MARGIN:.0%}; {told}."
+        return f"In none of {among} is a model shown to be the best within {percent(MARGIN)}; {told}."
     members = Counter(
         model_name(model, group.first.key.profile)
         for group in shown
@@ -120,7 +120,7 @@ def _decided(several: Sequence[ComparisonGroup]) -> str:
     )
     most = max(members.values())
     often = listed(sorted(escape(model) for model, n in members.items() if n == most))
-    first = f"In {len(shown)} of {among} a model is shown to be best or equal, within {MARGIN:.0%}"
+    first = f"In {len(shown)} of {among} a model is shown to be best or equal, within {percent(MARGIN)}"
     first += f"; most often {often} ({most} times)" if most > 1 else ""
     return f"{first}. {told[0].upper()}{told[1:]}."
 
@@ -136,7 +136,7 @@ def _overall(track: Track) -> str:
     if found.reason:
         return f"{over}, {lowest}; nothing is decided: {escape(found.reason)}."
     best = [escape(one.model) for one in found.standings if one.verdict == "best or equal"]
-    shown = f"{listed(best)} {'is' if len(best) == 1 else 'are'} shown to be best or equal, within {MARGIN:.0%}"
+    shown = f"{listed(best)} {'is' if len(best) == 1 else 'are'} shown to be best or equal, within {percent(MARGIN)}"
     pairs = len(found.standings) * (len(found.standings) - 1) // 2
     are = "is" if 1 in (found.decided_pairs, pairs) else "are"
     told = f"{found.decided_pairs} of {count(pairs, 'pair')} {are} told apart"
@@ -186,7 +186,7 @@ def _over_tasks(track: Track) -> list[str]:
     name, training = track.kind.loss, _training(track)
     header = ["verdict", "model", f"{name} / best other", f"{name} / dummy", "rank", "mean rank"]
     header += ["training, a fold of each"] if training else []
-    named = {row.label: row.model for group in track.comparison_groups for row in group.rows}
+    named = {without_mark(row.label): row.model for group in track.comparison_groups for row in group.rows}
     rows = []
     for one in track.overall.standings:
         score = "" if one.score is None else ratio_text(one.score, one.score_interval)
@@ -217,7 +217,7 @@ def over_tasks_note(track: Track) -> str:
     if found.left_out:
         shown = [f"{escape(task)} ({escape(why)})" for task, why in found.left_out]
         lines.append(f"Not counted: {listed(shown)}.")
-    learning = {row.label for group in track.comparison_groups for row in group.rows if row.learns}
+    learning = {without_mark(row.label) for group in track.comparison_groups for row in group.rows if row.learns}
     above = [one.model for one in found.standings if one.score_interval and one.score_interval[1] >= 1]
     if shown := [escape(model) for model in above if model in learning]:
         lines.append(f"Not shown to be better than {track.kind.baseline}: {listed(shown, most=20)}.")
@@ -228,10 +228,11 @@ def over_tasks_note(track: Track) -> str:
 
 def _training(track: Track) -> dict[str, float]:
     """Seconds that a fold of every task takes to train, by model; empty where not all of them ran on one machine."""
-    compared = [row for group in track.comparison_groups for row in group.rows if row.label in track.models and row.costs]
-    if len(machines(compared)) > 1:
+    rows = [(without_mark(row.label), row) for group in track.comparison_groups for row in group.rows if row.costs]
+    compared = [(model, row) for model, row in rows if model in track.models]
+    if len(machines(row for _, row in compared)) > 1:
         return {}
-    return {m: sum(row.costs.training_s for row in compared if row.label == m and row.costs) for m in track.models}
+    return {m: sum(row.costs.training_s for model, row in compared if model == m and row.costs) for m in track.models}
 
 
 def _everything(track: Track) -> str:

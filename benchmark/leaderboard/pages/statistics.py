@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.leaderboard.pages.rejudged import rejudged_section
 from benchmark.leaderboard.rejudged import Rejudged
-from benchmark.rendering.text import escape, table
+from benchmark.rendering.text import escape, percent, table
 from benchmark.schema import Machine
 from benchmark.statistics.contrasts import SHARE
 from benchmark.statistics.decisions import LARGE_RATIO, MARGIN
@@ -96,8 +96,8 @@ def _summary(results: Results) -> str:
 
 def _structures(structures: Sequence[Structure]) -> str:
     rows = [
-        [escape(s.task), str(len(s.losses)), str(len(s.luck)), f"{100 * s.fold_deviation:.1f} %",
-         f"{100 * s.crystal_share:.0f} %", " / ".join(f"{100 * value:.1f}" for value in _quartiles(s.luck.tolist()))]
+        [escape(s.task), str(len(s.losses)), str(len(s.luck)), percent(s.fold_deviation, 1),
+         percent(s.crystal_share), " / ".join(f"{100 * value:.1f}" for value in _quartiles(s.luck.tolist()))]
         for s in structures
     ]  # fmt: skip
     header = ["task", "predictions", "models", "fold difference (SD)", "by crystals", "luck of training (SD, %): quartiles"]
@@ -127,7 +127,7 @@ def _sharing(sharing: Sharing) -> str:
         f"Which share of {TEST_TO_TRAIN:.2f} should the boards take? For each set, the mean over the other sets is close to "
         "the truth. So the table checks, share by share, how often intervals and claims are right. We choose the least share "
         "that passes two tests. It is not below the interval above. Single 95 % intervals are shown to contain the truth in at "
-        f"least {100 * COVERAGE:g} % of cases, for all pairs and for pairs with a model of published size. This share is "
+        f"least {percent(COVERAGE)} of cases, for all pairs and for pairs with a model of published size. This share is "
         f"{sharing.least_share:g}; the boards take {SHARE:g}. The simulations plant a correlation of {CORRELATION:g} (a shared "
         f"variance of {CORRELATION / (1 - CORRELATION):.2f}), whatever share is taken."
     )
@@ -169,7 +169,7 @@ def _chosen(simulated: Simulated) -> str:
         "*False*: groups in which at least one pair is decided against the truth. *Coverage*: how often a pair's own 95 % "
         "interval contains the true ratio. *Power*: how many of the models whose loss is 1.05, 1.10 or 1.20 times the lowest "
         "loss are shown to be worse. *Wrong verdicts*: groups in which at least one model has a verdict that is not true "
-        f"(margin {100 * MARGIN:g} %). Where several true ratios were simulated, the table has the worst result.\n\n"
+        f"(margin {percent(MARGIN)}). Where several true ratios were simulated, the table has the worst result.\n\n"
         + table(header, rows)
     )
 
@@ -265,4 +265,4 @@ def _tracks(tracks: Mapping[TrackCell, Rates]) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.1f} %"
+    return percent(share, 1)

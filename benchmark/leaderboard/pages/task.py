@@ -35,6 +35,7 @@ from benchmark.rendering.text import (
     interval,
     link,
     listed,
+    percent,
     significant,
     table,
     unit_sentence,
@@ -170,7 +171,7 @@ def advice(group: ComparisonGroup) -> str:
         worse = [escape(row.label) for row in (*group.with_verdict("slightly worse"), *group.with_verdict("worse"))]
         shown = f" Shown to be worse: {listed(worse)}." if worse else ""
         return f"None is shown to be the best, so there is no advice on cost. {said}{shown}"
-    within = f"{names} {'is' if len(best) == 1 else 'are'} best or equal, within {MARGIN:.0%}."
+    within = f"{names} {'is' if len(best) == 1 else 'are'} best or equal, within {percent(MARGIN)}."
     cost = f"The fastest of them to train: {cheapest_text(best)}." if len(best) > 1 else ""
     return " ".join(filter(None, (within, cost, said)))
 
@@ -190,7 +191,7 @@ def classes_line(group: ComparisonGroup) -> str:
     counts = group.class_counts
     shown = names
     if counts:
-        shown = [f"{name} {100 * n / sum(counts):.1f} %" for name, n in zip(names, counts, strict=True)]
+        shown = [f"{name} {percent(n / sum(counts), 1)}" for name, n in zip(names, counts, strict=True)]
     where = " of the test crystals" if counts else ""
     f1 = f"F1 is of the second, {names[1]}" if len(names) == 2 else "ROC-AUC and F1 are means over the classes"
     return f"{len(names)} classes{where}: {listed(shown, most=MOST_CLASSES)}. {f1}."

@@ -19,7 +19,7 @@ from benchmark.leaderboard.cost_figure import alternative, caption, is_drawn
 from benchmark.leaderboard.kinds import KINDS, NUMBERS, Kind
 from benchmark.leaderboard.pages.overview import findings, over_tasks_note
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS, PublishedResult
-from benchmark.leaderboard.rows import RATE_NOT_CHOSEN, RATE_NOTE, BoardRow
+from benchmark.leaderboard.rows import OWN, OWN_NOTE, RATE_NOT_CHOSEN, RATE_NOTE, BoardRow
 from benchmark.leaderboard.web.details import rounded
 from benchmark.rendering.text import MARKED, unit_shown
 from benchmark.statistics.across_tasks import OverallStanding
@@ -42,7 +42,8 @@ def board_data(board: Board) -> dict[str, Any]:
         "measured": sorted(MEASURED),
         "conclusions": [_plain(line) for line in findings(board)],
         "published": published(board),
-        "marks": {f"({profile})": meaning for profile, meaning in MARKED.items()} | {RATE_NOT_CHOSEN: RATE_NOTE},
+        "marks": {f"({profile})": meaning for profile, meaning in MARKED.items()}
+        | {RATE_NOT_CHOSEN: RATE_NOTE, OWN.strip(): OWN_NOTE},
         "kinds": {kind.name: kind_data(kind) for kind in KINDS},
         "tracks": [track_data(track) for track in board.tracks],
         "comparison_groups": [group_data(group) for group in board.comparison_groups],

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmark.rendering.text import percent
 from benchmark.statistics.comparisons import ALPHA
 from benchmark.statistics.decisions import MARGIN
 from benchmark.statistics.successive import Step, decide_in_order
@@ -19,7 +20,7 @@ CAUSES = (
     "A cause is named only where an intervention shows it: the same network at the same depth on the same folds, with one "
     "thing changed (the single skip for the doubled one, batch for group normalisation, a lower learning rate). It is shown "
     "if two things are true. First, the changed network does not break at that depth. Second, the error of the broken "
-    f"network is shown to be more than {100 * MARGIN:g} % above the error of the changed network: the lower limit of the ratio "
+    f"network is shown to be more than {percent(MARGIN)} above the error of the changed network: the lower limit of the ratio "
     "decides. Where several interventions were tried at a depth, the limit is corrected for their number (Bonferroni). "
     "Otherwise the cause is not established. Measurements in the layers do not establish it: they change with depth, and may "
     "be a symptom."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmark.rendering.text import count, escape, in_unit, joined
+from benchmark.rendering.text import count, escape, in_unit, joined, percent
 from benchmark.studies.curves import Curve
 from benchmark.studies.depth.causes import NOT_ESTABLISHED, Tried, causes
 from benchmark.studies.depth.conclusions import DepthVerdict, JudgedDepth
@@ -137,7 +137,7 @@ def _reasons(judged: Sequence[JudgedCurve]) -> str:
     highest, layers, label = max(ends)
     return (
         f"No network that learns is shown to break; at {layers} layers the error of {escape(label)} may still be up to "
-        f"{max(0.0, highest - 1):.1%} higher than at its best shallower depth."
+        f"{percent(max(0.0, highest - 1), 1)} higher than at its best shallower depth."
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field
 from scipy.stats import kendalltau
 
+from benchmark.rendering.text import percent
 from benchmark.schema import Strict
 from benchmark.statistics.comparisons import ALPHA, FoldTest, holm
 from benchmark.studies.comparison_groups import by_network
@@ -27,12 +28,12 @@ STAGNATES = 0.02
 
 RULE = (
     "Each budget is trained on its own, with the whole schedule of the learning rate. A model has stagnated at the first epoch "
-    f"at which its best validation MAE so far, mean over folds, is at most {STAGNATES:.0%} above that of all epochs of the "
-    "largest budget; in the last tenth of the epochs means that it might go on. As the learning rate falls to the end, a model "
-    "that stagnates is at the end of its schedule, not of what it could learn with another. Rankings by test MAE are compared "
-    "by Kendall's τ, 1 for the same order, with that at the largest budget of which two or more models have every score. For "
-    "each model, the test error of a smaller budget is compared with that of the largest by the corrected resampled t-test "
-    "(Nadeau & Bengio 2003), with Holm's correction for all of them; significant is "
+    f"at which its best validation MAE so far, mean over folds, is at most {percent(STAGNATES)} above that of all epochs of "
+    "the largest budget; in the last tenth of the epochs means that it might go on. As the learning rate falls to the end, a "
+    "model that stagnates is at the end of its schedule, not of what it could learn with another. Rankings by test MAE are "
+    "compared by Kendall's τ, 1 for the same order, with that at the largest budget of which two or more models have every "
+    "score. For each model, the test error of a smaller budget is compared with that of the largest by the corrected resampled "
+    "t-test (Nadeau & Bengio 2003), with Holm's correction for all of them; significant is "
     f"p below {ALPHA:g}. That two orders differ does not say that any two models do."
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from benchmark.rendering.text import escape, joined, with_unit
+from benchmark.rendering.text import escape, joined, percent, with_unit
 from benchmark.statistics.comparisons import ALPHA
 from benchmark.studies.comparison_groups import ComparisonGroup, comparison_groups
 from benchmark.studies.epochs.conclusions import (
@@ -62,7 +62,7 @@ def conclusions(task: str, made: Sequence[Budgets]) -> Iterator[str]:
     known = [one for one in made if one.stagnates_at]
     going = [one.label for one in known if (one.stagnates_at or 0) > 0.9 * epochs_of(one.points[-1])]
     settled = [f"{one.label} (epoch {one.stagnates_at})" for one in known if one.label not in going]
-    near = f"came within {STAGNATES:.0%} of the best"
+    near = f"came within {percent(STAGNATES)} of the best"
     told = [f"{joined(settled)} {near} before the last tenth of the epochs"] if settled else []
     told += [f"{joined(going)} {near} only in the last tenth"] if going else []
     yield escape(f"On {task}, {' and '.join(told) or 'no model was trained to its end'}.")

@@ -9,6 +9,7 @@ from itertools import groupby
 
 import numpy as np
 
+from benchmark.rendering.text import percent
 from benchmark.results.records import Record
 from benchmark.statistics.comparisons import ALPHA, corrected_t_test, holm
 from benchmark.studies.comparison_groups import by_network
@@ -32,7 +33,7 @@ RULE = (
     "95 % interval that of the corrected resampled t-test of b against 0 (Nadeau & Bengio 2003). The crystals needed for s "
     "times a model's error with all n of them are n · s^(−1/b), with the interval that b's ends give; where b is not above 0 "
     f"no number is enough, and beyond {FURTHEST} times those at hand none is named. Nothing is forecast by a "
-    f"law from which the mean MAE of some size is more than {MISFIT:.0%} away. A forecast beyond the data holds only "
+    f"law from which the mean MAE of some size is more than {percent(MISFIT)} away. A forecast beyond the data holds only "
     "as long as the power law does, and that is not known. All sizes are trained for the same number of epochs, so fewer "
     "crystals are also fewer steps: with a small budget a curve is steep for that reason as well. Cannot be told from the "
     f"lowest error: corrected resampled t-test on the common folds, p after Holm's correction not below {ALPHA:g}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from benchmark.rendering.text import escape, in_unit, joined, model_name, seconds, with_unit
+from benchmark.rendering.text import escape, in_unit, joined, model_name, percent, seconds, with_unit
 from benchmark.results.records import Record
 from benchmark.studies.comparison_groups import ComparisonGroup, comparison_groups
 from benchmark.studies.configurations import Configuration
@@ -94,7 +94,7 @@ def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
     yield f"The error falls fastest for {escape(steep.label)}, as n to the minus {_exponent(law)}{undecided}."
     best, law = fitted[0]
     if law.misfit > MISFIT:
-        away = f"{law.misfit:.0%} away from it"
+        away = f"{percent(law.misfit)} away from it"
         yield f"The errors of {escape(best.label)} follow no power law ({away}): nothing is forecast of it."
         return
     half = _needed(law, best.sizes[-1].n_train, 0.5)
@@ -126,7 +126,7 @@ def laws_table(made: Sequence[LearningCurve]) -> str:
         shares = [share * lowest / last.mae for share in WANTED] if curve.complete else []
         fits = curve.law and curve.law.misfit <= MISFIT
         needed = [_needed(curve.law, last.n_train, share) for share in shares] if curve.law and fits else []
-        told = [_exponent(curve.law), f"{curve.law.misfit:.0%}"] if curve.law else ["", ""]
+        told = [_exponent(curve.law), percent(curve.law.misfit)] if curve.law else ["", ""]
         rows.append([curve.label, *told, time, *(needed or [""] * len(WANTED))])
     wanted = [f"crystals for MAE {share * lowest:.3g}" if made[0].complete else f"{share:g} × the lowest" for share in WANTED]
     header = ["model", "exponent b (95 %)", "largest misfit", "training time / fold, all crystals", *wanted]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from benchmark.rendering.text import chance, escape, in_unit, joined, with_unit
+from benchmark.rendering.text import chance, escape, in_unit, joined, percent, with_unit
 from benchmark.statistics.comparisons import ALPHA
 from benchmark.studies.comparison_groups import ComparisonGroup, comparison_groups, without_seed
 from benchmark.studies.figures import Figure, Line, Panel
@@ -101,7 +101,7 @@ def _most(model: ModelSensitivity) -> str:
     )
     return (
         f"{factor} matters most for {escape(model.label)}: from {_value(low)} to {_value(high)} the MAE rises by "
-        f"{share:.1%} of the centre's{shown}"
+        f"{percent(share, 1)} of the centre's{shown}"
     )
 
 

@@ -97,7 +97,7 @@ def test_a_crystal_symmetric_within_a_hundredth_of_an_ångström_only_has_more_k
     assert found.examples == (("shaken", 8, 8, 2),)
     assert 1e-4 < found.misfit[0] == found.misfit[2] < 1e-2
     page = page_text([FoldedDataset("salts", graph_folding(crystals, RULE, np.arange(2), []), found)], "again")
-    assert "| 50.0%" in page
+    assert "| 50.0 %" in page
 
 
 def test_the_picture_counts_what_folding_finds_and_is_drawn_again_to_the_byte():

@@ -33,13 +33,13 @@ def test_the_largest_group_of_duplicates_comes_first_and_zeros_are_named(planted
     health = examine(str(planted), [Nearest(12, 8.0)])
     assert health.duplicates.examples == (("c02", "c03", "c04"), ("c00", "c01"))
     lines = [finding.text for finding in findings(health)]
-    assert "target: 25.0% of the values are zero." in lines
-    assert lines[0].startswith("5 crystals (41.7%) have a duplicate: 2 groups of equal structures, the largest of 3")
+    assert "target: 25.0 % of the values are zero." in lines
+    assert lines[0].startswith("5 crystals (41.7 %) have a duplicate: 2 groups of equal structures, the largest of 3")
 
 
 def test_the_terminal_says_only_what_is_odd_and_the_page_says_all(planted, tmp_path):
     odd, page = (make(examine(str(planted)), *more) for make, more in ((summary, ()), (page_text, ("again",))))
-    assert "5 crystals (41.7%) have a duplicate" in odd and "c02, c03, c04" in odd and "25.0% of the values are zero" in odd
+    assert "5 crystals (41.7 %) have a duplicate" in odd and "c02, c03, c04" in odd and "25.0 % of the values are zero" in odd
     assert "minimum-image" not in odd and "Folding" not in odd and "## Folding" in page and "minimum-image" in page
     for number, constant in enumerate(np.linspace(3.6, 4.2, 12)):
         write(tmp_path / f"c{number}.cif", bulk("Cu", a=constant))

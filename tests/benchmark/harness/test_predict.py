@@ -18,6 +18,7 @@ from ase.io import write
 from benchmark.harness.execution import execute
 from benchmark.harness.job import Job
 from benchmark.harness.predict import ids_of, predict_crystals
+from benchmark.leaderboard.checkpoint_error import _SameFolds
 from benchmark.rendering.text import plus_minus
 from benchmark.results.store import Store
 from benchmark.tasks.folds import Protocol
@@ -187,6 +188,15 @@ def test_where_dummy_ran_a_model_not_shown_to_be_better_than_the_mean_says_so(sm
     out = benchmark_command("predict", "--checkpoint", folder, small_folder / "c0.cif").stdout
     told = f"; predicting the mean: {plus_minus(np.mean(baseline), None)}"
     assert told in out and out.endswith(". Not shown to be better than predicting the mean.\n")
+
+
+def test_only_runs_of_the_checkpoints_profile_and_folds_are_read(run_of, monkeypatch):
+    store, _ = run_of
+    key = next(iter(store.records())).key
+    others = [key.model_copy(update=change) for change in ({"profile": "mini"}, {"protocol": "holdout"})]
+    monkeypatch.setattr(Store, "paths", lambda self: [self.path(one) for one in (key, *others)])
+    ((task, paths),) = _SameFolds(store.root, key).tasks()
+    assert (task, paths) == (key.task, [store.path(key)])
 
 
 def test_a_structure_without_a_cell_is_predicted_with_a_warning(tmp_path, two_ev, copper, predict):

@@ -31,7 +31,7 @@ def stores(tmp_path):
 def test_published_rows_stand_beside_ones_own_on_the_same_tasks(stores):
     own, published = stores
     (group,) = read_board(StoreBeside(own.root, published)).comparison_groups
-    assert [row.label for row in group.rows] == ["cgcnn", "megnet", "dummy"]
+    assert [row.label for row in group.rows] == ["cgcnn (yours)", "megnet (yours)", "dummy"]
     assert [len(row.run.complete) for row in group.rows] == [5, 5, 5], "a run that both have is one's own"
     assert all(row.standing for row in group.rows)
 
@@ -44,7 +44,7 @@ def test_folds_of_two_stores_are_never_pooled_and_the_run_with_more_folds_stands
     store = StoreBeside(own.root, published)
     (group,) = read_board(store).comparison_groups
     found = {row.label: (len(row.run.complete), store.shows_own(row.run.first)) for row in group.rows}
-    assert found == {"cgcnn": (15, False), "megnet": (5, True), "dummy": (20, False)}
+    assert found == {"cgcnn": (15, False), "megnet (yours)": (5, True), "dummy": (20, False)}
     assert [(run.record.key.model, run.is_own, run.folds, run.folds_that_stand) for run in store.left_out] == [
         ("megnet", False, 5, 5), ("cgcnn", True, 5, 15),
     ]  # fmt: skip
@@ -56,7 +56,7 @@ def test_a_damaged_record_leaves_out_its_own_run_alone(stores):
     damaged.write_text("{")
     told: list[InputError] = []
     (group,) = read_board(StoreBeside(own.root, published), on_invalid=told.append).comparison_groups
-    assert {row.label for row in group.rows} >= {"cgcnn", "megnet"}
+    assert {row.label for row in group.rows} >= {"cgcnn (yours)", "megnet (yours)"}
     assert [str(damaged) in str(error) for error in told] == [True]
 
 
@@ -79,7 +79,7 @@ def test_a_store_may_lie_inside_of_the_other_or_be_the_directory_where_one_is(st
     write_run(Store(own.root / "old"), "dummy", 2.0)
     for other in ("old", "../published"):
         (group,) = read_board(StoreBeside(Path(), Store(Path(other)))).comparison_groups
-        assert {row.label for row in group.rows} == {"cgcnn", "megnet", "dummy"}
+        assert {row.label for row in group.rows} == {"cgcnn (yours)", "megnet (yours)", "dummy"}
 
 
 def test_the_command_writes_the_rows_of_both_and_leaves_the_published_ones_alone(stores, benchmark_command, tmp_path):
@@ -95,7 +95,8 @@ def test_the_command_writes_the_rows_of_both_and_leaves_the_published_ones_alone
     assert left_out.endswith(" Yours is shown.")
     assert written.endswith("files written; begin with runs/README.md or runs/index.html")
     (page,) = (tmp_path / "runs" / "tasks").rglob("*.md")
-    assert all(f"[{model}](" in page.read_text() for model in ("cgcnn", "megnet", "dummy"))
+    assert all(f"[{model}](" in page.read_text() for model in ("cgcnn (yours)", "megnet (yours)", "dummy"))
+    assert "(yours) marks your own runs." in page.read_text()
     assert sorted((tmp_path / "published").rglob("*")) == before
     assert len(list((tmp_path / "runs" / "records").rglob("fold-*.json"))) == 10
 
@@ -107,7 +108,7 @@ def test_a_row_of_ones_own_that_is_not_compared_says_why(stores, benchmark_comma
     done = benchmark_command("leaderboard", "--from", "runs", "--beside", "published")
     assert "set/target, megnet: not compared: 5 of 10 folds (standard, kfold(5)" in done.stdout
     both = "set/target, cgcnn: your run (5 folds) and the run of --beside (10 folds) have the same settings and source."
-    errors = "On the folds of both, their MAE is 0.401 eV and 0.401 eV."
+    errors = "On the folds of both, the MAE is 0.401 eV (yours) and 0.401 eV (--beside)."
     assert f"{both} {errors} The run of --beside is shown." in done.stdout.splitlines()
 
 

@@ -30,7 +30,7 @@ def test_a_short_board_has_the_verdicts_what_they_rest_on_and_advice(board):
     header, _, first, *_ = [line for line in text.splitlines() if line.startswith("|")]
     assert [cell.strip() for cell in header.split("|")[1:4]] == ["verdict", "model", "MAE"]
     assert [cell.strip() for cell in first.split("|")[1:3]] == ["best or equal", "cgcnn"]
-    assert text.endswith("cgcnn is best or equal, within 5%.")
+    assert text.endswith("cgcnn is best or equal, within 5 %.")
     with pytest.raises(InputError, match="no published record is of fung/2d/work_function with the profile mini"):
         short_board(board, "fung/2d/work_function", "mini")
 

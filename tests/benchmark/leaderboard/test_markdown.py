@@ -121,7 +121,7 @@ def test_a_row_has_verdict_scores_and_costs(store):
     assert float(cells[7]) == pytest.approx(0.25, abs=0.01)
     # one second of training, and of inference for eight test crystals
     assert cells[8:] == ["1 s", "2 s", "125 s", "250 s", "5", "100 B", "1 B", "3", "1"]
-    assert "3 models, 5 folds. cgcnn is best or equal, within 5%." in page
+    assert "3 models, 5 folds. cgcnn is best or equal, within 5 %." in page
     assert "1. cpu, 1 thread; p, 2 cores, s" in page
 
 
@@ -331,11 +331,11 @@ def test_the_index_concludes_then_shows_every_model_on_every_task(store):
     write_run(store, "late", 1.0, task="set/other", folds=1)
     page = pages_of(store)["README.md"]
     conclusions = [line for line in page.splitlines() if line.startswith("- ")]
-    assert "In 2 of 2 comparison groups a model is shown to be best or equal, within 5%" in conclusions[0]
-    assert "within 5%. 6 of 6 pairs of models are told apart." in conclusions[0]
+    assert "In 2 of 2 comparison groups a model is shown to be best or equal, within 5 %" in conclusions[0]
+    assert "within 5 %. 6 of 6 pairs of models are told apart." in conclusions[0]
     assert "most often" not in conclusions[0], "each is it once"
     assert "Over 2 tasks of 1 crystal set (track standard, kfold(5)), schnet has the lowest error, 0.25" in conclusions[1]
-    assert "of the dummy's; schnet is shown to be best or equal, within 5%, and 1 of 1 pair is told apart." in conclusions[1]
+    assert "of the dummy's; schnet is shown to be best or equal, within 5 %, and 1 of 1 pair is told apart." in conclusions[1]
     everything = page.split("## Every model")[1]
     assert "[set/other](tasks/set/other.md), eV" in everything
     cells = row_of(everything, "late", before="\0")
@@ -360,7 +360,7 @@ def test_models_over_tasks_have_verdicts_and_the_coverage_of_their_intervals(tmp
         for model, mae in (("dummy", 4.0), ("a", 1.0), ("b", 2.0)):
             write_run(store, model, mae, task=task)
     page = pages_of(store)["README.md"]
-    assert "a is shown to be best or equal, within 5%, and 1 of 1 pair is told apart." in page
+    assert "a is shown to be best or equal, within 5 %, and 1 of 1 pair is told apart." in page
     table = page.split("## Over 3 tasks of 2 crystal sets")[1]
     assert row_of(table, "a", before="\0")[0] == "best or equal"
     assert "one (2 tasks) and two (1 task)" in table
@@ -490,7 +490,7 @@ def test_seen_and_new_crystals_have_columns_where_a_run_tells_them(store):
     board = read_board(store)
     (group,) = board.comparison_groups
     page = task_page([group])
-    assert "25.0% of the test crystals have a duplicate in train or validation" in page
+    assert "25.0 % of the test crystals have a duplicate in train or validation" in page
     header = next([cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|"))
     assert headings < set(header)
     cells = dict(zip(header, row_of(page, "mpnn"), strict=True))

@@ -162,16 +162,18 @@ def test_a_models_name_stands_for_all_its_rows_ones_own_first(beside, benchmark_
     own, published = beside
     both = StoreBeside(own.root, published)
     found = [(answer.lower, answer.higher) for answer in compare_pair(both, TASK, "megnet", "cgcnn").answers]
-    assert found == [("cgcnn (n_conv=2)", "megnet"), ("cgcnn", "megnet")]
+    assert found == [("cgcnn (n_conv=2) (yours)", "megnet"), ("cgcnn", "megnet")]
     (answer,) = compare_pair(both, TASK, "megnet", "cgcnn (n_conv=2)").answers
     assert (answer.lower, answer.higher) == found[0]
     asked = ("--from", "runs", "--beside", "leaderboards", "--pair", "cgcnn", "megnet", "--task", TASK)
     done = benchmark_command("leaderboard", *asked)
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.split("\n\n")
-    assert "that of cgcnn (n_conv=2)" in first and "that of cgcnn (95" in second
+    assert "that of cgcnn (n_conv=2) (yours)" in first and "that of cgcnn (95" in second
+    assert "(yours) marks your own runs. The other rows are those of --beside" in first
+    assert "Neither is your run: both rows are those of --beside." in second
     table = api.compare("cgcnn", "megnet", TASK, own.root, beside=published.root)
-    assert list(table["lower"]) == ["cgcnn (n_conv=2)", "cgcnn"]
+    assert list(table["lower"]) == ["cgcnn (n_conv=2) (yours)", "cgcnn"]
 
 
 def test_a_row_of_ones_own_that_is_not_compared_is_told(beside):
@@ -182,8 +184,8 @@ def test_a_row_of_ones_own_that_is_not_compared_is_told(beside):
         table = api.compare("schnet", "megnet", TASK, own.root, beside=published.root)
     assert list(table["lower"]) == ["schnet"] or list(table["higher"]) == ["schnet"]
     lines = [str(warning.message) for warning in told]
-    assert "schnet (width=8) is not compared: 3 of 5 folds" in lines
-    assert any(line.startswith("schnet (mini) is not compared: megnet has no row in mini, ") for line in lines)
+    assert "schnet (width=8) (yours) is not compared: 3 of 5 folds" in lines
+    assert any(line.startswith("schnet (mini) (yours) is not compared: megnet has no row in mini, ") for line in lines)
 
 
 def test_rows_of_ones_own_that_meet_no_published_row_are_told(beside):
@@ -193,17 +195,17 @@ def test_rows_of_ones_own_that_meet_no_published_row_are_told(beside):
     write_run(published, "dummy", 0.9)
     both = StoreBeside(own.root, published)
     (line,) = (line for line in compare_pair(both, TASK, "cgcnn (smoke)", "dummy").not_compared if line.startswith("your rows"))
-    assert "your rows are compared with one another, not with those beside them: cgcnn (smoke) and " in line
+    assert "your rows are compared with one another, not with those beside them: cgcnn (smoke) (yours) and " in line
     assert "differ in profile (smoke and standard); to compare them, run: python -m benchmark run " in line
 
 
 def test_a_models_own_rows_are_a_pair(beside):
     own, published = beside
     (answer,) = compare_pair(StoreBeside(own.root, published), TASK, "cgcnn", "cgcnn").answers
-    assert {answer.lower, answer.higher} == {"cgcnn", "cgcnn (n_conv=2)"}
+    assert {answer.lower, answer.higher} == {"cgcnn", "cgcnn (n_conv=2) (yours)"}
     write_run(own, "schnet", 0.7, key={"profile": "mini"})
     with pytest.raises(
-        InputError, match=r"^schnet ran on set/target, but not in the same way: schnet \(mini\) and schnet differ in "
+        InputError, match=r"^schnet ran on set/target, but not in the same way: schnet \(mini\) \(yours\) and schnet differ in "
     ):
         compare_pair(StoreBeside(own.root, published), TASK, "schnet", "schnet")
 
@@ -234,7 +236,8 @@ def test_a_row_of_ones_own_is_no_longer_asked_for_once_another_is_compared(besid
     write_run(own, "cgcnn", 0.7, key={"profile": "smoke"})
     told = compare_pair(StoreBeside(own.root, published), TASK, "cgcnn", "megnet").not_compared
     assert any(
-        "cgcnn (smoke) is not compared: " in line and line.endswith("your cgcnn (n_conv=2) is compared") for line in told
+        "cgcnn (smoke) (yours) is not compared: " in line and line.endswith("your cgcnn (n_conv=2) is compared")
+        for line in told
     )
 
 

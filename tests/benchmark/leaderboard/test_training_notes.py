@@ -44,7 +44,7 @@ def test_boards_show_the_chosen_rates_and_what_the_choice_cost(store):
     assert " 0.003 (3), 0.001 (1), 0.009 (1) |" in page and " 12.5 s |" in page
     assert "chosen on validation, fold by fold: 0.333, 1, 3 times the setting, each tried for 0.1 of the epochs" in page
     assert (
-        "chosen on validation from 0.001, 0.003, 0.009, each tried for 10% of the epochs"
+        "chosen on validation from 0.001, 0.003, 0.009, each tried for 10 % of the epochs"
         in dict(model_pages(board, {}))["models/cgcnn.md"]
     )
     keys = {column["key"]: column for column in board_data(board)["kinds"]["numbers"]["columns"]}

@@ -215,7 +215,7 @@ def test_time_and_memory_are_compared_if_asked(benchmark_command, noisy):
     assert benchmark_command("check", "--quick").returncode == 0
     assert benchmark_command("check", "--quick", "--fail-if", "time:25%,memory:10%").returncode == 0
     done = benchmark_command("check", "--model", "cgcnn", "--fail-if", "time:15%,memory:10%", "--json")
-    assert "cgcnn, training time [s] +20.0%: slower" in one_line_error(done, 1)
+    assert "cgcnn, training time [s] +20.0 %: slower" in one_line_error(done, 1)
     found = {row["what"]: row for row in rows(done, "cgcnn")}
     assert found["training time [s]"]["baseline"] == pytest.approx(2.0)
     assert found["peak memory [MB]"]["verdict"] == "within"

@@ -19,11 +19,13 @@ from benchmark.rendering.text import (
     interval,
     marks_note,
     model_name,
+    percent,
     plain_name,
     plus_minus,
     significant,
 )
 from models.registry import registered
+from tests.benchmark.conftest import ROOT
 
 
 def test_a_miniature_is_named_as_one_and_the_note_tells_its_true_size():
@@ -120,3 +122,11 @@ def test_a_text_in_a_csv_is_no_formula_and_a_number_stays_one():
         "'=1+1", "'+1", "'-x", "'@SUM(A1)", "'\t=1", "a-b", "",
     ]  # fmt: skip
     assert [csv_cell(value) for value in (-1.5, 3, None, True)] == [-1.5, 3, None, True]
+
+
+def test_every_percentage_is_written_by_one_function():
+    assert (percent(0.05), percent(0.1234, 1), percent(0.2, signed=True), percent(None)) == ("5 %", "12.3 %", "+20 %", "")
+    for path in (ROOT / "benchmark").rglob("*.py"):
+        for line in path.read_text().splitlines():
+            # A hover of plotly has a format of its own.
+            assert "hovertemplate" in line or not re.search(r":[+]?\.\d%\}", line), f"{path}: {line}"

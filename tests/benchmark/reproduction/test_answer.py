@@ -89,7 +89,7 @@ def test_published_targets_that_spread_otherwise_are_not_the_same(told):
     lines = told(cells, cgcnn=[0.5] * 3, megnet=[0.5] * 3)
     assert entries(lines, "cgcnn", "Paper") == ["**0.500 / 0.9** (a)"]
     assert entries(lines, "megnet", "Paper") == ["**0.500 / 0.9**"]
-    assert "differs from ours by over 10%: other crystals or labels." in lines[-1]
+    assert "differs from ours by over 10 %: other crystals or labels." in lines[-1]
 
 
 def test_a_full_table_that_agrees_needs_no_reason(told):

@@ -150,10 +150,10 @@ def test_the_page_has_rows_scaling_provenance_and_the_notes_as_they_stand(benchm
     assert done.stdout.split() == ["reports/performance.md", "reports/performance/scaling.png"]
     page = (tmp_path / "reports/performance.md").read_text()
     squeezed = " ".join(page.split())
-    assert "| search, 2 | 100 ms | 5 | 6 s (lists) | 60 × | 40 ×, met | 50 ms | 50.0% |" in squeezed
-    assert "| 30 × | 40 ×, not met | 10 ms | 5.0% | crystals 10 |" in squeezed
+    assert "| search, 2 | 100 ms | 5 | 6 s (lists) | 60 × | 40 ×, met | 50 ms | 50.0 % |" in squeezed
+    assert "| 30 × | 40 ×, not met | 10 ms | 5.0 % | crystals 10 |" in squeezed
     assert "## SOAP" in page
-    assert "peak 3 MB, overhead fraction 3.1%, note why" in page
+    assert "peak 3 MB, overhead fraction 3.1 %, note why" in page
     assert "scaling of graphs" not in page.split("## Scaling")[0]
     assert "| 100 – 10,000 | 1.000 ± 0.000 | 1.000 ± 0.000 |" in squeezed
     assert "10 GB/s" in page and "100 GFLOP/s" in page
@@ -272,7 +272,7 @@ def test_what_did_not_grow_passes_and_what_one_file_lacks_is_listed(benchmark_co
     done = benchmark_command("check", "--benchmarks", old, changed(write, 1.09), "--fail-if", "median:10%")
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
-    assert ["test_a.py::test_speed", "ours", "median", "1", "s", "1.09", "s", "+9.0%"] in rows
+    assert ["test_a.py::test_speed", "ours", "median", "1", "s", "1.09", "s", "+9.0", "%"] in rows
     assert "only in the old file: tests/speed/test_a.py::test_gone" in done.stdout
     assert "only in the new file: tests/speed/test_a.py::test_fresh" in done.stdout
 
@@ -280,9 +280,9 @@ def test_what_did_not_grow_passes_and_what_one_file_lacks_is_listed(benchmark_co
 @pytest.mark.parametrize(
     ("seconds", "peak", "fail_if", "expected"),
     [
-        (1.11, 1000, "median:10%", "1 of 2 grew too much, the first: test_a.py::test_speed, median +11.0%"),
-        (1.11, 1000, "min:20%,mean:10%", "mean +11.0%"),
-        (0.5, 1051, "median:10%,peak_bytes:5%", "peak_bytes +5.1%"),
+        (1.11, 1000, "median:10%", "1 of 2 grew too much, the first: test_a.py::test_speed, median +11.0 %"),
+        (1.11, 1000, "min:20%,mean:10%", "mean +11.0 %"),
+        (0.5, 1051, "median:10%,peak_bytes:5%", "peak_bytes +5.1 %"),
     ],
 )
 def test_a_crossed_threshold_is_exit_code_1(benchmark_command, write, old, seconds, peak, fail_if, expected):
@@ -324,4 +324,4 @@ def test_numbers_have_units_of_their_size():
 
 def test_what_a_test_said_is_shown_by_the_end_of_its_name(graphs):
     extra = read_session(graphs).benchmarks[-1].extra_info
-    assert more(extra) == "peak 3 MB, overhead fraction 3.1%, note why"
+    assert more(extra) == "peak 3 MB, overhead fraction 3.1 %, note why"

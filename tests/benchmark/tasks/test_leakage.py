@@ -47,8 +47,8 @@ def test_the_share_of_crystals_with_a_duplicate_by_hand():
     ("pairs", "expected", "told"),
     [
         (0, False, "no duplicates found: crystals are divided at random"),
-        (1, False, "1.00% of the crystals have a duplicate, not more than 1%: crystals are divided at random"),
-        (2, True, "2.00% of the crystals have a duplicate: duplicates stay in one part of each fold"),
+        (1, False, "1.00 % of the crystals have a duplicate, not more than 1 %: crystals are divided at random"),
+        (2, True, "2.00 % of the crystals have a duplicate: duplicates stay in one part of each fold"),
     ],
 )
 def test_folds_are_grouped_where_more_than_one_crystal_in_a_hundred_has_a_duplicate(pairs, expected, told):
@@ -120,7 +120,7 @@ def test_health_tells_duplicates_spread_and_leakage(benchmark_command, twins, tm
         assert f"(twins/{name}.png)" in page
         assert (tmp_path / "pages" / "twins" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     text = benchmark_command("datasets", "health", twins)
-    assert "8 crystals (33.3%) have a duplicate" in text.stdout
+    assert "8 crystals (33.3 %) have a duplicate" in text.stdout
     assert not list(tmp_path.rglob("*.partial"))
 
 
@@ -152,7 +152,7 @@ def test_the_plan_groups_folds_of_many_duplicates_and_says_why(benchmark_command
     arguments = ("run", "--dataset", twins, "--model", "dummy", "--folds", 2, "--dry-run")
     plan = json.loads(benchmark_command(*arguments, "--json").stdout)
     assert {job["protocol"] for job in plan["jobs"]} == {"kfold(2, grouped)"}
-    said = "twins/target: 33.33% of the crystals have a duplicate: duplicates stay in one part of each fold"
+    said = "twins/target: 33.33 % of the crystals have a duplicate: duplicates stay in one part of each fold"
     assert plan["notes"] == [said]
     assert said in benchmark_command(*arguments).stdout
     shuffled = json.loads(benchmark_command(*arguments, "--json", "--protocol", "shuffle").stdout)
@@ -179,7 +179,7 @@ def test_a_record_and_its_board_tell_seen_crystals_from_new_ones(benchmark_comma
         seen += len(rows)
     page = (tmp_path / "runs" / "tasks" / "twins" / "target.md").read_text()
     assert "MAE, seen |" in page and "MAE, new |" in page and "MAE, seen" in done.stdout
-    assert f"{seen / 24:.1%} of the test crystals have a duplicate in train or validation" in page
+    assert f"{100 * seen / 24:.1f} % of the test crystals have a duplicate in train or validation" in page
     assert "--protocol kfold --folds 2 --no-group-duplicates --seed 0" in page
     benchmark_command(*arguments, "--out", "grouped")
     page = (tmp_path / "grouped" / "tasks" / "twins" / "target.md").read_text()

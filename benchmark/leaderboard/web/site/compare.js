@@ -41,7 +41,7 @@ board.views.compare = (() => {
       return null;
     }
     const repeated = shared.ids.length;
-    [shared, a, b] = once(shared, a, b);
+    [shared, a, b] = board.details.once(shared, a, b);
     const means = shared.ids.length < repeated ? " A crystal that was predicted several times has the means over its predictions." : "";
     // More than 0 where A errs more.
     const worse = a.absolute.map((error, index) => error - b.absolute[index]);
@@ -55,17 +55,6 @@ board.views.compare = (() => {
           list(`${b.label} is better`, group, shared, a, b, order.reverse().filter((index) => worse[index] > 0).slice(0, LISTED)))),
       h("section", {}, h("h2", {}, "Difference by element"), elements(group, shared, a, b)));
     return scatter(figure, group, shared, a, b);
-  }
-
-  // Each crystal once: means over the repeats and folds that predicted it.
-  function once(shared, ...models) {
-    const places = new Map();
-    shared.ids.forEach((id, index) => places.set(id, [...(places.get(id) || []), index]));
-    const all = [...places.values()];
-    const first = (values) => values && all.map(([index]) => values[index]);
-    const means = (value) => all.map((indices) => indices.reduce((sum, index) => sum + value(index), 0) / indices.length);
-    return [{...shared, ids: [...places.keys()], target: first(shared.target), heldBy: first(shared.heldBy)},
-      ...models.map((model) => ({...model, error: means((index) => model.error[index]), absolute: means((index) => Math.abs(model.error[index]))}))];
   }
 
   function verdict(group, shared, a, b) {

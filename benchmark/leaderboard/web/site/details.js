@@ -41,5 +41,16 @@ board.details = (() => {
     return payload;
   }
 
-  return {ofGroup, ofModel, unpacked};
+  // Each crystal once: means over the repeats and folds that predicted it.
+  function once(shared, ...models) {
+    const places = new Map();
+    shared.ids.forEach((id, index) => places.set(id, [...(places.get(id) || []), index]));
+    const all = [...places.values()];
+    const first = (values) => values && all.map(([index]) => values[index]);
+    const means = (value) => all.map((indices) => indices.reduce((sum, index) => sum + value(index), 0) / indices.length);
+    return [{...shared, ids: [...places.keys()], target: first(shared.target), heldBy: first(shared.heldBy), fold: first(shared.fold)},
+      ...models.map((model) => ({...model, error: means((index) => model.error[index]), absolute: means((index) => Math.abs(model.error[index]))}))];
+  }
+
+  return {ofGroup, ofModel, once, unpacked};
 })();

@@ -77,14 +77,15 @@ board.views.model = (() => {
   function drawParity(place, group, row, shared, own) {
     const {axis, color, scale, text} = board.plots;
     const size = shared.ids.length;
-    const words = `Predictions of ${row.label} against targets of ${n.many(size, "test crystal")}`;
+    const crystals = new Set(shared.ids).size;
+    const words = `Predictions of ${row.label} against targets of ${n.many(crystals, "test crystal")}${crystals < size ? `, in ${n.many(size, "prediction")}` : ""}`;
     let [low, high] = own.density ? own.density.range : [Infinity, -Infinity];
     const traces = [];
     if (own.density) {
       own.density.grid ||= grid(board.details.unpacked(own.density.counts, Uint32Array));
       const middles = centers(low, high, own.density.grid.length);
       traces.push({type: "heatmap", x: middles, y: middles, z: own.density.grid.map((line) => line.map((count) => count ? Math.log10(count) : null)),
-        customdata: own.density.grid, hovertemplate: "%{customdata} crystals<br>target %{x:.4g}<br>prediction %{y:.4g}<extra></extra>",
+        customdata: own.density.grid, hovertemplate: "%{customdata} predictions<br>target %{x:.4g}<br>prediction %{y:.4g}<extra></extra>",
         colorscale: scale(), showscale: false});
     } else {
       const predicted = own.error.map((error, index) => shared.target[index] + error);
@@ -116,10 +117,10 @@ board.views.model = (() => {
     const total = counts.reduce((sum, count) => sum + count, 0);
     const beyond = own.error.length - total;
     return board.plots.draw(place, [{type: "bar", x: centers(-half, half, counts.length), y: counts, width: 2 * half / counts.length,
-      marker: {color: color("accent"), line: {color: color("paper"), width: 1}}, hovertemplate: "%{y} crystals around %{x:.3g}<extra></extra>"}], {
-      height: 300, bargap: 0, xaxis: axis(labelled("prediction − target", group), {range: [-half, half]}), yaxis: axis("crystals", {}),
+      marker: {color: color("accent"), line: {color: color("paper"), width: 1}}, hovertemplate: "%{y} predictions around %{x:.3g}<extra></extra>"}], {
+      height: 300, bargap: 0, xaxis: axis(labelled("prediction − target", group), {range: [-half, half]}), yaxis: axis("predictions", {}),
       shapes: [{type: "line", x0: 0, x1: 0, yref: "paper", y0: 0, y1: 1, line: {color: color("muted"), width: 1, dash: "dot"}}],
-    }, `Signed errors of ${row.label}${beyond ? `; ${n.many(beyond, "crystal")} beyond ± ${n.significant(half)} not shown` : ""}.`);
+    }, `Signed errors of ${row.label}${beyond ? `; ${n.many(beyond, "prediction")} beyond ± ${n.significant(half)} not shown` : ""}.`);
   }
 
   function drawBands(place, group, row, shared, own) {
@@ -153,14 +154,19 @@ board.views.model = (() => {
   }
 
   function worst(group, shared, own) {
-    const order = [...own.error.keys()].sort((a, b) => Math.abs(own.error[b]) - Math.abs(own.error[a]) || a - b).slice(0, WORST);
-    return board.table.plain(`The ${order.length} crystals with the largest errors`, [
+    const predictions = shared.ids.length;
+    [shared, own] = board.details.once(shared, own);
+    const repeated = predictions > shared.ids.length;
+    const order = [...own.absolute.keys()].sort((a, b) => own.absolute[b] - own.absolute[a] || a - b).slice(0, WORST);
+    const shown = board.table.plain(`The ${order.length} crystals with the largest errors`, [
       ...naming(shared),
-      {label: "fold", cell: (index) => String(shared.fold[index] + 1)},
+      ...(repeated ? [] : [{label: "fold", cell: (index) => String(shared.fold[index] + 1)}]),
       {label: labelled("target", group), cell: (index) => n.significant(shared.target[index], 4)},
       {label: labelled("prediction", group), cell: (index) => n.significant(shared.target[index] + own.error[index], 4)},
       {label: "error", cell: (index) => n.signed(own.error[index])},
+      ...(repeated ? [{label: "mean |error|", cell: (index) => n.significant(own.absolute[index])}] : []),
     ], order);
+    return repeated ? [shown, note("A crystal that was predicted several times has the means over its predictions.")] : shown;
   }
 
   return {title, draw, labelled, named, naming, elements};

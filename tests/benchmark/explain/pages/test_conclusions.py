@@ -50,7 +50,7 @@ def test_what_crystals_show_is_told_from_what_is_not_significant_and_from_what_i
     shown = group(with_low(result, *preferred, enrichment((1,), 2.0, against=CRYSTALS), unsure))
     line = next(line for line in in_short(shown) if line.startswith("Low"))
     assert "shows 1 of these 3 (p < 0.05 after correction for 2 motifs)" in line
-    assert "Not shown: bond 1–2 (in 1.0% of the low crystals and 0.0% of the others)." in line
+    assert "Not shown: bond 1–2 (in 1.0 % of the low crystals and 0.0 % of the others)." in line
     assert "Too rare to test, in fewer than 5 crystals: triangle 1–1–2." in line
     header, rows = next(table for table in tables(shown) if table[0][0].startswith("low, beyond"))
     assert header[-1] == "their p (Holm)" and [row[-1] for row in rows] == ["0.010", "0.20", ""]
@@ -101,7 +101,7 @@ def test_one_network_is_named_the_weakest_everywhere_that_of_the_lowest_auc(resu
         judged(result, 4, accuracy=0.64, auc=0.66, auc_interval=(0.62, 0.7)),
     )
     first, weak, *_ = in_short(both)
-    assert first.startswith("The network with the lowest AUC of 2 (seed 4) sorts 64%") and "(AUC 0.660)" in first
+    assert first.startswith("The network with the lowest AUC of 2 (seed 4) sorts 64 %") and "(AUC 0.660)" in first
     assert weak.startswith(
         "All 2 networks: AUC 0.660 to 0.680, better than chance (0.5); below 0.7, which we take as the least"
     )

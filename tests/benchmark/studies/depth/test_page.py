@@ -117,7 +117,7 @@ def test_a_depth_without_all_its_scores_is_neither_best_nor_held():
     assert (verdict.best, verdict.scales_to, str(verdict)) == (4, 20, "scales to 20; not measured at 30")
     (line,) = opening_of(curve((4, 0.1), (20, 0.1)) + lucky)
     assert "Shown to scale: cgcnn (mini) (to 20; run at 4, 20 and 30)" in line and "with 30 a fold has no score" in line
-    assert "at 20 layers the error of cgcnn (mini) may still be up to 0.0% higher" in line
+    assert "at 20 layers the error of cgcnn (mini) may still be up to 0.0 % higher" in line
     stopped = judge(only(curve((4, 0.1), (20, 0.1)) + curve((30, 0.05), folds=2)))
     assert (stopped.best, str(stopped)) == (4, "scales to 20; not measured at 30")
 
@@ -153,7 +153,7 @@ def test_an_intervention_stands_on_the_page_and_in_the_rows(tmp_path):
     found += curve((4, 0.1), (20, 0.1), model="deeper-cgcnn", skip="single")
     text = re.sub(" +", " ", write_study_pages(PAGES, found, tmp_path)[0].read_text())
     assert (
-        "| deeper-cgcnn (mini) (skip=double) | 20 | skip=single | +300.0% (+300.0% to +300.0%) | shows the doubled skip |"
+        "| deeper-cgcnn (mini) (skip=double) | 20 | skip=single | +300.0 % (+300.0 % to +300.0 %) | shows the doubled skip |"
         in text
     )
     assert (
@@ -189,7 +189,7 @@ def test_a_network_that_does_not_learn_is_not_said_to_have_one_depth():
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [((0.5, (0.1, 2.0)), "+50.0% (+10.0% to +200.0%)"), ((258.0, (3.786, 14_000.0)), "× 259 (× 4.79 to × 14,000)")],
+    [((0.5, (0.1, 2.0)), "+50.0 % (+10.0 % to +200.0 %)"), ((258.0, (3.786, 14_000.0)), "× 259 (× 4.79 to × 14,000)")],
 )
 def test_a_change_and_its_interval_have_one_notation(change, told):
     assert relative(*change) == told
