@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from benchmark.explain.pages import cross_checks
 from benchmark.explain.pages.elements import legend
-from benchmark.explain.pages.motifs import in_crystals, shared, shown_part, told_by_crystals
+from benchmark.explain.pages.motifs import crystal_counts, in_crystals, shared, shown_part, told_by_crystals
 from benchmark.explain.pages.tables import SHOWN, beyond, shown_findings
 from benchmark.explain.records import CLASSES, GOOD_AUC, ClassifierRecord, ClassName, ClassResult
 from benchmark.explain.seed_groups import SeedGroup, rank_correlations
-from benchmark.rendering.text import count, in_unit, interval, percent
+from benchmark.rendering.text import count, in_unit, interval, joined, percent
 
 EASY = 0.5
 """Share of random graphs that reach the probability from which on it is worth a sentence."""
@@ -22,27 +23,87 @@ TOO_FEW_ROUNDS = re.compile(r"graphs of one round may be alike, and they are of 
 CHANCE = 0.5
 """AUC of a guess."""
 
+FEW = 3
+"""Motifs that are named in short; all of them are in the details and the tables."""
+
 
 def in_short(group: SeedGroup) -> Iterator[str]:
-    """A line on the network, one on its weakness if it has one, the elements of the motifs, and a line on each class."""
-    least = lowest_auc(group)
+    """Three lines: what was found, whether real crystals show it too, and how good the network is."""
+    preferred = {name: shared(_tested(group, name), 1) for name in CLASSES}
+    yield f"Found: {_frequent(group)}{_found(group, preferred)}"
+    yield f"True of real crystals? {_true(group, preferred)}"
+    yield f"The network: {' '.join(filter(None, (_scores(group), poor(group))))}"
+
+
+def _tested(group: SeedGroup, name: ClassName) -> list[ClassResult]:
+    """The results of a class that has tests, one a seed."""
+    return [one for result in group.results if (one := result.of(name)).enrichments]
+
+
+def _found(group: SeedGroup, preferred: Mapping[ClassName, Sequence[str]]) -> str:
+    """How many motifs of each class are preferred, and the surest."""
+    n = len(group.results)
+    who = "the network prefers" if n == 1 else f"all {n} networks prefer"
+    if not any(preferred.values()) and all(len(_tested(group, name)) == n for name in CLASSES):
+        return f"Beyond size and composition: no motif that {who}, neither for low nor for high."
+    told = []
+    for name, motifs in preferred.items():
+        tested = len(_tested(group, name))
+        some = f" (only {tested} of {n} networks could be tested)" if 0 < tested < n else ""
+        what = _names(group, motifs, FEW) if motifs else "none" if tested else "nothing could be tested"
+        told.append(f"{name.capitalize()}: {what}{some}.")
+    return f"Beyond size and composition: motifs that {who}. {' '.join(told)}"
+
+
+def _frequent(group: SeedGroup) -> str:
+    """The node types that most atoms of the explanations have, over all seeds: the composition, without a test."""
+    kind, told = group.first.experiment.node_types, []
+    for name in CLASSES:
+        atoms: Counter[int] = Counter()
+        for result in _tested(group, name):
+            found = [e for e in result.enrichments if (e.kind, e.against) == ("node type", "training crystals")]
+            atoms.update({e.node_types[0]: e.count for e in found})
+        if atoms:
+            most = joined([str(node_type) for node_type, _ in atoms.most_common(FEW)])
+            told.append(f"{most} in {name} graphs")
+    return f"the most frequent {kind}s are {'; '.join(told)} (not tested). " if told else ""
+
+
+def _true(group: SeedGroup, preferred: Mapping[ClassName, Sequence[str]]) -> str:
+    """Of how many preferred motifs a count of crystals shows the same; a caution where most random graphs are of the class."""
+    if not any(preferred.values()):
+        return "No motif to compare. This does not show that the networks have no preference."
+    tested = {name: _tested(group, name)[0] for name, motifs in preferred.items() if motifs}
+    found = {name: preferred[name] for name, one in tested.items() if crystal_counts(one)}
+    if not found:
+        return "Not known: the crystals were not counted."
+    missing = [
+        f"{motif} ({name})"
+        for name, motifs in found.items()
+        for known in [in_crystals(tested[name], motifs, 1)]
+        for motif in motifs
+        if motif not in known
+    ]
+    n = sum(map(len, found.values()))
+    told = f"A count of the training crystals, without a network, {shown_part(n - len(missing), n)}."
+    told += f" Not shown: {_names(group, missing, FEW)}." if missing else ""
+    for name in found:
+        if easy := _easy([result.of(name) for result in group.results]):
+            told += (
+                f" Caution: the network takes up to {percent(max(easy))} of random graphs for {name}: these motifs mean little."
+            )
+    return told
+
+
+def _scores(group: SeedGroup) -> str:
+    """How many test crystals the network with the lowest AUC sorts right."""
+    least, n = lowest_auc(group), len(group.results)
+    which = "it" if n == 1 else f"the one with the lowest AUC of {n} (seed {least.experiment.seed})"
     quality = least.quality
-    which = "The network"
-    if len(group.results) > 1:
-        which = f"The network with the lowest AUC of {len(group.results)} (seed {least.experiment.seed})"
-    limits = sorted({f"{result.classifier.threshold:.3g}" for result in group.results}, key=float)
-    median = in_unit(" to ".join(dict.fromkeys((limits[0], limits[-1]))), group.first.experiment.unit)
-    yield (
-        f"{which} sorts {percent(quality.accuracy)} of the test crystals into the right class (AUC {quality.auc:.3f}); a "
-        f"guess sorts {percent(CHANCE)} (AUC {CHANCE:g}). Low: the target is at most {median}, the median of the "
-        "training crystals. High: it is above."
+    return (
+        f"{which} sorts {percent(quality.accuracy)} of the test crystals into the right class (AUC {quality.auc:.3f}); a guess "
+        f"sorts {percent(CHANCE)} (AUC {CHANCE:g})."
     )
-    if weak := poor(group):
-        yield weak
-    classes = [f"{name.capitalize()}: {_class_in_short(group, name)}" for name in CLASSES]
-    if elements := legend(group.first.experiment.node_types, classes):
-        yield elements
-    yield from classes
 
 
 def lowest_auc(group: SeedGroup) -> ClassifierRecord:
@@ -58,19 +119,19 @@ def poor(group: SeedGroup) -> str:
     aucs = sorted(f"{one.quality.auc:.3f}" for one in found)
     span = aucs[0] if aucs[0] == aucs[-1] else f"{aucs[0]} to {aucs[-1]}"
     n = len(group.results)
-    who = "" if n == 1 else f"All {n} networks: " if len(found) == n else f"{len(found)} of {n} networks: "
+    who = "" if n == 1 else f" of all {n} networks" if len(found) == n else f" of {len(found)} of {n} networks"
     unsure = [str(one.experiment.seed) for one in found if one.quality.auc_interval[0] <= CHANCE]
     seeds = f"seed{'s' * (len(unsure) > 1)} {', '.join(unsure)} may be"
     means = f"{seeds} no better than chance ({CHANCE:g})" if unsure else f"better than chance ({CHANCE:g})"
     return (
-        f"{who}AUC {span}, {means}; below {GOOD_AUC}, which we take as the least for an explanation to mean something. Do not "
-        "read the motifs below as a property of crystals."
+        f"Too weak to explain: AUC {span}{who}, {means}, but below {GOOD_AUC}, which we take as the least for an explanation "
+        "to mean something. Do not read the motifs as a property of crystals."
     )
 
 
-def _class_in_short(group: SeedGroup, name: ClassName) -> str:
-    classes = [result.of(name) for result in group.results]
-    tested = [one for one in classes if one.enrichments]
+def _class_told(group: SeedGroup, name: ClassName) -> str:
+    """The motifs of a class by name, preferred and avoided, and which of them a count of crystals shows."""
+    classes, tested = [result.of(name) for result in group.results], _tested(group, name)
     if not tested:
         numbers = sorted({one.found for one in classes})
         span = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
@@ -88,9 +149,8 @@ def _class_in_short(group: SeedGroup, name: ClassName) -> str:
     else:
         said = f"no motif is shown to be preferred by {who} beyond what the size and the composition of the graphs explain."
     if less:
-        said += f" Avoided: {_names(group, less)}."
-    if easy := _easy(classes):
-        said += f" Caution: most random graphs (up to {percent(max(easy))}) count as {name} too."
+        known = len(in_crystals(tested[0], less, -1))
+        said += f" Avoided: {_names(group, less)}. A count of the training crystals {shown_part(known, len(less))}."
     return said
 
 
@@ -112,10 +172,10 @@ def _untested(one: ClassResult) -> str:
     return TOO_FEW_ROUNDS.sub(told, one.untested or "too few graphs were found")
 
 
-def _names(group: SeedGroup, motifs: Sequence[str]) -> str:
+def _names(group: SeedGroup, motifs: Sequence[str], most: int = SHOWN) -> str:
     """The first motifs in a sentence, and how many more there are."""
-    more = f" and {count(len(motifs) - SHOWN, 'other')}" if len(motifs) > SHOWN else ""
-    return _typed(group, ", ".join(motifs[:SHOWN])) + more
+    more = f" and {count(len(motifs) - most, 'other')}" if len(motifs) > most else ""
+    return _typed(group, ", ".join(motifs[:most])) + more
 
 
 def _typed(group: SeedGroup, text: str) -> str:
@@ -132,6 +192,13 @@ def details(group: SeedGroup) -> Iterator[str]:
         f"{which}, on test crystals: AUC {quality.auc:.3f} (95 %: {interval(*quality.auc_interval)}), accuracy "
         f"{quality.accuracy:.3f}, calibration error {quality.calibration_error:.3f}."
     )
+    limits = sorted({f"{result.classifier.threshold:.3g}" for result in group.results}, key=float)
+    median = in_unit(" to ".join(dict.fromkeys((limits[0], limits[-1]))), group.first.experiment.unit)
+    yield f"Low: the target is at most {median}, the median of the training crystals. High: it is above."
+    classes = [f"{name.capitalize()}: {_class_told(group, name)}" for name in CLASSES]
+    if elements := legend(group.first.experiment.node_types, classes):
+        yield elements
+    yield from classes
     for name in CLASSES:
         yield from _class_details(group, name)
     if len(group.results) > 1:
@@ -181,15 +248,5 @@ def _class_details(group: SeedGroup, name: ClassName) -> Iterator[str]:
         which = f"{name}, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}" if len(classes) > 1 else name
         yield f"{which}: {line}"
     if easy := _easy(classes):
-        span = f"{percent(min(easy))} to {percent(max(easy))}" if len(easy) > 1 else percent(easy[0])
+        span = f"{percent(min(easy))} to {percent(max(easy))}" if len(easy) > 1 else f"{percent(easy[0])}"
         yield f"{name}: {span} of random graphs of the same sizes reach the probability that is asked of an explanation too."
-    tested = [one for one in classes if one.enrichments]
-    if 0 < len(tested) < len(classes):
-        yield f"{name}: tested with {count(len(tested), 'seed')} of {len(classes)}."
-    for sign, word in ((1, "more"), (-1, "less")):
-        if motifs := shared(tested, sign):
-            known = len(in_crystals(tested[0], motifs, sign))
-            yield (
-                f"{name}: {count(len(motifs), 'motif')} {'is' if len(motifs) == 1 else 'are'} {word} frequent than size and "
-                f"composition explain. A count of the training crystals {shown_part(known, len(motifs))}."
-            )

@@ -45,10 +45,11 @@ def conclusions(group: SeedGroup) -> Iterator[str]:
             for (_, test), p in zip(tests, holm(np.array([test.p for _, test in tests])), strict=True)
             if p < ALPHA
         ]
+        alike = sum(r > 0 for r in sure)
         yield (
-            f"Do other explainers rank node types as XGNN does? {count(len(tests), 'rank correlation')}: "
-            f"{sum(r > 0 for r in sure)} significantly positive, {sum(r < 0 for r in sure)} significantly negative."
-            f"{_unreliable(group, checked)}"
+            f"Do other explainers rank node types as XGNN does? {'Shown in part' if alike else 'Not shown'}: of "
+            f"{count(len(tests), 'rank correlation')}, {alike} {'is' if alike == 1 else 'are'} significantly positive and "
+            f"{sum(r < 0 for r in sure)} negative.{_unreliable(group, checked)}"
         )
 
 
@@ -65,8 +66,8 @@ def _unreliable(group: SeedGroup, checked: Sequence[Result]) -> str:
     if not low:
         return f" All rankings are reliable enough to show a correlation of {LITTLE:g}."
     return (
-        f" In {low} of {len(known)} the rankings are so noisy that even a true agreement would give a correlation below "
-        f"{LITTLE:g}."
+        f" {low} of these {len(known)} comparisons could not have shown an agreement: the rankings change too much when they "
+        f"are repeated (highest possible correlation below {LITTLE:g}, the least that is significant)."
     )
 
 

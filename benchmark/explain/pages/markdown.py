@@ -29,7 +29,12 @@ from benchmark.statistics.comparisons import ALPHA
 
 TITLE = "# What networks have learnt of "
 
-GUIDE = "Six questions to ask of such a page, in plain words: `docs/read-explanation.md`."
+WORDS = (
+    "Low and high: the target is below or above the median of the training crystals. A motif is a {kinds} of the periodic "
+    "table, a bond between two of them, or a triangle of bonded atoms. Found: more frequent in the explanations than the size "
+    "and the composition of the graphs explain. Six questions help to judge a finding: `docs/read-explanation.md`."
+)
+"""What the lines in short take for granted."""
 
 RULES = f"""XGNN (Yuan et al., KDD 2020) trains a policy that grows graphs, bond by bond, which the classifier puts into the
 class. The classifier sees only node types and which atoms are neighbours: each atom receives messages from its 4 nearest other
@@ -105,10 +110,10 @@ def page_text(task: str, found: Sequence[SeedGroup], where: Directories) -> str:
     """The markdown page."""
     folder, found = quote(task.split("/")[-1]), board_size_first(found)
     parts = [f"{TITLE}{escape(task)}", "## In short", *(_listed(group, in_short(group)) for group in found)]
-    parts += ["## Details", *(_listed(group, details(group)) for group in found)]
-    parts += [f"Again: {code(where.again(found))}", where.figures(folder)]
     kinds = dict.fromkeys(group.first.experiment.node_types for group in found)
-    parts += ["## How to read it", GUIDE, *(escape(paragraph) for paragraph in RULES.split("\n\n")), *map(all_elements, kinds)]
+    parts += [WORDS.format(kinds=" or ".join(kinds)), "## Details", *(_listed(group, details(group)) for group in found)]
+    parts += [f"Again: {code(where.again(found))}", where.figures(folder)]
+    parts += ["## How to read it", *(escape(paragraph) for paragraph in RULES.split("\n\n")), *map(all_elements, kinds)]
     if any(result.cross_checks for group in found for result in group.results):
         parts += [escape(paragraph) for paragraph in cross_checks.RULES.split("\n\n")]
     for group in found:
@@ -125,7 +130,9 @@ def page_text(task: str, found: Sequence[SeedGroup], where: Directories) -> str:
 
 
 def _listed(group: SeedGroup, lines: Iterable[str]) -> str:
-    return f"**{escape(heading(group))}**\n\n" + "\n".join(f"- {escape(line)}" for line in lines)
+    weak = poor(group)
+    told = (f"**{escape(line)}**" if weak and weak in line else escape(line) for line in lines)
+    return f"**{escape(heading(group))}**\n\n" + "\n".join(f"- {line}" for line in told)
 
 
 CAPTION = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -10,9 +11,10 @@ import pytest
 from pymatgen.core import Element
 
 from benchmark.explain.node_types import N_NODE_TYPES, NodeTypeKind, node_types_of
+from benchmark.explain.pages.commands import Directories
 from benchmark.explain.pages.conclusions import details, in_short, poor
 from benchmark.explain.pages.elements import ELEMENTS
-from benchmark.explain.pages.markdown import board_size_first
+from benchmark.explain.pages.markdown import board_size_first, page_text
 from benchmark.explain.pages.motifs import by_seed
 from benchmark.explain.pages.settings import explained_network
 from benchmark.explain.pages.tables import tables
@@ -48,9 +50,13 @@ def test_what_crystals_show_is_told_from_what_is_not_significant_and_from_what_i
     assert unsure.interval[0] > 0 and unsure.p_holm > 0.05
     preferred = beyond(((1,), 3.0), ((1, 2), 3.0), ((1, 1, 2), 3.0))
     shown = group(with_low(result, *preferred, enrichment((1,), 2.0, against=CRYSTALS), unsure))
-    line = next(line for line in in_short(shown) if line.startswith("Low"))
+    assert list(in_short(shown))[1] == (
+        "True of real crystals? A count of the training crystals, without a network, shows 1 of these 3. Not shown: bond 1–2 "
+        "(low), triangle 1–1–2 (low)."
+    )
+    line = next(line for line in details(shown) if line.startswith("Low: the network"))
     assert "shows 1 of these 3 (p < 0.05 after correction for 2 motifs)" in line
-    assert "Not shown: bond 1–2 (in 1.0 % of the low crystals and 0.0 % of the others)." in line
+    assert "Not shown: bond 1–2 (in 1.0% of the low crystals and 0.0% of the others)." in line
     assert "Too rare to test, in fewer than 5 crystals: triangle 1–1–2." in line
     header, rows = next(table for table in tables(shown) if table[0][0].startswith("low, beyond"))
     assert header[-1] == "their p (Holm)" and [row[-1] for row in rows] == ["0.010", "0.20", ""]
@@ -84,7 +90,8 @@ def test_a_class_with_too_few_rounds_says_so(result, found, rounds, told):
     why = f"graphs of one round may be alike, and they are of {rounds} rounds, where 5 are needed"
     low = class_result("low", ()).model_copy(update={"found": found, "untested": why})
     shown = group(result.model_copy(update={"low": low}))
-    assert told in next(line for line in in_short(shown) if line.startswith("Low"))
+    assert "Low: nothing could be tested." in next(iter(in_short(shown)))
+    assert told in next(line for line in details(shown) if line.startswith("Low: nothing could be tested"))
     assert told in next(line for line in details(shown) if line.startswith("low: nothing was tested"))
 
 
@@ -100,11 +107,9 @@ def test_one_network_is_named_the_weakest_everywhere_that_of_the_lowest_auc(resu
         judged(result, 3, accuracy=0.6, auc=0.68, auc_interval=(0.64, 0.72)),
         judged(result, 4, accuracy=0.64, auc=0.66, auc_interval=(0.62, 0.7)),
     )
-    first, weak, *_ = in_short(both)
-    assert first.startswith("The network with the lowest AUC of 2 (seed 4) sorts 64 %") and "(AUC 0.660)" in first
-    assert weak.startswith(
-        "All 2 networks: AUC 0.660 to 0.680, better than chance (0.5); below 0.7, which we take as the least"
-    )
+    *_, line = in_short(both)
+    assert line.startswith("The network: the one with the lowest AUC of 2 (seed 4) sorts 64%") and "(AUC 0.660)" in line
+    assert "Too weak to explain: AUC 0.660 to 0.680 of all 2 networks, better than chance (0.5), but below 0.7, which" in line
     assert any(
         line.startswith("The network with the lowest AUC (seed 4), on test crystals: AUC 0.660") for line in details(both)
     )
@@ -113,7 +118,7 @@ def test_one_network_is_named_the_weakest_everywhere_that_of_the_lowest_auc(resu
 def test_a_network_that_may_guess_is_not_called_better_than_chance(result):
     quality = {"auc": 0.55, "auc_interval": (0.48, 0.62)}
     assert poor(group(judged(result, 3), judged(result, 4, **quality))).startswith(
-        "1 of 2 networks: AUC 0.550, seed 4 may be no better than chance (0.5); below 0.7"
+        "Too weak to explain: AUC 0.550 of 1 of 2 networks, seed 4 may be no better than chance (0.5), but below 0.7"
     )
     assert not poor(group(result))
 
@@ -127,7 +132,7 @@ def test_a_miniature_has_seen_fewer_crystals_only_where_it_has(result):
 
 
 def test_the_elements_of_the_groups_that_motifs_name_are_told_before_the_motifs(result):
-    lines = list(in_short(group(result)))
+    lines = list(details(group(result)))
     told = "The groups named here: 1 (H and the alkali metals Li, Na, K, Rb, Cs, Fr); 16 (chalcogens O, S, Se, Te, Po); 17 ("
     (place,) = [place for place, line in enumerate(lines) if line.startswith(told)]
     assert lines[place + 1].startswith("Low: ")
@@ -146,3 +151,25 @@ def test_networks_of_the_size_of_the_boards_stand_before_miniatures(result):
     board = result.model_copy(update={"classifier": result.classifier.model_copy(update={"experiment": experiment})})
     shown = board_size_first([group(result), group(board)])
     assert [one.first.experiment.network for one in shown] == ["standard", "mini"]
+
+
+def test_the_first_line_names_the_most_frequent_groups_and_that_no_motif_is_preferred(result):
+    atoms = [
+        enrichment((n,), 1.0, 0.5, "training crystals").model_copy(update={"count": count})
+        for n, count in ((3, 9), (1, 20), (2, 5), (4, 1))
+    ]
+    nothing = result.model_copy(update={name: class_result(name, atoms) for name in ("low", "high")})
+    found, true, _ = in_short(group(nothing))
+    assert found == (
+        "Found: the most frequent groups are 1, 3 and 2 in low graphs; 1, 3 and 2 in high graphs (not tested). Beyond size and "
+        "composition: no motif that the network prefers, neither for low nor for high."
+    )
+    assert true.startswith("True of real crystals? No motif to compare.")
+
+
+def test_a_weak_network_is_bold_in_short(result):
+    weak = group(judged(result, 3, auc=0.55, auc_interval=(0.48, 0.62)))
+    (line,) = [
+        line for line in page_text("set/target", [weak], Directories(Path("runs"))).split("\n") if "**The network: it" in line
+    ]
+    assert "Too weak to explain" in line and line.endswith("**")
