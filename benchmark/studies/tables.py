@@ -18,7 +18,6 @@ from benchmark.rendering.text import (
     escape,
     joined,
     machine,
-    percent,
     plus_minus,
     seconds,
     significant,
@@ -31,6 +30,9 @@ from benchmark.studies.error_changes import ErrorChange
 from benchmark.tasks.folds import kfolds
 
 COST_COLUMNS = ("training time / fold", "seconds an epoch", "peak memory", "folds", "status")
+
+FACTORS = 10.0
+"""Ratio of two errors from which on it is told as a factor, not in percent."""
 
 WAITED = 1.25
 """Wall time over processor time from which on a fold is said to have waited; one with a core of its own has 1.0."""
@@ -114,14 +116,19 @@ def mae_cell(folds: Configuration) -> str:
 
 def relative(value: float, interval: tuple[float, float] | None) -> str:
     """A change with its interval: in percent, or all of it as factors where one is ten or more."""
-    factors = any(one >= 9 for one in (value, *(interval or ())))
+    factors = any(1 + one >= FACTORS for one in (value, *(interval or ())))
     return _change(value, factors) + (
         f" ({_change(interval[0], factors)} to {_change(interval[1], factors)})" if interval else ""
     )
 
 
 def _change(value: float, factor: bool) -> str:
-    return f"× {significant(float(f'{1 + value:.3g}'))}" if factor else percent(value, 1, signed=True)
+    return f"× {times(1 + value)}" if factor else percent(value, 1, signed=True)
+
+
+def times(ratio: float) -> str:
+    """A factor with three significant digits."""
+    return significant(float(f"{ratio:.3g}"))
 
 
 def change_cells(change: ErrorChange | None) -> list[str]:

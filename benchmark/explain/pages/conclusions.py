@@ -248,5 +248,5 @@ def _class_details(group: SeedGroup, name: ClassName) -> Iterator[str]:
         which = f"{name}, seed{'s' * (len(seeds) > 1)} {', '.join(seeds)}" if len(classes) > 1 else name
         yield f"{which}: {line}"
     if easy := _easy(classes):
-        span = f"{percent(min(easy))} to {percent(max(easy))}" if len(easy) > 1 else f"{percent(easy[0])}"
+        span = f"{percent(min(easy))} to {percent(max(easy))}" if len(easy) > 1 else percent(easy[0])
         yield f"{name}: {span} of random graphs of the same sizes reach the probability that is asked of an explanation too."

@@ -72,7 +72,7 @@ def page_text(task: str, groups: Sequence[ComparisonGroup[JudgedCurve]], folder:
     for place, group in enumerate(groups):
         trained = [one.curve for one in group.members if not one.curve.chosen]
         records = [record for curve in trained for point in curve.points for record in point.records]
-        parts += [f"## {escape(group.title)}", provenance(records, *commands(group)), _verdicts(group.members)]
+        parts += [f"## {escape(group.title)}", _verdicts(group.members), provenance(records, *commands(group))]
         parts += shown(numbered(figures(task, _curves(group)), place), folder)
         parts += ["### Why it breaks", _interventions(group.members)]
         parts += ["### Beside what was published", "\n".join(f"- {line}" for line in published_lines(task, group.members))]
@@ -102,7 +102,7 @@ def commands(group: ComparisonGroup[JudgedCurve]) -> Iterator[str]:
 
 def _verdicts(judged: Sequence[JudgedCurve]) -> str:
     header = [
-        "model", "run at layers", "lowest MAE", "at layers", "verdict", "deepest against best shallower (95 %)",
+        "model", "run at layers", "lowest MAE", "at layers", "verdict", "MAE at deepest against best shallower (95 %)",
         "cause of the break",
     ]  # fmt: skip
     rows = []

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmark.rendering.text import count, escape, in_unit, joined, percent
+from benchmark.statistics.decisions import MARGIN
 from benchmark.studies.curves import Curve
 from benchmark.studies.depth.causes import NOT_ESTABLISHED, Tried, causes
 from benchmark.studies.depth.conclusions import DepthVerdict, JudgedDepth
 from benchmark.studies.omee_et_al import BULK, BY_DEPTH, SOURCE, PublishedDepths
-from benchmark.studies.tables import budget, mae_cell, relative, waited
+from benchmark.studies.tables import FACTORS, budget, mae_cell, relative, times, waited
 
 TRIED, NOT_TRIED = "no clear result", "not tried"
 """Where no run with one thing changed shows the cause of a break."""
@@ -45,16 +47,40 @@ class JudgedCurve:
 
 
 def conclusions(task: str, judged: Sequence[JudgedCurve]) -> Iterator[str]:
-    """Three sentences from the numbers."""
+    """How many networks break, then a list: which, the best one, the causes."""
     own = [one.curve for one in judged if not one.curve.chosen]
     depths = sorted({point.layers for curve in own for point in curve.points})
     trained = budget([record for curve in own for point in curve.points for record in point.records])
+    lines = [*(f"{told}." for told in _outcomes(judged)), _best(judged), _reasons(judged)]
     yield (
-        f"{count(len(own), 'network')} of {depths[0]} to {depths[-1]} layers on {escape(task)} "
-        f"({own[0].first.key.profile}, {trained}). {' '.join(f'{told}.' for told in _outcomes(judged))}"
+        f"Of {count(len(judged), 'network')} with {depths[0]} to {depths[-1]} layers on {escape(task)} "
+        f"({own[0].first.key.profile}, {trained}), {_counts(judged)}.\n\n" + "\n".join(f"- {line}" for line in lines)
     )
-    yield _best(judged)
-    yield _reasons(judged)
+
+
+def _counts(judged: Sequence[JudgedCurve]) -> str:
+    """How many networks break, scale and are undecided, each network once, and what that means."""
+    found = Counter(_kind(one.verdict) for one in judged)
+    meanings = {
+        "break": f"more layers are shown to raise the error by more than {percent(MARGIN)}",
+        "scale": f"more layers are shown not to raise the error by more than {percent(MARGIN)}",
+        "undecided": "it is not shown whether more layers harm",
+        "not judged": "no second depth to compare, or nothing learnt",
+    }
+    told = []
+    for kind, meaning in meanings.items():
+        if n := found[kind]:
+            be = kind if kind in ("break", "scale") else f"{'is' if n == 1 else 'are'} {kind}"
+            told.append(f"{n} {be}{'s' * (n == 1 and be == kind)} ({meaning})")
+    return joined(told)
+
+
+def _kind(verdict: DepthVerdict) -> str:
+    if not verdict.learns or not verdict.depths:
+        return "not judged"
+    if verdict.breaks_at:
+        return "break"
+    return "scale" if verdict.scales_to else "undecided" if _undecided(verdict) else "not judged"
 
 
 def _outcomes(judged: Sequence[JudgedCurve]) -> Iterator[str]:
@@ -71,13 +97,22 @@ def _outcomes(judged: Sequence[JudgedCurve]) -> Iterator[str]:
             if o.verdict.scales_to
         ],
         **{f"Shown to break {where} layers: {{}}": names for where, names in broken.items()},
-        "Undecided at every depth: {}": [o.label for o in open_ones if _undecided(o.verdict)],
+        "Undecided at every depth, with the change of the MAE at the deepest: {}": [
+            _open(o) for o in open_ones if _undecided(o.verdict)
+        ],
         "Could not be measured deeper: {}": [o.label for o in open_ones if not _undecided(o.verdict)],
         "Tried at one depth only: {}": [o.label for o in learning if not o.verdict.depths],
         "Learnt at no depth: {}": [o.label for o in judged if o.verdict.best and not o.verdict.learns],
         "Trained at no depth in every fold: {}": [o.label for o in judged if o.verdict.best is None],
     }
     return (escape(text.format(joined(names))) for text, names in kinds.items() if names)
+
+
+def _open(one: JudgedCurve) -> str:
+    """A network that is undecided, with how its MAE changes to the deepest depth."""
+    deepest = one.verdict.deepest
+    changed = change_of(deepest)
+    return f"{one.label} {changed}" if changed else one.label
 
 
 def _undecided(verdict: DepthVerdict) -> bool:
@@ -90,7 +125,7 @@ def _best(judged: Sequence[JudgedCurve]) -> str:
         return "No depth has a score in every fold."
     _, one, point = min(scored, key=lambda row: row[0])
     unit = escape(point.complete[0].key.unit)
-    sentence = f"The lowest MAE, {in_unit(mae_cell(point), unit)}, is {escape(one.label)}'s at {point.layers} layers"
+    sentence = f"Lowest MAE: {in_unit(mae_cell(point), unit)}, {escape(one.label)} with {point.layers} layers"
     deepest = one.verdict.deepest
     if deepest is None:
         only = "that it was given" if len(one.curve.points) == 1 else "with a score in every fold"
@@ -99,7 +134,24 @@ def _best(judged: Sequence[JudgedCurve]) -> str:
         return f"{sentence}, the deepest that it was given."
     if deepest.step is None:
         return f"{sentence}; with {deepest.layers} a fold {'diverges' if deepest.judged == 'diverges' else 'has no score'}."
-    return f"{sentence}. With {deepest.layers} layers: {change_of(deepest)} against its best shallower depth{_time(one.curve)}."
+    return f"{sentence}. With {deepest.layers} layers {_grown(one.curve, deepest)}{_time(one.curve)}."
+
+
+def _grown(curve: Curve, depth: JudgedDepth) -> str:
+    """How the MAE of a depth compares with the best shallower one, and that it is useless where it is."""
+    step = depth.step
+    if step is None:
+        return "it was not compared"
+    limits = step.interval
+    if any(ratio >= FACTORS for ratio in (step.ratio, *(limits or ()))):
+        span = f" (95 %: {times(limits[0])} to {times(limits[1])} times)" if limits else ""
+        point = next(point for point in curve.points if point.layers == depth.layers)
+        useless = ", worse than a prediction of the mean" if limits and limits[0] >= FACTORS and point.r2 < 0 else ""
+        return f"its MAE is {times(step.ratio)} times as high as with {step.before}{span}{useless}"
+    span = f" (95 %: {percent(limits[0] - 1, 1, signed=True)} to {percent(limits[1] - 1, 1, signed=True)})" if limits else ""
+    return (
+        f"its MAE is {percent(abs(step.ratio - 1), 1)} {'higher' if step.ratio >= 1 else 'lower'} than with {step.before}{span}"
+    )
 
 
 def _time(curve: Curve) -> str:
@@ -108,7 +160,7 @@ def _time(curve: Curve) -> str:
     folds = [*start.records, *last.records]
     quiet = not waited(folds) and len({record.machine for record in folds}) == 1
     if start.seconds and last.seconds and last is not start and quiet:
-        return f", and {last.seconds / start.seconds:.1f} times the training time of {start.layers} layers"
+        return f"; its training takes {last.seconds / start.seconds:.1f} times as long as with {start.layers}"
     return ""
 
 

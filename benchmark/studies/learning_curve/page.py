@@ -21,7 +21,7 @@ from benchmark.studies.learning_curve.conclusions import (
     level_with_the_first,
 )
 from benchmark.studies.pages import Page, StudyPages, csv, numbered, shown
-from benchmark.studies.tables import command_of, mae_cell, opening, provenance, table
+from benchmark.studies.tables import command_of, mae_cell, opening, provenance, relative, table
 from benchmark.studies.trials import Trial, by_task
 
 
@@ -52,12 +52,12 @@ def page_text(task: str, groups: Sequence[ComparisonGroup[LearningCurve]], folde
         # Largest first: what is said of all of them is read from the first.
         records = [record for curve in made for size in reversed(curve.sizes) for record in size.records]
         again = command_of("learning-curve", records[0].key, [curve.model for curve in made], [], group.changes)
-        parts += [f"## {escape(group.title)}", provenance(records, again)]
-        parts += shown(numbered(figures(made), place), folder)
+        parts += [f"## {escape(group.title)}", *shown(numbered(figures(made), place), folder)]
         parts += ["### Errors", errors_table(made), "### Power laws", laws_table(made)]
         failed = [r for r in records if r.status != "complete"]
         lines = [f"- {_named(r)}: {r.status}: {escape(r.reason or '')}" for r in failed]
         parts += ["Folds without a score:\n\n" + "\n".join(lines)] if lines else []
+        parts += ["### How it was run", provenance(records, again)]
     return "\n\n".join([*parts, "## Rules", RULE])
 
 
@@ -79,26 +79,32 @@ def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
     best, n = scored[0], scored[0].sizes[-1].n_train
     mae = mae_cell(best.sizes[-1])
     tied = [curve.label for curve in level_with_the_first(scored)]
-    doubt = f", from which {escape(joined(tied))} cannot be told" if tied else ""
+    doubt = f"; {escape(joined(tied))} may be as good" if tied else ""
     lowest = f"{escape(best.label)} has the lowest MAE, {in_unit(mae, unit)}{doubt}"
-    yield f"With all {n:,} training crystals of {escape(task)} {lowest}."
+    yield f"With all {n:,} training crystals of {escape(task)}, {lowest}."
     if not fitted:
         yield "No power law could be fitted: fewer than three sizes have a score."
         yield "Nothing can be forecast."
         return
-    steep, law = max(fitted, key=lambda pair: pair[1].b)
-    flat = [curve.label for curve, other in fitted if other.interval is None or other.interval[0] <= 0]
-    undecided = (
-        f"; it cannot be told that more crystals help {escape(joined(flat))}" if flat else "; more crystals help every model"
-    )
-    yield f"The error falls fastest for {escape(steep.label)}, as n to the minus {_exponent(law)}{undecided}."
+    yield _doubled(fitted)
     best, law = fitted[0]
     if law.misfit > MISFIT:
-        away = f"{percent(law.misfit)} away from it"
-        yield f"The errors of {escape(best.label)} follow no power law ({away}): nothing is forecast of it."
+        yield (
+            f"How many crystals a lower error of {escape(best.label)} would take is not forecast: its errors are up to "
+            f"{percent(law.misfit)} away from a power law."
+        )
         return
     half = _needed(law, best.sizes[-1].n_train, 0.5)
-    yield f"Half the error of {escape(best.label)} would take {half} training crystals, if the power law goes on."
+    yield f"Half the error of {escape(best.label)} would take {half} training crystals, if this goes on."
+
+
+def _doubled(fitted: Sequence[tuple[LearningCurve, PowerLaw]]) -> str:
+    """What twice the crystals do to the error of the model that gains most, and for which models nothing is shown."""
+    steep, law = max(fitted, key=lambda pair: pair[1].b)
+    flat = [curve.label for curve, other in fitted if other.interval is None or other.interval[0] <= 0]
+    rest = f"for {escape(joined(flat))} it is not shown that more crystals help" if flat else "more crystals help every model"
+    change = relative(2**-law.b - 1, (2 ** -law.interval[1] - 1, 2 ** -law.interval[0] - 1) if law.interval else None)
+    return f"Twice the training crystals change the MAE of {escape(steep.label)} by {change}, more than of any other; {rest}."
 
 
 def errors_table(made: Sequence[LearningCurve]) -> str:

@@ -82,7 +82,7 @@ def conclusions(task: str, made: Sequence[ModelSensitivity]) -> Iterator[str]:
     diverging = [f"{level.factor} {_value(level)} in {escape(model.label)}" for model, level in levels]
     diverges = f"; with {joined(diverging)} it diverges" if diverging else ""
     if flat:
-        yield f"Undecided, which is not equal, is whether any value is better or worse: {'; '.join(flat)}{diverges}."
+        yield f"No value is shown to be better or worse of {'; '.join(flat)}{diverges}."
     else:
         yield f"Of every factor a value is shown to be better or worse{diverges}."
 
@@ -100,8 +100,8 @@ def _most(model: ModelSensitivity) -> str:
         else ", though no value differs significantly"
     )
     return (
-        f"{factor} matters most for {escape(model.label)}: from {_value(low)} to {_value(high)} the MAE rises by "
-        f"{percent(share, 1)} of the centre's{shown}"
+        f"{factor} matters most for {escape(model.label)}: the MAE with {_value(high)} is higher than with {_value(low)} by "
+        f"{percent(share, 1)} of the MAE with the profile's settings{shown}"
     )
 
 
@@ -115,11 +115,13 @@ def _best(model: ModelSensitivity) -> str:
     name, mae = escape(model.label), in_unit(mae_cell(best.folds), escape(best.folds.records[0].key.unit))
     if best.change is None or best.change.relative is None:
         return f"of {name} is {mae}, " + (
-            "of the centre itself" if best.folds is model.centre else f"with {best.factor} {_value(best)}, without a test"
+            "with the profile's settings"
+            if best.folds is model.centre
+            else f"with {best.factor} {_value(best)}, without a test"
         )
-    real = "a real difference" if best.judged == "better" else "not a significant difference"
+    real = "shown to be better" if best.judged == "better" else "not shown to be better"
     change = relative(best.change.relative, best.change.interval)
-    return f"of {name} is {mae}, with {best.factor} {_value(best)}: {change} against the centre, {real}"
+    return f"of {name} is {mae}, with {best.factor} {_value(best)}: {change} against the profile's settings, {real}"
 
 
 def published(task: str, made: Sequence[ModelSensitivity]) -> Iterator[str]:

@@ -64,11 +64,12 @@ def test_the_page_opens_with_sentences_and_every_failure_is_a_row(tmp_path):
     page, *files = write_study_pages(PAGES, found, tmp_path / "reports")
     assert page == tmp_path / "reports" / "depth" / "set" / "target.md"
     text = page.read_text()
-    title, opening, *_ = text.split("\n\n")
+    title, opening, listed, *_ = text.split("\n\n")
     assert title == "# Depth: set/target"
-    assert "Shown to scale: deeper-gatgnn (mini) (to 10; run at 4 and 10)" in opening
-    assert "Shown to break between 4 and 10 layers: schnet (mini)." in opening
-    assert "The cause of the break is not established: not tried in schnet (mini)." in opening and "exploding" not in text
+    assert "1 breaks (more layers are shown to raise the error by more than 5%) and 1 scales (" in opening
+    assert "Shown to scale: deeper-gatgnn (mini) (to 10; run at 4 and 10)" in listed
+    assert "Shown to break between 4 and 10 layers: schnet (mini)." in listed
+    assert "The cause of the break is not established: not tried in schnet (mini)." in listed and "exploding" not in text
     assert "Not tried in schnet (mini)" in text
     assert "diverged in 2 of 2: it broke" in text
     assert {f.name for f in files} == {
@@ -80,10 +81,10 @@ def test_the_page_opens_with_sentences_and_every_failure_is_a_row(tmp_path):
 def test_each_budget_is_a_group_with_its_own_conclusion_command_and_figures(tmp_path):
     long = curve((4, 0.05), (8, 0.05), epochs=9) + curve((4, 0.06), model="schnet", epochs=9)
     page, *files = write_study_pages(PAGES, curve((4, 0.1), (6, 0.2), (8, 0.1), model="schnet") + long, tmp_path)
-    opening, second, *_ = page.read_text().split("\n\n")[1:]
+    _, opening, second, listed, *_ = page.read_text().split("\n\n")[1:]
     assert "schnet" in opening and "cgcnn" not in opening
     assert second.startswith("**mini, kfold(5), data 00000000, with epochs=9**: ")
-    assert "is cgcnn (mini)'s at 4 layers" in second
+    assert "cgcnn (mini) with 4 layers" in listed
     text = page.read_text()
     assert "data 00000000, with epochs=9" in text and "| cgcnn (mini) " in text
     assert "--model cgcnn --profile mini --layers 4,8 --set epochs=9" in text
@@ -125,7 +126,7 @@ def test_a_depth_without_all_its_scores_is_neither_best_nor_held():
 def test_a_study_that_was_stopped_early_judges_nothing_and_says_what_it_has(tmp_path):
     page, *_ = write_study_pages(PAGES, curve((4, 0.1), folds=2), tmp_path)
     text = page.read_text()
-    assert "No depth has a score in every fold. So no depth is judged." in text.split("\n\n")[1]
+    assert text.split("\n\n")[2].endswith("No depth has a score in every fold.\n- So no depth is judged.")
     assert "| 2 of 5 folds run |" in re.sub(r" +", " ", text)
     (line,) = opening_of(curve((4, 0.1)) + curve((30, 0.3), folds=2))
     assert "may still be" not in line and "Could not be measured deeper: cgcnn (mini)" in line
@@ -184,7 +185,7 @@ def test_a_break_lies_above_the_deepest_depth_that_holds():
 
 def test_a_network_that_does_not_learn_is_not_said_to_have_one_depth():
     (line,) = opening_of(curve((2, 0.1), (4, 0.1), r2=0.0))
-    assert "at 2 layers." in line and "only depth" not in line
+    assert "with 2 layers." in line and "only depth" not in line
 
 
 @pytest.mark.parametrize(
