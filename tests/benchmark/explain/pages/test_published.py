@@ -56,7 +56,7 @@ def test_the_page_on_explanations_says_of_findings_and_other_explainers_what_the
     ]  # fmt: skip
     assert (len(limits), sum(one < LITTLE for one in limits)) == (60, 18)
     assert (
-        "none of 60 rank correlations is significant" in text and "in 18 of the 60 the rankings are not reliable enough" in text
+        "none of 60 rank correlations is significant" in text and "In 18 of the 60 the rankings are not reliable enough" in text
     )
 
 
