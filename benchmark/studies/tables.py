@@ -18,6 +18,7 @@ from benchmark.rendering.text import (
     escape,
     joined,
     machine,
+    percent,
     plus_minus,
     seconds,
     significant,
