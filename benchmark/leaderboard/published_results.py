@@ -32,6 +32,12 @@ class PublishedResult:
         return "; ".join(filter(None, (self.protocol, self.differs)))
 
     @property
+    def known_epochs(self) -> int | None:
+        """Of the figure; where the publication states none, of the network that it released."""
+        released = RELEASED_RECIPES.get((self.source, self.task))
+        return self.epochs or (int(released["epochs"]) if released else None)
+
+    @property
     def spread(self) -> float | None:
         """Standard deviation of the targets that were tested, by the printed RMSE and R² = 1 - RMSE² / variance."""
         return None if self.rmse is None or self.r2 is None else self.rmse / math.sqrt(1 - self.r2)

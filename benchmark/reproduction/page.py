@@ -164,8 +164,7 @@ def _measured(result: CellResult) -> list[str]:
 def _epochs(result: CellResult | None, published: PublishedResult | None) -> str:
     """Ours and the published ones."""
     ran = max((record.epochs_run or 0 for record in result.records), default=0) if result else 0
-    released = RELEASED_RECIPES.get((published.source, published.task), {}).get("epochs") if published else None
-    there = published and (published.epochs or released)
+    there = published and published.known_epochs
     both = (str(ran or ""), f"{there:,}" if there else "")
     return " / ".join(both) if any(both) else ""
 

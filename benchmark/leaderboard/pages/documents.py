@@ -176,11 +176,16 @@ def beside_published(board: Board, up: str = "") -> str:
             if not found or key.profile in MARKED or not row.costs:
                 continue
             others = [one for one in PUBLISHED_RESULTS if (one.task, one.model) == (key.task, row.model)]
-            task, epochs = link(key.task, f"{up}{PUBLISHED}/{page_of(key.task)}"), str(row.costs.epochs or "")
+            task = link(key.task, f"{up}{PUBLISHED}/{page_of(key.task)}")
             error, training = escape(in_unit(plus_minus(*found), key.unit)), seconds(row.costs.training_s)
-            ours = [task, escape(row.label), escape(group.track), epochs, error, training]
-            rows += [[*ours, plus_minus(one.mae, one.std), escape(f"{one.source}: {one.differs_here}")] for one in others]
-    header = ["task", "model", "track", "epochs", "MAE here", "training / fold", "published", "by whom, and what differs"]
+            for one in others:
+                epochs = [f"{number:,}" if number else "" for number in (row.costs.epochs, one.known_epochs)]
+                ours = [task, escape(row.label), escape(group.track), error, plus_minus(one.mae, one.std), *epochs, training]
+                rows.append([*ours, escape(f"{one.source}: {one.differs_here}")])
+    header = [
+        "task", "model", "track", "MAE here", "published", "epochs here", "published epochs", "training / fold here",
+        "by whom, and what differs",
+    ]  # fmt: skip
     return table(header, rows, text=header)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmark.leaderboard.published_results import THESIS, PublishedResult
+from benchmark.leaderboard.published_results import CGCNN, PUBLISHED_RESULTS, THESIS, PublishedResult
 from benchmark.reproduction.answer import answer
 from benchmark.reproduction.cells import Cell
 from benchmark.reproduction.results import cell_results
@@ -64,9 +64,24 @@ def test_the_rows_with_the_recipe_of_the_publication_answer_and_open_figures_of_
     lines = told([cell("cgcnn", 0.5), replace(cell("megnet"), published=(own,))], cgcnn=[0.50, 0.51, 0.49])
     assert f"- **{THESIS}: 1 figure, none compared yet.** Ours has not run for them." in lines
     assert (
-        f"- Was a number reproduced? The rows of {THESIS} in the table of the page answer, because ours has its recipe there. "
-        "Bold: no. Plain: a difference is not shown. Rows of the other sources do not: their recipes differ from ours."
+        f"- Was a number reproduced? Read the rows of {THESIS} in the table of the page: ours has its recipe. A bold pair was "
+        "not reproduced. A plain pair is not shown to differ. Rows of the other sources do not answer: their recipes differ "
+        "from ours."
     ) in lines
+
+
+@pytest.mark.parametrize("ours, differs", [(0.5, True), (0.39, False)])
+def test_the_recipe_of_a_released_network_comes_with_the_command_that_runs_it(tmp_path, ours, differs):
+    task = "cgcnn/formation_energy_per_atom"
+    (paper,) = [one for one in PUBLISHED_RESULTS if (one.task, one.source) == (task, CGCNN)]
+    assert paper.known_epochs == 1000
+    write_rounds(tmp_path, [ours, ours + 0.01, ours - 0.01], "cgcnn", task=task)
+    filled = Cell(task, "cgcnn", "thesis", "shuffle", 3, published=(replace(paper, mae=0.39),))
+    lines = answer([(filled, *cell_results([filled], [Store(tmp_path)]))]).splitlines()
+    (told,) = [line for line in lines if "is not run in this table" in line] if differs else [""]
+    assert ("trained for 1,000 epochs on a split 60:20:20" in told) is differs
+    assert (f"run --task {task} --model cgcnn --preset thesis" in told and "--set n_layers=4" in told) is differs
+    assert differs or not any("is not run in this table" in line for line in lines)
 
 
 def test_an_error_no_better_than_the_median_is_marked_where_the_other_is_better(told):
