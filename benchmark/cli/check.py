@@ -19,6 +19,7 @@ from benchmark.results.directories import PUBLISHED
 from datasets.errors import BenchmarkError, InputError
 
 if TYPE_CHECKING:
+    from benchmark.regression.check import CheckReport
     from benchmark.regression.seeds import CheckCost
 
 commands = typer.Typer()
@@ -32,6 +33,14 @@ def check(
     quick: Annotated[
         bool, typer.Option("--quick", help="Train fewer seeds of a changed model: it finds only larger losses.")
     ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COMMIT",
+            help="With --model: compare with the code of this commit, trained on this machine too, instead of with the "
+            "baseline. HEAD: what do my uncommitted changes do?",
+        ),
+    ] = None,
     update: Annotated[
         str | None,
         typer.Option("--update-baseline", metavar="REASON", help="Record current results as the baseline, for this reason."),
@@ -61,6 +70,10 @@ def check(
     """Train every model briefly and compare data, folds, parameters and errors with the baseline; exit 1 where worse."""
     given = {"--model": model, "--quick": quick, "--update-baseline": update is not None}
     asked = [name for name, value in given.items() if value]
+    if against is not None and (quick or update is not None or benchmarks is not None or not model):
+        raise InputError(
+            "--against trains the code of a commit and yours: it needs --model, and takes --fail-if and --json alone"
+        )
     if benchmarks is not None and asked:
         raise InputError(f"--benchmarks compares two files and trains nothing: leave out {' and '.join(asked)}")
     if update is not None and (quick or fail_if is not None):
@@ -73,6 +86,8 @@ def check(
         _compare_benchmarks(benchmarks, "median:10%" if fail_if is None else fail_if, as_json)
     elif update is not None:
         _update_baseline(update, model or [], setting, seeds, as_json)
+    elif against is not None:
+        _check_against(against, model or [], fail_if, as_json)
     else:
         _check(model or [], quick, fail_if, as_json)
 
@@ -96,11 +111,39 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
     stale = stale_records(Store(PUBLISHED), models)
     with _trainer(as_json) as train:
         report = check(baseline, models, quick, thresholds, train)
+    _print(report, list(map(str, stale)), as_json, report_page(report, baseline, stale, uncommitted()))
+
+
+def _check_against(commit: str, models: list[str], fail_if: str | None, as_json: bool) -> None:
+    from benchmark.harness.machine import uncommitted
+    from benchmark.regression.before import code_of, trained_before
+    from benchmark.regression.check import COSTS, check
+    from benchmark.regression.page import report_page
+    from benchmark.regression.seeds import FIRST_SEEDS
+    from benchmark.speed.comparison import parse_thresholds
+
+    require_checkout()
+    thresholds = parse_thresholds(fail_if, COSTS) if fail_if is not None else ()
+    with code_of(commit) as code, _trainer(as_json) as train:
+        # The same numbers with a few seeds are the same code; only other numbers need as many seeds as their noise asks for.
+        for seeds in (FIRST_SEEDS, None):
+            if not as_json:
+                many = f"{seeds} seeds each" if seeds else "as many seeds as the noise asks for"
+                tell(f"training the code of {commit}, then yours, with {many}")
+            baseline = trained_before(code, models, seeds, as_json)
+            report = check(baseline, models, False, thresholds, train)
+            if report.is_same:
+                break
+    _print(report, [], as_json, report_page(report, baseline, [], uncommitted(), commit))
+
+
+def _print(report: CheckReport, stale: list[str], as_json: bool, page: str) -> None:
+    """The report; BenchmarkError where something became worse."""
     if as_json:
         rows = [{**asdict(row), "fails": row.fails} for row in report.rows]
-        print(json.dumps({"rows": rows, "notes": report.notes, "stale": list(map(str, stale))}, indent=1))
+        print(json.dumps({"rows": rows, "notes": report.notes, "stale": stale}, indent=1))
     else:
-        print(report_page(report, baseline, stale, uncommitted()))
+        print(page)
     if report.failures:
         from benchmark.rendering.text import percent
 
@@ -176,7 +219,7 @@ class _LineAMinute:
         minute = int(elapsed / 60)
         if minute > self.minute:
             self.minute = minute
-            left = f", {about(elapsed * (self.of - self.done) / self.done)} left" if self.done < self.of else ""
+            left = f", {about(elapsed * (self.of - self.done) / self.done)} left" if 2 < self.done < self.of else ""
             tell(f"short trainings: {self.done} of {self.of} after {minute} min{left}")
 
 

@@ -86,6 +86,11 @@ class CheckReport:
         return [row for row in self.rows if row.verdict != NEW_SETTING]
 
     @property
+    def is_same(self) -> bool:
+        """Whether every number is that of the baseline."""
+        return all(row.verdict == "same" for row in self.shown)
+
+    @property
     def failures(self) -> list[CheckRow]:
         """The regressions."""
         return [row for row in self.rows if row.fails]

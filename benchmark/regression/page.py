@@ -27,7 +27,11 @@ OTHER_NUMBERS = "other numbers"
 
 
 def report_page(
-    report: CheckReport, baseline: Baseline, stale: Sequence[StaleSource], uncommitted: Sequence[str] | None
+    report: CheckReport,
+    baseline: Baseline,
+    stale: Sequence[StaleSource],
+    uncommitted: Sequence[str] | None,
+    against: str | None = None,
 ) -> str:
     """The verdict, what changed and what did not in a few lines, then every comparison.
 
@@ -36,6 +40,7 @@ def report_page(
         baseline: that it was made against.
         stale: sources of published records that were not compared.
         uncommitted: files of the code that differ from the commit; None outside a checkout.
+        against: the commit whose code made the baseline here, just before.
     """
     # With uncommitted changes, the records of a changed model are of other code in any case.
     older = [] if uncommitted else _older_records(stale)
@@ -43,7 +48,7 @@ def report_page(
         [
             conclusion(report, baseline),
             *_yours(report, uncommitted),
-            *_in_short(report, baseline, bool(uncommitted)),
+            *_in_short(report, baseline, bool(uncommitted), against),
             *older,
         ]
     )
@@ -61,7 +66,7 @@ def _yours(report: CheckReport, uncommitted: Sequence[str] | None) -> Iterator[s
         yield f"Not checked, though their file changed: {listed(left)}. Name them with --model, or leave --model out."
 
 
-def _in_short(report: CheckReport, baseline: Baseline, has_changes: bool) -> Iterator[str]:
+def _in_short(report: CheckReport, baseline: Baseline, has_changes: bool, against: str | None) -> Iterator[str]:
     """One line for each outcome: which tasks and models have it; for other numbers, what may have given them."""
     yours = "your uncommitted changes; or " if has_changes else ""
     folds = [row.subject for row in report.rows if not row.is_model and row.verdict == "same"]
@@ -71,12 +76,20 @@ def _in_short(report: CheckReport, baseline: Baseline, has_changes: bool) -> Ite
     for verdict, words in OUTCOMES.items():
         models = [row.subject for row in errors if row.verdict == verdict]
         if models:
-            yield f"{words}: {count(len(models), 'model')}, {listed(models)}."
+            whose = words if against is None else words.replace("the baseline", f"the code of {against}")
+            yield f"{whose}: {count(len(models), 'model')}, {listed(models)}."
     differ = [row.subject for row in errors if row.verdict in ("changed", "better", "worse")]
+    if against is not None:
+        if differ:
+            yield f"The code of {against} was trained on this machine too: other numbers come from what you changed since."
+        return
     causes = {name: cause(baseline.models[name], name) for name in differ}
     for words in dict.fromkeys(causes.values()):
         concerned = listed([name for name in differ if causes[name] == words])
         yield f"Possible reasons for the other numbers of {concerned}: {yours}{words}."
+    if has_changes and differ:
+        tells = command("check", *(word for name in differ for word in ("--model", name)), "--against", "HEAD")
+        yield f"`{tells}` tells whether it is your changes."
 
 
 def _older_records(stale: Sequence[StaleSource]) -> Iterator[str]:

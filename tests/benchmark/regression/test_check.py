@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -101,11 +102,48 @@ def noisy(small_set, models, monkeypatch):
     return train
 
 
+@pytest.fixture
+def before(noisy, tmp_path, monkeypatch):
+    """Trains the code of a commit, whose errors have no factor, in this process; lists the seeds that it was asked for."""
+
+    @contextmanager
+    def code_of(commit):
+        yield ROOT
+
+    def trained_before(code, models, seeds, quiet):
+        asked.append(seeds)
+        after = dict(noisy.factors)
+        noisy.factors.clear()
+        made = update.update_baseline("before", models, None, None, trainings.run_trainings, seeds or 6)
+        noisy.factors.update(after)
+        return made
+
+    asked: list[int | None] = []
+    monkeypatch.setattr("benchmark.regression.before.code_of", code_of)
+    monkeypatch.setattr("benchmark.regression.before.trained_before", trained_before)
+    (tmp_path / "leaderboards").mkdir()
+    return asked
+
+
 def rows(done, subject: str) -> list[dict]:
     return [row for row in json.loads(done.stdout)["rows"] if row["subject"] == subject]
 
 
 # -- what is compared --------------------------------------------------------------------------------
+
+
+def test_a_change_is_told_from_the_machine_by_the_code_before_it(benchmark_command, noisy, before):
+    noisy.uncommitted = ["models/zoo/cgcnn.py"]
+    against = ("check", "--model", "cgcnn", "--against", "HEAD")
+    done = benchmark_command(*against)
+    assert done.returncode == 0 and before == [2], "the same numbers with two seeds are enough"
+    assert "Same numbers as the code of HEAD: 1 model, cgcnn." in done.stdout.splitlines()
+    noisy.factors["cgcnn"] = 1.3
+    worse = benchmark_command(*against)
+    assert worse.returncode == 1 and before == [2, 2, None], "other numbers need as many seeds as their noise asks for"
+    assert "cgcnn (worse)" in worse.stdout.splitlines()[0]
+    assert "The code of HEAD was trained on this machine too: other numbers come from what you changed since." in worse.stdout
+    assert "Possible reasons" not in worse.stdout
 
 
 def test_unchanged_code_passes_and_is_done_after_two_seeds_if_quick(benchmark_command, noisy):

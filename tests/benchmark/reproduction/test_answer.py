@@ -70,7 +70,7 @@ def test_the_rows_with_the_recipe_of_the_publication_answer_and_open_figures_of_
     ) in lines
 
 
-@pytest.mark.parametrize("ours, differs", [(0.5, True), (0.39, False)])
+@pytest.mark.parametrize(("ours", "differs"), [(0.5, True), (0.39, False)])
 def test_the_recipe_of_a_released_network_comes_with_the_command_that_runs_it(tmp_path, ours, differs):
     task = "cgcnn/formation_energy_per_atom"
     (paper,) = [one for one in PUBLISHED_RESULTS if (one.task, one.source) == (task, CGCNN)]
