@@ -12,7 +12,7 @@ from typer.exceptions import TyperException
 from benchmark import cli
 from benchmark.cli.shared.discovery import add_commands
 from benchmark.cli.shared.last_resort import unforeseen
-from benchmark.cli.shared.stopping import STOPPED
+from benchmark.cli.shared.stopping import STOPPED, Stopped
 from benchmark.cli.shared.terminal import harmless_streams, tell
 from datasets.errors import BenchmarkError, InputError
 
@@ -42,6 +42,9 @@ def _run() -> int:
             raise KeyboardInterrupt
         print(end="", flush=True)
         return code or 0
+    except Stopped as stopped:  # as was wanted: no error
+        tell(stopped)
+        return stopped.exit_code
     except BenchmarkError as error:
         code = _fail(str(error), error.exit_code)
         for line in error.details:
@@ -50,7 +53,8 @@ def _run() -> int:
     except TyperException as error:
         return _fail(f"{error.format_message()} {_hint(error)}", 2)
     except (KeyboardInterrupt, typer.Abort):
-        return _fail("stopped", STOPPED)
+        tell("stopped")
+        return STOPPED
     except BrokenPipeError:
         return 1
     except OSError as error:

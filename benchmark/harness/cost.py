@@ -15,6 +15,7 @@ import torch
 from benchmark.harness import machine
 from benchmark.harness.execution import classify
 from benchmark.harness.job import Job, fresh_model, load_task
+from benchmark.harness.kept import Kept
 from benchmark.results.learning_rate import RateGrid
 from benchmark.results.records import Record
 from benchmark.results.store import Store
@@ -151,14 +152,24 @@ class PlanCost:
 
 
 def plan_cost(
-    todo: Sequence[Job], n_train: Mapping[Job, int], costs: Costs, measured: Mapping[Job, Estimate] | None = None
-) -> PlanCost:
-    """The cost of jobs with so many crystals each to train on; of some without a record it may be measured."""
+    todo: Sequence[Job], n_train: Mapping[Job, int], costs: Costs, measured: Mapping[Job, Estimate] | None = None,
+    kept: Mapping[Job, Kept] | None = None,
+) -> PlanCost:  # fmt: skip
+    """The cost of jobs with so many crystals each to train on; of some without a record it may be measured.
+
+    Epochs that a checkpoint of `kept` has are not trained again, and cost nothing.
+    """
     found = [costs.of(job, n_train[job]) or (measured or {}).get(job) for job in todo]
-    known = [one for one in found if one]
+    shares = [_share_left((kept or {}).get(job)) for job in todo]
+    known = [replace(one, seconds=one.seconds * share) for one, share in zip(found, shares, strict=True) if one]
     total = sum(one.seconds for one in known)
     wall = max([total / at_once(todo[0]), *(one.seconds / todo[0].threads for one in known)]) if known else 0.0
     return PlanCost(total, wall, dict(Counter(one.source for one in known)), len(found) - len(known))
+
+
+def _share_left(kept: Kept | None) -> float:
+    """Which part of a fold is still to be trained."""
+    return 1 - kept.epoch / kept.epochs if kept and kept.epochs else 1.0
 
 
 def timed_where_unknown(

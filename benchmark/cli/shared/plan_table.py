@@ -17,7 +17,7 @@ def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any, dr
     from benchmark.harness.cost import plan_cost, timed_where_unknown
 
     measured, broken = timed_where_unknown(plan.todo, plan.n_train, costs) if dry_run else ({}, {})
-    cost = plan_cost(plan.todo, plan.n_train, costs, measured)
+    cost = plan_cost(plan.todo, plan.n_train, costs, measured, plan.kept)
     unable = [f"{model} cannot be trained: {reason}" for model, reason in broken.items()]
     plan = replace(plan, warnings=(*plan.warnings, *unable))
     if as_json:

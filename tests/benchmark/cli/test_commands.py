@@ -11,7 +11,6 @@ import typer
 from benchmark import cli
 from benchmark.cli.main import all_commands
 from benchmark.cli.shared.discovery import add_commands
-from tests.benchmark.cli.test_main import one_line_error
 from tests.benchmark.conftest import environment
 
 ADDED = '''
@@ -97,8 +96,9 @@ def test_ctrl_c_says_what_is_kept(benchmark_command, monkeypatch, arguments, int
         raise KeyboardInterrupt
 
     monkeypatch.setattr(interrupted, stop)
-    expected = f"error: stopped; {kept}run the same command again to go on\n" if kept else "error: stopped\n"
-    assert one_line_error(benchmark_command(*arguments), 130) == expected
+    expected = f"stopped; {kept}run the same command again to go on\n" if kept else "stopped\n"
+    done = benchmark_command(*arguments)
+    assert (done.returncode, done.stderr) == (130, expected)
 
 
 def test_the_settings_of_a_model_are_listed_and_named_where_one_is_unknown(benchmark_command):

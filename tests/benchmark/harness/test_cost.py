@@ -8,6 +8,7 @@ import pytest
 
 from benchmark.harness import time_left
 from benchmark.harness.cost import Costs, costs_on_record, plan_cost, timed_where_unknown
+from benchmark.harness.kept import kept_of
 from benchmark.harness.plan import Plan
 from benchmark.harness.time_left import TimeLeft
 from benchmark.results.store import Store
@@ -54,6 +55,13 @@ def test_the_same_task_counts_before_others_and_other_settings_say_nothing(small
     measured, broken = timed_where_unknown([job, other], {job: 100, other: 100}, costs)
     assert list(measured) == [other] and measured[other].seconds > 0 and not broken
     assert plan_cost([job, other], {job: 100, other: 100}, costs, measured).unknown == 0
+
+
+def test_epochs_that_a_checkpoint_has_cost_nothing_more(small_folder):
+    (job, *_) = make_jobs(small_folder)
+    kept = kept_of(job.key("0" * 64), "0" * 64).model_copy(update={"epoch": 3, "epochs": 4})
+    cost = plan_cost([job], {job: 100}, Costs([(trained(job, device_s=80.0), "runs")]), kept={job: kept})
+    assert (cost.device_s, cost.wall_s) == (20.0, 20.0)
 
 
 def test_a_model_that_cannot_be_trained_is_told_before_the_run(small_folder, monkeypatch):

@@ -284,9 +284,7 @@ def test_ctrl_c_stops_at_once_with_one_line_and_keeps_finished_folds(small_folde
         wait_until_gone(process.pid)  # Python's tracker of resources ends a moment after its parent
     assert process.returncode == 130
     assert (
-        errors.strip()
-        .splitlines()[-1]
-        .startswith("error: stopped; finished folds, and the last checkpoints of the others, are kept")
+        errors.strip().splitlines()[-1].startswith("stopped; finished folds, and the last checkpoints of the others, are kept")
     )
     assert not [word for word in ("Traceback", "leaked", "Exception") if word in errors], errors
     assert errors.count("error") == 1
@@ -327,7 +325,7 @@ def test_a_fold_that_was_stopped_or_killed_goes_on_to_the_same_predictions(
     if number != signal.SIGKILL:
         assert process.returncode == 128 + number, errors
         kept = "finished folds, and the last checkpoints of the others, are kept"
-        assert errors.splitlines()[-1] == f"error: stopped; {kept}, run the same command again to go on"
+        assert errors.splitlines()[-1] == f"stopped; {kept}, run the same command again to go on"
         assert errors.count("error") == 1 and not list((root / "leases").iterdir())
     (kept,) = root.rglob("*.unfinished")
     shown = benchmark_command("jobs").stdout
