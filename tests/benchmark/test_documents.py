@@ -89,7 +89,7 @@ def test_a_page_of_a_task_begins_with_a_command(page):
 
 SETS = re.compile(r"^(?:emt|cgcnn|fung|megnet)(?:/[a-z0-9_]+)+$")
 PARSED_ONLY = ("check", "verify", "datasets fetch", "explain --from", "recommend", "reproduce",
-               "leaderboard --from runs --beside", "leaderboard --pair")  # fmt: skip
+               "leaderboard --from runs --beside", "leaderboard --from submission --beside", "leaderboard --pair")  # fmt: skip
 """They train on the regression sets or on all crystals, need a network, or render all published pages: other tests do."""
 
 
@@ -121,7 +121,9 @@ def quick(words: list[str]) -> list[str]:
     if words[0] in ("run", "study"):
         # The same words for the same folds, which are trained once for all pages.
         words = shlex.split(shlex.join(words).replace("--dataset path/to/folder", "--task quick"))
-        words = shlex.split(shlex.join(words).replace(" --out runs", "").replace("quick/target", "quick"))
+        words = shlex.split(
+            shlex.join(words).replace(" --out runs", "").replace(" --out submission", "").replace("quick/target", "quick")
+        )
         words = [word for word in words if word != "--all"] + (["--task", "quick"] if "--all" in words else [])
         words += [] if "--profile" in words else ["--profile", "smoke"]
         words += [] if "--model" in words else ["--model", "dummy"]

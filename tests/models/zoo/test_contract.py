@@ -4,7 +4,7 @@ import copy
 import json
 import math
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,6 +26,8 @@ from tests.backends import needs_dgl
 
 TRAIN, VALIDATION, TEST = np.arange(18), np.arange(18, 24), np.arange(24, 30)
 GRAPH_MODELS = [name for name, spec in registered().items() if issubclass(spec.model, GraphModel)]
+PUBLISHED = [name for name in GRAPH_MODELS if registered()[name].published_parameters]
+IN_BATCHES = [name for name, spec in registered().items() if hasattr(spec.model.settings_class, "batch_size")]
 
 each_model = pytest.mark.parametrize("name", registered())
 each_graph_model = pytest.mark.parametrize("name", GRAPH_MODELS)
@@ -186,11 +188,9 @@ def test_preparation_time_is_a_number_of_seconds(trained, alloys, name):
     assert seconds[0] == seconds[1] >= 0, "read from the cache, the time is the one of the first computation"
 
 
-@each_model
+@pytest.mark.parametrize("name", IN_BATCHES)
 @pytest.mark.parametrize("batch_size", ["4", "8", "16"])
 def test_one_crystal_more_than_whole_batches_can_be_fitted(alloys, name, batch_size):
-    if "batch_size" not in {field.name for field in fields(build(name).settings)}:
-        pytest.skip(f"{name} is not trained in batches")
     model = fitted(name, alloys, train=np.arange(17), batch_size=batch_size)
     assert np.isfinite(predict(model, alloys)).all()
 
@@ -527,13 +527,11 @@ DEAD: dict[str, Callable[[int], int]] = {
 """Parameters that the published codes allocate and never use; ours do not have them."""
 
 
-@each_graph_model
+@pytest.mark.parametrize("name", PUBLISHED)
 @pytest.mark.parametrize("layers", [4, 5, 10, 20, 50])
 def test_parameters_are_the_published_ones_less_the_dead(name, layers):
     row = get(name).describe(layers)
     assert row["n_layers"] == layers
-    if row["published_parameters"] is None:
-        pytest.skip(f"{name} is not a published network")
     assert row["parameters"] == row["published_parameters"] - DEAD.get(name, lambda layers: 0)(layers)
 
 
