@@ -15,11 +15,16 @@ CODE_FAILED = re.compile(r"\w+(Error|Exception): ")
 """Begins the reason of a fold that an error of code ended, not bad data or settings."""
 
 
+def code_failed(record: Record) -> bool:
+    """Whether an error of code ended a fold, which will likely end the model's other folds too."""
+    return record.status == "failed" and CODE_FAILED.match(record.reason or "") is not None
+
+
 def where_to_look(record: Record) -> str:
     """The file of a model whose code failed, and the tests that say why; empty where the reason is another one."""
     from benchmark.results.model_cards import model_files
 
-    name, reason = record.key.model, record.reason or ""
-    if record.status != "failed" or not CODE_FAILED.match(reason) or not (ROOT / CONTRACT).exists():
+    name = record.key.model
+    if not code_failed(record) or not (ROOT / CONTRACT).exists():
         return ""
     return f"; look into {model_files()[name]}: `python -m pytest {CONTRACT} -k {name} -x -n 0` says what is wrong with it"

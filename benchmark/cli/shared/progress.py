@@ -27,6 +27,7 @@ from rich.text import Text
 
 from benchmark.cli.shared import consoles
 from benchmark.cli.shared.events import RunLog, run_log
+from benchmark.cli.shared.failures import code_failed
 from benchmark.rendering.text import count, in_unit
 
 if TYPE_CHECKING:  # a download's bar needs no torch
@@ -141,6 +142,8 @@ class Display:
         else:
             first = self.reasons.setdefault((job.task.name, job.model, re.sub(r"\d+", "", str(record.reason))), job)
             outcome = f"{record.status}: {record.reason if first is job else f'as fold {first.fold + 1} of seed {first.seed}'}"
+            if first is job and code_failed(record) and self.time_left.ended < len(self.time_left.plan.jobs):
+                outcome += "; the other folds are still tried, Ctrl-C ends the run"
         whose = " (by another run)" if job in self.elsewhere else ""
         self._say(f"{job_name(job)}: {outcome}{whose}")
 
