@@ -132,14 +132,15 @@ def submit(
 
     Checked are every file and its size, the schema, folds and targets against the data on this machine or the published
     records, all scores anew, the folds of every run, licence and citation of every model, and whether its source is committed.
-    Exit code 2 where anything is wrong.
+    Exit code 2 where anything is wrong. New rows that the board would show but not compare are named; they are not wrong.
     """
     from benchmark.results.store import Store
     from benchmark.results.submission import examine
 
     report = examine(Store(directory), Store(board))
+    apart = [] if report.problems or not report.added else _not_compared(directory, board)
     if as_json:
-        print(json.dumps(asdict(report), indent=1))
+        print(json.dumps(asdict(report) | {"not_compared": apart}, indent=1))
     else:
         for line in report.problems:
             tell(line)
@@ -147,18 +148,45 @@ def submit(
             tell(f"published before, and nothing here to compare it with: {line}")
         for line in report.beside:
             tell(f"note: {line}; `publish --model NAME` publishes the rows of your model alone")
+        for line in apart:
+            tell(f"warning: {line}")
         if not report.problems:
-            print(_would_do(report, board))
+            print(_would_do(report, directory, board))
     if report.problems:
         count = len(report.problems)
         raise InputError(f"{count} problem{'s' * (count > 1)} in {directory}; nothing of it can be published")
 
 
-def _would_do(report: Any, board: Path) -> str:
-    lines = [f"adds {name}" for name in report.added]
-    lines += [f"replaces {name}, which needs `publish --replace`" for name in report.replaced]
+def _not_compared(directory: Path, board: Path) -> list[str]:
+    """The rows of a directory that the board would show without a verdict, and what to run; none of a new task."""
+    from benchmark.leaderboard.board import read_board
+    from benchmark.leaderboard.terminal import not_compared
+    from benchmark.results.beside import StoreBeside
+    from benchmark.results.store import Store
+
+    beside = StoreBeside(directory, Store(board))
+    return list(not_compared(read_board(beside, on_invalid=_is_told_by_others), beside))
+
+
+def _is_told_by_others(error: InputError) -> None:
+    """A published record that is invalid: the check of the board names it."""
+
+
+def _would_do(report: Any, directory: Path, board: Path) -> str:
+    from benchmark.rendering.commands import command
+    from benchmark.results.submission import counted, new_models
+
+    lines = [f"adds {line}" for line in counted(report.added)]
+    lines += [f"in place of published ones: {line}" for line in counted(report.replaced)]
     lines.append(
-        f"valid: {len(report.added)} files are new in {board}, {len(report.replaced)} replace others, "
-        f"{report.unchanged} are published already"
+        f"valid: {len(report.added)} new in {board}, {len(report.replaced)} in place of published ones, "
+        f"{report.unchanged} published already"
     )
+    if report.added or report.replaced:
+        only = [word for model in new_models(report.added, report.replaced) for word in ("--model", model)]
+        alone = only if report.replaced else []
+        to = [] if board == PUBLISHED else ["--to", str(board)]
+        what = "the new rows alone" if alone else "next"
+        need = [] if alone or not report.replaced else ["--replace"]
+        lines.append(f"{what}: {command('publish', '--from', directory, *to, *alone, *need)}")
     return "\n".join(lines)

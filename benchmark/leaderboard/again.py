@@ -35,10 +35,11 @@ def more_repeats(rows: Iterable[BoardRow], more: int, root: Path) -> list[str]:
 
 
 def as_row(row: BoardRow, like: BoardRow, root: Path) -> list[str]:
-    """The commands that run the model of a row with profile, folds and repeats of another one."""
-    changes = row.run.first.changed
+    """The commands that run the model of a row, on its device, with profile, folds and repeats of another one."""
+    first = row.run.first
+    changes = _changes(first) if first.key.profile == like.run.first.key.profile else first.changed
     return [
-        command(*_what(like), "--model", row.model, *_how(like, changes, seeds), *_out(root))
+        command(*_what(like), "--model", row.model, *_how(like, changes, seeds, first.key), *_out(root))
         for seeds in _following(like.run.seeds)
     ]
 
@@ -54,7 +55,7 @@ def _commands(asked: Iterable[tuple[BoardRow, Sequence[int]]], root: Path = RUNS
     for row, seeds in asked:
         changes = _changes(row.run.first)
         # `--set` is of a single model.
-        shared = _what(row), _how(row, changes, seeds), row.model if changes else ""
+        shared = _what(row), _how(row, changes, seeds, row.run.first.key), row.model if changes else ""
         models.setdefault(shared, {})[row.model] = None
     return [
         command(*what, *(word for name in names for word in ("--model", name)), *how, *_out(root))
@@ -81,14 +82,14 @@ def _what(row: BoardRow) -> Words:
     return *verb, *source_words(key)
 
 
-def _how(row: BoardRow, changes: Mapping[str, SettingValue], seeds: Sequence[int]) -> Words:
-    """What follows the models."""
+def _how(row: BoardRow, changes: Mapping[str, SettingValue], seeds: Sequence[int], device: JobKey) -> Words:
+    """What follows the models; `device` is a fold on the device to name."""
     key = row.run.first.key
     named = "--profile" if key.profile in PROFILES else "--preset"
     repeats = option("--repeats", len(seeds) if len(seeds) > 1 else None)
     left_out = ["--skip-bad"] if row.run.first.left_out else []
     budget = [*setting_words(changes), named, key.profile, *_division(row), *left_out]
-    return *budget, "--seed", str(seeds[0]), *repeats, *device_words(key)
+    return *budget, "--seed", str(seeds[0]), *repeats, *device_words(device)
 
 
 def _is_curve(key: JobKey) -> bool:

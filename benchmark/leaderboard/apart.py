@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.leaderboard.again import PROFILES, as_row
+from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup
 from benchmark.leaderboard.kinds import kind_of, unit_of_loss
 from benchmark.leaderboard.rows import BoardRow, run_labels
 from benchmark.rendering.text import count, in_unit, joined, significant
@@ -45,6 +46,17 @@ def way_out(row: BoardRow, others: Sequence[BoardRow], root: Path) -> str:
     also = f" (--profile {' or '.join(profiles)} has rows too)" if profiles else ""
     beside = f"; then compare with --from runs --beside {PUBLISHED}" if root == PUBLISHED else ""
     return f"{told}; to compare them, run: {'; '.join(as_row(row, like, root))}{also}{beside}"
+
+
+def completion(row: BoardRow, group: ComparisonGroup, root: Path) -> str:
+    """What to run so that a row gets the folds of the compared rows of its group; empty where that does not help."""
+    if row.unranked in (None, OLDER) or not row.run.complete or not group.ranked:
+        return ""
+    like = group.ranked[0]
+    tried, wanted = ({(r.key.seed, r.key.fold) for r in folds} for folds in (row.run.folds, like.run.complete))
+    again = " --retry-failed" * (wanted <= tried)
+    commands = [f"{line}{again}" for line in as_row(row, like, root)]
+    return f"; to compare it, run: {'; '.join(commands)} (finished folds are kept)"
 
 
 def same_run_line(run: LeftOut) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from benchmark.leaderboard.again import more_repeats
-from benchmark.leaderboard.apart import differences, most_alike, same_run_line, way_out
+from benchmark.leaderboard.apart import completion, differences, most_alike, same_run_line, way_out
 from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup, comparison_groups
 from benchmark.leaderboard.rows import BoardRow, without_mark
 from benchmark.rendering.text import plain_name
@@ -135,11 +135,12 @@ def _is_about(answer: PairAnswer, group: ComparisonGroup, first: str, second: st
 
 def _require_ranked(store: Store, groups: Sequence[ComparisonGroup], task: str, name: str) -> None:
     """Raise InputError where no row of that name is compared on the task."""
-    rows = [row for group in groups for row in group.rows if _is_called(row, name)]
-    if any(row.standing for row in rows):
+    rows = [(row, group) for group in groups for row in group.rows if _is_called(row, name)]
+    if any(row.standing for row, _ in rows):
         return
     if rows:
-        raise InputError(f"{rows[0].label} is not compared on {task}: {rows[0].unranked}")
+        row, group = rows[0]
+        raise InputError(f"{row.label} is not compared on {task}: {row.unranked}{completion(row, group, store.root)}")
     known = sorted({row.model if row.unchanged else row.label for group in groups for row in group.ranked})
     published = Store(PUBLISHED)
     near = [] if name in _models(store) | _models(published) else difflib.get_close_matches(name, known)
@@ -186,7 +187,7 @@ def _not_compared(
         if row.unranked == OLDER or (group.title, row.label) in answered:
             continue
         if row.unranked:
-            told.append(f"{row.label} is not compared: {row.unranked}")
+            told.append(f"{row.label} is not compared: {row.unranked}{completion(row, group, store.root)}")
         elif _is_own(store, row):
             other = names[1] if _is_called(row, names[0]) else names[0]
             others = [one for group in groups for one in group.ranked if _is_called(one, other)]

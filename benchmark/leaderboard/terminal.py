@@ -6,14 +6,17 @@ from collections.abc import Iterator
 
 from tabulate import tabulate
 
-from benchmark.leaderboard.apart import way_out
+from benchmark.leaderboard.apart import completion, way_out
 from benchmark.leaderboard.board import Board
 from benchmark.leaderboard.cells import not_below_baseline, overlooked, ranks, ratio, verdict
 from benchmark.leaderboard.columns import TERMINAL, columns_shown
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
+from benchmark.leaderboard.pages.overview import SYNTHETIC
 from benchmark.leaderboard.pages.task import page_of
 from benchmark.leaderboard.rows import BoardRow, marks_of, without_mark
 from benchmark.results.beside import StoreBeside
+
+ALONE = "not compared: no other model has the same folds and profile"
 
 
 def terminal_table(group: ComparisonGroup) -> str:
@@ -27,18 +30,36 @@ def terminal_table(group: ComparisonGroup) -> str:
 
 def own_rows(board: Board, store: StoreBeside) -> Iterator[str]:
     """A line for each row of one's own records: what is decided about it, and the page with the rows beside it."""
-    for group in board.comparison_groups:
-        for row in (row for row in group.in_order if store.shows_own(row.run.first)):
-            page = store.root / page_of(group.first.key.task)
-            alone = "" if row.standing is None or group.has_rivals else _beside(row, board, store)
-            yield f"{group.first.key.task}, {without_mark(row.label)}: {_decided(row, group)} ({group.track}; {page}){alone}"
+    for group, row in _own(board, store):
+        page = store.root / page_of(group.first.key.task)
+        said = f"{_decided(row, group)} ({group.track}; {page}){_out(row, group, board, store)}"
+        yield f"{group.first.key.task}, {without_mark(row.label)}: {said}"
+    if any(group.synthetic for group, _ in _own(board, store)):
+        yield f"synthetic: {SYNTHETIC[0].lower()}{SYNTHETIC[1:]}"
 
 
-def _beside(row: BoardRow, board: Board, store: StoreBeside) -> str:
-    """What to run so that a row without a rival is compared with rows of the other directory."""
-    task = row.run.first.key.task
-    groups = [group for group in board.comparison_groups if group.first.key.task == task and row not in group.rows]
-    others = [other for group in groups for other in group.ranked if not store.shows_own(other.run.first)]
+def not_compared(board: Board, store: StoreBeside) -> Iterator[str]:
+    """A line for each row of one's own records that is not compared with a row of the other directory."""
+    for group, row in _own(board, store):
+        if row.standing is None or all(store.shows_own(other.run.first) for other in group.ranked):
+            why = row.unranked or f"no row of {store.other.root} has the same folds and profile ({group.track})"
+            yield f"{group.first.key.task}, {without_mark(row.label)}: not compared: {why}{_out(row, group, board, store)}"
+
+
+def _own(board: Board, store: StoreBeside) -> list[tuple[ComparisonGroup, BoardRow]]:
+    groups = board.comparison_groups
+    return [(group, row) for group in groups for row in group.in_order if store.shows_own(row.run.first)]
+
+
+def _out(row: BoardRow, group: ComparisonGroup, board: Board, store: StoreBeside) -> str:
+    """What to run so that a row is compared with rows of the other directory; empty where it is, or nothing helps."""
+    if row.standing is None:
+        return completion(row, group, store.root)
+    if any(not store.shows_own(other.run.first) for other in group.ranked):
+        return ""
+    task = group.first.key.task
+    groups = [one for one in board.comparison_groups if one.first.key.task == task and one is not group]
+    others = [other for one in groups for other in one.ranked if not store.shows_own(other.run.first)]
     return f"; {way_out(row, others, store.root)}" if others else ""
 
 
@@ -47,5 +68,5 @@ def _decided(row: BoardRow, group: ComparisonGroup) -> str:
     if row.standing is None:
         return f"not compared: {row.unranked}"
     if not group.has_rivals:
-        return "not compared: no other model has the same folds and profile"
+        return ALONE
     return f"{verdict(row, group)}; {group.kind.loss} / best other {ratio(row, group)}, rank {ranks(row, group)}"

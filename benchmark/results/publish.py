@@ -13,7 +13,7 @@ from benchmark.results.packed import packed_files
 from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult, scored_tasks
 from benchmark.results.store import Store, write_together
-from benchmark.results.submission import Published, card_problems, cards_of, check_ground_truth, links, name_of
+from benchmark.results.submission import Published, State, card_problems, cards_of, check_ground_truth, links, name_of
 from benchmark.results.validation import InvalidFile, Predictions
 from datasets.errors import InputError, unknown_name
 from datasets.registry import registered
@@ -42,7 +42,7 @@ def publish_records(source: Store, target: Store, tasks: Sequence[str], models: 
     standing = [name_of(target, target.run_path(r.key), r) for (r, _), s in zip(chosen, states, strict=True) if s == "replaced"]
     standing += [str(new) for _, new in cards if new.exists()]
     if standing and not replace:
-        raise InputError(f"{len(standing)} published results differ, the first is {standing[0]}; use --replace to replace them")
+        raise InputError(_refused(standing, chosen, states))
     target.require_writable()
     fresh = [one for one, state in zip(chosen, states, strict=True) if state != "unchanged"]
     runs = dict(packed_runs(target, fresh, replace))
@@ -51,6 +51,14 @@ def publish_records(source: Store, target: Store, tasks: Sequence[str], models: 
         if path.with_suffix(".parquet") not in runs:  # what lies there are the predictions of records that were replaced
             path.with_suffix(".parquet").unlink(missing_ok=True)
     return [name_of(target, target.run_path(record.key), record) for record, _ in fresh]
+
+
+def _refused(standing: Sequence[str], chosen: Sequence[Chosen], states: Sequence[State]) -> str:
+    """Why nothing is published, and how the models are published of which nothing published is replaced."""
+    by_state = {state: {r.key.model for (r, _), s in zip(chosen, states, strict=True) if s == state} for state in set(states)}
+    fresh = sorted(by_state.get("added", set()) - by_state.get("replaced", set()))
+    others = f" publish your new rows alone with {' '.join(f'--model {model}' for model in fresh)}, or" if fresh else ""
+    return f"{len(standing)} published results differ, the first is {standing[0]};{others} use --replace to replace them"
 
 
 def packed_runs(target: Store, fresh: Sequence[Chosen], replace: bool) -> Iterator[tuple[Path, bytes]]:

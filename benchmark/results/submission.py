@@ -5,6 +5,7 @@ from __future__ import annotations
 import filecmp
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -128,6 +129,29 @@ def name_of(store: Store, path: Path, record: Record) -> str:
     """What a record is called in a report: its file below the root and, where that holds several, its seed and fold."""
     name = str(path.relative_to(store.root))
     return name if is_fold(path) else f"{name}, seed {record.key.seed}, fold {record.key.fold + 1}"
+
+
+def counted(names: Iterable[str]) -> list[str]:
+    """The names of a report in fewer lines: how many records of each model and task, then the cards."""
+    names = list(names)
+    runs = Counter(filter(None, map(_run_of, names)))
+    lines = [f"{number} record{'s' * (number > 1)} of {model} on {task}" for (model, task), number in runs.items()]
+    return lines + [name for name in names if not _run_of(name)]
+
+
+def new_models(added: Iterable[str], replaced: Iterable[str]) -> list[str]:
+    """The models with new records in a report, of which nothing published is replaced."""
+    fresh, old = ({run[0] for run in map(_run_of, names) if run} for names in (added, replaced))
+    return sorted(fresh - old)
+
+
+def _run_of(name: str) -> tuple[str, str] | None:
+    """Model and task of a record by its name in a report; None of a card."""
+    path = Path(name.partition(", seed ")[0])
+    if path.parts[0] != "records":
+        return None
+    *task, model, _ = (path.parent if is_fold(path) else path).parts[1:]
+    return model, "/".join(task)
 
 
 def _record_files(store: Store) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,12 @@ def print_places(plans: list[Any], pages: list[Path]) -> None:
     for task in sorted({group[0] for group in groups}):
         if root / page_of(task) in pages:
             print(f"differences between models: {root / page_of(task)}")
-    if _published(groups):
-        print(f"beside the published rows: {command('leaderboard', '--from', root, '--beside', PUBLISHED)}")
+    beside = command("leaderboard", "--from", root, "--beside", PUBLISHED)
+    published = _published(groups)
+    for line in short_of_published(plans, published):
+        print(line)
+    if published:
+        print(f"beside the published rows: {beside}")
     folders = list(dict.fromkeys(folder for plan in plans for folder in plan.checkpoints))
     for folder in folders:
         print(f"checkpoints: {folder}")
@@ -49,13 +54,44 @@ def print_places(plans: list[Any], pages: list[Path]) -> None:
         print(f"predict with all folds of a model: {words}")
 
 
-def _published(groups: set[tuple[Any, ...]]) -> bool:
-    """Whether the published records have runs of one of these comparison groups."""
+Folds = set[tuple[int, int]]
+"""Seeds and numbers."""
+
+
+def short_of_published(plans: list[Any], published: dict[tuple[Any, ...], Folds]) -> Iterator[str]:
+    """A line for each comparison group that has fewer folds here than published: only rows with equal folds are compared."""
+    from benchmark.harness.job import dataset_hash
+
+    here: dict[tuple[Any, ...], Folds] = {}
+    for job in jobs_of(plans):
+        here.setdefault(group_of(job.key(dataset_hash(job.task))), set()).add((job.seed, job.fold))
+    for group in sorted(published.keys() & here.keys(), key=str):
+        own, theirs = here[group], published[group]
+        if theirs <= own:
+            continue
+        wanted = []
+        if (first := min(theirs)[0]) != min(own)[0]:
+            wanted += ["--seed", str(first)]
+        for option, place in (("--repeats", 0), ("--folds", 1)):
+            if len(numbers := {fold[place] for fold in theirs}) > len({fold[place] for fold in own}):
+                wanted += [option, str(len(numbers))]
+        yield (
+            f"{group[0]}: the published rows have {len(theirs)} folds, yours {len(own)}. To be compared with them, run the "
+            f"same command with {' '.join(wanted) or 'their seeds'}; finished folds are kept"
+        )
+
+
+def _published(groups: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], Folds]:
+    """Of these comparison groups, as far as they are published, the complete folds of the run that has most of them."""
     from benchmark.results.store import Store
 
     store = Store(PUBLISHED)
     with suppress(InputError):
         tasks = {group[0] for group in groups}
         paths = [path for task, found in store.tasks() if task in tasks for path in found]
-        return any(group_of(record.key) in groups for path in paths for record in store.read_all(path))
-    return False
+        runs: dict[tuple[Any, ...], dict[tuple[str, str], Folds]] = {}
+        for key in (r.key for path in paths for r in store.read_all(path) if r.status == "complete"):
+            if (group := group_of(key)) in groups:
+                runs.setdefault(group, {}).setdefault((key.model, key.pooled_id), set()).add((key.seed, key.fold))
+        return {group: max(found.values(), key=len) for group, found in runs.items()}
+    return {}

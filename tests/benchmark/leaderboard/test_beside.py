@@ -14,7 +14,7 @@ from benchmark.results.store import Store
 from benchmark.results.validation import parse_json
 from datasets.errors import InputError
 from tests.benchmark.cli.test_main import one_line_error
-from tests.benchmark.constructed import write_run
+from tests.benchmark.constructed import failed, write_run
 
 
 @pytest.fixture
@@ -107,9 +107,25 @@ def test_a_row_of_ones_own_that_is_not_compared_says_why(stores, benchmark_comma
     write_run(published, "cgcnn", 0.4)
     done = benchmark_command("leaderboard", "--from", "runs", "--beside", "published")
     assert "set/target, megnet: not compared: 5 of 10 folds (standard, kfold(5)" in done.stdout
+    assert "; to compare it, run: python -m benchmark run " in done.stdout and " --seed 0 --repeats 2 " in done.stdout
     both = "set/target, cgcnn: your run (5 folds) and the run of --beside (10 folds) have the same settings and source."
     errors = "On the folds of both, the MAE is 0.401 eV (yours) and 0.401 eV (--beside)."
     assert f"{both} {errors} The run of --beside is shown." in done.stdout.splitlines()
+
+
+def test_a_row_whose_other_folds_failed_is_compared_after_they_are_tried_again(stores, benchmark_command):
+    own, _ = stores
+    own.write(failed(4, key=next(own.records()).key.model_copy(update={"fold": 4})), None)
+    done = benchmark_command("leaderboard", "--from", "runs", "--beside", "published")
+    (line,) = (line for line in done.stdout.splitlines() if "not compared" in line)
+    assert "cgcnn: not compared: 4 of 5 folds" in line and line.endswith(" --retry-failed (finished folds are kept)")
+
+
+def test_what_synthetic_means_is_said_where_it_stands(tmp_path, benchmark_command):
+    for folder, model in (("runs", "cgcnn"), ("published", "dummy")):
+        write_run(Store(tmp_path / folder), model, 0.5, task="emt/alloys/formation_energy_per_atom")
+    done = benchmark_command("leaderboard", "--from", "runs", "--beside", "published")
+    assert "synthetic: synthetic sets have the labels of a toy model (EMT)" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -35,12 +35,12 @@ LICENCE = {
 }
 
 
-def submission(root: Path, alloys, model: str = "theirs", seed: int = 0, divisor: int = 1) -> Store:
-    """Both folds of a two-fold protocol on `toy`, with the licence of its model."""
+def submission(root: Path, alloys, model: str = "theirs", seed: int = 0, divisor: int = 1, repeat: int = 0) -> Store:
+    """Both folds of a repeat of a two-fold protocol on `toy`, with the licence of its model; `seed` draws the errors."""
     protocol = Protocol("kfold", 2, train_divisor=divisor)
     store, data = Store(root), Task("toy", "toy", "energy", "eV/atom").load()
     for fold in range(2):
-        parts = data.fold(protocol, fold, 0)
+        parts = data.fold(protocol, fold, repeat)
         targets = data.targets[parts.test]
         predicted = targets + np.random.default_rng([seed, fold]).normal(0, 0.1, len(targets))
         ids = data.crystals.ids[parts.test].astype(str)
@@ -48,7 +48,7 @@ def submission(root: Path, alloys, model: str = "theirs", seed: int = 0, divisor
         record = make(fold, model)[0]
         key = record.key.model_copy(
             update={"task": "toy/energy", "dataset": "toy", "target": "energy", "unit": "eV/atom",
-                    "dataset_hash": alloys.content_hash, "protocol": str(protocol)}
+                    "dataset_hash": alloys.content_hash, "protocol": str(protocol), "seed": repeat}
         )  # fmt: skip
         write(store, record.model_copy(update={"key": key, "split": split_of(data, parts)}), frame)
     (root / "models").mkdir(exist_ok=True)

@@ -221,7 +221,12 @@ def test_a_full_disk_publishes_nothing(theirs, board, monkeypatch, broken):
 def test_the_command_says_what_it_would_add_and_names_every_problem(theirs, benchmark_command):
     done = benchmark_command("leaderboard", "submit", theirs.root)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "valid: 3 files are new in leaderboards, 0 replace others, 0 are published already"
+    assert done.stdout.splitlines() == [
+        "adds 2 records of theirs on toy/energy",
+        "adds models/theirs.json",
+        "valid: 3 new in leaderboards, 0 in place of published ones, 0 published already",
+        f"next: python -m benchmark publish --from {theirs.root}",
+    ]
     changed_rows(lambda f: f.assign(fold=7, target=np.nan))(theirs, next(theirs.records()))
     done = benchmark_command("leaderboard", "submit", theirs.root)
     *lines, last = done.stderr.splitlines()
@@ -231,3 +236,38 @@ def test_the_command_says_what_it_would_add_and_names_every_problem(theirs, benc
     done = benchmark_command("leaderboard", "submit", theirs.root, "--json")
     assert done.returncode == 2
     assert json.loads(done.stdout)["problems"] == lines
+
+
+def test_the_command_warns_of_new_rows_that_the_board_will_not_compare_and_says_what_to_run(
+    theirs, board, alloys, tmp_path, benchmark_command
+):
+    publish_records(theirs, board, [], [], replace=False)
+    for repeat in (1, 2):
+        copy(submission(tmp_path / f"repeat-{repeat}", alloys, repeat=repeat), theirs)
+    publish_records(theirs, board, [], [], replace=False)
+    ours = submission(tmp_path / "ours", alloys, "ours")
+    done = benchmark_command("leaderboard", "submit", ours.root, "--to", board.root)
+    assert done.returncode == 0, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("warning: toy/energy, ours (mini): not compared: 2 of 6 folds; to compare it, run: python -m ")
+    assert "--model ours" in line and "--repeats 3" in line and f"--out {ours.root}" in line
+    found = json.loads(benchmark_command("leaderboard", "submit", ours.root, "--to", board.root, "--json").stdout)
+    assert [f"warning: {one}" for one in found["not_compared"]] == [line]
+
+
+def test_a_directory_with_published_models_too_is_published_by_naming_the_new_one(
+    theirs, board, alloys, tmp_path, benchmark_command
+):
+    publish_records(theirs, board, [], [], replace=False)
+    both = submission(tmp_path / "both", alloys, "theirs", seed=1)
+    copy(submission(tmp_path / "ours", alloys, "ours"), both)
+    done = benchmark_command("leaderboard", "submit", both.root, "--to", board.root)
+    next_ = f"the new rows alone: python -m benchmark publish --from {both.root} --to {board.root} --model ours"
+    assert done.stdout.splitlines()[-1] == next_
+    with pytest.raises(InputError, match="publish your new rows alone with --model ours, or use --replace"):
+        publish_records(both, board, [], [], replace=False)
+    assert publish_records(both, board, [], ["ours"], replace=False)
+
+
+def copy(source: Store, target: Store) -> None:
+    shutil.copytree(source.root, target.root, dirs_exist_ok=True)
