@@ -186,7 +186,7 @@ def _would_do(report: Any, directory: Path, board: Path) -> str:
         only = [word for model in new_models(report.added, report.replaced) for word in ("--model", model)]
         alone = only if report.replaced else []
         to = [] if board == PUBLISHED else ["--to", str(board)]
-        what = "the new rows alone" if alone else "next"
+        what = "the new rows alone" if alone else "to replace the published ones" if report.replaced else "next"
         need = [] if alone or not report.replaced else ["--replace"]
         lines.append(f"{what}: {command('publish', '--from', directory, *to, *alone, *need)}")
     return "\n".join(lines)
