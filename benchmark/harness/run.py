@@ -38,6 +38,8 @@ class Progress:
     """Its training begins."""
     stops: bool = False
     """It is asked to end, and gets up to GRACE_S for it."""
+    dies: bool = False
+    """Its worker has died; it is tried again when the others are done."""
 
 
 OnProgress = Callable[[Progress], None]
@@ -89,6 +91,8 @@ class _Run:
         self.records: list[Record] = []
         self.before: dict[Job, tuple[int, ...] | None] = {}
         """Which file each job's record was, if it had one."""
+        self.died: set[Job] = set()
+        """Those that are tried once more."""
 
     def path(self, job: Job) -> Path:
         """Of a job's record."""
@@ -184,6 +188,9 @@ class _Run:
             news = worker.news()
         except WorkerDied as death:
             lost.append((job, lease, death))
+            if job not in self.died:
+                self.died.add(job)
+                self.on_progress(Progress(job, None, dies=True))
             return True
         if isinstance(news, Record):
             self.finish(job, news, lease)

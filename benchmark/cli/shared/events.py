@@ -31,13 +31,15 @@ class RunLog:
         self._append({"event": "plan", "time": _now(), **_counted(time_left)})
 
     def progress(self, news: Progress) -> None:
-        """A job begins or has finished an epoch."""
+        """A job begins, has finished an epoch or has lost its worker."""
         if news.epoch:
             error = news.epoch.validation_error
             numbers = {"epoch": news.epoch.number, "epochs": news.epoch.of, "training_loss": news.epoch.training_loss}
             self._write("epoch", news.job, **numbers, validation_error=error if error == error else None)
         elif news.trains and news.trains.kept:
             self._write("goes on", news.job, epoch=news.trains.kept.epoch)
+        elif news.dies:
+            self._write("worker died", news.job)
         elif not (news.elsewhere or news.stops or news.trains):
             self._write("begun", news.job)
 

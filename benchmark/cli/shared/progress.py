@@ -112,6 +112,11 @@ class Display:
             self._stops()
         if news.job in self.finished or news.elsewhere or news.stops:
             return
+        if news.dies:
+            if news.job in self.bars:
+                self.progress.remove_task(self.bars.pop(news.job))
+            self._say(f"{job_name(news.job)}: its worker process has died; it is tried again when the other folds are done")
+            return
         if news.job not in self.bars:
             self.progress.update(self.total, detail="")
             self.bars[news.job] = self.progress.add_task(_short_name(news.job), total=None, detail=PREPARING)

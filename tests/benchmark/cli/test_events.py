@@ -109,6 +109,20 @@ def test_a_stop_is_one_line_and_the_bars_say_what_is_done_before_the_first_epoch
     assert text.count("stopping: no fold begins") == 1
 
 
+def test_a_fold_whose_worker_died_is_told_and_logged(small_folder, tmp_path, monkeypatch):
+    shown = Console(file=StringIO(), width=200, color_system=None)
+    monkeypatch.setattr(consoles, "console", lambda quiet=False: shown)
+    jobs = make_jobs(small_folder)
+    with live(Plan(jobs, (), ()), tmp_path, quiet=False, costs=Costs()) as display:
+        display.on_progress(Progress(jobs[0], None))
+        display.on_progress(Progress(jobs[0], None, dies=True))
+        assert not display.bars
+        path = display.log.path
+    (line,) = shown.file.getvalue().splitlines()
+    assert "fold 1/2: its worker process has died; it is tried again when the other folds are done" in line
+    assert [json.loads(event)["event"] for event in path.read_text().splitlines()] == ["plan", "begun", "worker died"]
+
+
 def test_a_log_that_cannot_be_written_costs_nothing(small_folder, tmp_path):
     (tmp_path / "logs").write_text("no folder")
     run_log(tmp_path).progress(Progress(make_jobs(small_folder)[0], None))

@@ -33,13 +33,17 @@ def test_a_worker_that_dies_costs_only_its_own_fold(small_folder, tmp_path):
     store = Store(tmp_path / "runs")
     endless, short = make_jobs(small_folder, epochs="1000000")[:1], make_jobs(small_folder, model="dummy")
 
+    died = []
+
     def kill(news) -> None:
+        died.extend([news.job] * news.dies)
         if news.epoch is not None:
             for process in multiprocessing.active_children():
                 process.kill()
 
     records = run_jobs(endless + short, store, kill, ignore)
     assert Counter(r.status for r in records) == {"complete": 2, "worker-lost": 1}
+    assert died == list(endless), "told once, before the fold is tried again"
     lost = next(r for r in store.records() if r.status != "complete")
     assert "died twice" in lost.reason
     assert lost.memory.host_bytes is None
