@@ -51,7 +51,7 @@ def database_rows(path: Path) -> Iterator[Iterator[dict[str, Any]]]:
             rows = connection.execute(f"SELECT {', '.join(FIELDS)} FROM systems ORDER BY id")
             yield (dict(zip(FIELDS, row, strict=True)) for row in rows)
     except (sqlite3.Error, OverflowError, MemoryError, UnicodeDecodeError) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path}: not a readable ASE database; damaged? ({reason})") from error
 
 

@@ -25,6 +25,8 @@ Columns = dict[str, list[Any]]
 """Heading → one value a row; None where there is none. A cell is a structure that is read, an InputError one that cannot be:
 its message begins with `:`, as the row is not known yet."""
 
+OTHER_FORM = "its content has not the expected form"
+
 INDEX = "index"
 """The column of row labels that are text."""
 
@@ -87,7 +89,9 @@ def read_parquet(path: Path, most_bytes: int = MOST_BYTES) -> Columns:
     except MemoryError:
         raise
     except (pa.ArrowException, OSError, ValueError, OverflowError, RecursionError) as error:
-        raise InputError(f"{path}: not a readable Parquet file; damaged or truncated? ({reason_of(error)})") from error
+        raise InputError(
+            f"{path}: not a readable Parquet file; damaged or truncated? ({reason_of(error, OTHER_FORM)})"
+        ) from error
     if {"lattice", "atomic_numbers", "frac_coords"} <= columns.keys():
         parts = [columns.pop(name) for name in ("lattice", "atomic_numbers", "frac_coords")]
         periodic = columns.pop("pbc", None) or [(True, True, True)] * len(parts[0])
@@ -131,7 +135,7 @@ def decoded(text: str) -> Any:
     try:
         return json.loads(text, object_hook=_hook)
     except (RecursionError, TypeError, OverflowError) as error:
-        raise ValueError(reason_of(error)) from error
+        raise ValueError(reason_of(error, OTHER_FORM)) from error
 
 
 def read_json(path: Path) -> Columns | dict[Any, Any]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from datasets.allowed_names import require_target_name
 from datasets.cards import AS_GIVEN, Card, Dataset
-from datasets.crystals import STRUCTURE_COLUMNS, Crystals
+from datasets.crystals import STRUCTURE_COLUMNS, Cell, Crystals
 from datasets.elements import read_element_features
 from datasets.errors import FEW, InputError, listed_reasons
 from datasets.readers.budget import within_budget
@@ -20,7 +20,7 @@ from datasets.readers.class_targets import CLASS, ClassColumn, class_column
 from datasets.readers.columns import split_heading
 from datasets.readers.csv_text import CsvText, read_csv_text
 from datasets.readers.decimals import Signs, is_missing, looks_like_number, numbers_of_column, signs_of
-from datasets.readers.folder_files import files_by_id, files_of
+from datasets.readers.folder_files import files_by_id, files_of, one_of_all
 from datasets.readers.structure_files import SUFFIXES, format_of, read_each
 from datasets.readers.unicode_text import normalised
 
@@ -38,7 +38,8 @@ class FolderTable:
     n_files: int
     """Structure files of the folder, with those that have no row."""
     ids: list[str]
-    files: list[Path]
+    files: list[Path | InputError]
+    """In the place of a file that is not there the error that says so."""
     rows: list[int]
     """Of each row, the number of its line in the CSV, from 1."""
     columns: dict[str, list[str]]
@@ -46,10 +47,12 @@ class FolderTable:
     units: dict[str, str]
     """`as given` where the heading has none."""
 
-    @property
-    def places(self) -> list[str]:
-        """What errors call each row and its structure file."""
-        return [f"{self.source} line {row}: {file.name}" for row, file in zip(self.rows, self.files, strict=True)]
+    def cells(self) -> list[Cell | InputError]:
+        """What the structure file of each row holds, or the error of a row whose file is not there or cannot be read."""
+        there = [(row, file) for row, file in zip(self.rows, self.files, strict=True) if isinstance(file, Path)]
+        places = [f"{self.source} line {row}: {file.name}" for row, file in there]
+        read = iter(read_each([file for _, file in there], places))
+        return [next(read) if isinstance(file, Path) else file for file in self.files]
 
     def without(self, ids: Collection[str]) -> FolderTable:
         """The table without the rows of these ids."""
@@ -64,10 +67,9 @@ class FolderTable:
 
 
 def unreadable(path: Path) -> dict[str, str]:
-    """Id → why, of the rows of a folder whose structure files cannot be read. Raises as `open_folder`."""
+    """Id → why, of the rows of a folder whose structure file is not there or cannot be read. Raises as `open_folder`."""
     table = read_folder(path)
-    cells = zip(table.ids, read_each(table.files, table.places), strict=True)
-    return {name: str(cell) for name, cell in cells if isinstance(cell, InputError)}
+    return {name: str(cell) for name, cell in zip(table.ids, table.cells(), strict=True) if isinstance(cell, InputError)}
 
 
 def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
@@ -81,11 +83,13 @@ def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
     `without` are left out.
 
     Raises:
-        InputError: one line that names the file and its line and says what to do. `load` raises it for structure files.
+        InputError: one line that names the file and its line and says what to do. `load` raises it for structure files that
+            are not there or cannot be read.
     """
-    table = read_folder(path).without(without)
+    every = read_folder(path)
+    table = every.without(without)
     targets, classes = _targets(table)
-    spare, source = table.n_files - len(table.files), table.source
+    spare, source = table.n_files - sum(isinstance(file, Path) for file in every.files), table.source
     name = path.resolve().name
     card = Card(
         name=name,
@@ -106,10 +110,11 @@ def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
     )
 
     def load() -> Crystals:
-        read = read_each(table.files, table.places)
+        read = table.cells()
         cells = [cell for cell in read if not isinstance(cell, InputError)]
         if len(cells) < len(read):
-            raise _unreadable([str(cell) for cell in read if isinstance(cell, InputError)], len(read), path)
+            lacking = any(isinstance(file, InputError) for file in table.files)
+            raise _unreadable([str(cell) for cell in read if isinstance(cell, InputError)], len(read), path, lacking)
         crystals = Crystals.from_cells(table.ids, cells, targets)
         own = path / ELEMENT_TABLE
         return replace(crystals, element_features=read_element_features(own)) if own.exists() else crystals
@@ -117,9 +122,10 @@ def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
     return Dataset(card, load)
 
 
-def _unreadable(reasons: Sequence[str], n_files: int, path: Path) -> InputError:
-    """What is said of a folder with files that cannot be read: how many, what to do, then the files."""
-    files = f"{len(reasons)} of {n_files} structure file{'s' * (n_files > 1)} cannot be read"
+def _unreadable(reasons: Sequence[str], n_rows: int, path: Path, some_missing: bool) -> InputError:
+    """What is said of a folder with rows that no crystal can be read for: how many, what to do, then the rows."""
+    wrong = "are missing or cannot be read" if some_missing else "cannot be read"
+    files = f"{len(reasons)} of {n_rows} structure file{'s' * (n_rows > 1)} {wrong}"
     what_to_do = "mend them or remove their rows; or leave them out with `--skip-bad`, in Python with `skip_bad=True`"
     return InputError(f"{path}: {files}; {what_to_do}", listed_reasons(reasons, path))
 
@@ -182,7 +188,7 @@ def _read_table(source: Path, structures: Sequence[Path]) -> FolderTable:
         raise InputError(f"{source}: a header but no rows; add one line a crystal")
     _require_width(rows, 1 + len(units), headed, source, content)
     ids = [normalised(cells[0]) for _, cells in rows]
-    files = files_of(ids, known, [f"{source} line {row}" for row, _ in rows])
+    files = files_of(ids, known, [f"{source} line {row}" for row, _ in rows], source.parent)
     texts = zip(*(cells[1:] for _, cells in rows), strict=True)
     columns = {name: list(column) for name, column in zip(units, texts, strict=True)}
     return FolderTable(source, len(structures), ids, files, [row for row, _ in rows], columns, units)
@@ -219,18 +225,27 @@ def _header(line: int, cells: Sequence[str], source: Path) -> dict[str, str]:
 
 
 def _targets(table: FolderTable) -> tuple[pd.DataFrame, dict[str, ClassColumn]]:
-    """The values of every target, and the classes of those that are classes."""
+    """The values of every target, and the classes of those that are classes.
+
+    Raises:
+        InputError: all values that are no finite numbers, with the structure files that cannot be read.
+    """
     places = [f"{table.source} line {row} (id '{crystal}')" for row, crystal in zip(table.rows, table.ids, strict=True)]
     values: dict[str, Sequence[float] | np.ndarray] = {}
     signs = signs_of(table.columns.values())
     classes: dict[str, ClassColumn] = {}
+    wrong: list[str] = []
     for name, texts in table.columns.items():
         unit = table.units[name].removeprefix(AS_GIVEN)
         column = class_column(texts, name, unit, places, str(table.source))
         if column:
             values[name], classes[name] = column.codes, column
         else:
-            values[name] = _numbers(texts, name, places, table.units[name], signs)
+            values[name], refused = _numbers(texts, name, places, table.units[name], signs)
+            wrong += refused
+    if wrong:
+        unread = [str(cell) for cell in table.cells() if isinstance(cell, InputError)]
+        raise one_of_all([*wrong, *unread], table.source.parent)
     return pd.DataFrame(values), classes
 
 
@@ -242,13 +257,15 @@ def _valueless(table: FolderTable) -> str:
     return f"{len(found)} row{'s' * (len(found) > 1)} without a value of any target, left out: {shown}" if found else ""
 
 
-def _numbers(texts: Sequence[str], target: str, places: Sequence[str], unit: str, signs: Signs) -> list[float]:
-    """The numbers of a column; NaN for an empty cell."""
-    values = numbers_of_column(texts, signs, target, places)
+def _numbers(
+    texts: Sequence[str], target: str, places: Sequence[str], unit: str, signs: Signs
+) -> tuple[list[float], list[str]]:
+    """The numbers of a column, NaN for an empty cell; and why some of its texts are none."""
+    values, wrong = numbers_of_column(texts, signs, target, places), list[str]()
     for text, value, place in zip(texts, values, places, strict=True):
         if value is None:
             hint = "" if unit == AS_GIVEN else f"; a column of classes has the unit {CLASS}"
-            raise InputError(f'{place}: target "{text}" is not a number; correct it or remove the row{hint}')
-        if math.isinf(value):
-            raise InputError(f"{place}: target '{target}' is {text}; give a finite number or remove the row")
-    return [value for value in values if value is not None]
+            wrong.append(f'{place}: target "{text}" is not a number; correct it or remove the row{hint}')
+        elif math.isinf(value):
+            wrong.append(f"{place}: target '{target}' is {text}; give a finite number or remove the row")
+    return [value for value in values if value is not None], wrong

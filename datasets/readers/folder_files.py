@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from datasets.errors import InputError
+from datasets.errors import InputError, listed_reasons
 from datasets.mp_ids import canonical_mp_id
 from datasets.readers.structure_files import SUFFIXES
 from datasets.readers.unicode_text import normalised
@@ -31,22 +31,42 @@ def _spelled(name: str) -> str:
     return stem + small if small in SUFFIXES else canonical_mp_id(name)
 
 
-def files_of(ids: Sequence[str], known: Mapping[str, Sequence[Path]], places: Sequence[str]) -> list[Path]:
-    """The structure file of every row, another one each; `known` as `files_by_id` makes it.
+def files_of(
+    ids: Sequence[str], known: Mapping[str, Sequence[Path]], places: Sequence[str], folder: Path
+) -> list[Path | InputError]:
+    """The structure file of every row, another one each, or the error of a row without a file; `known` as of `files_by_id`.
 
     Raises:
-        InputError: an id has no file, several, or that of another row; begins with the row's place, which ends with `line N`.
+        InputError: ids that are empty, appear twice or have several files, all at once; each begins with the row's place,
+            which ends with `line N`.
     """
-    seen: dict[Path, str] = {}
+    seen: dict[Path | str, str] = {}
+    files: list[Path | InputError] = []
+    wrong: list[str] = []
     for crystal, place in zip(ids, places, strict=True):
-        file = _file_of(crystal, known, place)
-        if file in seen:
-            raise InputError(f"{place}: id '{crystal}' appears more than once (first in {seen[file]}); remove one")
-        seen[file] = " ".join(place.split()[-2:])
-    return list(seen)
+        try:
+            file = _file_of(crystal, known, place)
+        except InputError as error:
+            wrong.append(str(error))
+            continue
+        key = crystal if isinstance(file, InputError) else file
+        if key in seen:
+            wrong.append(f"{place}: id '{crystal}' appears more than once (first in {seen[key]}); remove one")
+        seen.setdefault(key, " ".join(place.split()[-2:]))
+        files.append(file)
+    if wrong:
+        raise one_of_all(wrong, folder)
+    return files
 
 
-def _file_of(crystal: str, known: Mapping[str, Sequence[Path]], place: str) -> Path:
+def one_of_all(reasons: Sequence[str], folder: Path) -> InputError:
+    """The error of a table that has to be corrected: the first reason and how many more there are, which are listed below."""
+    first, *others = reasons
+    told = f"; and {len(others)} more problem{'s' * (len(others) > 1)}:" if others else ""
+    return InputError(f"{first}{told}", listed_reasons(others, folder))
+
+
+def _file_of(crystal: str, known: Mapping[str, Sequence[Path]], place: str) -> Path | InputError:
     if not crystal:
         raise InputError(f"{place}: the id is empty; give the name of a structure file")
     if not crystal.isprintable():
@@ -54,7 +74,7 @@ def _file_of(crystal: str, known: Mapping[str, Sequence[Path]], place: str) -> P
     files = known.get(crystal) or known.get(_spelled(crystal), ())
     if not files:
         like = next((f"; {key} differs in letter case" for key in known if key.casefold() == crystal.casefold()), "")
-        raise InputError(f"{place}: id '{crystal}' has no structure file{like}; add e.g. {crystal}.cif or remove the row")
+        return InputError(f"{place}: id '{crystal}' has no structure file{like}; add e.g. {crystal}.cif or remove the row")
     if len(files) > 1:
         names = " and ".join(file.name for file in files)
         same = len({normalised(file.name) for file in files}) == 1

@@ -121,7 +121,11 @@ def _of_folder(path: Path, options: TableOptions) -> RawTable:
     units = {name: unit for name, unit in table.units.items() if unit != AS_GIVEN}
     own = path / ELEMENT_TABLE
     places = [f"{table.source} line {row}" for row in table.rows]
-    return RawTable(places, list(table.files), columns, units, own if own.exists() else None)
+    structures = [
+        InputError(str(file).removeprefix(place)) if isinstance(file, InputError) else file
+        for file, place in zip(table.files, places, strict=True)
+    ]
+    return RawTable(places, structures, columns, units, own if own.exists() else None)
 
 
 def _structure_column(columns: Columns, options: TableOptions) -> str:

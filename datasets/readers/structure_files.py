@@ -36,6 +36,10 @@ TEXTS = {
 }  # fmt: skip
 """Anywhere in a name: what pymatgen would read without counting the structures of a file."""
 
+STUMBLED = (ArithmeticError, LookupError, TypeError, AttributeError, NameError, AssertionError, RecursionError)
+"""Errors whose messages are about a parser's code: integer modulo by zero, list index out of range."""
+NOT_FOUND = "no atoms with positions could be read"
+
 PACKED = (".gz", ".bz2", ".xz")
 POOL_ABOVE = 500
 CHUNK = 16
@@ -116,9 +120,10 @@ def _guarded(read: Callable[[], Cell], what: str, name: str) -> Cell:
         raise InputError(f"{name}: not a readable {what}{ends} ({reason_of(error)})") from error
 
 
-def reason_of(error: Exception) -> str:
-    """Type and message of another library's error, on one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+def reason_of(error: Exception, stumbled: str = NOT_FOUND) -> str:
+    """What another library says of a file, on one line; where it stumbled in its own code, what that means of the file."""
+    said = " ".join(str(error).split())[:200]
+    return stumbled if isinstance(error, STUMBLED) or not said else said
 
 
 def read_each(paths: Sequence[str | Path], names: Sequence[str] | None = None) -> list[Cell | InputError]:

@@ -26,7 +26,7 @@ def health(
 ) -> None:
     """Say what to look at: outliers, missing values, duplicates, leakage between folds, elements, atoms without neighbours.
 
-    Structure files of a folder that cannot be read are named first, and left out.
+    Structure files of a folder that are missing or cannot be read are named first, and left out.
     The page and `--json` have the full report, also of cells, graphs and folding.
     Comparing tens of thousands of crystals takes minutes the first time; the result is kept in the cache directory.
     """
@@ -41,14 +41,14 @@ def health(
     report = examine(name, chosen or PUBLISHED_RULES)
     if report.unreadable:
         lines = listed_reasons(list(report.unreadable.values()), name)
-        tell(f"warning: {count(len(report.unreadable), 'structure file')} left out:")
+        tell(f"warning: {count(len(report.unreadable), 'crystal')} left out:")
         for line in lines:
             tell(f"- {line}")
     if page:
         crystals = load(name, tuple(report.unreadable)) if report.unreadable else load(name)
         paths = write_page(report, crystals, page, again(name, report, rule, page))
     if as_json:
-        print(json.dumps(report.as_dict(), indent=1))
+        print(json.dumps(report.as_dict(), indent=1, ensure_ascii=False))
         return
     print(summary(report))
     again_with_page = command("datasets", "health", name, *option("--rule", rule), "--page", "DIR")

@@ -96,8 +96,19 @@ def test_health_names_bad_files_and_reports_on_the_others(folder, benchmark_comm
     ]  # fmt: skip
     assert (
         f"mine: {N + 1} crystals" in done.stdout
-        and "2 structure files cannot be read and are left out: cut and empty." in done.stdout
+        and "2 structure files cannot be read or are missing, and are left out: cut and empty." in done.stdout
     )
+
+
+def test_a_row_without_a_file_is_told_with_the_unreadable_files(folder, benchmark_command):
+    (folder / "empty.cif").unlink()
+    arguments = ("run", "--dataset", folder, "--model", "dummy", "--folds", "2", "--profile", "smoke", "--dry-run")
+    refused = benchmark_command(*arguments)
+    assert refused.returncode == 2 and "2 of 24 structure files are missing or cannot be read; mend them" in refused.stderr
+    assert "cut.cif" in refused.stderr and "id 'empty' has no structure file" in refused.stderr
+    left_out = benchmark_command(*arguments, "--skip-bad")
+    assert left_out.returncode == 0 and "mine: without 2 of its crystals:" in left_out.stdout
+    assert "id 'empty' has no structure file" in left_out.stdout
 
 
 def test_a_set_of_bad_crystals_alone_is_refused(tmp_path):

@@ -13,7 +13,7 @@ from ase.io import write
 from datasets import registry
 from datasets.elements import cgcnn_features
 from datasets.errors import InputError
-from datasets.readers.folder import open_folder
+from datasets.readers.folder import open_folder, unreadable
 from tests.benchmark.conftest import write_folder
 
 DATA = Path(os.environ.get("BENCHMARK_DATA") or Path(__file__).parents[4] / "shared" / "data")
@@ -134,9 +134,6 @@ def test_the_registry_opens_a_folder_by_its_path(folder):
 TABLES = {
     "duplicate id": ("a,1\nb,2\na,3\n", "line 3: id 'a' appears more than once (first in line 1)"),
     "duplicate by suffix": ("a,1\na.cif,2\n", "line 2: id 'a.cif' appears more than once (first in line 1)"),
-    "id without a file": ("a,1\nz,2\n", "line 2: id 'z' has no structure file; add e.g. z.cif"),
-    "id without a file first": ("z,1\na,2\n", "line 1: id 'z' has no structure file"),
-    "id out of the folder": ("../a,1\n", "line 1: id '../a' has no structure file"),
     "no id": ("a,1\n,2\n", "line 2: the id is empty"),
     "infinity": ("a,1\n\nb,-inf\n", "line 3 (id 'b'): target 'target' is -inf"),
     "overflow": ("a,1e999\n", "line 1 (id 'a'): target 'target' is 1e999"),
@@ -160,8 +157,6 @@ TABLES = {
     ),
     "a value under no heading": ("id,gap,\na,1,\nb,1,2\n", "line 1: a column without a name"),
     "a separator at the end of some rows": ("id,gap\na,1,\nb,1\n", "line 2: 3 columns; expected 2 (as in the header)"),
-    "accents composed and decomposed": ("a\u0301,1\n\u00e1,2\n", "line 1: id '\u00e1' has no structure file"),
-    "letter case": ("A,1\n", "line 1: id 'A' has no structure file; a differs in letter case"),
     "two units": ("id,gap [eV]\na,metal\nb,metal\n", "is not a number; correct it or remove the row; a column of classes has"),
     "a nameless column": ("id,gap,\na,1,2\n", "line 1: a column without a name"),
     "a repeated column": ("id,gap,gap [eV]\na,1,2\n", "line 1: column 'gap' is repeated or reserved"),
@@ -184,6 +179,41 @@ def test_a_bad_table_is_one_line_that_names_file_and_row(folder, case):
         open_folder(with_csv(folder, text))
     assert str(caught.value).startswith(str(folder / "id_prop.csv")) and message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+LACKING = {
+    "id without a file": ("a,1\nz,2\n", "line 2: id 'z' has no structure file; add e.g. z.cif"),
+    "id without a file first": ("z,1\na,2\n", "line 1: id 'z' has no structure file"),
+    "id out of the folder": ("../a,1\n", "line 1: id '../a' has no structure file"),
+    "accents decomposed": ("a\u0301,1\n", "line 1: id '\u00e1' has no structure file"),
+    "letter case": ("A,1\n", "line 1: id 'A' has no structure file; a differs in letter case"),
+}
+
+
+@pytest.mark.parametrize("case", LACKING)
+def test_a_row_without_a_file_is_named(folder, case):
+    text, message = LACKING[case]
+    [told] = bad_files(open_folder(with_csv(folder, text)), "structure file")
+    assert told.startswith("id_prop.csv line ") and message in told
+
+
+def test_all_rows_to_mend_are_named_at_once(folder):
+    (folder / "b.cif").write_text("broken")
+    told = bad_files(open_folder(with_csv(folder, "a,1\nb,2\nz,3\n")), "2 of 3 structure files are missing or cannot be read")
+    assert [line[: len("id_prop.csv line 2")] for line in told] == ["id_prop.csv line 2", "id_prop.csv line 3"]
+    with pytest.raises(InputError, match=r"line 1 .*is not a number; .*; and 3 more problems:$") as caught:
+        open_folder(with_csv(folder, "a,one\nc,inf\nb,2\nz,3\n"))
+    assert [re.match(r"id_prop\.csv line (\d)", line)[1] for line in caught.value.details] == ["2", "3", "4"]
+    with pytest.raises(InputError, match=r"line 2: id 'a' appears more than once .*; and 1 more problem:$") as caught:
+        open_folder(with_csv(folder, "a,1\na,2\n,3\n"))
+    assert caught.value.details == ("id_prop.csv line 3: the id is empty; give the name of a structure file",)
+
+
+def test_a_folder_without_the_bad_rows_loads(folder):
+    (folder / "b.cif").write_text("broken")
+    with_csv(folder, "a,1\nb,2\nz,3\n")
+    assert list(unreadable(folder)) == ["b", "z"]
+    assert open_folder(folder, ("b", "z")).load().ids.tolist() == ["a"]
 
 
 def test_a_folder_that_is_empty_or_not_there_is_named(tmp_path):
@@ -284,8 +314,8 @@ def test_element_features_that_cannot_be_read_are_refused_in_one_line(folder, co
 
 
 def test_a_class_of_rows_below_is_no_heading(folder):
-    with pytest.raises(InputError, match="line 1: id 'lost' has no structure file"):
-        open_folder(with_csv(folder, "lost,metal\na,metal\nb,semi\nc,semi\n"))
+    [told] = bad_files(open_folder(with_csv(folder, "lost,metal\na,metal\nb,semi\nc,semi\n")), "1 of 4 structure files")
+    assert "line 1: id 'lost' has no structure file" in told
 
 
 def test_structure_files_in_sub_folders_are_told_and_not_read(folder):
