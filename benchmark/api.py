@@ -156,15 +156,17 @@ def predict(
         ids: their names; "0", "1" … where None.
 
     Returns:
-        One row a crystal, in the order given: id, prediction, with several models their standard deviation as disagreement,
-        unit (of a classifier: the most probable class and the probability of each), and unseen_elements, which training did
-        not have. A UserWarning tells of such elements, of a crystal without a cell, and of a model of the profile smoke.
+        One row a crystal, in the order given: id, prediction, unit (of a classifier: the most probable class and the
+        probability of each), and unseen_elements, which no model was trained on. With several models also their standard
+        deviation as disagreement, unseen_by_some, which some of them were not trained on, and members: the prediction of each
+        (of a classifier its probability of that class), by the name of its file.
+        A UserWarning tells of such elements, of a crystal without a cell, and of a model of the profile smoke.
         `attrs["test_error"]` is a text: the error of the models on test crystals; empty where no record is beside them.
 
     Raises:
         InputError: a checkpoint or a crystal cannot be used, the message names it; or there are not as many ids as crystals.
     """
-    from benchmark.harness.predict import FilePredictions, predict_crystals, unseen_elements, without_cell
+    from benchmark.harness.predict import FilePredictions, ids_of, predict_crystals, unseen_elements, without_cell
 
     alone = isinstance(structures, str | Path) or hasattr(structures, "sites") or hasattr(structures, "get_pbc")
     given: list[Any] = [structures] if alone else list(structures)
@@ -179,7 +181,7 @@ def predict(
     values, refused = predict_crystals(models, crystals)
     left_out = tuple(f"{names[row]}: {reason}" for row, reason in refused.items())
     unseen = unseen_elements(models, crystals)
-    found = FilePredictions(tuple(names), values, meaning, unseen, without_cell(crystals), left_out)
+    found = FilePredictions(tuple(names), values, meaning, unseen, without_cell(crystals), left_out, tuple(ids_of(files)))
     return _predicted(found, models, files)
 
 
@@ -214,7 +216,7 @@ def predict_files(checkpoints: Paths, paths: Paths, id_column: str | None = None
 
     models, meaning, files = _loaded(checkpoints)
     structures, lacking = find_structures(_paths(paths))
-    found = predicted(models, meaning, structures, id_column)
+    found = predicted(dict(zip(files, models, strict=True)), meaning, structures, id_column)
     left_out = (*lacking, *found.left_out)
     for line in left_out if skip_bad else ():
         warnings.warn(f"left out: {line}", stacklevel=2)

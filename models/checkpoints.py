@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def _of_one_run(directory: Path) -> list[Path]:
             str(top) if above.count(top) == 1 and top != directory else str(min(repeats))
             for top, repeats in zip(above, runs.values(), strict=True)
         )
-        details = listed_reasons([f"{Path(name).relative_to(directory)}: {_about(Path(name))}" for name in names])
+        details = listed_reasons([f"{shlex.quote(name)}: {_about(Path(name))}" for name in names])
         raise InputError(f"{directory}: checkpoints of {len(runs)} runs below it; name one of them", details)
     return files
 

@@ -35,19 +35,30 @@ def predict(
     ] = None,
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Also write the table into a new file.")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="With --csv: replace a file of that name.")] = False,
+    members: Annotated[
+        bool, typer.Option("--members", help="A column for each of several models: its own prediction. JSON always has them.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Predict new crystals with trained models, all frames of an XYZ file and all rows of an ASE database.
 
     Several models predict together: their mean, and their standard deviation as `disagreement`, which is no error bar. A
-    classifier gives the most probable class and the probability of each. `unseen_elements` are those that training did not
-    have.
+    classifier gives the most probable class and the probability of each. `unseen_elements` are those that no
+    model was trained on, `unseen_by_some` those that some of the models were not trained on.
     """
     from tabulate import tabulate
 
     from benchmark.harness.machine import choose_device
-    from benchmark.harness.predict import find_structures, meaning_of, predict_files, require_file, trial_warning, write_csv
+    from benchmark.harness.predict import (
+        find_structures,
+        in_columns,
+        meaning_of,
+        predict_files,
+        require_file,
+        trial_warning,
+        write_csv,
+    )
     from benchmark.leaderboard.checkpoint_error import error_on_test
     from datasets.readers.folder import unread_folders
     from datasets.registry import is_folder
@@ -60,7 +71,7 @@ def predict(
     for line in filter(None, (unread_folders(path) for path in paths if is_folder(str(path)))):
         tell(f"warning: {line}")
     models = [load_checkpoint(file, device) for file in files]
-    found = predict_files(models, meaning_of(models, files), structures, id_column)
+    found = predict_files(dict(zip(files, models, strict=True)), meaning_of(models, files), structures, id_column)
     rows, left_out = found.rows(), [*lacking, *found.left_out]
     for line in left_out:
         tell(f"left out: {line}")
@@ -68,14 +79,15 @@ def predict(
         raise BenchmarkError("nothing is left to predict")
     for line in filter(None, [trial_warning(models), *found.warnings]):
         tell(f"warning: {line}")
+    flat = [in_columns(row, members) for row in rows]
     if csv:
-        write_csv(csv, rows)
+        write_csv(csv, flat)
     if as_json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
     else:
-        table = [[f"{v:.6g}" if isinstance(v, float) else v for v in row.values()] for row in rows]
-        align = ["right" if isinstance(v, float) else "left" for v in rows[0].values()]
-        print(tabulate(table, list(rows[0]), disable_numparse=True, colalign=align))
+        table = [[f"{v:.6g}" if isinstance(v, float) else v for v in row.values()] for row in flat]
+        align = ["right" if isinstance(v, float) else "left" for v in flat[0].values()]
+        print(tabulate(table, list(flat[0]), disable_numparse=True, colalign=align))
     if error := error_on_test(files):
         print(f"\n{error}", file=sys.stderr if as_json else sys.stdout)
     if left_out:

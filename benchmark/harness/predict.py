@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,9 @@ UNKNOWN_ELEMENTS = "unknown"
 
 LONGEST_CLASS = 100
 
+MEMBERS = "members"
+"""The predictions of the single models of an ensemble, by their names."""
+
 
 @dataclass(frozen=True)
 class Meaning:
@@ -41,6 +44,15 @@ class Meaning:
 
 
 @dataclass(frozen=True)
+class Unseen:
+    """Elements of a crystal that trainings did not have, in alphabetical order, or `UNKNOWN_ELEMENTS`."""
+
+    by_all: str
+    by_some: str
+    """Which other members know."""
+
+
+@dataclass(frozen=True)
 class FilePredictions:
     """What was predicted, in the order of the files.
 
@@ -48,43 +60,57 @@ class FilePredictions:
         ids: of the n crystals that were predicted.
         values: (members, n, 1) the models' predictions; (members, n, K) probabilities of K classes.
         meaning: of the values.
-        unseen: (n,) elements of each crystal that the training of a member did not have, or `UNKNOWN_ELEMENTS`.
+        unseen: (n,) the elements of each crystal that lack in trainings.
         isolated: ids of the crystals that have no cell: nothing of them is periodic.
         left_out: one line a structure that could not be used, which names its file and says why.
+        members: names of the models.
     """
 
     ids: tuple[str, ...]
     values: np.ndarray
     meaning: Meaning
-    unseen: tuple[str, ...]
+    unseen: tuple[Unseen, ...]
     isolated: tuple[str, ...]
     left_out: tuple[str, ...]
+    members: tuple[str, ...]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Id, prediction (the mean over members), with several members how far they disagree (their sample standard
-        deviation), unit, and the elements that training did not have.
+        """Id, prediction (the mean over members), unit, and the elements that no training had; with several members also how
+        far they disagree (their sample standard deviation), the elements that some trainings lacked, and each prediction.
 
         Of classes: the most probable one by the mean over members, with several members the standard deviation of its
-        probability, and the mean probability of each class.
+        probability and each probability of it, and the mean probability of each class.
         """
+        several = len(self.values) > 1
         return [
-            self._row(name, self.values[:, n]) | {"unseen_elements": unseen}
+            self._row(name, self.values[:, n], several)
+            | {"unseen_elements": unseen.by_all}
+            | ({"unseen_by_some": unseen.by_some, MEMBERS: self._members(self.values[:, n])} if several else {})
             for n, (name, unseen) in enumerate(zip(self.ids, self.unseen, strict=True))
         ]
 
-    def _row(self, name: str, values: np.ndarray) -> dict[str, Any]:
+    def _row(self, name: str, values: np.ndarray, several: bool) -> dict[str, Any]:
         means, classes = values.mean(axis=0), self.meaning.classes
         chosen = int(means.argmax())
-        spread = {"disagreement": float(values[:, chosen].std(ddof=1))} if len(values) > 1 else {}
+        spread = {"disagreement": float(values[:, chosen].std(ddof=1))} if several else {}
         if classes:
             shares = {f"p({label})": float(p) for label, p in zip(classes, means, strict=True)}
             return {"id": name, "prediction": classes[chosen], **spread, **shares}
         return {"id": name, "prediction": float(means[0]), **spread, "unit": self.meaning.unit}
 
+    def _members(self, values: np.ndarray) -> dict[str, float]:
+        return dict(zip(self.members, values[:, int(values.mean(axis=0).argmax())].tolist(), strict=True))
+
     @property
     def warnings(self) -> list[str]:
-        """A line on the crystals with elements that training did not have, and one on those without a cell."""
-        return [line for line in (self._about_elements(), self._about_cells()) if line]
+        """A line on the crystals with elements that no training had, one on those that some lacked, and on missing cells."""
+        none = self._about_elements("training had no", [unseen.by_all for unseen in self.unseen], "unseen_elements")
+        some = self._about_elements(
+            f"some of the {len(self.members)} models were trained without",
+            [unseen.by_some for unseen in self.unseen],
+            "unseen_by_some",
+        )
+        return [line for line in (none, some, self._about_cells()) if line]
 
     def _about_cells(self) -> str:
         if not self.isolated:
@@ -93,13 +119,13 @@ class FilePredictions:
         which = f"{listed([repr(name) for name in self.isolated])} {'have' if many else 'has'} no cell"
         return f"{which}: predicted as isolated clusters; do not trust this where the model was trained on periodic crystals"
 
-    def _about_elements(self) -> str:
-        found = [unseen.split(", ") for unseen in self.unseen if unseen not in ("", UNKNOWN_ELEMENTS)]
+    def _about_elements(self, what: str, unseen: Sequence[str], column: str) -> str:
+        found = [text.split(", ") for text in unseen if text not in ("", UNKNOWN_ELEMENTS)]
         if not found:
             return ""
         elements = ", ".join(sorted({element for crystal in found for element in crystal}))
         hold = f"{len(found)} of {count(len(self.ids), 'crystal')} {'holds' if len(found) == 1 else 'hold'}"
-        return f"training had no {elements}, which {hold} (unseen_elements)"
+        return f"{what} {elements}, which {hold} ({column})"
 
 
 def find_structures(paths: Sequence[Path]) -> tuple[list[Path], list[str]]:
@@ -137,16 +163,17 @@ def _structures_of(path: Path) -> list[Path]:
     return files
 
 
-def unseen_elements(models: Sequence[Model[Any, Any]], crystals: Crystals) -> tuple[str, ...]:
-    """(n,) the elements of each crystal, in alphabetical order, that the training of one of the models did not have."""
+def unseen_elements(models: Sequence[Model[Any, Any]], crystals: Crystals) -> tuple[Unseen, ...]:
+    """(n,) the elements of each crystal that trainings of the models did not have."""
     said = [model.about.get("elements") for model in models]
     if None in said:
-        return (UNKNOWN_ELEMENTS,) * len(crystals)
-    known = set.intersection(*(set(str(text).split()) for text in said))
+        return (Unseen(UNKNOWN_ELEMENTS, UNKNOWN_ELEMENTS),) * len(crystals)
+    known = [set(str(text).split()) for text in said]
+    by_any, by_each = set.union(*known), set.intersection(*known)
     found = []
     for row in range(len(crystals)):
         symbols = {chemical_symbols[number] for number in crystals.atomic_numbers[crystals.atoms_of(row)]}
-        found.append(", ".join(sorted(symbols - known)))
+        found.append(Unseen(", ".join(sorted(symbols - by_any)), ", ".join(sorted(symbols & by_any - by_each))))
     return tuple(found)
 
 
@@ -222,12 +249,12 @@ def _class_names(text: str, n_classes: int, name: object) -> tuple[str, ...]:
 
 
 def predict_files(
-    models: Sequence[Model[Any, Any]], meaning: Meaning, paths: Sequence[Path], id_column: str | None = None
+    models: Mapping[Path, Model[Any, Any]], meaning: Meaning, paths: Sequence[Path], id_column: str | None = None
 ) -> FilePredictions:
     """Predict every structure of each file with each model; what cannot be used is left out, with its reason.
 
     Args:
-        models: members of an ensemble.
+        models: members of an ensemble, by their files.
         meaning: of what they predict.
         paths: structure files; each frame of an XYZ file and each row of an ASE database is a crystal.
         id_column: of databases and XYZ files, whose values are the ids.
@@ -238,12 +265,14 @@ def predict_files(
     read = [row for row in range(len(every)) if row not in left_out]
     cells = [one.cell for one in every if not isinstance(one.cell, InputError)]
     crystals = Crystals.from_cells([ids[row] for row in read], cells)
-    values, refused = predict_crystals(models, crystals)
+    members = list(models.values())
+    values, refused = predict_crystals(members, crystals)
     left_out |= {read[row]: f"{_place(every[read[row]], paths)}: {reason}" for row, reason in refused.items()}
     kept = [row for row in range(len(read)) if row not in refused]
     lines = tuple(left_out[row] for row in sorted(left_out))
     used = crystals.take(kept)
-    return FilePredictions(tuple(used.ids), values[:, kept], meaning, unseen_elements(models, used), without_cell(used), lines)
+    unseen, names = unseen_elements(members, used), tuple(ids_of(list(models)))
+    return FilePredictions(tuple(used.ids), values[:, kept], meaning, unseen, without_cell(used), lines, names)
 
 
 def _ids(every: Sequence[Found], of_files: Sequence[str]) -> list[str]:
@@ -294,8 +323,14 @@ def require_file(path: Path, replacing: bool) -> None:
         raise InputError(f"{path} exists; choose another name, or add --replace, which replaces the file")
 
 
+def in_columns(row: dict[str, Any], with_members: bool) -> dict[str, Any]:
+    """A row of `FilePredictions.rows` for a table: a column for each member, or none."""
+    flat = {name: value for name, value in row.items() if name != MEMBERS}
+    return flat | ({name: v for name, v in row.get(MEMBERS, {}).items() if name not in flat} if with_members else {})
+
+
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write `FilePredictions.rows` with a header, in full precision; texts as `csv_cell` has them."""
+    """Write rows of `in_columns` with a header, in full precision; texts as `csv_cell` has them."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()

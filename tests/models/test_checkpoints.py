@@ -159,7 +159,7 @@ def test_a_directory_above_one_run_stands_for_it_and_above_several_it_lists_them
     (standard / "fold-00.json").write_text(json.dumps(record))
     with pytest.raises(InputError) as caught:
         find_checkpoints([tmp_path / "cgcnn"])
-    about = f"{mini.name}: no record beside it", f"{standard.name}: profile standard, n_layers=4, seed 3"
+    about = f"{mini}: no record beside it", f"{standard}: profile standard, n_layers=4, seed 3"
     assert caught.value.details == about
     assert find_checkpoints([mini]) == kept
 
@@ -174,4 +174,4 @@ def test_repeats_are_one_run(tmp_path):
     assert find_checkpoints([tmp_path / "cgcnn"]) == kept["cgcnn"]
     with pytest.raises(InputError, match=r"of 2 runs below it; name one of them$") as caught:
         find_checkpoints([tmp_path])
-    assert [line.split(": ")[0] for line in caught.value.details] == ["cgcnn", "schnet"]
+    assert [line.split(": ")[0] for line in caught.value.details] == [str(tmp_path / "cgcnn"), str(tmp_path / "schnet")]

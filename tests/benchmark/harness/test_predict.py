@@ -133,11 +133,12 @@ def test_the_folds_of_a_run_predict_their_mean_and_how_far_they_disagree(run_of,
     _, folder = run_of
     first, second = (predicted("--checkpoint", folder / f"fold-0{n}.safetensors", small_folder) for n in range(2))
     both = predicted("--checkpoint", folder, small_folder)
-    assert list(both["c3"]) == ["id", "prediction", "disagreement", "unit", "unseen_elements"]
+    assert list(both["c3"]) == ["id", "prediction", "disagreement", "unit", "unseen_elements", "unseen_by_some", "members"]
     for name, row in both.items():
         one, two = first[name]["prediction"], second[name]["prediction"]
         assert row["prediction"] == pytest.approx((one + two) / 2, abs=1e-9)
         assert row["disagreement"] == pytest.approx(abs(one - two) / np.sqrt(2), abs=1e-9)
+        assert row["members"] == {"fold-00": pytest.approx(one, abs=1e-9), "fold-01": pytest.approx(two, abs=1e-9)}
         assert list(first[name]) == ["id", "prediction", "unit", "unseen_elements"]
 
 
@@ -147,8 +148,18 @@ def test_three_members_by_hand(tmp_path, copper, predicted):
     rows = predicted("--checkpoint", tmp_path / "a.safetensors", "--checkpoint", tmp_path, copper)
     assert rows["copper"] == {
         "id": "copper", "prediction": 3.0, "disagreement": pytest.approx(np.sqrt(7)), "unit": "eV",
-        "unseen_elements": "unknown",
+        "unseen_elements": "unknown", "unseen_by_some": "unknown", "members": {"a": 1.0, "b": 2.0, "c": 6.0},
     }  # fmt: skip
+
+
+def test_members_are_columns_of_table_and_csv_where_they_are_asked_for(tmp_path, copper, predict):
+    for name, mean in (("a", 1.0), ("b", 2.5)):
+        constant(tmp_path / f"{name}.safetensors", mean)
+    _, plain, _ = predict("--checkpoint", tmp_path, copper)
+    code, out, _ = predict("--checkpoint", tmp_path, copper, "--members", "--csv", tmp_path / "p.csv")
+    assert "members" not in plain and plain.splitlines()[0].split()[-1] == "unseen_by_some"
+    assert code == 0 and out.splitlines()[0].split()[-2:] == ["a", "b"] and out.splitlines()[2].split()[-2:] == ["1", "2.5"]
+    assert (tmp_path / "p.csv").read_text().splitlines()[1].endswith(",1.0,2.5")
 
 
 def test_elements_that_training_did_not_have_are_told(tmp_path, predict):
@@ -157,8 +168,12 @@ def test_elements_that_training_did_not_have_are_told(tmp_path, predict):
     for name in ("Cu", "Zn"):
         write(tmp_path / f"{name}.cif", bulk(name))
     code, out, err = predict("--checkpoint", tmp_path, tmp_path / "Cu.cif", tmp_path / "Zn.cif", "--json")
-    assert (code, [row["unseen_elements"] for row in json.loads(out)]) == (0, ["", "Zn"])
-    assert err == "warning: training had no Zn, which 1 of 2 crystals holds (unseen_elements)\n"
+    told = [(row["unseen_elements"], row["unseen_by_some"]) for row in json.loads(out)]
+    assert (code, told) == (0, [("", ""), ("", "Zn")])
+    assert err == "warning: some of the 2 models were trained without Zn, which 1 of 2 crystals holds (unseen_by_some)\n"
+    _, out, err = predict("--checkpoint", tmp_path / "few.safetensors", tmp_path / "Zn.cif", "--json")
+    assert json.loads(out)[0]["unseen_elements"] == "Zn" and "unseen_by_some" not in json.loads(out)[0]
+    assert err == "warning: training had no Zn, which 1 of 1 crystal holds (unseen_elements)\n"
     write(tmp_path / "MgO.cif", bulk("MgO", "rocksalt", a=4.2))
     _, out, err = predict("--checkpoint", tmp_path, tmp_path / "MgO.cif", "--json")
     assert json.loads(out)[0]["unseen_elements"] == "Mg, O" and err.startswith("warning: training had no Mg, O, which 1 of 1")
