@@ -88,7 +88,10 @@ def run(
         bool, typer.Option("--save-checkpoints", help="Keep each fold's model beside its record, for `predict`.")
     ] = False,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave out crystals that cannot be read, or that a chosen model cannot take.")
+        bool,
+        typer.Option(
+            "--skip-bad", help="Leave out crystals whose file is missing or cannot be read, or that a chosen model cannot take."
+        ),
     ] = False,
     slurm: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Submit this many jobs to SLURM that share the folds, and return.")
@@ -162,7 +165,7 @@ def run(
         board, pages = _written(plans, store)
     _print_scores(board, plans, store, as_json)
     if not as_json:
-        print_places(plans, pages)
+        print_places(plans, pages, board)
     _require_complete(plans, records)
 
 
@@ -229,7 +232,7 @@ def _print_scores(board: Any, plans: list[Any], store: Any, as_json: bool) -> No
     shown = [group for group in board.comparison_groups if group_of(group.first.key) in planned]
     if as_json:
         rows = [row_as_json(row) for group in shown for row in group.rows]
-        print(json.dumps({"event": "summary", **_counted(jobs_of(plans), store), "scores": rows}))
+        print(json.dumps({"event": "summary", **_counted(jobs_of(plans), store), "scores": rows}, ensure_ascii=False))
     for group in [] if as_json else shown:
         named = with_unit(group.first.key.task, group.unit)
         print(f"\n{named} ({group.title})\n\n{terminal_table(group)}")

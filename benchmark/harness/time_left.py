@@ -14,7 +14,7 @@ TRUST_S = 30.0
 building graphs and scoring take time too, which only the run itself tells."""
 
 TOLD_FROM = 0.1
-"""Where no cost is known, this part of a fold has to be done: the first epochs are mostly start-up."""
+"""Where no cost is known, this part of one fold has to be done after its first epoch, which is mostly start-up."""
 
 
 class TimeLeft:
@@ -32,6 +32,10 @@ class TimeLeft:
         self.share: dict[Job, float] = {}
         """Which part is done."""
         self.started = time.monotonic()
+        self.first: dict[Job, tuple[float, float]] = {}
+        """When a fold under way had finished its first epoch, and which part was done then."""
+        self.newest: dict[Job, float] = {}
+        """When it had finished its newest epoch."""
 
     def _estimated(self, job: Job) -> float | None:
         found = self.costs.of(job, self.plan.n_train[job]) if job in self.plan.n_train else None
@@ -41,10 +45,13 @@ class TimeLeft:
         """A fold has finished an epoch."""
         self.begun.setdefault(job, (number - 1) / of)
         self.share[job] = number / of
+        self.newest[job] = time.monotonic()
+        self.first.setdefault(job, (self.newest[job], number / of))
 
     def finished(self, job: Job, record: Record) -> None:
         """A fold has its record, whose cost those like it take over."""
         self.share[job] = 1.0
+        self.first.pop(job, None)
         self.costs.add(record, "this run")
         for other in self.work:
             if (other.model, other.settings, other.rates) == (job.model, job.settings, job.rates):
@@ -66,9 +73,17 @@ class TimeLeft:
             share = self.share.get(job, 0.0)
             done += (usual if work is None else work) * (share - self.begun.get(job, 0.0))
             left += (usual if work is None else work) * (1.0 - share)
-        if not known and done < TOLD_FROM:
-            return None
-        trust = TRUST_S / (1 + self.ended - len(self.plan.done)) if known else 0.0
+        if not known:
+            return self._by_pace(left)
+        trust = TRUST_S / (1 + self.ended - len(self.plan.done))
         elapsed = max(0.001, time.monotonic() - self.started)
         speed = (done + at_once(self.plan.todo[0]) * trust) / (elapsed + trust)
         return left / speed if speed > 0 else None
+
+    def _by_pace(self, left: float) -> float | None:
+        """The time of so many folds by the epochs since the first of each; None before they are enough."""
+        done = {job: self.share[job] - share for job, (_, share) in self.first.items()}
+        if max(done.values(), default=0.0) < TOLD_FROM:
+            return None
+        a_fold = sum(self.newest[job] - since for job, (since, _) in self.first.items()) / sum(done.values())
+        return left * a_fold / min(self.plan.todo[0].workers, sum(self.share.get(job) != 1.0 for job in self.work))

@@ -9,7 +9,6 @@ from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup
 from benchmark.leaderboard.rows import BoardRow, leaks_of
 from benchmark.rendering.text import count, escape, interval, joined, percent, plus_minus, seconds, significant
 from benchmark.results.records import Record
-from benchmark.statistics.decisions import MOST_REPEATS
 
 STALE = "†"
 
@@ -64,14 +63,13 @@ def relative(row: BoardRow, group: ComparisonGroup) -> str:
 
 
 def verdict(row: BoardRow, group: ComparisonGroup) -> str:
-    """What is decided about a row, with the repeats that would decide it; empty without a rival."""
+    """What is decided about a row, with the repeats that would decide it if so few do; empty without a rival."""
     found = row.standing if group.has_rivals else None
     if found is None:
         return ""
     if found.verdict != "undecided" or group.decisions is None or group.decisions.reason:
         return found.verdict
-    more = count(found.more_repeats, "more repeat") if found.more_repeats else f"more than {MOST_REPEATS} repeats"
-    return f"{found.verdict} ({more})"
+    return f"{found.verdict} ({count(found.more_repeats, 'more repeat')})" if found.more_repeats else found.verdict
 
 
 def overlooked(group: ComparisonGroup) -> str:

@@ -15,8 +15,8 @@ def verdict_text(answer: PairAnswer) -> str:
     """The verdict, and the ratio with its interval."""
     low, high = answer.ratio_low, answer.ratio_high
     limits = "" if low is None or high is None else f" (95 %: {interval(low, high)})"
-    ratio = f"the {answer.loss} of {answer.higher} is {significant(answer.ratio)} times that of {answer.lower}{limits}"
-    return f"{WORDS[answer.verdict]}: {ratio}."
+    ratio = f"that of {answer.higher} is {significant(answer.ratio)} times as high{limits}"
+    return f"{WORDS[answer.verdict]}: {answer.lower} has the lower {answer.loss}; {ratio}."
 
 
 def _whose(answer: PairAnswer) -> str:

@@ -17,6 +17,7 @@ from benchmark.leaderboard.rows import BoardRow, marks_of, without_mark
 from benchmark.results.beside import StoreBeside
 
 ALONE = "not compared: no other model has the same folds and profile"
+MORE_REPEATS = "so many repeats, each with new folds and new weights, would decide, if the errors stayed as measured."
 
 
 def terminal_table(group: ComparisonGroup) -> str:
@@ -25,7 +26,14 @@ def terminal_table(group: ComparisonGroup) -> str:
     rows = [[column.cell(row, group) for column in columns] for row in group.in_order]
     alignment = ["left" if column.is_text else "right" for column in columns]
     table = tabulate(rows, [column.heading for column in columns], disable_numparse=True, colalign=alignment)
-    return "\n\n".join(filter(None, (table, overlooked(group), not_below_baseline(group), marks_of(group.in_order))))
+    notes = (_repeats_note(group), overlooked(group), not_below_baseline(group), marks_of(group.in_order))
+    return "\n\n".join(filter(None, (table, *notes)))
+
+
+def _repeats_note(group: ComparisonGroup) -> str:
+    """What the number beside an undecided verdict means; empty without one."""
+    told = any("repeat" in verdict(row, group) for row in group.ranked)
+    return f"(… more repeats): {MORE_REPEATS}" if told else ""
 
 
 def own_rows(board: Board, store: StoreBeside) -> Iterator[str]:

@@ -78,7 +78,7 @@ def test_every_view_of_classes_opens(open_page, class_site):
         assert not any(word in text for word in ("NaN", "undefined", "null", "[object")), view
     page.wait_for_selector(".verdict")
     text = page.locator("main").inner_text()
-    assert "times that of cgcnn" in text and "gives the true class a higher probability on" in text
+    assert "cgcnn has the lower log-loss; " in text and "gives the true class a higher probability on" in text
     assert "log-loss of cgcnn minus log-loss of megnet" in text and "MAE" not in text
 
 

@@ -219,7 +219,7 @@ def test_two_models_are_compared_crystal_by_crystal(open_page):
     page = open_page("#compare?model=megnet&other=mpnn")
     settled(page, "compare")
     text = page.locator(".verdict").inner_text()
-    assert "times that of megnet" in text and "of 120 predictions of test crystals" in text and "(95 %: " in text
+    assert "megnet has the lower MAE; " in text and "of 120 predictions of test crystals" in text and "(95 %: " in text
     assert page.get_by_role("region", name="megnet is better").locator("tbody tr").count() == 15
     page.get_by_role("button", name="Swap A and B").click()
     wait_until(page, "document.querySelector('.xtitle').textContent.includes('mpnn')")

@@ -28,7 +28,30 @@ def group_of(key: Any) -> tuple[Any, ...]:
     return key.task, key.profile, key.protocol, key.dataset_hash, key.classes
 
 
-def print_places(plans: list[Any], pages: list[Path]) -> None:
+def pair_commands(board: Any, plans: list[Any], root: Path) -> list[str]:
+    """For each row of these plans with changed settings, the command that compares it with the plain row of its model."""
+    from benchmark.harness.job import dataset_hash
+    from benchmark.leaderboard.rows import without_mark
+    from benchmark.rendering.commands import command
+
+    changed = {
+        (group_of(key), key.model, str(key.settings))
+        for job in jobs_of(plans)
+        if job.changed
+        for key in [job.key(dataset_hash(job.task))]
+    }
+    found = []
+    for group in board.comparison_groups if changed else ():
+        plain = {row.model: row for row in group.ranked if row.unchanged}
+        for row in group.ranked:
+            key = row.run.first.key
+            if row.model in plain and (group_of(key), key.model, str(key.settings)) in changed:
+                names = [without_mark(one.label) for one in (plain[row.model], row)]
+                found.append(command("leaderboard", "--from", root, "--task", key.task, "--pair", *names))
+    return found
+
+
+def print_places(plans: list[Any], pages: list[Path], board: Any) -> None:
     """The pages with these results, how published rows come beside them, the checkpoints and how they are used."""
     from benchmark.leaderboard.pages.task import page_of
     from benchmark.rendering.commands import command
@@ -38,6 +61,8 @@ def print_places(plans: list[Any], pages: list[Path]) -> None:
     for task in sorted({group[0] for group in groups}):
         if root / page_of(task) in pages:
             print(f"differences between models: {root / page_of(task)}")
+    for line in pair_commands(board, plans, root):
+        print(f"is the difference to the default settings real? {line}")
     beside = command("leaderboard", "--from", root, "--beside", PUBLISHED)
     published = _published(groups)
     for line in short_of_published(plans, published):

@@ -23,9 +23,15 @@ def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any, dr
     if as_json:
         jobs = [{"done": job in plan.done, **_job_row(job)} for job in plan.jobs]
         told = {"skipped": plan.skipped, "warnings": plan.warnings, "notes": plan.notes, "cost": asdict(cost)}
-        print(json.dumps({"jobs": jobs, **told}, indent=1))
+        print(json.dumps({"jobs": jobs, **told}, indent=1, ensure_ascii=False))
         return
-    for line in _lines(plan, options, store, cost, "" if dry_run else "; `--dry-run` times a few batches"):
+    for line in _lines(
+        plan,
+        options,
+        store,
+        cost,
+        "" if dry_run else "; the progress line shows the time left once a part of a fold is trained",
+    ):
         if dry_run:
             print(line)
         else:

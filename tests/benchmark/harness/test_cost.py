@@ -116,8 +116,18 @@ def test_the_first_epochs_alone_tell_no_time_where_no_cost_is_known(small_folder
     now[0] = 30.0
     left.epoch(job, 1, 60)
     assert left.seconds() is None
+    now[0] = 59.0
     left.epoch(job, 30, 60)
-    assert left.seconds() == pytest.approx(1.5 / (0.5 / 30))
+    assert left.seconds() == pytest.approx(1.5 * 60), "a fold has 60 epochs of a second; the start is not counted"
+
+
+def test_several_folds_with_one_epoch_each_tell_no_time_where_no_cost_is_known(small_folder):
+    jobs = make_jobs(small_folder, folds=4)
+    left = TimeLeft(Plan(jobs, (), (), n_train=dict.fromkeys(jobs, 100)), Costs())
+    for job in jobs:
+        left.epoch(job, 1, 20)
+        left.epoch(job, 2, 20)
+    assert left.seconds() is None
 
 
 def test_what_was_done_before_a_stop_makes_no_run_seem_fast(small_folder, monkeypatch):

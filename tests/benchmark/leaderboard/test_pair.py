@@ -35,7 +35,7 @@ def test_the_answer_comes_first_and_nothing_is_written(store, benchmark_command,
     assert done.returncode == 0, done.stderr
     place, answer, errors, *rest = done.stdout.splitlines()
     assert place.startswith(f"{TASK}, standard, kfold(5)")
-    assert answer.startswith("Real: the MAE of megnet is 2.0") and "times that of cgcnn (95 %: " in answer
+    assert answer.startswith("Real: cgcnn has the lower MAE; that of megnet is 2.0") and "times as high (95 %: " in answer
     assert errors.endswith("the same 5 folds of 1 repeat for both.")
     assert len(rest) == 1
     assert sorted(tmp_path.rglob("*")) == before
@@ -169,7 +169,7 @@ def test_a_models_name_stands_for_all_its_rows_ones_own_first(beside, benchmark_
     done = benchmark_command("leaderboard", *asked)
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.split("\n\n")
-    assert "that of cgcnn (n_conv=2) (yours)" in first and "that of cgcnn (95" in second
+    assert "Real: cgcnn (n_conv=2) (yours) has the lower" in first and "Real: cgcnn has the lower" in second
     assert "(yours) marks your own runs. The other rows are those of --beside" in first
     assert "Neither is your run: both rows are those of --beside." in second
     table = api.compare("cgcnn", "megnet", TASK, own.root, beside=published.root)
@@ -275,4 +275,4 @@ def test_the_command_of_the_page_works_on_the_published_board(benchmark_command,
     (tmp_path / "leaderboards").symlink_to(ROOT / "leaderboards")
     done = benchmark_command("leaderboard", "--pair", "cgcnn", "schnet", "--task", "cgcnn/log10_k_vrh")
     assert done.returncode == 0, done.stderr
-    assert "the MAE of" in done.stdout and len(done.stdout.splitlines()) <= 6
+    assert "has the lower MAE" in done.stdout and len(done.stdout.splitlines()) <= 6
