@@ -10,7 +10,8 @@ def _start() -> None:
     try:
         from benchmark.cli.main import main
     except (ImportError, MemoryError, OSError) as error:
-        sys.exit(f"error: the program cannot be loaded ({type(error).__name__}: {' '.join(str(error).split())})")
+        hint = "; is the environment active that it is installed in?" if isinstance(error, ModuleNotFoundError) else ""
+        sys.exit(f"error: the program cannot be loaded ({type(error).__name__}: {' '.join(str(error).split())}){hint}")
     main()
 
 

@@ -36,7 +36,7 @@ def cache(
     kinds = _kinds(kept)
     if as_json:
         about = {"directory": str(cache_dir()), "limit_bytes": limit, "bytes": total, "entries": len(kept), "kinds": kinds}
-        print(json.dumps({**about, "deleted": len(deleted), "deleted_bytes": freed}, indent=1))
+        print(json.dumps({**about, "deleted": len(deleted), "deleted_bytes": freed}, indent=1, ensure_ascii=False))
         return
     if clear:
         print(f"deleted: {_count(len(deleted))}, {size(freed)}")

@@ -141,7 +141,7 @@ def _print(report: CheckReport, stale: list[str], as_json: bool, page: str) -> N
     """The report; BenchmarkError where something became worse."""
     if as_json:
         rows = [{**asdict(row), "fails": row.fails} for row in report.rows]
-        print(json.dumps({"rows": rows, "notes": report.notes, "stale": stale}, indent=1))
+        print(json.dumps({"rows": rows, "notes": report.notes, "stale": stale}, indent=1, ensure_ascii=False))
     else:
         print(page)
     if report.failures:
@@ -195,7 +195,7 @@ def _update_baseline(reason: str, models: list[str], settings: list[str] | None,
         baseline = update_baseline(reason, models, changes, before, train, seeds or MOST_SEEDS)
     write_baseline(path, baseline)
     if as_json:
-        print(json.dumps(baseline_rows(baseline), indent=1))
+        print(json.dumps(baseline_rows(baseline), indent=1, ensure_ascii=False))
     else:
         print(f"{baseline_table(baseline)}\n\nbaseline: {path}")
 
@@ -259,7 +259,7 @@ def _compare_benchmarks(files: tuple[Path, Path], fail_if: str, as_json: bool) -
     comparison = compare(old, new, thresholds)
     if as_json:
         changes = [{**asdict(change), "change": change.change} for change in comparison.changes]
-        print(json.dumps({**asdict(comparison), "changes": changes}, indent=1))
+        print(json.dumps({**asdict(comparison), "changes": changes}, indent=1, ensure_ascii=False))
     else:
         print(comparison_table(comparison))
     crossed = [change for change in comparison.changes if change.crossed]

@@ -110,7 +110,7 @@ def explain(
     tables = _publish(tasks, out, publish) if publish else []
     pages = _pages(tasks, out, page, publish) if page else []
     if as_json:
-        print(json.dumps([result.model_dump(mode="json") for result in results], indent=1))
+        print(json.dumps([result.model_dump(mode="json") for result in results], indent=1, ensure_ascii=False))
     else:
         _print(results, out, with_tables=page is None)
         for path in tables:
@@ -281,7 +281,7 @@ def _ground_truth(
     table = publish and publish_trials(found, publish)
     written = page and write_page(found, Directories(page, out, publish))
     if as_json:
-        print(json.dumps([one.model_dump(mode="json") for one in found], indent=1))
+        print(json.dumps([one.model_dump(mode="json") for one in found], indent=1, ensure_ascii=False))
         return
     print(text(found))
     if table:

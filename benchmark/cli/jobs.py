@@ -66,6 +66,7 @@ def jobs(
                     "submitted": submitted,
                 },
                 indent=1,
+                ensure_ascii=False,
             )
         )
     else:

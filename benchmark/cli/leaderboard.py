@@ -100,7 +100,11 @@ def _write(store: Store, as_json: bool) -> None:
     if store.root == PUBLISHED:
         pages += write_documents(board, Path())
     if as_json:
-        print(json.dumps([row_as_json(row) for group in board.comparison_groups for row in group.rows], indent=1))
+        print(
+            json.dumps(
+                [row_as_json(row) for group in board.comparison_groups for row in group.rows], indent=1, ensure_ascii=False
+            )
+        )
         return
     if isinstance(store, StoreBeside):
         print("\n".join([*own_rows(board, store), *map(same_run_line, store.left_out)]))
@@ -114,7 +118,7 @@ def _tell_pair(store: Store, task: str, pair: tuple[str, str], as_json: bool) ->
 
     found = compare_pair(store, task, *pair)
     if as_json:
-        print(json.dumps([asdict(answer) for answer in found.answers], indent=1))
+        print(json.dumps([asdict(answer) for answer in found.answers], indent=1, ensure_ascii=False))
         return
     beside = isinstance(store, StoreBeside)
     print("\n\n".join([*(pair_text(answer, beside) for answer in found.answers), *found.same_runs]))
@@ -140,7 +144,7 @@ def submit(
     report = examine(Store(directory), Store(board))
     apart = [] if report.problems or not report.added else _not_compared(directory, board)
     if as_json:
-        print(json.dumps(asdict(report) | {"not_compared": apart}, indent=1))
+        print(json.dumps(asdict(report) | {"not_compared": apart}, indent=1, ensure_ascii=False))
     else:
         for line in report.problems:
             tell(line)

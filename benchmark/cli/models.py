@@ -32,7 +32,7 @@ def models(
     specs = list(registered().values()) if name is None else [get(name)]
     rows = _settings(specs[0]) if settings else [spec.describe(layers) for spec in specs]
     if as_json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
     elif rows:
         _print(rows)
         for line in _searched(specs[0]) if settings else ():

@@ -40,6 +40,10 @@ def performance(
              "memory": s.memory_exponent and asdict(s.memory_exponent)}
             for s in measured.scalings
         ]  # fmt: skip
-        print(json.dumps({"ceilings": asdict(measured.ceilings), "speeds": speeds, "exponents": scalings}, indent=1))
+        print(
+            json.dumps(
+                {"ceilings": asdict(measured.ceilings), "speeds": speeds, "exponents": scalings}, indent=1, ensure_ascii=False
+            )
+        )
     else:
         print("\n".join(map(str, paths)))

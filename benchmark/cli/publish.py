@@ -37,7 +37,7 @@ def publish(
     added = add_compositions(board)
     write_board(board)
     if as_json:
-        print(json.dumps([str(path) for path in copied]))
+        print(json.dumps([str(path) for path in copied], ensure_ascii=False))
     else:
         print(f"{len(copied)} records published; board: {target / 'README.md'}")
         for path in added:

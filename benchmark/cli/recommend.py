@@ -80,7 +80,13 @@ def recommend(
     others = tuple(sorted(set(registered()) - {one.model for one in forecasts}))
     if as_json:
         asked = {"crystals": n, "trained_on": divided(n).train}
-        print(json.dumps(asked | _for_scripts(advice) | {"calibration": calibration and asdict(calibration)}, indent=1))
+        print(
+            json.dumps(
+                asked | _for_scripts(advice) | {"calibration": calibration and asdict(calibration)},
+                indent=1,
+                ensure_ascii=False,
+            )
+        )
     else:
         question = Question(n, limit, kind, default_workers() if kind == "cpu" else 1, like, tasks, others)
         print(answer(question, advice, calibration, None if like else left_out(tasks)))

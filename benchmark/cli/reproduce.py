@@ -151,7 +151,7 @@ def _show_costs(asked: Any, plan: Any, todo: list[Any], cells: list[Any], own: l
     shown = _costed(plan, todo, cells, own)
     if as_json:
         named = [dict(zip(_plan_header("core hours"), row, strict=True)) for row in shown]
-        print(json.dumps({"skipped": plan.skipped, "cells": named}, indent=1))
+        print(json.dumps({"skipped": plan.skipped, "cells": named}, indent=1, ensure_ascii=False))
         return
     for line in plan.skipped:
         print(f"skipped: {line}")

@@ -69,4 +69,4 @@ def statistics(
     coverage = Coverage(one_task=simulated_rates(simulated.chosen), over_tasks=rates_over_tasks(tracks))
     rates = coverage.model_dump_json(indent=1) + "\n"
     write_together([(out, page.encode()), (out.with_suffix(".json"), rates.encode())])
-    print(json.dumps([group.as_json() for group in rejudged], indent=1) if as_json else out)
+    print(json.dumps([group.as_json() for group in rejudged], indent=1, ensure_ascii=False) if as_json else out)

@@ -196,7 +196,7 @@ def _render(pages: Any, store: Any, tasks: set[str], reports: Path, as_json: boo
     found = [t for t in read_trials(store, pages.seen, left_out) if t.record.key.task in tasks]
     written = write_study_pages(pages, found, reports)
     if as_json:
-        print(json.dumps(pages.json_rows(found), indent=1))
+        print(json.dumps(pages.json_rows(found), indent=1, ensure_ascii=False))
     else:
         for path in written:
             if path.suffix == ".md":

@@ -40,4 +40,4 @@ def verify(
         train_sources(board, model or [])
     states = source_states(Store(board), read_sources(board))
     chosen = [state for state in states if not model or state.model in model]
-    print(json.dumps([asdict(state) for state in chosen], indent=1) if as_json else sources_table(chosen))
+    print(json.dumps([asdict(state) for state in chosen], indent=1, ensure_ascii=False) if as_json else sources_table(chosen))

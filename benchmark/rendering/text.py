@@ -28,7 +28,8 @@ UNDERSCORE = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
 """Inside of a word, as in names of targets, it is an underscore to markdown too."""
 
 MINIATURES = (
-    "(mini) marks miniatures: the profile mini gives a graph network at most a third of its published parameters, and 8 epochs."
+    "(mini) marks miniatures: the profile mini gives a graph network at most a third of its published parameters, "
+    "and 8 epochs, unless a setting says otherwise."
 )
 TRIALS = (
     "(smoke) marks the profile smoke, a trial of seconds: networks of the smallest size, trained for 2 epochs unless a setting "

@@ -49,7 +49,7 @@ def fetch(
         if not as_json:
             print(_placed(outcome))
     if as_json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
     if failed:
         raise BenchmarkError(f"{len(failed)} of {len(failed) + len(rows)} datasets are not here: {', '.join(failed)}")
 

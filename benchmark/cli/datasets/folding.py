@@ -47,7 +47,7 @@ def folding(
         write_atomically(page / PAGE, page_text(rows, made_by).encode())
         write_atomically(page / FIGURE, folding_svg())
     if as_json:
-        print(json.dumps([row.as_dict() for row in rows], indent=1))
+        print(json.dumps([row.as_dict() for row in rows], indent=1, ensure_ascii=False))
         return
     for heading, _, header, table in tables(rows):
         print(f"{heading}\n\n{tabulate(table, header, disable_numparse=True)}\n")

@@ -63,7 +63,11 @@ def import_(
         tell(f"- {line}")
     if as_json:
         read = {"left_out": left_out, "reasons": made.content.reasons, "columns": made.content.columns}
-        print(json.dumps({**about.model_dump(), **read, "files": [str(path) for path in made.files]}, indent=1))
+        print(
+            json.dumps(
+                {**about.model_dump(), **read, "files": [str(path) for path in made.files]}, indent=1, ensure_ascii=False
+            )
+        )
         return
     print(f"{name}: {count(about.rows, 'crystal')}, {count(about.atoms, 'atom')}\n\n{targets_text(about)}\n")
     for line in made.content.columns:

@@ -36,4 +36,4 @@ def info(
         write_atomically(path, card_page(about).encode())
     for doubt in doubts_of_all(crystals, [target for target in card.targets if target not in card.classes]):
         tell(f"warning: {doubt}")
-    print(json.dumps(about.model_dump(), indent=1) if as_json else card_text(about))
+    print(json.dumps(about.model_dump(), indent=1, ensure_ascii=False) if as_json else card_text(about))

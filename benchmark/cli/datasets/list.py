@@ -24,7 +24,7 @@ def list_datasets(as_json: JsonOption = False) -> None:
     for name, dataset in registered().items():
         rows.append({"name": name, "rows": dataset.card.rows, "targets": dataset.card.targets, **_presence(dataset.card)})
     if as_json:
-        print(json.dumps(rows, indent=1))
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
         return
     table = [[r["name"], f"{r['rows']:,}", ", ".join(r["targets"]), "yes" if r["here"] else "no"] for r in rows]
     print(tabulate(table, ["dataset", "crystals", "targets", "here"], disable_numparse=True))

@@ -58,7 +58,7 @@ class RunLog:
             print(line, flush=True)
 
     def _append(self, event: dict[str, Any]) -> str:
-        line = json.dumps(event)
+        line = json.dumps(event, ensure_ascii=False)
         with suppress(OSError):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:

@@ -35,7 +35,7 @@ def submit_workers(plan: Plan, store: Store, workers: int, options: ClusterOptio
     found = submit(store.root, arguments, min(workers, len(plan.todo)), options, len(plan.todo))
     out = store.root
     if as_json:
-        print(json.dumps(found.model_dump(mode="json"), indent=1))
+        print(json.dumps(found.model_dump(mode="json"), indent=1, ensure_ascii=False))
         return
     print(f"submitted: {', '.join(found.jobs)}")
     print(f"who works on what: python -m benchmark jobs --out {out}\ncancel: python -m benchmark jobs --out {out} --cancel")

@@ -140,6 +140,13 @@ def test_a_program_that_cannot_be_loaded_says_so(tmp_path):
     assert one_line_error(done, 1) == "error: the program cannot be loaded (ImportError: two lines)\n"
 
 
+def test_a_package_that_is_not_installed_hints_at_the_environment(tmp_path):
+    (tmp_path / "typer.py").write_text("import nowhere_to_be_found")
+    paths = os.pathsep.join([str(tmp_path), str(ROOT)])
+    done = subprocess.run(command(["models"]), env=environment(PYTHONPATH=paths), capture_output=True, text=True, check=False)
+    assert one_line_error(done, 1).endswith("'nowhere_to_be_found'); is the environment active that it is installed in?\n")
+
+
 def test_json_is_not_changed(benchmark_command):
     assert json.loads(benchmark_command("models", "--json").stdout)
     assert logging.getLogger("datasets").level == logging.INFO
