@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape as escape_html
@@ -54,6 +55,13 @@ class Panel:
     log_x: bool = False
     log_y: bool = False
     cloud: Cloud | None = None
+    top: float | None = None
+    """Where the vertical axis ends; a point above is a ▲ there."""
+
+    @property
+    def cut(self) -> bool:
+        """Whether a point lies above the top."""
+        return self.top is not None and any(y is not None and y > self.top for line in self.lines for y in line.y)
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,25 @@ def _draw(ax: Axes, panel: Panel, used: dict[str, str]) -> None:
     if panel.log_y and any(value and value > 0 for line in panel.lines for value in line.y):
         ax.set_yscale("log", nonpositive="mask")
         _plain_ticks(ax.yaxis)
+    if panel.cut:
+        _cut(ax, panel, used)
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def _cut(ax: Axes, panel: Panel, used: dict[str, str]) -> None:
+    """End the axis at the top, with a triangle for each point above it, side by side where they have one place."""
+    ax.set_ylim(top=panel.top)
+    beside: Counter[float | str] = Counter()
+    for line in panel.lines:
+        for x, y in zip(line.x, line.y, strict=True):
+            if y is None or panel.top is None or y <= panel.top:
+                continue
+            ax.annotate(
+                "▲", (x, panel.top), (-8 * beside[x], 0), textcoords="offset points", ha="center", va="bottom", fontsize=7,
+                color=used[line.color_of or line.label], annotation_clip=False,
+            )  # fmt: skip
+            beside[x] += 1
+    _plain_ticks(ax.yaxis)
 
 
 def _plain_ticks(axis: Axis) -> None:
@@ -162,6 +188,8 @@ def _interactive(panel: Panel, used: Mapping[str, str]) -> go.Figure:
         drawn.add_scatter(x=list(cloud.x), y=list(cloud.y), text=list(cloud.names), mode="markers", marker=marker)
     drawn.update_xaxes(title_text=panel.x, type="log" if panel.log_x else None, automargin=True, exponentformat="power")
     drawn.update_yaxes(title_text=panel.y, type="log" if panel.log_y else None, automargin=True, exponentformat="power")
+    if panel.cut:
+        drawn.update_yaxes(autorangeoptions={"clipmax": panel.top})
     title = {"text": panel.title, "x": 0.5, "font": {"size": 13}}
     margin = {"l": 55, "r": 10, "t": 40, "b": 45}
     return drawn.update_layout(template="simple_white", showlegend=False, title=title, margin=margin, font={"size": 11})

@@ -14,7 +14,8 @@ from benchmark.studies.configurations import Configuration, task_errors
 from benchmark.studies.curves import Curve
 from benchmark.studies.depth.conclusions import DepthVerdict
 
-NOT_ESTABLISHED = "not established"
+NOT_ESTABLISHED, NOT_TRIED = "not established", "not tried"
+"""Of a cause: runs with one thing changed do not show it; there is no such run."""
 
 CAUSES = (
     "A cause is named only where an intervention shows it: the same network at the same depth on the same folds, with one "
@@ -22,8 +23,8 @@ CAUSES = (
     "if two things are true. First, the changed network does not break at that depth. Second, the error of the broken "
     f"network is shown to be more than {percent(MARGIN)} above the error of the changed network: the lower limit of the ratio "
     "decides. Where several interventions were tried at a depth, the limit is corrected for their number (Bonferroni). "
-    "Otherwise the cause is not established. Measurements in the layers do not establish it: they change with depth, and may "
-    "be a symptom."
+    f"Otherwise the cause is {NOT_ESTABLISHED}; it is {NOT_TRIED} where no run has one thing changed. Measurements in the "
+    "layers do not establish it: they change with depth, and may be a symptom."
 )
 
 
@@ -119,5 +120,7 @@ def _tried(kind: Intervention, broken: Configuration, changed: Configuration, br
 
 
 def causes(tried: Sequence[Tried]) -> str:
-    """The causes shown, in words."""
+    """The causes shown, in words; that there was no intervention, where nothing was tried."""
+    if not tried:
+        return NOT_TRIED
     return " and ".join(dict.fromkeys(one.cause for one in tried if one.shown)) or NOT_ESTABLISHED

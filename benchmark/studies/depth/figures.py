@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from benchmark.rendering.text import with_unit
 from benchmark.studies.curves import Curve
 from benchmark.studies.depth.conclusions import DEPTHS
@@ -16,6 +18,11 @@ MEASURES = {
     "within_crystals": "variance within crystals", "norm": "mean norm", "relative_energy": "relative Dirichlet energy",
     "distance": "MAD of all atoms", "effective_rank": "effective rank", "gradient": "gradient norm of the layer",
 }  # fmt: skip
+
+OF_MEAN = 3
+"""Times the error of a prediction of the mean: networks above are all useless, and would hide the others."""
+
+CUT = f"; ▲: above the top of the axis, which is {OF_MEAN} times the MAE of a prediction of the mean"
 
 
 def figures(task: str, made: Sequence[Curve]) -> list[Figure]:
@@ -33,12 +40,21 @@ def _errors(task: str, made: Sequence[Curve], unit: str) -> Figure:
         training.append(Line(curve.label, depths, [p.training_mae for p in scored]))
         time.append(Line(curve.label, depths, [point.seconds for point in scored]))
     published = [_published(task, name, label) for name, label in _first_labels(made).items()]
+    top = useless_error(made)
     panels = [
-        Panel("test", "layers", with_unit("MAE", unit), [*test, *(line for line in published if line.x)], log_y=True),
-        Panel("training", "layers", with_unit("MAE", unit), training, log_y=True),
+        Panel("test", "layers", with_unit("MAE", unit), [*test, *(line for line in published if line.x)], log_y=True, top=top),
+        Panel("training", "layers", with_unit("MAE", unit), training, log_y=True, top=top),
         Panel("time", "layers", "training time a fold [s]", time, log_y=True),
     ]
-    return Figure("mae", "Error and time against depth; bars are the standard deviation over folds", panels, 3)
+    caption = "Error and time against depth; bars are the standard deviation over folds"
+    return Figure("mae", f"{caption}{CUT * any(panel.cut for panel in panels)}", panels, 3)
+
+
+def useless_error(made: Sequence[Curve]) -> float | None:
+    """`OF_MEAN` times the MAE of a prediction of the mean, on the test crystals of the first network; None without any."""
+    tested = [trial.tested.targets for point in made[0].points for trial in point.trials if trial.tested is not None]
+    errors = [float(np.mean(np.abs(targets - targets.mean()))) for targets in tested if len(targets)]
+    return OF_MEAN * float(np.mean(errors)) if errors and any(errors) else None
 
 
 def _first_labels(made: Sequence[Curve]) -> dict[str, str]:
@@ -84,13 +100,13 @@ def _mae_of_parameters(task: str, made: Sequence[Curve], unit: str) -> Figure:
         sizes = [float(point.complete[0].parameters or 0) for point in scored]
         ours.append(Line(curve.label, sizes, [p.mae for p in scored], [p.mae_std or 0.0 for p in scored]))
     published = [_published_sizes(name, label) for name, label in _first_labels(made).items() if name in BY_DEPTH]
+    top = useless_error(made)
     panels = [
-        Panel(f"here: {task}", "parameters", with_unit("MAE", unit), ours, log_x=True, log_y=True),
+        Panel(f"here: {task}", "parameters", with_unit("MAE", unit), ours, log_x=True, log_y=True, top=top),
         Panel("published: bulk formation energy", "parameters", "MAE [eV/atom]", published, log_x=True, log_y=True),
     ]
-    return Figure(
-        "mae_parameters", "Error against parameters (Figure 7 of Omee et al.)", [panel for panel in panels if panel.lines]
-    )
+    caption = f"Error against parameters (Figure 7 of Omee et al.){CUT * any(panel.cut for panel in panels)}"
+    return Figure("mae_parameters", caption, [panel for panel in panels if panel.lines])
 
 
 def _published_sizes(model: str, label: str) -> Line:

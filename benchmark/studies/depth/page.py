@@ -10,11 +10,13 @@ from benchmark.rendering.text import escape, joined
 from benchmark.studies.comparison_groups import ComparisonGroup, comparison_groups, without_seed
 from benchmark.studies.configurations import Configuration
 from benchmark.studies.curves import VARIED, Curve, curves
+from benchmark.studies.depth.beside_published import published_lines
 from benchmark.studies.depth.causes import CAUSES, causes, interventions
 from benchmark.studies.depth.conclusions import RULE, judge
 from benchmark.studies.depth.figures import figures
+from benchmark.studies.depth.judged import JudgedCurve, change_of
 from benchmark.studies.depth.parameters import OURS, PUBLISHED
-from benchmark.studies.depth.sentences import JudgedCurve, change_of, conclusions, published_lines
+from benchmark.studies.depth.sentences import conclusions
 from benchmark.studies.layers import MEASURED, LayerReport, configuration_row, layers_table, state_rows
 from benchmark.studies.pages import Page, StudyPages, csv, numbered, shown
 from benchmark.studies.tables import (
@@ -68,7 +70,7 @@ def _curves(group: ComparisonGroup[JudgedCurve]) -> list[Curve]:
 
 def page_text(task: str, groups: Sequence[ComparisonGroup[JudgedCurve]], folder: str) -> str:
     """The page below its title."""
-    parts = opening(groups, [conclusions(task, group.members) for group in groups])
+    parts = opening(groups, [conclusions(task, group.members, place == 0) for place, group in enumerate(groups)])
     for place, group in enumerate(groups):
         trained = [one.curve for one in group.members if not one.curve.chosen]
         records = [record for curve in trained for point in curve.points for record in point.records]
@@ -174,7 +176,7 @@ def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
             for one in group.members:
                 row: dict[str, Any] = {"task": task, "comparison_group": group.title, "model": one.curve.model}
                 row |= {"changes": group.changes | one.curve.changes, "rate_chosen": one.curve.chosen}
-                row |= {"verdict": str(one.verdict), "cause": causes(one.tried)}
+                row |= {"verdict": str(one.verdict), "cause": causes(one.tried) if one.verdict.breaks_at else ""}
                 row |= {name: getattr(one.verdict, name) for name in ("best", "learns", "scales_to", "breaks_at")}
                 row["judged"] = {depth.layers: depth.judged for depth in one.verdict.depths}
                 rows.append(row | {"depths": [configuration_row(point) for point in one.curve.points]})

@@ -1,77 +1,55 @@
-"""The depth study in words: what to conclude, and what was published beside it."""
+"""The depth study in words: what to conclude."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from benchmark.rendering.text import count, escape, in_unit, joined, percent
 from benchmark.statistics.decisions import MARGIN
 from benchmark.studies.curves import Curve
-from benchmark.studies.depth.causes import NOT_ESTABLISHED, Tried, causes
+from benchmark.studies.depth.beside_published import deep_against, gain
+from benchmark.studies.depth.causes import NOT_ESTABLISHED, NOT_TRIED, causes
 from benchmark.studies.depth.conclusions import DepthVerdict, JudgedDepth
-from benchmark.studies.omee_et_al import BULK, BY_DEPTH, SOURCE, PublishedDepths
-from benchmark.studies.tables import FACTORS, budget, mae_cell, relative, times, waited
+from benchmark.studies.depth.judged import JudgedCurve, change_of
+from benchmark.studies.tables import FACTORS, budget, mae_cell, times, waited
 
-TRIED, NOT_TRIED = "no clear result", "not tried"
-"""Where no run with one thing changed shows the cause of a break."""
+KINDS = ("scale", "undecided", "break", "not judged")
+"""Of networks, in the order in which they are told."""
 
+NOT_JUDGED = " (no second depth to compare, or nothing learnt)"
 
-@dataclass(frozen=True)
-class JudgedCurve:
-    """A curve with its verdict, and the interventions where it breaks."""
+LEVEL = percent(MARGIN, signed=True)
 
-    curve: Curve
-    verdict: DepthVerdict
-    tried: tuple[Tried, ...] = ()
-
-    @property
-    def label(self) -> str:
-        """The curve's."""
-        return self.curve.label
-
-    @property
-    def run_at(self) -> list[int]:
-        """The depths that were run."""
-        return [point.layers for point in self.curve.points]
-
-    @property
-    def breaks_between(self) -> str:
-        """The deepest depth that holds, or else the shallowest, and the first that breaks; empty where none breaks."""
-        end = self.verdict.breaks_at
-        if end is None:
-            return ""
-        holds = [one.layers for one in self.verdict.depths if one.judged == "scales" and one.layers < end]
-        return f"between {max(holds, default=min(p.layers for p in self.curve.points if p.scored))} and {end}"
+MEANING = (
+    "Each change is that of the MAE against the best shallower depth, with its 95 % interval in brackets. The margin is "
+    f"{percent(MARGIN)}: a network breaks at a depth if the whole interval lies above {LEVEL}, and scales to it if the whole "
+    f"interval lies below {LEVEL}. Otherwise it is undecided, also where the interval begins between 0 % and {LEVEL}."
+)
+"""What the counts say."""
 
 
-def conclusions(task: str, judged: Sequence[JudgedCurve]) -> Iterator[str]:
-    """How many networks break, then a list: which, the best one, the causes."""
+def conclusions(task: str, judged: Sequence[JudgedCurve], explained: bool = True) -> Iterator[str]:
+    """How many networks break, what that means (if `explained`), then a list: each network, the best one, the causes."""
     own = [one.curve for one in judged if not one.curve.chosen]
     depths = sorted({point.layers for curve in own for point in curve.points})
     trained = budget([record for curve in own for point in curve.points for record in point.records])
-    lines = [*(f"{told}." for told in _outcomes(judged)), _best(judged), _reasons(judged)]
+    lines = [*_outcomes(judged, depths), *deep_against(judged), _best(judged), _reasons(judged)]
+    meaning = f" {MEANING}" if explained and any(one.verdict.learns and one.verdict.depths for one in judged) else ""
     yield (
         f"Of {count(len(judged), 'network')} with {depths[0]} to {depths[-1]} layers on {escape(task)} "
-        f"({own[0].first.key.profile}, {trained}), {_counts(judged)}.\n\n" + "\n".join(f"- {line}" for line in lines)
+        f"({own[0].first.key.profile}, {trained}), {_counts(judged)}.{meaning}\n\n" + "\n".join(f"- {line}" for line in lines)
     )
 
 
 def _counts(judged: Sequence[JudgedCurve]) -> str:
-    """How many networks break, scale and are undecided, each network once, and what that means."""
+    """How many networks scale, break and are undecided, each network once."""
     found = Counter(_kind(one.verdict) for one in judged)
-    meanings = {
-        "break": f"more layers are shown to raise the error by more than {percent(MARGIN)}",
-        "scale": f"more layers are shown not to raise the error by more than {percent(MARGIN)}",
-        "undecided": "it is not shown whether more layers harm",
-        "not judged": "no second depth to compare, or nothing learnt",
-    }
     told = []
-    for kind, meaning in meanings.items():
+    for kind in KINDS:
         if n := found[kind]:
             be = kind if kind in ("break", "scale") else f"{'is' if n == 1 else 'are'} {kind}"
-            told.append(f"{n} {be}{'s' * (n == 1 and be == kind)} ({meaning})")
+            told.append(f"{n} {be}{'s' * (n == 1 and be == kind)}{NOT_JUDGED * (kind == KINDS[-1])}")
     return joined(told)
 
 
@@ -83,36 +61,14 @@ def _kind(verdict: DepthVerdict) -> str:
     return "scale" if verdict.scales_to else "undecided" if _undecided(verdict) else "not judged"
 
 
-def _outcomes(judged: Sequence[JudgedCurve]) -> Iterator[str]:
-    learning = [one for one in judged if one.verdict.learns]
-    open_ones = [one for one in learning if one.verdict.depths and not one.verdict.scales_to and not one.verdict.breaks_at]
-    broken: dict[str, list[str]] = {}
-    for one in learning:
-        if one.verdict.breaks_at:
-            broken.setdefault(one.breaks_between, []).append(one.label)
-    kinds = {
-        "Shown to scale: {}": [
-            f"{o.label} (to {o.verdict.scales_to}; run at {joined(list(map(str, o.run_at)))})"
-            for o in learning
-            if o.verdict.scales_to
-        ],
-        **{f"Shown to break {where} layers: {{}}": names for where, names in broken.items()},
-        "Undecided at every depth, with the change of the MAE at the deepest: {}": [
-            _open(o) for o in open_ones if _undecided(o.verdict)
-        ],
-        "Could not be measured deeper: {}": [o.label for o in open_ones if not _undecided(o.verdict)],
-        "Tried at one depth only: {}": [o.label for o in learning if not o.verdict.depths],
-        "Learnt at no depth: {}": [o.label for o in judged if o.verdict.best and not o.verdict.learns],
-        "Trained at no depth in every fold: {}": [o.label for o in judged if o.verdict.best is None],
-    }
-    return (escape(text.format(joined(names))) for text, names in kinds.items() if names)
-
-
-def _open(one: JudgedCurve) -> str:
-    """A network that is undecided, with how its MAE changes to the deepest depth."""
-    deepest = one.verdict.deepest
-    changed = change_of(deepest)
-    return f"{one.label} {changed}" if changed else one.label
+def _outcomes(judged: Sequence[JudgedCurve], depths: Sequence[int]) -> Iterator[str]:
+    """A line a network, in the order of the counts: its verdict, depths that were not run, its change at the deepest."""
+    for one in sorted(judged, key=lambda one: KINDS.index(_kind(one.verdict))):
+        missing = one.not_run(depths)
+        gap = f" ({joined(list(map(str, missing)))} not run)" if missing else ""
+        changed, deepest = change_of(one.verdict.deepest), one.verdict.deepest
+        told = f"; MAE with {deepest.layers} layers: {changed}" if deepest and changed and one.verdict.learns else ""
+        yield f"{one.named}: {escape(f'{one.verdict}{gap}{told}')}."
 
 
 def _undecided(verdict: DepthVerdict) -> bool:
@@ -130,11 +86,21 @@ def _best(judged: Sequence[JudgedCurve]) -> str:
     if deepest is None:
         only = "that it was given" if len(one.curve.points) == 1 else "with a score in every fold"
         return f"{sentence}, the only depth {only}." if sum(p.scored for p in one.curve.points) == 1 else f"{sentence}."
+    better = _deeper_is_better(one, point.layers)
     if deepest.layers == point.layers:
-        return f"{sentence}, the deepest that it was given."
+        return f"{sentence}, the deepest that it was given{better}."
+    sentence += better
     if deepest.step is None:
         return f"{sentence}; with {deepest.layers} a fold {'diverges' if deepest.judged == 'diverges' else 'has no score'}."
     return f"{sentence}. With {deepest.layers} layers {_grown(one.curve, deepest)}{_time(one.curve)}."
+
+
+def _deeper_is_better(one: JudgedCurve, layers: int) -> str:
+    """Whether the best depth is shown to be better than the best shallower one; empty of the shallowest."""
+    depth = one.verdict.of(layers)
+    if depth is None or depth.step is None:
+        return ""
+    return f". Against {depth.step.before} layers it is {gain(depth.step)}: {change_of(depth)}"
 
 
 def _grown(curve: Curve, depth: JudgedDepth) -> str:
@@ -164,14 +130,6 @@ def _time(curve: Curve) -> str:
     return ""
 
 
-def change_of(depth: JudgedDepth | None) -> str:
-    """The relative change of the mean loss against the best shallower depth, with its interval; empty without a comparison."""
-    if depth is None or depth.step is None:
-        return ""
-    limits = depth.step.interval
-    return relative(depth.step.ratio - 1, (limits[0] - 1, limits[1] - 1) if limits else None)
-
-
 def _reasons(judged: Sequence[JudgedCurve]) -> str:
     broken = [one for one in judged if one.verdict.learns and one.verdict.breaks_at]
     if broken:
@@ -194,55 +152,12 @@ def _reasons(judged: Sequence[JudgedCurve]) -> str:
 
 
 def _causes_told(broken: Sequence[JudgedCurve]) -> str:
-    """The causes that interventions show, and of which networks none is shown, tried or not."""
+    """The causes that runs with one thing changed show, where they show none, and where there is no such run."""
     named: dict[str, list[str]] = {}
     for one in broken:
-        cause = causes(one.tried)
-        outcome = TRIED if one.tried else NOT_TRIED
-        named.setdefault(outcome if cause == NOT_ESTABLISHED else cause, []).append(one.label)
-    unclear = [(word, named.pop(word)) for word in (TRIED, NOT_TRIED) if word in named]
-    told = [f"{word} in {escape(joined(labels))}" for word, labels in (*sorted(named.items()), *unclear)]
-    begin = (
-        "The cause of a break, shown by runs with one thing changed" if named else "The cause of the break is not established"
-    )
-    return f"{begin}: {'; '.join(told)}."
-
-
-def published_lines(task: str, judged: Sequence[JudgedCurve]) -> Iterator[str]:
-    """What the source says of each model that it has, beside what is found here; miniatures support no more than that."""
-    compared = [(one, BY_DEPTH[one.curve.model]) for one in judged if one.curve.model in BY_DEPTH and _as_published(one)]
-    for one, published in compared:
-        here = agreement(one.curve, one.verdict, published)
-        yield escape(f"{one.label}: published {published}; here: {one.verdict}{f' ({here})' if here else ''}.")
-    if not compared:
-        yield "None of these networks is in the published depth study."
-        return
-    epochs = max((r.epochs_run or 0 for one, _ in compared for p in one.curve.points for r in p.complete), default=0)
-    mini = {one.curve.first.key.profile for one, _ in compared} == {"mini"}
-    no_claim = ": these are miniatures, and no agreement or disagreement with the paper is claimed" if mini else ""
-    yield (
-        f"The published figures are MAE in eV/atom of {BULK}, without a validation part ({SOURCE}). Here: {escape(task)}, at "
-        f"most {epochs} epochs, other folds and the recipe of the profile. What differs may differ for that reason{no_claim}."
-    )
-
-
-def _as_published(one: JudgedCurve) -> bool:
-    return "skip" not in one.curve.changes and not one.curve.chosen
-
-
-def agreement(curve: Curve, verdict: DepthVerdict, published: PublishedDepths) -> str:
-    """Whether a verdict is that of the source; empty of miniatures, which decide nothing about it."""
-    if curve.first.key.profile == "mini":
-        return ""
-    scales, breaks, deepest = verdict.scales_to or 0, verdict.breaks_at, curve.points[-1].layers
-    if not verdict.learns:
-        return "nothing to compare"
-    if published.broke is None:
-        if scales >= published.held[0]:
-            return "agrees"
-        return "disagrees" if breaks and breaks <= published.held[0] else "not decided here"
-    if scales >= published.broke[0]:
-        return f"disagrees: it scales to {scales} layers"
-    if breaks:
-        return "agrees that depth breaks it" + ("" if breaks == published.broke[0] else f", though at {breaks}")
-    return "not decided here" if deepest >= published.broke[0] else f"not tried here beyond {deepest} layers"
+        named.setdefault(causes(one.tried), []).append(one.code)
+    tried = [cause for cause in sorted(named) if cause not in (NOT_ESTABLISHED, NOT_TRIED)]
+    told = [f"{cause} in {joined(named[cause])}" for cause in (*tried, *(c for c in (NOT_ESTABLISHED,) if c in named))]
+    if untried := named.get(NOT_TRIED):
+        told.append(f"{NOT_TRIED} in the other {len(untried)}" if told else NOT_TRIED)
+    return f"The cause of a break, as runs with one thing changed show it: {'; '.join(told)}."

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from benchmark.harness.plan import RunOptions
 from benchmark.results.store import Store
 from benchmark.results.validation import InvalidFile
-from benchmark.studies.depth.causes import NOT_ESTABLISHED, causes
+from benchmark.studies.depth.beside_published import deep_against
+from benchmark.studies.depth.causes import NOT_ESTABLISHED, NOT_TRIED, causes
 from benchmark.studies.depth.page import groups_of
 from benchmark.studies.depth.study import STUDY
 from benchmark.studies.epochs.conclusions import EpochState, History
@@ -263,7 +264,9 @@ def test_the_page_on_studies_says_of_depth_what_the_records_give():
         verdicts[task] = groups_of(trials)[0].members
     told = {
         task: [
-            (one.verdict.scales_to, one.verdict.breaks_at is not None, causes(one.tried) != NOT_ESTABLISHED) for one in members
+            (v.scales_to, v.breaks_at is not None, causes(one.tried) not in (NOT_ESTABLISHED, NOT_TRIED))
+            for one in members
+            for v in [one.verdict]
         ]
         for task, members in verdicts.items()
     }
@@ -273,3 +276,8 @@ def test_the_page_on_studies_says_of_depth_what_the_records_give():
     assert (len(clusters), [one[0] for one in clusters if one[0]], sum(one[1] for one in clusters)) == (10, [], 6)
     assert "no network is shown to scale, six of ten are shown to break at 20 or 30 layers, four are undecided" in text
     assert [sum(one[2] for one in found) for found in (sheets, clusters)] == [1, 2]
+    guide = " ".join((ROOT / "docs" / "read-depth.md").read_text().split())
+    assert "at 30 layers it is not shown to be better or worse than GATGNN" in guide
+    for members in verdicts.values():
+        (line,) = deep_against(members)
+        assert "both with 30 layers" in line and "DeeperGATGNN is not shown to be better or worse" in line

@@ -3,17 +3,19 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from benchmark.rendering.plotly_script import plotly_name
 from benchmark.results.learning_rate import RateChoice, RateGrid, TriedRate
 from benchmark.schema import Duration
+from benchmark.studies.depth.beside_published import published_lines
 from benchmark.studies.depth.conclusions import judge
 from benchmark.studies.depth.figures import figures
 from benchmark.studies.depth.page import PAGES, commands, groups_of, json_rows
 from benchmark.studies.depth.parameters import OURS, PUBLISHED
-from benchmark.studies.depth.sentences import conclusions, published_lines
+from benchmark.studies.depth.sentences import conclusions
 from benchmark.studies.omee_et_al import BY_DEPTH, DEEPER_GATGNN
 from benchmark.studies.pages import write_study_pages
 from benchmark.studies.tables import opening, relative
@@ -66,10 +68,10 @@ def test_the_page_opens_with_sentences_and_every_failure_is_a_row(tmp_path):
     text = page.read_text()
     title, opening, listed, *_ = text.split("\n\n")
     assert title == "# Depth: set/target"
-    assert "1 breaks (more layers are shown to raise the error by more than 5%) and 1 scales (" in opening
-    assert "Shown to scale: deeper-gatgnn (mini) (to 10; run at 4 and 10)" in listed
-    assert "Shown to break between 4 and 10 layers: schnet (mini)." in listed
-    assert "The cause of the break is not established: not tried in schnet (mini)." in listed and "exploding" not in text
+    assert "1 scales and 1 breaks. Each change is" in opening and "The margin is 5 %: a network breaks at" in opening
+    assert "- DeeperGATGNN (`deeper-gatgnn`): scales to 10; MAE with 10 layers: -5.0 % (" in listed
+    assert "- SchNet (`schnet`): breaks at 10; diverges at 30." in listed
+    assert "as runs with one thing changed show it: not tried." in listed and "exploding" not in text
     assert "Not tried in schnet (mini)" in text
     assert "diverged in 2 of 2: it broke" in text
     assert {f.name for f in files} == {
@@ -117,7 +119,7 @@ def test_a_depth_without_all_its_scores_is_neither_best_nor_held():
     verdict = judge(only(curve((4, 0.1), (20, 0.1)) + lucky))
     assert (verdict.best, verdict.scales_to, str(verdict)) == (4, 20, "scales to 20; not measured at 30")
     (line,) = opening_of(curve((4, 0.1), (20, 0.1)) + lucky)
-    assert "Shown to scale: cgcnn (mini) (to 20; run at 4, 20 and 30)" in line and "with 30 a fold has no score" in line
+    assert "`cgcnn`: scales to 20; not measured at 30." in line and "with 30 a fold has no score" in line
     assert "at 20 layers the error of cgcnn (mini) may still be up to 0.0 % higher" in line
     stopped = judge(only(curve((4, 0.1), (20, 0.1)) + curve((30, 0.05), folds=2)))
     assert (stopped.best, str(stopped)) == (4, "scales to 20; not measured at 30")
@@ -129,12 +131,12 @@ def test_a_study_that_was_stopped_early_judges_nothing_and_says_what_it_has(tmp_
     assert text.split("\n\n")[2].endswith("No depth has a score in every fold.\n- So no depth is judged.")
     assert "| 2 of 5 folds run |" in re.sub(r" +", " ", text)
     (line,) = opening_of(curve((4, 0.1)) + curve((30, 0.3), folds=2))
-    assert "may still be" not in line and "Could not be measured deeper: cgcnn (mini)" in line
+    assert "may still be" not in line and "`cgcnn`: not measured at 30." in line
 
 
 def test_nothing_is_said_of_depths_that_were_not_tried():
     (line,) = opening_of(curve((4, 0.1)))
-    assert "Tried at one depth only: cgcnn (mini)" in line and "no depth can be compared" in line
+    assert "`cgcnn`: tried at one depth." in line and "margin" not in line and "no depth can be compared" in line
 
 
 @pytest.mark.parametrize(
@@ -158,7 +160,7 @@ def test_an_intervention_stands_on_the_page_and_in_the_rows(tmp_path):
         in text
     )
     assert (
-        "The cause of a break, shown by runs with one thing changed: the doubled skip in deeper-cgcnn (mini) (skip=double)."
+        "The cause of a break, as runs with one thing changed show it: the doubled skip in `deeper-cgcnn (skip=double)`."
         in text
     )
     rows = {row["changes"]["skip"]: row for row in json_rows(found)}
@@ -173,14 +175,44 @@ def test_a_break_says_where_an_intervention_was_not_tried_and_where_it_showed_no
     found += curve((4, 0.1), (20, 0.4), model="deeper-schnet", skip="single") + curve((4, 0.1), (20, 0.4), model="schnet")
     (line,) = opening_of(found)
     assert (
-        "the doubled skip in deeper-cgcnn (mini) (skip=double); no clear result in deeper-schnet (mini) "
-        "(skip=double); not tried in deeper-schnet (mini) (skip=single) and schnet (mini)."
+        "the doubled skip in `deeper-cgcnn (skip=double)`; not established in `deeper-schnet (skip=double)`; not tried in the "
+        "other 2."
     ) in line
 
 
-def test_a_break_lies_above_the_deepest_depth_that_holds():
-    (line,) = opening_of(curve((4, 0.1), (10, 0.1), (20, 0.3)))
-    assert "Shown to break between 10 and 20 layers: cgcnn (mini)." in line
+def test_each_network_says_where_it_breaks_and_which_depths_were_not_run():
+    (line,) = opening_of(curve((4, 0.1), (30, 0.3), model="cgcnn-mdl") + curve((4, 0.1), (10, 0.1), (30, 0.3), model="mpnn"))
+    assert "- CGCNN of MatDeepLearn (`cgcnn-mdl`): breaks at 30 (10 not run); MAE with 30 layers: +200.0 % (" in line
+    assert "- `mpnn`: scales to 10; breaks at 30; MAE with 30 layers: +200.0 % (" in line
+
+
+@pytest.mark.parametrize(
+    ("mae", "told"), [(0.1, "shown to be better"), (0.5, "shown to be worse"), (0.3, "not shown to be better or worse")]
+)
+def test_deeper_gatgnn_is_compared_with_gatgnn_at_their_deepest(mae, told):
+    found = curve((4, 0.1), (20, 0.3), model="gatgnn-mdl") + curve((4, 0.1), (20, mae), (30, 0.1), model="deeper-gatgnn")
+    (line,) = opening_of(found)
+    assert "DeeperGATGNN against GATGNN (`gatgnn-mdl`), both with 20 layers: its MAE differs by " in line
+    assert f"DeeperGATGNN is {told} by more than 5 %." in line
+    (alone,) = opening_of(curve((4, 0.1), (20, 0.1), model="deeper-gatgnn"))
+    assert "not compared, as GATGNN was not run here" in alone and "GATGNN" not in opening_of(curve((4, 0.1), (20, 0.1)))[0]
+
+
+def test_the_lowest_error_of_a_deeper_network_is_not_taken_for_a_shown_one():
+    (line,) = opening_of(curve((4, 0.1), (20, 0.097), (30, 0.12)))
+    assert "with 20 layers. Against 4 layers it is not shown to be better or worse by more than 5 %: -3.0 % (" in line
+    (sure,) = opening_of(curve((4, 0.2), (20, 0.1)))
+    assert "the deepest that it was given. Against 4 layers it is shown to be better by more than 5 %: -50.0 % (" in sure
+
+
+def test_errors_far_above_a_prediction_of_the_mean_do_not_hide_the_others(tmp_path):
+    found = [replace(t, tested=replace(t.tested, targets=np.linspace(0, 1, 11))) for t in curve((4, 0.1), (30, 1e6))]
+    test, training, time = figures("set/target", [only(found)])[0].panels
+    assert test.top == training.top == pytest.approx(3 * 3 / 11) and time.top is None
+    assert (test.cut, training.cut, time.cut) == (True, True, False)
+    text = write_study_pages(PAGES, found, tmp_path)[0].read_text()
+    assert "; ▲: above the top of the axis, which is 3 times the MAE of a prediction of the mean" in text
+    assert "▲" not in write_study_pages(PAGES, curve((4, 0.1), (30, 0.1)), tmp_path)[0].read_text()
 
 
 def test_a_network_that_does_not_learn_is_not_said_to_have_one_depth():
