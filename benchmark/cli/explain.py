@@ -19,6 +19,9 @@ from datasets.errors import BenchmarkError, InputError
 
 BUSY = "another run is writing to {}; wait for it or choose another directory with --out"
 
+TESTABLE = 50
+"""Explanations of a class that a test needs: of 5 rounds, with 10 a round."""
+
 commands = typer.Typer()
 
 
@@ -31,7 +34,7 @@ def explain(
         list[str] | None,
         typer.Option(help="What is known of an atom: group (18) or period (7); may be repeated. Default: group."),
     ] = None,
-    per_class: Annotated[int, typer.Option(min=1, help="Explanations of each class.")] = 150,
+    per_class: Annotated[int, typer.Option(min=1, help=f"Explanations of each class; a test needs {TESTABLE}.")] = 150,
     min_probability: Annotated[float, typer.Option(help="The classifier's, of an explanation; above 0.5.")] = 0.8,
     seed: Annotated[
         list[int] | None,
@@ -39,7 +42,10 @@ def explain(
     ] = None,
     profile: Annotated[
         str,
-        typer.Option(help="The network: standard (the board's size and training set), mini (a small one), smoke (seconds)."),
+        typer.Option(
+            help="The network: standard (the board's size and training set), mini (a small one), smoke (seconds: it tries "
+            "the program and seldom finds anything)."
+        ),
     ] = "standard",
     regressor: Annotated[
         Path | None,
@@ -103,6 +109,7 @@ def explain(
     plans = _plans(
         task or [], model, kinds, per_class, min_probability, seed or [0], profile, floor, regressor, cross_check, workers
     )
+    _warn(per_class, profile)
     if page:
         _require_own_pages(plans, page)
     results, failed = _results(plans, out, as_json)
@@ -120,6 +127,14 @@ def explain(
     if failed:
         more = f"; {len(failed) - 1} more without a result" if len(failed) > 1 else ""
         raise type(failed[0])(f"{failed[0]}{more}")
+
+
+def _warn(per_class: int, profile: str) -> None:
+    """Say before the search, which takes long, that nothing can come of it."""
+    if profile == "smoke":
+        tell("--profile smoke tries the program and seldom finds anything; quick, and enough for a test: --profile mini")
+    elif per_class < TESTABLE:
+        tell(f"--per-class {per_class} is too few: a test needs {TESTABLE} graphs of a class, so motifs may not be tested")
 
 
 def _plans(

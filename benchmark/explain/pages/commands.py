@@ -53,17 +53,22 @@ class Directories:
 def _way(result: Result) -> tuple[str, ...]:
     """All but node types and seeds."""
     experiment = result.experiment
-    profiles = [name for name, profile in PROFILES.items() if _is_of(experiment, profile)]
+    name = profile_name(experiment)
     return (
         "explain", "--task", experiment.task, "--model", experiment.model, "--per-class", str(result.per_class),
         "--min-probability", f"{experiment.min_probability:g}",
-        *(word for name in profiles for word in ("--profile", name)),
+        *(option("--profile", name) if name else ()),
         *_floor(experiment.search.get("floor", 0.0)), *(["--cross-check"] if result.cross_checks else []),
     )  # fmt: skip
 
 
 def _floor(floor: float) -> list[str]:
     return option("--floor", f"{floor:g}" if floor else None)
+
+
+def profile_name(experiment: Experiment) -> str:
+    """The profile that an experiment was asked for by; empty where none has these settings."""
+    return next((name for name, profile in PROFILES.items() if _is_of(experiment, profile)), "")
 
 
 def _is_of(experiment: Experiment, profile: Profile) -> bool:

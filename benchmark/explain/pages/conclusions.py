@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,6 +9,7 @@ from benchmark.explain.pages import cross_checks
 from benchmark.explain.pages.elements import legend
 from benchmark.explain.pages.motifs import crystal_counts, in_crystals, shared, shown_part, told_by_crystals
 from benchmark.explain.pages.tables import SHOWN, beyond, shown_findings
+from benchmark.explain.pages.untested import nothing, reason, untested
 from benchmark.explain.records import CLASSES, GOOD_AUC, ClassifierRecord, ClassName, ClassResult
 from benchmark.explain.seed_groups import SeedGroup, rank_correlations
 from benchmark.rendering.text import count, in_unit, interval, joined, percent
@@ -17,11 +17,11 @@ from benchmark.rendering.text import count, in_unit, interval, joined, percent
 EASY = 0.5
 """Share of random graphs that reach the probability from which on it is worth a sentence."""
 
-TOO_FEW_ROUNDS = re.compile(r"graphs of one round may be alike, and they are of (\d+) rounds, where (\d+) are needed")
-"""What records say where too few rounds found something."""
-
 CHANCE = 0.5
-"""AUC of a guess."""
+"""AUC of a guess, and the share that it sorts right."""
+
+FAIR_ACCURACY = 0.6
+"""Below, a network sorts hardly more than a guess, whatever its AUC."""
 
 FEW = 3
 """Motifs that are named in short; all of them are in the details and the tables."""
@@ -30,7 +30,8 @@ FEW = 3
 def in_short(group: SeedGroup) -> Iterator[str]:
     """Three lines: what was found, whether real crystals show it too, and how good the network is."""
     preferred = {name: shared(_tested(group, name), 1) for name in CLASSES}
-    yield f"Found: {_frequent(group)}{_found(group, preferred)}"
+    tested = any(_tested(group, name) for name in CLASSES)
+    yield f"Found: {f'{_frequent(group)}{_found(group, preferred)}' if tested else nothing(group)}"
     yield f"True of real crystals? {_true(group, preferred)}"
     yield f"The network: {' '.join(filter(None, (_scores(group), poor(group))))}"
 
@@ -50,7 +51,7 @@ def _found(group: SeedGroup, preferred: Mapping[ClassName, Sequence[str]]) -> st
     for name, motifs in preferred.items():
         tested = len(_tested(group, name))
         some = f" (only {tested} of {n} networks could be tested)" if 0 < tested < n else ""
-        what = _names(group, motifs, FEW) if motifs else "none" if tested else "nothing could be tested"
+        what = _names(group, motifs, FEW) if motifs else "none" if tested else f"not tested, as {reason(group, name)}"
         told.append(f"{name.capitalize()}: {what}{some}.")
     return f"Beyond size and composition: motifs that {who}. {' '.join(told)}"
 
@@ -71,6 +72,8 @@ def _frequent(group: SeedGroup) -> str:
 
 def _true(group: SeedGroup, preferred: Mapping[ClassName, Sequence[str]]) -> str:
     """Of how many preferred motifs a count of crystals shows the same; a caution where most random graphs are of the class."""
+    if not any(_tested(group, name) for name in CLASSES):
+        return "Nothing to compare: no motif was tested."
     if not any(preferred.values()):
         return "No motif to compare. This does not show that the networks have no preference."
     tested = {name: _tested(group, name)[0] for name, motifs in preferred.items() if motifs}
@@ -90,8 +93,9 @@ def _true(group: SeedGroup, preferred: Mapping[ClassName, Sequence[str]]) -> str
     for name in found:
         if easy := _easy([result.of(name) for result in group.results]):
             told += (
-                f" Caution: the network takes up to {percent(max(easy))} of random graphs for {name}: these motifs mean little."
+                f" Caution: the network takes up to {percent(max(easy))} of random graphs for {name}, so the motifs of {name} "
             )
+            told += "graphs mean little."
     return told
 
 
@@ -102,7 +106,20 @@ def _scores(group: SeedGroup) -> str:
     quality = least.quality
     return (
         f"{which} sorts {percent(quality.accuracy)} of the test crystals into the right class (AUC {quality.auc:.3f}); a guess "
-        f"sorts {percent(CHANCE)} (AUC {CHANCE:g})."
+        f"sorts {percent(CHANCE)} (AUC {CHANCE:g}).{_uncalibrated(group)}"
+    )
+
+
+def _uncalibrated(group: SeedGroup) -> str:
+    """That a network ranks crystals well but sorts them badly, so that its probabilities are wrong; empty where none does."""
+    found = [one for result in group.results if (one := result.classifier.quality).good and one.accuracy < FAIR_ACCURACY]
+    if not found:
+        return ""
+    who = "it ranks" if len(group.results) == 1 else f"{len(found)} of {len(group.results)} networks rank"
+    least = percent(min(one.accuracy for one in found))
+    return (
+        f" Caution: {who} crystals well (AUC) but sorted only {least} right: do not trust its probabilities, which "
+        "the search uses."
     )
 
 
@@ -136,7 +153,7 @@ def _class_told(group: SeedGroup, name: ClassName) -> str:
         numbers = sorted({one.found for one in classes})
         span = f"{numbers[0]}" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
         most = max(classes, key=lambda one: one.found)
-        return f"nothing could be tested. The search found {span} of {classes[0].asked} graphs: {_untested(most)}."
+        return f"nothing was tested. The search found {span} of {classes[0].asked} graphs: {untested(most)}."
     more, less = (shared(tested, sign) for sign in (1, -1))
     who = "the network" if len(classes) == 1 else f"all {len(tested)} networks"
     if len(tested) < len(classes):
@@ -158,18 +175,6 @@ def _easy(classes: Sequence[ClassResult]) -> list[float]:
     """Shares of random graphs that reach the probability, one a seed; empty where no seed has enough of them to say so."""
     shares = [one.random_reached for one in classes if one.random_reached is not None]
     return shares if max(shares, default=0.0) >= EASY else []
-
-
-def _untested(one: ClassResult) -> str:
-    """Why nothing of a class was tested."""
-
-    def told(found: re.Match[str]) -> str:
-        if found[1] == "0":
-            return "no graph was found"
-        rounds = count(int(found[1]), "round")
-        return f"the graphs come from {rounds}, and a test needs {found[2]}, as graphs of one round are alike"
-
-    return TOO_FEW_ROUNDS.sub(told, one.untested or "too few graphs were found")
 
 
 def _names(group: SeedGroup, motifs: Sequence[str], most: int = SHOWN) -> str:
@@ -241,7 +246,7 @@ def _class_details(group: SeedGroup, name: ClassName) -> Iterator[str]:
     said: dict[str, list[str]] = {}
     for result, of_class in zip(group.results, classes, strict=True):
         lines = [f"the search stopped: {of_class.stopped}."] if of_class.stopped else []
-        lines += [f"nothing was tested: {_untested(of_class)}."] if of_class.untested else []
+        lines += [f"nothing was tested: {untested(of_class)}."] if of_class.untested and _tested(group, name) else []
         for line in lines:
             said.setdefault(line, []).append(str(result.experiment.seed))
     for line, seeds in said.items():

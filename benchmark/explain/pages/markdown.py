@@ -32,9 +32,12 @@ TITLE = "# What networks have learnt of "
 WORDS = (
     "Low and high: the target is below or above the median of the training crystals. A motif is a {kinds} of the periodic "
     "table, a bond between two of them, or a triangle of bonded atoms. Found: more frequent in the explanations than the size "
-    "and the composition of the graphs explain. Six questions help to judge a finding: `docs/read-explanation.md`."
+    "and the composition of the graphs explain.{floor} Six questions help to judge a finding: `docs/read-explanation.md`."
 )
 """What the lines in short take for granted."""
+
+FLOOR = " Floor {0}: the search counts every probability below {0} as {0} (published: no floor)."
+"""What the headings take for granted."""
 
 RULES = f"""XGNN (Yuan et al., KDD 2020) trains a policy that grows graphs, bond by bond, which the classifier puts into the
 class. The classifier sees only node types and which atoms are neighbours: each atom receives messages from its 4 nearest other
@@ -111,7 +114,9 @@ def page_text(task: str, found: Sequence[SeedGroup], where: Directories) -> str:
     folder, found = quote(task.split("/")[-1]), board_size_first(found)
     parts = [f"{TITLE}{escape(task)}", "## In short", *(_listed(group, in_short(group)) for group in found)]
     kinds = dict.fromkeys(group.first.experiment.node_types for group in found)
-    parts += [WORDS.format(kinds=" or ".join(kinds)), "## Details", *(_listed(group, details(group)) for group in found)]
+    floors = dict.fromkeys(floor for group in found if (floor := group.first.experiment.search.get("floor")))
+    words = WORDS.format(kinds=" or ".join(kinds), floor="".join(FLOOR.format(f"{floor:g}") for floor in floors))
+    parts += [words, "## Details", *(_listed(group, details(group)) for group in found)]
     parts += [f"Again: {code(where.again(found))}", where.figures(folder)]
     parts += ["## How to read it", *(escape(paragraph) for paragraph in RULES.split("\n\n")), *map(all_elements, kinds)]
     if any(result.cross_checks for group in found for result in group.results):

@@ -8,6 +8,7 @@ from typing import get_args
 from benchmark.explain.pages import cross_checks
 from benchmark.explain.pages.cross_checks import Table
 from benchmark.explain.pages.motifs import TOO_RARE, by_seed, crystal_counts, motif_name
+from benchmark.explain.pages.settings import size_name
 from benchmark.explain.records import CLASSES, ClassName, Result
 from benchmark.explain.seed_groups import SeedGroup
 from benchmark.explain.statements import Against, Contrast, Enrichment, FindingTest, MotifKind
@@ -68,7 +69,7 @@ def _classifiers(group: SeedGroup) -> Table:
     for result in group.results:
         record = result.classifier
         q, agrees = record.quality, record.agreement
-        network, fitted = record.experiment.network, f"{record.n_fitted:,} of {record.n_train:,}"
+        network, fitted = size_name(record.experiment), f"{record.n_fitted:,} of {record.n_train:,}"
         kappa = f" (κ {agrees.kappa:.2f})" if agrees and agrees.kappa is not None else ""
         rows.append([
             str(record.experiment.seed), network, in_unit(f"{record.threshold:.4g}", record.experiment.unit), fitted,

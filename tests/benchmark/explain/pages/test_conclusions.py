@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
@@ -10,16 +11,19 @@ import numpy as np
 import pytest
 from pymatgen.core import Element
 
+from benchmark.cli import explain
 from benchmark.explain.node_types import N_NODE_TYPES, NodeTypeKind, node_types_of
 from benchmark.explain.pages.commands import Directories
 from benchmark.explain.pages.conclusions import details, in_short, poor
 from benchmark.explain.pages.elements import ELEMENTS
 from benchmark.explain.pages.markdown import board_size_first, page_text
 from benchmark.explain.pages.motifs import by_seed
-from benchmark.explain.pages.settings import explained_network
+from benchmark.explain.pages.settings import explained_network, heading
 from benchmark.explain.pages.tables import tables
+from benchmark.explain.pages.untested import TESTABLE
 from benchmark.explain.records import Result
 from benchmark.explain.seed_groups import SeedGroup
+from benchmark.explain.settings import PROFILES
 from benchmark.explain.statements import Enrichment
 from benchmark.explain.store import ExplanationStore
 from tests.benchmark.explain.constructed import beyond, class_result, enrichment, write_experiment
@@ -56,7 +60,7 @@ def test_what_crystals_show_is_told_from_what_is_not_significant_and_from_what_i
     )
     line = next(line for line in details(shown) if line.startswith("Low: the network"))
     assert "shows 1 of these 3 (p < 0.05 after correction for 2 motifs)" in line
-    assert "Not shown: bond 1–2 (in 1.0% of the low crystals and 0.0% of the others)." in line
+    assert "Not shown: bond 1–2 (in 1.0 % of the low crystals and 0.0 % of the others)." in line
     assert "Too rare to test, in fewer than 5 crystals: triangle 1–1–2." in line
     header, rows = next(table for table in tables(shown) if table[0][0].startswith("low, beyond"))
     assert header[-1] == "their p (Holm)" and [row[-1] for row in rows] == ["0.010", "0.20", ""]
@@ -90,9 +94,49 @@ def test_a_class_with_too_few_rounds_says_so(result, found, rounds, told):
     why = f"graphs of one round may be alike, and they are of {rounds} rounds, where 5 are needed"
     low = class_result("low", ()).model_copy(update={"found": found, "untested": why})
     shown = group(result.model_copy(update={"low": low}))
-    assert "Low: nothing could be tested." in next(iter(in_short(shown)))
-    assert told in next(line for line in details(shown) if line.startswith("Low: nothing could be tested"))
-    assert told in next(line for line in details(shown) if line.startswith("low: nothing was tested"))
+    assert "Low: not tested, as " in next(iter(in_short(shown))) and told in next(iter(in_short(shown)))
+    assert told in next(line for line in details(shown) if line.startswith("Low: nothing was tested"))
+    assert not any(line.startswith("low: nothing was tested") for line in details(shown)), "said once"
+
+
+@pytest.mark.parametrize(
+    ("per_class", "rounds", "told"),
+    [(30, 3, "Run again with --per-class 50 or more."), (60, 0, "Run again with a lower --min-probability or another --seed.")],
+)
+def test_where_nothing_was_tested_the_first_line_says_nothing_and_why_and_what_to_run(result, per_class, rounds, told):
+    why = f"graphs of one round may be alike, and they are of {rounds} rounds, where 5 are needed"
+    why += "; ask for more with --per-class" * bool(rounds)
+    empty = {name: class_result(name, ()).model_copy(update={"untested": why}) for name in ("low", "high")}
+    found, true, _ = in_short(group(result.model_copy(update={**empty, "per_class": per_class})))
+    alike = "the graphs come from 3 rounds, and a test needs 5, as graphs of one round are alike"
+    because = alike if rounds else "no graph was found"
+    assert found == f"Found: nothing, because no motif could be tested ({because}). {told}"
+    assert true == "True of real crystals? Nothing to compare: no motif was tested."
+
+
+def test_a_trial_is_not_called_a_miniature(result):
+    settings = asdict(PROFILES["smoke"])
+    classifier = settings["classifier"]
+    parts = {"network": classifier.pop("network"), "classifier": classifier, "limits": settings["limits"]}
+    experiment = result.experiment.model_copy(update={**parts, "search": settings["search"]})
+    trial = result.model_copy(update={"classifier": result.classifier.model_copy(update={"experiment": experiment})})
+    assert heading(group(trial)).startswith("cgcnn (smoke) by ") and "The profile smoke tries the" in explained_network(
+        group(trial)
+    )
+    empty = {name: class_result(name, ()) for name in ("low", "high")}
+    found = next(iter(in_short(group(trial.model_copy(update=empty)))))
+    assert found.endswith("Run again with --profile mini --per-class 60.")
+
+
+def test_a_network_that_ranks_well_but_sorts_badly_is_not_trusted(result):
+    *_, line = in_short(group(judged(result, 3, auc=0.815, auc_interval=(0.76, 0.87), accuracy=0.52)))
+    assert line.endswith("but sorted only 52 % right: do not trust its probabilities, which the search uses.")
+    *_, fair = in_short(group(judged(result, 3, auc=0.815, auc_interval=(0.76, 0.87), accuracy=0.74)))
+    assert "Caution" not in fair
+
+
+def test_the_fewest_explanations_that_the_help_names_are_those_of_a_test():
+    assert explain.TESTABLE == TESTABLE
 
 
 def judged(result: Result, seed: int, **quality: object) -> Result:
@@ -108,7 +152,7 @@ def test_one_network_is_named_the_weakest_everywhere_that_of_the_lowest_auc(resu
         judged(result, 4, accuracy=0.64, auc=0.66, auc_interval=(0.62, 0.7)),
     )
     *_, line = in_short(both)
-    assert line.startswith("The network: the one with the lowest AUC of 2 (seed 4) sorts 64%") and "(AUC 0.660)" in line
+    assert line.startswith("The network: the one with the lowest AUC of 2 (seed 4) sorts 64 %") and "(AUC 0.660)" in line
     assert "Too weak to explain: AUC 0.660 to 0.680 of all 2 networks, better than chance (0.5), but below 0.7, which" in line
     assert any(
         line.startswith("The network with the lowest AUC (seed 4), on test crystals: AUC 0.660") for line in details(both)
@@ -173,3 +217,12 @@ def test_a_weak_network_is_bold_in_short(result):
         line for line in page_text("set/target", [weak], Directories(Path("runs"))).split("\n") if "**The network: it" in line
     ]
     assert "Too weak to explain" in line and line.endswith("**")
+
+
+def test_the_words_below_the_three_lines_say_what_a_floor_of_a_heading_is(result):
+    search = {**result.experiment.search, "floor": 0.5}
+    experiment = result.experiment.model_copy(update={"search": search})
+    floored = result.model_copy(update={"classifier": result.classifier.model_copy(update={"experiment": experiment})})
+    told = "Floor 0.5: the search counts every probability below 0.5 as 0.5 (published: no floor)."
+    assert told in page_text("set/target", [group(floored)], Directories(Path("runs"))).split("## Details")[0]
+    assert told not in page_text("set/target", [group(result)], Directories(Path("runs")))
