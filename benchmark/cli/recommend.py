@@ -59,6 +59,7 @@ def recommend(
     from benchmark.recommend.division import divided
     from benchmark.recommend.measured import RECORDS, records_of, trained
     from benchmark.recommend.question import Question
+    from benchmark.recommend.ranking import rivals_over_sets
     from benchmark.recommend.reach import forecasts_for
     from benchmark.recommend.text import answer
     from models.registry import registered
@@ -88,8 +89,9 @@ def recommend(
             )
         )
     else:
-        question = Question(n, limit, kind, default_workers() if kind == "cpu" else 1, like, tasks, others)
-        print(answer(question, advice, calibration, None if like else left_out(tasks)))
+        workers = default_workers() if kind == "cpu" else 1
+        question = Question(n, limit, kind, workers, like, tasks, others, rivals_over_sets(tasks, like, n))
+        print(answer(question, advice, calibration, left_out(tasks)))
 
 
 def _devices(name: str) -> tuple[DeviceClass, str | None]:

@@ -94,7 +94,11 @@ def calibrated(calibration: Calibration | None, question: Question) -> str:
         about = f"Times are those of {joined(machines)}: this machine was not compared with the machines of the records."
         return f"{about} {WALL}"
     others = [name for name in machines if name not in calibration.processors]
-    unsure = f" Times recorded on {joined(others)} are less sure: its speed was not measured." if others else ""
+    unsure = (
+        f" This factor is less sure for times recorded on {joined(others)}: no such training is on record there."
+        if others
+        else ""
+    )
     return (
         f"A short training took {calibration.here:.2f} s of processor time here and {calibration.there:.2f} s on "
         f"{joined(calibration.processors)}, so all times on record are multiplied by {significant(calibration.slower)}."

@@ -55,6 +55,15 @@ class OnSet:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """How the error of a model fell with crystals on a task: MAE in proportion to crystals to the power of the exponent."""
+
+    task: str
+    model: str
+    exponent: float
+
+
+@dataclass(frozen=True)
 class Forecast:
     """What a training of a model is expected to give.
 
@@ -67,6 +76,8 @@ class Forecast:
         beyond: the crystals over the most, or the fewest, of any record of it; 1 between the two.
         on_sets: its ratio on each crystal set, where no task is named.
         span: seconds on the cheapest and on the dearest task on record, where no task is named.
+        scaled_by: the learning curves whose mean exponent leads to the error; none where trainings of the model alone do.
+        rough: its lowest and highest error by the exponents of these curves; None with fewer than two.
     """
 
     model: str
@@ -77,6 +88,8 @@ class Forecast:
     beyond: float
     on_sets: tuple[OnSet, ...] = ()
     span: tuple[float, float] | None = None
+    scaled_by: tuple[Curve, ...] = ()
+    rough: tuple[float, float] | None = None
 
     @property
     def times(self) -> tuple[float, float] | None:
@@ -97,10 +110,10 @@ def is_beyond(one: Forecast) -> bool:
     return not 1 / OUTSIDE < one.beyond < OUTSIDE
 
 
-def exponents(models: Sequence[Trained]) -> np.ndarray:
-    """(E,) b of each model that learns and ran with several numbers of crystals."""
+def curves(models: Sequence[Trained]) -> list[Curve]:
+    """Of each model that learns and ran with several numbers of crystals."""
     several = [model for model in models if model.several_sizes and model.model not in CONSTANTS]
-    return np.array([np.polyfit(np.log(model.crystals), np.log(model.errors), 1)[0] for model in several])
+    return [Curve(one.task, one.model, one.exponent) for one in several]
 
 
 def on_task(tasks: Mapping[str, Sequence[Trained]], task: str, crystals: float) -> list[Forecast]:
@@ -110,18 +123,17 @@ def on_task(tasks: Mapping[str, Sequence[Trained]], task: str, crystals: float) 
     else on others; where none did, it is left out unless its number is near. A constant does not learn: its exponent is 0.
     """
     models = tasks[task]
-    slopes = exponents(models)
-    if not len(slopes):
-        slopes = exponents([model for others in tasks.values() for model in others])
-    found = [_forecast(model, crystals, slopes) for model in models]
+    known = curves(models) or curves([model for others in tasks.values() for model in others])
+    found = [_forecast(model, crystals, known) for model in models]
     return sorted((one for one in found if one), key=lambda one: one.error)
 
 
-def _forecast(model: Trained, crystals: float, slopes: np.ndarray) -> Forecast | None:
+def _forecast(model: Trained, crystals: float, known: Sequence[Curve]) -> Forecast | None:
+    slopes = np.array([curve.exponent for curve in known])
     x, y = np.log(model.crystals), np.log(model.errors)
     centre, several = float(np.mean(x)), model.several_sizes
     distance = float(np.log(crystals)) - centre
-    slope, of_slope, slope_free = (np.polyfit(x, y, 1)[0], 0.0, 1) if several else _borrowed(model, slopes, distance)
+    slope, of_slope, slope_free = (model.exponent, 0.0, 1) if several else _borrowed(model, slopes, distance)
     if np.isnan(slope):
         return None
     rest, free = y - np.mean(y) - slope * (x - centre), len(y) - 1 - several
@@ -131,6 +143,9 @@ def _forecast(model: Trained, crystals: float, slopes: np.ndarray) -> Forecast |
     per_crystal = model.seconds_per_crystal
     seconds = None if per_crystal is None else per_crystal * crystals
     found = Forecast(model.model, error, deviation, freedom, seconds, _beyond([model], crystals))
+    if not several and model.model not in CONSTANTS:
+        ends = sorted(np.exp(np.mean(y) + slopes * distance).tolist())
+        found = replace(found, scaled_by=tuple(known), rough=(ends[0], ends[-1]) if len(ends) > 1 else None)
     return _unless_wide(found, WIDEST_ERROR)
 
 
@@ -215,9 +230,30 @@ def over_tasks(tasks: Mapping[str, Sequence[Trained]], crystals: float) -> list[
 
 
 def _span(tasks: Mapping[str, Sequence[Trained]], model: str, crystals: float) -> tuple[float, float] | None:
-    per_crystal = [one.seconds_per_crystal for models in tasks.values() for one in models if one.model == model]
-    times = [each * crystals for each in per_crystal if each is not None]
+    times = [each * crystals for task in tasks if (each := seconds_per_crystal(tasks, task, model)) is not None]
     return (min(times), max(times)) if times else None
+
+
+def seconds_per_crystal(tasks: Mapping[str, Sequence[Trained]], task: str, model: str) -> float | None:
+    """Of a model on the crystals of a task; None where neither a record nor another graph network there tells it.
+
+    Where it did not run: the time of each graph network that did, times how much longer the model takes on tasks of both. The
+    median counts.
+    """
+    times = {
+        name: {one.model: one.seconds_per_crystal for one in models if one.seconds_per_crystal is not None}
+        for name, models in tasks.items()
+    }
+    if model in times[task]:
+        return times[task][model]
+    networks = {one.model for models in tasks.values() for one in models if one.atoms}
+    if model not in networks:
+        return None
+    scaled = []
+    for other in sorted(times[task].keys() & networks):
+        ratios = [each[model] / each[other] for each in times.values() if model in each and other in each]
+        scaled += [times[task][other] * float(np.median(ratios))] if ratios else []
+    return float(np.median(scaled)) if scaled else None
 
 
 def _over_sets(model: str, by_set: Mapping[str, Sequence[_Compared]], crystals: float) -> Forecast:

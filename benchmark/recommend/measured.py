@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain
 from math import log
 from pathlib import Path
@@ -69,12 +70,12 @@ class Trained:
         """The trainings that its times are of; None without a time on the device."""
         return self if self.machines else self.timed_by
 
-    @property
+    @cached_property
     def most(self) -> float:
         """The most crystals that it was trained on."""
         return float(self.crystals.max())
 
-    @property
+    @cached_property
     def several_sizes(self) -> bool:
         """Whether its trainings had several numbers of crystals."""
         return len(np.unique(np.round(np.log(self.crystals), 1))) > 1
@@ -84,7 +85,12 @@ class Trained:
         there = self.errors[self.crystals > SAME * crystals]
         return float(np.mean(there)) if len(there) else np.nan
 
-    @property
+    @cached_property
+    def exponent(self) -> float:
+        """The b of log MAE = a + b log n through its trainings, of several numbers of crystals."""
+        return float(np.polyfit(np.log(self.crystals), np.log(self.errors), 1)[0])
+
+    @cached_property
     def seconds_per_crystal(self) -> float | None:
         """Of the trainings on the most crystals: small ones are dearer a crystal. None without a time on the device."""
         timed = np.isfinite(self.seconds)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.recommend.advice import GOOD, LeftOut
-from benchmark.recommend.forecast import most_on_record
+from benchmark.recommend.forecast import Forecast, is_beyond, most_on_record
 from benchmark.recommend.measured import SAME, Trained, atoms_of
 from benchmark.rendering.text import count, joined, percent
 from benchmark.results.records import DeviceClass
@@ -44,8 +45,12 @@ def other_ranking(like: str | None, tasks: Mapping[str, Sequence[Trained]]) -> s
     if not sets:
         return ""
     over = f"mean over {count(sets, 'data set')}"
-    if like and len(tasks[like]) == 1:
-        return f"{like} has records of one model. Without --like, models are compared over {count(sets, 'data set')}."
+    learn = [model.model for model in tasks[like] if model.model not in CONSTANTS] if like else []
+    if len(learn) == 1:
+        return (
+            f"only {learn[0]} ran on {like}. So this ranking is by the {over}, as without --like. Error and times are those of "
+            "the task."
+        )
     if like:
         return (
             f"this ranking is of {like} alone. Without --like, models are ranked by the {over}, and the order may differ. "
@@ -55,6 +60,62 @@ def other_ranking(like: str | None, tasks: Mapping[str, Sequence[Trained]]) -> s
         f"this ranking is by the {over}. With --like TASK, models are ranked on that task alone, and the order may differ. "
         "If your crystals and target are like that task, follow its ranking."
     )
+
+
+def best_without_rank(chosen: Forecast, without: Sequence[str]) -> str:
+    """The models that are the best beside the chosen one on a set, but did not run on every set; empty where there is none."""
+    best = {model: one.crystal_set for one in chosen.on_sets for model in one.best_other if model in without}
+    if not best:
+        return ""
+    each = joined([f"{model} (the best rival on {crystal_set})" for model, crystal_set in sorted(best.items())])
+    add = " ".join(f"--model {model}" for model in sorted(best))
+    them = "it" if len(best) == 1 else "them"
+    return f"Without a rank: {each} did not run on all data sets. To try {them}, add {add} to the command."
+
+
+def power_law(forecasts: Sequence[Forecast]) -> str:
+    """By which power of the crystals errors are scaled from other numbers of crystals; empty where none is."""
+    far = [one for one in forecasts if is_beyond(one)]
+    known = {curve for one in far for curve in one.scaled_by}
+    if not far:
+        return ""
+    whose = "any model" if len(far) == len(forecasts) else joined([one.model for one in far])
+    about = f"No record of {whose} has about as many training crystals as yours."
+    if not known:
+        return f"{about} A power law through the records of the model gives its error."
+    each = joined(
+        [f"{minus(curve.exponent)} ({curve.model} on {curve.task})" for curve in sorted(known, key=lambda one: one.exponent)]
+    )
+    if len(known) == 1:
+        return f"{about} The error is scaled by a power law. Its exponent is that of one learning curve: {each}."
+    mean = minus(sum(curve.exponent for curve in known) / len(known))
+    rough = any(one.rough and not one.limits for one in far)
+    return (
+        f"{about} The error is scaled by a power law. Its exponent is {mean}, the mean of "
+        f"{count(len(known), 'learning curve')}: {each}."
+        f"{' The lowest and the highest of them give the rough range.' if rough else ''}"
+    )
+
+
+def minus(value: float) -> str:
+    """A number with two decimals and a real minus."""
+    return f"{value:.2f}".replace("-", "\u2212")
+
+
+def scaled_times(like: str | None, tasks: Mapping[str, Sequence[Trained]], models: Sequence[str]) -> str:
+    """Whose times are taken from tasks where they ran to one where they did not; empty where none are."""
+    networks = {one.model for ran in tasks.values() for one in ran if one.atoms} & set(models)
+    there = (
+        {one.model for one in tasks[like] if one.timed}
+        if like
+        else set.intersection(*({one.model for one in ran if one.timed} for ran in tasks.values()))
+    )
+    scaled = sorted(networks - there)
+    if not scaled:
+        return ""
+    where = f"have no time on {like}" if like else "did not run on some of the tasks"
+    whose = joined(scaled)
+    return f"{whose} {where}. Their times there are scaled from those of other networks."
 
 
 def compared_with(tasks: Mapping[str, Sequence[Trained]]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from benchmark.recommend.advice import LeftOut, advise, left_out
 from benchmark.recommend.measured import Trained, trained
 from benchmark.recommend.question import Question
+from benchmark.recommend.ranking import rivals_over_sets
 from benchmark.recommend.reach import forecasts_for
 from benchmark.recommend.text import Answer, answer
 from benchmark.results.records import DeviceClass, Record
@@ -94,8 +95,9 @@ def _asked(
             found.append(once.text(str(error)))
             continue
         others = tuple(sorted(known - {one.model for one in forecasts}))
+        rivals = rivals_over_sets(tasks, like or None, crystals)
         found.append([])
         for seconds, _ in TIMES.values():
-            question = Question(crystals, seconds, device, 1, like or None, tasks, others)
-            found[-1].append(once.answer(answer(question, advise(forecasts, seconds), None, None if like else left)))
+            question = Question(crystals, seconds, device, 1, like or None, tasks, others, rivals)
+            found[-1].append(once.answer(answer(question, advise(forecasts, seconds), None, left)))
     return found

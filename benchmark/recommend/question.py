@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmark.recommend.forecast import Forecast
 from benchmark.recommend.measured import Trained
 from benchmark.results.records import DeviceClass
 
@@ -21,6 +22,7 @@ class Question:
         like: a task, or None.
         tasks: all that have records.
         others: models without records that allow a forecast.
+        over_sets: the models by all crystal sets, where one alone learns on the task named: `rivals_over_sets`.
     """
 
     crystals: int
@@ -30,6 +32,7 @@ class Question:
     like: str | None
     tasks: Mapping[str, Sequence[Trained]]
     others: tuple[str, ...]
+    over_sets: tuple[Forecast, ...] = ()
 
     def ran(self, model: str) -> Trained | None:
         """The trainings of a model on the task named; None without such a task, or of a model that did not run there."""

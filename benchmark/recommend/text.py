@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmark.leaderboard.rows import CONSTANTS
-from benchmark.recommend.advice import GOOD, Advice, LeftOut, chance, good_on
+from benchmark.leaderboard.rows import BASELINE, CONSTANTS
+from benchmark.recommend.advice import GOOD, Advice, LeftOut, advise, chance, good_on
 from benchmark.recommend.calibration import Calibration
 from benchmark.recommend.cost import FOLDS, ON, calibrated, cost, duration, elsewhere, folds_within
 from benchmark.recommend.division import divided
@@ -14,15 +14,19 @@ from benchmark.recommend.forecast import FEWEST_SETS, Forecast, OnSet, is_beyond
 from benchmark.recommend.measured import PROFILE, Trained
 from benchmark.recommend.notes import (
     DIVISION,
+    best_without_rank,
     compared_with,
     limits_of_records,
     of_times,
     on_record,
     other_ranking,
+    power_law,
+    scaled_times,
     tried,
     without_forecast,
 )
 from benchmark.recommend.question import Question
+from benchmark.recommend.ranking import unranked
 from benchmark.rendering.commands import command
 from benchmark.rendering.text import count, in_unit, joined, percent, significant, table, with_unit
 
@@ -48,50 +52,60 @@ class Answer:
         return f"{first}{command}\n\n{table(self.columns, self.rows)}\n\nWhat you should know:\n{notes}"
 
 
-def answer(question: Question, advice: Advice, calibration: Calibration | None, left: Sequence[LeftOut] | None) -> Answer:
-    """The answer first, then the table, then what limits it; `left` is of advice without a task."""
+def answer(question: Question, advice: Advice, calibration: Calibration | None, left: Sequence[LeftOut]) -> Answer:
+    """The answer first, then the table, then what limits it; `left` is of advice by all data sets.
+
+    Where one model alone ran on the task named, all data sets rank the models, and the task gives error and times.
+    """
     slower = calibration.slower if calibration else 1.0
-    headline, lines, train = _first(question, advice, slower)
-    notes = [*_notes(question, advice, slower), calibrated(calibration, question)]
-    what = with_unit("MAE", question.unit) if question.like else "MAE / best other"
+    ranking = advise(question.over_sets, question.seconds, slower) if question.over_sets else advice
+    headline, lines, train = _first(question, advice, ranking, slower)
+    notes = [*_notes(question, advice, ranking, slower), calibrated(calibration, question)]
+    by_sets = not question.like or ranking is not advice
+    what = "MAE / best other" if by_sets else with_unit("MAE", question.unit)
     return Answer(
         headline=headline,
-        lines=tuple(filter(None, [*lines, "" if left is None else f"How often is such advice right? {tried(left)}"])),
+        lines=tuple(filter(None, [*lines, f"How often is such advice right? {tried(left)}" if by_sets else ""])),
         command=train,
         columns=("model", what, "95 % interval", "one training", "within the time", "yours / on record"),
         rows=tuple(
-            (one.model, _three(one.error), _interval(one), *_time(one, advice, slower), _beyond(one)) for one in advice.every
+            (one.model, _three(one.error), _interval(one), *_time(one, ranking, slower), _beyond(one)) for one in ranking.every
         ),
         notes=tuple(filter(None, notes)),
     )
 
 
-def _first(question: Question, advice: Advice, slower: float) -> tuple[str, Sequence[str], str | None]:
+def _first(question: Question, advice: Advice, ranking: Advice, slower: float) -> tuple[str, Sequence[str], str | None]:
     """Headline, lines and command."""
-    chosen = advice.chosen
+    chosen = ranking.chosen
     fits = other_ranking(question.like, question.tasks)
     other = f"With and without --like: {fits}" if fits else ""
     if not chosen:
-        return _nothing(question, advice, slower), [other], None
-    models = (chosen, *advice.equals)
+        return _nothing(question, ranking, slower), [other], None
+    models = (chosen, *ranking.equals)
     folds = folds_within(question, models, slower) or 0
-    decide = bool(advice.equals) and folds >= FOLDS
+    decide = bool(ranking.equals) and folds >= FOLDS
+    on_task = next((one for one in advice.every if one.model not in CONSTANTS), None) if question.like else None
+    by_sets = not question.like or ranking is not advice
     lines = [
-        f"Error: {_error(chosen, question)}{_constant(question, advice)}.",
-        _logarithm(chosen, question),
+        f"Error: {_error(on_task, question)}{_constant(question, advice)}." if on_task else "",
+        _logarithm(on_task, question) if on_task else "",
+        f"Compared with the other models: {_ratio(chosen)}." if by_sets else "",
         f"Cost: {cost(question, models, slower)}",
-        _also(advice, folds, decide),
-        f"Not known: {_not_known(question, advice)}",
+        _also(ranking, folds, decide),
+        best_without_rank(chosen, unranked(question, ranking)) if by_sets else "",
+        f"Not known: {_not_known(question)}",
         other,
     ]
     words = ["run", "--dataset", "path/to/folder", *(word for one in models for word in ("--model", one.model))]
-    words += ["--profile", PROFILE, *(["--until-decided"] if decide else [])]
+    words += ["--model", BASELINE, "--profile", PROFILE, *(["--until-decided"] if decide else [])]
     words += ["--device", "cuda"] if question.device == "gpu" else []
-    words += ["--time-limit", f"{question.seconds / 60:g}"] if decide or folds < FOLDS else []
+    words += ["--time-limit", f"{question.seconds / 60:g}"]
     return _headline(question, chosen), lines, command(*words)
 
 
 def _nothing(question: Question, advice: Advice, slower: float) -> str:
+    """Why no model is advised."""
     learn = [one for one in advice.too_dear if one.model not in CONSTANTS]
     if not learn:
         return _constants_alone(question, advice)
@@ -115,7 +129,7 @@ def _constants_alone(question: Question, advice: Advice) -> str:
 
 def _headline(question: Question, chosen: Forecast) -> str:
     train = f"Train {chosen.model} on your {question.crystals:,} crystals"
-    if question.like:
+    if question.like and not chosen.on_sets:
         return f"{train}, if they and the target are like {question.like}."
     good, sets = good_on(chosen), len(chosen.on_sets)
     where = f"all {count(sets, 'data set')}" if good == sets > 1 else f"{good} of {count(sets, 'data set')}"
@@ -123,14 +137,26 @@ def _headline(question: Question, chosen: Forecast) -> str:
 
 
 def _error(one: Forecast, question: Question) -> str:
-    if model := question.ran(one.model):
-        train = divided(question.crystals).train
-        interval = f"95 % of trainings: {_interval(one)}" if one.limits else f"no interval: {_without_interval(model, train)}"
-        return f"a test MAE of {in_unit(_three(one.error), question.unit)} ({interval}), {_basis(one, model, train)}"
+    """On the task named, in its unit."""
+    model = question.ran(one.model)
+    assert model
+    train = divided(question.crystals).train
+    alike = f"if your crystals and target are like {question.like}"
+    if not one.limits and one.rough:
+        low, high = (significant(limit, 2) for limit in one.rough)
+        about = f"{in_unit(significant(one.error, 2), question.unit)} (roughly {low} to {high})"
+        curves = f"by how errors fell with crystals in {count(len(one.scaled_by), 'learning curve')}"
+        return f"a test MAE of about {about}, {alike}. {one.model} has {_basis(one, model, train)} {curves}"
+    interval = f"95 % of trainings: {_interval(one)}" if one.limits else f"no interval: {_without_interval(model, train)}"
+    return f"a test MAE of {in_unit(_three(one.error), question.unit)} ({interval}), {_basis(one, model, train)}"
+
+
+def _ratio(one: Forecast) -> str:
+    """Over the data sets, beside the best other model of each."""
     why = "the data sets differ too much" if len(one.on_sets) >= FEWEST_SETS else "too few data sets"
     interval = f"95 %: {_interval(one)}" if one.limits else f"no interval: {why}"
     over = f"the mean of {count(len(one.on_sets), 'data set')}"
-    return f"{_three(one.error)} times the MAE of the best other model, {over} ({interval}){_not_ranked(one, question)}"
+    return f"{one.model} has {_three(one.error)} times the MAE of the best other model, {over} ({interval})"
 
 
 def _basis(one: Forecast, model: Trained, train: int) -> str:
@@ -177,15 +203,6 @@ def _by_set(one: Forecast | None) -> str:
     return f"The MAE of {one.model} divided by the MAE of the best other model, by data set. {each}."
 
 
-def _not_ranked(one: Forecast, question: Question) -> str:
-    """The models that are the best beside it on a set, but did not run on every set."""
-    best = sorted({model for each in one.on_sets for model in each.best_other} & set(question.others))
-    if not best:
-        return ""
-    verb, did = ("is", "it") if len(best) == 1 else ("are", "they")
-    return f". {joined(best)} {verb} the best on a data set, but not ranked: {did} did not run on all of them"
-
-
 def _constant(question: Question, advice: Advice) -> str:
     constants = [one for one in advice.every if one.model in CONSTANTS]
     if not constants or not question.like:
@@ -205,11 +222,9 @@ def _also(advice: Advice, folds: int, decide: bool) -> str:
     return f"Train too: {joined(named)} may come out better{why}.{enough}"
 
 
-def _not_known(question: Question, advice: Advice) -> str:
-    learn = [one.model for one in advice.every if one.model not in CONSTANTS]
-    alone = f" Only {learn[0]} is on record there, so no model is compared with it." if len(learn) == 1 else ""
+def _not_known(question: Question) -> str:
     if question.like:
-        return f"how much harder or easier your crystals are than those of {question.like}.{alone}"
+        return f"how much harder or easier your crystals are than those of {question.like}."
     return "the error in a unit (name a task like yours with --like), and whether the order is the same on your crystals."
 
 
@@ -232,25 +247,27 @@ def _beyond(one: Forecast) -> str:
     return significant(one.beyond, 2) if is_beyond(one) else ""
 
 
-def _notes(question: Question, advice: Advice, slower: float) -> list[str]:
+def _notes(question: Question, advice: Advice, ranking: Advice, slower: float) -> list[str]:
     about, of_interval = limits_of_records(question.like)
     if not question.like:
         ran = sorted(question.tasks.items(), key=lambda one: (-len(one[1]), one[0]))
         tasks = joined([f"{task} ({count(len(models), 'model')})" for task, models in ran])
         about += f" For an error in its unit, and for more models, name a task like yours with --like: {tasks}."
-    every = advice.every
-    far = [one.model for one in every if is_beyond(one)]
-    whose = "any model" if len(far) == len(every) else joined(far)
-    power_law = f"No record of {whose} has about as many crystals as yours: a power law through the records gives the error."
+    by_sets = not question.like or ranking is not advice
+    intervals = [limits_of_records(None)[1]] if ranking is not advice else []
+    intervals += [of_interval] if any(one.limits for one in advice.every) else []
     parts = divided(question.crystals)
     of_yours = f" Of {question.crystals:,} crystals these are {parts.train:,}, {parts.validation:,} and {parts.test:,}."
+    like = question.like if ranking is advice else None
     return [
         DIVISION + of_yours,
+        f"{BASELINE} predicts the mean of the training crystals: a network must be better." if ranking.chosen else "",
         about,
-        without_forecast(question.like, question.others),
-        power_law if far and question.like else "",
-        of_interval if any(one.limits for one in every) else "",
-        "" if question.like else _by_set(advice.chosen),
-        "" if question.like else compared_with(question.tasks),
-        of_times(question.like, question.tasks, question.device) + elsewhere(question, advice.chosen, slower),
+        without_forecast(like, unranked(question, ranking)),
+        power_law(advice.every) if question.like else "",
+        *intervals,
+        _by_set(ranking.chosen) if by_sets else "",
+        compared_with(question.tasks) if by_sets else "",
+        of_times(question.like, question.tasks, question.device) + elsewhere(question, ranking.chosen, slower),
+        scaled_times(question.like, question.tasks, [one.model for one in ranking.every if one.seconds is not None]),
     ]

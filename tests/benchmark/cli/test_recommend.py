@@ -35,7 +35,7 @@ def test_it_names_the_model_its_error_and_cost_and_what_is_not_known(benchmark_c
     assert done.stdout.startswith("Train cgcnn on your 44 crystals, if they and the target are like cgcnn/band_gap.\n")
     assert "- Error: a test MAE of 0.5" in done.stdout and "one number for all crystals has 2." in done.stdout
     assert "- Cost: about 3.88 s on one core for one training; about 19.4 s for 5 folds.\n" in done.stdout
-    assert "run --dataset path/to/folder --model cgcnn --profile standard\n" in done.stdout
+    assert "run --dataset path/to/folder --model cgcnn --model dummy --profile standard --time-limit 60\n" in done.stdout
     assert "Your crystals and target are taken to be as hard as cgcnn/band_gap" in done.stdout
     assert "of processor time here and 1.00 s on a CPU, so all times on record are multiplied by 2.00." in done.stdout
     assert "Of 44 crystals these are 31, 4 and 9." in done.stdout
@@ -44,6 +44,36 @@ def test_it_names_the_model_its_error_and_cost_and_what_is_not_known(benchmark_c
         "These models have no record of cgcnn/band_gap in the profile standard, so they are not ranked: cgcnn-mdl, "
         in done.stdout
     )
+
+
+def test_a_task_of_one_model_gives_its_error_and_all_data_sets_give_its_rivals(benchmark_command, board):
+    health = GraphHealth(atoms=4400, edges=9600, isolated_atoms=0, atoms_with_fewer_than_k=0, truncated_ties=0)
+    for task in ("cgcnn/band_gap", "fung/2d/work_function"):
+        for model, mae in (("cgcnn", 0.5), ("megnet", 0.52)):
+            write_run(board, model, mae, task=task, graph_health=health)
+    write_run(board, "cgcnn", 0.3, task="cgcnn/efermi", graph_health=health)
+    said = benchmark_command(*ASKED, "1h", "--like", "cgcnn/efermi").stdout
+    assert "- Error: a test MAE of 0.3" in said and "- Compared with the other models: cgcnn has 0.96" in said
+    assert "only cgcnn ran on cgcnn/efermi. So this ranking is by the mean over 2 data sets" in said
+    assert "megnet may come out better" in said and "other data sets alone: 2 of 2 choices" in said
+    assert "--model cgcnn --model megnet --model dummy --profile standard --until-decided --time-limit 60\n" in said
+    assert "for 5 folds of each of 2 models" in said
+    assert "megnet have no time on cgcnn/efermi. Their times there are scaled from those of other networks." in said
+    assert "| megnet " in said and "MAE / best other" in said
+
+
+def test_an_error_far_from_its_records_has_a_rough_range_and_names_the_exponents(benchmark_command, board):
+    for fold in range(5):
+        for model, mae in (("cgcnn", 0.8), ("megnet", 1.4)):
+            key = {"protocol": "kfold(5, train 1/4)"}
+            write_fold(board, model, fold, [mae] * 4, task="fung/2d/work_function", key=key)
+    said = benchmark_command(
+        "recommend", "--crystals", "11", "--from", "board", "--time", "1h", "--like", "cgcnn/band_gap"
+    ).stdout
+    first = next(line for line in said.splitlines() if line.startswith("- Error"))
+    assert "95 % of trainings" in first or "(roughly " in first, first
+    assert "Its exponent is \u2212" in said and "the mean of 2 learning curves: " in said
+    assert "(cgcnn on fung/2d/work_function)" in said and "(megnet on fung/2d/work_function)" in said
 
 
 def test_a_data_set_is_its_task_where_it_has_one(benchmark_command, board):
@@ -58,15 +88,15 @@ def test_a_data_set_is_its_task_where_it_has_one(benchmark_command, board):
 def test_without_a_like_task_models_are_compared_alone(benchmark_command, board):
     done = benchmark_command(*ASKED, "1h")
     assert "On all 2 data sets with records, its MAE is the lowest or at most 10 % above the lowest." in done.stdout
-    assert "- Error: 0.963 times the MAE of the best other model, the mean of 2 data sets (" in done.stdout
+    assert (
+        "- Compared with the other models: cgcnn has 0.963 times the MAE of the best other model, the mean of 2 data sets ("
+        in done.stdout
+    )
     assert "(no interval: too few data sets).\n" in done.stdout and "by data set. Measured: 0.9" in done.stdout
     assert " on cgcnn with 32 training crystals (best other: megnet) and 0.9" in done.stdout
     assert "megnet may come out better: about as good on most data sets. The time is enough" in done.stdout
     assert "with --like: cgcnn/band_gap (3 models) and fung/2d/work_function (3 models)." in done.stdout
-    assert (
-        "run --dataset path/to/folder --model cgcnn --model megnet --profile standard --until-decided --time-limit 60\n"
-        in done.stdout
-    )
+    assert "--model cgcnn --model megnet --model dummy --profile standard --until-decided --time-limit 60\n" in done.stdout
     assert "no error in a unit can be told" in done.stdout and "covers the luck" not in done.stdout
     assert "other data sets alone: 2 of 2 choices had an MAE at most 10 % above the lowest." in done.stdout
 

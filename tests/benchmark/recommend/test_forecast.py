@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.recommend import forecast
-from benchmark.recommend.forecast import exponents, over_tasks
+from benchmark.recommend.forecast import curves, over_tasks
 from benchmark.recommend.measured import Trained
 
 
@@ -50,7 +50,7 @@ def test_a_model_of_one_size_takes_the_exponent_of_the_others_and_a_wider_interv
     several = [ran(name, [100, 1000, 100, 1000], [1, 10**b, 1.01, 1.01 * 10**b]) for name, b in (("a", -0.3), ("b", -0.5))]
     single = ran("c", [1000, 1000, 1000], [0.5, 0.51, 0.49])
     constant = ran("dummy", [100, 1000], [2, 2])
-    assert exponents([*several, single, constant]) == pytest.approx([-0.3, -0.5])
+    assert [curve.exponent for curve in curves([*several, single, constant])] == pytest.approx([-0.3, -0.5])
     near, far = (next(one for one in on_task([*several, single], n) if one.model == "c") for n in (1000, 1500))
     assert far.error == pytest.approx(near.error * 1.5**-0.4)
     assert far.limits[1] / far.limits[0] > near.limits[1] / near.limits[0] > 1

@@ -45,7 +45,7 @@ def test_every_answer_is_the_one_of_the_command(store):
             for (word, _), told in zip(found["times"], by_time, strict=True):
                 seconds = pd.Timedelta(word).total_seconds()
                 question = Question(crystals, seconds, "cpu", 1, like or None, tasks, ())
-                wanted = answer(question, advise(forecasts, seconds), None, None if like else left_out(tasks))
+                wanted = answer(question, advise(forecasts, seconds), None, left_out(tasks))
                 assert read(found, told) == wanted
 
 
