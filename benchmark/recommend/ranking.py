@@ -28,10 +28,11 @@ def rivals_over_sets(tasks: Mapping[str, Sequence[Trained]], like: str | None, c
 def _on_task(one: Forecast, tasks: Mapping[str, Sequence[Trained]], like: str, train: int) -> Forecast:
     """With its time on the task named; a model without graphs, which may not depend on atoms, keeps its median time."""
     networks = {model.model for models in tasks.values() for model in models if model.atoms}
+    ran = {model.model for model in tasks[like]}
     per_crystal = seconds_per_crystal(tasks, like, one.model)
     if per_crystal is not None:
         return replace(one, seconds=per_crystal * train, span=None)
-    return replace(one, seconds=None if one.model in networks else one.seconds, span=None)
+    return replace(one, seconds=None if one.model in networks | ran else one.seconds, span=None)
 
 
 def unranked(question: Question, ranking: Advice) -> tuple[str, ...]:
