@@ -41,14 +41,17 @@ from benchmark.rendering.text import (
     unit_sentence,
 )
 from benchmark.statistics.comparisons import CONFIDENCE
-from benchmark.statistics.decisions import MARGIN, MOST_REPEATS, Standing
+from benchmark.statistics.decisions import MARGIN, MORE_CRYSTALS, Standing
 from datasets.cards import MOST_CLASSES
 
-READING = (
+GROUP = (
     "A comparison group has the runs of this task with the same data, profile and protocol. Folds of several seeds (repeats) "
-    "are pooled. ± is the standard deviation over folds. {verdicts} {baseline}Times are means of a fold. Compare them on one "
-    "machine only; its number is in the last column. Memory is the largest peak of the process and, where there is one, of "
-    "the device."
+    "are pooled.",
+    "± is the standard deviation over folds.",
+)
+COSTS = (
+    "Times are means of a fold. Compare them on one machine only; its number is in the last column.",
+    "Memory is the largest peak of the process and, where there is one, of the device.",
 )
 
 SHOWN = 30
@@ -67,15 +70,18 @@ def relative_to(kind: Kind) -> str:
     return f"`{kind.loss} / dummy` is the {kind.error} divided by the {kind.error} of {kind.baseline} of the training targets."
 
 
-def verdicts(kind: Kind) -> str:
+def verdicts(kind: Kind) -> tuple[str, ...]:
     """What the verdicts mean."""
+    limit = f"{1 + MARGIN:g}"
     return (
         f"`{kind.loss} / best other` is the {kind.error} divided by that of the best other model, with a {CONFIDENCE} "
-        "interval; the intervals of a group hold all together. The verdict follows from the interval. *Best or equal*: it "
-        f"begins at 1 or below and ends at {1 + MARGIN:g} or below. *Slightly worse*: it begins above 1 and ends at "
-        f"{1 + MARGIN:g} or below. *Worse*: it begins above 1 and ends above {1 + MARGIN:g}. *Undecided*: it begins at 1 or "
-        f"below and ends above {1 + MARGIN:g}; in brackets, how many more repeats would "
-        f"decide, if the {kind.error} stayed as measured. `rank`: the best and the worst place that is still possible."
+        "interval; the intervals of a group hold all together. The verdict follows from the interval.",
+        f"*Best or equal*: the interval begins at 1 or below and ends at {limit} or below.",
+        f"*Slightly worse*: it begins above 1 and ends at {limit} or below.",
+        f"*Worse*: it begins above 1 and ends above {limit}.",
+        f"*Undecided*: it begins at 1 or below and ends above {limit}. In brackets: how many more repeats would decide, if the "
+        f"{kind.error} stayed as measured.",
+        "`rank`: the best and the worst place that is still possible.",
     )
 
 
@@ -91,8 +97,9 @@ def differences(kind: Kind) -> str:
 def reading(group: ComparisonGroup, has_baseline: bool) -> str:
     """How to read the tables of a comparison group; what the baseline is only where a table has it."""
     scores = CLASS_SCORES if group.kind is CLASSES else unit_sentence(group.first.key.unit)
-    baseline = f"{relative_to(group.kind)} " if has_baseline else ""
-    return f"{scores} {READING.format(verdicts=verdicts(group.kind), baseline=baseline)}"
+    baseline = [relative_to(group.kind)] if has_baseline else []
+    lines = (scores, *GROUP, *verdicts(group.kind), *baseline, *COSTS)
+    return "\n".join(f"- {line.strip()}" for line in lines if line)
 
 
 def page_of(task: str) -> str:
@@ -112,9 +119,7 @@ def task_page(groups: Sequence[ComparisonGroup]) -> str:
     where = machines(row for group in groups for row in group.in_order)
     note = marks_of([row for group in groups for row in group.in_order])
     has_baseline = any(group.baseline_loss is not None for group in groups)
-    parts = [f"# {escape(key.task)}", *dict.fromkeys(reading(group, has_baseline) for group in groups)]
-    parts[-1] += f" [All boards]({up}README.md)."
-    parts += [escape(note)] if note else []
+    parts = [f"# {escape(key.task)}", f"*How to read this page* stands at its end. [All boards]({up}README.md)."]
     for group in groups:
         parts += [f"## {escape(group.title)}", *_comparison_group(group, where, up)]
     if any(group.parity for group in groups):
@@ -122,6 +127,8 @@ def task_page(groups: Sequence[ComparisonGroup]) -> str:
         shown = f"![{escape(alternative(groups))}]({quote(picture)})"
         parts += ["## Predicted against true", READING_OF_PICTURE, shown]
     parts += published_beside(groups)
+    how = "\n\n".join([*dict.fromkeys(reading(group, has_baseline) for group in groups), *([escape(note)] if note else [])])
+    parts.append(f"## How to read this page\n\n{how}")
     parts.append("## Machines\n\n" + "\n".join(f"{number}. {escape(name)}" for number, name in enumerate(where, 1)))
     return "\n\n".join(parts) + "\n"
 
@@ -180,7 +187,7 @@ def _repeats(standings: Sequence[Standing]) -> str:
     """How many more repeats would decide these undecided models, if their losses stayed as measured."""
     known = [standing.more_repeats for standing in standings if standing.more_repeats]
     if not known:
-        return f"{MOST_REPEATS} more repeats would not decide, if the errors stayed as measured."
+        return MORE_CRYSTALS
     which = "them" if len(known) == len(standings) else f"{len(known)} of the {len(standings)}"
     return f"About {count(max(known), 'more repeat')} would decide {which}, if the errors stayed as measured."
 
@@ -214,7 +221,11 @@ def _differences(group: ComparisonGroup) -> str:
         [escape(pair.better), escape(pair.worse), significant(pair.ratio), interval(*pair.interval) if pair.interval else ""]
         for pair in told[:SHOWN]
     ]
-    shown = f", {SHOWN} of them below (all pairs: `index.html`, *Compare*)" if len(told) > SHOWN else ""
+    shown = (
+        f", {SHOWN} of them below (all pairs: *Compare* of `index.html`, which `python -m benchmark leaderboard` writes)"
+        if len(told) > SHOWN
+        else ""
+    )
     pairs = len(group.decisions.pairs)
     verb = "is" if 1 in (len(told), pairs) else "are"
     said = f"{len(told)} of {count(pairs, 'pair')} {verb} told apart{shown}."
