@@ -121,7 +121,7 @@ def _tell_pair(store: Store, task: str, pair: tuple[str, str], as_json: bool) ->
         print(json.dumps([asdict(answer) for answer in found.answers], indent=1, ensure_ascii=False))
         return
     beside = isinstance(store, StoreBeside)
-    print("\n\n".join([*(pair_text(answer, beside) for answer in found.answers), *found.same_runs]))
+    print("\n\n".join([*(pair_text(answer, beside, bool(found.same_runs)) for answer in found.answers), *found.same_runs]))
     for line in found.not_compared:
         tell(line)
 

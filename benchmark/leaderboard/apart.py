@@ -68,7 +68,12 @@ def same_run_line(run: LeftOut) -> str:
     if run.losses:
         yours, theirs = (in_unit(significant(one), unit_of_loss(key)) for one in run.losses[:: 1 if run.is_own else -1])
         errors = f" On the folds of both, the {kind.loss} is {yours} (yours) and {theirs} (--beside)."
+    more = ", as it has more folds" if run.folds_that_stand > run.folds else ""
+    machines = {one.machine.processor if one.key.device == "cpu" else one.machine.device for one in (run.record, run.stands)}
+    where = f"on two machines ({joined(sorted(machines))})" if len(machines) == 2 else "twice"
+    shown = "The run of --beside" if run.is_own else "Yours"
     return (
         f"{key.task}, {label}: your run ({count(own, 'fold')}) and the run of --beside ({count(other, 'fold')}) have the same "
-        f"settings and source.{errors} {'The run of --beside' if run.is_own else 'Yours'} is shown."
+        f"settings and source: one model, trained {where}.{errors} Such errors differ by rounding alone, so there is no "
+        f"difference of models to test. {shown} is shown{more}."
     )

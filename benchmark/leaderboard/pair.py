@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmark.leaderboard.again import more_repeats
 from benchmark.leaderboard.apart import completion, differences, most_alike, same_run_line, way_out
+from benchmark.leaderboard.common_folds import CommonFolds, more_folds, on_common_folds
 from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup, comparison_groups
 from benchmark.leaderboard.rows import BoardRow, without_mark
 from benchmark.rendering.text import plain_name
@@ -22,8 +23,8 @@ from benchmark.results.scores import scored_tasks
 from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
 from benchmark.statistics.comparisons import ALPHA
-from benchmark.statistics.contrasts import Evidence
-from benchmark.statistics.decisions import MARGIN, intervals_of, repeats_to_decide
+from benchmark.statistics.contrasts import Evidence, pairs_of
+from benchmark.statistics.decisions import MARGIN, exponentials, intervals_of, repeats_to_decide
 from datasets.errors import InputError, unknown_name
 
 PairVerdict = Literal["real", "equal", "undecided"]
@@ -66,6 +67,11 @@ class PairAnswer:
     """Of the group."""
     reason: str | None
     """Why nothing could be decided."""
+    alone_low: float | None = None
+    """Lower limit of the interval of this pair alone: for who planned no other comparison. None where nothing is decided."""
+    alone_high: float | None = None
+    common_folds: str | None = None
+    """Which row has further folds that the other lacks; `command` trains them. None where all folds of both are compared."""
 
 
 @dataclass(frozen=True)
@@ -97,12 +103,17 @@ def compare_pair(store: Store, task: str, first: str, second: str) -> PairAnswer
     if task not in tasks:
         raise unknown_name("task", task, tasks)
     runs = next((runs for _, runs in scored_tasks(store, names={task})), [])
-    groups = [group for group, _ in comparison_groups(runs, read_sources(store.root), is_own=store.shows_own)] if runs else []
+    sources = read_sources(store.root)
+    groups = [group for group, _ in comparison_groups(runs, sources, is_own=store.shows_own)] if runs else []
+    common = on_common_folds(runs, groups, sources, store.shows_own)
     for name in (first, second):
-        _require_ranked(store, groups, task, name)
+        _require_ranked(store, [*groups, *(one.group for one in common)], task, name)
     named = [row for group in groups for row in group.rows if any(_is_called(row, name) for name in (first, second))]
     found = [
         answer for group in groups for answer in pair_answers(group, store.root) if _is_about(answer, group, first, second)
+    ]
+    found += [
+        answer for one in common for answer in _on_common_folds(one, store.root) if _is_about(answer, one.group, first, second)
     ]
     same = tuple(same_run_line(run) for run in _same_runs(store, task) if run.record.key.model in {row.model for row in named})
     if not found and not same:
@@ -249,9 +260,42 @@ def pair_answers(group: ComparisonGroup, root: Path = RUNS) -> list[PairAnswer]:
             more_repeats=more,
             then=then,
             command="\n".join(more_repeats((rows[pair.better], rows[pair.worse]), more, root)) if more else None,
+            alone_low=alone and alone[0],
+            alone_high=alone and alone[1],
         )
-        for pair, (verdict, more, then) in zip(group.decisions.pairs, _decided(group), strict=True)
+        for pair, (verdict, more, then), alone in zip(group.decisions.pairs, _decided(group), _alone(group), strict=True)
     ]
+
+
+def _on_common_folds(common: CommonFolds, root: Path) -> list[PairAnswer]:
+    """The answers about rows with fewer folds; where the other row of a pair has more, what gives both as many."""
+    found = []
+    for answer in pair_answers(common.group, root):
+        short = [label for label in (answer.lower, answer.higher) if label in common.short]
+        if len(short) == 1:
+            (longer,) = {answer.lower, answer.higher} - set(short)
+            said, train = more_folds(common.full_row(short[0]), common.full_row(longer), root)
+            answer = replace(answer, more_repeats=None, then=None, command=train, common_folds=said)
+        found += [answer] if short else []
+    return found
+
+
+def _alone(group: ComparisonGroup) -> list[tuple[float, float] | None]:
+    """Of each pair the interval that holds for it alone."""
+    assert group.decisions and group.errors
+    if group.decisions.reason:
+        return [None] * len(group.decisions.pairs)
+    contrasts = Evidence.of(group.errors).after()
+    half = contrasts.half_widths(1 - ALPHA)
+    first, second = (side.tolist() for side in pairs_of(len(group.errors.models)))
+    place = {pair: number for number, pair in enumerate(zip(first, second, strict=True))}
+    limits: list[tuple[float, float] | None] = []
+    for pair in group.decisions.pairs:
+        worse, better = (group.errors.models.index(label) for label in (pair.worse, pair.better))
+        number = place[min(worse, better), max(worse, better)]
+        estimate = contrasts.estimate[number] * (1 if worse < better else -1)
+        limits.append(exponentials((estimate - half[number], estimate + half[number])))
+    return limits
 
 
 def _decided(group: ComparisonGroup) -> list[tuple[PairVerdict, int | None, PairVerdict | None]]:

@@ -22,6 +22,8 @@ class LeftOut:
 
     record: Record
     """One of its folds."""
+    stands: Record
+    """One of the folds of the run that stands."""
     is_own: bool
     folds: int
     """Complete ones."""
@@ -76,7 +78,10 @@ class StoreBeside(Store):
         """The runs that both have, each with the one of the two that is left out."""
         folds = self._folds
         pairs = [(own, folds[own][run], folds[not own][run]) for own, run in sorted(self._left_out)]
-        return [LeftOut(one.record, own, one.complete, stands.complete, _shared(one, stands)) for own, one, stands in pairs]
+        return [
+            LeftOut(one.record, stands.record, own, one.complete, stands.complete, _shared(one, stands))
+            for own, one, stands in pairs
+        ]
 
     @cached_property
     def _read(self) -> dict[Path, list[Record]]:

@@ -171,23 +171,62 @@ def test_a_models_name_stands_for_all_its_rows_ones_own_first(beside, benchmark_
     first, second = done.stdout.split("\n\n")
     assert "Real: cgcnn (n_conv=2) (yours) has the lower" in first and "Real: cgcnn has the lower" in second
     assert "(yours) marks your own runs. The other rows are those of --beside" in first
-    assert "Neither is your run: both rows are those of --beside." in second
+    assert "Both rows are those of --beside. Neither is your run." in second
     table = api.compare("cgcnn", "megnet", TASK, own.root, beside=published.root)
     assert list(table["lower"]) == ["cgcnn (n_conv=2) (yours)", "cgcnn"]
 
 
 def test_a_row_of_ones_own_that_is_not_compared_is_told(beside):
     own, published = beside
-    write_run(own, "schnet", 0.7, folds=3, changed={"width": 8}, key={"settings": {"width": 8}})
     write_run(own, "schnet", 0.7, key={"profile": "mini"})
     with pytest.warns(UserWarning, match="is not compared") as told:
         table = api.compare("schnet", "megnet", TASK, own.root, beside=published.root)
     assert list(table["lower"]) == ["schnet"] or list(table["higher"]) == ["schnet"]
     lines = [str(warning.message) for warning in told]
-    (short,) = (line for line in lines if line.startswith("schnet (width=8) (yours)"))
-    assert "is not compared: 3 of 5 folds; to compare it, run: python -m benchmark run --dataset" in short
-    assert "--model schnet --set width=8" in short and f"--out {own.root}" in short
     assert any(line.startswith("schnet (mini) (yours) is not compared: megnet has no row in mini, ") for line in lines)
+
+
+def test_a_row_with_fewer_folds_is_compared_on_the_folds_of_both(beside, benchmark_command):
+    own, published = beside
+    write_run(published, "megnet", 1.6, seed=1, key={"seed": 1})
+    write_run(published, "cgcnn", 0.8, seed=1, changed={}, key={"seed": 1, "settings": {}})
+    first, second = compare_pair(StoreBeside(own.root, published), TASK, "megnet", "cgcnn").answers
+    assert (first.lower, first.higher, first.folds, first.repeats) == ("cgcnn (n_conv=2) (yours)", "megnet", 5, 1)
+    assert (second.folds, second.repeats, second.common_folds) == (10, 2, None)
+    assert first.higher_loss == pytest.approx(0.8, rel=0.02), "the mean over the folds of both alone"
+    asked = ("--from", "runs", "--beside", "leaderboards", "--pair", "megnet", "cgcnn (n_conv=2)", "--task", TASK)
+    done = benchmark_command("leaderboard", *asked)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    *_, said, command = done.stdout.splitlines()
+    assert said.startswith("megnet has 10 folds of 2 repeats, cgcnn (n_conv=2) (yours) has 5 of them: these are compared.")
+    assert command.strip().startswith("python -m benchmark run ") and "--set n_conv=2 " in command and "--repeats 2" in command
+
+
+def test_a_row_with_other_folds_than_any_is_not_compared(beside):
+    own, published = beside
+    width = {"width": 8}
+    write_run(own, "schnet", 0.7, folds=3, seed=7, changed=width, key={"settings": width, "seed": 7})
+    with pytest.raises(InputError, match=r"^schnet \(width=8\) \(yours\) is not compared on set/target: 3 of 5 folds"):
+        compare_pair(StoreBeside(own.root, published), TASK, "schnet (width=8)", "megnet")
+
+
+def test_the_interval_of_the_pair_alone_is_narrower_and_told_where_others_were_compared(store, tmp_path):
+    (answer,) = compare_pair(store, TASK, "cgcnn", "schnet").answers
+    assert answer.ratio_low < answer.alone_low < answer.ratio < answer.alone_high < answer.ratio_high
+    assert "If you planned this pair alone, before you saw results: " in pair_text(answer)
+    (two,) = compare_pair(store_of_real(tmp_path), TASK, "cgcnn", "schnet").answers
+    assert (two.alone_low, two.alone_high) == pytest.approx((two.ratio_low, two.ratio_high))
+    assert "this pair alone" not in pair_text(two)
+
+
+def test_where_repeats_do_not_decide_the_answer_says_what_can(tmp_path):
+    noisy = Store(tmp_path / "noisy")
+    for seed in range(3):
+        write_run(noisy, "cgcnn", 0.4 + 0.1 * seed, seed=seed, key={"seed": seed})
+        write_run(noisy, "schnet", 0.6 - 0.1 * seed, seed=seed, key={"seed": seed})
+    (answer,) = compare_pair(noisy, TASK, "cgcnn", "schnet").answers
+    assert answer.verdict == "undecided" and answer.more_repeats is None
+    assert pair_text(answer).endswith("Only more crystals or a longer training can.")
 
 
 def test_rows_of_ones_own_that_meet_no_published_row_are_told(beside):
