@@ -25,6 +25,11 @@ board.views.compare = (() => {
     controls.append(
       select("model A", options, a.label, pick("model", b)), select("model B", options, b.label, pick("other", a)),
       h("div", {class: "control"}, h("button", {type: "button", onclick: () => board.go({model: b.label, other: a.label})}, "Swap A and B")));
+    const fewer = group.rows.filter((row) => / of \d+ folds$/.test(row.unranked || ""));
+    if (fewer.length) {
+      place.append(note(`Not in the lists: ${fewer.map((row) => `${row.label} (${row.unranked})`).join(", ")}. ` +
+        `python -m benchmark leaderboard --pair A B --task ${group.task} compares such rows on the folds that both have.`));
+    }
     const content = h("div", {"aria-busy": "true"}, note("Loading …"));
     place.append(content, note("Rows are compared within a comparison group: the same profile, folds and data. For two rows of different groups, " +
       `python -m benchmark leaderboard --pair A B --task ${group.task} says what to run.`));
