@@ -73,7 +73,7 @@ class TimeLeft:
             share = self.share.get(job, 0.0)
             done += (usual if work is None else work) * (share - self.begun.get(job, 0.0))
             left += (usual if work is None else work) * (1.0 - share)
-        if not known:
+        if not (known or left == 0):
             return self._by_pace(left)
         trust = TRUST_S / (1 + self.ended - len(self.plan.done))
         elapsed = max(0.001, time.monotonic() - self.started)

@@ -48,11 +48,11 @@ def test_80_columns_show_the_time_left_of_the_plan_and_of_each_fold(small_folder
     with live(Plan(jobs, (), ()), tmp_path, quiet=False, costs=Costs()) as display:
         display.time_left.started -= 100
         display.on_record(jobs[0], make()[0])
-        for number in (1, 2):
+        for number in (1, 40):  # the first epoch tells no time
             display.on_progress(Progress(jobs[1], Epoch(number, 200, 0.5, 0.123456, 0.1)))
         display.progress.refresh()
     lines = shown.file.getvalue().split("\n")
-    assert any(re.match(r"all folds .* 1/3 .*\d+ \S+ left", line) for line in lines), lines
+    assert any(re.search(r"all folds .* 1/3 .*\d+ \S+ left", line) for line in lines), lines
     assert any("MAE 0.1235" in line and line.rstrip().endswith("left") for line in lines), lines
 
 
@@ -65,8 +65,8 @@ def test_without_a_terminal_a_long_fold_says_how_far_it_is(small_folder, tmp_pat
         display.on_progress(Progress(jobs[0], Epoch(1, 2, 0.5, math.nan, 0.1)))
         display.on_record(jobs[0], make()[0])
     epoch, fold = shown.file.getvalue().splitlines()
-    assert "fold 1/2: epoch 1 of 2 | 0 of 2 folds, " in epoch and epoch.endswith(" left")
-    assert "fold 1/2: test MAE" in fold and " | 1 of 2 folds, " in fold and fold.endswith(" left")
+    assert epoch.endswith("fold 1/2: epoch 1 of 2 | 0 of 2 folds"), "the first epoch tells no time"
+    assert "fold 1/2: test MAE" in fold and fold.endswith(" | 1 of 2 folds")
 
 
 def test_the_reason_of_a_failure_is_told_once_for_the_folds_of_a_model(small_folder, tmp_path, monkeypatch):
@@ -77,7 +77,7 @@ def test_the_reason_of_a_failure_is_told_once_for_the_folds_of_a_model(small_fol
         for job, size in ((one, 290), (two, 271)):
             display.on_record(job, failed(reason=f"ValueError: {size} numbers"))
     first, second = shown.file.getvalue().splitlines()
-    assert "failed: ValueError: 290 numbers | 1 of 2" in first
+    assert "failed: ValueError: 290 numbers; the other folds are still tried, Ctrl-C ends the run | 1 of 2" in first
     assert "fold 2/2: failed: as fold 1 of seed 0 | 2 of 2" in second
 
 

@@ -21,7 +21,7 @@ from pydantic import BaseModel
 
 from benchmark.harness.execution import Observer
 from benchmark.harness.kept import read_kept
-from benchmark.harness.run import run_jobs
+from benchmark.harness.run import Progress, run_jobs
 from benchmark.harness.worker import SPINS, THREAD_VARIABLES, _inherited
 from benchmark.results.store import Store, partial_of
 from datasets.errors import BenchmarkError
@@ -95,7 +95,7 @@ def test_a_fold_whose_worker_died_is_tried_once_more_and_no_other(small_folder, 
     jobs = make_jobs(small_folder, model="dummy", folds=4, workers=2)
     begun = Counter[int]()
     records = run_jobs(
-        jobs, Store(tmp_path / "runs"), lambda news: begun.update([news.job.fold] * (not (news.epoch or news.trains))), ignore,
+        jobs, Store(tmp_path / "runs"), lambda news: begun.update([news.job.fold] * (news == Progress(news.job, None))), ignore,
         Observer("seen", die_in_the_first_fold),
     )  # fmt: skip
     assert begun == {0: 2, 1: 1, 2: 1, 3: 1}
@@ -291,7 +291,7 @@ def test_ctrl_c_stops_at_once_with_one_line_and_keeps_finished_folds(small_folde
         errors.strip().splitlines()[-1].startswith("stopped; finished folds, and the last checkpoints of the others, are kept")
     )
     assert not [word for word in ("Traceback", "leaked", "Exception") if word in errors], errors
-    assert errors.count("error") == 1
+    assert "error" not in errors
     records = list(Store(tmp_path / "runs").records())
     assert len(records) < 10 and bool(records) != while_they_start
     assert not list((tmp_path / "runs").rglob("*.partial"))
@@ -330,7 +330,7 @@ def test_a_fold_that_was_stopped_or_killed_goes_on_to_the_same_predictions(
         assert process.returncode == 128 + number, errors
         kept = "finished folds, and the last checkpoints of the others, are kept"
         assert errors.splitlines()[-1] == f"stopped; {kept}, run the same command again to go on"
-        assert errors.count("error") == 1 and not list((root / "leases").iterdir())
+        assert "error" not in errors and not list((root / "leases").iterdir())
     (kept,) = root.rglob("*.unfinished")
     shown = benchmark_command("jobs").stdout
     assert (
