@@ -158,8 +158,8 @@ def predict(
     Returns:
         One row a crystal, in the order given: id, prediction, unit (of a classifier: the most probable class and the
         probability of each), and unseen_elements, which no model was trained on. With several models also their standard
-        deviation as disagreement, unseen_by_some, which some of them were not trained on, and members: the prediction of each
-        (of a classifier its probability of that class), by the name of its file.
+        deviation as disagreement, and unseen_by_some, which some of them were not trained on. `attrs["members"]` has the
+        predictions of each (of a classifier its probability of that class) in the order of the rows, by the name of its file.
         A UserWarning tells of such elements, of a crystal without a cell, and of a model of the profile smoke.
         `attrs["test_error"]` is a text: the error of the models on test crystals; empty where no record is beside them.
 
@@ -241,14 +241,17 @@ def _loaded(checkpoints: Paths) -> tuple[list[Any], Any, list[Path]]:
 
 def _predicted(found: Any, models: list[Any], files: list[Path]) -> pd.DataFrame:
     """Predictions as a table; InputError where a crystal could not be used."""
-    from benchmark.harness.predict import trial_warning
+    from benchmark.harness.predict import MEMBERS, trial_warning
     from benchmark.leaderboard.checkpoint_error import error_on_test
 
     if found.left_out:
         raise InputError(several(found.left_out))
     for line in filter(None, [trial_warning(models), *found.warnings]):
         warnings.warn(line, stacklevel=3)
-    table = pd.DataFrame(found.rows())
+    rows = found.rows()
+    table = pd.DataFrame(rows).drop(columns=MEMBERS, errors="ignore")
+    # A table of its own would not do: pandas compares attributes where it joins tables.
+    table.attrs["members"] = {name: [row[MEMBERS][name] for row in rows] for name in rows[0].get(MEMBERS, ())}
     table.attrs["test_error"] = error_on_test(files)
     return table
 

@@ -47,6 +47,7 @@ def test_structures_and_atoms_are_predicted_alike_in_their_order(ran):
     with pytest.warns(UserWarning, match="trained in the profile smoke"):
         found = api.predict(folds, atoms, ids=["al", "cu"])
     assert found.attrs["test_error"].startswith("test MAE: ")
+    assert np.mean(list(found.attrs["members"].values()), axis=0) == pytest.approx(found["prediction"].to_numpy())
     with pytest.warns(UserWarning, match="'water' has no cell"):
         api.predict(folds, molecule("H2O"), ids=["water"])
     assert list(found["id"]) == ["al", "cu"] and np.isfinite(found["prediction"]).all() and (found["disagreement"] >= 0).all()

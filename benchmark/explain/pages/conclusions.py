@@ -44,13 +44,14 @@ def _tested(group: SeedGroup, name: ClassName) -> list[ClassResult]:
 def _found(group: SeedGroup, preferred: Mapping[ClassName, Sequence[str]]) -> str:
     """How many motifs of each class are preferred, and the surest."""
     n = len(group.results)
-    who = "the network prefers" if n == 1 else f"all {n} networks prefer"
+    whole = all(len(_tested(group, name)) in (0, n) for name in CLASSES)
+    who = "the network prefers" if n == 1 else f"all {n} networks prefer" if whole else "all networks that were tested prefer"
     if not any(preferred.values()) and all(len(_tested(group, name)) == n for name in CLASSES):
         return f"Beyond size and composition: no motif that {who}, neither for low nor for high."
     told = []
     for name, motifs in preferred.items():
         tested = len(_tested(group, name))
-        some = f" (only {tested} of {n} networks could be tested)" if 0 < tested < n else ""
+        some = f" (tested in {tested} of {n} networks)" if 0 < tested < n else ""
         what = _names(group, motifs, FEW) if motifs else "none" if tested else f"not tested, as {reason(group, name)}"
         told.append(f"{name.capitalize()}: {what}{some}.")
     return f"Beyond size and composition: motifs that {who}. {' '.join(told)}"
@@ -89,7 +90,7 @@ def _true(group: SeedGroup, preferred: Mapping[ClassName, Sequence[str]]) -> str
     ]
     n = sum(map(len, found.values()))
     told = f"A count of the training crystals, without a network, {shown_part(n - len(missing), n)}."
-    told += f" Not shown: {_names(group, missing, FEW)}." if missing else ""
+    told += f" Not shown, or too rare to test: {_names(group, missing, FEW)}." if missing else ""
     for name in found:
         if easy := _easy([result.of(name) for result in group.results]):
             told += (

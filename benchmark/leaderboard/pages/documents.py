@@ -91,6 +91,7 @@ def _block(board: Board, root: Path, page: Path, pictures: dict[str, str], words
         "published-size": lambda: of_published_size(board, up),
         "sets": data_sets,
         "report": lambda path: report(root, path, up),
+        "pairs": lambda path: pairs(root, path, up),
     }
     name, *arguments = words
     try:
@@ -219,16 +220,33 @@ def data_sets() -> str:
     return table(["data set", "crystals", "targets", "how it gets here"], rows, text=("targets", "how it gets here"))
 
 
+def pairs(root: Path, path: str, up: str = "") -> str:
+    """The first table of a committed report, ours beside the published figures, with the paragraph that explains it; linked.
+
+    Raises:
+        InputError: the report is not there, or has no table.
+    """
+    title, *lines = _lines(root / path)
+    begin = next((number for number, line in enumerate(lines) if line.startswith("|")), None)
+    if begin is None:
+        raise InputError(f"{root / path}: this report has no table")
+    end = next((number for number, line in enumerate(lines) if number > begin and line.startswith("#")), len(lines))
+    return f"**[{title.lstrip('# ')}]({up}{path})**\n\n" + "\n".join(lines[begin:end]).strip()
+
+
+def _lines(page: Path) -> list[str]:
+    if not page.is_file():
+        raise InputError(f"{page}: this report is not there")
+    return page.read_text(encoding="utf-8").splitlines()
+
+
 def report(root: Path, path: str, up: str = "") -> str:
     """What a committed report concludes: its text between the title and the first table, image or section, linked.
 
     Raises:
         InputError: the report is not there.
     """
-    page = root / path
-    if not page.is_file():
-        raise InputError(f"{page}: this report is not there")
-    title, *lines = page.read_text(encoding="utf-8").splitlines()
+    title, *lines = _lines(root / path)
     end = next((number for number, line in enumerate(lines) if line.startswith(("## ", "### ", "|", "!["))), len(lines))
     said = "\n".join(line for line in lines[:end] if not line.startswith("Again:")).strip()
     folder = posixpath.dirname(path)

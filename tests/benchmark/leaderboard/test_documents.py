@@ -75,7 +75,13 @@ def test_pages_are_filled_and_a_block_that_does_not_exist_is_named(board, tmp_pa
     assert write_documents(board, tmp_path) == [page, picture]
     assert "](../docs/pictures/cost-fung-2d-work_function-standard.svg)" in page.read_text()
     assert ">cgcnn<" in picture.read_text()
-    for wrong in ("nothing", "report", "report reports/other.md"):
+    pairs = report.with_name("pairs.md")
+    pairs.write_text("# Table 1\n\n- one\n\n| a |\n|---|\n| 1 |\n\nMAE: ours / published.\n\n## Details\n\n| more |\n")
+    page.write_text("<!-- generated: pairs reports/pairs.md -->\n<!-- end of generated -->\n")
+    write_documents(board, tmp_path)
+    shown = "**[Table 1](../reports/pairs.md)**\n\n| a |\n|---|\n| 1 |\n\nMAE: ours / published."
+    assert page.read_text() == f"<!-- generated: pairs reports/pairs.md -->\n{shown}\n<!-- end of generated -->\n"
+    for wrong in ("nothing", "report", "report reports/other.md", "pairs reports/study.md"):
         page.write_text(f"<!-- generated: {wrong} -->\n<!-- end of generated -->\n")
-        with pytest.raises(InputError, match=r"no generated block is called|is not there"):
+        with pytest.raises(InputError, match=r"no generated block is called|is not there|has no table"):
             write_documents(board, tmp_path)

@@ -55,8 +55,8 @@ def test_what_crystals_show_is_told_from_what_is_not_significant_and_from_what_i
     preferred = beyond(((1,), 3.0), ((1, 2), 3.0), ((1, 1, 2), 3.0))
     shown = group(with_low(result, *preferred, enrichment((1,), 2.0, against=CRYSTALS), unsure))
     assert list(in_short(shown))[1] == (
-        "True of real crystals? A count of the training crystals, without a network, shows 1 of these 3. Not shown: bond 1–2 "
-        "(low), triangle 1–1–2 (low)."
+        "True of real crystals? A count of the training crystals, without a network, shows 1 of these 3. Not shown, or too "
+        "rare to test: bond 1–2 (low), triangle 1–1–2 (low)."
     )
     line = next(line for line in details(shown) if line.startswith("Low: the network"))
     assert "shows 1 of these 3 (p < 0.05 after correction for 2 motifs)" in line
