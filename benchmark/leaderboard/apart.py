@@ -74,6 +74,7 @@ def same_run_line(run: LeftOut) -> str:
     shown = "The run of --beside" if run.is_own else "Yours"
     return (
         f"{key.task}, {label}: your run ({count(own, 'fold')}) and the run of --beside ({count(other, 'fold')}) have the same "
-        f"settings and source: one model, trained {where}.{errors} Such errors differ by rounding alone, so there is no "
-        f"difference of models to test. {shown} is shown{more}."
+        f"settings and source: one model, trained {where}.{errors} Rounding alone sets two such trainings apart, and training "
+        "makes the difference as large: it is luck, as a difference of this size between models may be. "
+        f"{shown} is shown{more}."
     )

@@ -46,7 +46,7 @@ def _alone(answer: PairAnswer) -> str:
     """The interval of the pair alone, where others were compared too."""
     if answer.models == 2 or answer.alone_low is None or answer.alone_high is None:
         return ""
-    return f" If you planned this pair alone, before you saw results: {interval(answer.alone_low, answer.alone_high)}."
+    return f" For this pair alone, if you had planned no other comparison: {interval(answer.alone_low, answer.alone_high)}."
 
 
 def pair_text(answer: PairAnswer, beside: bool = False, same_runs: bool = False) -> str:

@@ -28,10 +28,8 @@ def limits_of_records(like: str | None) -> tuple[str, str]:
     if like:
         about = f"Your crystals and target are taken to be as hard as {like}. Other targets are not."
     else:
-        about = (
-            "Without a task like yours no error in a unit can be told, only how models compare. On crystals of one chemistry, "
-            "such as oxides, the order may be another: only a run on yours can tell."
-        )
+        about = "Without a task like yours no error in a unit can be told, only how models compare."
+    about += " On crystals of one chemistry, such as oxides, the order may be another: only a run on yours can tell."
     if like:
         interval = "The interval covers the luck of one training. It does not cover how much harder or easier your data may be."
     else:

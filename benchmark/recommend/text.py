@@ -144,7 +144,7 @@ def _error(one: Forecast, question: Question) -> str:
     alike = f"if your crystals and target are like {question.like}"
     if not one.limits and one.rough:
         low, high = (significant(limit, 2) for limit in one.rough)
-        about = f"{in_unit(significant(one.error, 2), question.unit)} (roughly {low} to {high})"
+        about = f"{in_unit(significant(one.error, 2), question.unit)} (roughly {low} to {high}; no 95 % interval)"
         curves = f"by how errors fell with crystals in {count(len(one.scaled_by), 'learning curve')}"
         return f"a test MAE of about {about}, {alike}. {one.model} has {_basis(one, model, train)} {curves}"
     interval = f"95 % of trainings: {_interval(one)}" if one.limits else f"no interval: {_without_interval(model, train)}"

@@ -53,7 +53,9 @@ def report_page(
         ]
     )
     note = marks_note([PROFILE]) if any(row.is_model for row in report.rows) else ""
-    return "\n\n".join(part for part in (short, _report_table(report), note, "\n".join(report.notes)) if part)
+    return "\n\n".join(
+        part for part in (short, _report_table(report, against or "baseline"), note, "\n".join(report.notes)) if part
+    )
 
 
 def _yours(report: CheckReport, uncommitted: Sequence[str] | None) -> Iterator[str]:
@@ -104,7 +106,7 @@ def _older_records(stale: Sequence[StaleSource]) -> Iterator[str]:
         yield f"Not part of the verdict: {made} with earlier code. {why}{how}"
 
 
-def _report_table(report: CheckReport) -> str:
+def _report_table(report: CheckReport, before: str) -> str:
     rows = [
         [
             model_name(row.subject, PROFILE) if row.is_model else row.subject,
@@ -117,7 +119,7 @@ def _report_table(report: CheckReport) -> str:
         ]
         for row in report.shown
     ]
-    headings = ["model or task", "what", "baseline", "now", "change", "verdict", "note"]
+    headings = ["model or task", "what", before, "now", "change", "verdict", "note"]
     return tabulate(rows, headings, disable_numparse=True)
 
 

@@ -110,7 +110,10 @@ def test_a_row_of_ones_own_that_is_not_compared_says_why(stores, benchmark_comma
     assert "; to compare it, run: python -m benchmark run " in done.stdout and " --seed 0 --repeats 2 " in done.stdout
     both = "set/target, cgcnn: your run (5 folds) and the run of --beside (10 folds) have the same settings and source: "
     errors = "one model, trained twice. On the folds of both, the MAE is 0.401 eV (yours) and 0.401 eV (--beside)."
-    so = "Such errors differ by rounding alone, so there is no difference of models to test."
+    so = (
+        "Rounding alone sets two such trainings apart, and training makes the difference as large: it is luck, as a difference "
+        "of this size between models may be."
+    )
     assert f"{both}{errors} {so} The run of --beside is shown, as it has more folds." in done.stdout.splitlines()
 
 

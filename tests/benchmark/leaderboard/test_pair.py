@@ -213,7 +213,7 @@ def test_a_row_with_other_folds_than_any_is_not_compared(beside):
 def test_the_interval_of_the_pair_alone_is_narrower_and_told_where_others_were_compared(store, tmp_path):
     (answer,) = compare_pair(store, TASK, "cgcnn", "schnet").answers
     assert answer.ratio_low < answer.alone_low < answer.ratio < answer.alone_high < answer.ratio_high
-    assert "If you planned this pair alone, before you saw results: " in pair_text(answer)
+    assert "For this pair alone, if you had planned no other comparison: " in pair_text(answer)
     (two,) = compare_pair(store_of_real(tmp_path), TASK, "cgcnn", "schnet").answers
     assert (two.alone_low, two.alone_high) == pytest.approx((two.ratio_low, two.ratio_high))
     assert "this pair alone" not in pair_text(two)
