@@ -6,7 +6,7 @@ import io
 import os
 import subprocess
 import sys
-import tarfile
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,15 +29,16 @@ def code_of(commit: str, root: Path = ROOT) -> Iterator[Path]:
         InputError: there is no such commit, or it has no baseline.
     """
     try:
-        packed = subprocess.run(["git", "archive", commit, "--", *NEEDED], cwd=root, capture_output=True, check=True).stdout
+        words = ["git", "archive", "--format=zip", commit, "--", *NEEDED]
+        packed = subprocess.run(words, cwd=root, capture_output=True, check=True).stdout
     except OSError as error:
         raise InputError(f"--against {commit}: git cannot be started ({error.strerror})") from None
     except subprocess.CalledProcessError as error:
         why = error.stderr.decode(errors="replace").strip().splitlines()
         raise InputError(f"--against {commit}: {why[-1] if why else 'git has no such commit'}") from None
     with TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-            tar.extractall(folder, filter="data")
+        with zipfile.ZipFile(io.BytesIO(packed)) as file:
+            file.extractall(folder)
         yield Path(folder)
 
 
