@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from benchmark.cli.shared.options import JsonOption
+from benchmark.cli.shared.terminal import json_text
 
 commands = typer.Typer()
 
@@ -36,7 +36,7 @@ def cache(
     kinds = _kinds(kept)
     if as_json:
         about = {"directory": str(cache_dir()), "limit_bytes": limit, "bytes": total, "entries": len(kept), "kinds": kinds}
-        print(json.dumps({**about, "deleted": len(deleted), "deleted_bytes": freed}, indent=1, ensure_ascii=False))
+        print(json_text({**about, "deleted": len(deleted), "deleted_bytes": freed}))
         return
     if clear:
         print(f"deleted: {_count(len(deleted))}, {size(freed)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +13,8 @@ import typer
 
 from benchmark.cli.shared.directories import require_checkout
 from benchmark.cli.shared.options import JsonOption
-from benchmark.cli.shared.terminal import tell
-from benchmark.results.directories import PUBLISHED
+from benchmark.cli.shared.terminal import json_text, tell
+from benchmark.results.directories import BASELINE, PUBLISHED
 from datasets.errors import BenchmarkError, InputError
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from benchmark.regression.seeds import CheckCost
 
 commands = typer.Typer()
-
-BASELINE = "baseline.json"
 
 
 @commands.command(epilog='Example: python -m benchmark check --model cgcnn --fail-if "time:15%,memory:10%"')
@@ -103,7 +100,7 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
 
     require_checkout()
     thresholds = parse_thresholds(fail_if, COSTS) if fail_if is not None else ()
-    baseline = read_baseline(PUBLISHED / BASELINE)
+    baseline = read_baseline(BASELINE)
     cost = check_cost(baseline, models, quick)
     if not as_json:
         for line in _cost_lines(cost, quick):
@@ -141,7 +138,7 @@ def _print(report: CheckReport, stale: list[str], as_json: bool, page: str) -> N
     """The report; BenchmarkError where something became worse."""
     if as_json:
         rows = [{**asdict(row), "fails": row.fails} for row in report.rows]
-        print(json.dumps({"rows": rows, "notes": report.notes, "stale": stale}, indent=1, ensure_ascii=False))
+        print(json_text({"rows": rows, "notes": report.notes, "stale": stale}))
     else:
         print(page)
     if report.failures:
@@ -188,16 +185,15 @@ def _update_baseline(reason: str, models: list[str], settings: list[str] | None,
     from benchmark.regression.page import baseline_rows, baseline_table
     from benchmark.regression.update import update_baseline
 
-    path = PUBLISHED / BASELINE
-    before = read_baseline(path) if path.exists() else None
+    before = read_baseline(BASELINE) if BASELINE.exists() else None
     with _trainer(as_json) as train:
         changes = parse_settings(settings) if settings else None
         baseline = update_baseline(reason, models, changes, before, train, seeds or MOST_SEEDS)
-    write_baseline(path, baseline)
+    write_baseline(BASELINE, baseline)
     if as_json:
-        print(json.dumps(baseline_rows(baseline), indent=1, ensure_ascii=False))
+        print(json_text(baseline_rows(baseline)))
     else:
-        print(f"{baseline_table(baseline)}\n\nbaseline: {path}")
+        print(f"{baseline_table(baseline)}\n\nbaseline: {BASELINE}")
 
 
 @dataclass
@@ -259,7 +255,7 @@ def _compare_benchmarks(files: tuple[Path, Path], fail_if: str, as_json: bool) -
     comparison = compare(old, new, thresholds)
     if as_json:
         changes = [{**asdict(change), "change": change.change} for change in comparison.changes]
-        print(json.dumps({**asdict(comparison), "changes": changes}, indent=1, ensure_ascii=False))
+        print(json_text({**asdict(comparison), "changes": changes}))
     else:
         print(comparison_table(comparison))
     crossed = [change for change in comparison.changes if change.crossed]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 from benchmark.cli.shared.directories import require_unpublished, sole_writer
 from benchmark.cli.shared.options import JsonOption, TasksOption
 from benchmark.cli.shared.stopping import kept_on_stop
-from benchmark.cli.shared.terminal import tell
+from benchmark.cli.shared.terminal import json_text, tell
 from benchmark.results.directories import RUNS
 from datasets.errors import BenchmarkError, InputError
 
@@ -117,7 +116,7 @@ def explain(
     tables = _publish(tasks, out, publish) if publish else []
     pages = _pages(tasks, out, page, publish) if page else []
     if as_json:
-        print(json.dumps([result.model_dump(mode="json") for result in results], indent=1, ensure_ascii=False))
+        print(json_text([result.model_dump(mode="json") for result in results]))
     else:
         _print(results, out, with_tables=page is None)
         for path in tables:
@@ -296,7 +295,7 @@ def _ground_truth(
     table = publish and publish_trials(found, publish)
     written = page and write_page(found, Directories(page, out, publish))
     if as_json:
-        print(json.dumps([one.model_dump(mode="json") for one in found], indent=1, ensure_ascii=False))
+        print(json_text([one.model_dump(mode="json") for one in found]))
         return
     print(text(found))
     if table:

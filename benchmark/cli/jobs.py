@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark.cli.shared.options import JsonOption
+from benchmark.cli.shared.terminal import json_text
 from benchmark.results.directories import RUNS
 from datasets.errors import InputError
 
@@ -56,7 +57,7 @@ def jobs(
         begun = [found.model_dump(exclude={"identity"}) for _, found in kept if found]
         submitted = [submission.model_dump(mode="json") for submission in submissions]
         print(
-            json.dumps(
+            json_text(
                 {
                     "working": rows,
                     "plan": dict(zip(("ended", "folds"), planned, strict=True)) if planned else None,
@@ -64,9 +65,7 @@ def jobs(
                     "begun": len(kept),
                     "kept": begun,
                     "submitted": submitted,
-                },
-                indent=1,
-                ensure_ascii=False,
+                }
             )
         )
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark.cli.shared.options import BoardOption, JsonOption
-from benchmark.cli.shared.terminal import tell
+from benchmark.cli.shared.terminal import json_text, tell
 from benchmark.results.directories import PUBLISHED
 from datasets.errors import InputError
 
@@ -100,11 +99,7 @@ def _write(store: Store, as_json: bool) -> None:
     if store.root == PUBLISHED:
         pages += write_documents(board, Path())
     if as_json:
-        print(
-            json.dumps(
-                [row_as_json(row) for group in board.comparison_groups for row in group.rows], indent=1, ensure_ascii=False
-            )
-        )
+        print(json_text([row_as_json(row) for group in board.comparison_groups for row in group.rows]))
         return
     if isinstance(store, StoreBeside):
         print("\n".join([*own_rows(board, store), *map(same_run_line, store.left_out)]))
@@ -118,7 +113,7 @@ def _tell_pair(store: Store, task: str, pair: tuple[str, str], as_json: bool) ->
 
     found = compare_pair(store, task, *pair)
     if as_json:
-        print(json.dumps([asdict(answer) for answer in found.answers], indent=1, ensure_ascii=False))
+        print(json_text([asdict(answer) for answer in found.answers]))
         return
     beside = isinstance(store, StoreBeside)
     print("\n\n".join([*(pair_text(answer, beside, bool(found.same_runs)) for answer in found.answers), *found.same_runs]))
@@ -144,7 +139,7 @@ def submit(
     report = examine(Store(directory), Store(board))
     apart = [] if report.problems or not report.added else _not_compared(directory, board)
     if as_json:
-        print(json.dumps(asdict(report) | {"not_compared": apart}, indent=1, ensure_ascii=False))
+        print(json_text(asdict(report) | {"not_compared": apart}))
     else:
         for line in report.problems:
             tell(line)

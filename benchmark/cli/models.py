@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from benchmark.cli.shared.options import JsonOption
+from benchmark.cli.shared.terminal import json_text
 from datasets.errors import InputError
 
 commands = typer.Typer()
@@ -32,7 +32,7 @@ def models(
     specs = list(registered().values()) if name is None else [get(name)]
     rows = _settings(specs[0]) if settings else [spec.describe(layers) for spec in specs]
     if as_json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        print(json_text(rows))
     elif rows:
         _print(rows)
         for line in _searched(specs[0]) if settings else ():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.shared.options import JsonOption
+from benchmark.cli.shared.terminal import json_text
 from benchmark.results.directories import REPORTS
 
 commands = typer.Typer()
@@ -40,10 +40,6 @@ def performance(
              "memory": s.memory_exponent and asdict(s.memory_exponent)}
             for s in measured.scalings
         ]  # fmt: skip
-        print(
-            json.dumps(
-                {"ceilings": asdict(measured.ceilings), "speeds": speeds, "exponents": scalings}, indent=1, ensure_ascii=False
-            )
-        )
+        print(json_text({"ceilings": asdict(measured.ceilings), "speeds": speeds, "exponents": scalings}))
     else:
         print("\n".join(map(str, paths)))

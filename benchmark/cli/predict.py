@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.shared.options import JsonOption
-from benchmark.cli.shared.terminal import tell
+from benchmark.cli.shared.terminal import json_text, tell
 from datasets.errors import BenchmarkError
 
 commands = typer.Typer()
@@ -83,7 +82,7 @@ def predict(
     if csv:
         write_csv(csv, flat)
     if as_json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        print(json_text(rows))
     else:
         table = [[f"{v:.6g}" if isinstance(v, float) else v for v in row.values()] for row in flat]
         align = ["right" if isinstance(v, float) else "left" for v in flat[0].values()]

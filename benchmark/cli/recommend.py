@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ import typer
 
 from benchmark.cli.shared.directories import require_checkout
 from benchmark.cli.shared.options import JsonOption
+from benchmark.cli.shared.terminal import json_text
 from datasets.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
@@ -81,13 +81,7 @@ def recommend(
     others = tuple(sorted(set(registered()) - {one.model for one in forecasts}))
     if as_json:
         asked = {"crystals": n, "trained_on": divided(n).train}
-        print(
-            json.dumps(
-                asked | _for_scripts(advice) | {"calibration": calibration and asdict(calibration)},
-                indent=1,
-                ensure_ascii=False,
-            )
-        )
+        print(json_text(asked | _for_scripts(advice) | {"calibration": calibration and asdict(calibration)}))
     else:
         workers = default_workers() if kind == "cpu" else 1
         question = Question(n, limit, kind, workers, like, tasks, others, rivals_over_sets(tasks, like, n))

@@ -13,6 +13,7 @@ import typer
 
 from benchmark.cli.shared.options import DeviceOption, JsonOption, WorkersOption
 from benchmark.cli.shared.stopping import kept_on_stop
+from benchmark.cli.shared.terminal import json_text
 from benchmark.results.directories import PUBLISHED, REPORTS, RUNS
 from datasets.errors import BenchmarkError, unknown_name
 
@@ -151,7 +152,7 @@ def _show_costs(asked: Any, plan: Any, todo: list[Any], cells: list[Any], own: l
     shown = _costed(plan, todo, cells, own)
     if as_json:
         named = [dict(zip(_plan_header("core hours"), row, strict=True)) for row in shown]
-        print(json.dumps({"skipped": plan.skipped, "cells": named}, indent=1, ensure_ascii=False))
+        print(json_text({"skipped": plan.skipped, "cells": named}))
         return
     for line in plan.skipped:
         print(f"skipped: {line}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.shared.options import JsonOption
+from benchmark.cli.shared.terminal import json_text
 from benchmark.results.directories import PUBLISHED, STATISTICS
 
 commands = typer.Typer()
@@ -69,4 +69,4 @@ def statistics(
     coverage = Coverage(one_task=simulated_rates(simulated.chosen), over_tasks=rates_over_tasks(tracks))
     rates = coverage.model_dump_json(indent=1) + "\n"
     write_together([(out, page.encode()), (out.with_suffix(".json"), rates.encode())])
-    print(json.dumps([group.as_json() for group in rejudged], indent=1, ensure_ascii=False) if as_json else out)
+    print(json_text([group.as_json() for group in rejudged]) if as_json else out)

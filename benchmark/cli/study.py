@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +17,7 @@ from benchmark.cli.shared.options import (
     WorkersOption,
 )
 from benchmark.cli.shared.stopping import kept_on_stop
-from benchmark.cli.shared.terminal import tell
+from benchmark.cli.shared.terminal import json_text, tell
 from benchmark.results.directories import PUBLISHED, REPORTS, RUNS
 from benchmark.studies.registry import names, pages_of
 from datasets.errors import BenchmarkError, InputError
@@ -196,7 +195,7 @@ def _render(pages: Any, store: Any, tasks: set[str], reports: Path, as_json: boo
     found = [t for t in read_trials(store, pages.seen, left_out) if t.record.key.task in tasks]
     written = write_study_pages(pages, found, reports)
     if as_json:
-        print(json.dumps(pages.json_rows(found), indent=1, ensure_ascii=False))
+        print(json_text(pages.json_rows(found)))
     else:
         for path in written:
             if path.suffix == ".md":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.shared.options import JsonOption
+from benchmark.cli.shared.terminal import json_text
 from benchmark.results.directories import PUBLISHED
 from datasets.errors import InputError
 
@@ -40,4 +40,4 @@ def verify(
         train_sources(board, model or [])
     states = source_states(Store(board), read_sources(board))
     chosen = [state for state in states if not model or state.model in model]
-    print(json.dumps([asdict(state) for state in chosen], indent=1, ensure_ascii=False) if as_json else sources_table(chosen))
+    print(json_text([asdict(state) for state in chosen]) if as_json else sources_table(chosen))

@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 
 from benchmark.regression.baseline import Baseline, read_baseline
 from benchmark.results.checkout import ROOT
-from benchmark.results.directories import PUBLISHED
+from benchmark.results.directories import BASELINE
 from datasets.errors import BenchmarkError, InputError
 
-NEEDED = ("benchmark", "models", "datasets", (PUBLISHED / "baseline.json").as_posix())
+NEEDED = ("benchmark", "models", "datasets", BASELINE.as_posix())
 """What a check needs of a checkout."""
 
 
@@ -58,4 +58,4 @@ def trained_before(code: Path, models: Sequence[str], seeds: int | None, quiet: 
     if done.returncode:
         why = f": {done.stderr.strip().splitlines()[-1]}" if quiet and done.stderr.strip() else "; its error stands above"
         raise BenchmarkError(f"the code of that commit could not be trained{why}")
-    return read_baseline(code / PUBLISHED / "baseline.json")
+    return read_baseline(code / BASELINE)

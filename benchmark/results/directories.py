@@ -8,6 +8,9 @@ RUNS = Path("runs")
 PUBLISHED = Path("leaderboards")
 """The published records, their boards and the regression baseline."""
 
+BASELINE = PUBLISHED / "baseline.json"
+"""Short trainings that `check` compares with."""
+
 REPORTS = Path("reports")
 """Pages of studies, explanations and speed."""
 

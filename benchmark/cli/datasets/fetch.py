@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from benchmark.cli.shared.options import JsonOption
 from benchmark.cli.shared.stopping import kept_on_stop
-from benchmark.cli.shared.terminal import tell
+from benchmark.cli.shared.terminal import json_text, tell
 from datasets.errors import BenchmarkError, InputError
 
 commands = typer.Typer()
@@ -49,7 +48,7 @@ def fetch(
         if not as_json:
             print(_placed(outcome))
     if as_json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        print(json_text(rows))
     if failed:
         raise BenchmarkError(f"{len(failed)} of {len(failed) + len(rows)} datasets are not here: {', '.join(failed)}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from benchmark.cli.datasets.health import RULES, parse_rule
 from benchmark.cli.shared.options import JsonOption
+from benchmark.cli.shared.terminal import json_text
 
 commands = typer.Typer()
 
@@ -47,7 +47,7 @@ def folding(
         write_atomically(page / PAGE, page_text(rows, made_by).encode())
         write_atomically(page / FIGURE, folding_svg())
     if as_json:
-        print(json.dumps([row.as_dict() for row in rows], indent=1, ensure_ascii=False))
+        print(json_text([row.as_dict() for row in rows]))
         return
     for heading, _, header, table in tables(rows):
         print(f"{heading}\n\n{tabulate(table, header, disable_numparse=True)}\n")

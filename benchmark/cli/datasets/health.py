@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from benchmark.cli.shared.options import JsonOption, NameArgument
-from benchmark.cli.shared.terminal import tell
+from benchmark.cli.shared.terminal import json_text, tell
 from datasets.errors import InputError, listed_reasons
 
 commands = typer.Typer()
@@ -48,7 +47,7 @@ def health(
         crystals = load(name, tuple(report.unreadable)) if report.unreadable else load(name)
         paths = write_page(report, crystals, page, again(name, report, rule, page))
     if as_json:
-        print(json.dumps(report.as_dict(), indent=1, ensure_ascii=False))
+        print(json_text(report.as_dict()))
         return
     print(summary(report))
     again_with_page = command("datasets", "health", name, *option("--rule", rule), "--page", "DIR")

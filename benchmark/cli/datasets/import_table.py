@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmark.cli.shared.options import JsonOption
-from benchmark.cli.shared.terminal import LONGEST_LINE, tell
+from benchmark.cli.shared.terminal import LONGEST_LINE, json_text, tell
 from benchmark.schema import one_line
 
 commands = typer.Typer()
@@ -63,11 +62,7 @@ def import_(
         tell(f"- {line}")
     if as_json:
         read = {"left_out": left_out, "reasons": made.content.reasons, "columns": made.content.columns}
-        print(
-            json.dumps(
-                {**about.model_dump(), **read, "files": [str(path) for path in made.files]}, indent=1, ensure_ascii=False
-            )
-        )
+        print(json_text({**about.model_dump(), **read, "files": [str(path) for path in made.files]}))
         return
     print(f"{name}: {count(about.rows, 'crystal')}, {count(about.atoms, 'atom')}\n\n{targets_text(about)}\n")
     for line in made.content.columns:

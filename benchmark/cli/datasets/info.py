@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmark.cli.shared.options import JsonOption, NameArgument
-from benchmark.cli.shared.terminal import tell
+from benchmark.cli.shared.terminal import json_text, tell
 
 commands = typer.Typer()
 
@@ -36,4 +35,4 @@ def info(
         write_atomically(path, card_page(about).encode())
     for doubt in doubts_of_all(crystals, [target for target in card.targets if target not in card.classes]):
         tell(f"warning: {doubt}")
-    print(json.dumps(about.model_dump(), indent=1, ensure_ascii=False) if as_json else card_text(about))
+    print(json_text(about.model_dump()) if as_json else card_text(about))

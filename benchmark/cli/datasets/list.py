@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import typer
 
 from benchmark.cli.shared.options import JsonOption
+from benchmark.cli.shared.terminal import json_text
 from datasets.errors import DatasetMissing
 
 commands = typer.Typer()
@@ -24,7 +24,7 @@ def list_datasets(as_json: JsonOption = False) -> None:
     for name, dataset in registered().items():
         rows.append({"name": name, "rows": dataset.card.rows, "targets": dataset.card.targets, **_presence(dataset.card)})
     if as_json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        print(json_text(rows))
         return
     table = [[r["name"], f"{r['rows']:,}", ", ".join(r["targets"]), "yes" if r["here"] else "no"] for r in rows]
     print(tabulate(table, ["dataset", "crystals", "targets", "here"], disable_numparse=True))

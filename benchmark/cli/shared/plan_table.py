@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
+
+from benchmark.cli.shared.terminal import json_text
 
 
 def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any, dry_run: bool) -> None:
@@ -23,7 +24,7 @@ def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any, dr
     if as_json:
         jobs = [{"done": job in plan.done, **_job_row(job)} for job in plan.jobs]
         told = {"skipped": plan.skipped, "warnings": plan.warnings, "notes": plan.notes, "cost": asdict(cost)}
-        print(json.dumps({"jobs": jobs, **told}, indent=1, ensure_ascii=False))
+        print(json_text({"jobs": jobs, **told}))
         return
     for line in _lines(
         plan,

@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+from benchmark.cli.shared.terminal import json_text
 from benchmark.harness.cluster import ClusterOptions, read_options, submit, without_options
 from benchmark.harness.plan import Plan
 from benchmark.results.store import Store
@@ -35,7 +36,7 @@ def submit_workers(plan: Plan, store: Store, workers: int, options: ClusterOptio
     found = submit(store.root, arguments, min(workers, len(plan.todo)), options, len(plan.todo))
     out = store.root
     if as_json:
-        print(json.dumps(found.model_dump(mode="json"), indent=1, ensure_ascii=False))
+        print(json_text(found.model_dump(mode="json")))
         return
     print(f"submitted: {', '.join(found.jobs)}")
     print(f"who works on what: python -m benchmark jobs --out {out}\ncancel: python -m benchmark jobs --out {out} --cancel")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
@@ -20,6 +21,11 @@ LONGEST_LINE = 5000
 def harmless(text: str) -> str:
     """The text with a replacement character for everything that a terminal would obey instead of showing it."""
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def json_text(value: object) -> str:
+    """What `--json` prints: indented, with signs such as Å as they are."""
+    return json.dumps(value, indent=1, ensure_ascii=False)
 
 
 def tell(line: object) -> None:
