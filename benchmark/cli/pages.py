@@ -59,7 +59,7 @@ def _of_tables() -> Iterator[Path]:
 
     board, cells = Store(PUBLISHED), Store(REPORTS / "reproduction")
     for table in TABLES.values():
-        yield write_page(table, cell_results(table.cells, [board, cells]), board, REPORTS)
+        yield write_page(table, cell_results(table.every, [board, cells]), board, REPORTS)
 
 
 def _of_boards() -> Iterable[Path]:

@@ -15,7 +15,7 @@ from benchmark.cli.shared.options import DeviceOption, JsonOption, WorkersOption
 from benchmark.cli.shared.stopping import kept_on_stop
 from benchmark.cli.shared.terminal import json_text
 from benchmark.results.directories import PUBLISHED, REPORTS, RUNS
-from datasets.errors import BenchmarkError, unknown_name
+from datasets.errors import BenchmarkError, InputError, unknown_name
 
 commands = typer.Typer()
 
@@ -32,6 +32,7 @@ class _Request:
     device: str
     workers: int | None
     dry_run: bool
+    vary: bool = False
 
 
 @commands.command(epilog="Example: python -m benchmark reproduce thesis-6 --model cgcnn --rounds 3 --time-limit 60")
@@ -48,6 +49,10 @@ def reproduce(
     rounds: Annotated[
         int | None, typer.Option(min=1, help="At most so many rounds of a cell, done ones included. Default: as published.")
     ] = None,
+    vary: Annotated[
+        bool,
+        typer.Option("--vary", help="Instead of the cells: their recipe with one setting changed, to explain a difference."),
+    ] = False,
     time_limit: Annotated[
         float | None, typer.Option(min=0, help="Minutes after which the run ends; folds under way are kept.")
     ] = None,
@@ -81,11 +86,11 @@ def reproduce(
     asked, curves = _table(table), out / "studies" / "reproduction"
     own, published = [Store(curves), Store(out)], [Store(PUBLISHED), Store(reports / "reproduction")]
     stores = [*(own if asked.is_curve else own[::-1]), *published]
-    request = _Request(task or [], model or [], rounds, time_limit, device, workers, dry_run)
+    request = _Request(task or [], model or [], rounds, time_limit, device, workers, dry_run, vary)
     records = [] if publish or render_only else _run(asked, request, stores, as_json)
     if dry_run:
         return
-    results = cell_results(asked.cells, stores)
+    results = cell_results(asked.every, stores)
     packed = publish_cells(results, published[1], published[:1]) if publish else []
     written = [str(path) for path in (*packed, write_page(asked, results, published[0], reports))]
     print(json.dumps(written) if as_json else f"page: {written[-1]}")
@@ -105,15 +110,18 @@ def _table(name: str) -> Any:
 
 
 def _chosen(asked: Any, request: _Request) -> list[Any]:
-    """The cells asked for. Raises InputError where the table has no such task or model."""
-    tasks, models = {cell.task for cell in asked.cells}, {name for cell in asked.cells for name in (cell.model, cell.label)}
+    """The cells asked for, or their variations. Raises InputError where the table has none, or no such task or model."""
+    cells = asked.variations if request.vary else asked.cells
+    if not cells:
+        raise InputError(f"{asked.name} has no variations; leave out --vary")
+    tasks, models = {cell.task for cell in cells}, {name for cell in cells for name in (cell.model, cell.label)}
     for what, names, known in (("task", request.tasks, tasks), ("model", request.models, models)):
         for name in names:
             if name not in known:
                 raise unknown_name(f"{what} of {asked.name}", name, known)
     return [
         cell
-        for cell in asked.cells
+        for cell in cells
         if (not request.tasks or cell.task in request.tasks)
         and (not request.models or {cell.model, cell.label} & set(request.models))
     ]

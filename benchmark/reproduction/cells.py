@@ -70,3 +70,10 @@ class Table:
     """What differs in all cells, a sentence each."""
     is_curve: bool = False
     """Whether its cells are points of a curve, which boards do not show."""
+    variations: tuple[Cell, ...] = ()
+    """Cells of it with one setting changed, which nobody published: what may move ours towards a published figure."""
+
+    @property
+    def every(self) -> tuple[Cell, ...]:
+        """What runs: its cells, then the variations."""
+        return self.cells + self.variations
