@@ -40,8 +40,13 @@ class Compared:
     difference: Difference
 
 
-def answer(rows: Sequence[Row]) -> str:
-    """How many cells are filled, how many figures of each source differ from ours, what is known of why, the cost; a table."""
+def answer(rows: Sequence[Row], tested: str = "") -> str:
+    """How many cells are filled, how many figures of each source differ from ours, what is known of why, the cost; a table.
+
+    Args:
+        rows: cells and their results.
+        tested: what experiments say of why ours differ; "" where none ran.
+    """
     found = [
         Compared(cell, result, published, difference)
         for cell, result in rows
@@ -55,7 +60,7 @@ def answer(rows: Sequence[Row]) -> str:
         sources = dict.fromkeys(published.source for _, published in figures)
         lines += [_of_source(source, figures, [one for one in found if one.published.source == source]) for source in sources]
         lines += _which_answers([cell for cell, _ in figures], list(sources))
-    lines += [*_released(found), *_why(found), *_costs(rows)]
+    lines += [*_released(found), *_why(found, tested), *_costs(rows)]
     said = "\n".join(f"- {line}" for line in lines)
     return f"{said}\n\n{_side_by_side(rows, found)}" if found else said
 
@@ -177,16 +182,16 @@ def _marks(one: Compared) -> dict[str, str]:
     return {mark: meaning for mark, (holds, meaning) in known.items() if holds}
 
 
-def _why(found: Sequence[Compared]) -> Iterator[str]:
-    """What is known of the figures that differ; nothing here was tested."""
+def _why(found: Sequence[Compared], tested: str) -> Iterator[str]:
+    """What is known of the figures that differ."""
     if not (shown := _shown(found)):
         return
     known = sum(bool(_marks(one)) for one in shown)
     few = sum(_is_short(one) for one in shown)
     marked = f" For {known} of the {len(shown)} the table of the page marks a possible reason." if known else ""
     yield (
-        f"Why do they differ? We did not test it.{marked} The column *what differs there* lists known differences. The "
-        "section *Other recipes*, if the page has it, shows how far a recipe moves the error."
+        f"{tested or 'Why do they differ? We did not test it.'}{marked} The column *what differs there* lists known "
+        "differences. The section *Other recipes*, if the page has it, shows how far a recipe moves the error."
     )
     if few:
         which = f"{few} of the {count(len(shown), 'comparison')} that {'shows' if len(shown) == 1 else 'show'} a difference"

@@ -27,6 +27,7 @@ from benchmark.reproduction.luck import with_luck
 from benchmark.reproduction.recipes import recipes_section
 from benchmark.reproduction.results import PRINTED, RULE, UNPRINTED, CellResult, Difference, Luck
 from benchmark.reproduction.tables import TABLES
+from benchmark.reproduction.varied import told, variations, varied_section
 from benchmark.results.scores import Run
 from benchmark.results.store import Store, write_atomically
 from benchmark.studies.depth.parameters import OURS, PUBLISHED
@@ -43,17 +44,24 @@ DFT = {
 
 
 def page(asked: Table, results: Sequence[CellResult | None], board: Store) -> str:
-    """The markdown page of a table with what was measured for its cells, and runs of other recipes on the board."""
-    results = with_luck(asked.cells, results, board, {cell.task for table in TABLES.values() for cell in table.cells})
-    rows = list(zip(asked.cells, results, strict=True))
-    parts = [f"{TITLE}: {escape(asked.title)}", answer(rows)]
+    """The markdown page of a table.
+
+    Args:
+        asked: the table.
+        results: of `asked.every`, in this order.
+        board: whose runs of other recipes are shown too.
+    """
+    results = with_luck(asked.every, results, board, {cell.task for table in TABLES.values() for cell in table.cells})
+    varied = variations(asked.every, results)
+    rows = list(zip(asked.cells, results, strict=False))
+    parts = [f"{TITLE}: {escape(asked.title)}", answer(rows, told(varied))]
     parts += ["## How ours and the published figure are compared", *(escape(note) for note in asked.notes), _rule(asked)]
     parts += [MEDIAN] if any(result and result.maes for _, result in rows) else []
     parts += [f"*{NOT_TRAINED_OUT}*: {NOT_TRAINED_OUT_MEANS}."] if any(_marked(result) for _, result in rows) else []
     for task, members in groupby(sorted(rows, key=lambda row: _place(asked, row[0])), key=lambda row: row[0].task):
         parts += [f"## {escape(task)}", *_section(asked, list(members))]
-    parts += filter(None, [recipes_section(asked.cells, results, board)])
-    records = [record for _, result in rows if result for record in result.records]
+    parts += filter(None, [varied_section(varied), recipes_section(asked.cells, results[: len(asked.cells)], board)])
+    records = [record for result in results if result for record in result.records]
     parts += [f"## Machines\n\n{origins(records)}"] if records else []
     again = f"python -m benchmark reproduce {asked.name}"
     parts.append(f"`{again} --time-limit 60` goes on for an hour, `{again} --publish` keeps what has run for this page.")

@@ -58,7 +58,8 @@ ABLATED: tuple[Mapping[str, SettingValue], ...] = (
 """What Table 4 of Omee et al. adds to GATGNN with 5 layers; its last column is DeeperGATGNN."""
 
 VARIED: tuple[Mapping[str, SettingValue], ...] = (
-    {"ties": "padded"}, {"k": 12}, {"learning_rate": 0.02}, {"batch_size": 128}, {"loss": "l1"}, {"epochs": 60}, {"epochs": 120},
+    {"ties": "padded"}, {"k": 12}, {"learning_rate": 0.02}, {"batch_size": 128}, {"loss": "l1"}, {"epochs": 60},
+    {"epochs": 120},
 )  # fmt: skip
 """Of CGCNN's recipe in the thesis: the original code's graph and number of neighbours, then how it is trained."""
 VARIED_TARGETS = ("log10_k_vrh", "formation_energy_per_atom", "band_gap")

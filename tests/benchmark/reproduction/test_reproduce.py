@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -66,6 +67,17 @@ def test_a_dry_run_says_what_it_costs_and_trains_nothing(quick, benchmark_comman
     (row,) = json.loads(told.stdout)["cells"]
     assert (row["model"], row["open rounds"]) == ("dummy", 3) and row["core hours"] >= 0
     assert not (tmp_path / "runs").exists() and not (tmp_path / "reports").exists()
+
+
+def test_variations_run_in_place_of_the_cells_where_a_table_has_some(quick, monkeypatch, benchmark_command, tmp_path):
+    refused = benchmark_command("reproduce", "quick", "--vary")
+    assert (refused.returncode, refused.stderr) == (2, "error: quick has no variations; leave out --vary\n")
+    table = tables.TABLES["quick"]
+    varied = replace(table, variations=(replace(table.cells[2], rounds=1, published=()),))
+    monkeypatch.setattr(tables, "TABLES", {"quick": varied})
+    ran = benchmark_command("reproduce", "quick", "--vary", "--workers", "1")
+    assert ran.returncode == 0, ran.stderr
+    assert [path.parts[-3] for path in (tmp_path / "runs/records").rglob("*.json")] == ["dummy-median"]
 
 
 def test_a_dry_run_begins_with_empty_cells(quick, benchmark_command):

@@ -1,0 +1,136 @@
+"""What one changed setting does to a cell's error, on the same rounds, beside the distance to the figure. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmark.rendering.text import escape, percent, significant, table
+from benchmark.reproduction.cells import Cell
+from benchmark.reproduction.results import CellResult
+from benchmark.results.records import Record, Settings
+from benchmark.statistics.comparisons import corrected_t_test
+
+HEADER = (
+    "task", "model", "changed", "not", "rounds", "MAE of the published recipe", "MAE changed", "change (95 %)",
+    "from ours to the published figure", "reaches it",
+)  # fmt: skip
+RULE = (
+    "Why does ours differ from the published figure? Here one setting of the recipe is changed at a time. Both networks are "
+    "trained and tested on the same crystals in each round. *change*: of the error, with its 95 % interval over rounds "
+    "(corrected t-test, Nadeau & Bengio 2003); a single round has none. *reaches it*: whether the change alone is as large as "
+    "the distance to the published figure. No: the whole interval falls short of it. Yes: the interval reaches it and leaves "
+    "out 0. Undecided: the interval includes both. The distance is uncertain too: the tables above have its standard errors."
+)
+
+
+@dataclass(frozen=True)
+class Variation:
+    """A cell with one setting changed, on the rounds that it shares with the cell itself."""
+
+    cell: Cell
+    of: Cell
+    maes: np.ndarray
+    """(k,) with the change."""
+    plain: np.ndarray
+    """(k,) without it."""
+    interval: tuple[float, float] | None
+    """95 % of the relative change; None of one round."""
+    settings: Settings
+    """Without the change."""
+
+    @property
+    def told(self) -> str:
+        """The change, of which target, and what it does."""
+        target = self.cell.task.rpartition("/")[2]
+        name = escape(f"{self.name}={self.cell.changes[self.name]}")
+        change, distance = percent(self.change, signed=True), percent(self.distance, signed=True)
+        return f"{name} on {escape(target)} ({change}; the distance is {distance})"
+
+    @property
+    def name(self) -> str:
+        """The setting that is changed."""
+        return next(name for name in self.cell.changes if name not in self.of.changes)
+
+    @property
+    def change(self) -> float:
+        """Of the error, relative to that of the published recipe."""
+        return float(self.maes.mean() / self.plain.mean() - 1)
+
+    @property
+    def distance(self) -> float | None:
+        """From ours to the first published figure, relative to ours; None where none is published."""
+        return self.of.published[0].mae / float(self.plain.mean()) - 1 if self.of.published else None
+
+    @property
+    def reaches(self) -> str:
+        """Whether the change is as large as the distance; "" where that is not known."""
+        if self.interval is None or not self.distance:
+            return ""
+        near, far = sorted(end / self.distance for end in self.interval)
+        return "no" if far < 1 else "yes" if near > 0 else "undecided"
+
+
+def variations(cells: Sequence[Cell], results: Sequence[CellResult | None]) -> list[Variation]:
+    """Every cell that differs by one setting from another one of the table, where both have run on the same crystals."""
+    ran = [(cell, result) for cell, result in zip(cells, results, strict=True) if result and result.maes]
+    return [
+        found for cell, result in ran for of, plain in ran if _is_varied(cell, of) and (found := _pair(cell, result, of, plain))
+    ]
+
+
+def _is_varied(cell: Cell, of: Cell) -> bool:
+    same = (cell.task, cell.model, cell.named, cell.protocol) == (of.task, of.model, of.named, of.protocol)
+    return same and len(cell.changes) == len(of.changes) + 1 and of.changes.items() <= cell.changes.items()
+
+
+def _pair(cell: Cell, result: CellResult, of: Cell, plain: CellResult) -> Variation | None:
+    """None where they share no round of the same crystals and source."""
+    ours = {_what(record): mae for record, mae in zip(result.records, result.maes, strict=True)}
+    theirs = {_what(record): mae for record, mae in zip(plain.records, plain.maes, strict=True)}
+    both = [what for what in ours if what in theirs]
+    if not both:
+        return None
+    first, second = (np.array([of_round[what] for what in both]) for of_round in (ours, theirs))
+    split = result.records[0].split
+    ends = corrected_t_test(first, second, split.n_test / split.n_train).interval
+    relative = (ends[0] / second.mean(), ends[1] / second.mean()) if ends else None
+    return Variation(cell, of, first, second, relative, plain.records[0].key.settings)
+
+
+def _what(record: Record) -> tuple[str, str]:
+    """Its crystals and the source of its model."""
+    return record.split.model_dump_json(), record.key.source
+
+
+def told(found: Sequence[Variation]) -> str:
+    """Which settings move ours as far as the published figure, in a line of the page; "" without variations."""
+    with_figure = [one for one in found if one.distance is not None]
+    if not with_figure:
+        return ""
+    words = {
+        "yes": "These move ours to the published figure or past it", "no": "these less far", "undecided": "undecided",
+        "": "one round, so no interval",
+    }  # fmt: skip
+    groups = {word: [one.told for one in with_figure if one.reaches == verdict] for verdict, word in words.items()}
+    said = "; ".join(f"{word}: {', '.join(names)}" for word, names in groups.items() if names)
+    asked = "Why do they differ? One setting of the recipe was changed at a time (*One setting changed*)."
+    return f"{asked} {said[0].upper()}{said[1:]}."
+
+
+def varied_section(found: Sequence[Variation]) -> str:
+    """The section of a page, "" without variations."""
+    rows = table(HEADER, [_row(one) for one in found], text=(*HEADER[:4], HEADER[-1]))
+    return "\n\n".join(["## One setting changed", RULE, rows]) if found else ""
+
+
+def _row(one: Variation) -> list[str]:
+    ends = one.interval and f" ({' … '.join(percent(end, 1, signed=True) for end in one.interval)})"
+    return [
+        escape(one.cell.task), escape(one.of.label), escape(f"{one.name} {one.cell.changes[one.name]}"),
+        escape(str(one.settings[one.name])), str(len(one.maes)), significant(float(one.plain.mean()), 4),
+        significant(float(one.maes.mean()), 4), percent(one.change, 1, signed=True) + (ends or ""),
+        "" if one.distance is None else percent(one.distance, signed=True), one.reaches,
+    ]  # fmt: skip
