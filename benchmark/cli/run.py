@@ -254,6 +254,7 @@ def _counted(jobs: list[Any], store: Any) -> dict[str, int]:
 def _require_complete(plans: list[Any], records: list[Any]) -> None:
     """Raise BenchmarkError where a fold of this run has no score; which have none, and how only these are tried again."""
     from benchmark.cli.shared.failures import where_to_look
+    from benchmark.harness.execution import code_failed
     from benchmark.rendering.commands import command
 
     failed = [r for r in records if r.status != "complete"]
@@ -267,7 +268,8 @@ def _require_complete(plans: list[Any], records: list[Any]) -> None:
     if failed:
         first = failed[0]
         again = command(*sys.argv[1:], *([] if "--retry-failed" in sys.argv else ["--retry-failed"]))
+        then = "then run the same command again" if code_failed(first) else f"to try only these again: {again}"
         raise BenchmarkError(
             f"{len(failed)} of {len(jobs_of(plans))} folds failed, the first: {first.key.task} {first.key.model} "
-            f"fold {first.key.fold + 1}: {first.reason}{where_to_look(first)}; to try only these again: {again}"
+            f"fold {first.key.fold + 1}: {first.reason}{where_to_look(first)}; {then}"
         )

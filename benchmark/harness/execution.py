@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import errno
 import hashlib
 import re
@@ -148,6 +149,15 @@ def classify(error: BaseException) -> tuple[Status, str]:
     if isinstance(error, TrainingDiverged):
         return "diverged", text
     return "failed", text if isinstance(error, BenchmarkError) else f"{type(error).__name__}: {text}{_place(error)}"
+
+
+def code_failed(record: Record) -> bool:
+    """Whether an error of code, not of files or of a GPU, ended a fold: it will likely end the model's other folds too."""
+    named = re.match(r"(\w+(?:Error|Exception)): ", record.reason or "")
+    if record.status != "failed" or not named or "CUDA" in str(record.reason):
+        return False
+    known = getattr(builtins, named[1], Exception)
+    return not issubclass(known, (OSError, MemoryError))
 
 
 def _place(error: BaseException) -> str:

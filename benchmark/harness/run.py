@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Any
 
-from benchmark.harness.execution import Observer, classify, make_record, with_half_batch
+from benchmark.harness.execution import Observer, classify, code_failed, make_record, with_half_batch
 from benchmark.harness.job import Job, dataset_hash, load_task
 from benchmark.harness.leases import Lease, Leases
 from benchmark.harness.stopping import CHECKPOINT_S
@@ -40,6 +41,8 @@ class Progress:
     """It is asked to end, and gets up to GRACE_S for it."""
     dies: bool = False
     """Its worker has died; it is tried again when the others are done."""
+    not_tried: tuple[Job, ...] = ()
+    """Other folds of its task and model, which are left out of this run, as an error of the model's code ended it."""
 
 
 OnProgress = Callable[[Progress], None]
@@ -65,6 +68,9 @@ def run_jobs(
     A worker that dies (killed for its memory, a crash in native code, an error while the record is made) costs only its own
     fold: when the others are done, that fold is tried again, alone, and if it kills its worker once more it gets a record
     saying so.
+
+    Where an error of the model's code ends a fold before its first epoch, and no other fold of its task and model trained, the
+    folds of that task and model that have not begun are not tried.
 
     Raises:
         BenchmarkError: a record cannot be written.
@@ -93,6 +99,8 @@ class _Run:
         """Which file each job's record was, if it had one."""
         self.died: set[Job] = set()
         """Those that are tried once more."""
+        self.trained: set[tuple[Any, ...]] = set()
+        """What `_alike` says of the folds that finished an epoch or have a score."""
 
     def path(self, job: Job) -> Path:
         """Of a job's record."""
@@ -101,6 +109,8 @@ class _Run:
     def finish(self, job: Job, record: Record, lease: Lease | None) -> None:
         """Take a record, of this run (with its lease) or of another one."""
         self.records.append(record)
+        if record.status == "complete":
+            self.trained.add(_alike(job))
         self.on_record(job, record)
         if lease:
             self.leases.release(lease)
@@ -197,6 +207,8 @@ class _Run:
             if news.status == "out-of-memory" and (smaller := with_half_batch(job)):
                 self.before[smaller] = _version(self.path(smaller))
                 waiting[smaller] = None
+            elif code_failed(news) and _alike(job) not in self.trained:
+                self._leave_out(job, waiting)
         elif isinstance(news, GivenUp):
             self.leases.release(lease)
             worker.kill()  # one that was asked to end takes no further job
@@ -208,9 +220,23 @@ class _Run:
         else:
             self.on_progress(Progress(job, news))
             if news:
+                self.trained.add(_alike(job))
                 self.leases.note(lease, news.number, news.of)
             return False
         return True
+
+    def _leave_out(self, job: Job, waiting: dict[Job, Lease | None]) -> None:
+        """Take the folds like this one out of those that wait: its code will fail there too."""
+        left_out = tuple(other for other in waiting if _alike(other) == _alike(job))
+        for other in left_out:
+            del waiting[other]
+        if left_out:
+            self.on_progress(Progress(job, None, not_tried=left_out))
+
+
+def _alike(job: Job) -> tuple[Any, ...]:
+    """What folds of one task and model share, whatever their fold and seed."""
+    return job.task.name, job.model, job.settings, job.profile
 
 
 def _version(path: Path) -> tuple[int, ...] | None:

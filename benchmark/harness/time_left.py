@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 from benchmark.harness.cost import Costs, at_once
 from benchmark.harness.job import Job
@@ -47,6 +48,11 @@ class TimeLeft:
         self.share[job] = number / of
         self.newest[job] = time.monotonic()
         self.first.setdefault(job, (self.newest[job], number / of))
+
+    def leave_out(self, jobs: Iterable[Job]) -> None:
+        """Folds are not tried."""
+        for job in jobs:
+            self.work.pop(job, None)
 
     def finished(self, job: Job, record: Record) -> None:
         """A fold has its record, whose cost those like it take over."""

@@ -40,6 +40,9 @@ class RunLog:
             self._write("goes on", news.job, epoch=news.trains.kept.epoch)
         elif news.dies:
             self._write("worker died", news.job)
+        elif news.not_tried:
+            for job in news.not_tried:
+                self._write("not tried", job)
         elif not (news.elsewhere or news.stops or news.trains):
             self._write("begun", news.job)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from benchmark.results.checkout import ROOT
@@ -11,17 +10,11 @@ if TYPE_CHECKING:
     from benchmark.results.records import Record
 
 CONTRACT = "tests/models/zoo/test_contract.py"
-CODE_FAILED = re.compile(r"\w+(Error|Exception): ")
-"""Begins the reason of a fold that an error of code ended, not bad data or settings."""
-
-
-def code_failed(record: Record) -> bool:
-    """Whether an error of code ended a fold, which will likely end the model's other folds too."""
-    return record.status == "failed" and CODE_FAILED.match(record.reason or "") is not None
 
 
 def where_to_look(record: Record) -> str:
     """The file of a model whose code failed, and the tests that say why; empty where the reason is another one."""
+    from benchmark.harness.execution import code_failed
     from benchmark.results.model_cards import model_files
 
     name = record.key.model

@@ -27,7 +27,6 @@ from rich.text import Text
 
 from benchmark.cli.shared import consoles
 from benchmark.cli.shared.events import RunLog, run_log
-from benchmark.cli.shared.failures import code_failed
 from benchmark.rendering.text import count, in_unit
 
 if TYPE_CHECKING:  # a download's bar needs no torch
@@ -97,6 +96,8 @@ class Display:
     finished: set[Job] = field(default_factory=set)
     elsewhere: set[Job] = field(default_factory=set)
     """Finished by another run of the same store."""
+    not_tried: set[Job] = field(default_factory=set)
+    """Left out, as the code of their model failed in another fold."""
     reasons: dict[tuple[str, str, str], Job] = field(default_factory=dict)
     """The first fold of a task and model with each reason of a failure, without its numbers: a reason is told once."""
     last_line: float = field(default_factory=time.monotonic)
@@ -110,6 +111,8 @@ class Display:
         self.log.progress(news)
         if news.stops:
             self._stops()
+        if news.not_tried:
+            self._not_tried(news.job, news.not_tried)
         if news.job in self.finished or news.elsewhere or news.stops:
             return
         if news.dies:
@@ -147,10 +150,17 @@ class Display:
         else:
             first = self.reasons.setdefault((job.task.name, job.model, re.sub(r"\d+", "", str(record.reason))), job)
             outcome = f"{record.status}: {record.reason if first is job else f'as fold {first.fold + 1} of seed {first.seed}'}"
-            if first is job and code_failed(record) and self.time_left.ended < len(self.time_left.plan.jobs):
-                outcome += "; the other folds are still tried, Ctrl-C ends the run"
         whose = " (by another run)" if job in self.elsewhere else ""
         self._say(f"{job_name(job)}: {outcome}{whose}")
+
+    def _not_tried(self, failed: Job, others: tuple[Job, ...]) -> None:
+        """One line for folds that are left out, as the code of their model failed in another one."""
+        self.not_tried.update(others)
+        self.time_left.leave_out(others)
+        self._say(
+            f"not tried: {count(len(others), 'more fold')} of {failed.model} on {failed.task.name}, as its code failed in fold "
+            f"{failed.fold + 1}; mend the model and run the same command again"
+        )
 
     def _stops(self) -> None:
         """One line, at once: ending may take as long as a step of training."""
@@ -236,7 +246,7 @@ def carry_out(
             said = f"starting {workers}; before a fold trains, its worker loads the program and builds graphs or descriptors"
             display.progress.console.print(said, markup=False, soft_wrap=True)
         records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline, **how)
-    unfinished = set(plan.todo) - display.finished
+    unfinished = set(plan.todo) - display.finished - display.not_tried
     # Others may have done some meanwhile; a fold that is tried again has its old record still.
     if left := len(without_record(unfinished, store)) + sum(has_failed(job, store) for job in unfinished):
         console.print(f"the time is up: {left} of {len(plan.jobs)} folds are left; run the same command again to go on")

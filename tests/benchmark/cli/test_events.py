@@ -77,8 +77,24 @@ def test_the_reason_of_a_failure_is_told_once_for_the_folds_of_a_model(small_fol
         for job, size in ((one, 290), (two, 271)):
             display.on_record(job, failed(reason=f"ValueError: {size} numbers"))
     first, second = shown.file.getvalue().splitlines()
-    assert "failed: ValueError: 290 numbers; the other folds are still tried, Ctrl-C ends the run | 1 of 2" in first
+    assert "failed: ValueError: 290 numbers | 1 of 2" in first
     assert "fold 2/2: failed: as fold 1 of seed 0 | 2 of 2" in second
+
+
+def test_folds_that_are_not_tried_are_one_line_and_no_time_is_left_for_them(small_folder, tmp_path, monkeypatch):
+    shown = Console(file=StringIO(), width=80)
+    monkeypatch.setattr(consoles, "console", lambda quiet=False: shown)
+    first, *others = make_jobs(small_folder, folds=4)
+    with live(Plan((first, *others), (), ()), tmp_path, quiet=False, costs=Costs()) as display:
+        display.on_record(first, failed(reason="ValueError: 290 numbers"))
+        display.on_progress(Progress(first, None, not_tried=tuple(others)))
+        path = display.log.path
+    *_, line = shown.file.getvalue().splitlines()
+    assert line == (
+        "not tried: 3 more folds of cgcnn on mine/target, as its code failed in fold 1; mend the model and run the same "
+        "command again | 1 of 4 folds, none left"
+    )
+    assert [json.loads(event)["event"] for event in path.read_text().splitlines()] == ["plan", "record", *3 * ["not tried"]]
 
 
 def test_a_fold_that_goes_on_says_after_which_epoch_also_within_the_first(small_folder, tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections import Counter
 from dataclasses import replace
+from multiprocessing import Pipe
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 
 from benchmark.cli.shared.failures import where_to_look
 from benchmark.harness import execution as jobs
-from benchmark.harness import machine
+from benchmark.harness import machine, run
 from benchmark.harness.execution import classify, execute, with_half_batch
 from benchmark.harness.plan import RunOptions, make_plan
 from benchmark.harness.run import run_jobs
@@ -23,10 +24,10 @@ from benchmark.harness.stopping import Stopping
 from benchmark.results.store import Store
 from datasets.errors import InputError
 from models import registry
-from models.contract import TrainingDiverged
+from models.contract import Epoch, TrainingDiverged
 from tests.backends import dgl_runs_here
 from tests.benchmark.conftest import command, environment
-from tests.benchmark.constructed import failed
+from tests.benchmark.constructed import failed, make
 from tests.benchmark.harness.constructed import ignore, make_jobs
 
 
@@ -84,6 +85,58 @@ def test_two_workers_give_the_same_predictions_as_one(small_folder, tmp_path):
     one, two = ([store.predictions(r).predictions for r in store.records()] for store in stores)
     assert len(one) == 2
     np.testing.assert_array_equal(one, two)
+
+
+class Scripted:
+    """A worker that trains nothing: the news of each fold are given."""
+
+    def __init__(self, news_of):
+        self.news_of = news_of
+
+    def begin(self, job, *_):
+        self.pipe, theirs = Pipe()
+        for news in self.news_of(job):
+            theirs.send(news)
+
+    def news(self):
+        return self.pipe.recv()
+
+    def dismiss(self):
+        pass
+
+    join = kill = dismiss
+
+
+CODE = "KeyError: 'width' (models/zoo/cgcnn.py, line 9)"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_after_an_error_of_a_models_code_its_other_folds_are_not_tried(small_folder, tmp_path, monkeypatch, workers):
+    def news_of(job):
+        yield None
+        yield failed(reason=CODE) if job.model == "cgcnn" else make()[0]
+
+    monkeypatch.setattr(run, "Worker", lambda threads: Scripted(news_of))
+    jobs = make_jobs(small_folder, folds=4, workers=workers) + make_jobs(small_folder, "dummy", workers=workers)
+    told = []
+    records = run_jobs(jobs, Store(tmp_path / "runs"), told.append, ignore)
+    assert Counter(record.status for record in records) == {"failed": workers, "complete": 2}
+    (news,) = [news for news in told if news.not_tried]
+    assert news.not_tried == jobs[workers:4], "the folds of the other model are tried"
+
+
+@pytest.mark.parametrize(
+    ("reason", "epochs"),
+    [("OSError: [Errno 5] Input/output error", 0), ("RuntimeError: CUDA error: unspecified launch failure", 0), (CODE, 1)],
+)
+def test_after_another_error_and_after_an_epoch_every_fold_is_tried(small_folder, tmp_path, monkeypatch, reason, epochs):
+    def news_of(job):
+        yield None
+        yield from [Epoch(1, 2, 0.5, 0.5, 0.1)] * epochs
+        yield failed(reason=reason)
+
+    monkeypatch.setattr(run, "Worker", lambda threads: Scripted(news_of))
+    assert len(run_jobs(make_jobs(small_folder, folds=3), Store(tmp_path / "runs"), ignore, ignore)) == 3
 
 
 def test_a_fold_that_diverges_is_a_row_and_the_others_go_on(small_folder, tmp_path, benchmark_command):
