@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,8 +16,10 @@ from benchmark.results.directories import BASELINE, PUBLISHED
 from datasets.errors import BenchmarkError, InputError
 
 if TYPE_CHECKING:
+    from benchmark.regression.baseline import Baseline
     from benchmark.regression.check import CheckReport
     from benchmark.regression.seeds import CheckCost
+    from benchmark.speed.comparison import Threshold
 
 commands = typer.Typer()
 
@@ -83,18 +83,18 @@ def check(
         _compare_benchmarks(benchmarks, "median:10%" if fail_if is None else fail_if, as_json)
     elif update is not None:
         _update_baseline(update, model or [], setting, seeds, as_json)
-    elif against is not None:
-        _check_against(against, model or [], fail_if, as_json)
     else:
-        _check(model or [], quick, fail_if, as_json)
+        _check(model or [], quick, against, fail_if, as_json)
 
 
-def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -> None:
+def _check(models: list[str], quick: bool, commit: str | None, fail_if: str | None, as_json: bool) -> None:
+    from benchmark.cli.shared.short_trainings import short_trainings
     from benchmark.harness.machine import uncommitted
     from benchmark.regression.baseline import read_baseline
-    from benchmark.regression.check import COSTS, check, stale_records
+    from benchmark.regression.check import COSTS, check
     from benchmark.regression.page import report_page
-    from benchmark.regression.seeds import check_cost
+    from benchmark.regression.seeds import check_cost, trainings_ahead
+    from benchmark.regression.sources import stale_records
     from benchmark.results.store import Store
     from benchmark.speed.comparison import parse_thresholds
 
@@ -102,36 +102,50 @@ def _check(models: list[str], quick: bool, fail_if: str | None, as_json: bool) -
     thresholds = parse_thresholds(fail_if, COSTS) if fail_if is not None else ()
     baseline = read_baseline(BASELINE)
     cost = check_cost(baseline, models, quick)
-    if not as_json:
-        for line in _cost_lines(cost, quick):
-            tell(line)
-    stale = stale_records(Store(PUBLISHED), models)
-    with _trainer(as_json) as train:
-        report = check(baseline, models, quick, thresholds, train)
-    _print(report, list(map(str, stale)), as_json, report_page(report, baseline, stale, uncommitted()))
+    for line in () if as_json else _cost_lines(cost, quick) if commit is None else _cost_against(cost, commit):
+        tell(line)
+    if commit is None:
+        stale = stale_records(Store(PUBLISHED), models)
+        with short_trainings(as_json) as shown:
+            report = check(baseline, models, quick, thresholds, shown.trainer())
+    else:
+        stale = []
+        baseline, report = _against(commit, models, thresholds, trainings_ahead(baseline, models), as_json)
+    _print(report, list(map(str, stale)), as_json, report_page(report, baseline, stale, uncommitted(), commit))
 
 
-def _check_against(commit: str, models: list[str], fail_if: str | None, as_json: bool) -> None:
-    from benchmark.harness.machine import uncommitted
+def _against(
+    commit: str, models: list[str], thresholds: Sequence[Threshold], ahead: tuple[int, bool], as_json: bool
+) -> tuple[Baseline, CheckReport]:
+    """What the code of a commit gives here, and the check of today's code against it."""
+    from benchmark.cli.shared.progress import about
+    from benchmark.cli.shared.short_trainings import short_trainings
     from benchmark.regression.before import code_of, trained_before
-    from benchmark.regression.check import COSTS, check
-    from benchmark.regression.page import report_page
+    from benchmark.regression.check import check
     from benchmark.regression.seeds import FIRST_SEEDS
-    from benchmark.speed.comparison import parse_thresholds
+    from benchmark.regression.train_before import once
+    from benchmark.rendering.text import listed
 
-    require_checkout()
-    thresholds = parse_thresholds(fail_if, COSTS) if fail_if is not None else ()
-    with code_of(commit) as code, _trainer(as_json) as train:
+    with (
+        short_trainings(as_json, codes=2) as shown,
+        code_of(commit) as code,
+        trained_before(code, models, shown.begins(f"the code of {commit}")) as before,
+    ):
+        train = once(shown.trainer("your code"))
         # The same numbers with a few seeds are the same code; only other numbers need as many seeds as their noise asks for.
-        for seeds in (FIRST_SEEDS, None):
-            if not as_json:
-                many = f"{seeds} seeds each" if seeds else "as many seeds as the noise asks for"
-                tell(f"training the code of {commit}, then yours, with {many}")
-            baseline = trained_before(code, models, seeds, as_json)
+        baseline = before(FIRST_SEEDS)
+        report = check(baseline, models, False, thresholds, train)
+        if report.differing:
+            n, is_known = ahead
+            word, seconds = "about" if is_known else "at least", shown.seconds(n)
+            if not as_json and seconds:
+                tell(
+                    f"other numbers than the code of {commit}: {listed(report.differing)}. The noise asks for {word} {n} "
+                    f"trainings of each code: {word} {about(seconds)} more"
+                )
+            baseline = before(None)
             report = check(baseline, models, False, thresholds, train)
-            if report.is_same:
-                break
-    _print(report, [], as_json, report_page(report, baseline, [], uncommitted(), commit))
+    return baseline, report
 
 
 def _print(report: CheckReport, stale: list[str], as_json: bool, page: str) -> None:
@@ -156,6 +170,7 @@ def _cost_lines(cost: CheckCost, quick: bool) -> Iterator[str]:
     """Which models a check trains, how long that takes, and on which machine it took so long."""
     from benchmark.cli.shared.progress import about
     from benchmark.regression.seeds import FIRST_SEEDS
+    from benchmark.rendering.commands import command
     from benchmark.rendering.text import count, listed
 
     if not cost.models:
@@ -168,17 +183,42 @@ def _cost_lines(cost: CheckCost, quick: bool) -> Iterator[str]:
         yield f"training {models} with {FIRST_SEEDS} seeds each: about {about(cost.first_s)}"
     else:
         whose = "" if cost.changed == cost.models else f" of {listed(cost.changed)}"
-        same = f"about {about(cost.first_s)} if the numbers are the baseline's, else " if cost.same_processor else ""
+        same = f"about {about(cost.first_s)} if the numbers are the baseline's, else " if not cost.elsewhere else ""
         most = f"about {about(cost.most_s)} with up to {cost.most_seeds} seeds{whose}"
         why = "code changed since the baseline"
         yield f"training {models}: {same}{most} ({why})"
-    yield (
-        f"these are times of training with {count(cost.workers, 'worker')} on a machine of the baseline "
-        f"({listed(cost.processors)}); the start comes on top, and a slower or busy machine takes longer"
+    yield _times_of(cost)
+    if cost.elsewhere:
+        model = cost.models[0] if len(cost.models) == 1 else "NAME"
+        yield (
+            "this machine has another processor than the baseline, so other numbers are no sign of a change: "
+            f"`{command('check', '--model', model, '--against', 'HEAD')}` trains both codes here"
+        )
+
+
+def _cost_against(cost: CheckCost, commit: str) -> Iterator[str]:
+    """How long both codes train, and on which machine it took so long."""
+    from benchmark.cli.shared.progress import about
+
+    codes = f"training the code of {commit}, then yours"
+    if not cost.models:
+        yield f"{codes}; the baseline has no such model, so the time is told after the first trainings"
+        return
+    yield f"{codes}: about {about(2 * cost.first_s)} if the numbers are the same, else about {about(2 * cost.most_s)}"
+    yield _times_of(cost)
+
+
+def _times_of(cost: CheckCost) -> str:
+    from benchmark.rendering.text import count, listed
+
+    return (
+        f"these are times with {count(cost.workers, 'worker')} on a machine of the baseline ({listed(cost.processors)}); "
+        "a slower or busy machine takes longer"
     )
 
 
 def _update_baseline(reason: str, models: list[str], settings: list[str] | None, seeds: int | None, as_json: bool) -> None:
+    from benchmark.cli.shared.short_trainings import short_trainings
     from benchmark.harness.plan import parse_settings
     from benchmark.regression.baseline import read_baseline, write_baseline
     from benchmark.regression.loss_test import MOST_SEEDS
@@ -186,62 +226,14 @@ def _update_baseline(reason: str, models: list[str], settings: list[str] | None,
     from benchmark.regression.update import update_baseline
 
     before = read_baseline(BASELINE) if BASELINE.exists() else None
-    with _trainer(as_json) as train:
+    with short_trainings(as_json) as shown:
         changes = parse_settings(settings) if settings else None
-        baseline = update_baseline(reason, models, changes, before, train, seeds or MOST_SEEDS)
+        baseline = update_baseline(reason, models, changes, before, shown.trainer(), seeds or MOST_SEEDS)
     write_baseline(BASELINE, baseline)
     if as_json:
         print(json_text(baseline_rows(baseline)))
     else:
         print(f"{baseline_table(baseline)}\n\nbaseline: {BASELINE}")
-
-
-@dataclass
-class _LineAMinute:
-    """Where there is no terminal: says once a minute how many short trainings are done."""
-
-    of: int
-    started: float = field(default_factory=time.monotonic)
-    done: int = 0
-    minute: int = 0
-    """Of the last line."""
-
-    def one_more(self) -> None:
-        """A training is done."""
-        from benchmark.cli.shared.progress import about
-
-        self.done += 1
-        elapsed = time.monotonic() - self.started
-        minute = int(elapsed / 60)
-        if minute > self.minute:
-            self.minute = minute
-            left = f", {about(elapsed * (self.of - self.done) / self.done)} left" if 2 < self.done < self.of else ""
-            tell(f"short trainings: {self.done} of {self.of} after {minute} min{left}")
-
-
-@contextmanager
-def _trainer(quiet: bool) -> Iterator[Any]:
-    """What carries out short trainings, with a bar on a terminal and a line a minute elsewhere."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    from benchmark.cli.shared.consoles import console
-    from benchmark.regression.trainings import run_trainings
-
-    shown = console(quiet)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal) as progress:
-
-        def train(jobs: Any) -> Any:
-            bar, lines = progress.add_task("short trainings", total=len(jobs)), _LineAMinute(len(jobs))
-
-            def done() -> None:
-                progress.advance(bar)
-                if not (quiet or shown.is_terminal):
-                    lines.one_more()
-
-            return run_trainings(jobs, done)
-
-        yield train
 
 
 def _compare_benchmarks(files: tuple[Path, Path], fail_if: str, as_json: bool) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import IO
 
-from benchmark.regression.baseline import Baseline, read_baseline
+from benchmark.regression import train_before
+from benchmark.regression.baseline import Baseline
+from benchmark.regression.trainings import Begins
 from benchmark.results.checkout import ROOT
 from benchmark.results.directories import BASELINE
 from datasets.errors import BenchmarkError, InputError
@@ -42,20 +46,48 @@ def code_of(commit: str, root: Path = ROOT) -> Iterator[Path]:
         yield Path(folder)
 
 
-def trained_before(code: Path, models: Sequence[str], seeds: int | None, quiet: bool) -> Baseline:
-    """The baseline that the code in a folder makes here of these models, with at most so many seeds each.
+@contextmanager
+def trained_before(code: Path, models: Sequence[str], begins: Begins) -> Iterator[Callable[[int | None], Baseline]]:
+    """What makes baselines of these models with the code in a folder, with at most so many seeds; each seed is trained once.
+
+    That code has a process of its own while the block lasts; what it prints is not shown.
+
+    Args:
+        code: the folder.
+        models: their names.
+        begins: is told how many trainings begin.
 
     Raises:
-        BenchmarkError: that code cannot train them.
+        BenchmarkError: that code cannot train them; raised where a baseline is made.
     """
-    named = [word for name in models for word in ("--model", name)]
-    bounded = ["--seeds", str(seeds)] if seeds else []
-    words = [sys.executable, "-m", "benchmark", "check", "--update-baseline", "the code before a change", *named, *bounded]
-    done = subprocess.run(
-        words, cwd=code, env={**os.environ, "PYTHONPATH": str(code)}, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE if quiet else None, text=True,
-    )  # fmt: skip
-    if done.returncode:
-        why = f": {done.stderr.strip().splitlines()[-1]}" if quiet and done.stderr.strip() else "; its error stands above"
-        raise BenchmarkError(f"the code of that commit could not be trained{why}")
-    return read_baseline(code / BASELINE)
+    words = [sys.executable, "-c", Path(train_before.__file__).read_text(), BASELINE.as_posix(), *models]
+    with (
+        TemporaryFile("w+") as printed,
+        subprocess.Popen(
+            words, cwd=code, env={**os.environ, "PYTHONPATH": str(code)}, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=printed,
+        ) as process,
+    ):  # fmt: skip
+        try:
+            yield lambda seeds: _baseline(process, printed, seeds, begins)
+        finally:
+            process.kill()
+
+
+def _baseline(process: subprocess.Popen[str], printed: IO[str], seeds: int | None, begins: Begins) -> Baseline:
+    assert process.stdin and process.stdout
+    with suppress(OSError):  # it has ended, as the lines below will say
+        os.write(process.stdin.fileno(), f"{seeds or 0}\n".encode())
+    done = begins(0)
+    for news in map(json.loads, process.stdout):
+        if "begin" in news:
+            done = begins(news["begin"])
+        elif "done" in news:
+            done()
+        elif "baseline" in news:
+            return Baseline.model_validate_json(news["baseline"])
+        else:
+            raise BenchmarkError(f"the code of that commit could not be trained: {news['error']}")
+    printed.seek(0)
+    why = printed.read().strip().splitlines()
+    raise BenchmarkError(f"the code of that commit could not be trained: {why[-1] if why else 'its process was ended'}")

@@ -8,13 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.harness import machine
 from benchmark.harness.execution import classify
-from benchmark.harness.fingerprint import fingerprint
 from benchmark.regression import loss_test
 from benchmark.regression.baseline import Baseline, ModelBaseline
 from benchmark.regression.seeds import FIRST_SEEDS, has_its_source, most_seeds
-from benchmark.regression.sources import source_states
 from benchmark.regression.trainings import (
     PROFILE,
     REGRESSION_SETS,
@@ -28,8 +25,6 @@ from benchmark.regression.trainings import (
 )
 from benchmark.rendering.commands import command
 from benchmark.rendering.text import percent
-from benchmark.results.sources import read_sources
-from benchmark.results.store import Store
 from benchmark.schema import Machine
 from benchmark.speed.comparison import Threshold
 from datasets.errors import BenchmarkError
@@ -86,56 +81,14 @@ class CheckReport:
         return [row for row in self.rows if row.verdict != NEW_SETTING]
 
     @property
-    def is_same(self) -> bool:
-        """Whether every number is that of the baseline."""
-        return all(row.verdict == "same" for row in self.shown)
+    def differing(self) -> list[str]:
+        """Models with other errors than in the baseline."""
+        return [row.subject for row in self.rows if row.what == ERRORS and row.verdict in ("changed", "better", "worse")]
 
     @property
     def failures(self) -> list[CheckRow]:
         """The regressions."""
         return [row for row in self.rows if row.fails]
-
-
-GONE = "Today's code lacks the model."
-NOT_COMPARED = "Nobody has tested whether today's code gives the same numbers."
-OUTDATED = "Today's code gives other numbers."
-"""What today's code says of published records of earlier code."""
-
-
-@dataclass(frozen=True)
-class StaleSource:
-    """A source that published records name and that is not known to give today's numbers."""
-
-    model: str
-    source: str
-    records: int
-    why: str
-    """A sentence about what today's code says of them."""
-
-    def __str__(self) -> str:
-        return f"{self.model}: {self.records} published records of source {self.source[:8]}. {self.why}"
-
-
-def stale_records(store: Store, models: Sequence[str] = ()) -> list[StaleSource]:
-    """Every source that published records of `models` name and that is not known to give today's numbers.
-
-    Args:
-        store: with the records.
-        models: names; all where empty.
-    """
-    trained = read_sources(store.root)
-    found = []
-    for state in source_states(store, trained):
-        newest = trained.newest(state.model)
-        known = registry.registered().get(state.model)
-        up_to_date = newest is not None and known is not None and newest.key.source == fingerprint(known.model)
-        if (models and state.model not in models) or state.today or (up_to_date and state.outdated is False):
-            continue
-        why = GONE if known is None else NOT_COMPARED
-        if up_to_date and state.outdated:
-            why = OUTDATED
-        found.append(StaleSource(state.model, state.source, state.records, why))
-    return found
 
 
 def unchecked(report: CheckReport, uncommitted: Sequence[str]) -> list[str]:
@@ -280,27 +233,6 @@ def _error_row(name: str, baseline: Baseline, trainings: Trainings, n_changed: i
     short = f" of {expected.n_seeds}" if found.verdict != "same" and found.seeds < expected.n_seeds else ""
     note = f"{found.seeds}{short} seeds{test}"
     return CheckRow(name, ERRORS, was, now, found.change, found.verdict, note)
-
-
-def cause(expected: ModelBaseline, name: str) -> str:
-    """What may have given a model other numbers than in its baseline, by the record: how the baseline was made."""
-    was, versions = expected.provenance, machine.versions()
-    other = [package for package, version in was.versions.items() if versions.get(package) != version]
-    known = {
-        f"with earlier code{_commit(was.git_commit)}": not has_its_source(expected, name),
-        f"on another processor ({was.machine.processor})": was.machine.processor != this_machine().processor,
-        f"with other versions of {', '.join(other)}": bool(other),
-    }
-    found = ", ".join(words for words, holds in known.items() if holds)
-    return f"the baseline was made {found}" if found else "none on record"
-
-
-def _commit(name: str | None) -> str:
-    """` (commit 217f7ab0)`; nothing where the commit is not known."""
-    if name is None:
-        return ""
-    commit, changes, _ = name.partition("+")
-    return f" (commit {commit[:8]}{' and changes to it' if changes else ''})"
 
 
 def _compare_costs(report: CheckReport, baseline: Baseline, trainings: Trainings, thresholds: Sequence[Threshold]) -> None:

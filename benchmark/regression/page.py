@@ -7,11 +7,13 @@ from typing import Any
 
 from tabulate import tabulate
 
+from benchmark.harness import machine
 from benchmark.regression import loss_test
-from benchmark.regression.baseline import Baseline
-from benchmark.regression.check import ERRORS, GONE, CheckReport, StaleSource, cause, unchecked
-from benchmark.regression.sources import SourceState
-from benchmark.regression.trainings import PROFILE
+from benchmark.regression.baseline import Baseline, ModelBaseline
+from benchmark.regression.check import ERRORS, CheckReport, unchecked
+from benchmark.regression.seeds import has_its_source
+from benchmark.regression.sources import GONE, SourceState, StaleSource
+from benchmark.regression.trainings import PROFILE, this_machine
 from benchmark.rendering.commands import command
 from benchmark.rendering.text import count, listed, marks_note, model_name, percent
 
@@ -80,18 +82,39 @@ def _in_short(report: CheckReport, baseline: Baseline, has_changes: bool, agains
         if models:
             whose = words if against is None else words.replace("the baseline", f"the code of {against}")
             yield f"{whose}: {count(len(models), 'model')}, {listed(models)}."
-    differ = [row.subject for row in errors if row.verdict in ("changed", "better", "worse")]
+    differ = report.differing
     if against is not None:
         if differ:
             yield f"The code of {against} was trained on this machine too: other numbers come from what you changed since."
         return
-    causes = {name: cause(baseline.models[name], name) for name in differ}
+    causes = {name: _cause(baseline.models[name], name) for name in differ}
     for words in dict.fromkeys(causes.values()):
         concerned = listed([name for name in differ if causes[name] == words])
         yield f"Possible reasons for the other numbers of {concerned}: {yours}{words}."
     if has_changes and differ:
         tells = command("check", *(word for name in differ for word in ("--model", name)), "--against", "HEAD")
         yield f"`{tells}` tells whether it is your changes."
+
+
+def _cause(expected: ModelBaseline, name: str) -> str:
+    """What may have given a model other numbers than in its baseline, by the record: how the baseline was made."""
+    was, versions = expected.provenance, machine.versions()
+    other = [package for package, version in was.versions.items() if versions.get(package) != version]
+    known = {
+        f"with earlier code{_commit(was.git_commit)}": not has_its_source(expected, name),
+        f"on another processor ({was.machine.processor})": was.machine.processor != this_machine().processor,
+        f"with other versions of {', '.join(other)}": bool(other),
+    }
+    found = ", ".join(words for words, holds in known.items() if holds)
+    return f"the baseline was made {found}" if found else "none on record"
+
+
+def _commit(name: str | None) -> str:
+    """` (commit 217f7ab0)`; nothing where the commit is not known."""
+    if name is None:
+        return ""
+    commit, changes, _ = name.partition("+")
+    return f" (commit {commit[:8]}{' and changes to it' if changes else ''})"
 
 
 def _older_records(stale: Sequence[StaleSource]) -> Iterator[str]:

@@ -20,6 +20,10 @@ QUICK_S = 100.0
 """Seconds that the quick form trains models whose numbers changed, if that is enough for loss_test.FEWEST_SEEDS of each."""
 
 
+START_S = 10.0
+"""Seconds, roughly, until workers have loaded the program."""
+
+
 @dataclass(frozen=True)
 class CheckCost:
     """What a check is going to train."""
@@ -31,14 +35,14 @@ class CheckCost:
     most_seeds: int
     """Of a model whose numbers differ."""
     first_s: float
-    """Seconds of the first seeds of every model, on the clock with `workers`."""
+    """Seconds of the first seeds of every model, on the clock with `workers` and their start."""
     most_s: float
     """Seconds of all trainings, where the numbers of all changed models differ."""
     workers: int
     processors: tuple[str, ...]
     """Those that the times were measured on: of the baselines of the models."""
-    same_processor: bool
-    """Whether this one is among them; another one rounds otherwise, so that the numbers differ."""
+    elsewhere: tuple[str, ...]
+    """Models whose baseline is of another processor than this one, which rounds otherwise, so that the numbers differ."""
 
 
 def check_cost(baseline: Baseline, models: Sequence[str], quick: bool) -> CheckCost:
@@ -48,11 +52,25 @@ def check_cost(baseline: Baseline, models: Sequence[str], quick: bool) -> CheckC
     changed = [name for name, expected in known.items() if not has_its_source(expected, name)]
     most = most_seeds(baseline, changed if quick else list(known), quick)
     workers, here = this_machine().workers, this_machine().processor
-    first_s = sum(FIRST_SEEDS * _seed_s(expected) for expected in known.values()) / workers
-    more_s = sum((seeds - FIRST_SEEDS) * _seed_s(known[name]) for name, seeds in most.items()) / workers
-    processors = tuple(dict.fromkeys(expected.provenance.machine.processor for expected in known.values()))
-    many = max(most.values(), default=FIRST_SEEDS)
-    return CheckCost(tuple(known), tuple(changed), many, first_s, first_s + more_s, workers, processors, here in processors)
+    first_s = START_S + sum(FIRST_SEEDS * _seed_s(expected) for expected in known.values()) / workers
+    more_s = START_S + sum((seeds - FIRST_SEEDS) * _seed_s(known[name]) for name, seeds in most.items()) / workers
+    processors = {name: expected.provenance.machine.processor for name, expected in known.items()}
+    return CheckCost(
+        models=tuple(known),
+        changed=tuple(changed),
+        most_seeds=max(most.values(), default=FIRST_SEEDS),
+        first_s=first_s,
+        most_s=first_s + more_s,
+        workers=workers,
+        processors=tuple(dict.fromkeys(processors.values())),
+        elsewhere=tuple(name for name, processor in processors.items() if processor != here),
+    )
+
+
+def trainings_ahead(baseline: Baseline, models: Sequence[str]) -> tuple[int, bool]:
+    """How many trainings the noise of these models asks for, and whether the baseline has all of them; else it is the least."""
+    known = [baseline.models[name].n_seeds for name in models if name in baseline.models]
+    return sum(known) + loss_test.FEWEST_SEEDS * (len(models) - len(known)), len(known) == len(models)
 
 
 def most_seeds(baseline: Baseline, models: Sequence[str], quick: bool) -> dict[str, int]:

@@ -15,7 +15,7 @@ from benchmark.harness.run import run_jobs
 from benchmark.regression.trainings import PROFILE, REGRESSION_SETS, REPEATED, regression_sets
 from benchmark.results.packed import packed_files
 from benchmark.results.records import Record
-from benchmark.results.sources import Sources, Trained, by_source, read_trainings, sources_path
+from benchmark.results.sources import Sources, Trained, by_source, read_sources, read_trainings, sources_path
 from benchmark.results.store import Store, write_together
 from datasets.errors import BenchmarkError
 from models import registry
@@ -105,3 +105,45 @@ def source_states(store: Store, trained: Sources) -> list[SourceState]:
         outdated = trained.outdated(model, source)
         states.append(SourceState(model, source, count, today.get(model) == source, difference, outdated))
     return states
+
+
+GONE = "Today's code lacks the model."
+NOT_COMPARED = "Nobody has tested whether today's code gives the same numbers."
+OUTDATED = "Today's code gives other numbers."
+"""What today's code says of published records of earlier code."""
+
+
+@dataclass(frozen=True)
+class StaleSource:
+    """A source that published records name and that is not known to give today's numbers."""
+
+    model: str
+    source: str
+    records: int
+    why: str
+    """A sentence about what today's code says of them."""
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.records} published records of source {self.source[:8]}. {self.why}"
+
+
+def stale_records(store: Store, models: Sequence[str] = ()) -> list[StaleSource]:
+    """Every source that published records of `models` name and that is not known to give today's numbers.
+
+    Args:
+        store: with the records.
+        models: names; all where empty.
+    """
+    trained = read_sources(store.root)
+    found = []
+    for state in source_states(store, trained):
+        newest = trained.newest(state.model)
+        known = registry.registered().get(state.model)
+        up_to_date = newest is not None and known is not None and newest.key.source == fingerprint(known.model)
+        if (models and state.model not in models) or state.today or (up_to_date and state.outdated is False):
+            continue
+        why = GONE if known is None else NOT_COMPARED
+        if up_to_date and state.outdated:
+            why = OUTDATED
+        found.append(StaleSource(state.model, state.source, state.records, why))
+    return found

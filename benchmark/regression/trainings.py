@@ -76,6 +76,9 @@ class ShortTraining:
 
 Train = Callable[[tuple[Job, ...]], list[ShortTraining]]
 
+Begins = Callable[[int], Callable[[], None]]
+"""Is told how many trainings begin; what it returns is called after each."""
+
 
 def regression_sets(names: Iterable[str]) -> list[RegressionSet]:
     """The tasks of these names."""

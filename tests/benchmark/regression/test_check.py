@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,11 +15,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from benchmark.cli.shared import short_trainings
 from benchmark.harness import machine
 from benchmark.harness.execution import execute
 from benchmark.harness.job import load_task
-from benchmark.regression import check, loss_test, seeds, trainings, update
+from benchmark.regression import check, loss_test, page, seeds, trainings, update
 from benchmark.regression.baseline import read_baseline
+from benchmark.regression.train_before import once
 from benchmark.regression.trainings import ShortTraining
 from benchmark.results.store import Store
 from benchmark.tasks import folds
@@ -110,18 +113,25 @@ def before(noisy, tmp_path, monkeypatch):
     def code_of(commit):
         yield ROOT
 
-    def trained_before(code, models, seeds, quiet):
-        asked.append(seeds)
-        after = dict(noisy.factors)
-        noisy.factors.clear()
-        made = update.update_baseline("before", models, None, None, trainings.run_trainings, seeds or 6)
-        noisy.factors.update(after)
-        return made
+    @contextmanager
+    def trained_before(code, models, begins):
+        train = once(trainings.run_trainings)
+
+        def made(seeds):
+            asked.append(seeds)
+            after = dict(noisy.factors)
+            noisy.factors.clear()
+            baseline = update.update_baseline("before", models, None, None, train, seeds or 6)
+            noisy.factors.update(after)
+            return baseline
+
+        yield made
 
     asked: list[int | None] = []
     monkeypatch.setattr("benchmark.regression.before.code_of", code_of)
     monkeypatch.setattr("benchmark.regression.before.trained_before", trained_before)
     (tmp_path / "leaderboards").mkdir()
+    shutil.copy(ROOT / "leaderboards" / "baseline.json", tmp_path / "leaderboards")
     return asked
 
 
@@ -138,12 +148,53 @@ def test_a_change_is_told_from_the_machine_by_the_code_before_it(benchmark_comma
     done = benchmark_command(*against)
     assert done.returncode == 0 and before == [2], "the same numbers with two seeds are enough"
     assert "Same numbers as the code of HEAD: 1 model, cgcnn." in done.stdout.splitlines()
+    told = r"training the code of HEAD, then yours: about \d+ s if the numbers are the same, else about .*(s|min)$"
+    assert re.match(told, done.stderr.splitlines()[0])
     noisy.factors["cgcnn"] = 1.3
+    noisy.trained.clear()
     worse = benchmark_command(*against)
     assert worse.returncode == 1 and before == [2, 2, None], "other numbers need as many seeds as their noise asks for"
+    assert [n for n in noisy.trained if n] == [2, 2, 4, 4], "each seed of each code is trained once"
+    n = read_baseline(ROOT / "leaderboards" / "baseline.json").models["cgcnn"].n_seeds
+    more = f"other numbers than the code of HEAD: cgcnn. The noise asks for about {n} trainings of each code: about "
+    assert more in worse.stderr
     assert "cgcnn (worse)" in worse.stdout.splitlines()[0]
     assert "The code of HEAD was trained on this machine too: other numbers come from what you changed since." in worse.stdout
     assert "Possible reasons" not in worse.stdout
+
+
+def test_a_change_that_breaks_the_model_ends_after_the_first_seeds(benchmark_command, noisy, before):
+    noisy.factors["cgcnn"] = None
+    done = benchmark_command("check", "--model", "cgcnn", "--against", "HEAD")
+    assert done.returncode == 1 and before == [2]
+    assert "cgcnn (failed)" in done.stdout.splitlines()[0]
+
+
+def test_without_a_terminal_a_line_a_minute_says_whose_code_trains_and_the_time_left(benchmark_command, monkeypatch, capsys):
+    clock = iter(range(0, 9999, 40))
+    monkeypatch.setattr(short_trainings.time, "monotonic", lambda: float(next(clock)))
+    with short_trainings.short_trainings(quiet=False, codes=2) as shown:
+        for whose in ("the code of HEAD", "your code"):
+            done = shown.begins(whose)(2)
+            done()
+            done()
+    assert capsys.readouterr().err.splitlines() == [
+        "short trainings with the code of HEAD: 2 of 2 after 1 min, 80 s left",
+        "short trainings with your code: 1 of 2 after 2 min",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("factor", "code", "verdict"),
+    [(1.0, 0, "Same numbers as"), (1.0015, 0, "Other numbers"), (0.7, 0, "better"), (1.3, 1, "(worse)"), (None, 1, "(failed)")],
+)
+def test_every_ending_is_on_the_page_in_the_words_of_the_report(benchmark_command, noisy, before, factor, code, verdict):
+    noisy.factors["cgcnn"] = factor
+    done = benchmark_command("check", "--model", "cgcnn", "--against", "HEAD")
+    table = (ROOT / "docs" / "check-a-change.md").read_text(encoding="utf-8").split("## ")[0].splitlines()
+    (row,) = [line for line in table if line.startswith("|") and verdict in line]
+    assert all(words in done.stdout for words in re.findall("`([^`]+)`", row)), done.stdout
+    assert row.split("|")[3].strip() == str(done.returncode) == str(code)
 
 
 def test_unchanged_code_passes_and_is_done_after_two_seeds_if_quick(benchmark_command, noisy):
@@ -214,8 +265,9 @@ def test_other_numbers_come_with_the_reasons_on_record_and_same_numbers_without(
     benchmark_command(*UPDATE)
     noisy.factors["cgcnn"] = 1.0015
     here = check.this_machine()
-    monkeypatch.setattr(check, "this_machine", lambda: here.model_copy(update={"processor": "another"}))
-    for module in (check, seeds):
+    for module in (check, page, seeds):
+        monkeypatch.setattr(module, "this_machine", lambda: here.model_copy(update={"processor": "another"}))
+    for module in (check, page, seeds):
         monkeypatch.setattr(module, "has_its_source", lambda expected, name: False)
     noisy.uncommitted = ["models/zoo/cgcnn.py"]
     done = benchmark_command("check", "--quick")
@@ -223,8 +275,10 @@ def test_other_numbers_come_with_the_reasons_on_record_and_same_numbers_without(
     commit = machine.git_commit().partition("+")[0][:8]
     made = rf"with earlier code \(commit {commit}.*\), on another processor \({re.escape(here.processor)}\)\."
     assert re.search(f"for the other numbers of cgcnn: your uncommitted changes; or the baseline was made {made}", done.stdout)
-    cost = r"about \d+ s if the numbers are the baseline's, else about \d+ s with up to 6 seeds"
+    cost = r"about \d+ s with up to 6 seeds"
     assert re.search(rf"training 2 models \(cgcnn and dummy\): {cost} \(code changed since the baseline\)", done.stderr)
+    elsewhere = "this machine has another processor than the baseline, so other numbers are no sign of a change: "
+    assert f"{elsewhere}`python -m benchmark check --model NAME --against HEAD` trains both codes here" in done.stderr
     noisy.uncommitted = []
     done = benchmark_command("check", "--quick")
     assert done.stdout.splitlines()[1] == "The code has no uncommitted changes.", "whoever undid a change sees it"
@@ -446,8 +500,7 @@ def test_records_of_older_sources_are_one_line_below_the_verdict_and_do_not_fail
     (tmp_path / "leaderboards").mkdir()
     (tmp_path / "leaderboards" / "records").symlink_to(ROOT / "leaderboards" / "records")
     benchmark_command(*UPDATE)
-    for module in ("check", "sources"):
-        monkeypatch.setattr(f"benchmark.regression.{module}.fingerprint", lambda model: "f" * 64)
+    monkeypatch.setattr("benchmark.regression.sources.fingerprint", lambda model: "f" * 64)
     done = benchmark_command("check", "--quick")
     assert done.returncode == 0, done.stderr
     verdict, *lines = done.stdout.splitlines()
@@ -473,7 +526,7 @@ def test_records_of_a_moved_source_that_gives_the_same_numbers_are_not_listed(be
     write_run(Store(board), "dummy", 1.0, folds=2)
     write_sources(board, unchanged=["dummy"])
     benchmark_command(*UPDATE)
-    monkeypatch.setattr("benchmark.regression.check.fingerprint", lambda model: "a" * 64)
+    monkeypatch.setattr("benchmark.regression.sources.fingerprint", lambda model: "a" * 64)
     assert "earlier code" not in benchmark_command("check", "--quick").stdout
     write_sources(board, outdated=["dummy"])
     done = benchmark_command("check", "--quick")
