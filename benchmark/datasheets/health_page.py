@@ -102,10 +102,8 @@ class Finding(NamedTuple):
 def findings(health: DatasetHealth) -> Iterator[Finding]:
     """One sentence for each thing to know, the gravest first."""
     if health.unreadable:
-        files, verb = count(len(health.unreadable), "structure file"), "is" if len(health.unreadable) == 1 else "are"
-        yield Finding(
-            f"{files} cannot be read or {verb} missing, and {verb} left out: {listed([*health.unreadable], EXAMPLES)}."
-        )
+        bad, verb = count(len(health.unreadable), "crystal"), "is" if len(health.unreadable) == 1 else "are"
+        yield Finding(f"{bad} cannot be read, and {verb} left out: {listed([*health.unreadable], EXAMPLES)}.")
     for doubt in health.doubts:
         yield Finding(f"{doubt}.")
     yield from _duplicate_findings(health)

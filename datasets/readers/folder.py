@@ -37,9 +37,11 @@ class FolderTable:
     source: Path
     n_files: int
     """Structure files of the folder, with those that have no row."""
+    spare: int
+    """Structure files that have no row."""
     ids: list[str]
     files: list[Path | InputError]
-    """In the place of a file that is not there the error that says so."""
+    """In the place of a file that is not there the error that says so, also of a row with too few or too many columns."""
     rows: list[int]
     """Of each row, the number of its line in the CSV, from 1."""
     columns: dict[str, list[str]]
@@ -86,10 +88,9 @@ def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
         InputError: one line that names the file and its line and says what to do. `load` raises it for structure files that
             are not there or cannot be read.
     """
-    every = read_folder(path)
-    table = every.without(without)
+    table = read_folder(path).without(without)
     targets, classes = _targets(table)
-    spare, source = table.n_files - sum(isinstance(file, Path) for file in every.files), table.source
+    source = table.source
     name = path.resolve().name
     card = Card(
         name=name,
@@ -103,7 +104,7 @@ def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
         version="as found",
         how_to_get="Place the structure files and their CSV in the folder.",
         known_problems=(
-            *([f"{_files(spare)} no row in {source.name}"] if spare else []),
+            *([f"{_files(table.spare)} no row in {source.name}"] if table.spare else []),
             *filter(None, [unread_folders(path), _valueless(table)]),
             *(problem for name, column in classes.items() for problem in column.rare(name)),
         ),
@@ -113,8 +114,7 @@ def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
         read = table.cells()
         cells = [cell for cell in read if not isinstance(cell, InputError)]
         if len(cells) < len(read):
-            lacking = any(isinstance(file, InputError) for file in table.files)
-            raise _unreadable([str(cell) for cell in read if isinstance(cell, InputError)], len(read), path, lacking)
+            raise _unreadable([str(cell) for cell in read if isinstance(cell, InputError)], len(read), path)
         crystals = Crystals.from_cells(table.ids, cells, targets)
         own = path / ELEMENT_TABLE
         return replace(crystals, element_features=read_element_features(own)) if own.exists() else crystals
@@ -122,12 +122,11 @@ def open_folder(path: Path, without: Collection[str] = ()) -> Dataset:
     return Dataset(card, load)
 
 
-def _unreadable(reasons: Sequence[str], n_rows: int, path: Path, some_missing: bool) -> InputError:
+def _unreadable(reasons: Sequence[str], n_rows: int, path: Path) -> InputError:
     """What is said of a folder with rows that no crystal can be read for: how many, what to do, then the rows."""
-    wrong = "are missing or cannot be read" if some_missing else "cannot be read"
-    files = f"{len(reasons)} of {n_rows} structure file{'s' * (n_rows > 1)} {wrong}"
+    bad = f"{len(reasons)} of {n_rows} crystal{'s' * (n_rows > 1)} cannot be read"
     what_to_do = "mend them or remove their rows; or leave them out with `--skip-bad`, in Python with `skip_bad=True`"
-    return InputError(f"{path}: {files}; {what_to_do}", listed_reasons(reasons, path))
+    return InputError(f"{path}: {bad}; {what_to_do}", listed_reasons(reasons, path))
 
 
 def read_folder(path: Path) -> FolderTable:
@@ -186,19 +185,30 @@ def _read_table(source: Path, structures: Sequence[Path]) -> FolderTable:
         units = _header(*rows.pop(0), source)
     if not rows:
         raise InputError(f"{source}: a header but no rows; add one line a crystal")
-    _require_width(rows, 1 + len(units), headed, source, content)
+    refused = _of_other_width(rows, 1 + len(units), headed, source, content)
     ids = [normalised(cells[0]) for _, cells in rows]
-    files = files_of(ids, known, [f"{source} line {row}" for row, _ in rows], source.parent)
-    texts = zip(*(cells[1:] for _, cells in rows), strict=True)
+    found = files_of(ids, known, [f"{source} line {row}" for row, _ in rows], source.parent, list(map(str, refused.values())))
+    files = [refused.get(row, file) for (row, _), file in zip(rows, found, strict=True)]
+    texts = zip(*([""] * len(units) if row in refused else cells[1:] for row, cells in rows), strict=True)
     columns = {name: list(column) for name, column in zip(units, texts, strict=True)}
-    return FolderTable(source, len(structures), ids, files, [row for row, _ in rows], columns, units)
+    spare = len(structures) - sum(isinstance(file, Path) for file in found)
+    return FolderTable(source, len(structures), spare, ids, files, [row for row, _ in rows], columns, units)
 
 
-def _require_width(rows: Sequence[tuple[int, list[str]]], width: int, headed: bool, source: Path, content: CsvText) -> None:
-    for row, cells in rows:
-        if len(cells) != width:
-            hint = "as in the header" if headed else "id,target; more targets need a header that names them"
-            raise InputError(f"{source} line {row}: {len(cells)} columns; expected {width} ({hint}); {content.separated_by}")
+def _of_other_width(
+    rows: Sequence[tuple[int, list[str]]], width: int, headed: bool, source: Path, content: CsvText
+) -> dict[int, InputError]:
+    """Line → what is wrong, of the rows with too few or too many columns. Raises the first where no row has as many."""
+    hint = "as in the header" if headed else "id,target; more targets need a header that names them"
+    expected = f"expected {width} ({hint}); {content.separated_by}"
+    wrong = {
+        line: InputError(f"{source} line {line}: {len(cells)} column{'s' * (len(cells) > 1)}; {expected}")
+        for line, cells in rows
+        if len(cells) != width
+    }
+    if len(wrong) == len(rows):
+        raise next(iter(wrong.values()))
+    return wrong
 
 
 def _is_header(rows: Sequence[tuple[int, list[str]]], known: Mapping[str, object]) -> bool:
@@ -251,8 +261,8 @@ def _targets(table: FolderTable) -> tuple[pd.DataFrame, dict[str, ClassColumn]]:
 
 def _valueless(table: FolderTable) -> str:
     """One line on the rows that have no value of any target, which nothing trains on; empty where there are none."""
-    values = zip(*table.columns.values(), strict=True)
-    found = [f"line {row}" for row, texts in zip(table.rows, values, strict=True) if all(map(is_missing, texts))]
+    rows = zip(table.rows, table.files, zip(*table.columns.values(), strict=True), strict=True)
+    found = [f"line {row}" for row, file, texts in rows if isinstance(file, Path) and all(map(is_missing, texts))]
     shown = ", ".join(found[:FEW]) + (", …" if len(found) > FEW else "")
     return f"{len(found)} row{'s' * (len(found) > 1)} without a value of any target, left out: {shown}" if found else ""
 

@@ -32,9 +32,15 @@ def _spelled(name: str) -> str:
 
 
 def files_of(
-    ids: Sequence[str], known: Mapping[str, Sequence[Path]], places: Sequence[str], folder: Path
+    ids: Sequence[str],
+    known: Mapping[str, Sequence[Path]],
+    places: Sequence[str],
+    folder: Path,
+    refused: Sequence[str] = (),
 ) -> list[Path | InputError]:
     """The structure file of every row, another one each, or the error of a row without a file; `known` as of `files_by_id`.
+
+    `refused` says what else is wrong with the table, and stands below what is raised.
 
     Raises:
         InputError: ids that are empty, appear twice or have several files, all at once; each begins with the row's place,
@@ -55,7 +61,7 @@ def files_of(
         seen.setdefault(key, " ".join(place.split()[-2:]))
         files.append(file)
     if wrong:
-        raise one_of_all(wrong, folder)
+        raise one_of_all([*wrong, *refused], folder)
     return files
 
 

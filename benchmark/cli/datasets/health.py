@@ -25,7 +25,7 @@ def health(
 ) -> None:
     """Say what to look at: outliers, missing values, duplicates, leakage between folds, elements, atoms without neighbours.
 
-    Structure files of a folder that are missing or cannot be read are named first, and left out.
+    Rows of a folder's table whose crystal cannot be read are named first, and left out.
     The page and `--json` have the full report, also of cells, graphs and folding.
     Comparing tens of thousands of crystals takes minutes the first time; the result is kept in the cache directory.
     """

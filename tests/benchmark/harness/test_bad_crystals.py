@@ -40,7 +40,7 @@ def options(folder: Path, **changes) -> RunOptions:
 def test_files_that_cannot_be_read_are_named_together(folder, tmp_path):
     with pytest.raises(InputError) as caught:
         make_plan(options(folder), Store(tmp_path / "runs"))
-    assert f"2 of {N + 4} structure files cannot be read; " in str(caught.value) and "--skip-bad" in str(caught.value)
+    assert f"2 of {N + 4} crystals cannot be read; " in str(caught.value) and "--skip-bad" in str(caught.value)
     assert [line.split(": ")[:2] for line in caught.value.details] == [
         [f"id_prop.csv line {N + 1}", "cut.cif"], [f"id_prop.csv line {N + 2}", "empty.cif"],
     ]  # fmt: skip
@@ -96,7 +96,7 @@ def test_health_names_bad_files_and_reports_on_the_others(folder, benchmark_comm
     ]  # fmt: skip
     assert (
         f"mine: {N + 1} crystals" in done.stdout
-        and "2 structure files cannot be read or are missing, and are left out: cut and empty." in done.stdout
+        and "2 crystals cannot be read, and are left out: cut and empty." in done.stdout
     )
 
 
@@ -104,7 +104,7 @@ def test_a_row_without_a_file_is_told_with_the_unreadable_files(folder, benchmar
     (folder / "empty.cif").unlink()
     arguments = ("run", "--dataset", folder, "--model", "dummy", "--folds", "2", "--profile", "smoke", "--dry-run")
     refused = benchmark_command(*arguments)
-    assert refused.returncode == 2 and "2 of 24 structure files are missing or cannot be read; mend them" in refused.stderr
+    assert refused.returncode == 2 and "2 of 24 crystals cannot be read; mend them" in refused.stderr
     assert "cut.cif" in refused.stderr and "id 'empty' has no structure file" in refused.stderr
     left_out = benchmark_command(*arguments, "--skip-bad")
     assert left_out.returncode == 0 and "mine: without 2 of its crystals:" in left_out.stdout

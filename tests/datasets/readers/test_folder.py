@@ -93,7 +93,7 @@ def bad_files(dataset, verdict: str) -> tuple[str, ...]:
 def test_the_card_reads_no_structure(folder):
     (folder / "a.cif").write_text("broken")
     dataset = open_folder(with_csv(folder, "a,1\n"))
-    assert "id_prop.csv line 1: a.cif: not a readable CIF file" in bad_files(dataset, "1 of 1 structure file cannot be read")[0]
+    assert "id_prop.csv line 1: a.cif: not a readable CIF file" in bad_files(dataset, "1 of 1 crystal cannot be read")[0]
 
 
 def test_ids_are_equal_under_unicode_normalisation_and_without_blanks_around(folder):
@@ -139,24 +139,19 @@ TABLES = {
     "overflow": ("a,1e999\n", "line 1 (id 'a'): target 'target' is 1e999"),
     "text": ("a,1\nb,two\n", "line 2 (id 'b'): target \"two\" is not a number"),
     "text in the first row": ("a,abc\nb,1\n", "line 1 (id 'a'): target \"abc\" is not a number"),
-    "one column": ("a\nb\n", "line 1: 1 columns; expected 2 (id,target"),
+    "one column": ("a\nb\n", "line 1: 1 column; expected 2 (id,target"),
     "three columns without a header": (
         "a,1,2\n",
         "line 1: 3 columns; expected 2 (id,target; more targets need a header",
     ),
     "a short row": ("id,gap,e\na,1\n", "line 2: 2 columns; expected 3 (as in the header)"),
-    "blanks": ("a 1\nb 2\n", "line 1: 1 columns; expected 2"),
+    "blanks": ("a 1\nb 2\n", "line 1: 1 column; expected 2"),
     "no known separator": ("a:1\nb:2\n", "no separator was found in the first row; expected ',', ';', a tab, '|'"),
-    "a row with another separator": (
-        "a;1\nb,2\n",
-        "line 2: 1 columns; expected 2 (id,target; more targets need a header that names them); the separator is ';'",
-    ),
     "a decimal comma that separates": (
         "a,1,5\nb,2,5\n",
         "line 1: 3 columns; expected 2 (id,target; more targets need a header that names them); the separator is ','",
     ),
     "a value under no heading": ("id,gap,\na,1,\nb,1,2\n", "line 1: a column without a name"),
-    "a separator at the end of some rows": ("id,gap\na,1,\nb,1\n", "line 2: 3 columns; expected 2 (as in the header)"),
     "two units": ("id,gap [eV]\na,metal\nb,metal\n", "is not a number; correct it or remove the row; a column of classes has"),
     "a nameless column": ("id,gap,\na,1,2\n", "line 1: a column without a name"),
     "a repeated column": ("id,gap,gap [eV]\na,1,2\n", "line 1: column 'gap' is repeated or reserved"),
@@ -182,6 +177,11 @@ def test_a_bad_table_is_one_line_that_names_file_and_row(folder, case):
 
 
 LACKING = {
+    "a row with another separator": (
+        "a;1\nb,2\n",
+        "line 2: 1 column; expected 2 (id,target; more targets need a header that names them); the separator is ';'",
+    ),
+    "a separator at the end of some rows": ("id,gap\na,1,\nb,1\n", "line 2: 3 columns; expected 2 (as in the header)"),
     "id without a file": ("a,1\nz,2\n", "line 2: id 'z' has no structure file; add e.g. z.cif"),
     "id without a file first": ("z,1\na,2\n", "line 1: id 'z' has no structure file"),
     "id out of the folder": ("../a,1\n", "line 1: id '../a' has no structure file"),
@@ -193,13 +193,13 @@ LACKING = {
 @pytest.mark.parametrize("case", LACKING)
 def test_a_row_without_a_file_is_named(folder, case):
     text, message = LACKING[case]
-    [told] = bad_files(open_folder(with_csv(folder, text)), "structure file")
+    [told] = bad_files(open_folder(with_csv(folder, text)), "1 of ")
     assert told.startswith("id_prop.csv line ") and message in told
 
 
 def test_all_rows_to_mend_are_named_at_once(folder):
     (folder / "b.cif").write_text("broken")
-    told = bad_files(open_folder(with_csv(folder, "a,1\nb,2\nz,3\n")), "2 of 3 structure files are missing or cannot be read")
+    told = bad_files(open_folder(with_csv(folder, "a,1\nb,2\nz,3\n")), "2 of 3 crystals cannot be read")
     assert [line[: len("id_prop.csv line 2")] for line in told] == ["id_prop.csv line 2", "id_prop.csv line 3"]
     with pytest.raises(InputError, match=r"line 1 .*is not a number; .*; and 3 more problems:$") as caught:
         open_folder(with_csv(folder, "a,one\nc,inf\nb,2\nz,3\n"))
@@ -207,6 +207,20 @@ def test_all_rows_to_mend_are_named_at_once(folder):
     with pytest.raises(InputError, match=r"line 2: id 'a' appears more than once .*; and 1 more problem:$") as caught:
         open_folder(with_csv(folder, "a,1\na,2\n,3\n"))
     assert caught.value.details == ("id_prop.csv line 3: the id is empty; give the name of a structure file",)
+
+
+def test_a_row_with_too_many_columns_is_named_with_the_other_bad_rows(folder):
+    with_csv(folder, "id,gap\na,1\nb,2,3\nz,3\n")
+    first, second = bad_files(open_folder(folder), "2 of 3 crystals cannot be read")
+    assert first == "id_prop.csv line 3: 3 columns; expected 2 (as in the header); the separator is ','"
+    assert second.startswith("id_prop.csv line 4: id 'z' has no structure file")
+    dataset = open_folder(folder, tuple(unreadable(folder)))
+    assert dataset.load().targets["gap"].tolist() == [1.0]
+    right = open_folder(with_csv(folder, "id,gap\na,1\nb,2\nz,3\n"))
+    assert dataset.card.known_problems == right.card.known_problems, "the file of line 3 has a row"
+    with pytest.raises(InputError, match=r"line 3 .*is not a number; .*; and 1 more problem:$") as caught:
+        open_folder(with_csv(folder, "id,gap\na\nb,x\nc,1\n"))
+    assert caught.value.details[0].startswith("id_prop.csv line 2: 1 column; expected 2")
 
 
 def test_a_folder_without_the_bad_rows_loads(folder):
@@ -245,9 +259,9 @@ def test_truncated_and_partially_occupied_files_name_the_row(folder):
     text = (folder / "b.cif").read_text()
     dataset = open_folder(with_csv(folder, "a,1\nb,2\n"))
     (folder / "b.cif").write_text(text[: text.rindex("Cl")])
-    assert re.match(r"id_prop\.csv line 2: b\.cif: .*truncated\?", *bad_files(dataset, "1 of 2 structure files"))
+    assert re.match(r"id_prop\.csv line 2: b\.cif: .*truncated\?", *bad_files(dataset, "1 of 2 crystals"))
     (folder / "b.cif").write_text(text.replace("1.0000", "0.7000"))
-    told = bad_files(dataset, "1 of 2 structure files cannot be read")
+    told = bad_files(dataset, "1 of 2 crystals cannot be read")
     assert re.match(r"id_prop\.csv line 2: b\.cif: site .* is partially occupied", *told)
 
 
@@ -255,7 +269,7 @@ def test_ten_bad_files_are_named_a_line_each_and_the_others_counted(tmp_path):
     folder = write_folder(tmp_path / "many", 13)
     for n in range(12):
         (folder / f"c{n}.cif").write_text("broken")
-    told = bad_files(open_folder(folder), "12 of 13 structure files cannot be read; mend them or remove their rows; ")
+    told = bad_files(open_folder(folder), "12 of 13 crystals cannot be read; mend them or remove their rows; ")
     assert len(told) == 11 and told[9].startswith("id_prop.csv line 10: c9.cif: ") and told[10] == "and 2 more"
 
 
@@ -314,7 +328,7 @@ def test_element_features_that_cannot_be_read_are_refused_in_one_line(folder, co
 
 
 def test_a_class_of_rows_below_is_no_heading(folder):
-    [told] = bad_files(open_folder(with_csv(folder, "lost,metal\na,metal\nb,semi\nc,semi\n")), "1 of 4 structure files")
+    [told] = bad_files(open_folder(with_csv(folder, "lost,metal\na,metal\nb,semi\nc,semi\n")), "1 of 4 crystals")
     assert "line 1: id 'lost' has no structure file" in told
 
 
