@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 
@@ -14,8 +15,12 @@ TRUST_S = 30.0
 """The estimates alone are worth as much as so many seconds of this run, and less with each fold that ends: starting workers,
 building graphs and scoring take time too, which only the run itself tells."""
 
-TOLD_FROM = 0.1
-"""Where no cost is known, this part of one fold has to be done after its first epoch, which is mostly start-up."""
+TOLD_FROM, TOLD_EPOCHS = 0.1, 2
+"""Where no cost is known, this part of one fold and so many epochs have to be done after its first epoch, which is mostly
+start-up."""
+
+SMOOTHED = 0.1
+"""The part of the time left within which the time shown follows a new estimate, so that it does not jump."""
 
 
 class TimeLeft:
@@ -33,10 +38,12 @@ class TimeLeft:
         self.share: dict[Job, float] = {}
         """Which part is done."""
         self.started = time.monotonic()
-        self.first: dict[Job, tuple[float, float]] = {}
-        """When a fold under way had finished its first epoch, and which part was done then."""
-        self.newest: dict[Job, float] = {}
-        """When it had finished its newest epoch."""
+        self.first: dict[Job, tuple[float, int]] = {}
+        """When a fold under way had finished its first epoch here, and which one that was."""
+        self.newest: dict[Job, tuple[float, int]] = {}
+        """When it had finished its newest epoch, and which one that was."""
+        self.shown: tuple[float, float] | None = None
+        """When the time left was last asked for, and when the plan was then expected to end."""
 
     def _estimated(self, job: Job) -> float | None:
         found = self.costs.of(job, self.plan.n_train[job]) if job in self.plan.n_train else None
@@ -46,8 +53,8 @@ class TimeLeft:
         """A fold has finished an epoch."""
         self.begun.setdefault(job, (number - 1) / of)
         self.share[job] = number / of
-        self.newest[job] = time.monotonic()
-        self.first.setdefault(job, (self.newest[job], number / of))
+        self.newest[job] = time.monotonic(), number
+        self.first.setdefault(job, self.newest[job])
 
     def leave_out(self, jobs: Iterable[Job]) -> None:
         """Folds are not tried."""
@@ -69,7 +76,19 @@ class TimeLeft:
         return len(self.plan.done) + sum(self.share.get(job) == 1.0 for job in self.work)
 
     def seconds(self) -> float | None:
-        """Until the last fold ends; None where nothing tells."""
+        """Until the last fold ends, smoothed; None where nothing tells."""
+        found, now = self._estimate(), time.monotonic()
+        if not found:
+            return found
+        if self.shown:
+            then, end = self.shown
+            weight = 1 - math.exp((then - now) / (SMOOTHED * found))
+            found = weight * found + (1 - weight) * max(0.0, end - now)
+        self.shown = now, now + found
+        return found
+
+    def _estimate(self) -> float | None:
+        """From the costs and the pace alone."""
         if not self.work:
             return 0.0
         known = [seconds for seconds in self.work.values() if seconds is not None]
@@ -88,8 +107,9 @@ class TimeLeft:
 
     def _by_pace(self, left: float) -> float | None:
         """The time of so many folds by the epochs since the first of each; None before they are enough."""
-        done = {job: self.share[job] - share for job, (_, share) in self.first.items()}
-        if max(done.values(), default=0.0) < TOLD_FROM:
+        epochs = {job: self.newest[job][1] - number for job, (_, number) in self.first.items()}
+        done = {job: self.share[job] * n / self.newest[job][1] for job, n in epochs.items()}
+        if max(done.values(), default=0.0) < TOLD_FROM or max(epochs.values()) < TOLD_EPOCHS:
             return None
-        a_fold = sum(self.newest[job] - since for job, (since, _) in self.first.items()) / sum(done.values())
+        a_fold = sum(self.newest[job][0] - since for job, (since, _) in self.first.items()) / sum(done.values())
         return left * a_fold / min(self.plan.todo[0].workers, sum(self.share.get(job) != 1.0 for job in self.work))

@@ -118,7 +118,8 @@ class Display:
         if news.dies:
             if news.job in self.bars:
                 self.progress.remove_task(self.bars.pop(news.job))
-            self._say(f"{job_name(news.job)}: its worker process has died; it is tried again when the other folds are done")
+            if not self.stopping:
+                self._say(f"{job_name(news.job)}: its worker process has died; it is tried again when the other folds are done")
             return
         if news.job not in self.bars:
             self.progress.update(self.total, detail="")
@@ -190,7 +191,10 @@ class _State(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """One line."""
-        seconds = self.time_left.seconds() or None if task.id in self.total else task.time_remaining
+        from benchmark.harness.time_left import TOLD_EPOCHS
+
+        of_fold = task.time_remaining if task.completed > TOLD_EPOCHS else None
+        seconds = self.time_left.seconds() or None if task.id in self.total else of_fold
         left = "" if seconds is None else f"{about(seconds)} left"
         return Text(", ".join(filter(None, (task.fields["detail"], left))))
 

@@ -121,6 +121,33 @@ def test_the_first_epochs_alone_tell_no_time_where_no_cost_is_known(small_folder
     assert left.seconds() == pytest.approx(1.5 * 60), "a fold has 60 epochs of a second; the start is not counted"
 
 
+def test_two_epochs_are_too_few_to_tell_a_time_however_short_a_fold_is(small_folder, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time_left.time, "monotonic", lambda: now[0])
+    (job, *_) = jobs = make_jobs(small_folder)
+    left = TimeLeft(Plan(jobs, (), (), n_train=dict.fromkeys(jobs, 100)), Costs())
+    for number in (1, 2):
+        now[0] += 10.0
+        left.epoch(job, number, 8)
+        assert left.seconds() is None
+    now[0] += 10.0
+    left.epoch(job, 3, 8)
+    assert left.seconds() == pytest.approx((5 / 8 + 1) * 80)
+
+
+def test_a_new_estimate_does_not_make_the_time_shown_jump(small_folder, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time_left.time, "monotonic", lambda: now[0])
+    jobs = make_jobs(small_folder, folds=4)
+    left = TimeLeft(Plan(jobs, (), (), n_train=dict.fromkeys(jobs, 100)), Costs([(trained(jobs[0], device_s=1000.0), "runs")]))
+    assert left.seconds() == pytest.approx(4000, rel=0.01)
+    now[0] = 1.0
+    left.finished(jobs[0], trained(jobs[0], device_s=100.0))
+    assert left.seconds() > 2000, "a second later"
+    now[0] = 100.0
+    assert left.seconds() < 500, "the new costs, once a tenth of the time left has passed"
+
+
 def test_several_folds_with_one_epoch_each_tell_no_time_where_no_cost_is_known(small_folder):
     jobs = make_jobs(small_folder, folds=4)
     left = TimeLeft(Plan(jobs, (), (), n_train=dict.fromkeys(jobs, 100)), Costs())
