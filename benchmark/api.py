@@ -166,7 +166,8 @@ def predict(
     Raises:
         InputError: a checkpoint or a crystal cannot be used, the message names it; or there are not as many ids as crystals.
     """
-    from benchmark.harness.predict import FilePredictions, ids_of, predict_crystals, unseen_elements, without_cell
+    from benchmark.harness.predict import ids_of, predict_crystals, unseen_elements, without_cell
+    from benchmark.harness.predictions import FilePredictions
 
     alone = isinstance(structures, str | Path) or hasattr(structures, "sites") or hasattr(structures, "get_pbc")
     given: list[Any] = [structures] if alone else list(structures)
@@ -241,7 +242,8 @@ def _loaded(checkpoints: Paths) -> tuple[list[Any], Any, list[Path]]:
 
 def _predicted(found: Any, models: list[Any], files: list[Path]) -> pd.DataFrame:
     """Predictions as a table; InputError where a crystal could not be used."""
-    from benchmark.harness.predict import MEMBERS, trial_warning
+    from benchmark.harness.predict import trial_warning
+    from benchmark.harness.predictions import MEMBERS
     from benchmark.leaderboard.checkpoint_error import error_on_test
 
     if found.left_out:

@@ -49,15 +49,8 @@ def predict(
     from tabulate import tabulate
 
     from benchmark.harness.machine import choose_device
-    from benchmark.harness.predict import (
-        find_structures,
-        in_columns,
-        meaning_of,
-        predict_files,
-        require_file,
-        trial_warning,
-        write_csv,
-    )
+    from benchmark.harness.predict import find_structures, meaning_of, predict_files, trial_warning
+    from benchmark.harness.predictions import in_columns, require_file, write_csv
     from benchmark.leaderboard.checkpoint_error import error_on_test
     from datasets.readers.folder import unread_folders
     from datasets.registry import is_folder
@@ -72,10 +65,8 @@ def predict(
     models = [load_checkpoint(file, device) for file in files]
     found = predict_files(dict(zip(files, models, strict=True)), meaning_of(models, files), structures, id_column)
     rows, left_out = found.rows(), [*lacking, *found.left_out]
-    for line in left_out:
-        tell(f"left out: {line}")
     if not rows:
-        raise BenchmarkError("nothing is left to predict")
+        raise BenchmarkError("no structure can be predicted:", left_out)
     for line in filter(None, [trial_warning(models), *found.warnings]):
         tell(f"warning: {line}")
     flat = [in_columns(row, members) for row in rows]
@@ -90,4 +81,7 @@ def predict(
     if error := error_on_test(files):
         print(f"\n{error}", file=sys.stderr if as_json else sys.stdout)
     if left_out:
-        raise BenchmarkError(f"{len(left_out)} of {len(left_out) + len(rows)} structures left out")
+        tell(f"{len(rows)} predicted; {len(left_out)} left out:")
+        for line in left_out:
+            tell(f"- {line}")
+        raise typer.Exit(1)

@@ -319,10 +319,10 @@ def test_an_unreadable_file_costs_no_other_its_prediction(tmp_path, two_ev, copp
     code, out, err = predict("--checkpoint", two_ev, tmp_path / "broken.cif", copper, tmp_path / "notes.txt", "--json")
     assert code == 1
     assert json.loads(out) == [{"id": "copper", "prediction": 2.0, "unit": "eV", "unseen_elements": "unknown"}]
-    first, second, last = err.strip().splitlines()
-    assert first.startswith(f"left out: {tmp_path / 'broken.cif'}: not a readable CIF file")
-    assert second.startswith(f"left out: {tmp_path / 'notes.txt'}: not a structure file")
-    assert last == "error: 2 of 3 structures left out"
+    said, first, second = err.strip().splitlines()
+    assert said == "1 predicted; 2 left out:"
+    assert first.startswith(f"- {tmp_path / 'broken.cif'}: not a readable CIF file")
+    assert second.startswith(f"- {tmp_path / 'notes.txt'}: not a structure file")
 
 
 def test_a_missing_file_costs_no_other_its_prediction(tmp_path, two_ev, copper, predict):
@@ -330,10 +330,10 @@ def test_a_missing_file_costs_no_other_its_prediction(tmp_path, two_ev, copper, 
     empty.mkdir()
     code, out, err = predict("--checkpoint", two_ev, tmp_path / "gone.cif", copper, empty, vast, "--json")
     assert code == 1 and [row["id"] for row in json.loads(out)] == ["copper"]
-    first, second, third, last = err.strip().splitlines()
-    assert first == f"left out: {tmp_path / 'gone.cif'}: no such file or folder"
-    assert second.startswith(f"left out: {empty}: no structure files") and third.startswith(f"left out: {vast}: cannot be read")
-    assert last == "error: 3 of 4 structures left out"
+    said, first, second, third = err.strip().splitlines()
+    assert said == "1 predicted; 3 left out:"
+    assert first == f"- {tmp_path / 'gone.cif'}: no such file or folder"
+    assert second.startswith(f"- {empty}: no structure files") and third.startswith(f"- {vast}: cannot be read")
 
 
 def test_an_element_that_the_model_does_not_know_costs_no_other_its_prediction(run_of, small_folder, tmp_path, predict):
@@ -346,8 +346,9 @@ def test_an_element_that_the_model_does_not_know_costs_no_other_its_prediction(r
     assert code == 1
     assert [row["id"] for row in json.loads(out)] == ["c0", "c2", "c3", "c4", "c5", "c6"]
     reason = {"cgcnn": "no features for the element with Z = 103", "soap-svr": "fitted without the element Lr"}
-    line, trial, *_ = err.splitlines()
-    assert trial.startswith(TRIAL) and line.startswith(f"left out: {tmp_path / 'c1.cif'}: crystal 'c1': ")
+    trial, *_, said, line = err.splitlines()
+    assert trial.startswith(TRIAL) and said == "6 predicted; 1 left out:"
+    assert line.startswith(f"- {tmp_path / 'c1.cif'}: crystal 'c1': ")
     assert reason[next(store.records()).key.model] in line
 
 
@@ -380,8 +381,7 @@ def test_nothing_left_to_predict_is_an_error(tmp_path, two_ev, predict):
     (tmp_path / "broken.cif").write_text("data_x")
     code, out, err = predict("--checkpoint", two_ev, tmp_path / "broken.cif", "--csv", tmp_path / "p.csv")
     assert (code, out) == (1, "")
-    assert err.splitlines()[-1] == "error: nothing is left to predict"
-    assert "broken.cif" in err.splitlines()[0]
+    assert err.splitlines()[0] == "error: no structure can be predicted:" and "broken.cif" in err.splitlines()[1]
     assert not (tmp_path / "p.csv").exists()
 
 
