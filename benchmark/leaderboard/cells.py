@@ -63,10 +63,15 @@ def relative(row: BoardRow, group: ComparisonGroup) -> str:
 
 
 def verdict(row: BoardRow, group: ComparisonGroup) -> str:
-    """What is decided about a row, with the repeats that would decide it if so few do; empty without a rival."""
+    """What is decided about a row, with the repeats that would decide it if so few do; empty without a rival.
+
+    A model that is not shown to be better than the dummy is not called the best.
+    """
     found = row.standing if group.has_rivals else None
     if found is None:
         return ""
+    if found.verdict == "best or equal" and row.label in labels_not_below_baseline(group):
+        return f"not shown better than {group.kind.baseline}"
     if found.verdict != "undecided" or group.decisions is None or group.decisions.reason:
         return found.verdict
     return f"{found.verdict} ({count(found.more_repeats, 'more repeat')})" if found.more_repeats else found.verdict

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from benchmark.leaderboard.again import commands, sources
 from benchmark.leaderboard.cells import (
     cheapest_text,
+    labels_not_below_baseline,
     leaked,
     loss,
     machine,
@@ -170,7 +171,8 @@ def conclusion(group: ComparisonGroup) -> str:
 
 def advice(group: ComparisonGroup) -> str:
     """Which model to take, at which cost, and what is undecided."""
-    best, open_ = group.with_verdict("best or equal"), group.with_verdict("undecided")
+    doubtful, open_ = labels_not_below_baseline(group), group.with_verdict("undecided")
+    best = [row for row in group.with_verdict("best or equal") if row.label not in doubtful]
     names = listed([escape(row.label) for row in best], most=20)
     undecided = listed([escape(row.label) for row in open_], most=20)
     said = f"Undecided: {undecided}. {_repeats([row.standing for row in open_ if row.standing])}" if open_ else ""

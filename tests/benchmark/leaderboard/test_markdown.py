@@ -16,7 +16,7 @@ from benchmark.leaderboard.board import read_board
 from benchmark.leaderboard.cells import cheapest_text, mean_r2
 from benchmark.leaderboard.columns import Column
 from benchmark.leaderboard.coverage import RECORD, Coverage, SimulatedRates
-from benchmark.leaderboard.pages.task import task_page
+from benchmark.leaderboard.pages.task import advice, task_page
 from benchmark.leaderboard.pages.write import write_pages
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.terminal import MORE_REPEATS, terminal_table
@@ -278,6 +278,17 @@ def test_a_model_that_is_not_shown_to_beat_the_dummy_is_named_under_the_table(st
     assert line in terminal_table(group).splitlines() and line in task_page([group]).splitlines()
     assert board_data(board)["comparison_groups"][0]["not_below_baseline"] == line
     assert board_data(board)["comparison_groups"][0]["doubtful"] == ["megnet", "mpnn"]
+
+
+def test_a_model_that_is_not_shown_to_beat_the_dummy_is_not_called_the_best(tmp_path):
+    store = Store(tmp_path / "runs")
+    write_run(store, "dummy", 2.0)
+    write_run(store, "megnet", 2.0)
+    (group,) = read_board(store).comparison_groups
+    assert "megnet" in [row.label for row in group.with_verdict("best or equal")]
+    (row,) = [line for line in terminal_table(group).splitlines() if " megnet " in line and "±" in line]
+    assert row.startswith("not shown better than predicting the mean  ")
+    assert "megnet" not in advice(group).partition("Undecided")[0]
 
 
 def test_a_miniature_is_never_shown_under_the_name_of_the_published_network_alone(tmp_path):
