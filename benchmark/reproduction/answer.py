@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.leaderboard.published_results import OMEE, RELEASED_RECIPES, RELEASED_SPLITS, THESIS, PublishedResult
 from benchmark.rendering.commands import code, command
-from benchmark.rendering.text import count, escape, joined, percent, significant, table
+from benchmark.rendering.text import count, escape, percent, significant, table
 from benchmark.reproduction.cells import Cell
 from benchmark.reproduction.results import CellResult, Difference
 from benchmark.studies.tables import waited
@@ -23,8 +23,8 @@ MEDIAN = (
 OTHER_SPREAD = 0.1
 """Share by which the spread of the published targets differs from ours, above which they cannot be the same targets."""
 OTHER_TARGETS = (
-    f"the standard deviation of the published test targets, from the printed RMSE and R², differs from ours by over "
-    f"{percent(OTHER_SPREAD)}: other crystals or labels"
+    f"other crystals or labels: the standard deviation of the published test targets, by the printed RMSE and R², differs from "
+    f"ours by over {percent(OTHER_SPREAD)}"
 )
 RECIPE_OF = {"thesis": THESIS, "omee": OMEE}
 """Preset → the publication whose recipe it is."""
@@ -60,9 +60,17 @@ def answer(rows: Sequence[Row], tested: str = "") -> str:
         sources = dict.fromkeys(published.source for _, published in figures)
         lines += [_of_source(source, figures, [one for one in found if one.published.source == source]) for source in sources]
         lines += _which_answers([cell for cell, _ in figures], list(sources))
-    lines += [*_released(found), *_why(found, tested), *_costs(rows)]
+    answering = [one for one in found if one.published in _answering(rows)]
+    lines += [*_released(found), *_why(answering, tested), *_costs(rows)]
     said = "\n".join(f"- {line}" for line in lines)
-    return f"{said}\n\n{_side_by_side(rows, found)}" if found else said
+    return f"{said}\n\n{_side_by_side(rows, answering)}" if found else said
+
+
+def _answering(rows: Sequence[Row]) -> list[PublishedResult]:
+    """The figures with whose recipe ours ran; all, where ours has the recipe of none."""
+    every = [(cell, published) for cell, _ in rows for published in cell.published]
+    own = [published for cell, published in every if published.source == RECIPE_OF.get(cell.named)]
+    return own or [published for _, published in every]
 
 
 def _filled(rows: Sequence[Row]) -> str:
@@ -70,12 +78,13 @@ def _filled(rows: Sequence[Row]) -> str:
     failed = [cell for cell, result in rows if result and not result.maes]
     lacking = [cell for cell, result in rows if cell.lacking and not result]
     left = len(rows) - len(scored) - len(failed) - len(lacking)
-    said = f"{len(scored)} of {count(len(rows), 'cell')} {'has' if len(rows) == 1 else 'have'} run"
+    have = "has" if len(rows) == 1 else "have"
+    said = f"{len(scored)} of {count(len(rows), 'cell')} {have} at least one round"
     if not scored:
         said += ": nothing is compared yet."
     else:
         full = sum(len(result.maes) >= cell.rounds for cell, result in scored)
-        said += f", {full} of them with all planned rounds."
+        said += f", {full} {'has' if full == 1 else 'have'} all planned rounds."
     parts = [said]
     parts += [f"{len(lacking)} cannot be filled: {lacking[0].lacking}."] if lacking else []
     parts += [f"{len(failed)} failed in every round."] if failed else []
@@ -98,10 +107,10 @@ def _of_source(source: str, figures: Sequence[tuple[Cell, PublishedResult]], fou
 def _which_answers(cells: Sequence[Cell], sources: Sequence[str]) -> Iterator[str]:
     """Which rows say whether a number was reproduced: those where ours has the recipe of the publication."""
     for preset in dict.fromkeys(cell.named for cell in cells if RECIPE_OF.get(cell.named) in sources):
-        other = " Rows of the other sources do not answer: their recipes differ from ours." if len(sources) > 1 else ""
+        other = " Figures of the other sources do not answer: their recipes differ from ours." if len(sources) > 1 else ""
         yield (
-            f"Was a number reproduced? Read the rows of {escape(RECIPE_OF[preset])} in the table of the page: ours has its "
-            f"recipe. A bold pair was not reproduced. A plain pair is not shown to differ.{other}"
+            f"Was a number reproduced? Read the first table of the page: ours has the recipe of "
+            f"{escape(RECIPE_OF[preset])}. Bold: not reproduced. Plain: not shown to differ.{other}"
         )
 
 
@@ -124,16 +133,17 @@ def _released(found: Sequence[Compared]) -> Iterator[str]:
 
 
 def _side_by_side(rows: Sequence[Row], found: Sequence[Compared]) -> str:
-    """Ours and the published figures, a row for each source and model and a column for each property, and how to read it."""
+    """Ours and the figures that answer, a row for each source and model and a column for each property; how to read it."""
     several_sets = len({cell.task.rpartition("/")[0] for cell, _ in rows}) > 1
-    tasks = list(dict.fromkeys(cell.task for cell, _ in rows if cell.published))
+    answering = _answering(rows)
+    figures = [(cell, published) for cell, _ in rows for published in cell.published if published in answering]
+    tasks = list(dict.fromkeys(cell.task for cell, _ in figures))
     shown = {(one.published.source, one.cell.label, one.cell.task): one for one in found}
     lines: dict[tuple[str, str], dict[str, str]] = {}
-    for cell, _ in rows:
-        for published in cell.published:
-            one = shown.get((published.source, cell.label, cell.task))
-            entry = _entry(one) if one else f"– / {published.mae:g}"
-            lines.setdefault((published.source, cell.label), {})[cell.task] = entry
+    for cell, published in figures:
+        one = shown.get((published.source, cell.label, cell.task))
+        entry = _entry(one) if one else f"– / {published.mae:g}"
+        lines.setdefault((published.source, cell.label), {})[cell.task] = entry
     names = [escape(task if several_sets else task.rpartition("/")[2]) for task in tasks]
     several = len({source for source, _ in lines}) > 1
     body = [
@@ -142,12 +152,13 @@ def _side_by_side(rows: Sequence[Row], found: Sequence[Compared]) -> str:
     ]
     header = ["model", *(["published by"] if several else []), *names]
     marks = {mark: meaning for one in found for mark, meaning in _marks(one).items()}
-    legend = "".join(f" ({mark}): {meaning}." for mark, meaning in sorted(marks.items()))
-    return (
-        f"{table(header, body, text=header[1 : 1 + several])}\n\n"
-        "MAE: ours / published. **Bold**: shown to differ. Plain: not shown to differ, which does not mean equal. –: ours has "
-        f"not run.{legend}{_fewer(found)}"
-    )
+    legend = [
+        "MAE: ours / published. –: ours has not run.",
+        "**Bold**: shown to differ. Plain: not shown to differ, which does not mean equal.",
+        *(f"({mark}): {meaning}." for mark, meaning in sorted(marks.items())),
+        *_fewer(found),
+    ]
+    return f"{table(header, body, text=header[1 : 1 + several])}\n\n" + "\n".join(f"- {line}" for line in legend)
 
 
 def _entry(one: Compared) -> str:
@@ -162,11 +173,10 @@ def _is_short(one: Compared) -> bool:
     return len(one.result.maes) < one.cell.rounds
 
 
-def _fewer(found: Sequence[Compared]) -> str:
+def _fewer(found: Sequence[Compared]) -> Iterator[str]:
     """What the daggers of the table mean."""
-    rounds = sorted({len(one.result.maes) for one in found if _is_short(one)})
-    marks = joined([f"†{number}: {count(number, 'round')} of ours" for number in rounds])
-    return f" {marks}, fewer than planned." if rounds else ""
+    if any(map(_is_short, found)):
+        yield "†: ours has fewer rounds than planned, as many as the number says."
 
 
 def _marks(one: Compared) -> dict[str, str]:

@@ -31,7 +31,7 @@ def filled_so_far(board: Board, stores: Sequence[Store], pages: str) -> Iterator
         done, cells = done + filled, cells + len(possible)
         tables.append(f"{link(name, f'{pages}/{name}.md')} {filled} of {len(possible)}")
     yield (
-        f"Cells of published tables that have run, each with an interval: {done} of the {cells} whose targets the data here "
+        f"Cells of published tables with at least one round: {done} of the {cells} whose targets the data here "
         f"have: {', '.join(tables)}."
     )
     yield _sizes(board)

@@ -9,14 +9,13 @@ from functools import partial
 from pathlib import Path
 
 from benchmark.leaderboard.board import Board
-from benchmark.leaderboard.cells import machines, not_below_baseline
+from benchmark.leaderboard.cells import machines, not_below_baseline, verdict
 from benchmark.leaderboard.columns import PAGE, Column, columns_of
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.cost_figure import alternative, caption, cost_figure
-from benchmark.leaderboard.kinds import NUMBERS
 from benchmark.leaderboard.pages.overview import findings
+from benchmark.leaderboard.pages.published_figures import answered, beside_published, lines_of, pairs
 from benchmark.leaderboard.pages.task import advice, page_of
-from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.rows import BoardRow, marks_of
 from benchmark.leaderboard.score_pictures import SCORE_PICTURES
 from benchmark.rendering.blocks import BEGIN, filled
@@ -26,11 +25,8 @@ from benchmark.rendering.text import (
     count,
     crystals,
     escape,
-    in_unit,
     joined,
     link,
-    plus_minus,
-    seconds,
     table,
     with_unit,
 )
@@ -87,7 +83,7 @@ def _block(board: Board, root: Path, page: Path, pictures: dict[str, str], words
         "cost": lambda task, profile: cost_picture(board, task, profile, pictures, up),
         "score": lambda name: score_picture(name, pictures, up),
         "conclusions": lambda: "\n".join(f"- {line}" for line in findings(board)),
-        "published": lambda: beside_published(board, up),
+        "published": lambda *paths: beside_published(board, answered(root, paths), up),
         "published-size": lambda: of_published_size(board, up),
         "sets": data_sets,
         "report": lambda path: report(root, path, up),
@@ -159,35 +155,13 @@ def short_board(board: Board, task: str, profile: str, up: str = "") -> str:
 def _short_cell(column: Column, row: BoardRow, group: ComparisonGroup) -> str:
     """As on the page of the task, but the verdict is a word alone: a sentence below says how many repeats would decide."""
     if column.key == "verdict" and row.standing and group.has_rivals:
-        return row.standing.verdict
+        return verdict(row, group).partition(" (")[0]
     return column.cell(row, group)
 
 
 def _times(rows: Sequence[BoardRow]) -> str:
     where = machines(rows)
     return f"Times: {escape(where[0])}. " if len(where) == 1 else "Times are of several machines: compare them on the page. "
-
-
-def beside_published(board: Board, up: str = "") -> str:
-    """Runs with networks of the published size beside published errors of the same model on the same task."""
-    rows = []
-    for group in (group for group in board.comparison_groups if group.kind is NUMBERS):
-        for row in group.rows:
-            found, key = row.over_folds("loss"), row.run.first.key
-            if not found or key.profile in MARKED or not row.costs:
-                continue
-            others = [one for one in PUBLISHED_RESULTS if (one.task, one.model) == (key.task, row.model)]
-            task = link(key.task, f"{up}{PUBLISHED}/{page_of(key.task)}")
-            error, training = escape(in_unit(plus_minus(*found), key.unit)), seconds(row.costs.training_s)
-            for one in others:
-                epochs = [f"{number:,}" if number else "" for number in (row.costs.epochs, one.known_epochs)]
-                ours = [task, escape(row.label), escape(group.track), error, plus_minus(one.mae, one.std), *epochs, training]
-                rows.append([*ours, escape(f"{one.source}: {one.differs_here}")])
-    header = [
-        "task", "model", "track", "MAE here", "published", "epochs here", "published epochs", "training / fold here",
-        "by whom, and what differs",
-    ]  # fmt: skip
-    return table(header, rows, text=header)
 
 
 def of_published_size(board: Board, up: str = "") -> str:
@@ -220,33 +194,13 @@ def data_sets() -> str:
     return table(["data set", "crystals", "targets", "how it gets here"], rows, text=("targets", "how it gets here"))
 
 
-def pairs(root: Path, path: str, up: str = "") -> str:
-    """The first table of a committed report, ours beside the published figures, with the paragraph that explains it; linked.
-
-    Raises:
-        InputError: the report is not there, or has no table.
-    """
-    title, *lines = _lines(root / path)
-    begin = next((number for number, line in enumerate(lines) if line.startswith("|")), None)
-    if begin is None:
-        raise InputError(f"{root / path}: this report has no table")
-    end = next((number for number, line in enumerate(lines) if number > begin and line.startswith("#")), len(lines))
-    return f"**[{title.lstrip('# ')}]({up}{path})**\n\n" + "\n".join(lines[begin:end]).strip()
-
-
-def _lines(page: Path) -> list[str]:
-    if not page.is_file():
-        raise InputError(f"{page}: this report is not there")
-    return page.read_text(encoding="utf-8").splitlines()
-
-
 def report(root: Path, path: str, up: str = "") -> str:
     """What a committed report concludes: its text between the title and the first table, image or section, linked.
 
     Raises:
         InputError: the report is not there.
     """
-    title, *lines = _lines(root / path)
+    title, *lines = lines_of(root / path)
     end = next((number for number, line in enumerate(lines) if line.startswith(("## ", "### ", "|", "!["))), len(lines))
     said = "\n".join(line for line in lines[:end] if not line.startswith("Again:")).strip()
     folder = posixpath.dirname(path)

@@ -4,12 +4,12 @@ import pytest
 
 from benchmark.leaderboard.board import read_board
 from benchmark.leaderboard.pages.documents import (
-    beside_published,
     data_sets,
     of_published_size,
     short_board,
     write_documents,
 )
+from benchmark.leaderboard.pages.published_figures import answered, beside_published
 from benchmark.results.store import Store
 from datasets.errors import InputError
 from tests.benchmark.constructed import write_run
@@ -39,6 +39,14 @@ def test_published_errors_stand_beside_runs_of_the_published_size(board):
     lines = beside_published(board).splitlines()
     assert "Omee et al." in lines[-1] and "0.2240" in lines[-1] and "| schnet" in lines[-1]
     assert not any("| dummy" in line for line in lines)
+
+
+def test_a_figure_that_a_table_of_a_report_answers_is_not_among_the_ordinary_runs(board, tmp_path):
+    table = "| model | published by | work_function | band_gap |\n|:--|:--|--:|--:|\n"
+    for name, entry, left in (("open", "– / 0.224", 1), ("ran", "**0.3 / 0.224** (a) †1", 0), ("other", "0.3 / 0.22", 1)):
+        (tmp_path / "report.md").write_text(f"# Table\n\n{table}| schnet | Omee | {entry} | 1 / 2 |\n\n- MAE\n")
+        shown = beside_published(board, answered(tmp_path, ["report.md"]))
+        assert shown.count("| schnet") == left, name
 
 
 def test_tasks_with_several_models_of_published_size_are_told_from_those_with_one(tmp_path):

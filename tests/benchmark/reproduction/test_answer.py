@@ -34,7 +34,8 @@ def told(tmp_path):
 def test_an_empty_table_compares_nothing(told):
     cells = [cell("cgcnn", 0.5), cell("megnet", 0.5, lacking="the data have no value")]
     assert told(cells) == [
-        "- 0 of 2 cells have run: nothing is compared yet. 1 cannot be filled: the data have no value. 1 is open."
+        "- 0 of 2 cells have at least one round: nothing is compared yet. 1 cannot be filled: the data have no value. "
+        "1 is open."
     ]
 
 
@@ -48,15 +49,15 @@ def entries(lines: list[str], model: str, source: str) -> list[str]:
 def test_figures_that_agree_and_that_do_not_are_told_for_each_source(told):
     cells = [cell("cgcnn", 0.5, 0.2), cell("megnet", 0.5, 0.5), cell("schnet", 0.5)]
     filled, first, second, *rest = lines = told(cells, cgcnn=[0.50, 0.51, 0.49], megnet=[0.3])
-    assert filled == "- 2 of 3 cells have run, 1 of them with all planned rounds. 1 is open."
+    assert filled == "- 2 of 3 cells have at least one round, 1 has all planned rounds. 1 is open."
     assert first == "- **Paper 1: 1 of 2 comparisons shows a difference.** Ours is lower in 1 and higher in 0."
     assert second == "- **Paper 2: 2 of 2 comparisons show a difference.** Ours is lower in 1 and higher in 1."
     assert rest[1] == "- 2 of the 3 comparisons that show a difference rest on fewer rounds than planned (†)."
     assert entries(lines, "cgcnn", "Paper 1") == ["0.500 / 0.5"] and entries(lines, "cgcnn", "Paper 2") == ["**0.500 / 0.2**"]
     assert entries(lines, "schnet", "Paper 1") == ["– / 0.5"]
     assert entries(lines, "megnet", "Paper 1") == ["**0.300 / 0.5** †1"], "a single round is seen"
-    assert "**Bold**: shown to differ. Plain: not shown to differ, which does not mean equal." in lines[-1]
-    assert lines[-1].endswith(" †1: 1 round of ours, fewer than planned.")
+    assert lines[-2] == "- **Bold**: shown to differ. Plain: not shown to differ, which does not mean equal."
+    assert lines[-1] == "- †: ours has fewer rounds than planned, as many as the number says."
 
 
 def test_the_rows_with_the_recipe_of_the_publication_answer_and_open_figures_of_a_source_are_counted(told):
@@ -64,10 +65,10 @@ def test_the_rows_with_the_recipe_of_the_publication_answer_and_open_figures_of_
     lines = told([cell("cgcnn", 0.5), replace(cell("megnet"), published=(own,))], cgcnn=[0.50, 0.51, 0.49])
     assert f"- **{THESIS}: 1 figure, none compared yet.** Ours has not run for them." in lines
     assert (
-        f"- Was a number reproduced? Read the rows of {THESIS} in the table of the page: ours has its recipe. A bold pair was "
-        "not reproduced. A plain pair is not shown to differ. Rows of the other sources do not answer: their recipes differ "
-        "from ours."
+        f"- Was a number reproduced? Read the first table of the page: ours has the recipe of {THESIS}. Bold: not reproduced. "
+        "Plain: not shown to differ. Figures of the other sources do not answer: their recipes differ from ours."
     ) in lines
+    assert [line for line in lines if line.startswith("| ")][1:] == ["| megnet  |  – / 0.5 |"], "the figures that answer alone"
 
 
 @pytest.mark.parametrize(("ours", "differs"), [(0.5, True), (0.39, False)])
@@ -89,8 +90,10 @@ def test_an_error_no_better_than_the_median_is_marked_where_the_other_is_better(
     lines = told([cell("soap-svr", 2.1), cell("soap-mlp", 0.4)], **{"soap-svr": [0.5] * 3, "soap-mlp": [2.0, 2.1, 2.0]})
     assert entries(lines, "soap-svr", "Paper 1") == ["**0.500 / 2.1** (b)"]
     assert entries(lines, "soap-mlp", "Paper 1")[0].endswith("/ 0.4** (c)")
-    assert "(b): the published error alone is hardly better than the median." in lines[-1]
-    assert "(c): our error alone is hardly better than the median." in lines[-1]
+    assert lines[-2:] == [
+        "- (b): the published error alone is hardly better than the median.",
+        "- (c): our error alone is hardly better than the median.",
+    ]
     assert "For 2 of the 2 the table of the page marks a possible reason." in next(
         line for line in lines if line.startswith("- Why")
     )
@@ -104,11 +107,11 @@ def test_published_targets_that_spread_otherwise_are_not_the_same(told):
     lines = told(cells, cgcnn=[0.5] * 3, megnet=[0.5] * 3)
     assert entries(lines, "cgcnn", "Paper") == ["**0.500 / 0.9** (a)"]
     assert entries(lines, "megnet", "Paper") == ["**0.500 / 0.9**"]
-    assert "differs from ours by over 10 %: other crystals or labels." in lines[-1]
+    assert lines[-1].startswith("- (a): other crystals or labels: ") and lines[-1].endswith(" differs from ours by over 10 %.")
 
 
 def test_a_full_table_that_agrees_needs_no_reason(told):
     lines = told([cell("cgcnn", 0.5)], cgcnn=[0.50, 0.51, 0.49])
-    assert lines[0] == "- 1 of 1 cell has run, 1 of them with all planned rounds."
+    assert lines[0] == "- 1 of 1 cell has at least one round, 1 has all planned rounds."
     assert lines[1] == "- **Paper 1: 0 of 1 comparison shows a difference.**"
     assert not any("Why" in line or "lower" in line or "higher" in line for line in lines)

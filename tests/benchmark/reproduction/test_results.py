@@ -118,7 +118,7 @@ def test_a_page_has_figures_costs_and_a_command_for_each_empty_cell(tmp_path):
     assert row[9:] == ["A paper", "other labels; its recipe is not known here", ""]
     other = next(line for line in text.splitlines() if line.startswith("| mpnn"))
     assert "`python -m benchmark reproduce thesis-6 --task set/target --model mpnn`" in other
-    assert "1 of 2 cells have run" in text and "Labels are old." in text
+    assert "1 of 2 cells have at least one round" in text and "Labels are old." in text
 
 
 def test_the_recipe_of_a_released_network_stands_beside_ours_where_it_differs(tmp_path):
