@@ -117,7 +117,11 @@ def _of_folder(path: Path, options: TableOptions) -> RawTable:
     if options.structure_column:
         raise InputError(f"{path}: a folder has structure files; leave --structure-column out")
     table = read_folder(path)
-    columns: Columns = {STRUCTURE_COLUMNS[0]: list(table.ids), **table.columns}  # a name that no target has
+    texts = {STRUCTURE_COLUMNS[0]: table.ids, **table.columns}  # a name that no target has
+    rows = zip(table.files, *table.columns.values(), strict=True)
+    empty = {row for row, (file, *found) in enumerate(rows) if isinstance(file, InputError) and not any(found)}
+    # None in every column, so that a row without file and values is not taken for one that merely lacks values.
+    columns: Columns = {name: [None if n in empty else text for n, text in enumerate(column)] for name, column in texts.items()}
     units = {name: unit for name, unit in table.units.items() if unit != AS_GIVEN}
     own = path / ELEMENT_TABLE
     places = [f"{table.source} line {row}" for row in table.rows]

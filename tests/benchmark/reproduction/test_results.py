@@ -87,7 +87,7 @@ def test_more_rounds_than_were_published_count_too(tmp_path):
     few = Cell("set/target", "cgcnn", "thesis", "shuffle", 2, published=(PAPER,))
     store = write_rounds(tmp_path, [0.4, 0.5, 0.6])
     assert result_of(store, few).maes == pytest.approx((0.4, 0.5, 0.6))
-    assert "1 of them with all planned rounds" in page(Table("thesis-6", "A table", (few,)), [result_of(store, few)], store)
+    assert "1 has all planned rounds" in page(Table("thesis-6", "A table", (few,)), [result_of(store, few)], store)
 
 
 def test_a_round_of_a_published_split_is_a_seed(tmp_path):
@@ -146,7 +146,7 @@ def test_a_cell_whose_rounds_diverged_says_so(tmp_path):
     key = record.key.model_copy(update={**KEY, "task": "set/target"})
     store.write(failed(0, model="cgcnn", status="diverged", reason="the loss is nan", key=key), None)
     text = page(Table("omee-2", "A table", (CELL,)), cell_results([CELL], [store]), store)
-    assert "diverged: the loss is nan" in text and "0 of 1 cell has run" in text
+    assert "diverged: the loss is nan" in text and "0 of 1 cell has at least one round" in text
 
 
 def test_published_folds_give_the_page_without_the_runs_and_are_not_replaced(tmp_path):

@@ -443,3 +443,13 @@ def test_damaged_bytes_are_an_input_error_or_a_table_and_an_error_writes_nothing
         except InputError as error:
             assert "\n" not in str(error) and not (folder / "cache").exists()
     assert time.perf_counter() - start < 5
+
+
+def test_a_row_of_a_folder_with_too_few_columns_is_named_with_the_missing_files(tmp_path):
+    for number, name in enumerate("ab"):
+        write(tmp_path / f"{name}.cif", Atoms("NaCl", positions=[[0, 0, 0], [2, 2, 2]], cell=[4 + number, 4, 4], pbc=True))
+    (tmp_path / "id_prop.csv").write_text("id,gap\na,1.5\nb\nz,2.5\n")
+    with pytest.raises(InputError, match="2 such rows") as caught:
+        read(tmp_path)
+    assert [line.rpartition("id_prop.csv ")[2][:6] for line in caught.value.details] == ["line 3", "line 4"]
+    assert read(tmp_path, skip_bad=True).crystals.ids.tolist() == ["a"]
