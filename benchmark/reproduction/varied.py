@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.rendering.text import escape, percent, significant, table
+from benchmark.reproduction.answer import RECIPE_OF
 from benchmark.reproduction.cells import Cell
 from benchmark.reproduction.results import CellResult
 from benchmark.results.records import Record, Settings
@@ -61,8 +62,9 @@ class Variation:
 
     @property
     def distance(self) -> float | None:
-        """From ours to the first published figure, relative to ours; None where none is published."""
-        return self.of.published[0].mae / float(self.plain.mean()) - 1 if self.of.published else None
+        """From ours to the published figure of this recipe, relative to ours; None where there is none."""
+        figure = next((one for one in self.of.published if one.source == RECIPE_OF.get(self.of.named)), None)
+        return figure and figure.mae / float(self.plain.mean()) - 1
 
     @property
     def reaches(self) -> str:
