@@ -78,15 +78,15 @@ def agreement(curve: Curve, verdict: DepthVerdict, published: PublishedDepths) -
     """Whether a verdict is that of the source; empty of miniatures, which decide nothing about it."""
     if curve.first.key.profile == "mini":
         return ""
-    scales, breaks, deepest = verdict.scales_to or 0, verdict.breaks_at, curve.points[-1].layers
+    held, breaks, deepest = verdict.not_worse_at or 0, verdict.breaks_at, curve.points[-1].layers
     if not verdict.learns:
         return "nothing to compare"
     if published.broke is None:
-        if scales >= published.held[0]:
+        if held >= published.held[0]:
             return "agrees"
         return "disagrees" if breaks and breaks <= published.held[0] else "not decided here"
-    if scales >= published.broke[0]:
-        return f"disagrees: it scales to {scales} layers"
+    if held >= published.broke[0]:
+        return f"disagrees: with {held} layers it is not worse"
     if breaks:
         return "agrees that depth breaks it" + ("" if breaks == published.broke[0] else f", though at {breaks}")
     return "not decided here" if deepest >= published.broke[0] else f"not tried here beyond {deepest} layers"

@@ -22,20 +22,20 @@ LEARNS = 0.1
 RULE = (
     "Every depth is compared with the best shallower one: the ratio of their mean losses, with an interval. All intervals of a "
     f"network are right at once in {CONFIDENCE} of studies, as on the boards (mixed model over folds and crystals, studentized "
-    f"range). A network scales to L layers if the upper limit of that ratio is at most {LIMIT:g}. It breaks at L if the lower "
-    f"limit is above {LIMIT:g}. Otherwise L is undecided, and a column says how many further repeats would decide it if "
+    f"range). A network is not worse at L layers if the upper limit of that ratio is at most {LIMIT:g}. It breaks at L if the "
+    f"lower limit is above {LIMIT:g}. Otherwise L is undecided, and a column says how many further repeats would decide it if "
     f"nothing else changed ('> {MOST_REPEATS}': so many repeats would not decide it, only more crystals). A repeat is the same "
     "command with another --seed; the folds of all repeats are pooled. Depths that were not run are unknown: where a "
-    "network scales to 4 layers and breaks at 20, the break may begin at any depth in between. L diverges if one of "
+    "network has a score at 4 layers and breaks at 20, the break may begin at any depth in between. L diverges if one of "
     f"its folds diverges. Not measured: a fold has no score for another reason. If the best R² of a network is below "
     f"{LEARNS:g}, it does not learn, and its depths are not judged. A verdict is about the learning rates that were tried and "
     "this budget. In the profile standard the rate of every fold is chosen on validation. Where several rates were run, read "
     "the curve whose rate is chosen on validation at every depth."
 )
 
-Judged = Literal["scales", "breaks", "undecided", "diverges", "not measured"]
+Judged = Literal["not worse", "breaks", "undecided", "diverges", "not measured"]
 
-WORDS: dict[StepVerdict, Judged] = {"as good": "scales", "worse": "breaks", "undecided": "undecided"}
+WORDS: dict[StepVerdict, Judged] = {"as good": "not worse", "worse": "breaks", "undecided": "undecided"}
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class DepthVerdict:
     """All but the shallowest with a score, in order."""
 
     @property
-    def scales_to(self) -> int | None:
+    def not_worse_at(self) -> int | None:
         """The deepest depth shown to be as good as the best shallower one; None where none is."""
-        return max((one.layers for one in self.depths if one.judged == "scales"), default=None)
+        return max((one.layers for one in self.depths if one.judged == "not worse"), default=None)
 
     @property
     def breaks_at(self) -> int | None:
@@ -92,9 +92,7 @@ class DepthVerdict:
         return "; ".join(self._parts()) or "tried at one depth"
 
     def _parts(self) -> Iterator[str]:
-        if self.scales_to:
-            yield f"scales to {self.scales_to}"
-        for word in ("breaks", "diverges", "undecided", "not measured"):
+        for word in ("not worse", "breaks", "diverges", "undecided", "not measured"):
             found = [one for one in self.depths if one.judged == word]
             if found:
                 yield f"{word} at {', '.join(str(one.layers) for one in found)}"

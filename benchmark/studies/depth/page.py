@@ -12,6 +12,7 @@ from benchmark.studies.configurations import Configuration
 from benchmark.studies.curves import VARIED, Curve, curves
 from benchmark.studies.depth.beside_published import published_lines
 from benchmark.studies.depth.causes import CAUSES, causes, interventions
+from benchmark.studies.depth.commands import commands, missing
 from benchmark.studies.depth.conclusions import RULE, judge
 from benchmark.studies.depth.figures import figures
 from benchmark.studies.depth.judged import JudgedCurve, change_of
@@ -21,7 +22,6 @@ from benchmark.studies.layers import MEASURED, LayerReport, configuration_row, l
 from benchmark.studies.pages import Page, StudyPages, csv, numbered, shown
 from benchmark.studies.tables import (
     COST_COLUMNS,
-    command_of,
     costs,
     mae_cell,
     opening,
@@ -70,7 +70,7 @@ def _curves(group: ComparisonGroup[JudgedCurve]) -> list[Curve]:
 
 def page_text(task: str, groups: Sequence[ComparisonGroup[JudgedCurve]], folder: str) -> str:
     """The page below its title."""
-    parts = opening(groups, [conclusions(task, group.members, place == 0) for place, group in enumerate(groups)])
+    parts = opening(groups, [conclusions(task, g.members, tuple(missing(g)), place == 0) for place, g in enumerate(groups)])
     for place, group in enumerate(groups):
         trained = [one.curve for one in group.members if not one.curve.chosen]
         records = [record for curve in trained for point in curve.points for record in point.records]
@@ -82,24 +82,6 @@ def page_text(task: str, groups: Sequence[ComparisonGroup[JudgedCurve]], folder:
         parts += ["### What the layers look like", MEASURED, layers_table(named, ("model", "layers"))]
         parts += [part for one in group.members for part in _curve(one)]
     return "\n\n".join([*parts, "## Rules", RULE, CAUSES, PARAMETERS])
-
-
-def commands(group: ComparisonGroup[JudgedCurve]) -> Iterator[str]:
-    """The commands that make these records, one for all models with the same depths; the study adds single skips by itself."""
-    asked: dict[tuple[tuple[int, ...], str, str, tuple[int, ...]], list[Curve]] = {}
-    trained = [one.curve for one in group.members if not one.curve.chosen]
-    skips = [(curve, curve.changes.get("skip", ""), curve.first.key.settings.get("skip")) for curve in trained]
-    doubled = {curve.model: change for curve, change, skip in skips if skip == "double"}
-    for curve, change, skip in skips:
-        depths = tuple(point.layers for point in curve.points)
-        told = doubled.get(curve.model, change) if skip == "single" else change
-        seeds = tuple(sorted({record.key.seed for point in curve.points for record in point.records}))
-        asked.setdefault((depths, told, str(curve.changes.get("learning_rate", "")), seeds), []).append(curve)
-    for (depths, skip, rate, seeds), made in asked.items():
-        own = {name: value for name, value in (("skip", skip), ("learning_rate", rate)) if value}
-        for seed in seeds:
-            key = made[0].first.key.model_copy(update={"seed": seed})
-            yield command_of("depth", key, [curve.model for curve in made], depths, group.changes | own)
 
 
 def _verdicts(judged: Sequence[JudgedCurve]) -> str:
@@ -177,7 +159,7 @@ def json_rows(found: Iterable[Trial]) -> list[dict[str, Any]]:
                 row: dict[str, Any] = {"task": task, "comparison_group": group.title, "model": one.curve.model}
                 row |= {"changes": group.changes | one.curve.changes, "rate_chosen": one.curve.chosen}
                 row |= {"verdict": str(one.verdict), "cause": causes(one.tried) if one.verdict.breaks_at else ""}
-                row |= {name: getattr(one.verdict, name) for name in ("best", "learns", "scales_to", "breaks_at")}
+                row |= {name: getattr(one.verdict, name) for name in ("best", "learns", "not_worse_at", "breaks_at")}
                 row["judged"] = {depth.layers: depth.judged for depth in one.verdict.depths}
                 rows.append(row | {"depths": [configuration_row(point) for point in one.curve.points]})
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from benchmark.rendering.commands import code
 from benchmark.rendering.text import count, escape, in_unit, joined, percent
 from benchmark.statistics.decisions import MARGIN
 from benchmark.studies.curves import Curve
@@ -14,8 +15,11 @@ from benchmark.studies.depth.conclusions import DepthVerdict, JudgedDepth
 from benchmark.studies.depth.judged import JudgedCurve, change_of
 from benchmark.studies.tables import FACTORS, budget, mae_cell, times, waited
 
-KINDS = ("scale", "undecided", "break", "not judged")
+KINDS = ("not worse", "undecided", "break", "not judged")
 """Of networks, in the order in which they are told."""
+
+SHOWN = {"not worse": "not worse when deep"}
+"""What is said of such networks in place of the word."""
 
 NOT_JUDGED = " (no second depth to compare, or nothing learnt)"
 
@@ -23,18 +27,22 @@ LEVEL = percent(MARGIN, signed=True)
 
 MEANING = (
     "Each change is that of the MAE against the best shallower depth, with its 95 % interval in brackets. The margin is "
-    f"{percent(MARGIN)}: a network breaks at a depth if the whole interval lies above {LEVEL}, and scales to it if the whole "
-    f"interval lies below {LEVEL}. Otherwise it is undecided, also where the interval begins between 0 % and {LEVEL}."
+    f"{percent(MARGIN)}. A network *breaks* at a depth if the whole interval lies above {LEVEL}. It is *not worse* if the "
+    f"whole interval lies below {LEVEL}; this does not mean better. Otherwise it is *undecided*."
 )
 """What the counts say."""
 
 
-def conclusions(task: str, judged: Sequence[JudgedCurve], explained: bool = True) -> Iterator[str]:
-    """How many networks break, what that means (if `explained`), then a list: each network, the best one, the causes."""
+def conclusions(task: str, judged: Sequence[JudgedCurve], missing: Sequence[str] = (), explained: bool = True) -> Iterator[str]:
+    """How many networks break, what that means (if `explained`), then a list: each network, the best one, the causes.
+
+    `missing` are the commands that train networks at depths between their own.
+    """
     own = [one.curve for one in judged if not one.curve.chosen]
     depths = sorted({point.layers for curve in own for point in curve.points})
     trained = budget([record for curve in own for point in curve.points for record in point.records])
-    lines = [*_outcomes(judged, depths), *deep_against(judged), _best(judged), _reasons(judged)]
+    to_run = [f"To run the missing depths: {joined(list(map(code, missing)))}."] if missing else []
+    lines = [*_outcomes(judged, depths), *to_run, *deep_against(judged), _best(judged), _reasons(judged)]
     meaning = f" {MEANING}" if explained and any(one.verdict.learns and one.verdict.depths for one in judged) else ""
     yield (
         f"Of {count(len(judged), 'network')} with {depths[0]} to {depths[-1]} layers on {escape(task)} "
@@ -43,13 +51,13 @@ def conclusions(task: str, judged: Sequence[JudgedCurve], explained: bool = True
 
 
 def _counts(judged: Sequence[JudgedCurve]) -> str:
-    """How many networks scale, break and are undecided, each network once."""
+    """How many networks are not worse, break and are undecided, each network once."""
     found = Counter(_kind(one.verdict) for one in judged)
     told = []
     for kind in KINDS:
         if n := found[kind]:
-            be = kind if kind in ("break", "scale") else f"{'is' if n == 1 else 'are'} {kind}"
-            told.append(f"{n} {be}{'s' * (n == 1 and be == kind)}{NOT_JUDGED * (kind == KINDS[-1])}")
+            be = f"break{'s' * (n == 1)}" if kind == "break" else f"{'is' if n == 1 else 'are'} {SHOWN.get(kind, kind)}"
+            told.append(f"{n} {be}{NOT_JUDGED * (kind == KINDS[-1])}")
     return joined(told)
 
 
@@ -58,7 +66,7 @@ def _kind(verdict: DepthVerdict) -> str:
         return "not judged"
     if verdict.breaks_at:
         return "break"
-    return "scale" if verdict.scales_to else "undecided" if _undecided(verdict) else "not judged"
+    return "not worse" if verdict.not_worse_at else "undecided" if _undecided(verdict) else "not judged"
 
 
 def _outcomes(judged: Sequence[JudgedCurve], depths: Sequence[int]) -> Iterator[str]:

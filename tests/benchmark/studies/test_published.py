@@ -264,7 +264,7 @@ def test_the_page_on_studies_says_of_depth_what_the_records_give():
         verdicts[task] = groups_of(trials)[0].members
     told = {
         task: [
-            (v.scales_to, v.breaks_at is not None, causes(one.tried) not in (NOT_ESTABLISHED, NOT_TRIED))
+            (v.not_worse_at, v.breaks_at is not None, causes(one.tried) not in (NOT_ESTABLISHED, NOT_TRIED))
             for one in members
             for v in [one.verdict]
         ]
@@ -272,9 +272,9 @@ def test_the_page_on_studies_says_of_depth_what_the_records_give():
     }
     sheets, clusters = told.values()
     assert (len(sheets), [one[0] for one in sheets if one[0]], sum(one[1] for one in sheets)) == (10, [30], 8)
-    assert "one of ten networks is shown to scale to 30 (DeeperCGCNN with a single skip), eight are shown to break" in text
+    assert "one of ten networks is shown not to be worse with 30 layers (DeeperCGCNN with a single skip), eight are" in text
     assert (len(clusters), [one[0] for one in clusters if one[0]], sum(one[1] for one in clusters)) == (10, [], 6)
-    assert "no network is shown to scale, six of ten are shown to break at 20 or 30 layers, four are undecided" in text
+    assert "no network is shown not to be worse, six of ten are shown to break at 20 or 30 layers, four are undecided" in text
     assert [sum(one[2] for one in found) for found in (sheets, clusters)] == [1, 2]
     guide = " ".join((ROOT / "docs" / "read-depth.md").read_text().split())
     assert "at 30 layers it is not shown to be better or worse than GATGNN" in guide

@@ -24,26 +24,26 @@ def with_key(one: Trial, **changes):
     return one.record.model_copy(update={"key": one.record.key.model_copy(update=changes)})
 
 
-def test_a_depth_scales_where_the_interval_shows_it_and_is_compared_with_the_best_shallower_one():
+def test_a_depth_is_not_worse_where_the_interval_shows_it_and_is_compared_with_the_best_shallower_one():
     verdict = judge(only(curve((4, 0.105), (10, 0.1), (30, 0.104))))
-    assert (verdict.best, verdict.scales_to, verdict.breaks_at, str(verdict)) == (10, 30, None, "scales to 30")
+    assert (verdict.best, verdict.not_worse_at, verdict.breaks_at, str(verdict)) == (10, 30, None, "not worse at 10, 30")
     assert verdict.deepest.step.before == "10" and verdict.deepest.step.ratio == pytest.approx(1.04)
 
 
 def test_a_point_estimate_within_the_margin_is_no_scaling():
     found = curve((4, 0.1)) + [trial(20, fold, 0.1 * factor) for fold, factor in enumerate(UNEVEN)]
     verdict = judge(only(found))
-    assert (verdict.scales_to, verdict.breaks_at, str(verdict)) == (None, None, "undecided at 20")
+    assert (verdict.not_worse_at, verdict.breaks_at, str(verdict)) == (None, None, "undecided at 20")
     assert verdict.deepest.step.ratio == pytest.approx(1, abs=0.01) and verdict.deepest.step.interval[1] > 1.05
     assert verdict.deepest.would_decide
 
 
 def test_a_loss_breaks_where_its_lower_limit_is_beyond_the_margin():
     sure = judge(only(curve((4, 0.1), (10, 0.101), (20, 0.2), (30, 0.3))))
-    assert str(sure) == "scales to 10; breaks at 20, 30" and sure.breaks_at == 20
+    assert str(sure) == "not worse at 10; breaks at 20, 30" and sure.breaks_at == 20
     spread = [trial(20, fold, mae) for fold, mae in enumerate((0.05, 0.3, 0.06, 0.2, 0.1))]
     unsure = judge(only(curve((4, 0.1)) + spread))
-    assert (unsure.scales_to, unsure.breaks_at, str(unsure)) == (None, None, "undecided at 20")
+    assert (unsure.not_worse_at, unsure.breaks_at, str(unsure)) == (None, None, "undecided at 20")
     one_fold = judge(only(curve((4, 0.1), (20, 0.3), folds=1, protocol="published split")))
     assert str(one_fold) == "undecided at 20" and one_fold.deepest.would_decide == ""
 
@@ -69,16 +69,16 @@ def test_folds_of_other_seeds_are_repeats_that_can_decide():
 
 def test_divergence_breaks_a_curve_and_lack_of_memory_ends_it():
     diverged = judge(only([*curve((4, 0.1), (20, 0.1)), trial(30, 0, 0, status="diverged")]))
-    assert (str(diverged), diverged.breaks_at) == ("scales to 20; diverges at 30", 30)
+    assert (str(diverged), diverged.breaks_at) == ("not worse at 20; diverges at 30", 30)
     full = judge(only([*curve((4, 0.1), (20, 0.1)), trial(30, 0, 0, status="out-of-memory")]))
-    assert (full.scales_to, full.breaks_at, str(full)) == (20, None, "scales to 20; not measured at 30")
+    assert (full.not_worse_at, full.breaks_at, str(full)) == (20, None, "not worse at 20; not measured at 30")
     assert judge(only([trial(4, 0, 0, status="diverged")])).best is None
 
 
 def test_a_model_that_does_not_learn_is_not_judged():
     verdict = judge(only(curve((4, 0.1), (20, 0.3), r2=0.0)))
     assert str(verdict).startswith("does not learn")
-    assert verdict.scales_to is verdict.breaks_at is None
+    assert verdict.not_worse_at is verdict.breaks_at is None
 
 
 # -- causes -----------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ def test_the_rate_of_each_depth_is_chosen_on_validation():
     made = curves(found)
     assert [one.chosen for one in made] == [False, False, True]
     assert [point.mae for point in made[2].points] == pytest.approx([0.1, 0.1])
-    assert str(judge(made[2])) == "scales to 20"
+    assert str(judge(made[2])) == "not worse at 20"
     for t in found:
         if t.record.key.settings["learning_rate"] == 0.001:
             worse = t.record.metrics.validation.model_copy(update={"mae": 9.0})

@@ -11,9 +11,10 @@ from benchmark.rendering.plotly_script import plotly_name
 from benchmark.results.learning_rate import RateChoice, RateGrid, TriedRate
 from benchmark.schema import Duration
 from benchmark.studies.depth.beside_published import published_lines
+from benchmark.studies.depth.commands import commands, missing
 from benchmark.studies.depth.conclusions import judge
 from benchmark.studies.depth.figures import figures
-from benchmark.studies.depth.page import PAGES, commands, groups_of, json_rows
+from benchmark.studies.depth.page import PAGES, groups_of, json_rows
 from benchmark.studies.depth.parameters import OURS, PUBLISHED
 from benchmark.studies.depth.sentences import conclusions
 from benchmark.studies.omee_et_al import BY_DEPTH, DEEPER_GATGNN
@@ -46,13 +47,13 @@ def published(found: list[Trial]) -> list[str]:
 
 
 def test_what_was_published_is_compared_line_by_line_but_for_miniatures():
-    names = {"scales": "deeper-gatgnn", "breaks": "deeper-schnet", "holds": "schnet"}
-    found = curve((4, 0.1), (30, 0.1), model=names["scales"]) + curve((4, 0.1), (30, 0.1), model=names["holds"])
+    names = {"not worse": "deeper-gatgnn", "breaks": "deeper-schnet", "holds": "schnet"}
+    found = curve((4, 0.1), (30, 0.1), model=names["not worse"]) + curve((4, 0.1), (30, 0.1), model=names["holds"])
     found += curve((4, 0.1), (10, 0.3), model=names["breaks"])
     lines = published(with_profile(found, "standard"))
-    assert lines[0].endswith("its deepest; here: scales to 30 (agrees).")
+    assert lines[0].endswith("its deepest; here: not worse at 30 (agrees).")
     assert "0.9656 at 20; here: breaks at 10 (agrees that depth breaks it, though at 10)." in lines[1]
-    assert lines[2].endswith("here: scales to 30 (disagrees: it scales to 30 layers).")
+    assert lines[2].endswith("here: not worse at 30 (disagrees: with 30 layers it is not worse).")
     assert set(DEEPER_GATGNN) >= {"fung/pt/total_energy"}
     *small, last = published(found)
     assert "no agreement or disagreement with the paper is claimed" in last and "claimed" not in lines[-1]
@@ -68,8 +69,8 @@ def test_the_page_opens_with_sentences_and_every_failure_is_a_row(tmp_path):
     text = page.read_text()
     title, opening, listed, *_ = text.split("\n\n")
     assert title == "# Depth: set/target"
-    assert "1 scales and 1 breaks. Each change is" in opening and "The margin is 5 %: a network breaks at" in opening
-    assert "- DeeperGATGNN (`deeper-gatgnn`): scales to 10; MAE with 10 layers: -5.0 % (" in listed
+    assert "1 is not worse when deep and 1 breaks. Each change is" in opening and "this does not mean better" in opening
+    assert "- DeeperGATGNN (`deeper-gatgnn`): not worse at 10; MAE with 10 layers: -5.0 % (" in listed
     assert "- SchNet (`schnet`): breaks at 10; diverges at 30." in listed
     assert "as runs with one thing changed show it: not tried." in listed and "exploding" not in text
     assert "Not tried in schnet (mini)" in text
@@ -117,12 +118,12 @@ def test_a_skip_that_was_asked_for_stands_in_the_command_and_one_that_the_study_
 def test_a_depth_without_all_its_scores_is_neither_best_nor_held():
     lucky = [trial(30, 2, 0.08), *(trial(30, fold, 0, status="out-of-memory") for fold in (0, 1, 3, 4))]
     verdict = judge(only(curve((4, 0.1), (20, 0.1)) + lucky))
-    assert (verdict.best, verdict.scales_to, str(verdict)) == (4, 20, "scales to 20; not measured at 30")
+    assert (verdict.best, verdict.not_worse_at, str(verdict)) == (4, 20, "not worse at 20; not measured at 30")
     (line,) = opening_of(curve((4, 0.1), (20, 0.1)) + lucky)
-    assert "`cgcnn`: scales to 20; not measured at 30." in line and "with 30 a fold has no score" in line
+    assert "`cgcnn`: not worse at 20; not measured at 30." in line and "with 30 a fold has no score" in line
     assert "at 20 layers the error of cgcnn (mini) may still be up to 0.0 % higher" in line
     stopped = judge(only(curve((4, 0.1), (20, 0.1)) + curve((30, 0.05), folds=2)))
-    assert (stopped.best, str(stopped)) == (4, "scales to 20; not measured at 30")
+    assert (stopped.best, str(stopped)) == (4, "not worse at 20; not measured at 30")
 
 
 def test_a_study_that_was_stopped_early_judges_nothing_and_says_what_it_has(tmp_path):
@@ -143,7 +144,7 @@ def test_nothing_is_said_of_depths_that_were_not_tried():
     ("points", "model", "told"),
     [
         (((4, 0.1), (30, 0.1), (50, 0.3)), "deeper-gatgnn", "(agrees)"),
-        (((4, 0.1), (20, 0.1), (30, 0.1), (50, 0.3)), "schnet", "(disagrees: it scales to 30 layers)"),
+        (((4, 0.1), (20, 0.1), (30, 0.1), (50, 0.3)), "schnet", "(disagrees: with 30 layers it is not worse)"),
         (((4, 0.1), (20, 0.3)), "deeper-gatgnn", "(disagrees)"),
     ],
 )
@@ -165,7 +166,7 @@ def test_an_intervention_stands_on_the_page_and_in_the_rows(tmp_path):
     )
     rows = {row["changes"]["skip"]: row for row in json_rows(found)}
     assert rows["double"]["cause"] == "the doubled skip" and rows["double"]["judged"] == {20: "breaks"}
-    assert rows["single"]["scales_to"] == 20
+    assert rows["single"]["not_worse_at"] == 20
 
 
 def test_a_break_says_where_an_intervention_was_not_tried_and_where_it_showed_nothing():
@@ -183,7 +184,17 @@ def test_a_break_says_where_an_intervention_was_not_tried_and_where_it_showed_no
 def test_each_network_says_where_it_breaks_and_which_depths_were_not_run():
     (line,) = opening_of(curve((4, 0.1), (30, 0.3), model="cgcnn-mdl") + curve((4, 0.1), (10, 0.1), (30, 0.3), model="mpnn"))
     assert "- CGCNN of MatDeepLearn (`cgcnn-mdl`): breaks at 30 (10 not run); MAE with 30 layers: +200.0 % (" in line
-    assert "- `mpnn`: scales to 10; breaks at 30; MAE with 30 layers: +200.0 % (" in line
+    assert "- `mpnn`: not worse at 10; breaks at 30; MAE with 30 layers: +200.0 % (" in line
+
+
+def test_the_page_has_the_command_that_trains_the_missing_depths(tmp_path):
+    found = curve((4, 0.1), (30, 0.3), model="cgcnn-mdl") + curve((4, 0.1), (10, 0.1), (30, 0.3), model="mpnn")
+    (group,) = groups_of(found)
+    (told,) = missing(group)
+    assert "--model cgcnn-mdl --profile mini --layers 4,10,30" in told and "mpnn" not in told
+    assert f"- To run the missing depths: `{told}`." in write_study_pages(PAGES, found, tmp_path)[0].read_text()
+    (whole,) = groups_of(curve((4, 0.1), (30, 0.3)))
+    assert list(missing(whole)) == []
 
 
 @pytest.mark.parametrize(
