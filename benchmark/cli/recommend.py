@@ -14,7 +14,10 @@ from benchmark.cli.shared.terminal import json_text
 from datasets.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from benchmark.recommend.advice import Advice
+    from benchmark.recommend.measured import Trained
     from benchmark.results.records import DeviceClass
 
 commands = typer.Typer()
@@ -33,7 +36,7 @@ def recommend(
     crystals: Annotated[
         str, typer.Option(help="How many labelled crystals you have, all together; a fold trains on 72 % of them.")
     ],
-    time: Annotated[str, typer.Option(help="How long you have: 30min, 1h, 2days. A training takes one core, or the GPU.")],
+    time: Annotated[str, typer.Option(help="How long you have for the 5 folds of a model: 30min, 1h, 2days.")],
     like: Annotated[
         str | None,
         typer.Option(help="A task like yours, or a data set with one task. Default: errors relative to the best."),
@@ -51,7 +54,7 @@ def recommend(
 ) -> None:
     """Say which model to train: expected error, its interval, cost on this machine, and what is not known.
 
-    Errors are forecast from `standard` records on real crystals. A few seconds of training compare this machine with theirs.
+    Errors are forecast from `standard` records on real crystals. Three short trainings compare this machine with theirs.
     """
     from benchmark.harness.machine import default_workers
     from benchmark.recommend.advice import advise, left_out
@@ -77,13 +80,14 @@ def recommend(
     like = _only_task(like, tuple(tasks)) if like and like not in tasks else like
     forecasts = forecasts_for(tasks, like, n)
     calibration = calibrate(records, here) if here else None
-    advice = advise(forecasts, limit, calibration.slower if calibration else 1.0)
+    workers = default_workers() if kind == "cpu" else 1
+    advice = advise(forecasts, limit, workers, calibration.slower if calibration else 1.0)
     others = tuple(sorted(set(registered()) - {one.model for one in forecasts}))
     if as_json:
         asked = {"crystals": n, "trained_on": divided(n).train}
-        print(json_text(asked | _for_scripts(advice) | {"calibration": calibration and asdict(calibration)}))
+        known = {"calibration": calibration and asdict(calibration), "not_ranked": others, "tasks": _on_record(tasks)}
+        print(json_text(asked | _for_scripts(advice) | known | {"tried": list(map(asdict, left_out(tasks)))}))
     else:
-        workers = default_workers() if kind == "cpu" else 1
         question = Question(n, limit, kind, workers, like, tasks, others, rivals_over_sets(tasks, like, n))
         print(answer(question, advice, calibration, left_out(tasks)))
 
@@ -109,6 +113,22 @@ def _for_scripts(advice: Advice) -> dict[str, Any]:
             ("too_dear", advice.too_dear),
             ("time_not_known", advice.untimed),
         )
+    }
+
+
+def _on_record(tasks: Mapping[str, Sequence[Trained]]) -> dict[str, Any]:
+    """What the forecasts come from: by task the crystals, their atoms, and the times and machines of each model."""
+    from benchmark.recommend.forecast import most_on_record
+    from benchmark.recommend.measured import atoms_of
+
+    return {
+        task: {
+            "most_training_crystals": most_on_record(models),
+            "atoms_per_crystal": atoms_of(models),
+            "seconds_per_crystal": {one.model: one.seconds_per_crystal for one in models},
+            "times_of": {one.model: {"task": one.timed.task, "machines": one.timed.machines} for one in models if one.timed},
+        }
+        for task, models in tasks.items()
     }
 
 

@@ -19,13 +19,15 @@ GOOD = 1.10
 """A choice is right whose MAE is at most this times the best model's."""
 CHANCE = 0.1
 """From which a model that may come out better is named."""
+FOLDS = 5
+"""Of each model in a run."""
 ROUNDING = 1e-6
 """Of degrees of freedom: 3.9999999 are 4."""
 
 
 @dataclass(frozen=True)
 class Advice:
-    """The forecasts within the time, those beyond it and those whose time is not known, each lowest error first."""
+    """The forecasts whose folds fit in the time, those beyond it and those whose time is not known, each lowest error first."""
 
     affordable: tuple[Forecast, ...]
     too_dear: tuple[Forecast, ...]
@@ -38,13 +40,19 @@ class Advice:
 
     @property
     def chosen(self) -> Forecast | None:
-        """The model with the lowest expected error of those that learn within the time, or in a time that is not known."""
+        """The model with the lowest expected error of those that learn and are not beyond the time."""
         return self._learn[0] if self._learn else None
 
     @cached_property
     def equals(self) -> tuple[Forecast, ...]:
         """Other such models that may beat the chosen one in a training, `CHANCE`."""
         return tuple(one for one in self._learn[1:] if _may_beat(one, self._learn[0]))
+
+    @property
+    def dearer(self) -> tuple[Forecast, ...]:
+        """Models beyond the time that may beat the chosen one."""
+        learn = [one for one in self.too_dear if one.model not in CONSTANTS]
+        return tuple(one for one in learn if self._learn and _may_beat(one, self._learn[0]))
 
     @property
     def _learn(self) -> list[Forecast]:
@@ -75,10 +83,19 @@ def chance(one: Forecast, chosen: Forecast) -> float | None:
     return float(stdtr(int(freedom + ROUNDING), -log(one.error / chosen.error) / hypot(one.deviation, chosen.deviation)))
 
 
-def advise(forecasts: Sequence[Forecast], seconds: float, slower: float = 1.0) -> Advice:
-    """Divide forecasts, lowest error first, by whether they take at most `seconds` on a machine `slower` times as slow."""
+def of_run(trainings: Sequence[float], workers: int) -> float:
+    """Seconds of `FOLDS` folds of each of some models, given those of one training of each."""
+    return FOLDS * sum(trainings) / min(workers, FOLDS * len(trainings))
+
+
+def advise(forecasts: Sequence[Forecast], seconds: float, workers: int, slower: float = 1.0) -> Advice:
+    """Divide forecasts, lowest error first, by whether their folds take at most `seconds`.
+
+    So many `workers` train at once, on a machine that takes `slower` times as long.
+    """
     untimed = tuple(one for one in forecasts if one.seconds is None)
-    affordable = tuple(one for one in forecasts if one.seconds is not None and one.seconds * slower <= seconds)
+    timed = [(one, one.seconds * slower) for one in forecasts if one.seconds is not None]
+    affordable = tuple(one for one, training in timed if of_run([training], workers) <= seconds)
     return Advice(affordable, tuple(one for one in forecasts if one not in (*affordable, *untimed)), untimed)
 
 

@@ -99,5 +99,5 @@ def _asked(
         found.append([])
         for seconds, _ in TIMES.values():
             question = Question(crystals, seconds, device, 1, like or None, tasks, others, rivals)
-            found[-1].append(once.answer(answer(question, advise(forecasts, seconds), None, left)))
+            found[-1].append(once.answer(answer(question, advise(forecasts, seconds, workers=1), None, left)))
     return found

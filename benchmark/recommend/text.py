@@ -5,29 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmark.leaderboard.rows import BASELINE, CONSTANTS
-from benchmark.recommend.advice import GOOD, Advice, LeftOut, advise, chance, good_on
+from benchmark.leaderboard.rows import CONSTANTS
+from benchmark.recommend.advice import FOLDS, GOOD, Advice, LeftOut, advise, chance, good_on, of_run
 from benchmark.recommend.calibration import Calibration
-from benchmark.recommend.cost import FOLDS, ON, calibrated, cost, duration, elsewhere, folds_within
+from benchmark.recommend.cost import cells, cost, duration, forecast, times
 from benchmark.recommend.division import divided
-from benchmark.recommend.forecast import FEWEST_SETS, Forecast, OnSet, is_beyond
-from benchmark.recommend.measured import PROFILE, Trained
-from benchmark.recommend.notes import (
-    DIVISION,
-    best_without_rank,
-    compared_with,
-    limits_of_records,
-    of_times,
-    on_record,
-    other_ranking,
-    power_law,
-    scaled_times,
-    tried,
-    without_forecast,
-)
+from benchmark.recommend.forecast import FEWEST_SETS, Forecast, is_beyond
+from benchmark.recommend.measured import Trained
+from benchmark.recommend.notes import SAVED, not_ranked, on_record, ranking, tried
+from benchmark.recommend.plan import Plan, command_of, planned
 from benchmark.recommend.question import Question
 from benchmark.recommend.ranking import unranked
-from benchmark.rendering.commands import command
 from benchmark.rendering.text import count, in_unit, joined, percent, significant, table, with_unit
 
 
@@ -53,55 +41,51 @@ class Answer:
 
 
 def answer(question: Question, advice: Advice, calibration: Calibration | None, left: Sequence[LeftOut]) -> Answer:
-    """The answer first, then the table, then what limits it; `left` is of advice by all data sets.
+    """The answer first, then the table, then what to do with it; `left` is of advice by all data sets.
 
     Where one model alone ran on the task named, all data sets rank the models, and the task gives error and times.
     """
     slower = calibration.slower if calibration else 1.0
-    ranking = advise(question.over_sets, question.seconds, slower) if question.over_sets else advice
-    headline, lines, train = _first(question, advice, ranking, slower)
-    notes = [*_notes(question, advice, ranking, slower), calibrated(calibration, question)]
-    by_sets = not question.like or ranking is not advice
+    ranked = advise(question.over_sets, question.seconds, question.workers, slower) if question.over_sets else advice
+    by_sets = not question.like or ranked is not advice
+    plan = planned(question, ranked, slower)
+    lines = _lines(question, advice, plan, slower, left if by_sets else None) if plan else []
+    on_task = _on_task(question, advice)
+    notes = [
+        _logarithm(on_task, question) if on_task else "",
+        SAVED if plan else "",
+        ranking(question.like, question.tasks),
+        not_ranked(None if by_sets else question.like, unranked(question, ranked), ranked.chosen),
+        times(question, calibration),
+    ]
     what = "MAE / best other" if by_sets else with_unit("MAE", question.unit)
     return Answer(
-        headline=headline,
-        lines=tuple(filter(None, [*lines, f"How often is such advice right? {tried(left)}" if by_sets else ""])),
-        command=train,
-        columns=("model", what, "95 % interval", "one training", "within the time", "yours / on record"),
+        headline=_headline(question, plan.models[0]) if plan else _nothing(question, ranked, slower),
+        lines=tuple(filter(None, lines)),
+        command=command_of(question, plan) if plan else None,
+        columns=("model", what, "95 % interval", f"{FOLDS} folds alone", "within the time", "yours / on record"),
         rows=tuple(
-            (one.model, _three(one.error), _interval(one), *_time(one, ranking, slower), _beyond(one)) for one in ranking.every
+            (one.model, _three(one.error), _interval(one), *cells(question, one, slower), _beyond(one)) for one in ranked.every
         ),
         notes=tuple(filter(None, notes)),
     )
 
 
-def _first(question: Question, advice: Advice, ranking: Advice, slower: float) -> tuple[str, Sequence[str], str | None]:
-    """Headline, lines and command."""
-    chosen = ranking.chosen
-    fits = other_ranking(question.like, question.tasks)
-    other = f"With and without --like: {fits}" if fits else ""
-    if not chosen:
-        return _nothing(question, ranking, slower), [other], None
-    models = (chosen, *ranking.equals)
-    folds = folds_within(question, models, slower) or 0
-    decide = bool(ranking.equals) and folds >= FOLDS
-    on_task = next((one for one in advice.every if one.model not in CONSTANTS), None) if question.like else None
-    by_sets = not question.like or ranking is not advice
-    lines = [
-        f"Error: {_error(on_task, question)}{_constant(question, advice)}." if on_task else "",
-        _logarithm(on_task, question) if on_task else "",
-        f"Compared with the other models: {_ratio(chosen)}." if by_sets else "",
-        f"Cost: {cost(question, models, slower)}",
-        _also(ranking, folds, decide),
-        best_without_rank(chosen, unranked(question, ranking)) if by_sets else "",
-        f"Not known: {_not_known(question)}",
-        other,
+def _on_task(question: Question, advice: Advice) -> Forecast | None:
+    """The model that learns with the lowest error on the task named; None without such a task."""
+    return next((one for one in advice.every if one.model not in CONSTANTS), None) if question.like else None
+
+
+def _lines(question: Question, advice: Advice, plan: Plan, slower: float, left: Sequence[LeftOut] | None) -> list[str]:
+    """Error, cost, rivals and what is not known; `left` where all data sets rank the models."""
+    on_task = _on_task(question, advice)
+    return [
+        f"Error: {_error(on_task, question)}{_constant(question, advice)}" if on_task else "",
+        "" if on_task else f"Error: {_ratio(plan.models[0])}.",
+        f"Cost: {cost(question, plan, slower)}",
+        _also(plan, question.seconds),
+        f"Not known: {_not_known(question)}{tried(left) if left is not None else ''}",
     ]
-    words = ["run", "--dataset", "path/to/folder", *(word for one in models for word in ("--model", one.model))]
-    words += ["--model", BASELINE, "--profile", PROFILE, *(["--until-decided"] if decide else [])]
-    words += ["--device", "cuda"] if question.device == "gpu" else []
-    words += ["--time-limit", f"{question.seconds / 60:g}"]
-    return _headline(question, chosen), lines, command(*words)
 
 
 def _nothing(question: Question, advice: Advice, slower: float) -> str:
@@ -109,10 +93,11 @@ def _nothing(question: Question, advice: Advice, slower: float) -> str:
     learn = [one for one in advice.too_dear if one.model not in CONSTANTS]
     if not learn:
         return _constants_alone(question, advice)
-    time, cheapest = min((one.seconds * slower, one.model) for one in learn if one.seconds is not None)
+    cheapest = min(learn, key=lambda one: one.seconds or 0.0)
+    low, high = (of_run([slower * limit], question.workers) for limit in cheapest.times or (0.0, 0.0))
     return (
-        f"No model that learns can be trained with {question.crystals:,} crystals in {duration(question.seconds)}; "
-        f"the cheapest, {cheapest}, takes about {duration(time)} on {ON[question.device]}."
+        f"No model that learns can be trained with {question.crystals:,} crystals in {duration(question.seconds)}: "
+        f"{FOLDS} folds of the cheapest, {cheapest.model}, take about {forecast(low, high)}."
     )
 
 
@@ -141,14 +126,13 @@ def _error(one: Forecast, question: Question) -> str:
     model = question.ran(one.model)
     assert model
     train = divided(question.crystals).train
-    alike = f"if your crystals and target are like {question.like}"
     if not one.limits and one.rough:
         low, high = (significant(limit, 2) for limit in one.rough)
-        about = f"{in_unit(significant(one.error, 2), question.unit)} (roughly {low} to {high}; no 95 % interval)"
-        curves = f"by how errors fell with crystals in {count(len(one.scaled_by), 'learning curve')}"
-        return f"a test MAE of about {about}, {alike}. {one.model} has {_basis(one, model, train)} {curves}"
-    interval = f"95 % of trainings: {_interval(one)}" if one.limits else f"no interval: {_without_interval(model, train)}"
-    return f"a test MAE of {in_unit(_three(one.error), question.unit)} ({interval}), {_basis(one, model, train)}"
+        about = f"about {in_unit(significant(one.error, 2), question.unit)} (roughly {low} to {high}; no 95 % interval)"
+    else:
+        interval = f"95 % of trainings: {_interval(one)}" if one.limits else f"no interval: {_without_interval(model, train)}"
+        about = f"{in_unit(_three(one.error), question.unit)} ({interval})"
+    return f"a test MAE of {about}.{_basis(one, model, train) if is_beyond(one) else ''}"
 
 
 def _ratio(one: Forecast) -> str:
@@ -160,11 +144,12 @@ def _ratio(one: Forecast) -> str:
 
 
 def _basis(one: Forecast, model: Trained, train: int) -> str:
-    """How an error follows from the records of a model."""
-    if model.several_sizes or not is_beyond(one):
-        return f"from {on_record(model)}"
-    measured = f"{_three(model.error_at(model.most))} measured with {model.most:,.0f} training crystals"
-    return f"{measured}, scaled to your {train:,}"
+    """How an error far from the records follows from them."""
+    if model.several_sizes:
+        return f" It is scaled from {on_record(model)}."
+    measured = f"{_three(model.error_at(model.most))}, measured with {model.most:,.0f} training crystals"
+    by = f" by {count(len(one.scaled_by), 'learning curve')}" if one.scaled_by else ""
+    return f" It is scaled to your {train:,}{by} from {measured}."
 
 
 def _without_interval(model: Trained, train: int) -> str:
@@ -174,13 +159,6 @@ def _without_interval(model: Trained, train: int) -> str:
         return f"{on_record(model)} are too few or too far from your {train:,}"
     times = f"{significant(model.most / train, 2)} times yours"
     return f"{count(len(model.errors), 'training')}, all with {model.most:,.0f} crystals, {times}: too far"
-
-
-def _on_set(one: OnSet) -> str:
-    low, high = round(min(one.crystals)), round(max(one.crystals))
-    number = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-    others = joined(sorted(set(one.best_other)))
-    return f"{_three(one.ratio)} on {one.crystal_set} with {number} training crystals (best other: {others})"
 
 
 def _logarithm(one: Forecast, question: Question) -> str:
@@ -193,39 +171,33 @@ def _logarithm(one: Forecast, question: Question) -> str:
     )
 
 
-def _by_set(one: Forecast | None) -> str:
-    """The error of a model on each data set beside the best other one."""
-    if one is None:
-        return ""
-    kinds = {True: "Measured", False: "Forecast"}
-    by_kind = {kind: [_on_set(each) for each in one.on_sets if each.measured is kind] for kind in kinds}
-    each = ". ".join(f"{kinds[kind]}: {joined(found)}" for kind, found in by_kind.items() if found)
-    return f"The MAE of {one.model} divided by the MAE of the best other model, by data set. {each}."
-
-
 def _constant(question: Question, advice: Advice) -> str:
     constants = [one for one in advice.every if one.model in CONSTANTS]
     if not constants or not question.like:
         return ""
-    return f"; one number for all crystals has {_three(min(one.error for one in constants))}"
+    return f" One number for all crystals has {_three(min(one.error for one in constants))}."
 
 
-def _also(advice: Advice, folds: int, decide: bool) -> str:
-    chosen, others = advice.chosen, advice.equals
-    if not chosen or not others:
-        return ""
-    each = [(one.model, chance(one, chosen)) for one in others]
-    named = [model if p is None else f"{model} ({percent(p)} chance)" for model, p in each]
-    where = "on most data sets" if chosen.on_sets else "in the records"
-    why = "" if all(p is not None for _, p in each) else f": about as good {where}"
-    enough = f" The time is enough for about {folds} folds of each: repeat them until the verdict is clear." if decide else ""
-    return f"Train too: {joined(named)} may come out better{why}.{enough}"
+def _also(plan: Plan, seconds: float) -> str:
+    """The rivals that the command trains, and those that may not fit; empty without rivals."""
+    chosen, *rivals = plan.models
+    told = []
+    if rivals:
+        told.append(f"{_named(rivals, chosen)} may come out better. The command repeats folds until the verdict is clear.")
+    if plan.rest:
+        told.append(f"With more than {duration(seconds)}, add {_named(plan.rest, chosen)}.")
+    return f"Train too: {' '.join(told)}" if rivals else " ".join(told)
+
+
+def _named(models: Sequence[Forecast], chosen: Forecast) -> str:
+    each = [(one.model, chance(one, chosen)) for one in models]
+    return joined([f"{model} ({'about as good' if p is None else f'{percent(p)} chance'})" for model, p in each])
 
 
 def _not_known(question: Question) -> str:
     if question.like:
-        return f"how much harder or easier your crystals are than those of {question.like}."
-    return "the error in a unit (name a task like yours with --like), and whether the order is the same on your crystals."
+        return f"whether your crystals are harder or easier than those of {question.like}, and rank the models alike."
+    return "the error in a unit, and whether the order is the same on your crystals, such as oxides."
 
 
 def _interval(one: Forecast) -> str:
@@ -237,37 +209,5 @@ def _three(value: float) -> str:
     return f"{value:#.3g}".rstrip(".")
 
 
-def _time(one: Forecast, advice: Advice, slower: float) -> tuple[str, str]:
-    if one.seconds is None:
-        return "not known", "not known"
-    return duration(one.seconds * slower), "yes" if one in advice.affordable else "no"
-
-
 def _beyond(one: Forecast) -> str:
     return significant(one.beyond, 2) if is_beyond(one) else ""
-
-
-def _notes(question: Question, advice: Advice, ranking: Advice, slower: float) -> list[str]:
-    about, of_interval = limits_of_records(question.like)
-    if not question.like:
-        ran = sorted(question.tasks.items(), key=lambda one: (-len(one[1]), one[0]))
-        tasks = joined([f"{task} ({count(len(models), 'model')})" for task, models in ran])
-        about += f" For an error in its unit, and for more models, name a task like yours with --like: {tasks}."
-    by_sets = not question.like or ranking is not advice
-    intervals = [limits_of_records(None)[1]] if ranking is not advice else []
-    intervals += [of_interval] if any(one.limits for one in advice.every) else []
-    parts = divided(question.crystals)
-    of_yours = f" Of {question.crystals:,} crystals these are {parts.train:,}, {parts.validation:,} and {parts.test:,}."
-    like = question.like if ranking is advice else None
-    return [
-        DIVISION + of_yours,
-        f"{BASELINE} predicts the mean of the training crystals: a network must be better." if ranking.chosen else "",
-        about,
-        without_forecast(like, unranked(question, ranking)),
-        power_law(advice.every) if question.like else "",
-        *intervals,
-        _by_set(ranking.chosen) if by_sets else "",
-        compared_with(question.tasks) if by_sets else "",
-        of_times(question.like, question.tasks, question.device) + elsewhere(question, ranking.chosen, slower),
-        scaled_times(question.like, question.tasks, [one.model for one in ranking.every if one.seconds is not None]),
-    ]

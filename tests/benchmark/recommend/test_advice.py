@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmark.recommend.advice import advise, chance, left_out
+from benchmark.recommend.advice import FOLDS, advise, chance, left_out
 from benchmark.recommend.forecast import Forecast, OnSet
 from tests.benchmark.recommend.test_forecast import ran
 
@@ -17,13 +17,19 @@ UNKNOWN = Forecast("unknown", 0.32, None, None, 90, 1)
 
 
 def test_the_lowest_error_within_the_time_is_chosen_and_what_may_beat_it_is_named():
-    advice = advise([GOOD, NEARLY, QUICK], seconds=150)
+    advice = advise([GOOD, NEARLY, QUICK], seconds=150, workers=FOLDS)
     assert advice.chosen == GOOD and advice.equals == (NEARLY,) and advice.too_dear == ()
-    assert FAR.limits[0] < GOOD.error and advise([GOOD, UNKNOWN, FAR], seconds=150).equals == (UNKNOWN,)
+    assert FAR.limits[0] < GOOD.error and advise([GOOD, UNKNOWN, FAR], seconds=150, workers=FOLDS).equals == (UNKNOWN,)
     poor = Forecast("poor", 0.34, None, None, 90, 1)
-    assert advise([GOOD, poor], seconds=150).equals == (), "no interval, and more than 10 % above in the records"
-    assert advise([GOOD, NEARLY, QUICK], seconds=150, slower=2).chosen == QUICK
-    assert advise([GOOD, NEARLY, QUICK], seconds=5).chosen is None
+    assert advise([GOOD, poor], seconds=150, workers=FOLDS).equals == (), "no interval, and more than 10 % above in the records"
+    assert advise([GOOD, NEARLY, QUICK], seconds=150, workers=FOLDS, slower=2).chosen == QUICK
+    assert advise([GOOD, NEARLY, QUICK], seconds=5, workers=FOLDS).chosen is None
+
+
+def test_a_time_is_for_all_folds_on_the_cores_there_are():
+    for workers, enough in ((1, 500), (2, 250), (5, 100), (16, 100)):
+        assert advise([GOOD], enough, workers).affordable == (GOOD,) and advise([GOOD], enough - 1, workers).affordable == ()
+    assert advise([GOOD, NEARLY, QUICK], seconds=50, workers=1).dearer == (GOOD, NEARLY), "with more time they may be better"
 
 
 def test_without_a_task_and_an_interval_what_is_about_as_good_on_most_sets_is_named():
@@ -34,20 +40,20 @@ def test_without_a_task_and_an_interval_what_is_about_as_good_on_most_sets_is_na
 
     best, mostly = over_sets("best", 0.9, 0.7, 0.98, 0.99), over_sets("mostly", 1.2, 1.02, 1.04, 1.8)
     once = over_sets("once", 1.15, 1.02, 1.11, 1.3)
-    assert advise([best, once, mostly], seconds=10).equals == (mostly,)
+    assert advise([best, once, mostly], seconds=10, workers=FOLDS).equals == (mostly,)
 
 
 def test_a_model_whose_time_is_not_known_is_still_advised():
     untimed = Forecast("untimed", 0.29, 0.08, 4, None, 1)
-    advice = advise([untimed, GOOD, QUICK], seconds=50)
+    advice = advise([untimed, GOOD, QUICK], seconds=50, workers=FOLDS)
     assert (advice.untimed, advice.affordable, advice.too_dear) == ((untimed,), (QUICK,), (GOOD,))
     assert advice.chosen == untimed and advice.equals == ()
 
 
 def test_a_constant_is_never_advised():
     dummy = Forecast("dummy", 0.2, 0.1, 4, 0.001, 1)
-    assert advise([dummy, GOOD, NEARLY], seconds=150).chosen == GOOD
-    assert advise([dummy, GOOD, NEARLY], seconds=5).chosen is None
+    assert advise([dummy, GOOD, NEARLY], seconds=150, workers=FOLDS).chosen == GOOD
+    assert advise([dummy, GOOD, NEARLY], seconds=5, workers=FOLDS).chosen is None
 
 
 def test_the_chance_to_be_better_is_that_of_a_table_of_students_t():
@@ -58,8 +64,8 @@ def test_the_chance_to_be_better_is_that_of_a_table_of_students_t():
     # Deviations 0.06 and 0.08 make 0.1; 0.01² / (0.0064² / 4 + 0.0036² / 4) = 7.4 degrees of freedom, 7 in the table.
     assert [chance(with_gap(quantile), good) for quantile in (1.415, 1.895)] == pytest.approx([0.1, 0.05], abs=2e-4)
     assert chance(good, good) == 0.5 and chance(UNKNOWN, good) is None
-    assert advise([good, with_gap(1.40)], 150).equals, "1.28 of a normal distribution would leave it out"
-    assert not advise([good, with_gap(1.43)], 150).equals
+    assert advise([good, with_gap(1.40)], 150, FOLDS).equals, "1.28 of a normal distribution would leave it out"
+    assert not advise([good, with_gap(1.43)], 150, FOLDS).equals
 
 
 def test_left_out_sets_tell_what_the_advice_of_the_others_costs():

@@ -45,7 +45,7 @@ def test_every_answer_is_the_one_of_the_command(store):
             for (word, _), told in zip(found["times"], by_time, strict=True):
                 seconds = pd.Timedelta(word).total_seconds()
                 question = Question(crystals, seconds, "cpu", 1, like or None, tasks, ())
-                wanted = answer(question, advise(forecasts, seconds), None, left_out(tasks))
+                wanted = answer(question, advise(forecasts, seconds, workers=1), None, left_out(tasks))
                 assert read(found, told) == wanted
 
 
@@ -65,8 +65,8 @@ def test_models_that_ran_otherwise_alone_are_named(store):
     write_run(store, "mpnn", 0.1, task=TASKS[0], key={"profile": "mini"})
     found = forecasts_for_page(store.records())
     for like, asked in found["devices"]["cpu"].items():
-        where = f"have no record of {like} in the profile standard" if like else "did not run on every data set"
-        assert f"These models {where}, so they are not ranked: mpnn." in read(found, asked[0][0]).notes
+        why = f"without a standard record of {like}" if like else "as they did not run on every data set"
+        assert f"Not ranked, {why}: mpnn. To try one, add --model NAME to the command." in read(found, asked[0][0]).notes
 
 
 def test_without_records_that_count_there_is_nothing(tmp_path):

@@ -1,0 +1,63 @@
+"""What the command of an answer trains. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmark.leaderboard.rows import BASELINE
+from benchmark.recommend.advice import Advice, of_run
+from benchmark.recommend.forecast import Forecast
+from benchmark.recommend.measured import PROFILE
+from benchmark.recommend.question import Question
+from benchmark.rendering.commands import command
+
+SPARE = 1.25
+"""Forecast times move by as much with what else a machine does."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The models to train in the time.
+
+    Attributes:
+        models: the chosen one, then the rivals whose folds fit beside it on the dearest crystals too.
+        rest: rivals that may not fit.
+        seconds: of the run, on the cheapest and on the dearest crystals; None where a time is not known.
+    """
+
+    models: tuple[Forecast, ...]
+    rest: tuple[Forecast, ...]
+    seconds: tuple[float, float] | None
+
+
+def planned(question: Question, advice: Advice, slower: float) -> Plan | None:
+    """The chosen model with as many of its rivals as fit, lowest error first; None where no model is chosen."""
+    if not advice.chosen:
+        return None
+    models, rest = [advice.chosen], list(advice.dearer)
+    for rival in advice.equals:
+        taken = _seconds([*models, rival], question.workers, slower)
+        (models if taken and surely(taken[1], question) else rest).append(rival)
+    return Plan(tuple(models), tuple(rest), _seconds(models, question.workers, slower))
+
+
+def surely(seconds: float, question: Question) -> bool:
+    """Whether a forecast time is within the time with something to spare."""
+    return SPARE * seconds <= question.seconds
+
+
+def _seconds(models: Sequence[Forecast], workers: int, slower: float) -> tuple[float, float] | None:
+    times = [one.times for one in models if one.times]
+    if len(times) < len(models):
+        return None
+    low, high = (of_run([slower * each[end] for each in times], workers) for end in (0, 1))
+    return low, high
+
+
+def command_of(question: Question, plan: Plan) -> str:
+    """The command that trains a plan beside the baseline, with repeats where models are compared, and keeps the models."""
+    words = ["run", "--dataset", "path/to/folder", *(word for one in plan.models for word in ("--model", one.model))]
+    words += ["--model", BASELINE, "--profile", PROFILE, *(["--until-decided"] if len(plan.models) > 1 else [])]
+    words += ["--save-checkpoints", *(["--device", "cuda"] if question.device == "gpu" else [])]
+    return command(*words, "--time-limit", f"{question.seconds / 60:g}")
