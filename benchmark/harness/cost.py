@@ -71,18 +71,34 @@ class Costs:
 
         Trainings on the same task count before others, and those on this kind of processor or device before both.
         """
-        known = self.known.get(_alike(job.model, job.profile, job.changed, job.rates, job.device != "cpu"), [])
+        alike = _alike(job.model, job.profile, job.changed, job.rates, job.device != "cpu")
+        return _estimate(self.known.get(alike, []), job, n_train)
 
-        def fit(record: Record) -> tuple[bool, bool]:
-            return _is_here(record, job.device), record.key.task == job.task.name
+    def roughly(self, job: Job, n_train: int) -> Estimate | None:
+        """The same from trainings of the model in this profile with other settings; None where there are none either."""
+        wanted = job.model, job.profile, job.rates, job.device != "cpu"
+        known = [
+            (record, f"{source} with other settings, a rough guess")
+            for records in self.known.values()
+            for record, source in records
+            if (record.key.model, record.key.profile, record.key.rates, record.key.device != "cpu") == wanted
+        ]
+        return _estimate(known, job, n_train)
 
-        best = max((fit(record) for record, _ in known), default=None)
-        if best is None:
-            return None
-        chosen = [(record, source) for record, source in known if fit(record) == best]
-        seconds = [record.times.training.device_s * _grown(record, job, n_train) for record, _ in chosen if record.times]
-        source = Counter(source for _, source in chosen).most_common(1)[0][0]
-        return Estimate(float(np.mean(seconds)), source if best[0] else f"{source}, of another processor", best[0])
+
+def _estimate(known: Sequence[tuple[Record, str]], job: Job, n_train: int) -> Estimate | None:
+    """From the records that fit best: of this kind of processor or device, then of the same task; None without any."""
+
+    def fit(record: Record) -> tuple[bool, bool]:
+        return _is_here(record, job.device), record.key.task == job.task.name
+
+    best = max((fit(record) for record, _ in known), default=None)
+    if best is None:
+        return None
+    chosen = [(record, source) for record, source in known if fit(record) == best]
+    seconds = [record.times.training.device_s * _grown(record, job, n_train) for record, _ in chosen if record.times]
+    source = Counter(source for _, source in chosen).most_common(1)[0][0]
+    return Estimate(float(np.mean(seconds)), source if best[0] else f"{source}, of another processor", best[0])
 
 
 def _alike(model: str, profile: str, changed: Mapping[str, Any], rates: RateGrid | None, on_gpu: bool) -> str:
@@ -157,9 +173,10 @@ def plan_cost(
 ) -> PlanCost:  # fmt: skip
     """The cost of jobs with so many crystals each to train on; of some without a record it may be measured.
 
+    Where it is not, trainings with other settings tell it roughly.
     Epochs that a checkpoint of `kept` has are not trained again, and cost nothing.
     """
-    found = [costs.of(job, n_train[job]) or (measured or {}).get(job) for job in todo]
+    found = [costs.of(job, n_train[job]) or (measured or {}).get(job) or costs.roughly(job, n_train[job]) for job in todo]
     shares = [_share_left((kept or {}).get(job)) for job in todo]
     known = [replace(one, seconds=one.seconds * share) for one, share in zip(found, shares, strict=True) if one]
     total = sum(one.seconds for one in known)
