@@ -301,17 +301,18 @@ def compare(
         first. lower and higher, the rows by their mean loss; the ratio of their losses with its 95 % interval; verdict: real,
         equal (within 5 %) or undecided; folds and repeats that both have. more_repeats would decide an undecided pair, if the
         errors stayed as measured. It is None where the pair is decided, where over 50 would be needed, and where reason is not
-        None; command trains them. reason says why nothing can be decided, for example that there is one fold only. alone_low
-        and alone_high: the interval of this pair alone, for who planned no other comparison. common_folds: which row has
-        further folds that the other lacks; None where all folds of both are compared. A UserWarning names rows of the two that
-        are not compared, and what to run so that they are.
+        None. command trains them, or more epochs where no repeats would decide. reason says why nothing can be decided, for
+        example that there is one fold only. alone_low and alone_high: the interval of this pair alone, for who planned no
+        other comparison. common_folds: which row has further folds that the other lacks (missing_repeats); None where all
+        folds of both are compared. A UserWarning names rows of the two that are not compared, and what to run so that they are.
 
     Raises:
         InputError: there is no such directory, task or model, or no group that compares both; or an argument of another type.
     """
     from dataclasses import asdict, fields
 
-    from benchmark.leaderboard.pair import PairAnswer, compare_pair
+    from benchmark.leaderboard.pair import compare_pair
+    from benchmark.leaderboard.pair_answers import PairAnswer
     from benchmark.results.beside import StoreBeside
     from benchmark.results.store import Store
 

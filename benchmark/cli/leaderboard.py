@@ -108,7 +108,7 @@ def _write(store: Store, as_json: bool) -> None:
 
 def _tell_pair(store: Store, task: str, pair: tuple[str, str], as_json: bool) -> None:
     from benchmark.leaderboard.pair import compare_pair
-    from benchmark.leaderboard.pair_text import pair_text
+    from benchmark.leaderboard.pair_text import marks_of_answers, pair_text
     from benchmark.results.beside import StoreBeside
 
     found = compare_pair(store, task, *pair)
@@ -116,7 +116,8 @@ def _tell_pair(store: Store, task: str, pair: tuple[str, str], as_json: bool) ->
         print(json_text([asdict(answer) for answer in found.answers]))
         return
     beside = isinstance(store, StoreBeside)
-    print("\n\n".join([*(pair_text(answer, beside, bool(found.same_runs)) for answer in found.answers), *found.same_runs]))
+    said = [*(pair_text(answer, beside) for answer in found.answers), *found.same_runs, marks_of_answers(found.answers)]
+    print("\n\n".join(filter(None, said)))
     for line in found.not_compared:
         tell(line)
 

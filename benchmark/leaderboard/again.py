@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
-from benchmark.leaderboard.rows import BoardRow, rate_was_set
+from benchmark.leaderboard.rows import rate_was_set
 from benchmark.rendering.commands import code, command, device_words, option, setting_words, source_words
 from benchmark.rendering.text import commits, escape, joined
 from benchmark.results.directories import PUBLISHED, RUNS
 from benchmark.results.records import JobKey, Record
+from benchmark.results.scores import Run
 from benchmark.schema import SettingValue
 from benchmark.tasks.folds import Protocol
 
@@ -24,41 +26,54 @@ CLEAN_COMMIT = re.compile(r"[0-9a-f]{7,40}")
 Words = tuple[str, ...]
 
 
+LONGER = 4
+"""How many times the epochs of a row a longer training has."""
+
+
 def commands(group: ComparisonGroup) -> list[str]:
     """The commands that make the rows of a comparison group again; rows that differ in the model alone share one."""
-    return _commands((row, seeds) for row in group.in_order for seeds in _following(row.run.seeds))
+    return _merged(_words(row.run, row.run, seeds) for row in group.in_order for seeds in _following(row.run.seeds))
 
 
-def more_repeats(rows: Iterable[BoardRow], more: int, root: Path) -> list[str]:
-    """The commands that add repeats to rows; folds that are in the directory of records already are not trained again."""
-    return _commands(((row, range(row.run.seeds[0], row.run.seeds[-1] + 1 + more)) for row in rows), root)
+def more_repeats(runs: Iterable[Run], more: int, root: Path) -> list[str]:
+    """The commands that add repeats to runs; folds that are in the directory of records already are not trained again."""
+    return _merged((_words(run, run, range(run.seeds[0], run.seeds[-1] + 1 + more)) for run in runs), root)
 
 
-def as_row(row: BoardRow, like: BoardRow, root: Path) -> list[str]:
-    """The commands that run the model of a row, on its device, with profile, folds and repeats of another one."""
-    first = row.run.first
-    changes = _changes(first) if first.key.profile == like.run.first.key.profile else first.changed
-    return [
-        command(*_what(like), "--model", row.model, *_how(like, changes, seeds, first.key), *_out(root))
-        for seeds in _following(like.run.seeds)
-    ]
+def longer_training(runs: Iterable[Run], root: Path) -> list[str]:
+    """The commands that train the same folds with more epochs; none for a run without epochs, or of a part of the crystals."""
+    able = [(run, run.first.key.settings.get("epochs")) for run in runs if not _is_curve(run.first.key)]
+    longer = [(run, {"epochs": LONGER * epochs}) for run, epochs in able if isinstance(epochs, int)]
+    return _merged((_words(run, run, seeds, more) for run, more in longer for seeds in _following(run.seeds)), root)
 
 
-def _out(root: Path) -> list[str]:
-    """Where the records go that join those of a directory: never among the published ones."""
-    return [] if root in (RUNS, PUBLISHED) else ["--out", str(root)]
+def as_runs(runs: Iterable[Run], like: Run, root: Path, seeds: Sequence[int] = ()) -> list[str]:
+    """The commands that run the models of runs, on their devices, with profile, folds and repeats (or `seeds`) of another."""
+    return _merged((_words(run, like, some) for run in runs for some in _following(seeds or like.seeds)), root)
 
 
-def _commands(asked: Iterable[tuple[BoardRow, Sequence[int]]], root: Path = RUNS) -> list[str]:
-    """Of each row with these seeds; rows that differ in the model alone share one."""
+def _words(
+    run: Run, like: Run, seeds: Sequence[int], more: Mapping[str, SettingValue] = MappingProxyType({})
+) -> tuple[Words, Words, str, bool]:
+    """What stands before the model and behind it, the model, and whether it has settings of its own; `more` are further ones.
+
+    Profile, folds and data are those of `like`; settings and device those of the run.
+    """
+    first = run.first
+    changes = _changes(first) if first.key.profile == like.first.key.profile else first.changed
+    changes = {**changes, **more}
+    return _what(like), _how(like, changes, seeds, first.key), first.key.model, bool(changes)
+
+
+def _merged(asked: Iterable[tuple[Words, Words, str, bool]], root: Path = RUNS) -> list[str]:
+    """Commands; those that differ in the model alone are one. `--set` is of a single model."""
     models: dict[tuple[Words, Words, str], dict[str, None]] = {}
-    for row, seeds in asked:
-        changes = _changes(row.run.first)
-        # `--set` is of a single model.
-        shared = _what(row), _how(row, changes, seeds, row.run.first.key), row.model if changes else ""
-        models.setdefault(shared, {})[row.model] = None
+    for what, how, model, changed in asked:
+        models.setdefault((what, how, model if changed else ""), {})[model] = None
+    # Records that join those of a directory never go among the published ones.
+    out = [] if root in (RUNS, PUBLISHED) else ["--out", str(root)]
     return [
-        command(*what, *(word for name in names for word in ("--model", name)), *how, *_out(root))
+        command(*what, *(word for name in names for word in ("--model", name)), *how, *out)
         for (what, how, _), names in models.items()
     ]
 
@@ -76,19 +91,19 @@ def sources(group: ComparisonGroup) -> str:
     return f"source: {'; '.join(parts)}"
 
 
-def _what(row: BoardRow) -> Words:
-    key = row.run.first.key
+def _what(run: Run) -> Words:
+    key = run.first.key
     verb = ("study", "learning-curve") if _is_curve(key) else ("run",)
     return *verb, *source_words(key)
 
 
-def _how(row: BoardRow, changes: Mapping[str, SettingValue], seeds: Sequence[int], device: JobKey) -> Words:
+def _how(run: Run, changes: Mapping[str, SettingValue], seeds: Sequence[int], device: JobKey) -> Words:
     """What follows the models; `device` is a fold on the device to name."""
-    key = row.run.first.key
+    key = run.first.key
     named = "--profile" if key.profile in PROFILES else "--preset"
     repeats = option("--repeats", len(seeds) if len(seeds) > 1 else None)
-    left_out = ["--skip-bad"] if row.run.first.left_out else []
-    budget = [*setting_words(changes), named, key.profile, *_division(row), *left_out]
+    left_out = ["--skip-bad"] if run.first.left_out else []
+    budget = [*setting_words(changes), named, key.profile, *_division(run), *left_out]
     return *budget, "--seed", str(seeds[0]), *repeats, *device_words(device)
 
 
@@ -103,13 +118,13 @@ def _changes(record: Record) -> dict[str, SettingValue]:
     return record.changed | ({"learning_rate": settings["learning_rate"]} if rate_was_set(record.key) else {})
 
 
-def _division(row: BoardRow) -> list[str]:
+def _division(run: Run) -> list[str]:
     """The options that say how the crystals are divided."""
-    key = row.run.first.key
+    key = run.first.key
     protocol = Protocol.named(key.protocol)
     if protocol.name == "published":
         return [] if _is_curve(key) else ["--protocol", "published"]
-    folds = protocol.n_folds if protocol.name == "kfold" else 1 + max(record.key.fold for record in row.run.folds)
+    folds = protocol.n_folds if protocol.name == "kfold" else 1 + max(record.key.fold for record in run.folds)
     if _is_curve(key):
         return ["--folds", str(folds)]
     # What the data decide today they may decide otherwise tomorrow.

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmark.leaderboard.again import PROFILES, as_row
+from benchmark.leaderboard.again import PROFILES, as_runs
 from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup
 from benchmark.leaderboard.kinds import kind_of, unit_of_loss
 from benchmark.leaderboard.rows import BoardRow, run_labels
 from benchmark.rendering.text import count, in_unit, joined, significant
 from benchmark.results.beside import LeftOut
 from benchmark.results.directories import PUBLISHED
+from benchmark.results.records import Record
 from benchmark.results.scores import Run
 
 
@@ -45,18 +46,28 @@ def way_out(row: BoardRow, others: Sequence[BoardRow], root: Path) -> str:
     ]
     also = f" (--profile {' or '.join(profiles)} has rows too)" if profiles else ""
     beside = f"; then compare with --from runs --beside {PUBLISHED}" if root == PUBLISHED else ""
-    return f"{told}; to compare them, run: {'; '.join(as_row(row, like, root))}{also}{beside}"
+    return f"{told}; to compare them, run: {'; '.join(as_runs([row.run], like.run, root))}{also}{beside}"
 
 
 def completion(row: BoardRow, group: ComparisonGroup, root: Path) -> str:
     """What to run so that a row gets the folds of the compared rows of its group; empty where that does not help."""
     if row.unranked in (None, OLDER) or not row.run.complete or not group.ranked:
         return ""
-    like = group.ranked[0]
-    tried, wanted = ({(r.key.seed, r.key.fold) for r in folds} for folds in (row.run.folds, like.run.complete))
-    again = " --retry-failed" * (wanted <= tried)
-    commands = [f"{line}{again}" for line in as_row(row, like, root)]
-    return f"; to compare it, run: {'; '.join(commands)} (finished folds are kept)"
+    lines = to_complete([row.run], group.ranked[0].run, root)
+    return f"; to compare it on all folds, run: {'; '.join(lines)} (finished folds are kept)"
+
+
+def to_complete(runs: Sequence[Run], like: Run, root: Path) -> list[str]:
+    """The commands that give runs the complete folds of another one of their comparison group."""
+    wanted = folds_of(like.complete)
+    failed = [run for run in runs if wanted <= folds_of(run.folds)]
+    others = [run for run in runs if run not in failed]
+    return [*as_runs(others, like, root), *(f"{line} --retry-failed" for line in as_runs(failed, like, root))]
+
+
+def folds_of(records: Iterable[Record]) -> set[tuple[int, int]]:
+    """Seeds and numbers."""
+    return {(record.key.seed, record.key.fold) for record in records}
 
 
 def same_run_line(run: LeftOut) -> str:
@@ -67,14 +78,12 @@ def same_run_line(run: LeftOut) -> str:
     errors = ""
     if run.losses:
         yours, theirs = (in_unit(significant(one), unit_of_loss(key)) for one in run.losses[:: 1 if run.is_own else -1])
-        errors = f" On the folds of both, the {kind.loss} is {yours} (yours) and {theirs} (--beside)."
+        errors = f" On the folds of both, the {kind.loss} is {yours} (yours) and {theirs} (--beside): the difference is luck."
     more = ", as it has more folds" if run.folds_that_stand > run.folds else ""
     machines = {one.machine.processor if one.key.device == "cpu" else one.machine.device for one in (run.record, run.stands)}
     where = f"on two machines ({joined(sorted(machines))})" if len(machines) == 2 else "twice"
     shown = "The run of --beside" if run.is_own else "Yours"
     return (
         f"{key.task}, {label}: your run ({count(own, 'fold')}) and the run of --beside ({count(other, 'fold')}) have the same "
-        f"settings and source: one model, trained {where}.{errors} Rounding alone sets two such trainings apart, and training "
-        "makes the difference as large: it is luck, as a difference of this size between models may be. "
-        f"{shown} is shown{more}."
+        f"settings and source: one model, trained {where}.{errors} {shown} is shown{more}."
     )

@@ -10,16 +10,18 @@ from functools import cached_property
 from itertools import groupby
 from typing import TypeVar
 
+from benchmark.leaderboard.common_folds import CommonFolds, on_common_folds
 from benchmark.leaderboard.comparison_groups import ComparisonGroup, GroupPredictions, comparison_groups
 from benchmark.leaderboard.kinds import Kind
-from benchmark.leaderboard.rows import BASELINE, without_mark
+from benchmark.leaderboard.rows import BASELINE, BoardRow, without_mark
 from benchmark.rendering.text import MARKED, model_name
-from benchmark.results.scores import OnInvalid, refuse, scored_tasks
+from benchmark.results.scores import OnInvalid, ScoredRun, refuse, scored_tasks
 from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
 from benchmark.statistics.across_tasks import Overall, SetTask, overall
 
 T = TypeVar("T")
+Groups = list[tuple[ComparisonGroup, GroupPredictions | None]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,13 @@ class Board:
     """Every comparison group of a store."""
 
     comparison_groups: tuple[ComparisonGroup, ...]
+    common_folds: tuple[CommonFolds, ...] = ()
+    """Of groups in which a row has fewer folds than the ranked ones."""
+
+    def on_fewer_folds(self, row: BoardRow) -> tuple[CommonFolds, BoardRow] | None:
+        """Where a row that has fewer folds than the ranked ones is compared on these; None where it is not."""
+        found = ((common, common.row_of(row)) for common in self.common_folds if row in common.whole.rows)
+        return next(((common, cut) for common, cut in found if cut and cut.label in common.short), None)
 
     @cached_property
     def tracks(self) -> tuple[Track, ...]:
@@ -64,6 +73,7 @@ def read_board(
     store: Store,
     each: Callable[[ComparisonGroup, GroupPredictions | None], None] = lambda group, predictions: None,
     on_invalid: OnInvalid = refuse,
+    each_common: Callable[[CommonFolds, GroupPredictions], None] = lambda common, predictions: None,
 ) -> Board:
     """Score every record of the store anew and put the runs into comparison groups.
 
@@ -72,19 +82,27 @@ def read_board(
         each: called with every comparison group and the predictions of its ranked rows, which are then forgotten. Meanwhile
             the next task is ranked and the one after it read: the runs of three tasks are in memory at once.
         on_invalid: as for `scored_tasks`; called from the threads that read and rank.
+        each_common: called with every comparison group on fewer folds, likewise.
 
     Raises:
         InputError: an invalid record, by default.
     """
     sources = read_sources(store.root)
-    found = []
+    found, shorter = list[ComparisonGroup](), list[CommonFolds]()
+
+    def ranked(runs: list[ScoredRun]) -> tuple[Groups, list[tuple[CommonFolds, GroupPredictions]]]:
+        groups = comparison_groups(runs, sources, on_invalid, store.shows_own)
+        return groups, on_common_folds(runs, [group for group, _ in groups], sources, store.shows_own)
+
     read = _ahead(scored_tasks(store, on_invalid))
-    of_task = (comparison_groups(runs, sources, on_invalid, store.shows_own) for _, runs in read)
-    for together in _ahead(of_task):
+    for together, on_fewer in _ahead(ranked(runs) for _, runs in read):
         for group, predictions in together:
             each(group, predictions)
             found.append(group)
-    return Board(tuple(found))
+        for common, cut in on_fewer:
+            each_common(common, cut)
+            shorter.append(common)
+    return Board(tuple(found), tuple(shorter))
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from benchmark.leaderboard.again import as_row
-from benchmark.leaderboard.comparison_groups import ComparisonGroup, comparison_groups
+from benchmark.leaderboard.comparison_groups import ComparisonGroup, GroupPredictions, comparison_groups
 from benchmark.leaderboard.rows import BoardRow
-from benchmark.rendering.text import count
 from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult, Run, ScoredRun
 from benchmark.results.sources import Sources
@@ -29,6 +26,10 @@ class CommonFolds:
     short: frozenset[str]
     """Labels of the rows that have no other folds."""
 
+    def row_of(self, full: BoardRow) -> BoardRow | None:
+        """A row with these folds alone; None where it is not compared on them."""
+        return next((row for row in self.group.ranked if row.run.first in full.run.folds), None)
+
     def full_row(self, label: str) -> BoardRow:
         """The row of a label with all its folds."""
         record = next(row for row in self.group.rows if row.label == label).run.first
@@ -37,8 +38,11 @@ class CommonFolds:
 
 def on_common_folds(
     runs: Sequence[ScoredRun], groups: Iterable[ComparisonGroup], sources: Sources, is_own: Callable[[Record], bool]
-) -> list[CommonFolds]:
-    """For each set of fewer folds in a comparison group, the group on these folds; none where nothing else has them."""
+) -> list[tuple[CommonFolds, GroupPredictions]]:
+    """For each set of fewer folds in a comparison group, the group on these folds, with the predictions of its ranked rows.
+
+    There is none where no other run has them.
+    """
     found = []
     for group in groups:
         of_group = [scored for scored in runs if any(scored.run is row.run for row in group.rows)]
@@ -46,17 +50,11 @@ def on_common_folds(
         for folds in sorted(some, key=sorted):
             cut = [one for scored in of_group if (one := _cut(scored, folds))]
             names = {id(record) for scored in of_group if set(_folds(scored)) == folds for record in scored.run.folds}
-            together = [each for each, _ in comparison_groups(cut, sources, is_own=is_own)]
-            if len(together) == 1 and together[0].has_rivals:
-                short = frozenset(row.label for row in together[0].ranked if id(row.run.first) in names)
-                found += [CommonFolds(together[0], group, short)] if short else []
+            for together, predictions in comparison_groups(cut, sources, is_own=is_own):
+                short = frozenset(row.label for row in together.ranked if id(row.run.first) in names)
+                if short and predictions and together.has_rivals:
+                    found.append((CommonFolds(together, group, short), predictions))
     return found
-
-
-def more_folds(row: BoardRow, like: BoardRow, root: Path) -> tuple[str, str]:
-    """What is not compared of a row with more folds than another one, and the commands that give the other as many."""
-    told = f"{like.label} has {count(len(like.run.complete), 'fold')} of {count(len(like.run.seeds), 'repeat')}"
-    return f"{told}, {row.label} has {len(row.run.complete)} of them: these are compared", "\n".join(as_row(row, like, root))
 
 
 def _folds(scored: ScoredRun) -> list[Fold]:

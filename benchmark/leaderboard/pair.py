@@ -4,74 +4,20 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import dataclass
 
-import numpy as np
-
-from benchmark.leaderboard.again import more_repeats
 from benchmark.leaderboard.apart import completion, differences, most_alike, same_run_line, way_out
-from benchmark.leaderboard.common_folds import CommonFolds, more_folds, on_common_folds
+from benchmark.leaderboard.common_folds import on_common_folds
 from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup, comparison_groups
+from benchmark.leaderboard.pair_answers import PairAnswer, answers_on_common_folds, pair_answers
 from benchmark.leaderboard.rows import BoardRow, without_mark
 from benchmark.rendering.text import plain_name
 from benchmark.results.beside import LeftOut, StoreBeside
-from benchmark.results.directories import PUBLISHED, RUNS
+from benchmark.results.directories import PUBLISHED
 from benchmark.results.scores import scored_tasks
 from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
-from benchmark.statistics.comparisons import ALPHA
-from benchmark.statistics.contrasts import Evidence, pairs_of
-from benchmark.statistics.decisions import MARGIN, exponentials, intervals_of, repeats_to_decide
 from datasets.errors import InputError, unknown_name
-
-PairVerdict = Literal["real", "equal", "undecided"]
-
-
-@dataclass(frozen=True)
-class PairAnswer:
-    """Two rows of a comparison group; `lower` has the lower mean loss."""
-
-    task: str
-    group: str
-    """Profile, protocol and data."""
-    loss: str
-    """What is compared: MAE or log-loss."""
-    unit: str
-    """Of the loss; 1 where it has none."""
-    lower: str
-    higher: str
-    lower_loss: float
-    lower_std: float | None
-    """Over folds."""
-    higher_loss: float
-    higher_std: float | None
-    ratio: float
-    """Loss of the higher / loss of the lower."""
-    ratio_low: float | None
-    """Lower limit of the interval that holds together with those of all pairs of the group; None where nothing is decided."""
-    ratio_high: float | None
-    verdict: PairVerdict
-    """Real: the interval lies above 1. Equal: it lies within the margin on both sides."""
-    more_repeats: int | None
-    """Further repeats that would decide an undecided pair if the errors stayed as measured; None where too many or decided."""
-    then: PairVerdict | None
-    """What they would show; None without such repeats."""
-    command: str | None
-    """That trains them, one a line; None without such repeats."""
-    folds: int
-    repeats: int
-    models: int
-    """Of the group."""
-    reason: str | None
-    """Why nothing could be decided."""
-    alone_low: float | None = None
-    """Lower limit of the interval of this pair alone: for who planned no other comparison. None where nothing is decided."""
-    alone_high: float | None = None
-    common_folds: str | None = None
-    """Which row has further folds that the other lacks; `command` trains them. None where all folds of both are compared."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +51,7 @@ def compare_pair(store: Store, task: str, first: str, second: str) -> PairAnswer
     runs = next((runs for _, runs in scored_tasks(store, names={task})), [])
     sources = read_sources(store.root)
     groups = [group for group, _ in comparison_groups(runs, sources, is_own=store.shows_own)] if runs else []
-    common = on_common_folds(runs, groups, sources, store.shows_own)
+    common = [one for one, _ in on_common_folds(runs, groups, sources, store.shows_own)]
     for name in (first, second):
         _require_ranked(store, [*groups, *(one.group for one in common)], task, name)
     named = [row for group in groups for row in group.rows if any(_is_called(row, name) for name in (first, second))]
@@ -113,7 +59,10 @@ def compare_pair(store: Store, task: str, first: str, second: str) -> PairAnswer
         answer for group in groups for answer in pair_answers(group, store.root) if _is_about(answer, group, first, second)
     ]
     found += [
-        answer for one in common for answer in _on_common_folds(one, store.root) if _is_about(answer, one.group, first, second)
+        answer
+        for one in common
+        for answer in answers_on_common_folds(one, store.root)
+        if _is_about(answer, one.group, first, second)
     ]
     same = tuple(same_run_line(run) for run in _same_runs(store, task) if run.record.key.model in {row.model for row in named})
     if not found and not same:
@@ -221,99 +170,3 @@ def _own_alone(
     if mixed or not own or not others:
         return []
     return [f"your rows are compared with one another, not with those beside them: {way_out(own[0], others, store.root)}"]
-
-
-def pair_answers(group: ComparisonGroup, root: Path = RUNS) -> list[PairAnswer]:
-    """What is decided about every two ranked rows of a comparison group, those with the lowest losses first.
-
-    Args:
-        group: with decisions or without.
-        root: the directory of its records, to which the commands add repeats.
-    """
-    if not group.decisions or not group.errors:
-        return []
-    rows = {row.label: row for row in group.ranked}
-    losses = {label: row.over_folds("loss") or (0.0, None) for label, row in rows.items()}
-    shared: dict[str, Any] = {
-        "task": group.first.key.task,
-        "group": group.title,
-        "loss": group.kind.loss,
-        "unit": group.unit,
-        "folds": group.folds,
-        "repeats": len(np.unique(group.errors.repeats)),
-        "models": len(rows),
-        "reason": group.decisions.reason,
-    }
-    return [
-        PairAnswer(
-            **shared,
-            lower=pair.better,
-            higher=pair.worse,
-            lower_loss=losses[pair.better][0],
-            lower_std=losses[pair.better][1],
-            higher_loss=losses[pair.worse][0],
-            higher_std=losses[pair.worse][1],
-            ratio=pair.ratio,
-            ratio_low=pair.interval and pair.interval[0],
-            ratio_high=pair.interval and pair.interval[1],
-            verdict=verdict,
-            more_repeats=more,
-            then=then,
-            command="\n".join(more_repeats((rows[pair.better], rows[pair.worse]), more, root)) if more else None,
-            alone_low=alone and alone[0],
-            alone_high=alone and alone[1],
-        )
-        for pair, (verdict, more, then), alone in zip(group.decisions.pairs, _decided(group), _alone(group), strict=True)
-    ]
-
-
-def _on_common_folds(common: CommonFolds, root: Path) -> list[PairAnswer]:
-    """The answers about rows with fewer folds; where the other row of a pair has more, what gives both as many."""
-    found = []
-    for answer in pair_answers(common.group, root):
-        short = [label for label in (answer.lower, answer.higher) if label in common.short]
-        if len(short) == 1:
-            (longer,) = {answer.lower, answer.higher} - set(short)
-            said, train = more_folds(common.full_row(short[0]), common.full_row(longer), root)
-            answer = replace(answer, more_repeats=None, then=None, command=train, common_folds=said)
-        found += [answer] if short else []
-    return found
-
-
-def _alone(group: ComparisonGroup) -> list[tuple[float, float] | None]:
-    """Of each pair the interval that holds for it alone."""
-    assert group.decisions and group.errors
-    if group.decisions.reason:
-        return [None] * len(group.decisions.pairs)
-    contrasts = Evidence.of(group.errors).after()
-    half = contrasts.half_widths(1 - ALPHA)
-    first, second = (side.tolist() for side in pairs_of(len(group.errors.models)))
-    place = {pair: number for number, pair in enumerate(zip(first, second, strict=True))}
-    limits: list[tuple[float, float] | None] = []
-    for pair in group.decisions.pairs:
-        worse, better = (group.errors.models.index(label) for label in (pair.worse, pair.better))
-        number = place[min(worse, better), max(worse, better)]
-        estimate = contrasts.estimate[number] * (1 if worse < better else -1)
-        limits.append(exponentials((estimate - half[number], estimate + half[number])))
-    return limits
-
-
-def _decided(group: ComparisonGroup) -> list[tuple[PairVerdict, int | None, PairVerdict | None]]:
-    """Of each pair the verdict, the further repeats that would decide an undecided one, and what they would show."""
-    assert group.decisions and group.errors
-    pairs, models = group.decisions.pairs, group.errors.models
-    if group.decisions.reason:
-        return [("undecided", None, None)] * len(pairs)
-    evidence = Evidence.of(group.errors)
-    places = [models.index(pair.worse) for pair in pairs], [models.index(pair.better) for pair in pairs]
-
-    @cache
-    def after(more: int) -> list[PairVerdict]:
-        intervals = intervals_of(evidence, more, ALPHA)
-        limits = zip(intervals.low[places], intervals.high[places], strict=True)
-        return ["real" if low > 0 else "equal" if max(high, -low) <= np.log1p(MARGIN) else "undecided" for low, high in limits]
-
-    today = after(0)
-    more = repeats_to_decide(today, after)
-    then = {number: after(repeats)[number] for number, repeats in more.items()}
-    return [(verdict, more.get(number), then.get(number)) for number, verdict in enumerate(today)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from benchmark.leaderboard.pair import PairAnswer, PairVerdict
-from benchmark.leaderboard.rows import OWN, OWN_NOTE
+from collections.abc import Iterable
+
+from benchmark.leaderboard.again import LONGER
+from benchmark.leaderboard.pair_answers import PairAnswer, PairVerdict
+from benchmark.leaderboard.rows import OWN
 from benchmark.rendering.text import MARKED, count, in_unit, interval, marks_note, percent, plus_minus, significant
-from benchmark.statistics.decisions import MARGIN, MORE_CRYSTALS
+from benchmark.statistics.decisions import AS_MEASURED, MARGIN, MOST_REPEATS
 
 WORDS: dict[PairVerdict, str] = {"real": "Real", "equal": f"Equal within {percent(MARGIN)}", "undecided": "Undecided"}
 SHOWN = {"real": "real", "equal": f"at most {percent(MARGIN)}"}
@@ -15,55 +18,78 @@ def verdict_text(answer: PairAnswer) -> str:
     """The verdict, and the ratio with its interval."""
     low, high = answer.ratio_low, answer.ratio_high
     limits = "" if low is None or high is None else f" (95 %: {interval(low, high)})"
-    ratio = f"that of {answer.higher} is {significant(answer.ratio)} times as high{limits}"
+    ratio = f"the {answer.loss} of {answer.higher} is {significant(answer.ratio)} times as high{limits}"
     return f"{WORDS[answer.verdict]}: {answer.lower} has the lower {answer.loss}; {ratio}."
 
 
-def _whose(answer: PairAnswer, same_runs: bool) -> str:
-    """Which of the two rows are a person's own, with those of another directory beside them."""
-    neither = "Both rows are those of --beside."
-    neither += " The last line says which run of yours is left out." if same_runs else " Neither is your run."
-    own = sum(label.endswith(OWN) for label in (answer.lower, answer.higher))
-    return (neither, OWN_NOTE, "Both are your runs.")[own]
-
-
 def open_text(answer: PairAnswer) -> str:
-    """What would decide an undecided pair, or why nothing is decided; empty for a decided one."""
+    """Which folds are left out, and what would decide an undecided pair; empty where all are compared and decide.
+
+    Where there is a command, it follows.
+    """
+    folds = f"{answer.common_folds}.\n" if answer.common_folds else ""
     if answer.reason:
-        return f"Nothing can be decided: {answer.reason}."
-    if answer.verdict != "undecided" or answer.common_folds:
-        return ""
-    if answer.more_repeats:
-        return (
-            f"About {count(answer.more_repeats, 'more repeat')} would show that the difference is "
-            f"{SHOWN[answer.then or 'real']}, if the errors stayed as measured. "
-            "This command gives both models so many; finished folds are kept:"
+        return f"Nothing can be decided: {answer.reason}. {folds}{_rest(answer)}".rstrip()
+    if answer.verdict != "undecided":
+        return f"{folds}{_rest(answer)}"
+    missing, more = answer.missing_repeats, answer.more_repeats
+    if more and more <= missing:
+        these = _missing(1) if missing == 1 else f"About {more} of the {missing} missing repeats"
+        return f"{folds}{these} {_shows(answer)}; finished folds are kept:"
+    no = f"{_missing(missing)} would not decide, " if missing else ""
+    if more:
+        about = (
+            f"about {count(more, 'repeat')} more {_shows(answer)}"
+            if no
+            else f"About {count(more, 'more repeat')} {_shows(answer)}"
         )
-    return MORE_CRYSTALS
+        return f"{folds}{no}{about}. This gives both models so many; finished folds are kept:"
+    nor = f"nor would {MOST_REPEATS}" if no else f"{MOST_REPEATS} more repeats would not decide"
+    can = f"a longer training can, with {LONGER} times the epochs for example:" if answer.command else "other settings can."
+    return f"{folds}{no}{nor}, {AS_MEASURED}. Only more crystals or {can}"
 
 
-def _alone(answer: PairAnswer) -> str:
-    """The interval of the pair alone, where others were compared too."""
-    if answer.models == 2 or answer.alone_low is None or answer.alone_high is None:
+def _rest(answer: PairAnswer) -> str:
+    """What compares all folds where some are left out."""
+    return "To compare all, train the missing folds; finished folds are kept:" if answer.common_folds else ""
+
+
+def _missing(repeats: int) -> str:
+    return "The missing repeat" if repeats == 1 else f"The {repeats} missing repeats"
+
+
+def _shows(answer: PairAnswer) -> str:
+    """What more repeats would show."""
+    return f"would show that the difference is {SHOWN[answer.then or 'real']}, {AS_MEASURED}"
+
+
+def _holds(answer: PairAnswer) -> str:
+    """For what the interval holds; of the pair alone where others were compared too."""
+    if answer.reason:
         return ""
-    return f" For this pair alone, if you had planned no other comparison: {interval(answer.alone_low, answer.alone_high)}."
+    if answer.models == 2 or answer.alone_low is None or answer.alone_high is None:
+        return " The interval is of this pair alone."
+    alone = interval(answer.alone_low, answer.alone_high)
+    return f" The interval holds for all pairs of these {answer.models} models; planned for this pair alone: {alone}."
 
 
-def pair_text(answer: PairAnswer, beside: bool = False, same_runs: bool = False) -> str:
-    """The answer first, then the errors, what they rest on, and what more repeats would decide."""
+def pair_text(answer: PairAnswer, beside: bool = False) -> str:
+    """The verdict first, then the errors, what they rest on, and what would decide."""
     lower = in_unit(plus_minus(answer.lower_loss, answer.lower_std), answer.unit)
     higher = in_unit(plus_minus(answer.higher_loss, answer.higher_std), answer.unit)
     runs = f"the same {count(answer.folds, 'fold')} of {count(answer.repeats, 'repeat')}"
-    holds = f"The interval holds for all pairs of the {answer.models} models that ran so, together."
+    others = beside and not any(label.endswith(OWN) for label in (answer.lower, answer.higher))
     lines = [
-        f"{answer.task}, {answer.group}",
         verdict_text(answer),
-        f"{answer.loss}: {answer.lower} {lower}, {answer.higher} {higher}; {runs} for both.",
-        "" if answer.reason else f"{holds}{_alone(answer)}",
-        _whose(answer, same_runs) if beside else "",
-        marks_note(profile for profile in MARKED if answer.group.startswith(f"{profile}, ")),
+        f"{answer.loss}: {answer.lower} {lower}, {answer.higher} {higher}; {runs}.",
+        f"{answer.task}, {answer.group}.{_holds(answer)}{' Neither row is your run.' if others else ''}",
         open_text(answer),
-        f"{answer.common_folds}. To compare all, train the others; finished folds are kept:" if answer.common_folds else "",
         *(f"    {line}" for line in (answer.command or "").splitlines()),
     ]
     return "\n".join(filter(None, lines))
+
+
+def marks_of_answers(answers: Iterable[PairAnswer]) -> str:
+    """What marks like `(mini)` in answers mean; empty without one."""
+    groups = [answer.group for answer in answers]
+    return marks_note(profile for profile in MARKED if any(group.startswith(f"{profile}, ") for group in groups))

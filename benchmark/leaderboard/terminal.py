@@ -40,7 +40,7 @@ def own_rows(board: Board, store: StoreBeside) -> Iterator[str]:
     """A line for each row of one's own records: what is decided about it, and the page with the rows beside it."""
     for group, row in _own(board, store):
         page = store.root / page_of(group.first.key.task)
-        said = f"{_decided(row, group)} ({group.track}; {page}){_out(row, group, board, store)}"
+        said = f"{decided(row, group, board)} ({group.track}; {page}){_out(row, group, board, store)}"
         yield f"{group.first.key.task}, {without_mark(row.label)}: {said}"
     if any(group.synthetic for group, _ in _own(board, store)):
         yield f"synthetic: {SYNTHETIC[0].lower()}{SYNTHETIC[1:]}"
@@ -71,10 +71,17 @@ def _out(row: BoardRow, group: ComparisonGroup, board: Board, store: StoreBeside
     return f"; {way_out(row, others, store.root)}" if others else ""
 
 
-def _decided(row: BoardRow, group: ComparisonGroup) -> str:
-    """The verdict with the ratio and the rank, or why there is none."""
+def decided(row: BoardRow, group: ComparisonGroup, board: Board) -> str:
+    """The verdict with the ratio and the rank, on fewer folds where the row has no others; or why there is none."""
     if row.standing is None:
-        return f"not compared: {row.unranked}"
-    if not group.has_rivals:
-        return ALONE
+        fewer = board.on_fewer_folds(row)
+        return (
+            f"{row.unranked}, on which it is {_standing(fewer[1], fewer[0].group)}"
+            if fewer
+            else f"not compared: {row.unranked}"
+        )
+    return _standing(row, group) if group.has_rivals else ALONE
+
+
+def _standing(row: BoardRow, group: ComparisonGroup) -> str:
     return f"{verdict(row, group)}; {group.kind.loss} / best other {ratio(row, group)}, rank {ranks(row, group)}"

@@ -18,10 +18,9 @@ LARGE_RATIO = 1.10
 """Of two mean losses, from which a benchmark should tell two models apart."""
 MOST_REPEATS = 50
 """Further repeats that are still worth naming."""
-MORE_CRYSTALS = (
-    f"{MOST_REPEATS} more repeats would not decide, if the errors stayed as measured. "
-    "Only more crystals or a longer training can."
-)
+AS_MEASURED = "if the errors stayed as measured"
+"""What every forecast of repeats supposes."""
+MORE_CRYSTALS = f"{MOST_REPEATS} more repeats would not decide, {AS_MEASURED}. Only more crystals or a longer training can."
 """What is said where so many do not suffice."""
 
 Verdict = Literal["best or equal", "slightly worse", "worse", "undecided"]

@@ -50,6 +50,7 @@ def write_fold(
     update = {
         "key": base.key.model_copy(
             update={"task": task, "target": task.split("/")[1], "protocol": f"kfold({FOLDS})", "profile": profile, "seed": seed}
+            | ({"settings": changes["changed"]} if "changed" in changes else {})
         ),
         "split": base.split.model_copy(update={"n_train": 70, "n_validation": 10, "n_test": len(ids), "test_sha256": test_sha}),
         "metrics": Metrics(train=scores, validation=scores, test=scores),

@@ -315,6 +315,34 @@ def test_a_miniature_is_named_as_such_in_every_view(open_page, tmp_path):
         assert "cgcnn (mini)" in text and text.count("(mini) marks miniatures") == 1, view
 
 
+def test_a_run_with_fewer_folds_than_published_comes_first_in_every_view(open_page, tmp_path):
+    own, published = Store(tmp_path / "runs"), Store(tmp_path / "published")
+    for fold in range(FOLDS):
+        write_fold(own, TASKS[0], "megnet", fold, changed={"n_layers": 9})
+        for model in MODELS:
+            for seed in (0, 1):
+                write_fold(published, TASKS[0], model, fold, seed=seed)
+    write_site(StoreBeside(own.root, published), tmp_path / "site")
+    page = open_page(site=tmp_path / "site")
+    mine = "megnet (n_layers=9) (yours)"
+    first = page.locator(".conclusions li").first.inner_text()
+    assert first.startswith(f"Your newest run, megnet (n_layers=9) on {TASKS[0]}: 3 of 6 folds, on which it is ")
+    for view in ("task", "model", "compare"):
+        page.get_by_role("navigation").get_by_role("link", name=view).click()
+        settled(page, view)
+        text = page.locator("main").inner_text()
+        assert mine in text, view
+        if view == "task":
+            assert "3 of 6 folds: fewer folds than the ranked runs have: no verdict and no rank." in text
+            assert page.locator(".mark", has_text="3 of 6 folds").get_attribute("title").startswith("Fewer folds than")
+        if view == "model":
+            assert page.get_by_label("model", exact=True).input_value() == mine
+    assert page.get_by_label("model A").input_value() == mine and page.get_by_label("model B").input_value() == "megnet"
+    said = page.locator(".verdict").inner_text()
+    assert f"megnet has 6 folds, {mine} has 3 of them: these 3 are compared." in said
+    assert f"{CRYSTALS} predictions of test crystals" in said
+
+
 def test_compare_begins_with_the_readers_own_run_and_lists_each_crystal_once(open_page, tmp_path):
     own, published = Store(tmp_path / "runs"), Store(tmp_path / "published")
     for fold in range(FOLDS):

@@ -28,47 +28,57 @@ def group_of(key: Any) -> tuple[Any, ...]:
     return key.task, key.profile, key.protocol, key.dataset_hash, key.classes
 
 
-def pair_commands(board: Any, plans: list[Any], root: Path) -> list[str]:
-    """For each row of these plans with changed settings, the command that compares it with the plain row of its model."""
-    from benchmark.harness.job import dataset_hash
+def pair_commands(board: Any, changed: set[tuple[Any, ...]], groups: set[tuple[Any, ...]], root: Path) -> list[str]:
+    """The commands that compare two rows of a run.
+
+    Args:
+        board: with the rows.
+        changed: comparison group, model and settings of the rows with changed settings: each beside the plain row of its model.
+        groups: the comparison groups of the run; of one without such rows the two rows with the lowest errors.
+        root: the directory of the records.
+    """
     from benchmark.leaderboard.rows import without_mark
     from benchmark.rendering.commands import command
 
-    changed = {
-        (group_of(key), key.model, str(key.settings))
-        for job in jobs_of(plans)
-        if job.changed
-        for key in [job.key(dataset_hash(job.task))]
-    }
     found = []
-    for group in board.comparison_groups if changed else ():
+    for group in board.comparison_groups:
+        if group_of(group.first.key) not in groups:
+            continue
         plain = {row.model: row for row in group.ranked if row.unchanged}
-        for row in group.ranked:
-            key = row.run.first.key
-            if row.model in plain and (group_of(key), key.model, str(key.settings)) in changed:
-                names = [without_mark(one.label) for one in (plain[row.model], row)]
-                found.append(command("leaderboard", "--from", root, "--task", key.task, "--pair", *names))
+        pairs = [
+            (plain[row.model], row)
+            for row in group.ranked
+            if row.model in plain and _recipe(row.run.first.key) in changed and row is not plain[row.model]
+        ]
+        for pair in pairs or ([group.ranked[:2]] if group.has_rivals else []):
+            names = [without_mark(row.label) for row in pair]
+            found.append(command("leaderboard", "--from", root, "--task", group.first.key.task, "--pair", *names))
     return found
+
+
+def _recipe(key: Any) -> tuple[Any, ...]:
+    return group_of(key), key.model, str(key.settings)
 
 
 def print_places(plans: list[Any], pages: list[Path], board: Any) -> None:
     """The pages with these results, how published rows come beside them, the checkpoints and how they are used."""
+    from benchmark.harness.job import dataset_hash
     from benchmark.leaderboard.pages.task import page_of
     from benchmark.rendering.commands import command
 
-    root, groups = pages[0].parent, groups_of(plans)
+    keys = [(job.key(dataset_hash(job.task)), bool(job.changed)) for job in jobs_of(plans)]
+    root, groups = pages[0].parent, {group_of(key) for key, _ in keys}
     print(f"\nboard: {pages[0]}\nto sort, plot and compare: {root / 'index.html'}")
     for task in sorted({group[0] for group in groups}):
         if root / page_of(task) in pages:
             print(f"differences between models: {root / page_of(task)}")
-    for line in pair_commands(board, plans, root):
-        print(f"is the difference to the default settings real? {line}")
-    beside = command("leaderboard", "--from", root, "--beside", PUBLISHED)
+    for line in pair_commands(board, {_recipe(key) for key, changed in keys if changed}, groups, root):
+        print(f"is the difference between two rows real? {line}")
     published = _published(groups)
-    for line in short_of_published(plans, published):
+    for line in short_of_published(board, published, root):
         print(line)
     if published:
-        print(f"beside the published rows: {beside}")
+        print(f"beside the published rows: {command('leaderboard', '--from', root, '--beside', PUBLISHED)}")
     folders = list(dict.fromkeys(folder for plan in plans for folder in plan.checkpoints))
     for folder in folders:
         print(f"checkpoints: {folder}")
@@ -79,44 +89,36 @@ def print_places(plans: list[Any], pages: list[Path], board: Any) -> None:
         print(f"predict with all folds of a model: {words}")
 
 
-Folds = set[tuple[int, int]]
-"""Seeds and numbers."""
+def short_of_published(board: Any, published: dict[tuple[Any, ...], Any], root: Path) -> Iterator[str]:
+    """Lines for each comparison group with fewer folds here than published: only rows with equal folds are ranked together."""
+    from benchmark.leaderboard.apart import folds_of, to_complete
+
+    for group in board.comparison_groups:
+        theirs = published.get(group_of(group.first.key))
+        runs = [row.run for row in group.in_order if row.stands and row.run.complete]
+        short = [run for run in runs if theirs and not folds_of(theirs.complete) <= folds_of(run.complete)]
+        if theirs and short:
+            counts = sorted({len(run.complete) for run in short})
+            yield (
+                f"{group.first.key.task}: the published rows have {len(theirs.complete)} folds, yours "
+                f"{' or '.join(map(str, counts))}. To rank yours with them, train the others; finished folds are kept:"
+            )
+            yield from (f"    {line}" for line in to_complete(short, theirs, root))
 
 
-def short_of_published(plans: list[Any], published: dict[tuple[Any, ...], Folds]) -> Iterator[str]:
-    """A line for each comparison group that has fewer folds here than published: only rows with equal folds are compared."""
-    from benchmark.harness.job import dataset_hash
-
-    here: dict[tuple[Any, ...], Folds] = {}
-    for job in jobs_of(plans):
-        here.setdefault(group_of(job.key(dataset_hash(job.task))), set()).add((job.seed, job.fold))
-    for group in sorted(published.keys() & here.keys(), key=str):
-        own, theirs = here[group], published[group]
-        if theirs <= own:
-            continue
-        wanted = []
-        if (first := min(theirs)[0]) != min(own)[0]:
-            wanted += ["--seed", str(first)]
-        for option, place in (("--repeats", 0), ("--folds", 1)):
-            if len(numbers := {fold[place] for fold in theirs}) > len({fold[place] for fold in own}):
-                wanted += [option, str(len(numbers))]
-        yield (
-            f"{group[0]}: the published rows have {len(theirs)} folds, yours {len(own)}. To be compared with them, run the "
-            f"same command with {' '.join(wanted) or 'their seeds'}; finished folds are kept"
-        )
-
-
-def _published(groups: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], Folds]:
-    """Of these comparison groups, as far as they are published, the complete folds of the run that has most of them."""
+def _published(groups: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], Any]:
+    """Of these comparison groups, as far as they are published, the run with the most complete folds."""
+    from benchmark.results.scores import Run
     from benchmark.results.store import Store
 
     store = Store(PUBLISHED)
     with suppress(InputError):
         tasks = {group[0] for group in groups}
         paths = [path for task, found in store.tasks() if task in tasks for path in found]
-        runs: dict[tuple[Any, ...], dict[tuple[str, str], Folds]] = {}
-        for key in (r.key for path in paths for r in store.read_all(path) if r.status == "complete"):
-            if (group := group_of(key)) in groups:
-                runs.setdefault(group, {}).setdefault((key.model, key.pooled_id), set()).add((key.seed, key.fold))
-        return {group: max(found.values(), key=len) for group, found in runs.items()}
+        runs: dict[tuple[Any, ...], dict[tuple[str, str], list[Any]]] = {}
+        for record in (r for path in paths for r in store.read_all(path) if r.status == "complete"):
+            if (group := group_of(record.key)) in groups:
+                runs.setdefault(group, {}).setdefault((record.key.model, record.key.pooled_id), []).append(record)
+        fullest = {group: max(found.values(), key=len) for group, found in runs.items()}
+        return {group: Run(tuple(records)) for group, records in fullest.items()}
     return {}

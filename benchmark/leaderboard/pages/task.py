@@ -223,14 +223,12 @@ def _differences(group: ComparisonGroup) -> str:
         [escape(pair.better), escape(pair.worse), significant(pair.ratio), interval(*pair.interval) if pair.interval else ""]
         for pair in told[:SHOWN]
     ]
-    shown = (
-        f", {SHOWN} of them below (all pairs: *Compare* of `index.html`, which `python -m benchmark leaderboard` writes)"
-        if len(told) > SHOWN
-        else ""
-    )
+    where = "*Compare* of `index.html`, which `python -m benchmark leaderboard` writes"
+    shown = f", {SHOWN} of them below (all pairs: {where})" if len(told) > SHOWN else ""
     pairs = len(group.decisions.pairs)
     verb = "is" if 1 in (len(told), pairs) else "are"
     said = f"{len(told)} of {count(pairs, 'pair')} {verb} told apart{shown}."
+    said += "" if told else f" What would decide each: {where}."
     header = ["lower", "higher", f"ratio of the {group.kind.loss}", f"{CONFIDENCE} interval"]
     return "\n\n".join([said, *([table(header, rows, text=header[:2])] if rows else [])])
 

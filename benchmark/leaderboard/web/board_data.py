@@ -14,6 +14,7 @@ import numpy as np
 from benchmark.leaderboard.board import Board, Track
 from benchmark.leaderboard.cells import labels_not_below_baseline, leaked, machine, not_below_baseline, verdict
 from benchmark.leaderboard.columns import VERDICT, WEB, Value, columns_of, peak_memory
+from benchmark.leaderboard.common_folds import CommonFolds
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.cost_figure import alternative, caption, is_drawn
 from benchmark.leaderboard.kinds import KINDS, NUMBERS, Kind
@@ -46,7 +47,10 @@ def board_data(board: Board) -> dict[str, Any]:
         | {RATE_NOT_CHOSEN: RATE_NOTE, OWN.strip(): OWN_NOTE},
         "kinds": {kind.name: kind_data(kind) for kind in KINDS},
         "tracks": [track_data(track) for track in board.tracks],
-        "comparison_groups": [group_data(group) for group in board.comparison_groups],
+        "comparison_groups": [
+            group_data(group) | {"common": [common_data(one) for one in board.common_folds if one.whole is group]}
+            for group in board.comparison_groups
+        ],
     }
 
 
@@ -86,6 +90,23 @@ def group_name(group: ComparisonGroup) -> str:
     """The folder of a comparison group's details, and its name in the page's address."""
     key = group.first.key
     return file_name(f"{key.task} {group.track} {key.dataset_hash}")
+
+
+def common_name(common: CommonFolds) -> str:
+    """The folder of the details on the folds of rows that have fewer."""
+    folds = [(record.key.seed, record.key.fold) for record in common.group.ranked[0].run.folds]
+    return file_name(f"{group_name(common.whole)} {folds}")
+
+
+def common_data(common: CommonFolds) -> dict[str, Any]:
+    """Where the details on fewer folds are: the rows by their names in the whole group, each with its name and file there."""
+    cut = [(row, common.row_of(row)) for row in common.whole.rows]
+    rows = {
+        row.label: {"label": one.label, "file": file_name(one.label)}
+        for row, one in cut
+        if one and (row.standing or one.label in common.short)
+    }
+    return {"id": common_name(common), "rows": rows}
 
 
 def track_data(track: Track) -> dict[str, Any]:

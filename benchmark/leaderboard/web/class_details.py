@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.leaderboard.comparison_groups import GroupPredictions
-from benchmark.leaderboard.pair import PairAnswer
+from benchmark.leaderboard.pair_answers import PairAnswer
 from benchmark.leaderboard.web.details import CrystalGroups, numbers, pairs_details, rounded
 from benchmark.tasks.metrics import BINS
 

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from benchmark.leaderboard.comparison_groups import GroupPredictions
-from benchmark.leaderboard.pair import PairAnswer
+from benchmark.leaderboard.pair_answers import PairAnswer
 from benchmark.leaderboard.pair_text import open_text, verdict_text
 
 FEW = 2_000

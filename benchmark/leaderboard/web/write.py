@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
@@ -18,11 +18,14 @@ from typing import Any
 import pandas as pd
 
 from benchmark.leaderboard.board import Board, read_board
+from benchmark.leaderboard.common_folds import CommonFolds
 from benchmark.leaderboard.comparison_groups import ComparisonGroup, GroupPredictions
 from benchmark.leaderboard.cost_figure import cost_figure
 from benchmark.leaderboard.kinds import CLASSES
-from benchmark.leaderboard.pair import pair_answers
-from benchmark.leaderboard.web.board_data import board_data, file_name, group_name
+from benchmark.leaderboard.pair_answers import PairAnswer, answers_on_common_folds, pair_answers
+from benchmark.leaderboard.rows import without_mark
+from benchmark.leaderboard.terminal import decided
+from benchmark.leaderboard.web.board_data import board_data, common_name, file_name, group_name
 from benchmark.leaderboard.web.class_details import class_group_details, class_model_details
 from benchmark.leaderboard.web.details import by_element, group_details, model_details
 from benchmark.rendering.plotly_script import in_page, plotly_name, write_plotly
@@ -77,7 +80,12 @@ def write_site(
                 known = _compositions(store.root, group.first.key, sources, on_invalid)
                 write_details(details, group, predictions, known, store.root)
 
-        board = read_board(store, each, on_invalid)
+        def each_common(common: CommonFolds, predictions: GroupPredictions) -> None:
+            known = _compositions(store.root, common.group.first.key, sources, on_invalid)
+            answers = answers_on_common_folds(common, store.root)
+            _write_crystals(details, common_name(common), common.group, predictions, answers, known)
+
+        board = read_board(store, each, on_invalid, each_common)
         # The index first: it is what says that the folders beside it are ours, also after an interruption.
         write_atomically(root / "index.html", index_html(board, forecasts, own_row(board, store)).encode())
         write_assets(root / "assets")
@@ -139,14 +147,26 @@ def write_details(
         records: the directory of the records.
     """
     name = group_name(group)
+    _write_crystals(details, name, group, predictions, pair_answers(group, records), known)
+    if drawn := cost_figure(group):
+        write_atomically(details / name / "cost.svg", drawn.encode())
+
+
+def _write_crystals(
+    details: Path,
+    name: str,
+    group: ComparisonGroup,
+    predictions: GroupPredictions,
+    answers: Sequence[PairAnswer],
+    known: pd.DataFrame | None,
+) -> None:
+    """The scripts of a new folder: what the rows of a group share, and each row."""
     folder = details / name
     folder.mkdir()
-    if drawn := cost_figure(group):
-        write_atomically(folder / "cost.svg", drawn.encode())
     elements = by_element(predictions.ids, known)
     classes = group.kind is CLASSES
     of_group, of_models = (class_group_details, class_model_details) if classes else (group_details, model_details)
-    _write_payload(folder, name, "group", of_group(predictions, pair_answers(group, records), elements))
+    _write_payload(folder, name, "group", of_group(predictions, answers, elements))
     for label, payload in of_models(predictions, elements):
         _write_payload(folder, name, file_name(label), payload)
 
@@ -170,7 +190,7 @@ def write_assets(folder: Path) -> None:
 
 
 def own_row(board: Board, store: Store) -> dict[str, str] | None:
-    """The reader's newest row, with which the page begins; None on the published board."""
+    """The reader's newest row, with which the page begins, and what is decided about it; None on the published board."""
     if store.root.resolve() == PUBLISHED.resolve():
         return None
     own = [
@@ -183,7 +203,8 @@ def own_row(board: Board, store: Store) -> dict[str, str] | None:
         return None
     # Of runs that started together, the one in the largest group.
     row, group = max(own, key=lambda one: (one[0].run.first.started_at, len(one[1].rows)))
-    return {"group": group_name(group), "model": row.label}
+    said = f"Your newest run, {without_mark(row.label)} on {group.first.key.task}: {decided(row, group, board)}."
+    return {"group": group_name(group), "model": row.label, "said": said}
 
 
 def index_html(board: Board, forecasts: Mapping[str, Any] | None = None, own: Mapping[str, str] | None = None) -> str:

@@ -15,7 +15,7 @@ from benchmark.results.store import Store
 from datasets.errors import InputError
 from tests.benchmark.cli.test_main import one_line_error
 from tests.benchmark.conftest import ROOT
-from tests.benchmark.constructed import write_class_fold, write_run
+from tests.benchmark.constructed import write_class_fold, write_fold, write_run
 
 TASK = "set/target"
 
@@ -33,20 +33,19 @@ def test_the_answer_comes_first_and_nothing_is_written(store, benchmark_command,
     before = sorted(tmp_path.rglob("*"))
     done = benchmark_command("leaderboard", "--from", "runs", "--pair", "megnet", "cgcnn", "--task", TASK)
     assert done.returncode == 0, done.stderr
-    place, answer, errors, *rest = done.stdout.splitlines()
-    assert place.startswith(f"{TASK}, standard, kfold(5)")
-    assert answer.startswith("Real: cgcnn has the lower MAE; that of megnet is 2.0") and "times as high (95 %: " in answer
-    assert errors.endswith("the same 5 folds of 1 repeat for both.")
-    assert len(rest) == 1
+    answer, errors, place = done.stdout.splitlines()
+    assert answer.startswith("Real: cgcnn has the lower MAE; the MAE of megnet is 2.0") and "times as high (95 %: " in answer
+    assert errors.endswith("the same 5 folds of 1 repeat.")
+    assert place.startswith(f"{TASK}, standard, kfold(5)") and "for all pairs of these 4 models" in place
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_trial_says_what_it_is_worth_as_the_board_does(tmp_path):
+def test_a_trial_says_what_it_is_worth_as_the_board_does(tmp_path, benchmark_command):
     store = Store(tmp_path / "runs")
     for model, mae in (("cgcnn", 0.4), ("dummy", 2.0)):
         write_run(store, model, mae, key={"profile": "smoke"})
-    (answer,) = compare_pair(store, TASK, "cgcnn", "dummy").answers
-    assert pair_text(answer).endswith("Its errors show that the program runs, not what a model can do.")
+    done = benchmark_command("leaderboard", "--from", "runs", "--pair", "cgcnn", "dummy", "--task", TASK)
+    assert done.stdout.rstrip().endswith("Its errors show that the program runs, not what a model can do.")
 
 
 def test_the_interval_is_the_one_of_the_board(store):
@@ -170,8 +169,7 @@ def test_a_models_name_stands_for_all_its_rows_ones_own_first(beside, benchmark_
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.split("\n\n")
     assert "Real: cgcnn (n_conv=2) (yours) has the lower" in first and "Real: cgcnn has the lower" in second
-    assert "(yours) marks your own runs. The other rows are those of --beside" in first
-    assert "Both rows are those of --beside. Neither is your run." in second
+    assert "Neither row is your run." in second and "Neither row" not in first
     table = api.compare("cgcnn", "megnet", TASK, own.root, beside=published.root)
     assert list(table["lower"]) == ["cgcnn (n_conv=2) (yours)", "cgcnn"]
 
@@ -197,8 +195,9 @@ def test_a_row_with_fewer_folds_is_compared_on_the_folds_of_both(beside, benchma
     asked = ("--from", "runs", "--beside", "leaderboards", "--pair", "megnet", "cgcnn (n_conv=2)", "--task", TASK)
     done = benchmark_command("leaderboard", *asked)
     assert done.returncode == 0 and done.stderr == "", done.stderr
-    *_, said, command = done.stdout.splitlines()
-    assert said.startswith("megnet has 10 folds of 2 repeats, cgcnn (n_conv=2) (yours) has 5 of them: these are compared.")
+    *_, said, rest, command = done.stdout.splitlines()
+    assert said == "megnet has 10 folds, cgcnn (n_conv=2) (yours) has 5 of them: these 5 are compared."
+    assert rest == "To compare all, train the missing folds; finished folds are kept:"
     assert command.strip().startswith("python -m benchmark run ") and "--set n_conv=2 " in command and "--repeats 2" in command
 
 
@@ -213,10 +212,10 @@ def test_a_row_with_other_folds_than_any_is_not_compared(beside):
 def test_the_interval_of_the_pair_alone_is_narrower_and_told_where_others_were_compared(store, tmp_path):
     (answer,) = compare_pair(store, TASK, "cgcnn", "schnet").answers
     assert answer.ratio_low < answer.alone_low < answer.ratio < answer.alone_high < answer.ratio_high
-    assert "For this pair alone, if you had planned no other comparison: " in pair_text(answer)
+    assert "planned for this pair alone: " in pair_text(answer)
     (two,) = compare_pair(store_of_real(tmp_path), TASK, "cgcnn", "schnet").answers
     assert (two.alone_low, two.alone_high) == pytest.approx((two.ratio_low, two.ratio_high))
-    assert "this pair alone" not in pair_text(two)
+    assert "planned for this pair alone" not in pair_text(two)
 
 
 def test_where_repeats_do_not_decide_the_answer_says_what_can(tmp_path):
@@ -226,7 +225,47 @@ def test_where_repeats_do_not_decide_the_answer_says_what_can(tmp_path):
         write_run(noisy, "schnet", 0.6 - 0.1 * seed, seed=seed, key={"seed": seed})
     (answer,) = compare_pair(noisy, TASK, "cgcnn", "schnet").answers
     assert answer.verdict == "undecided" and answer.more_repeats is None
-    assert pair_text(answer).endswith("Only more crystals or a longer training can.")
+    assert "Only more crystals or a longer training can, with 4 times the epochs for example:" in pair_text(answer)
+    first, second = answer.command.splitlines()
+    assert "--model schnet --set epochs=12 --profile standard " in first and "--model cgcnn --set epochs=12 " in second
+    assert all("--seed 0 --repeats 3 " in line and line.endswith(f"--out {noisy.root}") for line in (first, second))
+
+
+def test_models_without_epochs_have_no_longer_training(tmp_path):
+    noisy = Store(tmp_path / "noisy")
+    for seed in range(3):
+        write_run(noisy, "rf-magpie", 0.4 + 0.1 * seed, seed=seed, key={"seed": seed, "settings": {}})
+        write_run(noisy, "soap-svr", 0.6 - 0.1 * seed, seed=seed, key={"seed": seed, "settings": {}})
+    (answer,) = compare_pair(noisy, TASK, "rf-magpie", "soap-svr").answers
+    assert answer.command is None and pair_text(answer).endswith("Only more crystals or other settings can.")
+
+
+@pytest.mark.parametrize(
+    ("mae", "repeats", "said", "told"),
+    [
+        (0.48, 5, "About 2 of the 4 missing repeats would show that the difference is real, ", "--seed 0 --repeats 3 "),
+        (
+            0.48,
+            2,
+            "The missing repeat would not decide, about 2 repeats more would show that the difference is real, ",
+            "--repeats 3 ",
+        ),
+        (0.4, 3, "The 2 missing repeats would not decide, nor would 50, ", "--set epochs=40 "),
+    ],
+)
+def test_a_row_with_fewer_repeats_learns_whether_the_missing_ones_would_decide(tmp_path, mae, repeats, said, told):
+    own, published = Store(tmp_path / "runs"), Store(tmp_path / "published")
+    width = {"width": 8, "epochs": 10}
+    for seed in range(repeats):
+        for fold, luck in enumerate((0.8, 1.1, 1.2, 0.9, 1.0)):
+            write_fold(published, "megnet", fold, [0.4 * luck] * 8, key={"seed": seed, "settings": {"epochs": 10}})
+            if not seed:
+                write_fold(own, "cgcnn", fold, [mae] * 8, changed={"width": 8}, key={"settings": width})
+    (answer,) = compare_pair(StoreBeside(own.root, published), TASK, "cgcnn", "megnet").answers
+    assert (answer.verdict, answer.folds, answer.missing_repeats) == ("undecided", 5, repeats - 1)
+    assert said in pair_text(answer) and len(pair_text(answer).splitlines()) <= 7
+    assert told in answer.command and answer.command.endswith(f"--out {own.root}")
+    assert (answer.command.count("--model") == 2) == ("The missing repeat" in said or "nor would" in said)
 
 
 def test_rows_of_ones_own_that_meet_no_published_row_are_told(beside):

@@ -188,7 +188,7 @@ def test_the_page_holds_the_scores_and_its_details_the_crystals(store, tmp_path)
     np.testing.assert_allclose(unpacked(shared["targets"], "<f4"), [0, 1, 2, 3, 1, 2, 3, 4])
     assert unpacked(shared["folds"], "<u2").tolist() == [0] * 4 + [1] * 4
     assert shared["elements"] is None
-    assert shared["pairs"]["verdict"][0].startswith("Undecided: cgcnn has the lower MAE; that of dummy is ")
+    assert shared["pairs"]["verdict"][0].startswith("Undecided: cgcnn has the lower MAE; the MAE of dummy is ")
     assert shared["pairs"]["open"][0].startswith(
         "About 1 more repeat would show that the difference is real, if the errors stayed as measured. "
     )

@@ -249,7 +249,9 @@ def test_the_command_warns_of_new_rows_that_the_board_will_not_compare_and_says_
     done = benchmark_command("leaderboard", "submit", ours.root, "--to", board.root)
     assert done.returncode == 0, done.stderr
     (line,) = done.stderr.splitlines()
-    assert line.startswith("warning: toy/energy, ours (mini): not compared: 2 of 6 folds; to compare it, run: python -m ")
+    assert line.startswith(
+        "warning: toy/energy, ours (mini): not compared: 2 of 6 folds; to compare it on all folds, run: python -m "
+    )
     assert "--model ours" in line and "--repeats 3" in line and f"--out {ours.root}" in line
     found = json.loads(benchmark_command("leaderboard", "submit", ours.root, "--to", board.root, "--json").stdout)
     assert [f"warning: {one}" for one in found["not_compared"]] == [line]

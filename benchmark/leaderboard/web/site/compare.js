@@ -10,30 +10,31 @@ board.views.compare = (() => {
   function draw(place, state) {
     const group = board.group(state);
     if (!group) return board.empty(place, title);
-    const rows = group.rows.filter((row) => row.file);
+    const places = board.places(group);
+    // Rows with fewer folds are compared on these.
+    const together = (one, other) => one !== other && places.find(({rows}) => rows[one.label] && rows[other.label]);
+    const rows = group.rows.filter((row) => group.rows.some((other) => together(row, other)));
     place.append(h("h1", {}, "Two models, crystal by crystal"), board.chooser(group));
     const controls = place.lastChild;
     if (rows.length < 2) {
       place.append(note("Comparing needs two runs with a score for every fold. This comparison group has fewer; choose another group or task."));
       return;
     }
-    const own = board.data.own && board.data.own.group === group.id ? board.data.own.model : "";
+    const own = (board.own(group) || {}).model;
     const a = rows.find((row) => row.label === state.model) || rows.find((row) => row.label === own) || rows[0];
-    const b = rows.find((row) => row.label === state.other && row !== a) || rows.find((row) => row !== a);
-    const options = rows.map((row) => [row.label, row.label]);
-    const pick = (name, other, old) => (value) => board.go(value === other.label ? {model: b.label, other: a.label} : {model: a.label, other: b.label, [name]: value});
+    const others = rows.filter((row) => together(a, row));
+    // One's own run stands beside the same model of others first.
+    const b = others.find((row) => row.label === state.other) || (a.label === own && others.find((row) => row.model === a.model)) || others[0];
+    const options = (some) => some.map((row) => [row.label, row.label]);
+    const pick = (name, other) => (value) => board.go(value === other.label ? {model: b.label, other: a.label} : {model: a.label, other: b.label, [name]: value});
     controls.append(
-      select("model A", options, a.label, pick("model", b)), select("model B", options, b.label, pick("other", a)),
+      select("model A", options(rows), a.label, pick("model", b)), select("model B", options(rows.filter((row) => row === a || others.includes(row))), b.label, pick("other", a)),
       h("div", {class: "control"}, h("button", {type: "button", onclick: () => board.go({model: b.label, other: a.label})}, "Swap A and B")));
-    const fewer = group.rows.filter((row) => / of \d+ folds$/.test(row.unranked || ""));
-    if (fewer.length) {
-      place.append(note(`Not in the lists: ${fewer.map((row) => `${row.label} (${row.unranked})`).join(", ")}. ` +
-        `python -m benchmark leaderboard --pair A B --task ${group.task} compares such rows on the folds that both have.`));
-    }
     const content = h("div", {"aria-busy": "true"}, note("Loading …"));
     place.append(content, note("Rows are compared within a comparison group: the same profile, folds and data. For two rows of different groups, " +
       `python -m benchmark leaderboard --pair A B --task ${group.task} says what to run.`));
-    const wanted = [board.details.ofGroup(group), board.details.ofModel(group, a), board.details.ofModel(group, b)];
+    const where = together(a, b);
+    const wanted = [board.details.ofGroup(where), board.details.ofModel(where, where.rows[a.label]), board.details.ofModel(where, where.rows[b.label])];
     board.guard(content, Promise.all(wanted).then((found) => content.isConnected && show(content, group, ...found)));
   }
 

@@ -10,17 +10,19 @@ board.views.model = (() => {
   function draw(place, state) {
     const group = board.group(state);
     if (!group) return board.empty(place, title);
-    const rows = group.rows.filter((row) => row.file);
-    place.append(h("h1", {}, "Errors of a model"), board.chooser(group, rows.length && modelSelect(rows, state)));
+    const where = (row) => board.places(group).find(({rows: those}) => those[row.label]);
+    const rows = group.rows.filter(where);
+    const row = rows.find((one) => one.label === state.model) || rows.find((one) => one.label === (board.own(group) || {}).model) || rows[0];
+    place.append(h("h1", {}, "Errors of a model"), board.chooser(group, row && modelSelect(rows, row)));
     if (!rows.length) {
       place.append(note("No run of this task has a score for every fold, so there are no errors to show."));
       return;
     }
-    const row = chosen(rows, state);
     place.append(h("p", {class: "facts"}, row.verdict ? verdict(row) : row.unranked, ` · ${scores(group, row)}`));
     const content = h("div", {"aria-busy": "true"}, note("Loading …"));
     place.append(content);
-    board.guard(content, Promise.all([board.details.ofGroup(group), board.details.ofModel(group, row)])
+    const from = where(row);
+    board.guard(content, Promise.all([board.details.ofGroup(from), board.details.ofModel(from, from.rows[row.label])])
       .then(([shared, own]) => content.isConnected && show(content, group, row, shared, own)));
   }
 
@@ -30,12 +32,8 @@ board.views.model = (() => {
     return words.filter(([column, cell]) => column.score && !(column.optional && cell === n.missing)).map(([{heading, in_unit}, cell]) => `${heading} ${cell} ${in_unit ? board.unit(group) : ""}`.trim()).join(", ");
   }
 
-  function chosen(rows, state) {
-    return rows.find((row) => row.label === state.model) || rows[0];
-  }
-
-  function modelSelect(rows, state) {
-    return select("model", rows.map((row) => [row.label, row.label]), chosen(rows, state).label, (value) => board.go({model: value}));
+  function modelSelect(rows, row) {
+    return select("model", rows.map((one) => [one.label, one.label]), row.label, (value) => board.go({model: value}));
   }
 
   async function show(content, group, row, shared, own) {

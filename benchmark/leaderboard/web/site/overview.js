@@ -7,7 +7,8 @@ board.views.overview = (() => {
   const title = "Overview";
 
   function draw(place, state) {
-    const {tracks, comparison_groups: groups, conclusions} = board.data;
+    const {tracks, comparison_groups: groups, own} = board.data;
+    const conclusions = [...(own ? [own.said] : []), ...board.data.conclusions];
     place.append(h("h1", {}, "Which model predicts crystal properties best, and at what cost"));
     if (!groups.length) {
       place.append(h("p", {}, "There are no records yet. ", h("code", {}, "python -m benchmark run --all"), " makes some."));

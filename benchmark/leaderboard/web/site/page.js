@@ -18,6 +18,9 @@
   const first = (board.data.tracks[0] ? board.data.tracks[0].comparison_groups : []).map((id) => byId.get(id));
   const fullest = first.reduce((most, one) => (one.rows.length > most.rows.length ? one : most), first[0]);
   board.group = (state) => byId.get(state.group) || (board.data.own && byId.get(board.data.own.group)) || fullest;
+  board.own = (group) => board.data.own && board.data.own.group === group.id ? board.data.own : null;
+  // Where the crystals of rows are: all folds of the ranked ones, and the folds of rows that have fewer.
+  board.places = (group) => [{id: group.id, rows: Object.fromEntries(group.rows.filter((row) => row.file).map((row) => [row.label, row]))}, ...group.common];
   board.dark = () => window.matchMedia("(prefers-color-scheme: dark)").matches;
 
   board.address = (view, state) => {

@@ -6,6 +6,7 @@ board.views.task = (() => {
   const n = board.numbers;
   const title = "Task";
   const TIMES = ["training", "inference"];
+  const FEWER = "Fewer folds than the ranked runs have: no verdict and no rank.";
 
   // As the board defines them; two need more than their text.
   function columns(group) {
@@ -31,7 +32,11 @@ board.views.task = (() => {
   }
 
   function ranked(row) {
-    return row.verdict ? verdict(row) : h("span", {class: `mark ${row.status ? "failed" : ""}`}, row.status || row.unranked);
+    return row.verdict ? verdict(row) : h("span", {class: `mark ${row.status ? "failed" : ""}`, title: short(row) && FEWER}, row.status || row.unranked);
+  }
+
+  function short(row) {
+    return / of \d+ folds$/.test(row.unranked || "");
   }
 
   function draw(place, state) {
@@ -39,6 +44,7 @@ board.views.task = (() => {
     if (!group) return board.empty(place, title);
     place.append(h("h1", {}, group.task), board.chooser(group));
     place.append(h("p", {class: "facts"}, facts(group)));
+    if (board.own(group)) place.append(h("p", {}, board.own(group).said));
     for (const row of group.rows) {
       const reasons = group.failures.filter((failure) => failure.label === row.label);
       row.why = row.file || !reasons.length ? null : shortened(reasons[0].reason);
@@ -105,6 +111,10 @@ board.views.task = (() => {
     if (group.rows.some((row) => row.file)) {
       parts.push(note(`± is the standard deviation over folds. Verdicts: ${board.data.reading}.` +
         (group.reason ? ` Here nothing can be decided: ${group.reason}.` : "")));
+    }
+    for (const row of group.rows.filter(short)) {
+      parts.push(h("p", {class: "note"}, `${row.label}, ${row.unranked}: ${FEWER.charAt(0).toLowerCase()}${FEWER.slice(1)} `, group.common.some(({rows}) => rows[row.label]) &&
+        ["On the folds that another model has too: ", h("a", {href: board.address("compare", {group: group.id, model: row.label})}, "Compare"), "."]));
     }
     if (group.not_below_baseline) parts.push(note(group.not_below_baseline));
     if (group.leaked) parts.push(note(group.leaked));
