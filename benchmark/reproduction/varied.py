@@ -44,19 +44,83 @@ class Variation:
     """Without the change."""
 
     @property
-    def told(found: Sequence[Variation]) -> str:
+    def told(self) -> str:
+        """The change, of which target, and what it does."""
+        target = self.cell.task.rpartition("/")[2]
+        name = escape(f"{self.name}={self.cell.changes[self.name]}")
+        change, distance = percent(self.change, signed=True), percent(self.distance, signed=True)
+        return f"{name} on {escape(target)} ({change}; the distance is {distance})"
+
+    @property
+    def name(self) -> str:
+        """The setting that is changed."""
+        return next(name for name in self.cell.changes if name not in self.of.changes)
+
+    @property
+    def change(self) -> float:
+        """Of the error, relative to that of the published recipe."""
+        return float(self.maes.mean() / self.plain.mean() - 1)
+
+    @property
+    def distance(self) -> float | None:
+        """From ours to the published figure of this recipe, relative to ours; None where there is none."""
+        figure = next((one for one in self.of.published if one.source == RECIPE_OF.get(self.of.named)), None)
+        return figure.mae / float(self.plain.mean()) - 1 if figure else None
+
+    @property
+    def reaches(self) -> str:
+        """Whether the change is as large as the distance; "" where that is not known."""
+        if self.interval is None or not self.distance:
+            return ""
+        near, far = sorted(end / self.distance for end in self.interval)
+        return "no" if far < 1 else "yes" if near > 0 else "undecided"
+
+
+def variations(cells: Sequence[Cell], results: Sequence[CellResult | None]) -> list[Variation]:
+    """Every cell that differs by one setting from another one of the table, where both have run on the same crystals."""
+    ran = [(cell, result) for cell, result in zip(cells, results, strict=True) if result and result.maes]
+    return [
+        found for cell, result in ran for of, plain in ran if _is_varied(cell, of) and (found := _pair(cell, result, of, plain))
+    ]
+
+
+def _is_varied(cell: Cell, of: Cell) -> bool:
+    same = (cell.task, cell.model, cell.named, cell.protocol) == (of.task, of.model, of.named, of.protocol)
+    return same and len(cell.changes) == len(of.changes) + 1 and of.changes.items() <= cell.changes.items()
+
+
+def _pair(cell: Cell, result: CellResult, of: Cell, plain: CellResult) -> Variation | None:
+    """None where they share no round of the same crystals and source."""
+    ours = {_what(record): mae for record, mae in zip(result.records, result.maes, strict=True)}
+    theirs = {_what(record): mae for record, mae in zip(plain.records, plain.maes, strict=True)}
+    both = [what for what in ours if what in theirs]
+    if not both:
+        return None
+    first, second = (np.array([of_round[what] for what in both]) for of_round in (ours, theirs))
+    split = result.records[0].split
+    ends = corrected_t_test(first, second, split.n_test / split.n_train).interval
+    relative = (ends[0] / second.mean(), ends[1] / second.mean()) if ends else None
+    return Variation(cell, of, first, second, relative, plain.records[0].key.settings)
+
+
+def _what(record: Record) -> tuple[str, str]:
+    """Its crystals and the source of its model."""
+    return record.split.model_dump_json(), record.key.source
+
+
+def told(found: Sequence[Variation]) -> str:
     """Which settings move ours as far as the published figure, and how many do not, in a line of the page; "" without any."""
     with_figure = [one for one in found if one.distance is not None]
     if not with_figure:
         return ""
     number = Counter(one.reaches for one in with_figure)
     reach = [one.told for one in with_figure if one.reaches == "yes"]
-    said = f"to the published figure or past it: {', '.join(reach)}" if reach else "none is shown to reach the published figure"
+    said = f"To the published figure or past it: {', '.join(reach)}" if reach else "None is shown to reach the published figure"
     known = {"no": "fell short", "undecided": "undecided", "": "of one round, without an interval"}
-    rest = [f"{number[verdict]} {word}" for verdict, word in known.items() if number[verdict]]
+    rest = joined([f"{number[verdict]} {word}" for verdict, word in known.items() if number[verdict]])
     return (
         f"Why do they differ? One setting of the recipe was changed at a time, {count(len(with_figure), 'change')} "
-        f"(*One setting changed*). {said[0].upper()}{said[1:]}{f' ({joined(rest)})' if rest else ''}."
+        f"(*One setting changed*). {said}{f' ({rest})' if rest else ''}."
     )
 
 
