@@ -302,9 +302,10 @@ def compare(
         equal (within 5 %) or undecided; folds and repeats that both have. more_repeats would decide an undecided pair, if the
         errors stayed as measured. It is None where the pair is decided, where over 50 would be needed, and where reason is not
         None. command trains them, or more epochs where no repeats would decide. reason says why nothing can be decided, for
-        example that there is one fold only. alone_low and alone_high: the interval of this pair alone, for who planned no
-        other comparison. common_folds: which row has further folds that the other lacks (missing_repeats); None where all
-        folds of both are compared. A UserWarning names rows of the two that are not compared, and what to run so that they are.
+        example that there is one fold only. alone_low, alone_high, alone_verdict and alone_more_repeats: the same of this
+        pair alone, for who planned no other comparison. common_folds: which row has further folds that the other lacks
+        (missing_repeats); None where all folds of both are compared. A UserWarning names rows of the two that are not
+        compared, and what to run so that they are.
 
     Raises:
         InputError: there is no such directory, task or model, or no group that compares both; or an argument of another type.

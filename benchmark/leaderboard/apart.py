@@ -77,8 +77,11 @@ def same_run_line(run: LeftOut) -> str:
     own, other = (run.folds, run.folds_that_stand) if run.is_own else (run.folds_that_stand, run.folds)
     errors = ""
     if run.losses:
-        yours, theirs = (in_unit(significant(one), unit_of_loss(key)) for one in run.losses[:: 1 if run.is_own else -1])
-        errors = f" On the folds of both, the {kind.loss} is {yours} (yours) and {theirs} (--beside): the difference is luck."
+        yours, theirs = (in_unit(significant(one, 4), unit_of_loss(key)) for one in run.losses[:: 1 if run.is_own else -1])
+        errors = (
+            f" On the folds of both, the {kind.loss} is {yours} (yours) and {theirs} (--beside). A difference comes from "
+            "rounding on another machine or in another order, not from the model."
+        )
     more = ", as it has more folds" if run.folds_that_stand > run.folds else ""
     machines = {one.machine.processor if one.key.device == "cpu" else one.machine.device for one in (run.record, run.stands)}
     where = f"on two machines ({joined(sorted(machines))})" if len(machines) == 2 else "twice"

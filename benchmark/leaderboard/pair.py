@@ -129,7 +129,8 @@ def _why_none(store: Store, groups: Sequence[ComparisonGroup], task: str, first:
         rows, others = others, rows
     pairs = [(row, rest) for row in rows if (rest := [other for other in others if other is not row])]
     if not pairs:
-        return f"{first} and {second} are the same row; a pair has two different ones"
+        beside = "" if isinstance(store, StoreBeside) else f"; to compare your run with the published one: --beside {PUBLISHED}"
+        return f"{first} and {second} are the same row; a pair has two different ones{beside}"
     row, others = min(pairs, key=lambda one: (not _is_own(store, one[0]), len(differences(one[0], most_alike(*one)))))
     names = first if first == second else f"{first} and {second} both"
     return f"{names} ran on {task}, but not in the same way: {way_out(row, others, store.root)}"

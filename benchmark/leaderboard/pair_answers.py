@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -63,6 +63,10 @@ class PairAnswer:
     alone_low: float | None = None
     """Lower limit of the interval of this pair alone: for who planned no other comparison. None where nothing is decided."""
     alone_high: float | None = None
+    alone_verdict: PairVerdict = "undecided"
+    """Of the interval of this pair alone."""
+    alone_more_repeats: int | None = None
+    """Further repeats that would decide by that interval."""
     common_folds: str | None = None
     """Which row has further folds that the other lacks, so that these are left out. None where all folds are compared."""
     missing_repeats: int = 0
@@ -102,14 +106,16 @@ def pair_answers(group: ComparisonGroup, root: Path = RUNS) -> list[PairAnswer]:
             ratio=pair.ratio,
             ratio_low=pair.interval and pair.interval[0],
             ratio_high=pair.interval and pair.interval[1],
-            verdict=verdict,
-            more_repeats=more,
-            then=then,
-            command=None if group.decisions.reason else _command(pair, rows, verdict, more, root),
-            alone_low=alone and alone[0],
-            alone_high=alone and alone[1],
+            verdict=found.verdict,
+            more_repeats=found.more,
+            then=found.then,
+            command=None if group.decisions.reason else _command(pair, rows, found.verdict, found.more, root),
+            alone_low=alone.limits and alone.limits[0],
+            alone_high=alone.limits and alone.limits[1],
+            alone_verdict=alone.verdict,
+            alone_more_repeats=alone.more,
         )
-        for pair, (verdict, more, then), alone in zip(group.decisions.pairs, _decided(group), _alone(group), strict=True)
+        for pair, found, alone in zip(group.decisions.pairs, _decided(group), _decided(group, alone=True), strict=True)
     ]
 
 
@@ -150,40 +156,67 @@ def _with_missing(answer: PairAnswer, short: BoardRow, longer: BoardRow, root: P
     return replace(answer, command=command, common_folds=said, missing_repeats=len(missing))
 
 
-def _alone(group: ComparisonGroup) -> list[tuple[float, float] | None]:
-    """Of each pair the interval that holds for it alone."""
-    assert group.decisions and group.errors
-    if group.decisions.reason:
-        return [None] * len(group.decisions.pairs)
-    contrasts = Evidence.of(group.errors).after()
-    half = contrasts.half_widths(1 - ALPHA)
-    first, second = (side.tolist() for side in pairs_of(len(group.errors.models)))
-    place = {pair: number for number, pair in enumerate(zip(first, second, strict=True))}
-    limits: list[tuple[float, float] | None] = []
-    for pair in group.decisions.pairs:
-        worse, better = (group.errors.models.index(label) for label in (pair.worse, pair.better))
-        number = place[min(worse, better), max(worse, better)]
-        estimate = contrasts.estimate[number] * (1 if worse < better else -1)
-        limits.append(exponentials((estimate - half[number], estimate + half[number])))
-    return limits
+@dataclass(frozen=True)
+class _Decided:
+    """What limits of the log ratio decide about a pair."""
+
+    verdict: PairVerdict
+    more: int | None
+    """Further repeats that would decide an undecided one."""
+    then: PairVerdict | None
+    """What they would show."""
+    limits: tuple[float, float] | None
+    """Of the ratio, today; None where nothing is decided."""
 
 
-def _decided(group: ComparisonGroup) -> list[tuple[PairVerdict, int | None, PairVerdict | None]]:
-    """Of each pair the verdict, the further repeats that would decide an undecided one, and what they would show."""
+Limits = Callable[[int], np.ndarray]
+"""After so many further repeats: (pairs, 2) limits of the logs of the ratios, those of the higher loss over the lower."""
+
+
+def _decided(group: ComparisonGroup, alone: bool = False) -> list[_Decided]:
+    """Of each pair; each as if no other was compared, or all together."""
     assert group.decisions and group.errors
     pairs, models = group.decisions.pairs, group.errors.models
     if group.decisions.reason:
-        return [("undecided", None, None)] * len(pairs)
+        return [_Decided("undecided", None, None, None)] * len(pairs)
     evidence = Evidence.of(group.errors)
-    places = [models.index(pair.worse) for pair in pairs], [models.index(pair.better) for pair in pairs]
+    places = np.array([[models.index(pair.worse), models.index(pair.better)] for pair in pairs])
+    limits = cache((_of_each if alone else _of_all)(evidence, places))
 
     @cache
     def after(more: int) -> list[PairVerdict]:
-        intervals = intervals_of(evidence, more, ALPHA)
-        limits = zip(intervals.low[places], intervals.high[places], strict=True)
-        return ["real" if low > 0 else "equal" if max(high, -low) <= np.log1p(MARGIN) else "undecided" for low, high in limits]
+        return [
+            "real" if low > 0 else "equal" if max(high, -low) <= np.log1p(MARGIN) else "undecided" for low, high in limits(more)
+        ]
 
-    today = after(0)
-    more = repeats_to_decide(today, after)
-    then = {number: after(repeats)[number] for number, repeats in more.items()}
-    return [(verdict, more.get(number), then.get(number)) for number, verdict in enumerate(today)]
+    more = repeats_to_decide(after(0), after)
+    return [
+        _Decided(verdict, more.get(n), after(more[n])[n] if n in more else None, exponentials(tuple(limits(0)[n])))
+        for n, verdict in enumerate(after(0))
+    ]
+
+
+def _of_all(evidence: Evidence, places: np.ndarray) -> Limits:
+    """Limits that hold for all pairs together; `places` are (pairs, 2) models, the one with the higher loss first."""
+    worse, better = places.T
+
+    def limits(more: int) -> np.ndarray:
+        found = intervals_of(evidence, more, ALPHA)
+        return np.column_stack([found.low[worse, better], found.high[worse, better]])
+
+    return limits
+
+
+def _of_each(evidence: Evidence, places: np.ndarray) -> Limits:
+    """Limits that hold for each pair alone."""
+    first, second = pairs_of(evidence.n_models)
+    number = {pair: place for place, pair in enumerate(zip(first.tolist(), second.tolist(), strict=True))}
+    chosen = np.array([number[min(pair), max(pair)] for pair in places.tolist()])
+    sign = np.where(places[:, 0] < places[:, 1], 1, -1)
+
+    def limits(more: int) -> np.ndarray:
+        contrasts = evidence.after(more)
+        estimate, half = sign * contrasts.estimate[chosen], contrasts.half_widths(1 - ALPHA)[chosen]
+        return np.column_stack([estimate - half, estimate + half])
+
+    return limits

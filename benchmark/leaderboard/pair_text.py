@@ -69,8 +69,11 @@ def _holds(answer: PairAnswer) -> str:
         return ""
     if answer.models == 2 or answer.alone_low is None or answer.alone_high is None:
         return " The interval is of this pair alone."
-    alone = interval(answer.alone_low, answer.alone_high)
-    return f" The interval holds for all pairs of these {answer.models} models; planned for this pair alone: {alone}."
+    more = f", {count(answer.alone_more_repeats, 'more repeat')} would decide" if answer.alone_more_repeats else ""
+    return (
+        f" The interval holds for all pairs of these {answer.models} models. If this pair was your only question before you "
+        f"saw the errors: {interval(answer.alone_low, answer.alone_high)}, {WORDS[answer.alone_verdict].lower()}{more}."
+    )
 
 
 def pair_text(answer: PairAnswer, beside: bool = False) -> str:

@@ -125,7 +125,7 @@ def test_data_of_which_two_rows_differ_are_named(tmp_path):
         (("cgcn", "megnet"), TASK, "cgcn has no record on set/target; did you mean cgcnn? there these have: cgcnn, dummy, "),
         (("gatgnn", "megnet"), TASK, "gatgnn has no record on set/target; "),
         (("cgcnn", "megnet"), "set/targets", "unknown task 'set/targets'; did you mean set/target?"),
-        (("cgcnn", "cgcnn"), TASK, "cgcnn and cgcnn are the same row; a pair has two different ones"),
+        (("cgcnn", "cgcnn"), TASK, "different ones; to compare your run with the published one: --beside leaderboards"),
         (("mpnn", "mpnn (mini)"), TASK, "mpnn and mpnn (mini) are the same row"),
         (("cgcnn", "--task"), TASK, "--pair needs two names: --pair cgcnn schnet"),
         (("cgcnn,schnet", "--task"), TASK, "--pair needs two names: --pair cgcnn schnet"),
@@ -212,10 +212,12 @@ def test_a_row_with_other_folds_than_any_is_not_compared(beside):
 def test_the_interval_of_the_pair_alone_is_narrower_and_told_where_others_were_compared(store, tmp_path):
     (answer,) = compare_pair(store, TASK, "cgcnn", "schnet").answers
     assert answer.ratio_low < answer.alone_low < answer.ratio < answer.alone_high < answer.ratio_high
-    assert "planned for this pair alone: " in pair_text(answer)
+    assert (answer.verdict, answer.alone_verdict, answer.alone_more_repeats) == ("equal", "equal", None)
+    assert "If this pair was your only question before you saw the errors: " in pair_text(answer)
     (two,) = compare_pair(store_of_real(tmp_path), TASK, "cgcnn", "schnet").answers
     assert (two.alone_low, two.alone_high) == pytest.approx((two.ratio_low, two.ratio_high))
-    assert "planned for this pair alone" not in pair_text(two)
+    assert (two.alone_verdict, two.alone_more_repeats) == (two.verdict, two.more_repeats)
+    assert "your only question" not in pair_text(two)
 
 
 def test_where_repeats_do_not_decide_the_answer_says_what_can(tmp_path):
