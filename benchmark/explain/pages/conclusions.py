@@ -31,7 +31,7 @@ def in_short(group: SeedGroup) -> Iterator[str]:
     """Three lines: what was found, whether real crystals show it too, and how good the network is."""
     preferred = {name: shared(_tested(group, name), 1) for name in CLASSES}
     tested = any(_tested(group, name) for name in CLASSES)
-    yield f"Found: {f'{_frequent(group)}{_found(group, preferred)}' if tested else nothing(group)}"
+    yield f"Found: {f'{_found(group, preferred)}{_frequent(group)}{_alone(group)}' if tested else nothing(group)}"
     yield f"True of real crystals? {_true(group, preferred)}"
     yield f"The network: {' '.join(filter(None, (_scores(group), poor(group))))}"
 
@@ -47,14 +47,14 @@ def _found(group: SeedGroup, preferred: Mapping[ClassName, Sequence[str]]) -> st
     whole = all(len(_tested(group, name)) in (0, n) for name in CLASSES)
     who = "the network prefers" if n == 1 else f"all {n} networks prefer" if whole else "all networks that were tested prefer"
     if not any(preferred.values()) and all(len(_tested(group, name)) == n for name in CLASSES):
-        return f"Beyond size and composition: no motif that {who}, neither for low nor for high."
+        return f"nothing beyond size and composition: no motif that {who}, neither for low nor for high."
     told = []
     for name, motifs in preferred.items():
         tested = len(_tested(group, name))
         some = f" (tested in {tested} of {n} networks)" if 0 < tested < n else ""
         what = _names(group, motifs, FEW) if motifs else "none" if tested else f"not tested, as {reason(group, name)}"
         told.append(f"{name.capitalize()}: {what}{some}.")
-    return f"Beyond size and composition: motifs that {who}. {' '.join(told)}"
+    return f"beyond size and composition, motifs that {who}. {' '.join(told)}"
 
 
 def _frequent(group: SeedGroup) -> str:
@@ -68,7 +68,12 @@ def _frequent(group: SeedGroup) -> str:
         if atoms:
             most = joined([str(node_type) for node_type, _ in atoms.most_common(FEW)])
             told.append(f"{most} in {name} graphs")
-    return f"the most frequent {kind}s are {'; '.join(told)} (not tested). " if told else ""
+    return f" The most frequent {kind}s, not tested: {'; '.join(told)}." if told else ""
+
+
+def _alone(group: SeedGroup) -> str:
+    """That one network was explained, and how to ask more; "" of several."""
+    return " This is one network: whether others agree is open (`--seed 1 --seed 2`)." if len(group.results) == 1 else ""
 
 
 def _true(group: SeedGroup, preferred: Mapping[ClassName, Sequence[str]]) -> str:

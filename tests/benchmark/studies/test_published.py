@@ -32,6 +32,7 @@ from benchmark.studies.published import (
 )
 from benchmark.studies.registry import names, pages_of
 from datasets.errors import InputError
+from models.registry import get
 from tests.benchmark.conftest import ROOT, environment
 from tests.benchmark.results.test_store import failed, make
 from tests.benchmark.studies.constructed import states
@@ -281,3 +282,11 @@ def test_the_page_on_studies_says_of_depth_what_the_records_give():
     for members in verdicts.values():
         (line,) = deep_against(members)
         assert "both with 30 layers" in line and "DeeperGATGNN is not shown to be better or worse" in line
+
+
+def test_the_guide_to_depth_has_the_layers_of_standard():
+    rows = [
+        line.split("|")[1:3] for line in (ROOT / "docs" / "read-depth.md").read_text().splitlines() if line.startswith("| `")
+    ]
+    told = {name.strip(" `"): int(layers) for name, layers in rows}
+    assert len(told) == 5 and told == {name: get(name).profiles["standard"].n_layers for name in told}

@@ -205,8 +205,9 @@ def test_the_first_line_names_the_most_frequent_groups_and_that_no_motif_is_pref
     nothing = result.model_copy(update={name: class_result(name, atoms) for name in ("low", "high")})
     found, true, _ = in_short(group(nothing))
     assert found == (
-        "Found: the most frequent groups are 1, 3 and 2 in low graphs; 1, 3 and 2 in high graphs (not tested). Beyond size and "
-        "composition: no motif that the network prefers, neither for low nor for high."
+        "Found: nothing beyond size and composition: no motif that the network prefers, neither for low nor for high. The most "
+        "frequent groups, not tested: 1, 3 and 2 in low graphs; 1, 3 and 2 in high graphs. This is one network: whether others "
+        "agree is open (`--seed 1 --seed 2`)."
     )
     assert true.startswith("True of real crystals? No motif to compare.")
 
