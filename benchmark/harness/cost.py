@@ -49,6 +49,8 @@ class Estimate:
     """What it is from."""
     measured_here: bool
     """Whether on this kind of processor or device."""
+    of_task: bool = True
+    """Whether on the same task: crystals of others may have many more or fewer atoms."""
 
 
 class Costs:
@@ -98,7 +100,7 @@ def _estimate(known: Sequence[tuple[Record, str]], job: Job, n_train: int) -> Es
     chosen = [(record, source) for record, source in known if fit(record) == best]
     seconds = [record.times.training.device_s * _grown(record, job, n_train) for record, _ in chosen if record.times]
     source = Counter(source for _, source in chosen).most_common(1)[0][0]
-    return Estimate(float(np.mean(seconds)), source if best[0] else f"{source}, of another processor", best[0])
+    return Estimate(float(np.mean(seconds)), source if best[0] else f"{source}, of another processor", *best)
 
 
 def _alike(model: str, profile: str, changed: Mapping[str, Any], rates: RateGrid | None, on_gpu: bool) -> str:
@@ -176,7 +178,7 @@ def plan_cost(
     Where it is not, trainings with other settings tell it roughly.
     Epochs that a checkpoint of `kept` has are not trained again, and cost nothing.
     """
-    found = [costs.of(job, n_train[job]) or (measured or {}).get(job) or costs.roughly(job, n_train[job]) for job in todo]
+    found = [(measured or {}).get(job) or costs.of(job, n_train[job]) or costs.roughly(job, n_train[job]) for job in todo]
     shares = [_share_left((kept or {}).get(job)) for job in todo]
     known = [replace(one, seconds=one.seconds * share) for one, share in zip(found, shares, strict=True) if one]
     total = sum(one.seconds for one in known)
@@ -192,7 +194,7 @@ def _share_left(kept: Kept | None) -> float:
 def timed_where_unknown(
     todo: Sequence[Job], n_train: Mapping[Job, int], costs: Costs
 ) -> tuple[dict[Job, Estimate], dict[str, str]]:
-    """What the folds without a record would cost: one of each task and model is timed, until TIMING_S are over.
+    """What the folds of tasks without a record would cost: one of each task and model is timed, until TIMING_S are over.
 
     Returns:
         The estimates, and why a model cannot be trained, by its name.
@@ -203,7 +205,8 @@ def timed_where_unknown(
     ends = time.monotonic() + TIMING_S
     for job in here:
         alike = (job.task, job.model, job.settings, job.rates)
-        if job.model in broken or costs.of(job, n_train[job]):
+        known = costs.of(job, n_train[job])
+        if job.model in broken or (known and known.of_task):
             continue
         try:
             if alike not in found:

@@ -76,8 +76,8 @@ def times(question: Question, calibration: Calibration | None) -> str:
     of = joined([with_atoms(task, question.tasks[task]) for task in sorted({one.task for one in timed})])
     crystals = f"crystals of {of}" if question.like else "crystals of all tasks on record"
     here = (
-        f"By a short training, this machine takes about {calibration.slower:.1f} times as long as "
-        f"{joined(calibration.processors)}: the times include that."
+        f"They are those of {joined(machines)}, times {calibration.slower:.1f}: a short training takes about so many times as "
+        f"long here as on {joined(calibration.processors)}."
         if calibration
         else f"The times are those of {joined(machines)}."
     )

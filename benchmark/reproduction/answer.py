@@ -9,7 +9,7 @@ from benchmark.leaderboard.published_results import OMEE, RELEASED_RECIPES, RELE
 from benchmark.rendering.commands import code, command
 from benchmark.rendering.text import count, escape, percent, significant, table
 from benchmark.reproduction.cells import Cell
-from benchmark.reproduction.results import CellResult, Difference
+from benchmark.reproduction.results import CLOSE, CellResult, Difference
 from benchmark.studies.tables import waited
 
 Row = tuple[Cell, CellResult | None]
@@ -101,7 +101,11 @@ def _of_source(source: str, figures: Sequence[tuple[Cell, PublishedResult]], fou
     lower = sum(one.difference.standard_errors < 0 for one in shown)
     told = f" Ours is lower in {lower} and higher in {len(shown) - lower}." if shown else ""
     verb = "shows" if 1 in (len(shown), len(found)) else "show"
-    return f"**{escape(source)}: {len(shown)} of {count(len(found), 'comparison')} {verb} a difference.**{told}"
+    close = sum(one.difference.is_small for one in found)
+    left = sum(not (one.difference.is_shown or one.difference.is_small) for one in found)
+    rest = f"{close} that it is at most {percent(CLOSE)}; {left} {'is' if left == 1 else 'are'} open"
+    said = f"{len(shown)} of {count(len(found), 'comparison')} {verb} a difference, {rest}"
+    return f"**{escape(source)}: {said}.**{told}"
 
 
 def _which_answers(cells: Sequence[Cell], sources: Sequence[str]) -> Iterator[str]:
@@ -110,7 +114,7 @@ def _which_answers(cells: Sequence[Cell], sources: Sequence[str]) -> Iterator[st
         other = " Figures of the other sources do not answer: their recipes differ from ours." if len(sources) > 1 else ""
         yield (
             f"Was a number reproduced? Read the first table of the page: ours has the recipe of "
-            f"{escape(RECIPE_OF[preset])}. Bold: not reproduced. Plain: not shown to differ.{other}"
+            f"{escape(RECIPE_OF[preset])}. Bold: not reproduced. =: reproduced within {percent(CLOSE)}. Plain: open.{other}"
         )
 
 
@@ -154,7 +158,10 @@ def _side_by_side(rows: Sequence[Row], found: Sequence[Compared]) -> str:
     marks = {mark: meaning for one in found for mark, meaning in _marks(one).items()}
     legend = [
         "MAE: ours / published. –: ours has not run.",
-        "**Bold**: shown to differ. Plain: not shown to differ, which does not mean equal.",
+        "**Bold**: shown to differ. The 95 % interval of the difference leaves out 0.",
+        f"=: reproduced within {percent(CLOSE)}. The whole interval of the difference is at most {percent(CLOSE)} of the "
+        "published error.",
+        "Plain: open, neither shown. More rounds may show one of them.",
         *(f"({mark}): {meaning}." for mark, meaning in sorted(marks.items())),
         *_fewer(found),
     ]
@@ -165,7 +172,7 @@ def _entry(one: Compared) -> str:
     figures = f"{significant(one.result.mae, 3)} / {one.published.mae:g}"
     marks = f" ({', '.join(sorted(_marks(one)))})" if _marks(one) else ""
     dagger = f" †{len(one.result.maes)}" if _is_short(one) else ""
-    return (f"**{figures}**" if one.difference.is_shown else figures) + marks + dagger
+    return (f"**{figures}**" if one.difference.is_shown else figures) + " =" * one.difference.is_small + marks + dagger
 
 
 def _is_short(one: Compared) -> bool:

@@ -19,6 +19,8 @@ from benchmark.statistics.comparisons import ALPHA, corrected_t_test, welch
 from benchmark.tasks.metrics import of_numbers
 from datasets.errors import InputError
 
+CLOSE = 0.1
+"""Share of a published error within which ours repeats it."""
 PUBLISHED_ROUNDS = THESIS_ROUNDS["cgcnn"]
 """Of the thesis's networks, whose standard deviations are printed."""
 
@@ -54,11 +56,18 @@ class Difference:
     """How many of the difference."""
     freedom: float
     """Degrees of freedom of the standard error; 0 where it is not known how much trainings vary."""
+    interval: tuple[float, float] = (-np.inf, np.inf)
+    """95 %, relative to the published error."""
 
     @property
     def is_shown(self) -> bool:
         """Whether the 95 % interval of the difference leaves out 0."""
         return self.freedom > 0 and abs(self.standard_errors) > float(stdtrit(self.freedom, 1 - ALPHA / 2))
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the whole interval lies within `CLOSE` of the published error."""
+        return self.interval[0] >= -CLOSE and self.interval[1] <= CLOSE
 
 
 @dataclass(frozen=True)
@@ -147,7 +156,10 @@ class CellResult:
                 own, freedom = max(own, published.std * float(np.sqrt(1 + self._test_to_train))), float(PUBLISHED_ROUNDS - 1)
             freedom = welch((own**2, other**2), (freedom, PUBLISHED_ROUNDS - 1))
         error = float(np.hypot(own, other))
-        return Difference((self.mae - published.mae) / error, freedom) if error else None
+        if not error:
+            return None
+        gap, half = self.mae - published.mae, float(stdtrit(freedom, 1 - ALPHA / 2)) * error if freedom > 0 else np.inf
+        return Difference(gap / error, freedom, ((gap - half) / published.mae, (gap + half) / published.mae))
 
     def training(self) -> tuple[float, float]:
         """Seconds on the wall and of the processor, mean over rounds."""

@@ -243,7 +243,10 @@ def published_beside(groups: Sequence[ComparisonGroup]) -> list[str]:
         told = f"{other.training_s:,.0f} s" if other.training_s else ""
         rows.append([other.model, as_published(other), str(other.epochs or ""), told, here, other.source, other.differs_here])
     header = ["model", "published MAE", "epochs", "training", "here", "source", "what differs there"]
-    note = "As others reported it, with other crystals, budgets and machines: no ranking."
+    note = (
+        "As others reported it, with other crystals, budgets and machines: no ranking. Runs that repeat a published recipe are "
+        "not here: `python -m benchmark reproduce` trains them, and the published ones are in `reports/reproduction`."
+    )
     return [f"## Published results\n\n{note}\n\n{table(header, rows, text=header[4:])}"] if rows else []
 
 

@@ -50,13 +50,19 @@ def test_figures_that_agree_and_that_do_not_are_told_for_each_source(told):
     cells = [cell("cgcnn", 0.5, 0.2), cell("megnet", 0.5, 0.5), cell("schnet", 0.5)]
     filled, first, second, *rest = lines = told(cells, cgcnn=[0.50, 0.51, 0.49], megnet=[0.3])
     assert filled == "- 2 of 3 cells have at least one round, 1 has all planned rounds. 1 is open."
-    assert first == "- **Paper 1: 1 of 2 comparisons shows a difference.** Ours is lower in 1 and higher in 0."
-    assert second == "- **Paper 2: 2 of 2 comparisons show a difference.** Ours is lower in 1 and higher in 1."
+    assert first == (
+        "- **Paper 1: 1 of 2 comparisons shows a difference, 1 that it is at most 10 %; 0 are open.** Ours is lower in 1 "
+        "and higher in 0."
+    )
+    assert second == (
+        "- **Paper 2: 2 of 2 comparisons show a difference, 0 that it is at most 10 %; 0 are open.** Ours is lower in 1 "
+        "and higher in 1."
+    )
     assert rest[1] == "- 2 of the 3 comparisons that show a difference rest on fewer rounds than planned (†)."
-    assert entries(lines, "cgcnn", "Paper 1") == ["0.500 / 0.5"] and entries(lines, "cgcnn", "Paper 2") == ["**0.500 / 0.2**"]
+    assert entries(lines, "cgcnn", "Paper 1") == ["0.500 / 0.5 ="] and entries(lines, "cgcnn", "Paper 2") == ["**0.500 / 0.2**"]
     assert entries(lines, "schnet", "Paper 1") == ["– / 0.5"]
     assert entries(lines, "megnet", "Paper 1") == ["**0.300 / 0.5** †1"], "a single round is seen"
-    assert lines[-2] == "- **Bold**: shown to differ. Plain: not shown to differ, which does not mean equal."
+    assert lines[-2] == "- Plain: open, neither shown. More rounds may show one of them."
     assert lines[-1] == "- †: ours has fewer rounds than planned, as many as the number says."
 
 
@@ -66,7 +72,7 @@ def test_the_rows_with_the_recipe_of_the_publication_answer_and_open_figures_of_
     assert f"- **{THESIS}: 1 figure, none compared yet.** Ours has not run for them." in lines
     assert (
         f"- Was a number reproduced? Read the first table of the page: ours has the recipe of {THESIS}. Bold: not reproduced. "
-        "Plain: not shown to differ. Figures of the other sources do not answer: their recipes differ from ours."
+        "=: reproduced within 10 %. Plain: open. Figures of the other sources do not answer: their recipes differ from ours."
     ) in lines
     assert [line for line in lines if line.startswith("| ")][1:] == ["| megnet  |  – / 0.5 |"], "the figures that answer alone"
 
@@ -113,5 +119,5 @@ def test_published_targets_that_spread_otherwise_are_not_the_same(told):
 def test_a_full_table_that_agrees_needs_no_reason(told):
     lines = told([cell("cgcnn", 0.5)], cgcnn=[0.50, 0.51, 0.49])
     assert lines[0] == "- 1 of 1 cell has at least one round, 1 has all planned rounds."
-    assert lines[1] == "- **Paper 1: 0 of 1 comparison shows a difference.**"
+    assert lines[1] == "- **Paper 1: 0 of 1 comparison shows a difference, 1 that it is at most 10 %; 0 are open.**"
     assert not any("Why" in line or "lower" in line or "higher" in line for line in lines)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from benchmark.leaderboard.published_results import CGCNN, THESIS, PublishedResult
 from benchmark.reproduction.cells import Cell, Table
@@ -55,6 +57,19 @@ def test_the_difference_is_in_standard_errors_of_both_figures(tmp_path):
     unprinted = PublishedResult("set/target", "cgcnn", 0.5, "A paper", "")
     difference = found.difference(unprinted)
     assert (difference.standard_errors, difference.freedom) == (pytest.approx(0.2 / (own * np.sqrt(2))), 2)
+
+
+def test_a_figure_is_reproduced_where_the_whole_interval_is_small(tmp_path):
+    """Welch's interval of the difference, relative to the published error, within a tenth."""
+    found = result_of(write_rounds(tmp_path, [0.500, 0.501, 0.502]))
+    sharp = replace(PAPER, std=0.001)
+    own, printed = np.sqrt((1 / 3 + 1 / 4) * 1e-6), 0.001 * np.sqrt(1 / 10 + 1 / 4)
+    close = found.difference(sharp)
+    half = stdtrit(close.freedom, 0.975) * np.hypot(own, printed) / 0.5
+    assert close.interval == pytest.approx((0.002 - half, 0.002 + half)) and close.is_small and not close.is_shown
+    assert not found.difference(PAPER).is_small, "too uncertain"
+    far = found.difference(replace(sharp, mae=0.4))
+    assert far.is_shown and not far.is_small
 
 
 def test_few_rounds_need_a_larger_difference():
