@@ -58,6 +58,14 @@ def test_the_same_task_counts_before_others_and_other_settings_tell_roughly(smal
     assert plan_cost([job, other], {job: 100, other: 100}, costs, measured).unknown == 0
 
 
+def test_a_record_of_another_task_does_not_spare_the_timing(small_folder):
+    (job, *_) = make_jobs(small_folder)
+    costs = Costs([(trained(job, task="elsewhere"), "published")])
+    assert not costs.of(job, 100).of_task
+    measured, _ = timed_where_unknown([job], {job: 100}, costs)
+    assert plan_cost([job], {job: 100}, costs, measured).sources == {"2 batches timed here": 1}
+
+
 def test_epochs_that_a_checkpoint_has_cost_nothing_more(small_folder):
     (job, *_) = make_jobs(small_folder)
     kept = kept_of(job.key("0" * 64), "0" * 64).model_copy(update={"epoch": 3, "epochs": 4})
