@@ -101,7 +101,7 @@ def short_of_published(board: Any, published: dict[tuple[Any, ...], Any], root: 
             counts = sorted({len(run.complete) for run in short})
             yield (
                 f"{group.first.key.task}: the published rows have {len(theirs.complete)} folds, yours "
-                f"{' or '.join(map(str, counts))}. To rank yours with them, train the others; finished folds are kept:"
+                f"{' or '.join(map(str, counts))}. To rank yours with them, train the missing folds; finished folds are kept:"
             )
             yield from (f"    {line}" for line in to_complete(short, theirs, root))
 

@@ -39,7 +39,9 @@ def test_a_run_with_fewer_folds_than_published_has_the_command_that_trains_them(
         assert lines == []
         return
     said, command = lines
-    assert said.startswith(f"set/target: the published rows have {len(folds)} folds, yours 2. To rank yours with them, ")
+    assert said.startswith(
+        f"set/target: the published rows have {len(folds)} folds, yours 2. To rank yours with them, train the missing folds;"
+    )
     assert "--model cgcnn --model megnet " in command and told in command and command.endswith(f"--out {store.root}")
 
 
