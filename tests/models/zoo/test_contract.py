@@ -3,7 +3,8 @@
 import copy
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file, save_file
 
+from benchmark.harness.execution import classify
 from datasets.crystals import Crystals
 from datasets.errors import InputError
 from datasets.neighbor_search import Radius
@@ -40,8 +42,21 @@ def build(name: str, **changes: str) -> Model:
 
 def fitted(name: str, crystals: Crystals, seed: int = 0, train: np.ndarray = TRAIN, **changes: str) -> Model:
     model = build(name, **changes)
-    model.fit(model.prepare(crystals), crystals.targets["energy"].to_numpy(), train, VALIDATION, seed)
+    with told_in_one_line():
+        model.fit(model.prepare(crystals), crystals.targets["energy"].to_numpy(), train, VALIDATION, seed)
     return model
+
+
+@contextmanager
+def told_in_one_line() -> Iterator[None]:
+    """An error of a model's file fails the test in one line, as in `run`, without the source of the libraries it called."""
+    try:
+        yield
+    except Exception as error:
+        reason = classify(error)[1]
+        if "(models/zoo/" in reason:
+            pytest.fail(reason, pytrace=False)
+        raise
 
 
 def refusal(model: Model, crystals: Crystals) -> str:
@@ -104,10 +119,18 @@ def strangers(alloys, crystals) -> Crystals:
 def test_a_network_gives_one_number_a_crystal(alloys, name):
     """Before training, where another shape would end in an error of the loss."""
     model = build(name)
-    found = tuple(model.network(model.prepare(alloys).cut(torch.arange(5))).shape)
+    with told_in_one_line():
+        found = tuple(model.network(model.prepare(alloys).cut(torch.arange(5))).shape)
     assert found == (5,), (
         f"{file_of(name)}: forward gives {math.prod(found)} numbers for 5 crystals; it must give one a crystal"
     )
+
+
+def test_an_error_inside_a_network_is_one_line_that_ends_with_its_place(alloys, monkeypatch):
+    monkeypatch.setattr("models.zoo.cgcnn.sum_incoming", lambda batch, messages: torch.ones(2) @ torch.ones(3))
+    with pytest.raises(pytest.fail.Exception, match=r"^RuntimeError: .* \(models/zoo/cgcnn\.py, line \d+\)$") as caught:
+        fitted("cgcnn", alloys)
+    assert not caught.value.pytrace and "\n" not in str(caught.value)
 
 
 @each_model
