@@ -16,12 +16,19 @@ from benchmark.results.directories import BASELINE, PUBLISHED
 from datasets.errors import BenchmarkError, InputError
 
 if TYPE_CHECKING:
+    from benchmark.cli.shared.short_trainings import ShortTrainings
     from benchmark.regression.baseline import Baseline
     from benchmark.regression.check import CheckReport
     from benchmark.regression.seeds import CheckCost
     from benchmark.speed.comparison import Threshold
 
 commands = typer.Typer()
+
+STARTS = 3
+"""How often workers start after the first seeds of both codes: twice for the code of the commit, once for yours."""
+
+SLOWER = 5
+"""A busy machine, or noise that asks for more seeds than in the baseline, makes the trainings up to so many times as long."""
 
 
 @commands.command(epilog='Example: python -m benchmark check --model cgcnn --fail-if "time:15%,memory:10%"')
@@ -93,7 +100,7 @@ def _check(models: list[str], quick: bool, commit: str | None, fail_if: str | No
     from benchmark.regression.baseline import read_baseline
     from benchmark.regression.check import COSTS, check
     from benchmark.regression.page import report_page
-    from benchmark.regression.seeds import check_cost, trainings_ahead
+    from benchmark.regression.seeds import check_cost
     from benchmark.regression.sources import stale_records
     from benchmark.results.store import Store
     from benchmark.speed.comparison import parse_thresholds
@@ -102,50 +109,63 @@ def _check(models: list[str], quick: bool, commit: str | None, fail_if: str | No
     thresholds = parse_thresholds(fail_if, COSTS) if fail_if is not None else ()
     baseline = read_baseline(BASELINE)
     cost = check_cost(baseline, models, quick)
-    for line in () if as_json else _cost_lines(cost, quick) if commit is None else _cost_against(cost, commit):
-        tell(line)
     if commit is None:
+        for line in () if as_json else _cost_lines(cost, quick):
+            tell(line)
         stale = stale_records(Store(PUBLISHED), models)
         with short_trainings(as_json) as shown:
             report = check(baseline, models, quick, thresholds, shown.trainer())
     else:
         stale = []
-        baseline, report = _against(commit, models, thresholds, trainings_ahead(baseline, models), as_json)
+        baseline, report = _against(commit, models, thresholds, baseline, cost, as_json)
     _print(report, list(map(str, stale)), as_json, report_page(report, baseline, stale, uncommitted(), commit))
 
 
 def _against(
-    commit: str, models: list[str], thresholds: Sequence[Threshold], ahead: tuple[int, bool], as_json: bool
+    commit: str, models: list[str], thresholds: Sequence[Threshold], today: Baseline, cost: CheckCost, as_json: bool
 ) -> tuple[Baseline, CheckReport]:
     """What the code of a commit gives here, and the check of today's code against it."""
-    from benchmark.cli.shared.progress import about
     from benchmark.cli.shared.short_trainings import short_trainings
     from benchmark.regression.before import code_of, trained_before
-    from benchmark.regression.check import check
-    from benchmark.regression.seeds import FIRST_SEEDS
+    from benchmark.regression.check import check, failing_at_once, own_settings
+    from benchmark.regression.seeds import FIRST_SEEDS, trainings_ahead
     from benchmark.regression.train_before import once
+
+    with code_of(commit) as code:
+        for line in () if as_json else _cost_against(cost, commit, models):
+            tell(line)
+        with (
+            short_trainings(as_json, codes=2) as shown,
+            trained_before(code, models, shown.begins(f"the code of {commit}")) as before,
+        ):
+            train = once(shown.trainer("your code"))
+            report = failing_at_once(today, models, train)
+            if report.failures:
+                return today, report
+            # The same numbers with a few seeds are the same code; only other numbers need the seeds that their noise asks for.
+            baseline = before(FIRST_SEEDS)
+            if any(own_settings(baseline, name) != own_settings(today, name) for name in models):
+                train = once(shown.trainer("your code"))
+            report = check(baseline, models, False, thresholds, train)
+            if report.differing:
+                shown.expected, is_known = trainings_ahead(today, models)
+                if not as_json:
+                    tell(_more_against(report.differing, commit, shown, is_known))
+                baseline = before(None)
+                shown.expected = 0
+                report = check(baseline, models, False, thresholds, train)
+    return baseline, report
+
+
+def _more_against(differing: list[str], commit: str, shown: ShortTrainings, is_known: bool) -> str:
+    """Whose numbers differ, and how long the trainings take that their noise asks for."""
+    from benchmark.cli.shared.progress import about
     from benchmark.rendering.text import listed
 
-    with (
-        short_trainings(as_json, codes=2) as shown,
-        code_of(commit) as code,
-        trained_before(code, models, shown.begins(f"the code of {commit}")) as before,
-    ):
-        train = once(shown.trainer("your code"))
-        # The same numbers with a few seeds are the same code; only other numbers need as many seeds as their noise asks for.
-        baseline = before(FIRST_SEEDS)
-        report = check(baseline, models, False, thresholds, train)
-        if report.differing:
-            n, is_known = ahead
-            word, seconds = "about" if is_known else "at least", shown.seconds(n)
-            if not as_json and seconds:
-                tell(
-                    f"other numbers than the code of {commit}: {listed(report.differing)}. The noise asks for {word} {n} "
-                    f"trainings of each code: {word} {about(seconds)} more"
-                )
-            baseline = before(None)
-            report = check(baseline, models, False, thresholds, train)
-    return baseline, report
+    seconds = shown.seconds(shown.expected, STARTS)
+    time = f": {'about' if is_known else 'at least'} {about(seconds)} more" if seconds else ""
+    more = f"Both codes train as many seeds as the noise asks for{time}"
+    return f"other numbers than the code of {commit}: {listed(differing)}. {more}"
 
 
 def _print(report: CheckReport, stale: list[str], as_json: bool, page: str) -> None:
@@ -156,8 +176,11 @@ def _print(report: CheckReport, stale: list[str], as_json: bool, page: str) -> N
     else:
         print(page)
     if report.failures:
+        from benchmark.regression.page import sole_failure
         from benchmark.rendering.text import percent
 
+        if alone := sole_failure(report):
+            raise BenchmarkError(alone)
         first = report.failures[0]
         moved = "" if first.change is None else f" {percent(first.change, 1, signed=True)}"
         raise BenchmarkError(
@@ -196,15 +219,19 @@ def _cost_lines(cost: CheckCost, quick: bool) -> Iterator[str]:
         )
 
 
-def _cost_against(cost: CheckCost, commit: str) -> Iterator[str]:
+def _cost_against(cost: CheckCost, commit: str, models: list[str]) -> Iterator[str]:
     """How long both codes train, and on which machine it took so long."""
     from benchmark.cli.shared.progress import about
+    from benchmark.regression.seeds import FIRST_SEEDS
+    from benchmark.rendering.text import listed
 
-    codes = f"training the code of {commit}, then yours"
-    if not cost.models:
-        yield f"{codes}; the baseline has no such model, so the time is told after the first trainings"
+    codes = f"training the code of {commit} and yours"
+    if unknown := [name for name in models if name not in cost.models]:
+        same = f"{FIRST_SEEDS} seeds each if the numbers are the same"
+        yield f"{codes}: {same}; else minutes (the baseline has no times of {listed(unknown)})"
         return
-    yield f"{codes}: about {about(2 * cost.first_s)} if the numbers are the same, else about {about(2 * cost.most_s)}"
+    same, most = f"about {about(2 * cost.first_s)} if the numbers are the same", 2 * cost.most_s
+    yield f"{codes}: {same}; else {about(most)} to {about(SLOWER * most)}, as the noise of the model asks"
     yield _times_of(cost)
 
 

@@ -24,7 +24,7 @@ from benchmark.regression.trainings import (
     this_machine,
 )
 from benchmark.rendering.commands import command
-from benchmark.rendering.text import percent
+from benchmark.rendering.text import chance, percent
 from benchmark.schema import Machine
 from benchmark.speed.comparison import Threshold
 from datasets.errors import BenchmarkError
@@ -54,6 +54,8 @@ class CheckRow:
     """Relative: 0.1 is a tenth more."""
     verdict: str
     note: str = ""
+    p: float | None = None
+    """Of a loss at least as large by chance, where errors differ."""
 
     @property
     def is_model(self) -> bool:
@@ -74,11 +76,14 @@ class CheckReport:
     notes: list[str] = field(default_factory=list)
     seeds: dict[str, int] = field(default_factory=dict)
     """How many seeds of each model were trained."""
+    trained_on: list[str] = field(default_factory=list)
+    """Names of the sets that models were trained on."""
 
     @property
     def shown(self) -> list[CheckRow]:
-        """What counts as a comparison: a setting that the baseline lacks has nothing to be compared with."""
-        return [row for row in self.rows if row.verdict != NEW_SETTING]
+        """What counts as a comparison: no setting that the baseline lacks, no set that is the same and not trained on."""
+        aside = [row.subject for row in self.rows if not row.is_model and row.subject not in self.trained_on]
+        return [row for row in self.rows if row.verdict != NEW_SETTING and not (row.subject in aside and row.verdict == "same")]
 
     @property
     def differing(self) -> list[str]:
@@ -129,11 +134,27 @@ def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Se
     broken = {row.subject for row in report.rows if row.verdict == "failed"}
     trained = [name for name in compared if name not in broken]
     trainings = _train(baseline, trained, quick, train)
+    report.trained_on = trainings.tasks
     report.rows += _error_rows(baseline, trained, trainings)
     report.seeds = {name: len(trainings.log_mae(name, baseline.models[name].tasks)) for name in _whole(trained, trainings)}
     if thresholds:
         _compare_costs(report, baseline, trainings, thresholds)
     return report
+
+
+def failing_at_once(baseline: Baseline, models: Sequence[str], train: Train) -> CheckReport:
+    """A report of those of these models that the first seeds show to fail; without rows if there is none."""
+    settings = {name: registry.get(name).settings(PROFILE, own_settings(baseline, name)) for name in models}
+    trainings = Trainings(train, settings)
+    trainings.extend({name: range(FIRST_SEEDS) for name in models})
+    reasons = {name: trainings.failure(name) for name in models}
+    rows = [CheckRow(name, ERRORS, None, None, None, "failed", why) for name, why in reasons.items() if why]
+    return CheckReport(rows, trained_on=trainings.tasks)
+
+
+def own_settings(baseline: Baseline, name: str) -> dict[str, str]:
+    """Settings other than the profile's that the baseline trains a model with."""
+    return baseline.models[name].changed if name in baseline.models else {}
 
 
 def _fold_rows(baseline: Baseline) -> list[CheckRow]:
@@ -228,13 +249,13 @@ def _error_row(name: str, baseline: Baseline, trainings: Trainings, n_changed: i
     scale = np.log([baseline.folds[task].scale for task in expected.tasks])
     before = old[: len(new)] if found.verdict == "same" else old
     was, now = (float(np.exp((errors - scale).mean())) for errors in (before, new))
-    by_task = ", ".join(
-        f"{task} {percent(change, 1, signed=True)}" for task, change in zip(expected.tasks, found.by_task, strict=True)
-    )
-    test = "" if found.verdict == "same" else f"; p {found.p:.2g}: {by_task}"
+    changes = zip(expected.tasks, found.by_task, strict=True)
+    by_task = ", ".join(f"{task} {percent(change, 1, signed=True)}" for task, change in changes)
+    p = None if found.verdict == "same" else found.p
+    test = "" if p is None else f"; p {chance(p)}{f': {by_task}' if len(expected.tasks) > 1 else ''}"
     short = f" of {expected.n_seeds}" if found.verdict != "same" and found.seeds < expected.n_seeds else ""
     note = f"{found.seeds}{short} seeds{test}"
-    return CheckRow(name, ERRORS, was, now, found.change, found.verdict, note)
+    return CheckRow(name, ERRORS, was, now, found.change, found.verdict, note, p)
 
 
 def _compare_costs(report: CheckReport, baseline: Baseline, trainings: Trainings, thresholds: Sequence[Threshold]) -> None:

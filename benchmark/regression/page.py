@@ -15,7 +15,7 @@ from benchmark.regression.seeds import has_its_source
 from benchmark.regression.sources import GONE, SourceState, StaleSource
 from benchmark.regression.trainings import PROFILE, this_machine
 from benchmark.rendering.commands import command
-from benchmark.rendering.text import count, listed, marks_note, model_name, percent
+from benchmark.rendering.text import chance, count, listed, marks_note, model_name, percent
 
 OUTCOMES = {
     "same": "Same numbers as the baseline",
@@ -73,9 +73,8 @@ def _yours(report: CheckReport, uncommitted: Sequence[str] | None) -> Iterator[s
 def _in_short(report: CheckReport, baseline: Baseline, has_changes: bool, against: str | None) -> Iterator[str]:
     """One line for each outcome: which tasks and models have it; for other numbers, what may have given them."""
     yours = "your uncommitted changes; or " if has_changes else ""
-    folds = [row.subject for row in report.rows if not row.is_model and row.verdict == "same"]
-    if folds:
-        yield f"Same data and folds: {listed(folds)}."
+    if report.trained_on:
+        yield f"Trained on: {listed(report.trained_on)}."
     errors = [row for row in report.rows if row.what == ERRORS]
     for verdict, words in OUTCOMES.items():
         models = [row.subject for row in errors if row.verdict == verdict]
@@ -148,6 +147,8 @@ def _report_table(report: CheckReport, before: str) -> str:
 
 def conclusion(report: CheckReport, baseline: Baseline) -> str:
     """The check in one sentence, and which losses it finds of models with other numbers."""
+    if alone := sole_failure(report):
+        return f"{alone}."
     if report.failures:
         failed = listed(list(dict.fromkeys(f"{row.subject} ({row.verdict})" for row in report.failures)))
         return f"{len(report.failures)} of {len(report.shown)} comparisons failed: {failed}."
@@ -157,6 +158,16 @@ def conclusion(report: CheckReport, baseline: Baseline) -> str:
     differ = {row.subject for row in report.rows if row.what == ERRORS and row.verdict != "same"}
     rows = [row for row in baseline_rows(baseline) if row["model"] in differ]
     return " ".join(["No model is shown to be worse.", *_finds(rows, report.seeds)])
+
+
+def sole_failure(report: CheckReport) -> str:
+    """What is wrong with the one model that was checked, in words; empty where there is more to say."""
+    failed = report.failures[0] if len(report.failures) == 1 else None
+    if not failed or failed.what != ERRORS or len({row.subject for row in report.rows if row.is_model}) > 1:
+        return ""
+    if failed.verdict == "failed" or failed.p is None:
+        return f"{failed.subject} cannot be trained: {failed.note}"
+    return f"{failed.subject} is worse: {percent(failed.change, 1, signed=True)} (p {chance(failed.p)})"
 
 
 def _finds(rows: Sequence[dict[str, Any]], seeds: Mapping[str, int]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from benchmark.harness.job import Job
 from benchmark.harness.machine import default_workers, machine
 from benchmark.harness.run import run_jobs
 from benchmark.regression.baseline import TaskBaseline
-from benchmark.results.records import Record
+from benchmark.results.records import Record, Times
 from benchmark.results.store import Store
 from benchmark.schema import Machine
 from benchmark.tasks.folds import Fold, Protocol
@@ -72,6 +72,8 @@ class ShortTraining:
     training_s: float
     """Processor time."""
     peak_bytes: int | None
+    wall_s: float = 0.0
+    """On the clock, with graphs and predictions, without the start of a worker."""
 
 
 Train = Callable[[tuple[Job, ...]], list[ShortTraining]]
@@ -174,4 +176,9 @@ def _short_training(record: Record) -> ShortTraining:
         "the error is exactly 0: the model knows the test targets" if known else record.reason,
         record.times.training.device_s if record.times else 0.0,
         record.memory.host_bytes,
+        _wall_s(record.times),
     )
+
+
+def _wall_s(times: Times | None) -> float:
+    return times.graphs_wall_s + times.training.wall_s + times.inference.wall_s if times else 0.0

@@ -15,7 +15,8 @@ from benchmark.cli.shared.progress import about
 from benchmark.cli.shared.terminal import tell
 
 if TYPE_CHECKING:
-    from benchmark.regression.trainings import Begins, Train
+    from benchmark.harness.job import Job
+    from benchmark.regression.trainings import Begins, ShortTraining, Train
 
 TOLD_FROM = 2
 """The time left is told after so many trainings: the first one is mostly start-up."""
@@ -37,6 +38,8 @@ class ShortTrainings:
     """Whether a line a minute is printed."""
     codes: int
     """How many codes do the same trainings, one after the other."""
+    expected: int = 0
+    """Of each code, roughly: the noise decides. No other total is shown then; 0 where what has begun is all."""
     counts: dict[str, _Count] = field(default_factory=dict)
     training_s: float = 0.0
     """On the clock, so far."""
@@ -44,6 +47,10 @@ class ShortTrainings:
     """When the last training ended, or those under way began."""
     minute: int = 0
     """Of the last line."""
+    pace_s: float | None = None
+    """Seconds on the clock for one training of many, without the start of workers; None before a trainer knows it."""
+    start_s: float = 0.0
+    """Seconds until the first workers of a trainer had started."""
 
     def begins(self, whose: str = "") -> Begins:
         """What is told of trainings with somebody's code."""
@@ -54,7 +61,7 @@ class ShortTrainings:
                 self.counts[name] = _Count(self.progress.add_task(name, total=0, left=""))
             count = self.counts[name]
             count.of += n
-            self.progress.update(count.bar, total=count.of)
+            self.progress.update(count.bar, total=None if self.expected else count.of)
             self.last = time.monotonic()
             return lambda: self._one_more(name, count)
 
@@ -64,24 +71,37 @@ class ShortTrainings:
         """What carries out short trainings with the code of this program."""
         from benchmark.regression.trainings import run_trainings
 
-        return lambda jobs: run_trainings(jobs, self.begins(whose)(len(jobs)))
+        def train(jobs: tuple[Job, ...]) -> list[ShortTraining]:
+            began = time.monotonic()
+            found = run_trainings(jobs, self.begins(whose)(len(jobs)))
+            if shortest := min((one.wall_s for one in found if one.wall_s), default=None):
+                self.start_s = self.start_s or max(0.0, time.monotonic() - began - shortest * len(jobs) / jobs[0].workers)
+                self.pace_s = shortest / jobs[0].workers
+            return found
 
-    def seconds(self, of: int) -> float | None:
-        """Until each code has done `of` trainings, at the speed so far; None before anything tells."""
+        return train
+
+    def seconds(self, of: int, starts: int = 0) -> float | None:
+        """Until each code has done `of` trainings, at the speed so far, with so many starts of workers; None before any."""
         done = sum(count.done for count in self.counts.values())
-        return self.training_s * (self.codes * of - done) / done if done else None
+        if not done:
+            return None
+        pace = self.pace_s or self.training_s / done
+        return starts * self.start_s + pace * (self.codes * of - done)
 
     def _one_more(self, name: str, count: _Count) -> None:
         now = time.monotonic()
         self.training_s, self.last = self.training_s + now - self.last, now
         count.done += 1
-        seconds = self.seconds(max(other.of for other in self.counts.values())) if count.done >= TOLD_FROM else None
+        of = max(self.expected, *(other.of for other in self.counts.values()))
+        seconds = self.seconds(of) if count.done >= TOLD_FROM else None
         left = f"{about(seconds)} left" if seconds else ""
         self.progress.update(count.bar, completed=count.done, left=left)
         minute = int(self.training_s / 60)
         if self.by_line and minute > self.minute:
             self.minute = minute
-            tell(f"{name}: {count.done} of {count.of} after {minute} min{left and f', {left}'}")
+            total = "" if self.expected else f" of {count.of}"
+            tell(f"{name}: {count.done}{total} after {minute} min{left and f', {left}'}")
 
 
 @contextmanager

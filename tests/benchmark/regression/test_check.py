@@ -9,6 +9,7 @@ import shutil
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from benchmark.harness.execution import execute
 from benchmark.harness.job import load_task
 from benchmark.regression import check, loss_test, page, seeds, trainings, update
 from benchmark.regression.baseline import read_baseline
+from benchmark.regression.before import code_of
 from benchmark.regression.train_before import once
 from benchmark.regression.trainings import ShortTraining
 from benchmark.results.store import Store
@@ -148,26 +150,87 @@ def test_a_change_is_told_from_the_machine_by_the_code_before_it(benchmark_comma
     done = benchmark_command(*against)
     assert done.returncode == 0 and before == [2], "the same numbers with two seeds are enough"
     assert "Same numbers as the code of HEAD: 1 model, cgcnn." in done.stdout.splitlines()
-    told = r"training the code of HEAD, then yours: about \d+ s if the numbers are the same, else about .*(s|min)$"
+    asked = r"else \d+ (s|min) to \d+ min, as the noise of the model asks"
+    told = rf"training the code of HEAD and yours: about \d+ s if the numbers are the same; {asked}$"
     assert re.match(told, done.stderr.splitlines()[0])
     noisy.factors["cgcnn"] = 1.3
     noisy.trained.clear()
     worse = benchmark_command(*against)
     assert worse.returncode == 1 and before == [2, 2, None], "other numbers need as many seeds as their noise asks for"
     assert [n for n in noisy.trained if n] == [2, 2, 4, 4], "each seed of each code is trained once"
-    n = read_baseline(ROOT / "leaderboards" / "baseline.json").models["cgcnn"].n_seeds
-    more = f"other numbers than the code of HEAD: cgcnn. The noise asks for about {n} trainings of each code: about "
+    more = "other numbers than the code of HEAD: cgcnn. Both codes train as many seeds as the noise asks for: about "
     assert more in worse.stderr
-    assert "cgcnn (worse)" in worse.stdout.splitlines()[0]
+    verdict = r"cgcnn is worse: \+\d\d\.\d % \(p < 0\.001\)"
+    assert re.fullmatch(rf"{verdict}\.", worse.stdout.splitlines()[0])
+    assert re.search(rf"{verdict}$", worse.stderr.strip().splitlines()[-1])
+    assert f"Trained on: {TASK}." in worse.stdout and worse.stdout.count(TASK) == 2, "there and in the row of its folds"
+    assert "6 seeds; p < 0.001\n" in worse.stdout, "one set needs no change of its own"
     assert "The code of HEAD was trained on this machine too: other numbers come from what you changed since." in worse.stdout
     assert "Possible reasons" not in worse.stdout
 
 
-def test_a_change_that_breaks_the_model_ends_after_the_first_seeds(benchmark_command, noisy, before):
+def test_a_change_that_breaks_the_model_ends_before_the_code_of_the_commit_is_trained(benchmark_command, noisy, before):
     noisy.factors["cgcnn"] = None
     done = benchmark_command("check", "--model", "cgcnn", "--against", "HEAD")
-    assert done.returncode == 1 and before == [2]
-    assert "cgcnn (failed)" in done.stdout.splitlines()[0]
+    assert done.returncode == 1 and before == [] and noisy.trained == [2]
+    reason = f"cgcnn cannot be trained: {TASK}, seed 0: the loss is nan in epoch 1; lower the learning rate"
+    assert done.stdout.splitlines()[0] == f"{reason}."
+    assert reason in done.stderr.splitlines()[-1]
+
+
+def test_a_commit_that_is_not_there_is_told_before_any_time(benchmark_command, noisy, before, monkeypatch):
+    monkeypatch.setattr("benchmark.regression.before.code_of", code_of)
+    assert "--against nosuch: " in one_line_error(benchmark_command("check", "--model", "cgcnn", "--against", "nosuch"))
+    assert noisy.trained == []
+
+
+def test_of_a_model_that_the_baseline_lacks_no_seconds_are_told(benchmark_command, noisy, before, models, tmp_path):
+    path = tmp_path / "leaderboards" / "baseline.json"
+    text = json.loads(path.read_text())
+    del text["models"]["cgcnn"]
+    path.write_text(json.dumps(text))
+    done = benchmark_command("check", "--model", "cgcnn", "--against", "HEAD")
+    assert done.returncode == 0, done.stderr
+    same = "2 seeds each if the numbers are the same; else minutes (the baseline has no times of cgcnn)"
+    assert done.stderr.splitlines()[0] == f"training the code of HEAD and yours: {same}"
+
+
+def test_settings_of_the_baseline_that_changed_since_are_trained_anew(benchmark_command, noisy, before, tmp_path):
+    path = tmp_path / "leaderboards" / "baseline.json"
+    text = json.loads(path.read_text())
+    text["models"]["cgcnn"]["changed"] = {"epochs": "3"}
+    path.write_text(json.dumps(text))
+    assert benchmark_command("check", "--model", "cgcnn", "--against", "HEAD").returncode == 0
+    assert [n for n in noisy.trained if n] == [2, 2, 2], "the first seeds were trained with 3 epochs"
+
+
+def test_the_start_of_workers_is_not_taken_for_training(monkeypatch):
+    clock = iter([0.0, 0.0, 20.0, 21.0, 21.0])
+    monkeypatch.setattr(short_trainings.time, "monotonic", lambda: next(clock))
+
+    def train(jobs, on_done):
+        on_done()
+        on_done()
+        return [ShortTraining("cgcnn", TASK, seed, 0.1, None, 2.0, None, wall_s) for seed, wall_s in enumerate((3.0, 2.0))]
+
+    monkeypatch.setattr(trainings, "run_trainings", train)
+    with short_trainings.short_trainings(quiet=True, codes=2) as shown:
+        shown.trainer("your code")((SimpleNamespace(workers=2),) * 2)
+        assert (shown.pace_s, shown.start_s) == (1.0, 19.0)
+        assert shown.seconds(47) == 2 * 47 - 2
+        assert shown.seconds(47, starts=3) == 2 * 47 - 2 + 3 * 19
+
+
+def test_no_total_is_shown_while_the_noise_has_not_decided_it(monkeypatch, capsys):
+    clock = iter(range(0, 9999, 40))
+    monkeypatch.setattr(short_trainings.time, "monotonic", lambda: float(next(clock)))
+    with short_trainings.short_trainings(quiet=False, codes=2) as shown:
+        shown.expected = 49
+        done = shown.begins("the code of HEAD")(12)
+        done()
+        done()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("short trainings with the code of HEAD: 2 after 1 min, ")
 
 
 def test_without_a_terminal_a_line_a_minute_says_whose_code_trains_and_the_time_left(benchmark_command, monkeypatch, capsys):
@@ -186,7 +249,13 @@ def test_without_a_terminal_a_line_a_minute_says_whose_code_trains_and_the_time_
 
 @pytest.mark.parametrize(
     ("factor", "code", "verdict"),
-    [(1.0, 0, "Same numbers as"), (1.0015, 0, "Other numbers"), (0.7, 0, "better"), (1.3, 1, "(worse)"), (None, 1, "(failed)")],
+    [
+        (1.0, 0, "Same numbers as"),
+        (1.0015, 0, "Other numbers"),
+        (0.7, 0, "better"),
+        (1.3, 1, "is worse"),
+        (None, 1, "cannot be"),
+    ],
 )
 def test_every_ending_is_on_the_page_in_the_words_of_the_report(benchmark_command, noisy, before, factor, code, verdict):
     noisy.factors["cgcnn"] = factor
@@ -209,7 +278,7 @@ def test_unchanged_code_passes_and_is_done_after_two_seeds_if_quick(benchmark_co
     assert "on a machine of the baseline (" in done.stderr.splitlines()[1]
     assert verdict == "No model is shown to be worse.", "the same numbers leave no loss to find"
     assert "training 2 models (cgcnn and dummy) with 2 seeds each: about " in done.stderr
-    assert folds_line == f"Same data and folds: {TASK}."
+    assert folds_line == f"Trained on: {TASK}."
     assert models_line == "Same numbers as the baseline: 2 models, cgcnn and dummy."
     noisy.uncommitted = ["models/zoo/cgcnn.py"]
     whole = benchmark_command("check")
