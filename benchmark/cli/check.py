@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-STARTS = 3
-"""How often workers start after the first seeds of both codes: twice for the code of the commit, once for yours."""
-
 SLOWER = 5
 """A busy machine, or noise that asks for more seeds than in the baseline, makes the trainings up to so many times as long."""
 
@@ -150,19 +147,21 @@ def _against(
             if report.differing:
                 shown.expected, is_known = trainings_ahead(today, models)
                 if not as_json:
-                    tell(_more_against(report.differing, commit, shown, is_known))
+                    tell(_more_against(report.differing, commit, shown, is_known, len(models)))
                 baseline = before(None)
                 shown.expected = 0
                 report = check(baseline, models, False, thresholds, train)
     return baseline, report
 
 
-def _more_against(differing: list[str], commit: str, shown: ShortTrainings, is_known: bool) -> str:
+def _more_against(differing: list[str], commit: str, shown: ShortTrainings, is_known: bool, n_models: int) -> str:
     """Whose numbers differ, and how long the trainings take that their noise asks for."""
     from benchmark.cli.shared.progress import about
+    from benchmark.regression.loss_test import FEWEST_SEEDS
     from benchmark.rendering.text import listed
 
-    seconds = shown.seconds(shown.expected, STARTS)
+    # Workers start once for each code, and again where the noise asks the code of the commit for more than the fewest seeds.
+    seconds = shown.seconds(shown.expected, 2 + (shown.expected > FEWEST_SEEDS * n_models))
     time = f": {'about' if is_known else 'at least'} {about(seconds)} more" if seconds else ""
     more = f"Both codes train as many seeds as the noise asks for{time}"
     return f"other numbers than the code of {commit}: {listed(differing)}. {more}"
