@@ -233,7 +233,8 @@ def _loaded(checkpoints: Paths) -> tuple[list[Any], Any, list[Path]]:
     from benchmark.harness.predict import meaning_of
     from models.checkpoints import find_checkpoints, load_checkpoint
 
-    files = find_checkpoints(_paths(checkpoints))
+    with _details_in_message():
+        files = find_checkpoints(_paths(checkpoints))
     if not files:
         raise InputError("no checkpoint was given")
     models = [load_checkpoint(file, "cpu") for file in files]

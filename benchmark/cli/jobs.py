@@ -95,7 +95,7 @@ def _rows(root: Path) -> list[dict[str, Any]]:
 
 
 def _row(holder: Holder, now: datetime, sign: float) -> dict[str, Any]:
-    named = ("host", "pid", "task", "model", "profile", "protocol", "seed", "fold", "epoch", "epochs")
+    named = ("host", "pid", "task", "model", "profile", "changed", "protocol", "seed", "fold", "epoch", "epochs")
     about = {name: getattr(holder, name) for name in named}
     seconds = {"working_s": round((now - holder.since).total_seconds()), "last_sign_s": round(sign)}
     return about | {"job": holder.scheduler_job} | seconds
@@ -156,4 +156,7 @@ def _print_counts(
 
 
 def _fold(row: dict[str, Any]) -> str:
-    return f"{row['task']} {row['model']} ({row['profile']}) seed {row['seed']} fold {row['fold'] + 1}"
+    from benchmark.rendering.text import changes
+
+    recipe = ", ".join([row["profile"], *changes(row["changed"])])
+    return f"{row['task']} {row['model']} ({recipe}) seed {row['seed']} fold {row['fold'] + 1}"

@@ -74,7 +74,7 @@ def execute(
     outcome: Outcome | None = None
     status: Status = "complete"
     reason: str | None = None
-    keeper = keeper_of(store, job.key(data.dataset_hash), split_of(data, fold), on_epoch, stopping)
+    keeper = keeper_of(store, job.key(data.dataset_hash), split_of(data, fold), on_epoch, stopping, job.changed)
     try:
         with _other_shapes_refused():
             outcome = train_and_score(job, data, fold, seen, keeper)

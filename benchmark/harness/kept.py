@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from benchmark.results.records import JobKey
-from benchmark.schema import Count, Sha256, Strict, Text
+from benchmark.schema import Count, Settings, Sha256, Strict, Text
 
 MARK = b"kept "
 """What the first line begins with; checkpoints of earlier versions have no such line."""
 
-MOST_BYTES = 4096
+MOST_BYTES = 1 << 14
 
 UNFINISHED = ".unfinished"
 """What the name of a checkpoint ends with, in place of the suffix of the record."""
@@ -27,6 +27,8 @@ class Kept(Strict):
     task: Text
     model: Text
     profile: Text
+    changed: Settings = Field(default_factory=dict)
+    """Settings that differ from those of the profile."""
     seed: Count
     fold: Count
     epoch: Count = 0
@@ -39,9 +41,10 @@ class Kept(Strict):
         return f"after epoch {self.epoch} of {self.epochs}" if self.epoch else "within its first epoch"
 
 
-def kept_of(key: JobKey, identity: str) -> Kept:
+def kept_of(key: JobKey, identity: str, changed: Settings | None = None) -> Kept:
     """Of a fold before its first epoch has ended."""
-    return Kept(identity=identity, task=key.task, model=key.model, profile=key.profile, seed=key.seed, fold=key.fold)
+    about = {name: getattr(key, name) for name in ("task", "model", "profile", "seed", "fold")}
+    return Kept(identity=identity, changed=changed or {}, **about)
 
 
 def read_kept(path: Path) -> Kept | None:

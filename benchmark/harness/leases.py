@@ -26,7 +26,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from benchmark.results.records import JobKey
-from benchmark.schema import Count, Strict, Text, one_line
+from benchmark.schema import Count, Settings, Strict, Text, one_line
 from datasets.errors import BenchmarkError
 
 BEAT_S = 10.0
@@ -35,7 +35,7 @@ BEAT_S = 10.0
 STALE_S = 60.0
 """A lease that has not changed for so long, as its watcher's clock has it, has no owner any more."""
 
-MOST_BYTES = 4096
+MOST_BYTES = 1 << 14
 
 SCHEDULER_JOBS = ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
 """Variables in which a scheduler tells a process which of its jobs it is."""
@@ -49,6 +49,8 @@ class Holder(Strict):
     task: Text
     model: Text
     profile: Text
+    changed: Settings = Field(default_factory=dict)
+    """Settings that differ from those of the profile."""
     protocol: Text
     fold: Count
     seed: Count
@@ -122,12 +124,13 @@ class Leases:
         for lease in list(self._held):
             self.release(lease)
 
-    def claim(self, key: JobKey, record: Path) -> Lease | None:
+    def claim(self, key: JobKey, record: Path, changed: Settings | None = None) -> Lease | None:
         """The lease of a fold; None where it is another one's.
 
         Args:
             key: of the fold.
             record: where its record will lie, in the store.
+            changed: settings that differ from those of the profile.
 
         Raises:
             BenchmarkError: nothing can be written to the store.
@@ -139,7 +142,7 @@ class Leases:
         if stale is None:
             return None
         path = self.folder / f"{name}.{_turn(known[-1]) + 1 if known else 1}"
-        holder = _holder(key, where)
+        holder = _holder(key, where, changed or {})
         try:
             file = _create(path, holder)
         except OSError as error:
@@ -225,12 +228,13 @@ def _turn(path: Path) -> int:
     return int(path.suffix[1:])
 
 
-def _holder(key: JobKey, record: str) -> Holder:
+def _holder(key: JobKey, record: str, changed: Settings) -> Holder:
     return Holder(
         token=uuid.uuid4().hex,
         task=key.task,
         model=key.model,
         profile=key.profile,
+        changed=changed,
         protocol=key.protocol,
         fold=key.fold,
         seed=key.seed,

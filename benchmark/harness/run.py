@@ -172,7 +172,7 @@ class _Run:
     def _next(self, waiting: dict[Job, Lease | None]) -> tuple[Job, Lease] | None:
         """A job that is ours now, taken out of those that wait; jobs that another run has finished are taken out too."""
         for job in list(waiting):
-            lease = waiting[job] or self.leases.claim(job.key(dataset_hash(job.task)), self.path(job))
+            lease = waiting[job] or self.leases.claim(job.key(dataset_hash(job.task)), self.path(job), job.changed)
             # After the claim: whoever had it before has written its record by now.
             if self._taken_from_another(job):
                 del waiting[job]

@@ -31,6 +31,7 @@ def few_steps(n_train: Mapping[Job, int]) -> Iterator[str]:
         if steps < FEWEST:
             smaller = min(batch, SMALL_BATCH)
             longer = f"--set epochs={max(epochs, ceil(ENOUGH / ceil(crystals / smaller)))} --set batch_size={smaller}"
+            longer += " --save-checkpoints" if job.save_checkpoints else ""
             found.setdefault((job.task.name, job.model), (steps, longer))
     if not found:
         return

@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmark.harness.kept import Kept, kept_of, marked, read_kept, unmarked
 from benchmark.results.records import JobKey
 from benchmark.results.store import Store, write_atomically
+from benchmark.schema import Settings
 from benchmark.tasks.folds import Split
 from models.contract import Epoch, OnEpoch
 from models.resume import Keeper
@@ -37,10 +38,12 @@ class Stopping:
 NEVER = Stopping(math.inf)
 
 
-def keeper_of(store: Store, key: JobKey, split: Split, on_epoch: OnEpoch, stopping: Stopping) -> Keeper:
+def keeper_of(
+    store: Store, key: JobKey, split: Split, on_epoch: OnEpoch, stopping: Stopping, changed: Settings | None = None
+) -> Keeper:
     """Keeps the training of a fold beside its record; what was kept of another split or by another torch is not used."""
     path, identity = store.unfinished(key), identity_of(key, split)
-    kept = kept_of(key, identity)
+    kept = kept_of(key, identity, changed)
     until = time.monotonic() + stopping.limit_s
 
     def ends() -> bool:

@@ -89,13 +89,18 @@ def overlooked(group: ComparisonGroup) -> str:
     return f"{joined(lower)} {verb} not compared, though {whose} {group.kind.loss} is lower." if lower else ""
 
 
-def labels_not_below_baseline(group: ComparisonGroup) -> list[str]:
-    """The models that are not shown to have a lower loss than the dummy; none without it, or where nothing is decided."""
+def labels_below_baseline(group: ComparisonGroup) -> set[str] | None:
+    """The models that are shown to have a lower loss than the dummy; None without it, or where nothing is decided."""
     floor = next((row.label for row in group.ranked if row.is_baseline), None)
     if floor is None or group.decisions is None or group.decisions.reason:
-        return []
-    below = {pair.better for pair in group.decisions.pairs if pair.worse == floor and pair.decided}
-    return [row.label for row in group.ranked if row.learns and row.label not in below]
+        return None
+    return {pair.better for pair in group.decisions.pairs if pair.worse == floor and pair.decided}
+
+
+def labels_not_below_baseline(group: ComparisonGroup) -> list[str]:
+    """The models that are not shown to have a lower loss than the dummy; none without it, or where nothing is decided."""
+    below = labels_below_baseline(group)
+    return [] if below is None else [row.label for row in group.ranked if row.learns and row.label not in below]
 
 
 def not_below_baseline(group: ComparisonGroup) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.leaderboard.cells import labels_not_below_baseline
+from benchmark.leaderboard.cells import labels_below_baseline, labels_not_below_baseline
 from benchmark.leaderboard.comparison_groups import ComparisonGroup, GroupPredictions, comparison_groups
 from benchmark.leaderboard.kinds import kind_of, unit_of_loss
 from benchmark.rendering.text import count, in_unit, plus_minus
@@ -93,10 +93,12 @@ def _told(group: ComparisonGroup, predictions: GroupPredictions | None, records:
         spread = in_unit(plus_minus(_loss_of_a_constant(predictions), None), unit)
         return f"{what} of the test crystals: {spread}. Train `dummy` on the same folds to test whether the model is better."
     own = {record.key.model_dump_json() for record in records}
-    labels = [row.label for row in group.rows if own & {record.key.model_dump_json() for record in row.run.folds}]
-    constant = f"{what}: {in_unit(plus_minus(group.baseline_loss, None), unit)}."
-    doubtful = set(labels) & set(labels_not_below_baseline(group))
-    return f"{constant} Not shown to be better than {what}." if doubtful else constant
+    labels = {row.label for row in group.rows if own & {record.key.model_dump_json() for record in row.run.folds}}
+    constant = f"{what} of the training crystals: {in_unit(plus_minus(group.baseline_loss, None), unit)}."
+    if labels & set(labels_not_below_baseline(group)):
+        return f"{constant} Not shown to be better than {what}."
+    better = labels and labels <= (labels_below_baseline(group) or set())
+    return f"{constant} Shown to be better than {what}." if better else constant
 
 
 def _loss_of_a_constant(predictions: GroupPredictions) -> float:

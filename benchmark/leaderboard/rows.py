@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from benchmark.rendering.text import marks_note, model_name
+from benchmark.rendering.text import changes, marks_note, model_name
 from benchmark.results.learning_rate import GRIDS
 from benchmark.results.records import JobKey, Record
 from benchmark.results.scores import Run
@@ -165,7 +165,7 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
     for its model (`representatives`)."""
     labels = []
     for run, newest in zip(runs, representatives(runs), strict=True):
-        notes = [f"{name}={value}" for name, value in run.first.changed.items()]
+        notes = changes(run.first.changed)
         if rate_was_set(run.first.key) and "learning_rate" not in run.first.changed:
             notes.append(RATE_NOT_CHOSEN)
         notes += [] if run is newest else _older(run.first, newest.first)

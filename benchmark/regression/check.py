@@ -24,7 +24,7 @@ from benchmark.regression.trainings import (
     this_machine,
 )
 from benchmark.rendering.commands import command
-from benchmark.rendering.text import chance, percent
+from benchmark.rendering.text import chance, changes, percent
 from benchmark.schema import Machine
 from benchmark.speed.comparison import Threshold
 from datasets.errors import BenchmarkError
@@ -126,7 +126,7 @@ def check(baseline: Baseline, models: Sequence[str], quick: bool, thresholds: Se
     compared = [name for name in chosen if name in baseline.models]
     for name in compared:
         report.rows += _parameter_rows(name, baseline.models[name])
-        if own := ", ".join(f"{key}={value}" for key, value in baseline.models[name].changed.items()):
+        if own := ", ".join(changes(baseline.models[name].changed)):
             report.notes.append(f"{name} is trained with {own} here: a change of this setting in its profiles is not seen")
     if not comparable:
         report.notes.append("no model was trained: errors on other data or folds cannot be compared")

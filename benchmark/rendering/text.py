@@ -12,7 +12,7 @@ from urllib.parse import quote
 from tabulate import tabulate
 
 from benchmark.results.records import Record
-from benchmark.schema import Machine
+from benchmark.schema import Machine, SettingValue
 from datasets.cards import AS_GIVEN
 from datasets.errors import InputError
 
@@ -128,6 +128,11 @@ def listed(names: Sequence[str], most: int = 6) -> str:
 def count(number: int, what: str) -> str:
     """A number of things, `what` in the singular."""
     return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def changes(changed: Mapping[str, SettingValue]) -> list[str]:
+    """Changed settings, as `n_layers=4`."""
+    return [f"{name}={value}" for name, value in changed.items()]
 
 
 def machine(where: Machine) -> str:

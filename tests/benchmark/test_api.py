@@ -87,6 +87,11 @@ def test_what_cannot_be_used_is_named(ran, tmp_path):
     for files in (["new.xyz"], "new.xyz"):
         with pytest.raises(InputError, match=r"^'new\.xyz' is no structure; predict_files takes files$"):
             api.predict(folds, files)
+    for name in ("one", "two"):
+        (tmp_path / "several" / name).mkdir(parents=True)
+        (tmp_path / "several" / name / "fold-00.safetensors").touch()
+    with pytest.raises(InputError, match=r"2 runs below it; name one of them\n- .*one: .*\n- .*two: "):
+        api.predict(tmp_path / "several", [bulk("Al")])
     with pytest.raises(InputError, match="no checkpoint was given"):
         api.predict([], [])
     with pytest.raises(InputError, match="no crystal was given"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import shlex
 import shutil
@@ -192,9 +193,13 @@ def test_the_first_model_is_trained_as_its_page_says(benchmark_command, tmp_path
     monkeypatch.chdir(tmp_path)
     exec(compile(block, str(page), "exec"), {})
     assert len(list((tmp_path / "my-crystals").glob("*.cif"))) == 250
+    plan = "run", "--dataset", "my-crystals", "--model", "cgcnn", "--save-checkpoints", "--dry-run", "--json"
+    (advice,) = [line for line in json.loads(benchmark_command(*plan).stdout)["warnings"] if "optimiser steps" in line]
+    assert f"--model cgcnn {advice.partition('for example ')[2]}\n" in page.read_text(), "the page follows the plan's advice"
     for line in commands(page):
         run_command(line, benchmark_command, set())
-    assert list((tmp_path / "runs").rglob("cgcnn/**/*.safetensors"))
+    (kept,) = {path.with_suffix(".json") for path in (tmp_path / "runs").rglob("fold-00.safetensors")}
+    assert json.loads(kept.read_text())["changed"]["epochs"] == 22, "step 4 predicts with the longer training"
 
 
 @pytest.mark.slow

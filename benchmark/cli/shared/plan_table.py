@@ -104,7 +104,8 @@ def _cost_line(cost: Any, options: Any, hint: str = "") -> str:
         return f"cost unknown: nothing on record for {count(cost.unknown, 'fold')}{hint}"
     known = sum(cost.sources.values())
     of = "of one core" if options.device == "cpu" else "of the device"
-    sources = "; ".join(f"{source} ({count(folds, 'fold')})" for source, folds in cost.sources.items())
+    each = [f"{source} for {count(folds, 'fold')} to train" for source, folds in cost.sources.items()]
+    sources = "; ".join(each if len(each) > 1 else cost.sources)
     workers = count(options.workers, "worker")
     rest = f" No record says how long the other {count(cost.unknown, 'fold')} take{hint}." if cost.unknown else ""
     return (

@@ -27,7 +27,7 @@ from rich.text import Text
 
 from benchmark.cli.shared import consoles
 from benchmark.cli.shared.events import RunLog, run_log
-from benchmark.rendering.text import count, in_unit
+from benchmark.rendering.text import changes, count, in_unit
 
 if TYPE_CHECKING:  # a download's bar needs no torch
     from benchmark.harness import run
@@ -46,8 +46,8 @@ PREPARING = "builds graphs or descriptors"
 """What a fold does before it trains."""
 
 STOPPING = (
-    "stopping: no fold begins any more; folds that train are kept after the step that they are at; Ctrl-C now ends at once, "
-    "and keeps only their last checkpoints"
+    "stopping: no fold begins any more; folds that train are kept after the step that they are at. A second Ctrl-C ends at "
+    "once: it keeps only their last checkpoints"
 )
 
 MILESTONE_S = 60.0
@@ -69,8 +69,7 @@ def about(seconds: float) -> str:
 
 def job_name(job: Job) -> str:
     """`task model (n_layers=4) seed 0 fold 2/5`; people count folds from 1, records from 0."""
-    changed = ", ".join(f"{name}={value}" for name, value in job.changed.items())
-    model = f"{job.model} ({changed})" if changed else job.model
+    model = f"{job.model} ({', '.join(changes(job.changed))})" if job.changed else job.model
     return f"{job.task.name} {model} seed {job.seed} fold {job.fold + 1}/{job.protocol.n_folds}"
 
 
@@ -249,12 +248,29 @@ def carry_out(
             workers = count(min(plan.todo[0].workers, len(plan.todo)), "worker")
             said = f"starting {workers}; before a fold trains, its worker loads the program and builds graphs or descriptors"
             display.progress.console.print(said, markup=False, soft_wrap=True)
-        records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline, **how)
+        try:
+            records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline, **how)
+        except KeyboardInterrupt as signalled:
+            raise type(signalled)(_left(display, store)) from None
     unfinished = set(plan.todo) - display.finished - display.not_tried
     # Others may have done some meanwhile; a fold that is tried again has its old record still.
     if left := len(without_record(unfinished, store)) + sum(has_failed(job, store) for job in unfinished):
         console.print(f"the time is up: {left} of {len(plan.jobs)} folds are left; run the same command again to go on")
     return records
+
+
+def _left(display: Display, store: Store) -> str:
+    """How many folds of a plan that a signal stopped are done, and how many go on from a checkpoint."""
+    from benchmark.harness.job import dataset_hash
+    from benchmark.rendering.commands import command
+
+    time_left = display.time_left
+    unfinished = set(time_left.plan.todo) - display.finished
+    kept = sum(store.unfinished(job.key(dataset_hash(job.task))).exists() for job in unfinished)
+    more = f", {kept} more with a checkpoint" if kept else ""
+    shows = f" (`{command('jobs', '--out', store.root)}` shows them)" if kept else ""
+    done = f"{time_left.ended} of {count(len(time_left.plan.jobs), 'fold')} done"
+    return f"stopped: {done}{more}; run the same command again to go on{shows}"
 
 
 @contextmanager

@@ -31,13 +31,18 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def kept_on_stop(kept: str) -> Iterator[None]:
-    """Around a command that goes on where a signal stopped it: the error then says what is kept."""
+    """Around a command that goes on where a signal stopped it: the error then says what is kept.
+
+    Args:
+        kept: what the error says, unless the interruption itself says what is left.
+    """
     try:
         with _sigterm_stops():
             yield
     except KeyboardInterrupt as signalled:
         code = TERMINATED if isinstance(signalled, Terminated) else STOPPED
-        raise Stopped(f"stopped; {kept} kept, run the same command again to go on", code) from None
+        left = str(signalled)
+        raise Stopped(left or f"stopped; {kept} kept, run the same command again to go on", code) from None
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from benchmark.leaderboard.pages.task import as_published, page_of
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.rows import BoardRow, marks_of
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out, settings_text
-from benchmark.rendering.text import count, escape, fenced, link, seconds, table, unit_shown
+from benchmark.rendering.text import changes, count, escape, fenced, link, seconds, table, unit_shown
 from benchmark.results.model_cards import ModelCard
 
 Standing = tuple[ComparisonGroup, BoardRow]
@@ -113,8 +113,8 @@ def _settings(rows: Sequence[BoardRow]) -> str:
 def _run_name(rows: Sequence[BoardRow]) -> str:
     first = rows[0].run.first
     tasks = sorted({row.run.first.key.task for row in rows})
-    changes = "".join(f", {name}={value}" for name, value in first.changed.items())
-    return f"{first.key.profile}{changes}: {tasks[0] if len(tasks) == 1 else count(len(tasks), 'task')}"
+    recipe = ", ".join([first.key.profile, *changes(first.changed)])
+    return f"{recipe}: {tasks[0] if len(tasks) == 1 else count(len(tasks), 'task')}"
 
 
 def _sources(rows: Sequence[BoardRow]) -> str:

@@ -25,11 +25,11 @@ def test_who_works_on_what_is_read_from_the_store(benchmark_command, tmp_path, m
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "1")
     key = make(fold=2)[0].key
     with Leases(store.root, beat_s=0.05) as leases:
-        lease = leases.claim(key, store.path(key))
+        lease = leases.claim(key, store.path(key), {"n_layers": 4})
         leases.note(lease, 3, 8)
         time.sleep(0.3)
         store.unfinished(key).parent.mkdir(parents=True, exist_ok=True)
-        kept = kept_of(key, "a" * 64).model_copy(update={"epoch": 2, "epochs": 8})
+        kept = kept_of(key, "a" * 64, {"epochs": 8}).model_copy(update={"epoch": 2, "epochs": 8})
         store.unfinished(key).write_bytes(marked(kept, b"a training"))
         store.unfinished(make(fold=3)[0].key).write_bytes(b"of an earlier version")
         shown = benchmark_command("jobs").stdout
@@ -38,9 +38,9 @@ def test_who_works_on_what_is_read_from_the_store(benchmark_command, tmp_path, m
     assert (row["job"], row["pid"], row["fold"], row["epoch"], row["epochs"]) == ("11_1", os.getpid(), 2, 3, 8)
     assert row["state"] == "working" and row["last_sign_s"] <= 5
     assert found["records"] == {"complete": 4, "failed": 1, "damaged": 1} and found["submitted"] == []
-    assert "job 11_1" in shown and "set/target cgcnn (standard) seed 0 fold 3" in shown and "3/8" in shown
+    assert "job 11_1" in shown and "set/target cgcnn (standard, n_layers=4) seed 0 fold 3" in shown and "3/8" in shown
     assert "1 fold being computed; records: 4 complete; 1 damaged; 1 failed; 2 folds with a checkpoint" in shown
-    assert "\n  set/target cgcnn (standard) seed 0 fold 3: after epoch 2 of 8\n" in shown
+    assert "\n  set/target cgcnn (standard, epochs=8) seed 0 fold 3: after epoch 2 of 8\n" in shown
     assert "fold-03.unfinished: of an earlier version, epoch unknown" in shown
     assert [(fold["fold"], fold["epoch"]) for fold in found["kept"]] == [(2, 2)] and found["begun"] == 2
     assert "0 folds being computed" in benchmark_command("jobs").stdout

@@ -11,8 +11,11 @@ def test_the_cost_says_of_how_many_folds_it_is_and_what_comes_on_top():
     cost = PlanCost(80.0, 40.0, {"records of runs": 3}, 5)
     assert _cost_line(cost, RunOptions(workers=2)) == (
         "Training 3 folds takes about 80 s of one core: 40 s on the clock with 2 workers. This estimate is from records of "
-        "runs (3 folds). No record says how long the other 5 folds take. The start and building graphs come on top."
+        "runs. No record says how long the other 5 folds take. The start and building graphs come on top."
     )
+    several = PlanCost(80.0, 40.0, {"records of runs": 3, "2 batches timed here": 1}, 0)
+    told = "This estimate is from records of runs for 3 folds to train; 2 batches timed here for 1 fold to train."
+    assert told in _cost_line(several, RunOptions()), "the numbers are not of folds on record"
     assert _cost_line(PlanCost(0.0, 0.0, {}, 5), RunOptions()) == "cost unknown: nothing on record for 5 folds"
 
 

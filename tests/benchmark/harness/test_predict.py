@@ -18,7 +18,7 @@ from ase.io import write
 from benchmark.harness.execution import execute
 from benchmark.harness.job import Job
 from benchmark.harness.predict import ids_of, predict_crystals
-from benchmark.leaderboard.checkpoint_error import _SameFolds
+from benchmark.leaderboard.checkpoint_error import _SameFolds, error_on_test
 from benchmark.rendering.text import plus_minus
 from benchmark.results.store import Store
 from benchmark.tasks.folds import Protocol
@@ -201,8 +201,16 @@ def test_where_dummy_ran_a_model_not_shown_to_be_better_than_the_mean_says_so(sm
     baseline = [record.metrics.test.mae for record in Store(tmp_path).records() if record.key.model == "dummy"]
     (folder,) = (tmp_path / "records").rglob("cgcnn/*")
     out = benchmark_command("predict", "--checkpoint", folder, small_folder / "c0.cif").stdout
-    told = f"; predicting the mean: {plus_minus(np.mean(baseline), None)}"
+    told = f"; predicting the mean of the training crystals: {plus_minus(np.mean(baseline), None)}"
     assert told in out and out.endswith(". Not shown to be better than predicting the mean.\n")
+
+
+def test_a_model_that_is_shown_to_be_better_than_the_mean_says_so(tmp_path):
+    store = Store(tmp_path)
+    for model, mae in (("cgcnn", 0.1), ("dummy", 1.0)):
+        write_run(store, model, mae)
+    files = sorted(path.with_suffix(".safetensors") for path in (tmp_path / "records").rglob("cgcnn/*/*.json"))
+    assert error_on_test(files).endswith(". Shown to be better than predicting the mean.")
 
 
 def test_only_runs_of_the_checkpoints_profile_and_folds_are_read(run_of, monkeypatch):

@@ -285,6 +285,8 @@ def test_a_plan_warns_of_few_optimiser_steps_and_names_settings_that_help(small_
     assert warning.startswith("only 8 optimiser steps a training (cgcnn): a network may end no better than the mean. ")
     longer = warning.partition("for example ")[2].split()
     assert warnings(*longer) == []
+    (saving,) = warnings("--save-checkpoints")
+    assert saving == f"{warning} --save-checkpoints"
 
 
 def test_a_plan_shows_each_changed_setting_once_and_a_dry_run_prints_it_on_stdout(benchmark_command, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -287,8 +288,8 @@ def test_ctrl_c_stops_at_once_with_one_line_and_keeps_finished_folds(small_folde
         _, errors = process.communicate(timeout=30)
         wait_until_gone(process.pid)  # Python's tracker of resources ends a moment after its parent
     assert process.returncode == 130
-    assert (
-        errors.strip().splitlines()[-1].startswith("stopped; finished folds, and the last checkpoints of the others, are kept")
+    assert re.match(
+        r"stopped: \d of 10 folds done(, \d more with a checkpoint)?; run the same command", errors.splitlines()[-1]
     )
     assert not [word for word in ("Traceback", "leaked", "Exception") if word in errors], errors
     assert "error" not in errors
@@ -328,13 +329,13 @@ def test_a_fold_that_was_stopped_or_killed_goes_on_to_the_same_predictions(
     assert errors.count("stopping: no fold begins any more") == (number != signal.SIGKILL), errors
     if number != signal.SIGKILL:
         assert process.returncode == 128 + number, errors
-        kept = "finished folds, and the last checkpoints of the others, are kept"
-        assert errors.splitlines()[-1] == f"stopped; {kept}, run the same command again to go on"
+        left, shows = "0 of 2 folds done, 1 more with a checkpoint", "(`python -m benchmark jobs --out runs` shows them)"
+        assert errors.splitlines()[-1] == f"stopped: {left}; run the same command again to go on {shows}"
         assert "error" not in errors and not list((root / "leases").iterdir())
     (kept,) = root.rglob("*.unfinished")
     shown = benchmark_command("jobs").stdout
     assert (
-        f"1 fold with a checkpoint, from which the same command goes on:\n  {small_folder.name}/target cgcnn (smoke) seed 0"
+        f"1 fold with a checkpoint, from which the same command goes on:\n  {small_folder.name}/target cgcnn (smoke, epochs=60)"
         in shown
     )
     epochs = read_kept(kept).epoch
