@@ -27,6 +27,7 @@ from datasets.crystals import Crystals
 from datasets.errors import InputError
 from models.registry import get
 from models.zoo.dummy import Dummy
+from tests.benchmark.constructed import write_run
 
 CHECKPOINTS = (
     "band-gap", "bulk-moduli", "efermi", "final-energy-per-atom", "formation-energy-per-atom", "poisson-ratio", "shear-moduli",

@@ -288,9 +288,8 @@ def test_ctrl_c_stops_at_once_with_one_line_and_keeps_finished_folds(small_folde
         _, errors = process.communicate(timeout=30)
         wait_until_gone(process.pid)  # Python's tracker of resources ends a moment after its parent
     assert process.returncode == 130
-    assert re.match(
-        r"stopped: \d of 10 folds done(, \d more with a checkpoint)?; run the same command", errors.splitlines()[-1]
-    )
+    said = r"stopped: \d of 10 folds done(, \d more with a checkpoint)?; run the same command"
+    assert re.match(said, errors.splitlines()[-1]), errors
     assert not [word for word in ("Traceback", "leaked", "Exception") if word in errors], errors
     assert "error" not in errors
     records = list(Store(tmp_path / "runs").records())
