@@ -38,7 +38,7 @@ def test_it_names_the_model_its_error_and_cost_and_what_is_not_known(benchmark_c
     wanted = "--model cgcnn --model dummy --profile standard --save-checkpoints --time-limit 60\n"
     assert f"run --dataset path/to/folder {wanted}" in done.stdout
     assert "whether your crystals are harder or easier than those of cgcnn/band_gap, and rank the models alike." in done.stdout
-    assert "this machine takes about 2.0 times as long as a CPU: the times include that." in done.stdout
+    assert "times 2.0: a short training takes about so many times as long here as on a CPU." in done.stdout
     assert "Tried on" not in done.stdout, "that is of advice without a task"
     assert "Not ranked, without a standard record of cgcnn/band_gap: cgcnn-mdl, " in done.stdout
 

@@ -174,7 +174,7 @@ def test_wrong_use_is_one_line(quick, benchmark_command, arguments, message):
 @pytest.mark.parametrize("name", TABLES)
 def test_the_committed_page_is_what_the_committed_records_give(name):
     committed = ROOT / "reports" / "reproduction"
-    results = cell_results(TABLES[name].cells, [Store(ROOT / "leaderboards"), Store(committed)])
+    results = cell_results(TABLES[name].every, [Store(ROOT / "leaderboards"), Store(committed)])
     assert (committed / f"{name}.md").read_text() == page(TABLES[name], results, Store(ROOT / "leaderboards")), (
         f"run `python -m benchmark reproduce {name} --publish` and commit reports/reproduction"
     )
