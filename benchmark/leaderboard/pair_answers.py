@@ -115,7 +115,7 @@ def pair_answers(group: ComparisonGroup, root: Path = RUNS) -> list[PairAnswer]:
             alone_verdict=alone.verdict,
             alone_more_repeats=alone.more,
         )
-        for pair, found, alone in zip(group.decisions.pairs, _decided(group), _decided(group, alone=True), strict=True)
+        for pair, found, alone in zip(group.decisions.pairs, *_decided(group), strict=True)
     ]
 
 
@@ -173,26 +173,31 @@ Limits = Callable[[int], np.ndarray]
 """After so many further repeats: (pairs, 2) limits of the logs of the ratios, those of the higher loss over the lower."""
 
 
-def _decided(group: ComparisonGroup, alone: bool = False) -> list[_Decided]:
-    """Of each pair; each as if no other was compared, or all together."""
+def _decided(group: ComparisonGroup) -> tuple[list[_Decided], list[_Decided]]:
+    """Of each pair, by the limits that hold for all pairs together, and by those of each pair as if no other was compared."""
     assert group.decisions and group.errors
     pairs, models = group.decisions.pairs, group.errors.models
     if group.decisions.reason:
-        return [_Decided("undecided", None, None, None)] * len(pairs)
+        nothing = [_Decided("undecided", None, None, None)] * len(pairs)
+        return nothing, nothing
     evidence = Evidence.of(group.errors)
     places = np.array([[models.index(pair.worse), models.index(pair.better)] for pair in pairs])
-    limits = cache((_of_each if alone else _of_all)(evidence, places))
+    return _decided_by(_of_all(evidence, places)), _decided_by(_of_each(evidence, places))
 
+
+def _decided_by(limits: Limits) -> list[_Decided]:
     @cache
-    def after(more: int) -> list[PairVerdict]:
-        return [
-            "real" if low > 0 else "equal" if max(high, -low) <= np.log1p(MARGIN) else "undecided" for low, high in limits(more)
+    def after(more: int) -> tuple[list[tuple[float, float]], list[PairVerdict]]:
+        found = [(float(low), float(high)) for low, high in limits(more)]
+        return found, [
+            "real" if low > 0 else "equal" if max(high, -low) <= np.log1p(MARGIN) else "undecided" for low, high in found
         ]
 
-    more = repeats_to_decide(after(0), after)
+    today, verdicts = after(0)
+    more = repeats_to_decide(verdicts, lambda repeats: after(repeats)[1])
     return [
-        _Decided(verdict, more.get(n), after(more[n])[n] if n in more else None, exponentials(tuple(limits(0)[n])))
-        for n, verdict in enumerate(after(0))
+        _Decided(verdict, more.get(n), after(more[n])[1][n] if n in more else None, exponentials(today[n]))
+        for n, verdict in enumerate(verdicts)
     ]
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmark.leaderboard.published_results import OMEE, RELEASED_RECIPES, RELEASED_SPLITS, THESIS, PublishedResult
+from benchmark.leaderboard.published_results import RELEASED_RECIPES, RELEASED_SPLITS, PublishedResult
 from benchmark.rendering.commands import code, command
 from benchmark.rendering.text import count, escape, percent, significant, table
-from benchmark.reproduction.cells import Cell
+from benchmark.reproduction.cells import RECIPE_OF, Cell
 from benchmark.reproduction.results import CLOSE, CellResult, Difference
 from benchmark.studies.tables import waited
 
@@ -26,8 +26,6 @@ OTHER_TARGETS = (
     f"other crystals or labels: the standard deviation of the published test targets, by the printed RMSE and R², differs from "
     f"ours by over {percent(OTHER_SPREAD)}"
 )
-RECIPE_OF = {"thesis": THESIS, "omee": OMEE}
-"""Preset → the publication whose recipe it is."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def answer(rows: Sequence[Row], tested: str = "") -> str:
 def _answering(rows: Sequence[Row]) -> list[PublishedResult]:
     """The figures with whose recipe ours ran; all, where ours has the recipe of none."""
     every = [(cell, published) for cell, _ in rows for published in cell.published]
-    own = [published for cell, published in every if published.source == RECIPE_OF.get(cell.named)]
+    own = [published for cell, published in every if cell.repeats(published)]
     return own or [published for _, published in every]
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from benchmark.leaderboard.published_results import PublishedResult
+from benchmark.leaderboard.published_results import OMEE, THESIS, PublishedResult
 from benchmark.results.records import JobKey, Record
 from benchmark.schema import SettingValue
 from benchmark.tasks.folds import Protocol, ProtocolName
+
+RECIPE_OF = {"thesis": THESIS, "omee": OMEE}
+"""Preset → the publication whose recipe it is."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ class Cell:
         """The model, and what is changed."""
         changed = ", ".join(f"{name}={value}" for name, value in self.changes.items())
         return f"{self.model} ({changed})" if changed else self.model
+
+    def repeats(self, published: PublishedResult) -> bool:
+        """Whether it has the recipe of the publication of a figure."""
+        return published.source == RECIPE_OF.get(self.named)
 
     @property
     def protocol_text(self) -> str:

@@ -21,7 +21,7 @@ from benchmark.rendering.text import (
     table,
     unit_sentence,
 )
-from benchmark.reproduction.answer import MEDIAN, RECIPE_OF, Row, answer, learnt_nothing
+from benchmark.reproduction.answer import MEDIAN, Row, answer, learnt_nothing
 from benchmark.reproduction.cells import Cell, Table
 from benchmark.reproduction.luck import with_luck
 from benchmark.reproduction.recipes import recipes_section
@@ -53,14 +53,15 @@ def page(asked: Table, results: Sequence[CellResult | None], board: Store) -> st
     """
     results = with_luck(asked.every, results, board, {cell.task for table in TABLES.values() for cell in table.cells})
     varied = variations(asked.every, results)
-    rows = list(zip(asked.cells, results, strict=False))
+    own = results[: len(asked.cells)]
+    rows = list(zip(asked.cells, own, strict=True))
     parts = [f"{TITLE}: {escape(asked.title)}", answer(rows, told(varied))]
     parts += ["## How ours and the published figure are compared", *(escape(note) for note in asked.notes), _rule(asked)]
     parts += [MEDIAN] if any(result and result.maes for _, result in rows) else []
     parts += [f"*{NOT_TRAINED_OUT}*: {NOT_TRAINED_OUT_MEANS}."] if any(_marked(result) for _, result in rows) else []
     for task, members in groupby(sorted(rows, key=lambda row: _place(asked, row[0])), key=lambda row: row[0].task):
         parts += [f"## {escape(task)}", *_section(asked, list(members))]
-    parts += filter(None, [varied_section(varied), recipes_section(asked.cells, results[: len(asked.cells)], board)])
+    parts += filter(None, [varied_section(varied), recipes_section(asked.cells, own, board)])
     records = [record for result in results if result for record in result.records]
     parts += [f"## Machines\n\n{origins(records)}"] if records else []
     again = f"python -m benchmark reproduce {asked.name}"
@@ -194,7 +195,7 @@ def _what_differs(cell: Cell, result: CellResult | None, published: PublishedRes
 
 def _recipe_there(cell: Cell, result: CellResult | None, published: PublishedResult | None) -> str:
     """How the published recipe, as far as it is known, differs from ours; "" where ours is that recipe."""
-    if not (result and result.records and published) or published.source == RECIPE_OF.get(cell.named):
+    if not (result and result.records and published) or cell.repeats(published):
         return ""
     recipe = RELEASED_RECIPES.get((published.source, cell.task))
     if recipe is None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.rendering.text import count, escape, joined, percent, significant, table
-from benchmark.reproduction.answer import RECIPE_OF
 from benchmark.reproduction.cells import Cell
 from benchmark.reproduction.results import CellResult
 from benchmark.results.records import Record, Settings
@@ -64,7 +63,7 @@ class Variation:
     @property
     def distance(self) -> float | None:
         """From ours to the published figure of this recipe, relative to ours; None where there is none."""
-        figure = next((one for one in self.of.published if one.source == RECIPE_OF.get(self.of.named)), None)
+        figure = next((one for one in self.of.published if self.of.repeats(one)), None)
         return figure.mae / float(self.plain.mean()) - 1 if figure else None
 
     @property
