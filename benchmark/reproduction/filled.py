@@ -7,14 +7,16 @@ from collections.abc import Iterator, Sequence
 
 from benchmark.leaderboard.board import Board
 from benchmark.rendering.text import MARKED, count, link
+from benchmark.reproduction.hours import hours_so_far
 from benchmark.reproduction.results import cell_results
 from benchmark.reproduction.tables import TABLES
+from benchmark.results.records import Record
 from benchmark.results.store import Store
 from datasets.registry import built_in
 
 
 def filled_so_far(board: Board, stores: Sequence[Store], pages: str) -> Iterator[str]:
-    """One sentence each on the tables and on the sizes.
+    """One sentence each on the tables, on the sizes and on the hours of each kind of device.
 
     Args:
         board: the published one.
@@ -25,9 +27,12 @@ def filled_so_far(board: Board, stores: Sequence[Store], pages: str) -> Iterator
         InputError: a record is invalid.
     """
     done, cells, tables = 0, 0, []
+    rounds: dict[str, list[Record]] = {}
     for name, table in TABLES.items():
         possible = [cell for cell in table.cells if not cell.lacking]
-        filled = sum(bool(result and result.maes) for result in cell_results(possible, stores))
+        results = [result for result in cell_results(possible, stores) if result and result.maes]
+        filled = len(results)
+        rounds[name] = [record for result in results for record in result.records]
         done, cells = done + filled, cells + len(possible)
         tables.append(f"{link(name, f'{pages}/{name}.md')} {filled} of {len(possible)}")
     yield (
@@ -35,6 +40,7 @@ def filled_so_far(board: Board, stores: Sequence[Store], pages: str) -> Iterator
         f"have: {', '.join(tables)}."
     )
     yield _sizes(board)
+    yield from hours_so_far(board, rounds)
 
 
 def _sizes(board: Board) -> str:
