@@ -98,6 +98,7 @@ class FilePredictions:
             [unseen.by_some for unseen in self.unseen],
             "unseen_by_some",
         )
+        none = f"{none}: do not trust these predictions" if none else ""
         return [line for line in (none, some, self._about_cells()) if line]
 
     def _about_cells(self) -> str:

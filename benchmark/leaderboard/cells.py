@@ -7,7 +7,7 @@ from math import inf
 
 from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup
 from benchmark.leaderboard.rows import BoardRow, leaks_of
-from benchmark.rendering.text import count, escape, interval, joined, percent, plus_minus, seconds, significant
+from benchmark.rendering.text import count, escape, interval, joined, listed, percent, plus_minus, seconds, significant
 from benchmark.results.records import Record
 
 STALE = "†"
@@ -101,6 +101,13 @@ def labels_not_below_baseline(group: ComparisonGroup) -> list[str]:
     """The models that are not shown to have a lower loss than the dummy; none without it, or where nothing is decided."""
     below = labels_below_baseline(group)
     return [] if below is None else [row.label for row in group.ranked if row.learns and row.label not in below]
+
+
+def below_baseline(group: ComparisonGroup) -> str:
+    """The sentence on the models that learn and are shown to have a lower loss than the dummy; empty without one."""
+    below = labels_below_baseline(group) or set()
+    names = [row.label for row in group.ranked if row.learns and row.label in below]
+    return f"Shown to be better than {group.kind.baseline}: {listed(names)}." if names else ""
 
 
 def not_below_baseline(group: ComparisonGroup) -> str:

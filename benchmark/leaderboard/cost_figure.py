@@ -102,8 +102,9 @@ def is_drawn(group: ComparisonGroup) -> bool:
 
 def alternative(group: ComparisonGroup) -> str:
     """What the picture shows, for who cannot see it; the numbers are in the table."""
-    models = count(len(_points(group)), "model")
-    return f"{_loss_name(group)} against training time: {models} on {group.first.key.task}. The table has the numbers."
+    models = f"{len(_points(group))} of {count(len(group.ranked), 'model')}"
+    told = f"{_loss_name(group)} against training time: {models} on {group.first.key.task}"
+    return f"{told}, those that take time to train. The table has the numbers."
 
 
 def caption(group: ComparisonGroup) -> str:

@@ -8,7 +8,7 @@ from tabulate import tabulate
 
 from benchmark.leaderboard.apart import completion, way_out
 from benchmark.leaderboard.board import Board
-from benchmark.leaderboard.cells import not_below_baseline, overlooked, ranks, ratio, verdict
+from benchmark.leaderboard.cells import below_baseline, not_below_baseline, overlooked, ranks, ratio, verdict
 from benchmark.leaderboard.columns import TERMINAL, columns_shown
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
 from benchmark.leaderboard.pages.overview import SYNTHETIC
@@ -26,7 +26,8 @@ def terminal_table(group: ComparisonGroup) -> str:
     rows = [[column.cell(row, group) for column in columns] for row in group.in_order]
     alignment = ["left" if column.is_text else "right" for column in columns]
     table = tabulate(rows, [column.heading for column in columns], disable_numparse=True, colalign=alignment)
-    notes = (_repeats_note(group), overlooked(group), not_below_baseline(group), marks_of(group.in_order))
+    beside_baseline = " ".join(filter(None, (below_baseline(group), not_below_baseline(group))))
+    notes = (_repeats_note(group), overlooked(group), beside_baseline, marks_of(group.in_order))
     return "\n\n".join(filter(None, (table, *notes)))
 
 

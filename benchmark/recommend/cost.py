@@ -29,6 +29,11 @@ def forecast(low: float, high: float) -> str:
     return f"{first[0]}{'' if first[1] == last[1] else f' {first[1]}'} to {' '.join(last)}"
 
 
+def _about(low: float, high: float) -> str:
+    text = forecast(low, high)
+    return text if text.startswith("under") else f"about {text}"
+
+
 def _rounded(value: float) -> tuple[str, str]:
     size, unit = _unit(value)
     text = f"{value / size:.1e}"
@@ -48,10 +53,10 @@ def cost(question: Question, plan: Plan, slower: float) -> str:
         return f"not known: {untimed}. {ends}"
     low, high = (slower * limit for limit in chosen.times)
     by_atoms = ", by the number of atoms per crystal" if low < high else ""
-    one = f"one training of {chosen.model} takes about {forecast(low, high)} on {ON[question.device]}{by_atoms}."
+    one = f"one training of {chosen.model} takes {_about(low, high)} on {ON[question.device]}{by_atoms}."
     cores = f" on {question.workers} cores" if question.workers > 1 else ""
     which = f" of {len(plan.models)} models" if len(plan.models) > 1 else ""
-    run = f"{FOLDS} folds{which}{cores} take about {forecast(*plan.seconds)}"
+    run = f"{FOLDS} folds{which}{cores} take {_about(*plan.seconds)}"
     late = "." if surely(plan.seconds[1], question) else f", perhaps more than you have. {ends}"
     return f"{one} {run[0].upper()}{run[1:]}{late}"
 

@@ -185,7 +185,7 @@ def _also(plan: Plan, seconds: float) -> str:
     if rivals:
         told.append(f"{_named(rivals, chosen)} may come out better. The command repeats folds until the verdict is clear.")
     if plan.rest:
-        told.append(f"With more than {duration(seconds)}, add {_named(plan.rest, chosen)}.")
+        told.append(f"More may not fit: with more than {duration(seconds)}, add {_named(plan.rest, chosen)}.")
     return f"Train too: {' '.join(told)}" if rivals else " ".join(told)
 
 

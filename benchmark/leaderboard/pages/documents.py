@@ -167,14 +167,16 @@ def _times(rows: Sequence[BoardRow]) -> str:
 def of_published_size(board: Board, up: str = "") -> str:
     """The tasks with several models of published size that are compared, and those with one alone."""
     compared: dict[str, set[str]] = {}
+    all_rows: dict[str, int] = {}
     for group in (group for group in board.comparison_groups if group.first.key.profile not in MARKED):
         models, task = {row.model for row in group.ranked if row.learns}, group.first.key.task
         compared[task] = max(compared.get(task, set()), models, key=len)
+        all_rows[task] = max(all_rows.get(task, 0), len({row.model for row in group.ranked}))
 
     def page(task: str) -> str:
         return link(task, f"{up}{PUBLISHED}/{page_of(task)}")
 
-    several = [f"{page(task)} ({len(models)} models)" for task, models in sorted(compared.items()) if len(models) > 1]
+    several = [f"{page(task)} ({all_rows[task]} models)" for task, models in sorted(compared.items()) if len(models) > 1]
     lines = [f"Several models of published size are compared on {joined(several)}."] if several else []
     alone: dict[str, list[str]] = {}
     for task, models in sorted(compared.items()):

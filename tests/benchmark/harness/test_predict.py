@@ -174,7 +174,7 @@ def test_elements_that_training_did_not_have_are_told(tmp_path, predict):
     assert err == "warning: some of the 2 models were trained without Zn, which 1 of 2 crystals holds (unseen_by_some)\n"
     _, out, err = predict("--checkpoint", tmp_path / "few.safetensors", tmp_path / "Zn.cif", "--json")
     assert json.loads(out)[0]["unseen_elements"] == "Zn" and "unseen_by_some" not in json.loads(out)[0]
-    assert err == "warning: training had no Zn, which 1 of 1 crystal holds (unseen_elements)\n"
+    assert err == "warning: training had no Zn, which 1 of 1 crystal holds (unseen_elements): do not trust these predictions\n"
     write(tmp_path / "MgO.cif", bulk("MgO", "rocksalt", a=4.2))
     _, out, err = predict("--checkpoint", tmp_path, tmp_path / "MgO.cif", "--json")
     assert json.loads(out)[0]["unseen_elements"] == "Mg, O" and err.startswith("warning: training had no Mg, O, which 1 of 1")
