@@ -12,6 +12,7 @@ import numpy as np
 from benchmark.leaderboard.kinds import Kind, kind_of, unit_of_loss
 from benchmark.leaderboard.parity import Parity, parity
 from benchmark.leaderboard.rows import OWN, BoardRow, costs, representatives, run_labels
+from benchmark.rendering.synthetic import is_synthetic
 from benchmark.results.records import Record
 from benchmark.results.scores import FoldResult, OnInvalid, ScoredRun, refuse
 from benchmark.results.sources import Sources
@@ -80,8 +81,7 @@ class ComparisonGroup:
     @property
     def synthetic(self) -> bool:
         """Whether the labels are those of a toy model."""
-        known = built_in().get(self.first.key.dataset)
-        return known is not None and known.card.synthetic
+        return is_synthetic(self.first.key.dataset)
 
     @property
     def crystal_set(self) -> str:

@@ -11,9 +11,9 @@ from benchmark.leaderboard.board import Board
 from benchmark.leaderboard.cells import below_baseline, not_below_baseline, overlooked, ranks, ratio, verdict
 from benchmark.leaderboard.columns import TERMINAL, columns_shown
 from benchmark.leaderboard.comparison_groups import ComparisonGroup
-from benchmark.leaderboard.pages.overview import SYNTHETIC
 from benchmark.leaderboard.pages.task import page_of
 from benchmark.leaderboard.rows import BoardRow, marks_of, without_mark
+from benchmark.rendering.synthetic import SYNTHETIC
 from benchmark.results.beside import StoreBeside
 
 ALONE = "not compared: no other model has the same folds and profile"

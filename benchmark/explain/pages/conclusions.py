@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from benchmark.explain.pages import cross_checks
 from benchmark.explain.pages.elements import legend
 from benchmark.explain.pages.motifs import crystal_counts, in_crystals, shared, shown_part, told_by_crystals
@@ -12,6 +14,7 @@ from benchmark.explain.pages.tables import SHOWN, beyond, shown_findings
 from benchmark.explain.pages.untested import nothing, reason, untested
 from benchmark.explain.records import CLASSES, GOOD_AUC, ClassifierRecord, ClassName, ClassResult
 from benchmark.explain.seed_groups import SeedGroup, rank_correlations
+from benchmark.rendering.synthetic import SYNTHETIC, is_synthetic
 from benchmark.rendering.text import count, in_unit, interval, joined, percent
 
 EASY = 0.5
@@ -28,12 +31,14 @@ FEW = 3
 
 
 def in_short(group: SeedGroup) -> Iterator[str]:
-    """Three lines: what was found, whether real crystals show it too, and how good the network is."""
+    """What was found, whether the crystals show it too, how good the network is; of a synthetic set, that it is one."""
     preferred = {name: shared(_tested(group, name), 1) for name in CLASSES}
     tested = any(_tested(group, name) for name in CLASSES)
     yield f"Found: {f'{_found(group, preferred)}{_frequent(group)}{_alone(group)}' if tested else nothing(group)}"
     yield f"True of real crystals? {_true(group, preferred)}"
     yield f"The network: {' '.join(filter(None, (_scores(group), poor(group))))}"
+    if is_synthetic(group.first.experiment.task.rpartition("/")[0]):
+        yield f"The data: {SYNTHETIC[0].lower()}{SYNTHETIC[1:]} This set is one of them."
 
 
 def _tested(group: SeedGroup, name: ClassName) -> list[ClassResult]:
@@ -58,17 +63,18 @@ def _found(group: SeedGroup, preferred: Mapping[ClassName, Sequence[str]]) -> st
 
 
 def _frequent(group: SeedGroup) -> str:
-    """The node types that most atoms of the explanations have, over all seeds: the composition, without a test."""
+    """The node types with a larger share of atoms in the explanations than in the crystals, the most frequent first."""
     kind, told = group.first.experiment.node_types, []
     for name in CLASSES:
         atoms: Counter[int] = Counter()
+        more: Counter[int] = Counter()
         for result in _tested(group, name):
             found = [e for e in result.enrichments if (e.kind, e.against) == ("node type", "training crystals")]
             atoms.update({e.node_types[0]: e.count for e in found})
-        if atoms:
-            most = joined([str(node_type) for node_type, _ in atoms.most_common(FEW)])
-            told.append(f"{most} in {name} graphs")
-    return f" The most frequent {kind}s, not tested: {'; '.join(told)}." if told else ""
+            more.update({e.node_types[0]: int(np.sign(e.log_odds)) for e in found})
+        most = [str(node_type) for node_type, _ in atoms.most_common() if more[node_type] > 0][:FEW]
+        told += [f"{joined(most)} in {name} graphs"] if most else []
+    return f" More frequent than in the training crystals, by their share alone: {kind} {'; '.join(told)}." if told else ""
 
 
 def _alone(group: SeedGroup) -> str:

@@ -22,6 +22,7 @@ from benchmark.leaderboard.coverage import coverage_sentence, read_coverage
 from benchmark.leaderboard.kinds import CLASSES, KINDS, NUMBERS, Kind
 from benchmark.leaderboard.pages.task import conclusion, page_of, relative_to
 from benchmark.leaderboard.rows import BASELINE, BoardRow, marks_of, without_mark
+from benchmark.rendering.synthetic import SYNTHETIC
 from benchmark.rendering.text import count, crystals, escape, link, listed, model_name, percent, seconds, table, unit_shown
 from benchmark.statistics.decisions import MARGIN
 
@@ -38,7 +39,6 @@ READING = (
     f"shown to be at most {percent(MARGIN)} above the error of the best model. *Undecided*: it may be more than that, or less."
 )
 
-SYNTHETIC = "Synthetic sets have the labels of a toy model (EMT): they demonstrate the suite and say nothing about materials."
 
 SHOWN = 4
 """Models named in a cell of the index; the page of the task has all."""

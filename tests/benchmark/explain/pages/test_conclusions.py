@@ -197,19 +197,27 @@ def test_networks_of_the_size_of_the_boards_stand_before_miniatures(result):
     assert [one.first.experiment.network for one in shown] == ["standard", "mini"]
 
 
-def test_the_first_line_names_the_most_frequent_groups_and_that_no_motif_is_preferred(result):
+def test_the_first_line_names_the_groups_that_are_more_frequent_and_that_no_motif_is_preferred(result):
     atoms = [
-        enrichment((n,), 1.0, 0.5, "training crystals").model_copy(update={"count": count})
-        for n, count in ((3, 9), (1, 20), (2, 5), (4, 1))
+        enrichment((n,), odds, 0.5, "training crystals").model_copy(update={"count": count})
+        for n, count, odds in ((3, 9, 1.0), (1, 20, 0.5), (2, 5, -1.0), (4, 1, 2.0))
     ]
     nothing = result.model_copy(update={name: class_result(name, atoms) for name in ("low", "high")})
     found, true, _ = in_short(group(nothing))
     assert found == (
-        "Found: nothing beyond size and composition: no motif that the network prefers, neither for low nor for high. The most "
-        "frequent groups, not tested: 1, 3 and 2 in low graphs; 1, 3 and 2 in high graphs. This is one network: whether others "
-        "agree is open (`--seed 1 --seed 2`)."
+        "Found: nothing beyond size and composition: no motif that the network prefers, neither for low nor for high. More "
+        "frequent than in the training crystals, by their share alone: group 1, 3 and 4 in low graphs; 1, 3 and 4 in high "
+        "graphs. This is one network: whether others agree is open (`--seed 1 --seed 2`)."
     )
     assert true.startswith("True of real crystals? No motif to compare.")
+
+
+def test_a_synthetic_set_is_named_where_the_findings_stand(result):
+    experiment = result.experiment.model_copy(update={"task": "emt/alloys/log10_bulk_modulus"})
+    toy = result.model_copy(update={"classifier": result.classifier.model_copy(update={"experiment": experiment})})
+    *_, last = in_short(group(toy))
+    assert last.startswith("The data: synthetic sets have the labels of a toy model") and last.endswith("is one of them.")
+    assert not any(line.startswith("The data") for line in in_short(group(result)))
 
 
 def test_a_weak_network_is_bold_in_short(result):
