@@ -136,6 +136,29 @@ def test_a_pair_that_cannot_be_compared_is_one_line(store, benchmark_command, pa
     assert told in one_line_error(benchmark_command("leaderboard", "--from", "runs", "--pair", *pair, "--task", task))
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("cgcnn (n_layers=2)", "; n_layers=2 is the default, and a setting at its default is not part of a row's name: the row is "
+         "called cgcnn; `python -m benchmark models cgcnn --settings` lists the defaults"),
+        ("mpnn (mini) (width=8, n_layers=2)", "; n_layers=2 is the default, and a setting at its default is not part of a row's "
+         "name: the row is called mpnn (mini) (width=8); `python -m benchmark models mpnn --settings` lists the defaults"),
+        ("mpnn (width=8, epochs=4)", "; the row is called mpnn (mini) (epochs=4, width=8)"),
+        ("cgcnn (n_layers=7)", "; a setting at its default is not part of a row's name; `python -m benchmark models cgcnn "
+         "--settings` lists the defaults"),
+        ("gatgnn (n_layers=2)", "there these have: cgcnn, dummy, megnet, mpnn (mini) (epochs=4, width=8), mpnn (mini) (width=8)"),
+    ],
+)  # fmt: skip
+def test_a_name_with_a_setting_at_its_default_is_answered_with_the_rows_name(tmp_path, benchmark_command, name, told):
+    store = Store(tmp_path / "runs")
+    for model in ("cgcnn", "megnet", "dummy"):
+        write_run(store, model, 0.4, key={"settings": {"n_layers": 2, "width": 64}})
+    for changed in ({"width": 8}, {"epochs": 4, "width": 8}):
+        write_run(store, "mpnn", 0.4, changed=changed, key={"profile": "mini", "settings": {"n_layers": 2, **changed}})
+    asked = ("--from", "runs", "--pair", "megnet", name, "--task", TASK)
+    assert one_line_error(benchmark_command("leaderboard", *asked)).rstrip().endswith(told)
+
+
 def test_a_pair_needs_its_task(store, benchmark_command):
     told = one_line_error(benchmark_command("leaderboard", "--from", "runs", "--pair", "cgcnn", "megnet"))
     assert "--pair compares two models on one task" in told
