@@ -67,7 +67,9 @@ def compare_pair(store: Store, task: str, first: str, second: str) -> PairAnswer
         if _is_about(answer, one.group, first, second)
     ]
     models = {row.model for row in named}
-    same = tuple(same_run_line(run) for run in left_out_of(store, task) if run.record.key.model in models)
+    same = tuple(
+        same_run_line(run) for run in left_out_of(store) if run.record.key.task == task and run.record.key.model in models
+    )
     if not found and not same:
         raise InputError(_why_none(store, groups, task, first, second))
     own = {(group.title, row.label) for group in groups for row in group.rows if _is_own(store, row)}

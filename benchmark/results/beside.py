@@ -110,9 +110,9 @@ class StoreBeside(Store):
         return path.is_relative_to(self.root / "records")
 
 
-def left_out_of(store: Store, task: str) -> list[LeftOut]:
-    """The runs of a task that a store and the one beside it both have; none of a store alone."""
-    return [run for run in store.left_out if run.record.key.task == task] if isinstance(store, StoreBeside) else []
+def left_out_of(store: Store) -> list[LeftOut]:
+    """The runs that a store and the one beside it both have; none of a store alone."""
+    return store.left_out if isinstance(store, StoreBeside) else []
 
 
 def _shared(one: _FoldsOfRun, other: _FoldsOfRun) -> tuple[float, float] | None:

@@ -343,6 +343,24 @@ def test_a_run_with_fewer_folds_than_published_comes_first_in_every_view(open_pa
     assert f"{CRYSTALS} predictions of test crystals" in said
 
 
+def test_a_run_that_repeats_a_published_one_is_named_below_the_table_of_its_group(open_page, tmp_path):
+    own, published = Store(tmp_path / "runs"), Store(tmp_path / "published")
+    for fold in range(FOLDS):
+        write_fold(own, TASKS[0], "megnet", fold)
+        write_fold(own, TASKS[0], "schnet", fold, profile="mini")
+        for model in MODELS:
+            write_fold(published, TASKS[0], model, fold)
+    write_site(StoreBeside(own.root, published), tmp_path / "site")
+    page = open_page("#task", site=tmp_path / "site")
+    line = page.locator("main .note", has_text="have the same settings and source: one model, trained twice.")
+    page.get_by_label("comparison group").select_option(label=f"standard, kfold({FOLDS})")
+    wait_until(page, "document.querySelector('.facts').textContent.includes('standard')")
+    assert line.inner_text().startswith(f"{TASKS[0]}, megnet: your run (3 folds) and the run of --beside (3 folds) have ")
+    page.get_by_label("comparison group").select_option(label=f"mini, kfold({FOLDS})")
+    wait_until(page, "document.querySelector('.facts').textContent.includes('mini')")
+    assert line.count() == 0, "no run of this group is there twice"
+
+
 def test_compare_begins_with_the_readers_own_run_and_lists_each_crystal_once(open_page, tmp_path):
     own, published = Store(tmp_path / "runs"), Store(tmp_path / "published")
     for fold in range(FOLDS):

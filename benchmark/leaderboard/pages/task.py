@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import quote
 
 from benchmark.leaderboard.again import commands, sources
@@ -113,8 +113,8 @@ def picture_of(task: str) -> str:
     return f"tasks/{task}.svg"
 
 
-def task_page(groups: Sequence[ComparisonGroup]) -> str:
-    """The page of the task that all the comparison groups are about."""
+def task_page(groups: Sequence[ComparisonGroup], same_runs: Callable[[ComparisonGroup], Sequence[str]] = lambda _: ()) -> str:
+    """The page of the task that all the comparison groups are about; `same_runs` are lines on runs that are there twice."""
     key = groups[0].first.key
     up = "../" * (key.task.count("/") + 1)
     where = machines(row for group in groups for row in group.in_order)
@@ -122,7 +122,7 @@ def task_page(groups: Sequence[ComparisonGroup]) -> str:
     has_baseline = any(group.baseline_loss is not None for group in groups)
     parts = [f"# {escape(key.task)}", f"*How to read this page* stands at its end. [All boards]({up}README.md)."]
     for group in groups:
-        parts += [f"## {escape(group.title)}", *_comparison_group(group, where, up)]
+        parts += [f"## {escape(group.title)}", *_comparison_group(group, same_runs(group), where, up)]
     if any(group.parity for group in groups):
         picture = posixpath.basename(picture_of(key.task))
         shown = f"![{escape(alternative(groups))}]({quote(picture)})"
@@ -134,7 +134,7 @@ def task_page(groups: Sequence[ComparisonGroup]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _comparison_group(group: ComparisonGroup, where: Sequence[str], up: str) -> Iterator[str]:
+def _comparison_group(group: ComparisonGroup, same_runs: Sequence[str], where: Sequence[str], up: str) -> Iterator[str]:
     yield conclusion(group)
     if group.kind is CLASSES:
         yield classes_line(group)
@@ -148,6 +148,7 @@ def _comparison_group(group: ComparisonGroup, where: Sequence[str], up: str) -> 
         stale_note(rows, "below"),
         trained_note(rows),
         _failures(rows),
+        "\n".join(f"- {escape(line)}" for line in same_runs),
     ):
         if line:
             yield line

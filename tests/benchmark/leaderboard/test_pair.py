@@ -136,19 +136,23 @@ def test_a_pair_that_cannot_be_compared_is_one_line(store, benchmark_command, pa
     assert told in one_line_error(benchmark_command("leaderboard", "--from", "runs", "--pair", *pair, "--task", task))
 
 
+LISTED = "; `python -m benchmark models {} --settings` lists the defaults"
+OF_DEFAULTS = "; n_layers=2 is the default, and a setting at its default is not part of a row's name: the row is called "
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("cgcnn (n_layers=2)", "; n_layers=2 is the default, and a setting at its default is not part of a row's name: the row is "
-         "called cgcnn; `python -m benchmark models cgcnn --settings` lists the defaults"),
-        ("mpnn (mini) (width=8, n_layers=2)", "; n_layers=2 is the default, and a setting at its default is not part of a row's "
-         "name: the row is called mpnn (mini) (width=8); `python -m benchmark models mpnn --settings` lists the defaults"),
+        ("cgcnn (n_layers=2)", OF_DEFAULTS + "cgcnn" + LISTED.format("cgcnn")),
+        ("mpnn (mini) (width=8, n_layers=2)", OF_DEFAULTS + "mpnn (mini) (width=8)" + LISTED.format("mpnn")),
         ("mpnn (width=8, epochs=4)", "; the row is called mpnn (mini) (epochs=4, width=8)"),
-        ("cgcnn (n_layers=7)", "; a setting at its default is not part of a row's name; `python -m benchmark models cgcnn "
-         "--settings` lists the defaults"),
-        ("gatgnn (n_layers=2)", "there these have: cgcnn, dummy, megnet, mpnn (mini) (epochs=4, width=8), mpnn (mini) (width=8)"),
+        ("cgcnn (n_layers=7)", "; a setting at its default is not part of a row's name" + LISTED.format("cgcnn")),
+        (
+            "gatgnn (n_layers=2)",
+            "there these have: cgcnn, dummy, megnet, mpnn (mini) (epochs=4, width=8), mpnn (mini) (width=8)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_name_with_a_setting_at_its_default_is_answered_with_the_rows_name(tmp_path, benchmark_command, name, told):
     store = Store(tmp_path / "runs")
     for model in ("cgcnn", "megnet", "dummy"):
