@@ -42,7 +42,7 @@ from benchmark.rendering.text import (
     unit_sentence,
 )
 from benchmark.statistics.comparisons import CONFIDENCE
-from benchmark.statistics.decisions import MARGIN, MORE_CRYSTALS, Standing
+from benchmark.statistics.decisions import AS_MEASURED, MARGIN, MORE_CRYSTALS, Standing
 from datasets.cards import MOST_CLASSES
 
 GROUP = (
@@ -80,8 +80,9 @@ def verdicts(kind: Kind) -> tuple[str, ...]:
         f"*Best or equal*: the interval begins at 1 or below and ends at {limit} or below.",
         f"*Slightly worse*: it begins above 1 and ends at {limit} or below.",
         f"*Worse*: it begins above 1 and ends above {limit}.",
-        f"*Undecided*: it begins at 1 or below and ends above {limit}. In brackets: how many more repeats would decide, if the "
-        f"{kind.error} stayed as measured.",
+        f"*Undecided*: it begins at 1 or below and ends above {limit}. In brackets: how many more repeats would decide "
+        f"whether the model is best or equal, if the {kind.error} stayed as measured. *Compare* and `leaderboard --pair` can "
+        "name another number: they ask which of two models is better.",
         "`rank`: the best and the worst place that is still possible.",
     )
 
@@ -191,8 +192,9 @@ def _repeats(standings: Sequence[Standing]) -> str:
     known = [standing.more_repeats for standing in standings if standing.more_repeats]
     if not known:
         return MORE_CRYSTALS
-    which = "them" if len(known) == len(standings) else f"{len(known)} of the {len(standings)}"
-    return f"About {count(max(known), 'more repeat')} would decide {which}, if the errors stayed as measured."
+    which = "" if len(known) == len(standings) else f" for {len(known)} of the {len(standings)}"
+    asked = f"whether {'it is' if len(known) == 1 else 'they are'} best or equal"
+    return f"About {count(max(known), 'more repeat')} would decide{which} {asked}, {AS_MEASURED}."
 
 
 def classes_line(group: ComparisonGroup) -> str:

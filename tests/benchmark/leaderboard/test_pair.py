@@ -269,16 +269,14 @@ def test_models_without_epochs_have_no_longer_training(tmp_path):
     assert answer.command is None and pair_text(answer).endswith("Only more crystals or other settings can.")
 
 
+REAL = "show that the difference between the two is real, "
+
+
 @pytest.mark.parametrize(
     ("mae", "repeats", "said", "told"),
     [
-        (0.48, 5, "About 2 of the 4 missing repeats would show that the difference is real, ", "--seed 0 --repeats 3 "),
-        (
-            0.48,
-            2,
-            "The missing repeat would not decide, about 2 repeats more would show that the difference is real, ",
-            "--repeats 3 ",
-        ),
+        (0.48, 5, f"About 2 of the 4 missing repeats would {REAL}", "--seed 0 --repeats 3 "),
+        (0.48, 2, f"The missing repeat would not decide, about 2 repeats more would {REAL}", "--repeats 3 "),
         (0.4, 3, "The 2 missing repeats would not decide, nor would 50, ", "--set epochs=40 "),
     ],
 )
