@@ -227,6 +227,24 @@ def test_two_models_are_compared_crystal_by_crystal(open_page):
     assert "model=mpnn&other=megnet" in page.url
 
 
+@pytest.mark.parametrize("width", [390, 1300, 1920])
+def test_long_names_fit_beside_the_axes_of_the_comparison(open_page, tmp_path, width):
+    store = Store(tmp_path / "runs")
+    changed = {"batch_size": 64, "learning_rate": 0.003, "n_layers": 9, "schedule": "one-cycle"}
+    for fold in range(FOLDS):
+        for model in ("cgcnn", "megnet"):
+            write_fold(store, TASKS[0], model, fold, profile="mini", changed=changed)
+    write_site(store, tmp_path / "site")
+    page = open_page("#compare", site=tmp_path / "site", viewport={"width": width, "height": 900})
+    settled(page, "compare")
+    figure = page.locator(".plot .main-svg").first.bounding_box()
+    for title, model in ((".xtitle", "cgcnn"), (".ytitle", "megnet")):
+        label, box = page.locator(title), page.locator(title).bounding_box()
+        assert label.text_content().startswith(f"|error| of {model} (mini)") and "one-cycle" in label.text_content()
+        for start, length in (("x", "width"), ("y", "height")):
+            assert figure[start] <= box[start] and box[start] + box[length] <= figure[start] + figure[length], title
+
+
 def test_the_keyboard_is_enough(open_page):
     page = open_page("#task")
     page.keyboard.press("Tab")
