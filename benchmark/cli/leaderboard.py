@@ -102,7 +102,7 @@ def _write(store: Store, as_json: bool) -> None:
         print(json_text([row_as_json(row) for group in board.comparison_groups for row in group.rows]))
         return
     if isinstance(store, StoreBeside):
-        print("\n".join([*own_rows(board, store), *map(same_run_line, store.left_out)]))
+        print("\n".join([*own_rows(board, store), *map(same_run_line, board.left_out)]))
     print(f"{len(pages)} files written; begin with {store.root / 'README.md'} or {store.root / 'index.html'}")
 
 

@@ -10,11 +10,13 @@ from functools import cached_property
 from itertools import groupby
 from typing import TypeVar
 
+from benchmark.leaderboard.apart import same_run_line
 from benchmark.leaderboard.common_folds import CommonFolds, on_common_folds
 from benchmark.leaderboard.comparison_groups import ComparisonGroup, GroupPredictions, comparison_groups
 from benchmark.leaderboard.kinds import Kind
 from benchmark.leaderboard.rows import BASELINE, BoardRow, without_mark
 from benchmark.rendering.text import MARKED, model_name
+from benchmark.results.beside import LeftOut, left_out_of
 from benchmark.results.scores import OnInvalid, ScoredRun, refuse, scored_tasks
 from benchmark.results.sources import read_sources
 from benchmark.results.store import Store
@@ -48,6 +50,13 @@ class Board:
     comparison_groups: tuple[ComparisonGroup, ...]
     common_folds: tuple[CommonFolds, ...] = ()
     """Of groups in which a row has fewer folds than the ranked ones."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Runs that a store and the one beside it both have."""
+
+    def same_runs(self, group: ComparisonGroup) -> list[str]:
+        """A line for each of these of a comparison group."""
+        place = group.first.key.task, group.title
+        return [same_run_line(run) for run in self.left_out if (run.record.key.task, run.record.key.comparison_group) == place]
 
     def on_fewer_folds(self, row: BoardRow) -> tuple[CommonFolds, BoardRow] | None:
         """Where a row that has fewer folds than the ranked ones is compared on these; None where it is not."""
@@ -102,7 +111,7 @@ def read_board(
         for common, cut in on_fewer:
             each_common(common, cut)
             shorter.append(common)
-    return Board(tuple(found), tuple(shorter))
+    return Board(tuple(found), tuple(shorter), tuple(left_out_of(store)))
 
 
 def _ahead(items: Iterator[T]) -> Iterator[T]:

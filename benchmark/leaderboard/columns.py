@@ -179,7 +179,7 @@ def peak_memory(row: BoardRow) -> int | None:
 VERDICT = (
     f"best or equal: at most {percent(MARGIN)} above the best, as far as the interval reaches; slightly worse: above the best, "
     f"but by at most {percent(MARGIN)}; worse: above the best, perhaps by more than {percent(MARGIN)}; undecided: the interval "
-    "is too wide for the other words"
+    "is too wide for the other words, in brackets how many more repeats would decide whether the model is best or equal"
 )
 DEVICE_TIME = "processor seconds of all threads; on a GPU the seconds that it was in use"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence, Set
+import re
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from benchmark.leaderboard.apart import completion, differences, most_alike, same_run_line, way_out
@@ -11,8 +12,9 @@ from benchmark.leaderboard.common_folds import on_common_folds
 from benchmark.leaderboard.comparison_groups import OLDER, ComparisonGroup, comparison_groups
 from benchmark.leaderboard.pair_answers import PairAnswer, answers_on_common_folds, pair_answers
 from benchmark.leaderboard.rows import BoardRow, without_mark
-from benchmark.rendering.text import plain_name
-from benchmark.results.beside import LeftOut, StoreBeside
+from benchmark.rendering.commands import command
+from benchmark.rendering.text import joined, model_name, plain_name
+from benchmark.results.beside import StoreBeside, left_out_of
 from benchmark.results.directories import PUBLISHED
 from benchmark.results.scores import scored_tasks
 from benchmark.results.sources import read_sources
@@ -64,17 +66,16 @@ def compare_pair(store: Store, task: str, first: str, second: str) -> PairAnswer
         for answer in answers_on_common_folds(one, store.root)
         if _is_about(answer, one.group, first, second)
     ]
-    same = tuple(same_run_line(run) for run in _same_runs(store, task) if run.record.key.model in {row.model for row in named})
+    models = {row.model for row in named}
+    same = tuple(
+        same_run_line(run) for run in left_out_of(store) if run.record.key.task == task and run.record.key.model in models
+    )
     if not found and not same:
         raise InputError(_why_none(store, groups, task, first, second))
     own = {(group.title, row.label) for group in groups for row in group.rows if _is_own(store, row)}
     found.sort(key=lambda answer: not {(answer.group, answer.lower), (answer.group, answer.higher)} & own)
     not_compared = _not_compared(store, groups, found, (first, second)) if found else []
     return PairAnswers(tuple(found), tuple(not_compared), same)
-
-
-def _same_runs(store: Store, task: str) -> list[LeftOut]:
-    return [run for run in store.left_out if run.record.key.task == task] if isinstance(store, StoreBeside) else []
 
 
 def _is_own(store: Store, row: BoardRow) -> bool:
@@ -103,12 +104,46 @@ def _require_ranked(store: Store, groups: Sequence[ComparisonGroup], task: str, 
         raise InputError(f"{row.label} is not compared on {task}: {row.unranked}{completion(row, group, store.root)}")
     known = sorted({row.model if row.unchanged else row.label for group in groups for row in group.ranked})
     published = Store(PUBLISHED)
-    near = [] if name in _models(store) | _models(published) else difflib.get_close_matches(name, known)
+    defaults = _defaults(groups, name)
+    near = [] if defaults or name in _models(store) | _models(published) else difflib.get_close_matches(name, known)
     told = f"did you mean {' or '.join(near)}? " if near else ""
     beside = not isinstance(store, StoreBeside) and store.root.resolve() != PUBLISHED.resolve()
     hint = f"; to compare with published rows: --beside {PUBLISHED}" if beside and name in _models(published, task) else ""
     only = f"there only {known[0]} has" if len(known) == 1 else f"there these have: {', '.join(known)}"
-    raise InputError(f"{name} has no record on {task}; {told}{only if known else 'no model there is compared'}{hint}")
+    raise InputError(f"{name} has no record on {task}; {told}{only if known else 'no model there is compared'}{hint}{defaults}")
+
+
+def _defaults(groups: Sequence[ComparisonGroup], name: str) -> str:
+    """That a setting at its default is not part of a row's name, where settings are asked for; "" of a model without rows."""
+    parts = re.fullmatch(r"(.+?) \(([^()]+=[^()]+)\)", name)
+    if parts is None:
+        return ""
+    model = parts[1]
+    rows = [row for group in groups for row in group.ranked]
+    rows = [row for row in rows if model in (row.model, model_name(row.model, row.run.first.key.profile))]
+    if not rows:
+        return ""
+    asked = dict(part.partition("=")[::2] for part in parts[2].split(", "))
+    meant = [row for row in rows if _has(row, asked)]
+    lists = f"`{command('models', rows[0].model, '--settings')}` lists the defaults"
+    if not meant:
+        return f"; a setting at its default is not part of a row's name; {lists}"
+    names = sorted({row.label for row in meant})
+    called = f"the {'row is' if len(names) == 1 else 'rows are'} called {joined(names)}"
+    default = [one for one in asked.items() if any(one[0] not in row.run.first.changed for row in meant)]
+    if not default:
+        return f"; {called}"
+    said = joined([f"{setting}={value}" for setting, value in default])
+    verb = "is the default" if len(default) == 1 else "are defaults"
+    return f"; {said} {verb}, and a setting at its default is not part of a row's name: {called}; {lists}"
+
+
+def _has(row: BoardRow, asked: Mapping[str, str]) -> bool:
+    """Whether a row has these settings, and no other that is changed."""
+    first = row.run.first
+    return first.changed.keys() <= asked.keys() and all(
+        str(first.key.settings.get(setting)) == value for setting, value in asked.items()
+    )
 
 
 def _models(store: Store, task: str | None = None) -> set[str]:

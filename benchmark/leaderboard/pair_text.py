@@ -11,7 +11,7 @@ from benchmark.rendering.text import MARKED, count, in_unit, interval, marks_not
 from benchmark.statistics.decisions import AS_MEASURED, MARGIN, MOST_REPEATS
 
 WORDS: dict[PairVerdict, str] = {"real": "Real", "equal": f"Equal within {percent(MARGIN)}", "undecided": "Undecided"}
-SHOWN = {"real": "real", "equal": f"at most {percent(MARGIN)}"}
+SHOWN = {"real": "the difference between the two is real", "equal": f"the two differ by at most {percent(MARGIN)}"}
 
 
 def verdict_text(answer: PairAnswer) -> str:
@@ -60,7 +60,7 @@ def _missing(repeats: int) -> str:
 
 def _shows(answer: PairAnswer) -> str:
     """What more repeats would show."""
-    return f"would show that the difference is {SHOWN[answer.then or 'real']}, {AS_MEASURED}"
+    return f"would show that {SHOWN[answer.then or 'real']}, {AS_MEASURED}"
 
 
 def _holds(answer: PairAnswer) -> str:

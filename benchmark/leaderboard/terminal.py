@@ -15,9 +15,13 @@ from benchmark.leaderboard.pages.task import page_of
 from benchmark.leaderboard.rows import BoardRow, marks_of, without_mark
 from benchmark.rendering.synthetic import SYNTHETIC
 from benchmark.results.beside import StoreBeside
+from benchmark.statistics.decisions import AS_MEASURED
 
 ALONE = "not compared: no other model has the same folds and profile"
-MORE_REPEATS = "so many repeats, each with new folds and new weights, would decide, if the errors stayed as measured."
+MORE_REPEATS = (
+    f"so many repeats, each with new folds and new weights, would decide whether the model is best or equal, {AS_MEASURED}. "
+    "`leaderboard --pair` can name another number: it asks which of two models is better."
+)
 
 
 def terminal_table(group: ComparisonGroup) -> str:

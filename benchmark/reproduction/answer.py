@@ -20,6 +20,12 @@ MEDIAN = (
     f"*Hardly better than the median*: the error is above {percent(NOTHING)} of that of one number for all crystals, the "
     "median of their targets."
 )
+AS_MEASURED = "if the mean and the spread of our rounds stayed as measured"
+DECIDED = f"Open, and decided after so many rounds in all, {AS_MEASURED}"
+NEVER = f"Open even after all planned rounds, {AS_MEASURED}"
+RAN = "Open, though all planned rounds have run"
+SECOND = "Open; a second round is needed to tell how many would decide"
+"""What is said of open cells."""
 OTHER_SPREAD = 0.1
 """Share by which the spread of the published targets differs from ours, above which they cannot be the same targets."""
 OTHER_TARGETS = (
@@ -159,11 +165,41 @@ def _side_by_side(rows: Sequence[Row], found: Sequence[Compared]) -> str:
         "**Bold**: shown to differ. The 95 % interval of the difference leaves out 0.",
         f"=: reproduced within {percent(CLOSE)}. The whole interval of the difference is at most {percent(CLOSE)} of the "
         "published error.",
-        "Plain: open, neither shown. More rounds may show one of them.",
+        "Plain: open, neither shown.",
+        *_rounds_to_tell(
+            [one for one in found if not (one.difference.is_shown or one.difference.is_small)], several_sets, several
+        ),
         *(f"({mark}): {meaning}." for mark, meaning in sorted(marks.items())),
         *_fewer(found),
     ]
     return f"{table(header, body, text=header[1 : 1 + several])}\n\n" + "\n".join(f"- {line}" for line in legend)
+
+
+def _rounds_to_tell(open_: Sequence[Compared], several_sets: bool, several_sources: bool) -> Iterator[str]:
+    """How many rounds would decide the open cells: a line for each kind of answer, with the properties of each model."""
+    lines: dict[str, dict[str, list[str]]] = {head: {} for head in (DECIDED, NEVER, RAN, SECOND)}
+    for one in open_:
+        task = escape(one.cell.task if several_sets else one.cell.task.rpartition("/")[2])
+        head, what = _answer_of_rounds(one)
+        name = escape(one.cell.label) + f", {escape(one.published.source)}" * several_sources
+        lines[head].setdefault(name, []).append(task + what)
+    for head, models in lines.items():
+        if models:
+            said = "; ".join(f"{name} ({', '.join(tasks)})" for name, tasks in models.items())
+            yield f"{head}: {said}."
+
+
+def _answer_of_rounds(one: Compared) -> tuple[str, str]:
+    """Which line an open cell stands on, and what follows its property."""
+    ran, planned = len(one.result.maes), one.cell.rounds
+    if ran >= planned:
+        return RAN, ""
+    if ran == 1:
+        return SECOND, ""
+    told = one.result.rounds_to_tell(one.published, planned)
+    if told is None:
+        return NEVER, ""
+    return DECIDED, f" {told[0]}: {'differs' if told[1].is_shown else f'within {percent(CLOSE)}'}"
 
 
 def _entry(one: Compared) -> str:

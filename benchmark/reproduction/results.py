@@ -125,10 +125,15 @@ class CellResult:
     @property
     def standard_error(self) -> float:
         """Of the mean, for a new round's training and test crystals; of one round for its test crystals alone."""
+        return self._standard_error(len(self.maes))
+
+    def _standard_error(self, rounds: int) -> float:
+        """After so many rounds, if their spread stayed as measured."""
         tested = corrected_t_test(np.array(self.maes), np.zeros(len(self.maes)), self._test_to_train)
         if tested.standard_error is None:
             return _error_over_crystals(next(found for _, found in self.scored if found))
-        return tested.standard_error
+        shared = self._test_to_train
+        return tested.standard_error * float(np.sqrt((1 / rounds + shared) / (1 / len(self.maes) + shared)))
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -142,17 +147,31 @@ class CellResult:
         split = self.records[0].split
         return split.n_test / split.n_train
 
-    def difference(self, published: PublishedResult) -> Difference | None:
-        """Ours minus published; None where the standard error is 0."""
-        own, freedom = self.standard_error, float(len(self.maes) - 1)
+    def rounds_to_tell(self, published: PublishedResult, most: int) -> tuple[int, Difference] | None:
+        """After how many rounds in all a difference would be shown, or that it is small, if mean and spread stayed as measured.
+
+        And the difference then; None where so many as `most` would not show it. Of two rounds or more.
+        """
+        after = ((n, self.difference(published, n)) for n in range(len(self.maes) + 1, most + 1))
+        return next(((n, found) for n, found in after if found and (found.is_shown or found.is_small)), None)
+
+    def difference(self, published: PublishedResult, rounds: int | None = None) -> Difference | None:
+        """Ours minus published; None where the standard error is 0.
+
+        Args:
+            published: the figure.
+            rounds: as if so many had run, with the mean and the spread of those that have; None for these alone.
+        """
+        n = rounds or len(self.maes)
+        own, freedom = self._standard_error(n), float(n - 1)
         if published.std is None:
-            if len(self.maes) == 1 and self.luck:
+            if n == 1 and self.luck:
                 one_round = self.luck.share * self.mae * float(np.sqrt(1 + self._test_to_train))
                 own, freedom = max(own, one_round), float(self.luck.rounds - 1)
             other = own
         else:
             other = published.std * float(np.sqrt(1 / PUBLISHED_ROUNDS + self._test_to_train))
-            if len(self.maes) == 1:
+            if n == 1:
                 own, freedom = max(own, published.std * float(np.sqrt(1 + self._test_to_train))), float(PUBLISHED_ROUNDS - 1)
             freedom = welch((own**2, other**2), (freedom, PUBLISHED_ROUNDS - 1))
         error = float(np.hypot(own, other))

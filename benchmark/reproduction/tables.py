@@ -14,6 +14,7 @@ from benchmark.leaderboard.published_results import (
     THESIS_ROUNDS,
     PublishedResult,
 )
+from benchmark.rendering.text import joined
 from benchmark.reproduction.cells import Cell, Table
 from benchmark.schema import SettingValue
 from benchmark.studies.omee_et_al import (
@@ -74,6 +75,24 @@ NO_VALIDATION = (
     "As published: 80:20 without a validation part, the last epoch, MatDeepLearn's graph. Its distances are scaled by the "
     "longest of the training crystals, there by that of all."
 )
+
+
+MATDEEPLEARN = {"cgcnn-mdl": "CGCNN", "megnet-mdl": "MEGNet", "gatgnn-mdl": "GATGNN", "schnet": "SchNet", "mpnn": "MPNN"}
+"""The networks of MatDeepLearn, which Omee et al. compare with theirs; where one is called -mdl, the original is here too."""
+
+
+def _omee_notes(cells: Iterable[Cell]) -> tuple[str, ...]:
+    """What differs in all cells of Omee et al., and which models here are their networks."""
+    models = {cell.model for cell in cells}
+    there = {model: name for model, name in MATDEEPLEARN.items() if model in models}
+    if not there:
+        return (NO_VALIDATION,)
+    called = joined([f"{name} is {model}" for model, name in there.items()])
+    originals = [model.removesuffix("-mdl") for model in there if model.endswith("-mdl")]
+    return NO_VALIDATION, (
+        f"The plain networks of the paper are those of MatDeepLearn. On this page {called}. "
+        f"Not on this page: the original {joined(originals)}."
+    )
 
 
 def _published(task: str, model: str, *sources: str) -> tuple[PublishedResult, ...]:
@@ -152,8 +171,9 @@ def omee_2() -> Table:
     tasks = [task for task in OMEE_SETS if task in DEEPER_GATGNN]
     cells = [_at_depth(task, "deeper-gatgnn", depth) for task in tasks for depth in DEEPER_GATGNN[task]]
     beside = [_at_depth(OMEE_SETS[0], model, depth) for depth in DEPTHS for model in PLAIN]
-    notes = (NO_VALIDATION, "Depths of the plain networks on fung/2d are not published; they are beside the deep one's.")
-    return Table("omee-2", f"Error by depth: Table 2 of {OMEE}", _affordable_first([*cells, *beside]), notes, True)
+    every = [*cells, *beside]
+    notes = (*_omee_notes(every), "Depths of the plain networks on fung/2d are not published; they are beside the deep one's.")
+    return Table("omee-2", f"Error by depth: Table 2 of {OMEE}", _affordable_first(every), notes, True)
 
 
 def _at_depth(task: str, model: str, depth: int) -> Cell:
@@ -178,7 +198,7 @@ def omee_3() -> Table:
         for task in OMEE_SETS
         for model in ("deeper-gatgnn", *OMEE_MODELS[:-1])
     ]
-    notes = (NO_VALIDATION, "The depths of the plain networks for the bulk band gap are not published: 4, of GATGNN 5.")
+    notes = (*_omee_notes(cells), "The depths of the plain networks for the bulk band gap are not published: 4, of GATGNN 5.")
     return Table("omee-3", f"Six models on six sets: Table 3 of {OMEE}", tuple(cells), notes)
 
 
@@ -193,7 +213,7 @@ def omee_4() -> Table:
 
     beside = [omee_cell(OMEE_SETS[0], "gatgnn-mdl", {"n_layers": 5, **changes}, None) for changes in ABLATED]
     every = [*beside, *(cell for task in ABLATION for cell in cells(task))]
-    notes = (NO_VALIDATION, "fung/2d is not published; it shows the same parts where they are affordable.")
+    notes = (*_omee_notes(every), "fung/2d is not published; it shows the same parts where they are affordable.")
     return Table("omee-4", f"Ablation of DeeperGATGNN: Table 4 of {OMEE}", _affordable_first(every), notes, True)
 
 
@@ -232,7 +252,7 @@ def omee_fig6() -> Table:
     """Plain and Deeper networks by depth on the bulk formation energies."""
     assert set(PLAIN + DEEPER) == set(BY_DEPTH)
     cells = [_at_depth(BULK_TASK, model, depth) for depth in DEPTHS for model in (*PLAIN, *DEEPER)]
-    notes = (NO_VALIDATION, "Printed are the last depth at which a network held and the first at which it did not.")
+    notes = (*_omee_notes(cells), "Printed are the last depth at which a network held and the first at which it did not.")
     return Table("omee-fig6", f"Eight networks by depth: Figure 6 of {OMEE}", tuple(cells), notes, True)
 
 

@@ -110,6 +110,11 @@ class StoreBeside(Store):
         return path.is_relative_to(self.root / "records")
 
 
+def left_out_of(store: Store) -> list[LeftOut]:
+    """The runs that a store and the one beside it both have; none of a store alone."""
+    return store.left_out if isinstance(store, StoreBeside) else []
+
+
 def _shared(one: _FoldsOfRun, other: _FoldsOfRun) -> tuple[float, float] | None:
     folds = one.losses.keys() & other.losses.keys()
     return (fmean(one.losses[fold] for fold in folds), fmean(other.losses[fold] for fold in folds)) if folds else None

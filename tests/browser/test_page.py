@@ -227,6 +227,24 @@ def test_two_models_are_compared_crystal_by_crystal(open_page):
     assert "model=mpnn&other=megnet" in page.url
 
 
+@pytest.mark.parametrize("width", [390, 1300, 1920])
+def test_long_names_fit_beside_the_axes_of_the_comparison(open_page, tmp_path, width):
+    store = Store(tmp_path / "runs")
+    changed = {"batch_size": 64, "learning_rate": 0.003, "n_layers": 9, "schedule": "one-cycle"}
+    for fold in range(FOLDS):
+        for model in ("cgcnn", "megnet"):
+            write_fold(store, TASKS[0], model, fold, profile="mini", changed=changed)
+    write_site(store, tmp_path / "site")
+    page = open_page("#compare", site=tmp_path / "site", viewport={"width": width, "height": 900})
+    settled(page, "compare")
+    figure = page.locator(".plot .main-svg").first.bounding_box()
+    for title, model in ((".xtitle", "cgcnn"), (".ytitle", "megnet")):
+        label, box = page.locator(title), page.locator(title).bounding_box()
+        assert label.text_content().startswith(f"|error| of {model} (mini)") and "one-cycle" in label.text_content()
+        for start, length in (("x", "width"), ("y", "height")):
+            assert figure[start] <= box[start] and box[start] + box[length] <= figure[start] + figure[length], title
+
+
 def test_the_keyboard_is_enough(open_page):
     page = open_page("#task")
     page.keyboard.press("Tab")
@@ -341,6 +359,24 @@ def test_a_run_with_fewer_folds_than_published_comes_first_in_every_view(open_pa
     said = page.locator(".verdict").inner_text()
     assert f"megnet has 6 folds, {mine} has 3 of them: these 3 are compared." in said
     assert f"{CRYSTALS} predictions of test crystals" in said
+
+
+def test_a_run_that_repeats_a_published_one_is_named_below_the_table_of_its_group(open_page, tmp_path):
+    own, published = Store(tmp_path / "runs"), Store(tmp_path / "published")
+    for fold in range(FOLDS):
+        write_fold(own, TASKS[0], "megnet", fold)
+        write_fold(own, TASKS[0], "schnet", fold, profile="mini")
+        for model in MODELS:
+            write_fold(published, TASKS[0], model, fold)
+    write_site(StoreBeside(own.root, published), tmp_path / "site")
+    page = open_page("#task", site=tmp_path / "site")
+    line = page.locator("main .note", has_text="have the same settings and source: one model, trained twice.")
+    page.get_by_label("comparison group").select_option(label=f"standard, kfold({FOLDS})")
+    wait_until(page, "document.querySelector('.facts').textContent.includes('standard')")
+    assert line.inner_text().startswith(f"{TASKS[0]}, megnet: your run (3 folds) and the run of --beside (3 folds) have ")
+    page.get_by_label("comparison group").select_option(label=f"mini, kfold({FOLDS})")
+    wait_until(page, "document.querySelector('.facts').textContent.includes('mini')")
+    assert line.count() == 0, "no run of this group is there twice"
 
 
 def test_compare_begins_with_the_readers_own_run_and_lists_each_crystal_once(open_page, tmp_path):

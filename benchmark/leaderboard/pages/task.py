@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import quote
 
 from benchmark.leaderboard.again import commands, sources
@@ -42,7 +42,7 @@ from benchmark.rendering.text import (
     unit_sentence,
 )
 from benchmark.statistics.comparisons import CONFIDENCE
-from benchmark.statistics.decisions import MARGIN, MORE_CRYSTALS, Standing
+from benchmark.statistics.decisions import AS_MEASURED, MARGIN, MORE_CRYSTALS, Standing
 from datasets.cards import MOST_CLASSES
 
 GROUP = (
@@ -80,8 +80,9 @@ def verdicts(kind: Kind) -> tuple[str, ...]:
         f"*Best or equal*: the interval begins at 1 or below and ends at {limit} or below.",
         f"*Slightly worse*: it begins above 1 and ends at {limit} or below.",
         f"*Worse*: it begins above 1 and ends above {limit}.",
-        f"*Undecided*: it begins at 1 or below and ends above {limit}. In brackets: how many more repeats would decide, if the "
-        f"{kind.error} stayed as measured.",
+        f"*Undecided*: it begins at 1 or below and ends above {limit}. In brackets: how many more repeats would decide "
+        f"whether the model is best or equal, if the {kind.error} stayed as measured. *Compare* and `leaderboard --pair` can "
+        "name another number: they ask which of two models is better.",
         "`rank`: the best and the worst place that is still possible.",
     )
 
@@ -113,8 +114,8 @@ def picture_of(task: str) -> str:
     return f"tasks/{task}.svg"
 
 
-def task_page(groups: Sequence[ComparisonGroup]) -> str:
-    """The page of the task that all the comparison groups are about."""
+def task_page(groups: Sequence[ComparisonGroup], same_runs: Callable[[ComparisonGroup], Sequence[str]] = lambda _: ()) -> str:
+    """The page of the task that all the comparison groups are about; `same_runs` are lines on runs that are there twice."""
     key = groups[0].first.key
     up = "../" * (key.task.count("/") + 1)
     where = machines(row for group in groups for row in group.in_order)
@@ -122,7 +123,7 @@ def task_page(groups: Sequence[ComparisonGroup]) -> str:
     has_baseline = any(group.baseline_loss is not None for group in groups)
     parts = [f"# {escape(key.task)}", f"*How to read this page* stands at its end. [All boards]({up}README.md)."]
     for group in groups:
-        parts += [f"## {escape(group.title)}", *_comparison_group(group, where, up)]
+        parts += [f"## {escape(group.title)}", *_comparison_group(group, same_runs(group), where, up)]
     if any(group.parity for group in groups):
         picture = posixpath.basename(picture_of(key.task))
         shown = f"![{escape(alternative(groups))}]({quote(picture)})"
@@ -134,7 +135,7 @@ def task_page(groups: Sequence[ComparisonGroup]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _comparison_group(group: ComparisonGroup, where: Sequence[str], up: str) -> Iterator[str]:
+def _comparison_group(group: ComparisonGroup, same_runs: Sequence[str], where: Sequence[str], up: str) -> Iterator[str]:
     yield conclusion(group)
     if group.kind is CLASSES:
         yield classes_line(group)
@@ -148,6 +149,7 @@ def _comparison_group(group: ComparisonGroup, where: Sequence[str], up: str) -> 
         stale_note(rows, "below"),
         trained_note(rows),
         _failures(rows),
+        "\n".join(f"- {escape(line)}" for line in same_runs),
     ):
         if line:
             yield line
@@ -190,8 +192,9 @@ def _repeats(standings: Sequence[Standing]) -> str:
     known = [standing.more_repeats for standing in standings if standing.more_repeats]
     if not known:
         return MORE_CRYSTALS
-    which = "them" if len(known) == len(standings) else f"{len(known)} of the {len(standings)}"
-    return f"About {count(max(known), 'more repeat')} would decide {which}, if the errors stayed as measured."
+    which = "" if len(known) == len(standings) else f" for {len(known)} of the {len(standings)}"
+    asked = f"whether {'it is' if len(known) == 1 else 'they are'} best or equal"
+    return f"About {count(max(known), 'more repeat')} would decide{which} {asked}, {AS_MEASURED}."
 
 
 def classes_line(group: ComparisonGroup) -> str:

@@ -48,7 +48,9 @@ def board_data(board: Board) -> dict[str, Any]:
         "kinds": {kind.name: kind_data(kind) for kind in KINDS},
         "tracks": [track_data(track) for track in board.tracks],
         "comparison_groups": [
-            group_data(group) | {"common": [common_data(one) for one in board.common_folds if one.whole is group]}
+            group_data(group)
+            | {"common": [common_data(one) for one in board.common_folds if one.whole is group]}
+            | {"same_runs": board.same_runs(group)}
             for group in board.comparison_groups
         ],
     }

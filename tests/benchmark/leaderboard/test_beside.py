@@ -97,6 +97,8 @@ def test_the_command_writes_the_rows_of_both_and_leaves_the_published_ones_alone
     (page,) = (tmp_path / "runs" / "tasks").rglob("*.md")
     assert all(f"[{model}](" in page.read_text() for model in ("cgcnn (yours)", "megnet (yours)", "dummy"))
     assert "(yours) marks your own runs." in page.read_text()
+    below = page.read_text().split("\n### Which differences are real")[0]
+    assert f"\n\n- {left_out}\n" in below, "the run that is left out is named below the table"
     assert sorted((tmp_path / "published").rglob("*")) == before
     assert len(list((tmp_path / "runs" / "records").rglob("fold-*.json"))) == 10
 

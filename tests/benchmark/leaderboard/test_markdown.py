@@ -16,8 +16,10 @@ from benchmark.leaderboard.board import read_board
 from benchmark.leaderboard.cells import cheapest_text, mean_r2
 from benchmark.leaderboard.columns import Column
 from benchmark.leaderboard.coverage import RECORD, Coverage, SimulatedRates
-from benchmark.leaderboard.pages.task import advice, task_page
+from benchmark.leaderboard.pages.task import advice, conclusion, task_page
 from benchmark.leaderboard.pages.write import write_pages
+from benchmark.leaderboard.pair_answers import pair_answers
+from benchmark.leaderboard.pair_text import pair_text
 from benchmark.leaderboard.published_results import PUBLISHED_RESULTS
 from benchmark.leaderboard.terminal import MORE_REPEATS, terminal_table
 from benchmark.leaderboard.web.board_data import board_data
@@ -144,6 +146,21 @@ def test_the_terminal_says_what_repeats_are_only_where_it_names_a_number(tmp_pat
         [group] = read_board(one).comparison_groups
         table = terminal_table(group)
         assert ("more repeat" in table.split("\n\n")[0]) == (MORE_REPEATS in table) == named
+
+
+def test_a_number_of_repeats_comes_with_its_question(tmp_path):
+    """The board asks whether a model is best or equal, the pair which of two is better: their numbers can differ."""
+    store, rng = Store(tmp_path), np.random.default_rng(1)
+    for fold in range(5):
+        for model, shift in (("a", 0.0), ("b", 0.1)):
+            write_fold(store, model, fold, rng.uniform(0.5, 1.5, PER_FOLD) + shift)
+    [group] = read_board(store).comparison_groups
+    (number,) = (row.standing.more_repeats for row in group.ranked if row.standing.more_repeats)
+    said = f"About {number} more repeats would decide whether it is best or equal, if the errors stayed as measured."
+    assert said in conclusion(group) and said in pages_of(store)["tasks/set/target.md"]
+    (answer,) = pair_answers(group)
+    assert f"About {answer.more_repeats} more repeats would show that the" in pair_text(answer)
+    assert any(told in pair_text(answer) for told in ("the difference between the two is real", "the two differ by at most"))
 
 
 def test_there_is_no_advice_on_cost_where_no_model_is_shown_to_be_the_best(tmp_path):

@@ -136,6 +136,33 @@ def test_a_pair_that_cannot_be_compared_is_one_line(store, benchmark_command, pa
     assert told in one_line_error(benchmark_command("leaderboard", "--from", "runs", "--pair", *pair, "--task", task))
 
 
+LISTED = "; `python -m benchmark models {} --settings` lists the defaults"
+OF_DEFAULTS = "; n_layers=2 is the default, and a setting at its default is not part of a row's name: the row is called "
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("cgcnn (n_layers=2)", OF_DEFAULTS + "cgcnn" + LISTED.format("cgcnn")),
+        ("mpnn (mini) (width=8, n_layers=2)", OF_DEFAULTS + "mpnn (mini) (width=8)" + LISTED.format("mpnn")),
+        ("mpnn (width=8, epochs=4)", "; the row is called mpnn (mini) (epochs=4, width=8)"),
+        ("cgcnn (n_layers=7)", "; a setting at its default is not part of a row's name" + LISTED.format("cgcnn")),
+        (
+            "gatgnn (n_layers=2)",
+            "there these have: cgcnn, dummy, megnet, mpnn (mini) (epochs=4, width=8), mpnn (mini) (width=8)",
+        ),
+    ],
+)
+def test_a_name_with_a_setting_at_its_default_is_answered_with_the_rows_name(tmp_path, benchmark_command, name, told):
+    store = Store(tmp_path / "runs")
+    for model in ("cgcnn", "megnet", "dummy"):
+        write_run(store, model, 0.4, key={"settings": {"n_layers": 2, "width": 64}})
+    for changed in ({"width": 8}, {"epochs": 4, "width": 8}):
+        write_run(store, "mpnn", 0.4, changed=changed, key={"profile": "mini", "settings": {"n_layers": 2, **changed}})
+    asked = ("--from", "runs", "--pair", "megnet", name, "--task", TASK)
+    assert one_line_error(benchmark_command("leaderboard", *asked)).rstrip().endswith(told)
+
+
 def test_a_pair_needs_its_task(store, benchmark_command):
     told = one_line_error(benchmark_command("leaderboard", "--from", "runs", "--pair", "cgcnn", "megnet"))
     assert "--pair compares two models on one task" in told
@@ -242,16 +269,14 @@ def test_models_without_epochs_have_no_longer_training(tmp_path):
     assert answer.command is None and pair_text(answer).endswith("Only more crystals or other settings can.")
 
 
+REAL = "show that the difference between the two is real, "
+
+
 @pytest.mark.parametrize(
     ("mae", "repeats", "said", "told"),
     [
-        (0.48, 5, "About 2 of the 4 missing repeats would show that the difference is real, ", "--seed 0 --repeats 3 "),
-        (
-            0.48,
-            2,
-            "The missing repeat would not decide, about 2 repeats more would show that the difference is real, ",
-            "--repeats 3 ",
-        ),
+        (0.48, 5, f"About 2 of the 4 missing repeats would {REAL}", "--seed 0 --repeats 3 "),
+        (0.48, 2, f"The missing repeat would not decide, about 2 repeats more would {REAL}", "--repeats 3 "),
         (0.4, 3, "The 2 missing repeats would not decide, nor would 50, ", "--set epochs=40 "),
     ],
 )

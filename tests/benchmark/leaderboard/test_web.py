@@ -190,7 +190,7 @@ def test_the_page_holds_the_scores_and_its_details_the_crystals(store, tmp_path)
     assert shared["elements"] is None
     assert shared["pairs"]["verdict"][0].startswith("Undecided: cgcnn has the lower MAE; the MAE of dummy is ")
     assert shared["pairs"]["open"][0].startswith(
-        "About 1 more repeat would show that the difference is real, if the errors stayed as measured. "
+        "About 1 more repeat would show that the difference between the two is real, if the errors stayed as measured. "
     )
     assert f"--seed 0 --repeats 2 --device cpu --out {store.root}" in shared["pairs"]["command"][0]
     assert shared["pairs"]["wins"] == [8] and shared["pairs"]["losses"] == [0]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from benchmark.leaderboard.published_results import CGCNN, PUBLISHED_RESULTS, THESIS, PublishedResult
 from benchmark.reproduction.answer import answer
@@ -62,8 +64,40 @@ def test_figures_that_agree_and_that_do_not_are_told_for_each_source(told):
     assert entries(lines, "cgcnn", "Paper 1") == ["0.500 / 0.5 ="] and entries(lines, "cgcnn", "Paper 2") == ["**0.500 / 0.2**"]
     assert entries(lines, "schnet", "Paper 1") == ["– / 0.5"]
     assert entries(lines, "megnet", "Paper 1") == ["**0.300 / 0.5** †1"], "a single round is seen"
-    assert lines[-2] == "- Plain: open, neither shown. More rounds may show one of them."
+    assert lines[-2] == "- Plain: open, neither shown."
     assert lines[-1] == "- †: ours has fewer rounds than planned, as many as the number says."
+
+
+def test_an_open_cell_says_how_many_rounds_would_decide_it(told):
+    """As computed by hand: the standard error is s √(1/n + 1/4), and n grows while mean and s stay."""
+    soon, never, ran, single = (
+        cell("cgcnn", 0.5, rounds=10),
+        cell("megnet", 0.5, rounds=10),
+        cell("schnet", 0.5),
+        cell("mpnn", 0.5),
+    )
+    few, many = [0.56, 0.60, 0.64], [0.45, 0.50, 0.58]
+    lines = told([soon, never, ran, single], cgcnn=few, megnet=many, schnet=many, mpnn=[0.505])
+    spread, other = np.std(few, ddof=1), 0.01**2 * (1 / 10 + 1 / 4)
+
+    def shown(n: int) -> bool:
+        own = spread**2 * (1 / n + 1 / 4)
+        freedom = (own + other) ** 2 / (own**2 / (n - 1) + other**2 / 9)
+        return stdtrit(freedom, 0.975) * np.sqrt(own + other) < 0.1
+
+    first = next(n for n in range(3, 11) if shown(n))
+    assert first > 3, "three rounds leave it open"
+    measured = "if the mean and the spread of our rounds stayed as measured"
+    assert f"- Open, and decided after so many rounds in all, {measured}: cgcnn (target {first}: differs)." in lines
+    assert f"- Open even after all planned rounds, {measured}: megnet (target)." in lines
+    assert "- Open, though all planned rounds have run: schnet (target)." in lines
+    assert "- Open; a second round is needed to tell how many would decide: mpnn (target)." in lines
+
+
+def test_rounds_can_show_that_an_error_is_reproduced(told):
+    lines = told([cell("cgcnn", 0.5, rounds=10)], cgcnn=[0.48, 0.50, 0.525])
+    (line,) = [line for line in lines if line.startswith("- Open")]
+    assert line.endswith(": within 10 %).")
 
 
 def test_the_rows_with_the_recipe_of_the_publication_answer_and_open_figures_of_a_source_are_counted(told):

@@ -56,6 +56,17 @@ def test_the_thesis_has_its_protocol_budget_and_all_its_figures():
     assert (beside.named, configured(beside).rates) == ("standard", GRIDS["standard"])
 
 
+def test_pages_of_omee_say_which_models_are_the_networks_of_the_paper():
+    """GATGNN of Omee et al. is MatDeepLearn's, `gatgnn-mdl`, not the original one, `gatgnn`."""
+    notes = {name: " ".join(table.notes) for name, table in TABLES.items()}
+    for name in ("omee-2", "omee-3", "omee-fig6"):
+        assert "On this page CGCNN is cgcnn-mdl, MEGNet is megnet-mdl, GATGNN is gatgnn-mdl" in notes[name]
+        assert "Not on this page: the original cgcnn, megnet and gatgnn." in notes[name]
+    assert "MPNN is mpnn." in notes["omee-3"] and "MPNN" not in notes["omee-2"]
+    assert "On this page GATGNN is gatgnn-mdl. Not on this page: the original gatgnn." in notes["omee-4"]
+    assert not any("original" in notes[name] or "-mdl" in notes[name] for name in ("omee-fig2", "omee-fig5"))
+
+
 def test_omee_has_its_depths_budget_and_all_printed_figures():
     figures = {one.mae for one in PUBLISHED_RESULTS if one.source == OMEE}
     assert set(maes("omee-3")) == figures

@@ -78,7 +78,7 @@ board.views.compare = (() => {
 
   // Both axes logarithmic over the same decades; what is smaller lies on the rim.
   function scatter(figure, group, shared, a, b) {
-    const {axis, color, text} = board.plots;
+    const {axis, color, text, lines} = board.plots;
     const size = shared.ids.length;
     const most = [...a.absolute, ...b.absolute].reduce((large, error) => Math.max(large, error), 0) || 1;
     const [low, high] = [Math.log10(most) - DECADES, Math.log10(most) + 0.1];
@@ -94,9 +94,10 @@ board.views.compare = (() => {
         ...[a, b].map((model) => `${model.label} ${n.significant(shared.target[index] + model.error[index], 4)}`)].map(text).join("<br>")), hoverinfo: "text"});
     const ticks = Array.from({length: DECADES + 2}, (_, index) => Math.floor(low) + index).filter((value) => value >= low && value <= high);
     const both = {range: [low, high], tickvals: ticks, ticktext: ticks.map((value) => n.significant(10 ** value, 1))};
-    const labelled = (model) => text(board.views.model.labelled(`|error| of ${model.label}`, group));
+    const [height, width] = [520, Math.min(560, figure.clientWidth)];
+    const labelled = (model, length) => lines(board.views.model.labelled(`|error| of ${model.label}`, group), length - 120);
     return board.plots.draw(figure, traces, {
-      height: 520, width: Math.min(560, figure.clientWidth), xaxis: axis(labelled(a), both), yaxis: axis(labelled(b), both),
+      height, width, xaxis: axis(labelled(a, width), both), yaxis: axis(labelled(b, height), both),
       shapes: [{type: "line", x0: low, x1: high, y0: low, y1: high, line: {color: color("muted"), width: 1, dash: "dot"}}],
     }, `|Error| of ${b.label} against |error| of ${a.label}, both logarithmic; above the dotted line ${a.label} is nearer; errors below ${n.significant(10 ** low, 1)} lie on the rim. ` +
       (size > SHOWN ? `Colour: how many of ${n.grouped(size)} crystals; circles: the 300 that differ most.` : `${n.many(size, "crystal")}.`));

@@ -58,5 +58,18 @@ board.plots = (() => {
     return String(value).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   }
 
-  return {script, color, axis, scale, draw, text};
+  // A long title in lines that fit into so many pixels: Plotly cuts it at the edge of the figure.
+  function lines(value, width) {
+    const most = Math.max(12, Math.floor(width / 7.5));
+    const words = String(value).split(" ").flatMap((word) => word.match(new RegExp(`.{1,${most}}`, "gu")) || []);
+    const found = [];
+    for (const word of words) {
+      const longer = `${found[found.length - 1]} ${word}`;
+      if (found.length && longer.length <= most) found[found.length - 1] = longer;
+      else found.push(word);
+    }
+    return found.map(text).join("<br>");
+  }
+
+  return {script, color, axis, scale, draw, text, lines};
 })();

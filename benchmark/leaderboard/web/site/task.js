@@ -116,6 +116,7 @@ board.views.task = (() => {
       parts.push(h("p", {class: "note"}, `${row.label}, ${row.unranked}: ${FEWER.charAt(0).toLowerCase()}${FEWER.slice(1)} `, group.common.some(({rows}) => rows[row.label]) &&
         ["On the folds that another model has too: ", h("a", {href: board.address("compare", {group: group.id, model: row.label})}, "Compare"), "."]));
     }
+    parts.push(...group.same_runs.map((line) => note(line)));
     if (group.not_below_baseline) parts.push(note(group.not_below_baseline));
     if (group.leaked) parts.push(note(group.leaked));
     if (group.rows.some((row) => row.stale)) parts.push(note(outdated(group) ? "A newer source of every model gives other numbers." : "† A newer source of the model gives other numbers."));
