@@ -30,7 +30,8 @@ def few_steps(n_train: Mapping[Job, int]) -> Iterator[str]:
         steps = epochs * ceil(crystals / batch)
         if steps < FEWEST:
             smaller = min(batch, SMALL_BATCH)
-            longer = f"--set epochs={max(epochs, ceil(ENOUGH / ceil(crystals / smaller)))} --set batch_size={smaller}"
+            wanted = {"epochs": max(epochs, ceil(ENOUGH / ceil(crystals / smaller))), "batch_size": smaller}
+            longer = " ".join(f"--set {name}={value}" for name, value in wanted.items() if settings[name] != value)
             longer += " --save-checkpoints" if job.save_checkpoints else ""
             found.setdefault((job.task.name, job.model), (steps, longer))
     if not found:
@@ -39,6 +40,6 @@ def few_steps(n_train: Mapping[Job, int]) -> Iterator[str]:
     span = " to ".join(map(str, dict.fromkeys((min(counted), max(counted)))))
     models = joined(list(dict.fromkeys(model for _, model in found)))
     yield (
-        f"only {span} optimiser steps a training ({models}): a network may end no better than the mean. Train longer, one "
-        f"model at a time, for example {next(iter(found.values()))[1]}"
+        f"only {span} optimiser steps a training ({models}): a network may end no better than the mean. Take more epochs or "
+        f"smaller batches, one model at a time, for example {next(iter(found.values()))[1]}"
     )
