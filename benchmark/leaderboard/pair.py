@@ -91,7 +91,14 @@ def _is_called(row: BoardRow, name: str) -> bool:
 def _is_about(answer: PairAnswer, group: ComparisonGroup, first: str, second: str) -> bool:
     """Whether one row of the pair is called by the first name, and the other one by the second."""
     low, high = (next(row for row in group.ranked if row.label == label) for label in (answer.lower, answer.higher))
-    return any(_is_called(a, first) and _is_called(b, second) for a, b in ((low, high), (high, low)))
+    return any(_is_meant(a, group, first, second) and _is_meant(b, group, second, first) for a, b in ((low, high), (high, low)))
+
+
+def _is_meant(row: BoardRow, group: ComparisonGroup, name: str, other: str) -> bool:
+    """Whether a row is called by a name; a model's name beside one of its other rows is that of the row without changes."""
+    if name != row.model or not other.startswith(f"{name} ("):
+        return _is_called(row, name)
+    return row.unchanged or not any(one.model == row.model and one.unchanged for one in group.ranked)
 
 
 def _require_ranked(store: Store, groups: Sequence[ComparisonGroup], task: str, name: str) -> None:

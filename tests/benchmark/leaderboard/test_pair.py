@@ -36,7 +36,9 @@ def test_the_answer_comes_first_and_nothing_is_written(store, benchmark_command,
     answer, errors, place = done.stdout.splitlines()
     assert answer.startswith("Real: cgcnn has the lower MAE; the MAE of megnet is 2.0") and "times as high (95 %: " in answer
     assert errors.endswith("the same 5 folds of 1 repeat.")
-    assert place.startswith(f"{TASK}, standard, kfold(5)") and "for all pairs of these 4 models" in place
+    assert (
+        place.startswith(f"{TASK}, standard, kfold(5)") and "for all pairs of these 4 rows: each further row widens it" in place
+    )
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -381,3 +383,13 @@ def test_the_command_of_the_page_works_on_the_published_board(benchmark_command,
     done = benchmark_command("leaderboard", "--pair", "cgcnn", "schnet", "--task", "cgcnn/log10_k_vrh")
     assert done.returncode == 0, done.stderr
     assert "has the lower MAE" in done.stdout and len(done.stdout.splitlines()) <= 6
+
+
+def test_a_models_name_beside_one_of_its_settings_is_its_default(tmp_path):
+    store = Store(tmp_path / "trials")
+    write_run(store, "cgcnn", 0.4)
+    for setting in ({"n_layers": 4}, {"batch_size": 64}):
+        write_run(store, "cgcnn", 0.5, changed=setting, key={"settings": {"epochs": 3, **setting}})
+    (answer,) = compare_pair(store, TASK, "cgcnn", "cgcnn (n_layers=4)").answers
+    assert {answer.lower, answer.higher} == {"cgcnn", "cgcnn (n_layers=4)"}
+    assert len(compare_pair(store, TASK, "cgcnn", "cgcnn").answers) == 3
