@@ -16,12 +16,13 @@ import re
 import struct
 import time
 import zlib
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from filelock import FileLock
@@ -43,6 +44,28 @@ _ENTRY = re.compile(r"(?P<file>[0-9a-f]{32}\.(safetensors|parquet))(\.\d+\.parti
 
 Arrays = Mapping[str, np.ndarray]
 T = TypeVar("T")
+
+Mode = Literal["keep", "look", "leave"]
+
+_mode: ContextVar[Mode] = ContextVar("mode", default="keep")
+
+
+class NotCached(Exception):
+    """The cache lacks the entry at `path`, which would have to be computed."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.path = path
+
+
+@contextmanager
+def cache_mode(mode: Mode) -> Iterator[None]:
+    """Inside, the cache is only looked at (NotCached is raised where it lacks something), or left alone: all is computed."""
+    token = _mode.set(mode)
+    try:
+        yield
+    finally:
+        _mode.reset(token)
 
 
 @dataclass(frozen=True)
@@ -153,7 +176,9 @@ def _lock_path(path: Path) -> Path:
 
 
 def _keep(path: Path, read: Callable[[Path], T | None], build: Callable[[], T], write: Callable[[T, Path], None]) -> T:
-    """What `read` finds at `path`; where that is None, what `build` makes, written there."""
+    """What `read` finds at `path`; where that is None, what `build` makes, written there. Other modes: `cache_mode`."""
+    if _mode.get() != "keep":
+        return _looked_up(path, read) if _mode.get() == "look" else build()
     limit, lock, log = size_limit(), FileLock(_lock_path(path)), logging.getLogger(__name__)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -179,6 +204,13 @@ def _keep(path: Path, read: Callable[[Path], T | None], build: Callable[[], T], 
     with suppress(OSError):
         shrink(limit)
     return made
+
+
+def _looked_up(path: Path, read: Callable[[Path], T | None]) -> T:
+    found = read(path)
+    if found is None:
+        raise NotCached(path)
+    return found
 
 
 def _write(result: Cached, path: Path, key: str) -> None:

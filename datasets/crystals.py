@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from datasets.counting import count_crystals
 from datasets.errors import InputError
 from datasets.table_bounds import open_parquet
 
@@ -169,6 +170,7 @@ class Crystals:
         """Crystal `row` as a pymatgen Structure."""
         from pymatgen.core import Element, Lattice, Structure
 
+        count_crystals(1)
         a, b, c = (bool(p) for p in self.pbc[row])
         species = [Element.from_Z(int(z)) for z in self.atomic_numbers[self.atoms_of(row)]]
         return Structure(Lattice(self.lattice[row], pbc=(a, b, c)), species, self.frac_coords[self.atoms_of(row)])
@@ -177,6 +179,7 @@ class Crystals:
         """Crystal `row` as ASE Atoms."""
         from ase import Atoms
 
+        count_crystals(1)
         numbers = self.atomic_numbers[self.atoms_of(row)]
         return Atoms(numbers, positions=self.cart_coords(row), cell=self.lattice[row], pbc=self.pbc[row])
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import joblib
 from joblib.externals.loky import ProcessPoolExecutor, get_reusable_executor  # unlike spawn, need no guard in a script
 
+from datasets.counting import count_crystals
 from datasets.errors import BenchmarkError
 
 SWITCH_S = 2e-4
@@ -56,17 +57,30 @@ def on_every_core(work: Callable[[T], R], inputs: Sequence[T], processes: int | 
     if not futures:
         return [work(one) for one in inputs]
     own: list[R] = []
+    counted = 0
     interval = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     try:
         while len(own) < len(inputs) and futures[-1 - len(own)].cancel():
             own.append(work(inputs[-1 - len(own)]))
-        theirs = [future.result() for future in futures[: len(inputs) - len(own)]]
+            counted = _count_ended(futures, inputs, counted)
+        theirs = list[R]()
+        for future in futures[: len(inputs) - len(own)]:
+            theirs.append(future.result())
+            counted = _count_ended(futures, inputs, counted)
     finally:
         sys.setswitchinterval(interval)
         for future in futures:
             future.cancel()
     return theirs + own[::-1]
+
+
+def _count_ended(futures: Sequence[Future[R]], inputs: Sequence[Any], counted: int) -> int:
+    """Count the crystals of the futures that have ended since, from the first on; returns how many futures are counted."""
+    while counted < len(futures) and futures[counted].done() and not futures[counted].cancelled():
+        count_crystals(len(inputs[counted]) if hasattr(inputs[counted], "ids") else 0)
+        counted += 1
+    return counted
 
 
 def side_by_side(work: Callable[[T], R], inputs: Sequence[T], processes: int) -> list[R]:

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
+BUSY = 1.2
+"""From which factor on a machine is called busy."""
+
 SLOWER = 5
-"""A busy machine, or noise that asks for more seeds than in the baseline, makes the trainings up to so many times as long."""
+"""Noise that asks for more seeds than in the baseline makes the trainings up to so many times as long."""
 
 
 @commands.command(epilog='Example: python -m benchmark check --model cgcnn --fail-if "time:15%,memory:10%"')
@@ -156,7 +159,7 @@ def _against(
 
 def _more_against(differing: list[str], commit: str, shown: ShortTrainings, is_known: bool, n_models: int) -> str:
     """Whose numbers differ, and how long the trainings take that their noise asks for."""
-    from benchmark.cli.shared.progress import about
+    from benchmark.cli.shared.terminal import about
     from benchmark.regression.loss_test import FEWEST_SEEDS
     from benchmark.rendering.text import listed
 
@@ -190,7 +193,7 @@ def _print(report: CheckReport, stale: list[str], as_json: bool, page: str) -> N
 
 def _cost_lines(cost: CheckCost, quick: bool) -> Iterator[str]:
     """Which models a check trains, how long that takes, and on which machine it took so long."""
-    from benchmark.cli.shared.progress import about
+    from benchmark.cli.shared.terminal import about
     from benchmark.regression.seeds import FIRST_SEEDS
     from benchmark.rendering.commands import command
     from benchmark.rendering.text import count, listed
@@ -220,7 +223,7 @@ def _cost_lines(cost: CheckCost, quick: bool) -> Iterator[str]:
 
 def _cost_against(cost: CheckCost, commit: str, models: list[str]) -> Iterator[str]:
     """How long both codes train, and on which machine it took so long."""
-    from benchmark.cli.shared.progress import about
+    from benchmark.cli.shared.terminal import about
     from benchmark.regression.seeds import FIRST_SEEDS
     from benchmark.rendering.text import listed
 
@@ -237,10 +240,10 @@ def _cost_against(cost: CheckCost, commit: str, models: list[str]) -> Iterator[s
 def _times_of(cost: CheckCost) -> str:
     from benchmark.rendering.text import count, listed
 
-    return (
-        f"these are times with {count(cost.workers, 'worker')} on a machine of the baseline ({listed(cost.processors)}); "
-        "a slower or busy machine takes longer"
-    )
+    baseline = f"times with {count(cost.workers, 'worker')} on a machine of the baseline ({listed(cost.processors)})"
+    if cost.slower < BUSY:
+        return f"these are {baseline}, if no other program runs; a slower machine takes longer"
+    return f"these are {baseline}, times {cost.slower:.1f}: other programs run here, which makes trainings so much slower now"
 
 
 def _update_baseline(reason: str, models: list[str], settings: list[str] | None, seeds: int | None, as_json: bool) -> None:

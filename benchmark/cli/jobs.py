@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark.cli.shared.options import JsonOption
-from benchmark.cli.shared.terminal import json_text
+from benchmark.cli.shared.terminal import about, json_text
 from benchmark.results.directories import RUNS
 from datasets.errors import InputError
 
@@ -24,6 +24,9 @@ commands = typer.Typer()
 
 WORKING, ENDED, SILENT = "working", "ended", "no sign of life"
 """States of the process that has a fold: whether one of another machine has ended, only its silence tells."""
+
+FEWEST_EPOCHS = 2
+"""After so many the time left of a fold is told: the first one is mostly start-up."""
 
 TAKEN_OVER = {
     ENDED: "whose process on this machine has ended: the same command takes over at once",
@@ -90,7 +93,8 @@ def _rows(root: Path) -> list[dict[str, Any]]:
         if state == WORKING or not (root / holder.record).exists():
             kept = read_kept((root / holder.record).with_suffix(UNFINISHED)) if holder.epoch is None else None
             far = {"epoch": kept.epoch, "epochs": kept.epochs} if kept and kept.epoch else {}
-            rows.append(_row(holder, now, sign) | far | {"state": state})
+            left = _left_s(holder, now) if state == WORKING else None
+            rows.append(_row(holder, now, sign) | far | {"left_s": left, "state": state})
     return rows
 
 
@@ -99,6 +103,15 @@ def _row(holder: Holder, now: datetime, sign: float) -> dict[str, Any]:
     about = {name: getattr(holder, name) for name in named}
     seconds = {"working_s": round((now - holder.since).total_seconds()), "last_sign_s": round(sign)}
     return about | {"job": holder.scheduler_job} | seconds
+
+
+def _left_s(holder: Holder, now: datetime) -> int | None:
+    """Seconds until the last epoch ends, at the pace since the fold was begun here; None before some epochs have ended."""
+    if holder.epoch is None or holder.epochs is None or holder.before is None:
+        return None
+    done = holder.epoch - holder.before
+    pace = (now - holder.since).total_seconds() / done
+    return round(max(0.0, pace) * (holder.epochs - holder.epoch)) if done >= FEWEST_EPOCHS else None
 
 
 def _counted(store: Store) -> dict[str, int]:
@@ -124,13 +137,14 @@ def _print_working(rows: list[dict[str, Any]]) -> None:
             _fold(row),
             f"{row['epoch']}/{row['epochs']}" if row["epoch"] else "",
             seconds(max(0, row["working_s"])),
+            "" if row["left_s"] is None else f"about {about(row['left_s'])}",
             f"{seconds(max(0, row['last_sign_s']))} ago",
             row["state"],
         ]
         for row in rows
     ]
     if table:
-        print(tabulate(table, ["who", "fold", "epoch", "for", "last sign", "process"], disable_numparse=True) + "\n")
+        print(tabulate(table, ["who", "fold", "epoch", "for", "left", "last sign", "process"], disable_numparse=True) + "\n")
 
 
 def _print_counts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -157,15 +157,21 @@ def _run(asked: Any, request: _Request, stores: list[Any], as_json: bool) -> lis
 
 def _show_costs(asked: Any, plan: Any, todo: list[Any], cells: list[Any], own: list[Any], as_json: bool) -> None:
     """Print the open rounds of each cell with the time that they would take here: empty cells first, then cheap before dear."""
-    shown = _costed(plan, todo, cells, own)
+    from benchmark.cli.shared.plan_table import descriptors_line
+    from benchmark.harness.preparation import descriptors_to_compute
+
+    shown, descriptors = _costed(plan, todo, cells, own), descriptors_to_compute([one.job for one in todo])
     if as_json:
         named = [dict(zip(_plan_header("core hours"), row, strict=True)) for row in shown]
-        print(json_text({"skipped": plan.skipped, "cells": named}))
+        told = {"skipped": plan.skipped, "cells": named, "descriptors": descriptors and asdict(descriptors)}
+        print(json_text(told))
         return
     for line in plan.skipped:
         print(f"skipped: {line}")
     if shown:
         _print_plan(shown)
+        if descriptors:
+            print(descriptors_line(descriptors))
     else:
         print(f"nothing to run: every round asked for is done{', but for those skipped' if plan.skipped else ''}")
     again = _again(asked, plan, todo, cells)

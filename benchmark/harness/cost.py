@@ -243,8 +243,7 @@ def timed(job: Job) -> Estimate:
     an_epoch = trained.seconds(replace(settings, epochs=epochs)) / epochs if epochs > 1 else once
     if issubclass(registry.get(job.model).model, GraphModel):
         grown = data.crystals.n_atoms[train].sum() / data.crystals.n_atoms[rows].sum()
-    short = sum(job.rates.epochs(settings.epochs) for _ in job.rates.factors) if job.rates else 0
-    return Estimate(float(an_epoch * grown * (settings.epochs + short)), f"{STEPS} batches timed here", True)
+    return Estimate(float(an_epoch * grown * (settings.epochs + job.trial_epochs)), f"{STEPS} batches timed here", True)
 
 
 class _Trained:

@@ -77,7 +77,7 @@ def execute(
     keeper = keeper_of(store, job.key(data.dataset_hash), split_of(data, fold), on_epoch, stopping, job.changed)
     try:
         with _other_shapes_refused():
-            outcome = train_and_score(job, data, fold, seen, keeper)
+            outcome = train_and_score(job, data, fold, seen, keeper, stopping.prepares)
     except TrainingStopped:
         if stopping.ends():
             raise

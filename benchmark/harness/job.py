@@ -67,6 +67,11 @@ class Job:
         return {name: value for name, value in self.settings.as_dict().items() if standard[name] != value}
 
     @property
+    def trial_epochs(self) -> int:
+        """How many epochs the search for a learning rate takes, before those of the training itself; 0 without a search."""
+        return self.rates.epochs_in_all(int(self.settings.as_dict()["epochs"])) if self.rates else 0
+
+    @property
     def training_seed(self) -> int:
         """Of everything that training draws; no two folds of any seeds share one."""
         return self.seed * MOST_FOLDS + self.fold

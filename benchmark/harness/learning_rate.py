@@ -35,7 +35,7 @@ def fit_with_chosen_rate(
         return fit(settings, keeper), None
     assert isinstance(settings, Recipe)
     short = grid.epochs(settings.epochs)
-    total = len(grid.factors) * short + settings.epochs
+    total = grid.epochs_in_all(settings.epochs) + settings.epochs
     tell = keeper.tell
     tried: list[TriedRate] = []
     with machine.clock(device) as clock:

@@ -65,6 +65,8 @@ class Holder(Strict):
     """By the owner's clock."""
     beats: Count = 0
     epoch: Count | None = None
+    before: Count | None = None
+    """How many epochs its checkpoint had."""
     epochs: Count | None = None
 
     @property
@@ -163,7 +165,8 @@ class Leases:
         """Let the lease say how far its fold is, from the next beat on."""
         with self._lock:
             if held := self._held.get(lease):
-                held.holder = held.holder.model_copy(update={"epoch": epoch, "epochs": epochs})
+                before = epoch - 1 if held.holder.before is None else held.holder.before
+                held.holder = held.holder.model_copy(update={"epoch": epoch, "epochs": epochs, "before": before})
 
     def release(self, lease: Lease) -> None:
         """Give a fold back: it is done, or another one may go on with it."""

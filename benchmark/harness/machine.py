@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import platform
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import metadata
@@ -18,6 +20,9 @@ from benchmark.schema import Duration, Machine, one_line
 from datasets.errors import InputError
 
 PACKAGES = ("crystal-benchmark", "dgl", "torch", "numpy", "pymatgen", "matminer", "dscribe", "scikit-learn", "ase", "pandas")
+
+PROBE_S, BLOCK = 0.5, 1 << 20
+"""Seconds for which it is tried how busy the machine is, and bytes that are hashed at a time."""
 
 OWN_PACKAGES = ("benchmark", "models", "datasets")
 
@@ -50,6 +55,19 @@ def threads_of(workers: int) -> int:
 def default_workers() -> int:
     """Processes that share the cores unless it is said otherwise."""
     return min(cores(), MOST_WORKERS)
+
+
+def slower_now(processes: int) -> float:
+    """How many times longer so many processes take now, beside other programs, than with a core each."""
+    block, wall, cpu = bytes(BLOCK), time.perf_counter(), time.process_time()
+
+    def work(until: float) -> None:
+        while time.perf_counter() < until:
+            hashlib.sha256(block)  # lets the other threads run
+
+    with ThreadPoolExecutor(processes) as pool:
+        list(pool.map(work, [wall + PROBE_S] * processes))
+    return max(1.0, processes * (time.perf_counter() - wall) / (time.process_time() - cpu))
 
 
 def machine(device: str, threads: int, workers: int) -> Machine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -21,6 +21,7 @@ from benchmark.results.validation import predictions_frame
 from benchmark.tasks.folds import Fold
 from benchmark.tasks.metrics import LeakScores, Metrics, leak_scores, score
 from benchmark.tasks.tasks import Task, TaskData
+from datasets.counting import counting
 from datasets.crystals import Crystals
 from datasets.graph_health import graph_health
 from datasets.neighbor_search import Rule
@@ -79,7 +80,9 @@ def _health(crystals: Crystals, rule: Rule) -> GraphHealth:
     )
 
 
-def train_and_score(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | None, keeper: Keeper) -> Outcome:
+def train_and_score(
+    job: Job, data: TaskData, fold: Fold, seen: np.ndarray | None, keeper: Keeper, prepares: Callable[[int, int], None]
+) -> Outcome:
     """Train a job's model on its fold, as far as the keeper has not done so before, and score it on all parts.
 
     Args:
@@ -88,13 +91,15 @@ def train_and_score(job: Job, data: TaskData, fold: Fold, seen: np.ndarray | Non
         fold: rows of the parts.
         seen: (tested,) bool, which test crystals have a duplicate in training or validation; None: unknown.
         keeper: keeps the training.
+        prepares: is told how many crystals have their descriptors, and of how many.
 
     Raises:
         TrainingDiverged: the training, or a prediction, is not finite.
         TrainingStopped: the training was asked to end, and is kept.
     """
     model = fresh_model(job, job.settings)
-    inputs, graph_seconds, health = prepared(job.task, job.model, job.settings, job.device)
+    with counting(lambda done: prepares(min(done, len(data.crystals)), len(data.crystals))):
+        inputs, graph_seconds, health = prepared(job.task, job.model, job.settings, job.device)
     model.warm_up(inputs, data.targets, fold.train)
 
     def fit(settings: Settings, tell: OnEpoch) -> Fitted:

@@ -14,7 +14,7 @@ from benchmark.harness.steps import few_steps
 from benchmark.harness.stopping import goes_on_from
 from benchmark.rendering.text import count
 from benchmark.results.store import Store
-from benchmark.tasks.folds import HOLDOUT_FOLDS, Protocol, ProtocolName, Split
+from benchmark.tasks.folds import HOLDOUT_FOLDS, NO_PUBLISHED_SPLIT, Protocol, ProtocolName, Split
 from benchmark.tasks.leakage import grouping
 from benchmark.tasks.tasks import Task, TaskData, find_tasks, split_of, tasks_of
 from datasets import registry as datasets_registry
@@ -173,6 +173,8 @@ def plan_models(options: RunOptions, store: Store, models: Sequence[ConfiguredMo
     n_train: dict[Job, int] = {}
     bad = BadCrystals(models)
     for found in tasks:
+        _named_protocol(options, found)
+    for found in tasks:
         if options.numbers_only and found.classes:
             _leave_out(f"{found.name}: its target is a class, a study needs a number", found.name in options.tasks, skipped)
             continue
@@ -277,11 +279,21 @@ def _available(options: RunOptions) -> tuple[list[Task], list[str]]:
 
 def _protocol(options: RunOptions, data: TaskData) -> tuple[Protocol, str]:
     """How a task is split, and in one line why where its data decide whether duplicates are kept together."""
-    published = data.published is not None and not options.group_duplicates
+    protocol = _named_protocol(options, data.task)
+    if options.group_duplicates is not None or protocol.name == "published":
+        return protocol, ""
+    grouped, note = grouping(data)
+    return replace(protocol, grouped=grouped), note
+
+
+def _named_protocol(options: RunOptions, task: Task) -> Protocol:
+    """How a task is split, as the options say it: without its data. Raises InputError where that is impossible."""
+    has_published = datasets_registry.get(task.source).card.split_column is not None
+    if options.protocol == "published" and not has_published:
+        raise InputError(f"{task.name}: {NO_PUBLISHED_SPLIT}")
+    published = has_published and not options.group_duplicates
     name: ProtocolName = options.protocol or ("published" if published else "kfold")
     # The published split is one fold, however many the other datasets of the same run get.
     folds = DEFAULT_FOLDS[name] if options.folds is None or name == "published" else options.folds
-    grouped, note = bool(options.group_duplicates), ""
-    if options.group_duplicates is None and name != "published":
-        grouped, note = grouping(data)
-    return Protocol(name, folds, grouped, stratified=data.task.classes is not None and name != "published"), note
+    stratified = task.classes is not None and name != "published"
+    return Protocol(name, folds, bool(options.group_duplicates), stratified)

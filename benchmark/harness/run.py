@@ -15,7 +15,7 @@ from benchmark.harness.execution import Observer, classify, code_failed, make_re
 from benchmark.harness.job import Job, dataset_hash, load_task
 from benchmark.harness.leases import Lease, Leases
 from benchmark.harness.stopping import CHECKPOINT_S
-from benchmark.harness.worker import GivenUp, Trains, Worker, WorkerDied
+from benchmark.harness.worker import GivenUp, Prepares, Trains, Worker, WorkerDied
 from benchmark.results.records import Memory, Record
 from benchmark.results.store import Store
 from models.contract import Epoch
@@ -35,6 +35,8 @@ class Progress:
     epoch: Epoch | None
     elsewhere: bool = False
     """Another run has finished it."""
+    prepares: Prepares | None = None
+    """Its descriptors are being computed."""
     trains: Trains | None = None
     """Its training begins."""
     stops: bool = False
@@ -214,6 +216,9 @@ class _Run:
             worker.kill()  # one that was asked to end takes no further job
             self.before[job] = None
             waiting[job] = None
+        elif isinstance(news, Prepares):
+            self.on_progress(Progress(job, None, prepares=news))
+            return False
         elif isinstance(news, Trains):
             self.on_progress(Progress(job, None, trains=news))
             return False

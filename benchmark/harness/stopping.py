@@ -33,6 +33,8 @@ class Stopping:
     """Of one fold: training that takes longer is kept and gets a record saying so."""
     begins: Callable[[Kept | None], None] = lambda kept: None
     """Called as training begins, with what it goes on from."""
+    prepares: Callable[[int, int], None] = lambda done, of: None
+    """Called while descriptors are computed, with the number of crystals that have theirs, and of all."""
 
 
 NEVER = Stopping(math.inf)

@@ -58,6 +58,14 @@ class Trains:
 
 
 @dataclass(frozen=True)
+class Prepares:
+    """So many crystals have their descriptors, of all crystals of the task."""
+
+    done: int
+    of: int
+
+
+@dataclass(frozen=True)
 class GivenUp:
     """The fold has no record of this worker: it is another process's, or its training was asked to end and is kept."""
 
@@ -102,8 +110,8 @@ class Worker:
         with suppress(OSError):  # it has died meanwhile, as `news` will say
             self.pipe.send((job, store, observer, lease, times))
 
-    def news(self) -> Epoch | Record | GivenUp | Trains | None:
-        """The next news of the job: None when it begins, that it trains, its epochs, its record or that it was given up.
+    def news(self) -> Epoch | Record | GivenUp | Prepares | Trains | None:
+        """The next news of the job: None when it begins, then how far it is, at the end its record or that it was given up.
 
         Raises:
             WorkerDied: the process has ended.
@@ -194,11 +202,14 @@ def _work(pipe: Connection, threads: int) -> None:
 
     signal.signal(signal.SIGTERM, stop)
 
-    def tell(news: Epoch | Record | Failed | GivenUp | Trains | None) -> None:
+    def tell(news: Epoch | Record | Failed | GivenUp | Prepares | Trains | None) -> None:
         try:
             pipe.send(news)
         except OSError:  # the parent has ended; the model must not be told, or its fold would be recorded as failed
             _die()
+
+    def prepares(done: int, of: int) -> None:
+        tell(Prepares(done, of))
 
     def begins(kept: Kept | None) -> None:
         training.set()
@@ -217,7 +228,8 @@ def _work(pipe: Connection, threads: int) -> None:
             training.clear()
             tell(None)
             try:
-                tell(execute(job, store, tell, observer, lease, Stopping(every_s, asked.is_set, limit_s, begins)))
+                stopping = Stopping(every_s, asked.is_set, limit_s, begins, prepares)
+                tell(execute(job, store, tell, observer, lease, stopping))
             except (LeaseLost, TrainingStopped):
                 tell(GivenUp())
     except Exception as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.harness.fingerprint import fingerprint
+from benchmark.harness.machine import slower_now
 from benchmark.regression import loss_test
 from benchmark.regression.baseline import Baseline, ModelBaseline
 from benchmark.regression.trainings import this_machine
@@ -39,6 +40,8 @@ class CheckCost:
     most_s: float
     """Seconds of all trainings, where the numbers of all changed models differ."""
     workers: int
+    slower: float
+    """How many times longer these workers take now than on an idle machine; both times count it."""
     processors: tuple[str, ...]
     """Those that the times were measured on: of the baselines of the models."""
     elsewhere: tuple[str, ...]
@@ -52,8 +55,9 @@ def check_cost(baseline: Baseline, models: Sequence[str], quick: bool) -> CheckC
     changed = [name for name, expected in known.items() if not has_its_source(expected, name)]
     most = most_seeds(baseline, changed if quick else list(known), quick)
     workers, here = this_machine().workers, this_machine().processor
-    first_s = START_S + sum(FIRST_SEEDS * _seed_s(expected) for expected in known.values()) / workers
-    more_s = START_S + sum((seeds - FIRST_SEEDS) * _seed_s(known[name]) for name, seeds in most.items()) / workers
+    slower = slower_now(workers)
+    first_s = slower * (START_S + sum(FIRST_SEEDS * _seed_s(expected) for expected in known.values()) / workers)
+    more_s = slower * (START_S + sum((seeds - FIRST_SEEDS) * _seed_s(known[name]) for name, seeds in most.items()) / workers)
     processors = {name: expected.provenance.machine.processor for name, expected in known.items()}
     return CheckCost(
         models=tuple(known),
@@ -62,6 +66,7 @@ def check_cost(baseline: Baseline, models: Sequence[str], quick: bool) -> CheckC
         first_s=first_s,
         most_s=first_s + more_s,
         workers=workers,
+        slower=slower,
         processors=tuple(dict.fromkeys(processors.values())),
         elsewhere=tuple(name for name, processor in processors.items() if processor != here),
     )

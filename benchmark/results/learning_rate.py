@@ -24,6 +24,10 @@ class RateGrid(Strict):
         """For how many epochs a rate is tried where the training itself has `of`; at least one."""
         return max(1, round(self.share * of))
 
+    def epochs_in_all(self, of: int) -> int:
+        """How many epochs the trials of all rates take together where the training itself has `of`."""
+        return len(self.factors) * self.epochs(of)
+
     def __str__(self) -> str:
         factors = ", ".join(f"{factor:.3g}" for factor in self.factors)
         return f"{factors} times the setting, each tried for {self.share:.3g} of the epochs"

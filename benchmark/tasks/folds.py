@@ -27,6 +27,8 @@ HOLDOUT_FOLDS = 5
 MOST_FOLDS = 10_000
 """Of a protocol; every fold has a number below."""
 
+NO_PUBLISHED_SPLIT = "this dataset came without a published split; use --protocol kfold or shuffle"
+
 MOST_TEST_CRYSTALS = 2_000_000
 """No fold of a published set comes near; a record that claims more is refused before its predictions are read."""
 
@@ -72,6 +74,8 @@ class Protocol:
             raise InputError(f"kfold needs at least 2 folds, not {self.n_folds}; or use --protocol shuffle")
         if self.n_folds < 1 or (self.name == "published" and self.n_folds != 1):
             raise InputError(f"{self.name} with {self.n_folds} folds is impossible")
+        if self.n_folds >= MOST_FOLDS:
+            raise InputError(f"{self.name} with {self.n_folds} folds is impossible; at most {MOST_FOLDS - 1} are")
         if self.name == "holdout" and self.n_folds > HOLDOUT_FOLDS:
             raise InputError(f"holdout has {HOLDOUT_FOLDS} folds, not {self.n_folds}; each tests a fifth of the crystals")
         if self.name == "published" and self.grouped:
@@ -158,7 +162,7 @@ def make_fold(
     """
     if protocol.name == "published":
         if published is None:
-            raise InputError("this dataset came without a published split; use --protocol kfold or shuffle")
+            raise InputError(NO_PUBLISHED_SPLIT)
         train, validation, test = (np.flatnonzero(published == part) for part in (0, 1, 2))
     else:
         order = np.argsort(ids.astype(str), kind="stable")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.cache import cached
+from datasets.cache import NotCached, cache_mode, cached
 from datasets.paths import cache_dir
 
 KEY = {"structures": "abc", "rule": "Nearest(12)"}
@@ -240,7 +240,7 @@ def test_threads_that_want_the_same_key_build_it_once():
 PROCESS = """
 import sys, time
 import numpy as np
-from datasets.cache import cached
+from datasets.cache import NotCached, cache_mode, cached
 log, name = sys.argv[1:]
 def build():
     open(log, "a").write(name)
@@ -274,3 +274,15 @@ def test_a_time_that_cannot_be_is_not_believed(builder, folder, seconds):
     entry.write_bytes(len(changed).to_bytes(8, "little") + changed + entry.read_bytes()[8 + size :])
     assert 0 <= cached("things", KEY, builder).seconds < 60
     assert builder.calls == 2
+
+
+def test_the_cache_can_be_looked_at_or_left_alone(folder, builder):
+    with pytest.raises(NotCached) as missing, cache_mode("look"):
+        cached("things", KEY, builder)
+    with cache_mode("leave"):
+        assert same(cached("things", KEY, builder).arrays, builder.arrays)
+    assert builder.calls == 1 and not folder.exists()
+    cached("things", KEY, builder)
+    with cache_mode("look"):
+        assert same(cached("things", KEY, builder).arrays, builder.arrays)
+    assert builder.calls == 2 and files(folder) == [missing.value.path]

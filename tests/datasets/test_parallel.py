@@ -9,8 +9,11 @@ import sys
 import time
 
 import joblib
+import numpy as np
 import pytest
 
+from datasets import counting
+from datasets.crystals import Crystals
 from datasets.errors import BenchmarkError
 from datasets.parallel import on_every_core, side_by_side
 
@@ -31,6 +34,25 @@ def test_results_come_in_order_from_this_process_and_others(monkeypatch):
     processes = [process for _, process in found]
     assert processes[-1] == os.getpid() and processes[0] != os.getpid()
     assert len(set(processes)) == 2
+
+
+def described(crystals: Crystals) -> int:
+    time.sleep(0.05)
+    return sum(len(crystals.to_atoms(row)) for row in range(len(crystals)))
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_crystals_are_counted_whoever_works_on_them(monkeypatch, cores):
+    monkeypatch.setattr(joblib, "cpu_count", lambda: cores)
+    monkeypatch.setattr(counting, "EVERY_S", 0.0)
+    cell = 3 * np.eye(3), [True] * 3, [29], np.zeros((1, 3))
+    crystals = Crystals.from_cells([f"c{i}" for i in range(120)], [cell] * 120)
+    told: list[int] = []
+    with counting.counting(told.append):
+        on_every_core(described, [crystals.take(range(i, i + 2)) for i in range(0, 120, 2)])
+    assert told == sorted(told) and told[-1] == 120
+    described(crystals)
+    assert told[-1] == 120, "nobody waits any more"
 
 
 @pytest.mark.parametrize("cores", [1, 2])

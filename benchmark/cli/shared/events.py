@@ -43,7 +43,7 @@ class RunLog:
         elif news.not_tried:
             for job in news.not_tried:
                 self._write("not tried", job)
-        elif not (news.elsewhere or news.stops or news.trains):
+        elif not (news.elsewhere or news.stops or news.trains or news.prepares):
             self._write("begun", news.job)
 
     def record(self, job: Job, record: Record, elsewhere: bool, time_left: TimeLeft) -> None:

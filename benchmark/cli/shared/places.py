@@ -89,14 +89,20 @@ def print_places(plans: list[Any], pages: list[Path], board: Any) -> None:
         print(f"predict with all folds of a model: {words}")
 
 
-def short_of_published(board: Any, published: dict[tuple[Any, ...], Any], root: Path) -> Iterator[str]:
-    """Lines for each comparison group with fewer folds here than published: only rows with equal folds are ranked together."""
+def short_of_published(board: Any, published: dict[tuple[Any, ...], list[Any]], root: Path) -> Iterator[str]:
+    """Lines for each comparison group with fewer folds here than published: only rows with equal folds are ranked together.
+
+    A run that is published with these folds is not trained for that.
+    """
     from benchmark.leaderboard.apart import folds_of, to_complete
 
     for group in board.comparison_groups:
-        theirs = published.get(group_of(group.first.key))
+        every = published.get(group_of(group.first.key), [])
+        theirs = max(every, key=lambda run: len(run.complete), default=None)
+        wanted = folds_of(theirs.complete) if theirs else set()
+        there = {_name_of(run) for run in every if wanted <= folds_of(run.complete)}
         runs = [row.run for row in group.in_order if row.stands and row.run.complete]
-        short = [run for run in runs if theirs and not folds_of(theirs.complete) <= folds_of(run.complete)]
+        short = [run for run in runs if not wanted <= folds_of(run.complete) and _name_of(run) not in there]
         if theirs and short:
             counts = sorted({len(run.complete) for run in short})
             yield (
@@ -106,8 +112,13 @@ def short_of_published(board: Any, published: dict[tuple[Any, ...], Any], root: 
             yield from (f"    {line}" for line in to_complete(short, theirs, root))
 
 
-def _published(groups: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], Any]:
-    """Of these comparison groups, as far as they are published, the run with the most complete folds."""
+def _name_of(run: Any) -> tuple[str, str]:
+    """Model, and what else decides a run in its comparison group."""
+    return run.first.key.model, run.first.key.pooled_id
+
+
+def _published(groups: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], list[Any]]:
+    """The runs of these comparison groups that are published, with their complete folds."""
     from benchmark.results.scores import Run
     from benchmark.results.store import Store
 
@@ -119,6 +130,5 @@ def _published(groups: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], Any]:
         for record in (r for path in paths for r in store.read_all(path) if r.status == "complete"):
             if (group := group_of(record.key)) in groups:
                 runs.setdefault(group, {}).setdefault((record.key.model, record.key.pooled_id), []).append(record)
-        fullest = {group: max(found.values(), key=len) for group, found in runs.items()}
-        return {group: Run(tuple(records)) for group, records in fullest.items()}
+        return {group: [Run(tuple(records)) for records in found.values()] for group, found in runs.items()}
     return {}

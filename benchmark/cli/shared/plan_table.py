@@ -16,15 +16,17 @@ def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any, dr
     """
     from benchmark.cli.shared.progress import console
     from benchmark.harness.cost import plan_cost, timed_where_unknown
+    from benchmark.harness.preparation import descriptors_to_compute
 
     measured, broken = timed_where_unknown(plan.todo, plan.n_train, costs) if dry_run else ({}, {})
+    descriptors = descriptors_to_compute(plan.todo) if dry_run else None
     cost = plan_cost(plan.todo, plan.n_train, costs, measured, plan.kept)
     unable = [f"{model} cannot be trained: {reason}" for model, reason in broken.items()]
     plan = replace(plan, warnings=(*plan.warnings, *unable))
     if as_json:
         jobs = [{"done": job in plan.done, **_job_row(job)} for job in plan.jobs]
         told = {"skipped": plan.skipped, "warnings": plan.warnings, "notes": plan.notes, "cost": asdict(cost)}
-        print(json_text({"jobs": jobs, **told}))
+        print(json_text({"jobs": jobs, **told, "descriptors": descriptors and asdict(descriptors)}))
         return
     for line in _lines(
         plan,
@@ -37,6 +39,17 @@ def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any, dr
             print(line)
         else:
             console.print(line, markup=False, soft_wrap=True)
+    if descriptors:
+        print(descriptors_line(descriptors))
+
+
+def descriptors_line(descriptors: Any) -> str:
+    """How long descriptors take that are not on this machine yet."""
+    from benchmark.cli.shared.terminal import about
+    from benchmark.rendering.text import joined
+
+    time = about(descriptors.seconds)
+    return f"Before that, the descriptors of {joined(descriptors.models)} are computed once: about {time} of one core."
 
 
 def unpublishable(options: Any) -> Iterator[str]:
@@ -97,7 +110,7 @@ def _set(plan: Any, options: Any) -> Iterator[str]:
 
 def _cost_line(cost: Any, options: Any, hint: str = "") -> str:
     """What the open folds are expected to cost, and what that is from."""
-    from benchmark.cli.shared.progress import about
+    from benchmark.cli.shared.terminal import about
     from benchmark.rendering.text import count
 
     if not cost.sources:

@@ -15,18 +15,16 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    ProgressColumn,
-    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Column
-from rich.text import Text
 
 from benchmark.cli.shared import consoles
+from benchmark.cli.shared.bars import columns, phase_of
 from benchmark.cli.shared.events import RunLog, run_log
+from benchmark.cli.shared.terminal import about
 from benchmark.rendering.text import changes, count, in_unit
 
 if TYPE_CHECKING:  # a download's bar needs no torch
@@ -52,19 +50,6 @@ STOPPING = (
 
 MILESTONE_S = 60.0
 """Where there is no terminal, a long fold says how far it is, after so many seconds without a line of this run."""
-
-
-def about(seconds: float) -> str:
-    """A duration in the two largest units that it has: `45 s`, `12 min`, `2 h 10 min`, `3 d 4 h`."""
-    minutes = round(seconds / 60)
-    if minutes < 2:
-        return f"{max(1, math.ceil(seconds))} s"
-    if minutes < 60:
-        return f"{minutes} min"
-    large, small, units = (minutes // 60, minutes % 60, ("h", "min")) if minutes < 1440 else (
-        minutes // 1440, minutes % 1440 // 60, ("d", "h")
-    )  # fmt: skip
-    return f"{large} {units[0]} {small} {units[1]}" if small else f"{large} {units[0]}"
 
 
 def job_name(job: Job) -> str:
@@ -123,8 +108,12 @@ class Display:
         if news.job not in self.bars:
             self.progress.update(self.total, detail="")
             self.bars[news.job] = self.progress.add_task(_short_name(news.job), total=None, detail=PREPARING)
+        bar = self.bars[news.job]
+        if news.prepares:
+            self.progress.update(bar, total=news.prepares.of, completed=news.prepares.done, done=None)
+            self._milestone(news.job, f"computes descriptors, {news.prepares.done:,} of {count(news.prepares.of, 'crystal')}")
         if news.trains:
-            self.progress.update(self.bars[news.job], detail="trains")
+            self.progress.update(bar, detail="trains")
             if news.trains.kept:
                 self._say(f"{job_name(news.job)}: goes on from its checkpoint {news.trains.kept.where()}")
         if news.epoch:
@@ -132,9 +121,14 @@ class Display:
             # NaN: there is no validation part.
             detail = _loss(error, news.job.task.classes, news.job.task.unit) if error == error else ""
             self.time_left.epoch(news.job, news.epoch.number, news.epoch.of)
-            self.progress.update(self.bars[news.job], total=news.epoch.of, completed=news.epoch.number, detail=detail)
-            if not self.progress.console.is_terminal and time.monotonic() - self.last_line > MILESTONE_S:
-                self._say(f"{job_name(news.job)}: epoch {news.epoch.number} of {news.epoch.of}, {detail}".rstrip(", "))
+            phase, done = phase_of(news.job, news.epoch)
+            self.progress.update(bar, total=news.epoch.of, completed=news.epoch.number, detail=detail, done=done)
+            self._milestone(news.job, f"{phase}, {detail}".rstrip(", "))
+
+    def _milestone(self, job: Job, what: str) -> None:
+        """A line of a fold where there is no terminal, and none of this run for a while."""
+        if not self.progress.console.is_terminal and time.monotonic() - self.last_line > MILESTONE_S:
+            self._say(f"{job_name(job)}: {what}")
 
     def on_record(self, job: Job, record: Record) -> None:
         """Take the job's bar away and leave one line."""
@@ -181,23 +175,6 @@ def _standing(time_left: TimeLeft) -> str:
     return f"{time_left.ended} of {count(len(time_left.plan.jobs), 'fold')}{left}"
 
 
-class _State(ProgressColumn):
-    """Of the plan the time left; of a fold its error and the time left. Never cut."""
-
-    def __init__(self, time_left: TimeLeft, total: list[TaskID]) -> None:
-        super().__init__(Column(no_wrap=True))
-        self.time_left, self.total = time_left, total
-
-    def render(self, task: Task) -> Text:
-        """One line."""
-        from benchmark.harness.time_left import TOLD_EPOCHS
-
-        of_fold = task.time_remaining if task.completed > TOLD_EPOCHS else None
-        seconds = self.time_left.seconds() or None if task.id in self.total else of_fold
-        left = "" if seconds is None else f"{about(seconds)} left"
-        return Text(", ".join(filter(None, (task.fields["detail"], left))))
-
-
 @contextmanager
 def live(plan: Plan, root: Path, quiet: bool, costs: Costs, events: bool = False) -> Iterator[Display]:
     """A display for the jobs of a plan in the store at `root`, and their log there.
@@ -212,14 +189,10 @@ def live(plan: Plan, root: Path, quiet: bool, costs: Costs, events: bool = False
     from benchmark.harness.time_left import TimeLeft
 
     time_left, totals = TimeLeft(plan, costs), list[TaskID]()
-    columns = (
-        TextColumn("{task.description}", markup=False, table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
-        BarColumn(10),
-        MofNCompleteColumn(table_column=Column(no_wrap=True)),
-        _State(time_left, totals),
-    )
     shown = consoles.console(quiet)
-    with Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal, expand=True) as progress:
+    with Progress(
+        *columns(time_left, totals), console=shown, transient=True, disable=not shown.is_terminal, expand=True
+    ) as progress:
         totals.append(progress.add_task("all folds", total=len(plan.jobs), completed=len(plan.done), detail=STARTING))
         log = run_log(root, events)
         log.plan(time_left)
@@ -247,6 +220,8 @@ def carry_out(
         if plan.todo:
             workers = count(min(plan.todo[0].workers, len(plan.todo)), "worker")
             said = f"starting {workers}; before a fold trains, its worker loads the program and builds graphs or descriptors"
+            if any(job.rates for job in plan.todo):
+                said += ", and networks try learning rates"
             display.progress.console.print(said, markup=False, soft_wrap=True)
         try:
             records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline, **how)

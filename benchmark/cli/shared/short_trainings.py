@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from benchmark.cli.shared.consoles import console
-from benchmark.cli.shared.progress import about
-from benchmark.cli.shared.terminal import tell
+from benchmark.cli.shared.terminal import about, tell
 
 if TYPE_CHECKING:
     from benchmark.harness.job import Job

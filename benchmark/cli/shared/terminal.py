@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,19 @@ LONGEST_LINE = 5000
 def harmless(text: str) -> str:
     """The text with a replacement character for everything that a terminal would obey instead of showing it."""
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def about(seconds: float) -> str:
+    """A duration in the two largest units that it has: `45 s`, `12 min`, `2 h 10 min`, `3 d 4 h`."""
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{max(1, math.ceil(seconds))} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    large, small, units = (minutes // 60, minutes % 60, ("h", "min")) if minutes < 1440 else (
+        minutes // 1440, minutes % 1440 // 60, ("d", "h")
+    )  # fmt: skip
+    return f"{large} {units[0]} {small} {units[1]}" if small else f"{large} {units[0]}"
 
 
 def json_text(value: object) -> str:

@@ -3,8 +3,10 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
 from benchmark.cli.shared import consoles, progress
@@ -14,7 +16,8 @@ from benchmark.harness.cost import Costs
 from benchmark.harness.kept import kept_of
 from benchmark.harness.plan import Plan
 from benchmark.harness.run import Progress
-from benchmark.harness.worker import Trains
+from benchmark.harness.worker import Prepares, Trains
+from benchmark.results.learning_rate import GRIDS
 from models.contract import Epoch
 from tests.benchmark.constructed import failed, make
 from tests.benchmark.harness.constructed import make_jobs
@@ -67,6 +70,48 @@ def test_without_a_terminal_a_long_fold_says_how_far_it_is(small_folder, tmp_pat
     epoch, fold = shown.file.getvalue().splitlines()
     assert epoch.endswith("fold 1/2: epoch 1 of 2 | 0 of 2 folds"), "the first epoch tells no time"
     assert "fold 1/2: test MAE" in fold and fold.endswith(" | 1 of 2 folds")
+
+
+def searching(folder):
+    """A fold of 30 epochs that tries three learning rates for 3 epochs each."""
+    (job, *_) = make_jobs(folder, epochs="30")
+    return replace(job, rates=GRIDS["standard"])
+
+
+@pytest.mark.parametrize(
+    ("number", "in_full", "short"),
+    [(4, "trying 3 learning rates, epoch 4 of 9", " rates 4/9 "), (21, "epoch 12 of 30", " 12/30 ")],
+)
+def test_the_search_for_a_rate_is_told_apart_from_the_training(small_folder, tmp_path, monkeypatch, number, in_full, short):
+    job = searching(small_folder)
+    monkeypatch.setattr(progress, "MILESTONE_S", 0.0)
+    texts = []
+    for terminal in (False, True):
+        shown = Console(file=StringIO(), width=80, force_terminal=terminal, color_system=None)
+        monkeypatch.setattr(consoles, "console", lambda quiet=False, shown=shown: shown)
+        with live(Plan((job,), (), ()), tmp_path, quiet=False, costs=Costs()) as display:
+            for epoch in (1, number):
+                display.on_progress(Progress(job, Epoch(epoch, 39, 0.5, 0.1234, 0.1)))
+            display.progress.refresh()
+        texts.append(shown.file.getvalue())
+    assert f"fold 1/2: {in_full}, MAE 0.1234" in texts[0].splitlines()[-1]
+    assert any(short in line and line.rstrip().endswith(" left") for line in texts[1].split("\n")), texts[1]
+
+
+def test_descriptors_show_how_many_crystals_have_theirs(small_folder, tmp_path, monkeypatch):
+    job = searching(small_folder)
+    monkeypatch.setattr(progress, "MILESTONE_S", 0.0)
+    texts = []
+    for terminal in (False, True):
+        shown = Console(file=StringIO(), width=80, force_terminal=terminal, color_system=None)
+        monkeypatch.setattr(consoles, "console", lambda quiet=False, shown=shown: shown)
+        with live(Plan((job,), (), ()), tmp_path, quiet=False, costs=Costs()) as display:
+            display.on_progress(Progress(job, None, prepares=Prepares(1250, 7582)))
+            display.progress.refresh()
+            assert "begun" not in display.log.path.read_text(), "it begins once"
+        texts.append(shown.file.getvalue())
+    assert "fold 1/2: computes descriptors, 1,250 of 7,582 crystals | 0 of 1 fold" in texts[0]
+    assert "1250/7582" in texts[1]
 
 
 def test_the_reason_of_a_failure_is_told_once_for_the_folds_of_a_model(small_folder, tmp_path, monkeypatch):

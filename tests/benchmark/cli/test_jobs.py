@@ -26,7 +26,8 @@ def test_who_works_on_what_is_read_from_the_store(benchmark_command, tmp_path, m
     key = make(fold=2)[0].key
     with Leases(store.root, beat_s=0.05) as leases:
         lease = leases.claim(key, store.path(key), {"n_layers": 4})
-        leases.note(lease, 3, 8)
+        for epoch in (2, 3):
+            leases.note(lease, epoch, 8)
         time.sleep(0.3)
         store.unfinished(key).parent.mkdir(parents=True, exist_ok=True)
         kept = kept_of(key, "a" * 64, {"epochs": 8}).model_copy(update={"epoch": 2, "epochs": 8})
@@ -36,6 +37,7 @@ def test_who_works_on_what_is_read_from_the_store(benchmark_command, tmp_path, m
         found = json.loads(benchmark_command("jobs", "--json").stdout)
     (row,) = found["working"]
     assert (row["job"], row["pid"], row["fold"], row["epoch"], row["epochs"]) == ("11_1", os.getpid(), 2, 3, 8)
+    assert 0 <= row["left_s"] <= 60 and re.search(r" 3/8 .* about \d+ s  ", shown), "5 epochs of a moment are left"
     assert row["state"] == "working" and row["last_sign_s"] <= 5
     assert found["records"] == {"complete": 4, "failed": 1, "damaged": 1} and found["submitted"] == []
     assert "job 11_1" in shown and "set/target cgcnn (standard, n_layers=4) seed 0 fold 3" in shown and "3/8" in shown

@@ -68,6 +68,21 @@ def test_a_command_started_elsewhere_says_where_it_looked(benchmark_command, tmp
     assert one_line_error(benchmark_command(*command)).startswith(f"error: {looked_for}")
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("kfold", "--folds", "1"), "kfold needs at least 2 folds, not 1; or use --protocol shuffle"),
+        (("holdout", "--folds", "6"), "holdout has 5 folds, not 6"),
+        (("shuffle", "--folds", "10000"), "shuffle with 10000 folds is impossible; at most 9999 are"),
+        (("published",), "mine/target: this dataset came without a published split; use --protocol kfold or shuffle"),
+    ],
+)
+def test_an_impossible_protocol_is_refused_before_a_structure_is_read(benchmark_command, tmp_path, monkeypatch, options, said):
+    folder = write_folder(tmp_path / "mine", 12)
+    monkeypatch.setattr("benchmark.tasks.tasks.Task.load", lambda task: pytest.fail("structures were read"))
+    assert said in one_line_error(benchmark_command("run", "--dataset", folder, "--model", "dummy", "--protocol", *options))
+
+
 def damage_csv(folder, text):
     (folder / "id_prop.csv").write_text(text)
 

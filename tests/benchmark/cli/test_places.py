@@ -31,10 +31,9 @@ def store(tmp_path):
 def test_a_run_with_fewer_folds_than_published_has_the_command_that_trains_them(store, folds, told):
     board = read_board(store)
     first = board.comparison_groups[0].first
-    records = [
-        make(0, "cgcnn")[0].model_copy(update={"key": first.key.model_copy(update={"seed": s, "fold": f})}) for s, f in folds
-    ]
-    lines = list(short_of_published(board, {group_of(first.key): Run(tuple(records))}, store.root))
+    template, key = make(0, "schnet")[0], first.key.model_copy(update={"model": "schnet"})
+    records = [template.model_copy(update={"key": key.model_copy(update={"seed": s, "fold": f})}) for s, f in folds]
+    lines = list(short_of_published(board, {group_of(first.key): [Run(tuple(records))]}, store.root))
     if not told:
         assert lines == []
         return
@@ -43,6 +42,24 @@ def test_a_run_with_fewer_folds_than_published_has_the_command_that_trains_them(
         f"set/target: the published rows have {len(folds)} folds, yours 2. To rank yours with them, train the missing folds;"
     )
     assert "--model cgcnn --model megnet " in command and told in command and command.endswith(f"--out {store.root}")
+
+
+def test_a_run_that_is_published_with_all_folds_is_not_trained_again(store):
+    board = read_board(store)
+    first = {row.model: row.run.first for row in board.comparison_groups[0].rows}
+
+    def published(model: str, folds: int, **key: str) -> Run:
+        keys = [first[model].key.model_copy(update={"fold": fold, **key}) for fold in range(folds)]
+        return Run(tuple(make(0, model)[0].model_copy(update={"key": one}) for one in keys))
+
+    def commands(*runs: Run) -> list[str]:
+        return list(short_of_published(board, {group_of(first["cgcnn"].key): list(runs)}, store.root))[1:]
+
+    (command,) = commands(published("cgcnn", 4), published("megnet", 3))
+    assert "--model cgcnn " not in command and "--model megnet " in command, "megnet is published with fewer folds"
+    assert commands(published("cgcnn", 4), published("megnet", 4)) == []
+    (command,) = commands(published("cgcnn", 4), published("megnet", 4, source="e" * 64))
+    assert "--model megnet " in command, "another source is another row"
 
 
 def test_the_two_lowest_rows_or_each_changed_row_beside_its_default_have_their_command(store):

@@ -39,6 +39,10 @@ def test_workers_share_the_cores_and_have_no_more_threads_than_were_asked_for(mo
     assert machine.threads_of(workers) == expected
 
 
+def test_more_processes_than_cores_are_slower():
+    assert machine.slower_now(4 * machine.cores()) > 3
+
+
 @pytest.fixture
 def checkout(tmp_path) -> Path:
     """A repository with one module in each package."""

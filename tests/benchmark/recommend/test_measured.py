@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmark.recommend.measured import records_of, trained
+from benchmark.results.learning_rate import GRIDS, RateChoice, TriedRate
 from benchmark.results.packed import packed_files
 from benchmark.results.records import GraphHealth
 from benchmark.results.store import Store
@@ -30,6 +31,22 @@ def test_standard_records_on_real_crystals_count_by_task_and_model(tmp_path):
     assert len(cgcnn.errors) == 5 and cgcnn.errors == pytest.approx(0.5, rel=0.03)
     assert cgcnn.seconds_per_crystal > 0
     assert [model.machines for model in trained(store.records(), "gpu")["cgcnn/band_gap"]] == [(), ()]
+
+
+def test_the_search_for_a_learning_rate_is_counted_where_it_was_set(tmp_path):
+    store, settings = Store(tmp_path), {"learning_rate": 0.003, "epochs": 30}
+    write_run(store, "cgcnn", 0.5, **CGCNN, key={"settings": settings}, epochs_run=30)
+    write_run(store, "megnet", 0.5, **CGCNN, key={"settings": {"depth": 3}}, epochs_run=30)
+    (record, *_) = store.records()
+    cgcnn, megnet = trained(store.records(), "cpu")["cgcnn/band_gap"]
+    own = record.times.training.device_s
+    assert cgcnn.seconds == pytest.approx(5 * [own * (1 + 3 * 3 / 30)]), "three rates, each for a tenth of 30 epochs"
+    assert megnet.seconds == pytest.approx(5 * [own]), "there is no rate to search"
+    tried = tuple(TriedRate(learning_rate=rate, validation_loss=1.0) for rate in (0.001, 0.003, 0.009))
+    choice = RateChoice(tried=tried, epochs=3, cost=record.times.training)
+    searched = {"settings": settings, "rates": GRIDS["standard"]}
+    write_run(store, "schnet", 0.5, **CGCNN, key=searched, epochs_run=30, rate_choice=choice)
+    assert trained(store.records(), "cpu")["cgcnn/band_gap"][2].seconds == pytest.approx(5 * [own]), "its time has the search"
 
 
 def test_errors_of_both_kinds_of_device_count_and_times_of_the_one_asked(tmp_path):

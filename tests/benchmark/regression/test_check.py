@@ -102,6 +102,7 @@ def noisy(small_set, models, monkeypatch):
     trained: list[int] = []
     monkeypatch.setattr(trainings, "run_trainings", train)
     monkeypatch.setattr("benchmark.harness.machine.uncommitted", lambda root=None: train.uncommitted)
+    monkeypatch.setattr(seeds, "slower_now", lambda workers: 1.0)
     train.uncommitted = []
     train.factors, train.costs, train.noise, train.trained = factors, costs, noise, trained
     return train
@@ -352,6 +353,20 @@ def test_other_numbers_come_with_the_reasons_on_record_and_same_numbers_without(
     done = benchmark_command("check", "--quick")
     assert done.stdout.splitlines()[1] == "The code has no uncommitted changes.", "whoever undid a change sees it"
     assert "for the other numbers of cgcnn: the baseline was made " in done.stdout
+
+
+def test_on_a_busy_machine_the_times_count_how_busy_it_is(benchmark_command, noisy, monkeypatch):
+    def told() -> tuple[int, str]:
+        time, note = benchmark_command("check", "--model", "cgcnn").stderr.splitlines()[:2]
+        return int(re.search(r"about (\d+) s", time)[1]), note
+
+    benchmark_command(*UPDATE)
+    idle, note = told()
+    assert "if no other program runs" in note
+    monkeypatch.setattr(seeds, "slower_now", lambda workers: 1.5)
+    busy, note = told()
+    assert busy == pytest.approx(1.5 * idle, abs=2)
+    assert note.endswith(", times 1.5: other programs run here, which makes trainings so much slower now")
 
 
 def test_of_a_model_without_luck_no_share_of_checks_is_told(benchmark_command, noisy):

@@ -77,7 +77,7 @@ def test_fewer_crystals_than_folds_are_refused_in_one_line():
 
 
 def test_impossible_protocols_are_refused():
-    for name, folds in (("kfold", 1), ("shuffle", 0), ("published", 2)):
+    for name, folds in (("kfold", 1), ("shuffle", 0), ("published", 2), ("shuffle", 10_000)):
         with pytest.raises(InputError):
             Protocol(name, folds)
     with pytest.raises(InputError, match="without a published split"):
