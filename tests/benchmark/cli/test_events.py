@@ -78,38 +78,35 @@ def searching(folder):
     return replace(job, rates=GRIDS["standard"])
 
 
+def shown_of(job, told, root, monkeypatch, terminal: bool) -> str:
+    """What 80 columns show of a fold that tells its progress."""
+    shown = Console(file=StringIO(), width=80, force_terminal=terminal, color_system=None)
+    monkeypatch.setattr(consoles, "console", lambda quiet=False: shown)
+    monkeypatch.setattr(progress, "MILESTONE_S", 0.0)
+    with live(Plan((job,), (), ()), root, quiet=False, costs=Costs()) as display:
+        for one in told:
+            display.on_progress(one)
+        display.progress.refresh()
+    return shown.file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("number", "in_full", "short"),
     [(4, "trying 3 learning rates, epoch 4 of 9", " rates 4/9 "), (21, "epoch 12 of 30", " 12/30 ")],
 )
 def test_the_search_for_a_rate_is_told_apart_from_the_training(small_folder, tmp_path, monkeypatch, number, in_full, short):
     job = searching(small_folder)
-    monkeypatch.setattr(progress, "MILESTONE_S", 0.0)
-    texts = []
-    for terminal in (False, True):
-        shown = Console(file=StringIO(), width=80, force_terminal=terminal, color_system=None)
-        monkeypatch.setattr(consoles, "console", lambda quiet=False, shown=shown: shown)
-        with live(Plan((job,), (), ()), tmp_path, quiet=False, costs=Costs()) as display:
-            for epoch in (1, number):
-                display.on_progress(Progress(job, Epoch(epoch, 39, 0.5, 0.1234, 0.1)))
-            display.progress.refresh()
-        texts.append(shown.file.getvalue())
+    epochs = [Progress(job, Epoch(epoch, 39, 0.5, 0.1234, 0.1)) for epoch in (1, number)]
+    texts = [shown_of(job, epochs, tmp_path, monkeypatch, terminal) for terminal in (False, True)]
     assert f"fold 1/2: {in_full}, MAE 0.1234" in texts[0].splitlines()[-1]
     assert any(short in line and line.rstrip().endswith(" left") for line in texts[1].split("\n")), texts[1]
 
 
 def test_descriptors_show_how_many_crystals_have_theirs(small_folder, tmp_path, monkeypatch):
     job = searching(small_folder)
-    monkeypatch.setattr(progress, "MILESTONE_S", 0.0)
-    texts = []
-    for terminal in (False, True):
-        shown = Console(file=StringIO(), width=80, force_terminal=terminal, color_system=None)
-        monkeypatch.setattr(consoles, "console", lambda quiet=False, shown=shown: shown)
-        with live(Plan((job,), (), ()), tmp_path, quiet=False, costs=Costs()) as display:
-            display.on_progress(Progress(job, None, prepares=Prepares(1250, 7582)))
-            display.progress.refresh()
-            assert "begun" not in display.log.path.read_text(), "it begins once"
-        texts.append(shown.file.getvalue())
+    prepares = [Progress(job, None, prepares=Prepares(1250, 7582))]
+    texts = [shown_of(job, prepares, tmp_path, monkeypatch, terminal) for terminal in (False, True)]
+    assert not any('"begun"' in path.read_text() for path in (tmp_path / "logs").iterdir()), "it begins once"
     assert "fold 1/2: computes descriptors, 1,250 of 7,582 crystals | 0 of 1 fold" in texts[0]
     assert "1250/7582" in texts[1]
 
