@@ -72,7 +72,8 @@ def _holds(answer: PairAnswer) -> str:
     more = f", {count(answer.alone_more_repeats, 'more repeat')} would decide" if answer.alone_more_repeats else ""
     return (
         f" The interval holds for all pairs of these {answer.models} rows: each further row widens it. If "
-        f"this pair was your only question before you saw the errors: {interval(answer.alone_low, answer.alone_high)}, {WORDS[answer.alone_verdict].lower()}{more}."
+        f"this pair was your only question before you saw the errors: {interval(answer.alone_low, answer.alone_high)}, "
+        f"{WORDS[answer.alone_verdict].lower()}{more}."
     )
 
 
