@@ -109,6 +109,7 @@ def _write(store: Store, as_json: bool) -> None:
 def _tell_pair(store: Store, task: str, pair: tuple[str, str], as_json: bool) -> None:
     from benchmark.leaderboard.pair import compare_pair
     from benchmark.leaderboard.pair_text import marks_of_answers, pair_text
+    from benchmark.rendering.synthetic import SYNTHETIC, is_synthetic
     from benchmark.results.beside import StoreBeside
 
     found = compare_pair(store, task, *pair)
@@ -117,6 +118,7 @@ def _tell_pair(store: Store, task: str, pair: tuple[str, str], as_json: bool) ->
         return
     beside = isinstance(store, StoreBeside)
     said = [*(pair_text(answer, beside) for answer in found.answers), *found.same_runs, marks_of_answers(found.answers)]
+    said += [SYNTHETIC] if is_synthetic(task.rpartition("/")[0]) else []
     print("\n\n".join(filter(None, said)))
     for line in found.not_compared:
         tell(line)

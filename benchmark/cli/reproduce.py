@@ -92,7 +92,8 @@ def reproduce(
         return
     results = cell_results(asked.every, stores)
     packed = publish_cells(results, published[1], published[:1]) if publish else []
-    written = [str(path) for path in (*packed, write_page(asked, results, published[0], reports))]
+    known = [] if reports == REPORTS else cell_results(asked.every, [Store(PUBLISHED), Store(REPORTS / "reproduction")])
+    written = [str(path) for path in (*packed, write_page(asked, results, published[0], reports, known))]
     print(json.dumps(written) if as_json else f"page: {written[-1]}")
     # A network that diverges is an answer, as where a paper's curve breaks off.
     if failed := [record for record in records if record.status not in ("complete", "diverged")]:
@@ -115,8 +116,16 @@ def _chosen(asked: Any, request: _Request) -> list[Any]:
     if not cells:
         raise InputError(f"{asked.name} has no variations; leave out --vary")
     tasks, models = {cell.task for cell in cells}, {name for cell in cells for name in (cell.model, cell.label)}
-    for what, names, known in (("task", request.tasks, tasks), ("model", request.models, models)):
+    all_tasks, all_models = {cell.task for cell in asked.cells}, {cell.model for cell in asked.cells}
+    for what, names, known, of_table in (
+        ("task", request.tasks, tasks, all_tasks),
+        ("model", request.models, models, all_models),
+    ):
         for name in names:
+            if name not in known and name in of_table:
+                raise InputError(
+                    f"{asked.name} has no variation of the {what} {name}; it has some of {', '.join(sorted(known))}"
+                )
             if name not in known:
                 raise unknown_name(f"{what} of {asked.name}", name, known)
     return [

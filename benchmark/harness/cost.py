@@ -236,7 +236,9 @@ def timed(job: Job) -> Estimate:
     if not isinstance(settings, Recipe):
         power = POWERS.get(job.model, KERNEL)
         return Estimate(
-            trained.seconds(settings) * grown**power, f"{len(rows)} crystals timed here, to the power {power:g}", True
+            trained.seconds(settings) * grown**power,
+            f"{len(rows)} crystals timed here, scaled up (time grows as n^{power:g})",
+            True,
         )
     once = trained.seconds(replace(settings, epochs=1))
     epochs = max(1, min(MOST_EPOCHS, round(LEAST_S / once)))

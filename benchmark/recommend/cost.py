@@ -81,8 +81,8 @@ def times(question: Question, calibration: Calibration | None) -> str:
     of = joined([with_atoms(task, question.tasks[task]) for task in sorted({one.task for one in timed})])
     crystals = f"crystals of {of}" if question.like else "crystals of all tasks on record"
     here = (
-        f"They are those of {joined(machines)}, times {calibration.slower:.1f}: a short training takes about so many times as "
-        f"long here as on {joined(calibration.processors)}."
+        f"They are those of {joined(machines)}, times {calibration.slower:.1f}: here a short training takes about so many "
+        f"times as long as on {joined(calibration.processors)}, where its record was made."
         if calibration
         else f"The times are those of {joined(machines)}."
     )

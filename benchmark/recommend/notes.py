@@ -32,7 +32,8 @@ def ranking(like: str | None, tasks: Mapping[str, Sequence[Trained]]) -> str:
     over = f"mean over {count(sets, 'data set')}"
     learn = [model.model for model in tasks[like] if model.model not in CONSTANTS] if like else []
     if len(learn) == 1:
-        return f"Ranking: by the {over}, as only {learn[0]} ran on {like}. Error and times are those of {like}."
+        above = f"Error and times above it are those of {like}."
+        return f"Ranking: by the {over}, as only {learn[0]} ran on {like}: the table is about these sets. {above}"
     if like:
         return f"Ranking: of {like} alone. If your crystals or target are unlike it, ask without --like (the {over})."
     ran = sorted(tasks.items(), key=lambda one: (-len(one[1]), one[0]))

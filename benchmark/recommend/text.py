@@ -63,7 +63,7 @@ def answer(question: Question, advice: Advice, calibration: Calibration | None, 
         headline=_headline(question, plan.models[0]) if plan else _nothing(question, ranked, slower),
         lines=tuple(filter(None, lines)),
         command=command_of(question, plan) if plan else None,
-        columns=("model", what, "95 % interval", f"{FOLDS} folds alone", "within the time", "yours / on record"),
+        columns=("model", what, "95 % interval", f"{FOLDS} folds alone", "alone within the time", "yours / on record"),
         rows=tuple(
             (one.model, _three(one.error), _interval(one), *cells(question, one, slower), _beyond(one)) for one in ranked.every
         ),
@@ -148,7 +148,8 @@ def _basis(one: Forecast, model: Trained, train: int) -> str:
     if model.several_sizes:
         return f" It is scaled from {on_record(model)}."
     measured = f"{_three(model.error_at(model.most))}, measured with {model.most:,.0f} training crystals"
-    by = f" by {count(len(one.scaled_by), 'learning curve')}" if one.scaled_by else ""
+    curves = joined(sorted({curve.task for curve in one.scaled_by}))
+    by = f" by {count(len(one.scaled_by), 'learning curve')} (of {curves})" if one.scaled_by else ""
     return f" It is scaled to your {train:,}{by} from {measured}."
 
 
@@ -185,7 +186,7 @@ def _also(plan: Plan, seconds: float) -> str:
     if rivals:
         told.append(f"{_named(rivals, chosen)} may come out better. The command repeats folds until the verdict is clear.")
     if plan.rest:
-        told.append(f"More may not fit: with more than {duration(seconds)}, add {_named(plan.rest, chosen)}.")
+        told.append(f"More models together may not fit: with more than {duration(seconds)}, add {_named(plan.rest, chosen)}.")
     return f"Train too: {' '.join(told)}" if rivals else " ".join(told)
 
 
@@ -197,7 +198,7 @@ def _named(models: Sequence[Forecast], chosen: Forecast) -> str:
 def _not_known(question: Question) -> str:
     if question.like:
         return f"whether your crystals are harder or easier than those of {question.like}, and rank the models alike."
-    return "the error in a unit, and whether the order is the same on your crystals, such as oxides."
+    return "the error in a unit (`--like TASK` gives one), and whether the order is the same on your crystals, such as oxides."
 
 
 def _interval(one: Forecast) -> str:

@@ -221,13 +221,12 @@ def _fewer(found: Sequence[Compared]) -> Iterator[str]:
 
 
 def _marks(one: Compared) -> dict[str, str]:
-    """What is known of a figure that differs: mark → meaning."""
-    if not one.difference.is_shown:
-        return {}
-    nothing = learnt_nothing(one.result, one.published)
+    """What is known of why a figure may differ: mark → meaning."""
+    nothing, other = learnt_nothing(one.result, one.published), _spreads_apart(one)
     known = {
-        "a": (_spreads_apart(one), OTHER_TARGETS),
-        "b": (nothing == ["the published one"], "the published error alone is hardly better than the median"),
+        "a": (other, OTHER_TARGETS),
+        # The median is that of our targets.
+        "b": (nothing == ["the published one"] and not other, "the published error alone is hardly better than the median"),
         "c": (nothing == ["ours"], "our error alone is hardly better than the median"),
     }
     return {mark: meaning for mark, (holds, meaning) in known.items() if holds}

@@ -49,7 +49,11 @@ def luck_of(cell: Cell, runs: Sequence[Repeated]) -> Luck | None:
 
 
 def with_luck(
-    cells: Sequence[Cell], results: Sequence[CellResult | None], board: Store, tasks: set[str]
+    cells: Sequence[Cell],
+    results: Sequence[CellResult | None],
+    board: Store,
+    tasks: set[str],
+    published: Sequence[CellResult | None] = (),
 ) -> list[CellResult | None]:
     """The results; those of one round beside a figure without a standard deviation know how much other runs vary.
 
@@ -58,6 +62,7 @@ def with_luck(
         results: of the cells, in their order.
         board: whose runs count too, but for miniatures.
         tasks: of the board that count.
+        published: what is published here of each cell; its rounds tell best how much they vary.
     """
 
     def needs(cell: Cell, result: CellResult | None) -> bool:
@@ -76,6 +81,16 @@ def with_luck(
             if len(errors) > 1 and key.profile not in MARKED:
                 runs.append(Repeated(task, key.model, errors))
     return [
-        replace(result, luck=luck_of(cell, runs)) if result and needs(cell, result) else result
-        for cell, result in zip(cells, results, strict=True)
+        replace(result, luck=_luck_of_rounds(there) or luck_of(cell, runs)) if result and needs(cell, result) else result
+        for cell, result, there in zip(cells, results, published or [None] * len(cells), strict=True)
     ]
+
+
+def _luck_of_rounds(published: CellResult | None) -> Luck | None:
+    """Of the same cell, where several rounds of it are published here."""
+    rounds = published.maes if published else ()
+    if len(rounds) < 2:
+        return None
+    return Luck(
+        float(np.std(rounds, ddof=1) / np.mean(rounds)), len(rounds), f"the {len(rounds)} published rounds of this cell"
+    )

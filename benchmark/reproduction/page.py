@@ -28,6 +28,7 @@ from benchmark.reproduction.recipes import recipes_section
 from benchmark.reproduction.results import PRINTED, RULE, UNPRINTED, CellResult, Difference, Luck
 from benchmark.reproduction.tables import TABLES
 from benchmark.reproduction.varied import told, variations, varied_section
+from benchmark.results.directories import REPORTS
 from benchmark.results.scores import Run
 from benchmark.results.store import Store, write_atomically
 from benchmark.studies.depth.parameters import OURS, PUBLISHED
@@ -43,19 +44,21 @@ DFT = {
 """Target → mean absolute difference of DFT and experiment, as the thesis's Table 4 collects it."""
 
 
-def page(asked: Table, results: Sequence[CellResult | None], board: Store) -> str:
+def page(asked: Table, results: Sequence[CellResult | None], board: Store, published: Sequence[CellResult | None] = ()) -> str:
     """The markdown page of a table.
 
     Args:
         asked: the table.
         results: of `asked.every`, in this order.
         board: whose runs of other recipes are shown too.
+        published: what is published here of the same cells, where `results` are somebody's own.
     """
-    results = with_luck(asked.every, results, board, {cell.task for table in TABLES.values() for cell in table.cells})
+    tasks = {cell.task for table in TABLES.values() for cell in table.cells}
+    results = with_luck(asked.every, results, board, tasks, published)
     varied = variations(asked.every, results)
     own = results[: len(asked.cells)]
     rows = list(zip(asked.cells, own, strict=True))
-    parts = [f"{TITLE}: {escape(asked.title)}", answer(rows, told(varied))]
+    parts = [f"{TITLE}: {escape(asked.title)}", *_more_published(asked, rows, published), answer(rows, told(varied))]
     parts += ["## How ours and the published figure are compared", *(escape(note) for note in asked.notes), _rule(asked)]
     parts += [MEDIAN] if any(result and result.maes for _, result in rows) else []
     parts += [f"*{NOT_TRAINED_OUT}*: {NOT_TRAINED_OUT_MEANS}."] if any(_marked(result) for _, result in rows) else []
@@ -71,13 +74,31 @@ def page(asked: Table, results: Sequence[CellResult | None], board: Store) -> st
     return "\n\n".join(parts) + "\n"
 
 
-def write_page(asked: Table, results: Sequence[CellResult | None], board: Store, reports: Path) -> Path:
+def write_page(
+    asked: Table,
+    results: Sequence[CellResult | None],
+    board: Store,
+    reports: Path,
+    published: Sequence[CellResult | None] = (),
+) -> Path:
     """Write `<reports>/reproduction/<table>.md`. Raises InputError where a page that is not ours stands there."""
     path = reports / "reproduction" / f"{asked.name}.md"
     require_own(path, TITLE, "not such a page", "directory with --reports")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, page(asked, results, board).encode())
+    write_atomically(path, page(asked, results, board, published).encode())
     return path
+
+
+def _more_published(asked: Table, rows: Sequence[Row], published: Sequence[CellResult | None]) -> Iterator[str]:
+    """The cells of which more rounds are published here than this page has, with their errors: they decide."""
+    found = [
+        f"{escape(cell.label)} ({escape(cell.task.rpartition('/')[2])}): {len(there.maes)} rounds, {significant(there.mae, 3)}"
+        for (cell, own), there in zip(rows, published, strict=False)
+        if own and there and len(there.maes) > len(own.maes)
+    ]
+    if found:
+        where = f"`{REPORTS / 'reproduction' / asked.name}.md`"
+        yield f"The published page, {where}, has more rounds of these cells than this one, and decides: {'; '.join(found)}."
 
 
 def _place(asked: Table, cell: Cell) -> int:

@@ -18,12 +18,15 @@ HEADER = (
     "task", "model", "changed", "not", "rounds", "MAE of the published recipe", "MAE changed", "change (95 %)",
     "from ours to the published figure", "reaches it",
 )  # fmt: skip
+NEAR = 0.05
+"""A change is near the distance if the two differ by less than this share of our error."""
 RULE = (
     "Why does ours differ from the published figure? Here one setting of the recipe is changed at a time. Both networks are "
     "trained and tested on the same crystals in each round. *change*: of the error, with its 95 % interval over rounds "
     "(corrected t-test, Nadeau & Bengio 2003); a single round has none. *reaches it*: whether the change alone is as large as "
     "the distance to the published figure. No: the whole interval falls short of it. Yes: the interval reaches it and leaves "
-    "out 0. Undecided: the interval includes both. The distance is uncertain too: the tables above have its standard errors."
+    "out 0. Undecided: the interval includes both. The distance is uncertain too: the tables above have its standard errors. "
+    "`docs/models.md` says what a setting means."
 )
 
 
@@ -115,11 +118,14 @@ def told(found: Sequence[Variation]) -> str:
     number = Counter(one.reaches for one in with_figure)
     reach = [one.told for one in with_figure if one.reaches == "yes"]
     said = f"To the published figure or past it: {', '.join(reach)}" if reach else "None is shown to reach the published figure"
+    near = [one for one in with_figure if one.reaches == "undecided" and abs(one.change - (one.distance or 0)) < NEAR]
+    said += f". Near it, but not shown: {', '.join(one.told for one in near)}" if near else ""
     known = {"no": "fell short", "undecided": "undecided", "": "of one round, without an interval"}
+    known = {"yes": "reached it", **known}
     rest = joined([f"{number[verdict]} {word}" for verdict, word in known.items() if number[verdict]])
     return (
         f"Why do they differ? One setting of the recipe was changed at a time, {count(len(with_figure), 'change')} "
-        f"(*One setting changed*). {said}{f' ({rest})' if rest else ''}."
+        f"(*One setting changed*). {said}. All: {rest}."
     )
 
 

@@ -80,7 +80,7 @@ def test_seen_and_new_crystals_have_columns_only_where_a_run_tells_them(open_pag
 def test_a_reader_asks_which_model_fits_the_crystals_and_the_time(open_page, tmp_path):
     store = Store(tmp_path / "runs")
     write_fold(store, TASKS[0], "cgcnn", 0)
-    texts = ["Train cgcnn.", "Train rf-magpie.", "Error: 0.1 eV.", "python -m benchmark run", "model", "within the time",
+    texts = ["Train cgcnn.", "Train rf-magpie.", "Error: 0.1 eV.", "python -m benchmark run", "model", "alone within the time",
              "of gaps", "--crystals 10,000: ask for at most 3,000"]  # fmt: skip
     rows = [["cgcnn", "yes"], ["cgcnn", "no"], ["rf-magpie", "yes"]]
     lists = [[2], [4, 5], [0, 2], [1, 2], [6]]

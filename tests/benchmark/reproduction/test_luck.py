@@ -57,7 +57,21 @@ def test_a_single_round_alone_shows_no_difference(tmp_path):
     found = result_of(store, CELL)
     assert luck_of(CELL, []) is None and not found.difference(UNPRINTED).is_shown
     text = page(Table("thesis-4", "A table", (CELL,)), [found], store)
-    assert "not shown to differ (1 round; SD of trainings not known)" in text and "5.00 / 0.5 †1" in text
+    assert "not shown to differ (1 round; SD of trainings not known)" in text and "5.00 / 0.5 (c) †1" in text
+
+
+def test_published_rounds_of_the_cell_count_before_other_runs_and_the_page_says_what_they_decide(tmp_path):
+    own, board = (
+        write_rounds(tmp_path / "own", [0.6]),
+        write_rounds(tmp_path / "board", [1.0, 1.2, 0.8], key={"profile": "standard"}),
+    )
+    published = result_of(write_rounds(tmp_path / "published", [0.4, 0.5, 0.6]), CELL)
+    found = [result_of(own, CELL)]
+    (one,) = with_luck([CELL], found, board, {"set/target"}, [published])
+    assert one.luck == Luck(pytest.approx(0.2), 3, "the 3 published rounds of this cell")
+    line = "has more rounds of these cells than this one, and decides: cgcnn (target): 3 rounds, 0.500."
+    assert line in page(Table("thesis-4", "A table", (CELL,)), found, board, [published])
+    assert "than this one" not in page(Table("thesis-4", "A table", (CELL,)), found, board, found)
 
 
 def test_runs_of_the_table_and_of_the_board_count_but_miniatures_do_not(tmp_path):

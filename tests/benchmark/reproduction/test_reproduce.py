@@ -171,6 +171,12 @@ def test_wrong_use_is_one_line(quick, benchmark_command, arguments, message):
     assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1
 
 
+def test_a_task_without_variations_names_those_with_some(benchmark_command):
+    done = benchmark_command("reproduce", "thesis-4", "--vary", "--task", "cgcnn/poisson_ratio")
+    said = "thesis-4 has no variation of the task cgcnn/poisson_ratio; it has some of cgcnn/band_gap, "
+    assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_the_committed_page_is_what_the_committed_records_give(name):
     committed = ROOT / "reports" / "reproduction"

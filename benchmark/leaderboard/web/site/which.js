@@ -44,7 +44,7 @@ board.views.which = (() => {
   function shown([headline, lines, train, columns, rows, notes]) {
     const {rows: cells, lists} = board.data.forecasts;
     const list = (place) => h("ul", {}, lists[place].map((line) => h("li", {}, text(line))));
-    const columnsShown = lists[columns].map((label, index) => ({label: text(label), text: index === 0 || text(label) === "within the time", head: index === 0, cell: (row) => row[index]}));
+    const columnsShown = lists[columns].map((label, index) => ({label: text(label), text: index === 0 || text(label) === "alone within the time", head: index === 0, cell: (row) => row[index]}));
     return [h("div", {class: "verdict"}, h("p", {class: "answer"}, h("strong", {}, text(headline)))), list(lines), train !== null && h("pre", {}, text(train)),
       board.table.plain("What the records forecast of each model", columnsShown, lists[rows].map((row) => cells[row])),
       h("h2", {}, "What you should know"), list(notes)].filter(Boolean);
