@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 commands = typer.Typer()
 
-BUSY = 1.2
-"""From which factor on a machine is called busy."""
-
 SLOWER = 5
 """Noise that asks for more seeds than in the baseline makes the trainings up to so many times as long."""
 
@@ -210,7 +207,7 @@ def _cost_lines(cost: CheckCost, quick: bool) -> Iterator[str]:
         whose = "" if cost.changed == cost.models else f" of {listed(cost.changed)}"
         same = f"about {about(cost.first_s)} if the numbers are the baseline's, else " if not cost.elsewhere else ""
         most = f"about {about(cost.most_s)} with up to {cost.most_seeds} seeds{whose}"
-        why = "code changed since the baseline"
+        why = "the code differs from the baseline's, at HEAD already or by your changes"
         yield f"training {models}: {same}{most} ({why})"
     yield _times_of(cost)
     if cost.elsewhere:
@@ -238,12 +235,15 @@ def _cost_against(cost: CheckCost, commit: str, models: list[str]) -> Iterator[s
 
 
 def _times_of(cost: CheckCost) -> str:
+    from benchmark.cli.shared.terminal import BUSY
     from benchmark.rendering.text import count, listed
 
-    baseline = f"times with {count(cost.workers, 'worker')} on a machine of the baseline ({listed(cost.processors)})"
+    measured = f"with {count(cost.workers, 'worker')} on a machine of the baseline ({listed(cost.processors)})"
     if cost.slower < BUSY:
-        return f"these are {baseline}, if no other program runs; a slower machine takes longer"
-    return f"these are {baseline}, times {cost.slower:.1f}: other programs run here, which makes trainings so much slower now"
+        return f"these times were measured {measured}, without other programs; a slower machine takes longer"
+    return (
+        f"these times count that other programs run here now ({cost.slower:.1f} times as long); they were measured {measured}"
+    )
 
 
 def _update_baseline(reason: str, models: list[str], settings: list[str] | None, seeds: int | None, as_json: bool) -> None:

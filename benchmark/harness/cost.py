@@ -161,12 +161,14 @@ class PlanCost:
         wall_s: on the clock, where as many cores as the run uses are free.
         sources: how many folds are estimated from what.
         unknown: how many folds nothing is known of.
+        slower: how many times longer the clock runs now, as other programs run beside.
     """
 
     device_s: float
     wall_s: float
     sources: Mapping[str, int]
     unknown: int
+    slower: float = 1.0
 
 
 def plan_cost(

@@ -8,6 +8,9 @@ from typing import Any
 
 from benchmark.cli.shared.terminal import json_text
 
+LONG_S = 10.0
+"""How busy the machine is, is tried where a plan takes so many seconds or more."""
+
 
 def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any, dry_run: bool) -> None:
     """Print what is going to be done, and what it will cost by the trainings on record.
@@ -16,11 +19,14 @@ def show_plan(plan: Any, options: Any, store: Any, as_json: bool, costs: Any, dr
     """
     from benchmark.cli.shared.progress import console
     from benchmark.harness.cost import plan_cost, timed_where_unknown
+    from benchmark.harness.machine import slower_now
     from benchmark.harness.preparation import descriptors_to_compute
 
     measured, broken = timed_where_unknown(plan.todo, plan.n_train, costs) if dry_run else ({}, {})
     descriptors = descriptors_to_compute(plan.todo) if dry_run else None
     cost = plan_cost(plan.todo, plan.n_train, costs, measured, plan.kept)
+    if options.device == "cpu" and cost.wall_s >= LONG_S:
+        cost = replace(cost, slower=slower_now(options.workers))
     unable = [f"{model} cannot be trained: {reason}" for model, reason in broken.items()]
     plan = replace(plan, warnings=(*plan.warnings, *unable))
     if as_json:
@@ -110,7 +116,7 @@ def _set(plan: Any, options: Any) -> Iterator[str]:
 
 def _cost_line(cost: Any, options: Any, hint: str = "") -> str:
     """What the open folds are expected to cost, and what that is from."""
-    from benchmark.cli.shared.terminal import about
+    from benchmark.cli.shared.terminal import BUSY, about
     from benchmark.rendering.text import count
 
     if not cost.sources:
@@ -121,9 +127,10 @@ def _cost_line(cost: Any, options: Any, hint: str = "") -> str:
     sources = "; ".join(each if len(each) > 1 else cost.sources)
     workers = count(options.workers, "worker")
     rest = f" No record says how long the other {count(cost.unknown, 'fold')} take{hint}." if cost.unknown else ""
+    busy = f" ({cost.slower:.1f} times as long as alone, as other programs run here)" if cost.slower >= BUSY else ""
     return (
-        f"Training {count(known, 'fold')} takes about {about(cost.device_s)} {of}: {about(cost.wall_s)} on the clock with "
-        f"{workers}. This estimate is from {sources}.{rest} The start and building graphs come on top."
+        f"Training {count(known, 'fold')} takes about {about(cost.device_s)} {of}: {about(cost.slower * cost.wall_s)} on the "
+        f"clock with {workers}{busy}. This estimate is from {sources}.{rest} The start and building graphs come on top."
     )
 
 

@@ -44,8 +44,8 @@ PREPARING = "builds graphs or descriptors"
 """What a fold does before it trains."""
 
 STOPPING = (
-    "stopping: no fold begins any more; folds that train are kept after the step that they are at. A second Ctrl-C ends at "
-    "once: it keeps only their last checkpoints"
+    "stopping: no fold begins any more; folds that train are kept after the step that they are at. Ctrl-C now ends at once: it "
+    "keeps only their last checkpoints"
 )
 
 MILESTONE_S = 60.0
@@ -226,16 +226,16 @@ def carry_out(
         try:
             records = run_jobs(plan.todo, store, display.on_progress, display.on_record, deadline=deadline, **how)
         except KeyboardInterrupt as signalled:
-            raise type(signalled)(_left(display, store)) from None
+            raise type(signalled)(_left(display, store, "stopped")) from None
     unfinished = set(plan.todo) - display.finished - display.not_tried
     # Others may have done some meanwhile; a fold that is tried again has its old record still.
-    if left := len(without_record(unfinished, store)) + sum(has_failed(job, store) for job in unfinished):
-        console.print(f"the time is up: {left} of {len(plan.jobs)} folds are left; run the same command again to go on")
+    if without_record(unfinished, store) or any(has_failed(job, store) for job in unfinished):
+        console.print(_left(display, store, "the time is up"), markup=False, soft_wrap=True)
     return records
 
 
-def _left(display: Display, store: Store) -> str:
-    """How many folds of a plan that a signal stopped are done, and how many go on from a checkpoint."""
+def _left(display: Display, store: Store, why: str) -> str:
+    """How many folds of a plan that ended before its end are done, and how many go on from a checkpoint."""
     from benchmark.harness.job import dataset_hash
     from benchmark.rendering.commands import command
 
@@ -245,7 +245,7 @@ def _left(display: Display, store: Store) -> str:
     more = f", {kept} more with a checkpoint" if kept else ""
     shows = f" (`{command('jobs', '--out', store.root)}` shows them)" if kept else ""
     done = f"{time_left.ended} of {count(len(time_left.plan.jobs), 'fold')} done"
-    return f"stopped: {done}{more}; run the same command again to go on{shows}"
+    return f"{why}: {done}{more}; run the same command again to go on{shows}"
 
 
 @contextmanager

@@ -24,6 +24,10 @@ def harmless(text: str) -> str:
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
+BUSY = 1.2
+"""From so many times the usual time on, a machine is called busy."""
+
+
 def about(seconds: float) -> str:
     """A duration in the two largest units that it has: `45 s`, `12 min`, `2 h 10 min`, `3 d 4 h`."""
     minutes = round(seconds / 60)

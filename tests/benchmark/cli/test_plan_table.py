@@ -19,6 +19,11 @@ def test_the_cost_says_of_how_many_folds_it_is_and_what_comes_on_top():
     assert _cost_line(PlanCost(0.0, 0.0, {}, 5), RunOptions()) == "cost unknown: nothing on record for 5 folds"
 
 
+def test_the_time_on_the_clock_counts_other_programs():
+    told = _cost_line(PlanCost(80.0, 40.0, {"records of runs": 3}, 0, slower=2.5), RunOptions(workers=2))
+    assert "2 min on the clock with 2 workers (2.5 times as long as alone, as other programs run here). This" in told
+
+
 def test_whoever_runs_uncommitted_code_is_told_that_it_cannot_be_published(monkeypatch):
     monkeypatch.setattr("benchmark.harness.machine.uncommitted", lambda: ["models/zoo/mine.py"])
     (line,) = unpublishable(RunOptions())

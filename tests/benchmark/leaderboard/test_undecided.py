@@ -60,9 +60,9 @@ def test_repeats_are_added_until_every_model_is_decided_and_every_task_is_shown(
 def test_no_fold_is_begun_after_the_time_limit_and_the_run_goes_on_later(small_folder, benchmark_command):
     asked = ("run", "--dataset", small_folder, "--model", "dummy", "--profile", "smoke", "--folds", "2")
     stopped = benchmark_command(*asked, "--time-limit", "0")
-    assert stopped.returncode == 0 and "the time is up: 2 of 2 folds are left; run the same command again" in stopped.stderr
+    assert stopped.returncode == 0 and "the time is up: 0 of 2 folds done; run the same command again" in stopped.stderr
     done = benchmark_command(*asked, "--json")
     (row,) = json.loads(done.stdout.splitlines()[-1])["scores"]
     assert [fold["status"] for fold in row["folds"]] == ["complete", "complete"]
     more = benchmark_command(*asked, "--model", "dummy-median", "--time-limit", "0")
-    assert "the time is up: 2 of 4 folds are left" in more.stderr
+    assert "the time is up: 2 of 4 folds done" in more.stderr

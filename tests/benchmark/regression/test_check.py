@@ -346,7 +346,7 @@ def test_other_numbers_come_with_the_reasons_on_record_and_same_numbers_without(
     made = rf"with earlier code \(commit {commit}.*\), on another processor \({re.escape(here.processor)}\)\."
     assert re.search(f"for the other numbers of cgcnn: your uncommitted changes; or the baseline was made {made}", done.stdout)
     cost = r"about \d+ s with up to 6 seeds"
-    assert re.search(rf"training 2 models \(cgcnn and dummy\): {cost} \(code changed since the baseline\)", done.stderr)
+    assert re.search(rf"training 2 models \(cgcnn and dummy\): {cost} \(the code differs from the ", done.stderr)
     elsewhere = "this machine has another processor than the baseline, so other numbers are no sign of a change: "
     assert f"{elsewhere}`python -m benchmark check --model NAME --against HEAD` trains both codes here" in done.stderr
     noisy.uncommitted = []
@@ -361,12 +361,13 @@ def test_on_a_busy_machine_the_times_count_how_busy_it_is(benchmark_command, noi
         return int(re.search(r"about (\d+) s", time)[1]), note
 
     benchmark_command(*UPDATE)
+    monkeypatch.setattr(seeds, "slower_now", lambda workers: 1.0)
     idle, note = told()
-    assert "if no other program runs" in note
+    assert "without other programs" in note
     monkeypatch.setattr(seeds, "slower_now", lambda workers: 1.5)
     busy, note = told()
     assert busy == pytest.approx(1.5 * idle, abs=2)
-    assert note.endswith(", times 1.5: other programs run here, which makes trainings so much slower now")
+    assert note.startswith("these times count that other programs run here now (1.5 times as long); they were measured with ")
 
 
 def test_of_a_model_without_luck_no_share_of_checks_is_told(benchmark_command, noisy):
