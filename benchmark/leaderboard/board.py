@@ -71,11 +71,11 @@ class Board:
         return tuple(map(track_of, sorted(found, key=_worth)))
 
 
-def _worth(groups: Sequence[ComparisonGroup]) -> tuple[bool, bool, bool, int]:
-    """Real sets, then networks of published size, then models that are compared, then the most rows; the lowest is best."""
+def _worth(groups: Sequence[ComparisonGroup]) -> tuple[bool, bool, int, int]:
+    """Real sets, published sizes, then most sets with models that are compared, then most rows; the lowest is best."""
     miniatures = groups[0].first.key.profile in MARKED
-    compared = any(group.has_rivals for group in groups)
-    return groups[0].synthetic, miniatures, not compared, -sum(len(group.rows) for group in groups)
+    compared = {group.crystal_set for group in groups if group.compares_models}
+    return groups[0].synthetic, miniatures, -len(compared), -sum(len(group.rows) for group in groups)
 
 
 def read_board(

@@ -133,6 +133,11 @@ class ComparisonGroup:
         """Whether there are two ranked rows to compare."""
         return len(self.ranked) > 1
 
+    @property
+    def compares_models(self) -> bool:
+        """Whether two of the ranked rows are of models that are more than a number."""
+        return sum(row.learns for row in self.ranked) > 1
+
 
 def comparison_groups(
     runs: Sequence[ScoredRun],

@@ -129,7 +129,7 @@ def left_out(tasks: Mapping[str, Sequence[Trained]]) -> list[LeftOut]:
 def _left_out(task: str, models: Mapping[str, Trained], others: Mapping[str, Sequence[Trained]]) -> list[LeftOut]:
     crystals = float(np.median([model.most for model in models.values()]))
     forecasts = [one for one in over_tasks(others, crystals) if one.model in models]
-    if len(forecasts) < 2:
+    if sum(one.model not in CONSTANTS for one in forecasts) < 2:
         return []
     actual = {one.model: models[one.model].error_at(crystals) for one in forecasts}
     found = []

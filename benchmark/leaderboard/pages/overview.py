@@ -85,7 +85,7 @@ def _has_baseline(board: Board, kind: Kind) -> bool:
 
 def findings(board: Board) -> Iterator[str]:
     """Two or three sentences: the best models, the models over tasks, and what could not be found out."""
-    several = [group for group in board.comparison_groups if group.has_rivals]
+    several = [group for group in board.comparison_groups if _is_compared(group, board)]
     if len(board.comparison_groups) == 1 and several:
         yield f"{escape(several[0].first.key.task)}: {conclusion(several[0])}"
     elif several:
@@ -94,7 +94,7 @@ def findings(board: Board) -> Iterator[str]:
     yield from map(_overall, islice(over_several, 1))
     if alone := len(board.comparison_groups) - len(several):
         where = f"{count(alone, 'comparison group')}, *without a rival* in the table" if several else "each comparison group"
-        yield f"In {where}, one model alone ran: nothing is compared there."
+        yield f"In {where}, one model alone ran, or dummies beside it: no two models are compared there."
     rows = [row for group in board.comparison_groups for row in group.rows]
     stale = sum(bool(row.stale) for row in rows)
     if stale:
@@ -102,6 +102,11 @@ def findings(board: Board) -> Iterator[str]:
             f"{stale} of {count(len(rows), 'row')} {'is' if stale == 1 else 'are'} stale: a newer source of the model gives "
             "other numbers. The pages of tasks and models mark them and name the commit that they hold for."
         )
+
+
+def _is_compared(group: ComparisonGroup, board: Board) -> bool:
+    """Whether the index says what is decided: between two models that learn, or beside a dummy where that is all there is."""
+    return group.compares_models or (group.has_rivals and len(board.comparison_groups) == 1)
 
 
 def _decided(several: Sequence[ComparisonGroup]) -> str:
@@ -160,7 +165,8 @@ def _winners(board: Board, kind: Kind) -> str:
               *baseline, "best or equal", "undecided", "fastest of the best to train"]  # fmt: skip
     rows = []
     for group in (group for group in board.comparison_groups if group.kind is kind):
-        best = group.with_verdict("best or equal") if group.has_rivals else []
+        is_compared = _is_compared(group, board)
+        best = group.with_verdict("best or equal") if is_compared else []
         lowest, first = group.ranked[:1], group.first
         rows.append([
             link(first.key.task, page_of(first.key.task)),
@@ -168,7 +174,7 @@ def _winners(board: Board, kind: Kind) -> str:
             title(group, board.comparison_groups), str(len(group.ranked)),
             "; ".join(f"{escape(row.label)} {loss(row)}" for row in lowest),
             *([relative(lowest[0], group) if lowest else ""] if baseline else []),
-            _names(best), _names(group.with_verdict("undecided")) if group.has_rivals else "without a rival",
+            _names(best), _names(group.with_verdict("undecided")) if is_compared else "without a rival",
             cheapest_text(best) if best else "",
         ])  # fmt: skip
     return table(header, rows, text=("unit", "track", f"lowest {kind.loss}", *header[-3:]))

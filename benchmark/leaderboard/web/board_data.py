@@ -158,6 +158,7 @@ def group_data(group: ComparisonGroup) -> dict[str, Any]:
         "crystals": split.n_train + split.n_validation + split.n_test,
         "folds": group.folds,
         "baseline": rounded(group.baseline_loss),
+        "compares_models": group.compares_models,
         "doubtful": labels_not_below_baseline(group),
         "not_below_baseline": not_below_baseline(group),
         "leaked": leaked(group).replace("`", ""),

@@ -349,11 +349,16 @@ def test_groups_of_one_model_alone_are_counted(store, tmp_path):
     write_run(store, "cgcnn", 0.3, task="set/other")
     write_run(store, "cgcnn", 0.3, key={"protocol": "kfold(5, grouped)"})
     page = pages_of(store)["README.md"]
-    assert "In 2 comparison groups, *without a rival* in the table, one model alone ran: nothing is compared there." in page
+    write_run(store, "dummy", 2.0, key={"protocol": "kfold(5, grouped)"})
+    page = pages_of(store)["README.md"]
+    told = "one model alone ran, or dummies beside it: no two models are compared there."
+    assert f"In 2 comparison groups, *without a rival* in the table, {told}" in page and "In 1 of 1 comparison group" in page
     assert page.count("without a rival") == 3
     lone = Store(tmp_path / "lone")
     write_run(lone, "cgcnn", 0.3)
-    assert "In each comparison group, one model alone ran: nothing is compared there." in pages_of(lone)["README.md"]
+    assert f"In each comparison group, {told}" in pages_of(lone)["README.md"]
+    write_run(lone, "dummy", 2.0)
+    assert "set/target: 2 models, 5 folds. cgcnn is best or equal" in pages_of(lone)["README.md"]
 
 
 def test_models_that_do_not_beat_the_dummy_over_tasks_are_named(store):

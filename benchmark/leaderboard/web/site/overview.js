@@ -90,6 +90,8 @@ board.views.overview = (() => {
   }
 
   function best(group) {
+    const alone = !group.compares_models && board.data.comparison_groups.length > 1;
+    if (alone && group.rows.some((row) => row.file)) return `${group.rows[0].label}, without a rival`;
     const found = group.rows.filter((row) => row.standing === "best or equal");
     // Where predicting the mean may be as good as the best.
     const doubtful = group.rows.some((row) => (row.baseline && ["best or equal", "undecided"].includes(row.standing)) ||
