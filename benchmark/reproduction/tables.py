@@ -63,7 +63,7 @@ VARIED: tuple[Mapping[str, SettingValue], ...] = (
     {"epochs": 120},
 )  # fmt: skip
 """Of CGCNN's recipe in the thesis: the original code's graph and number of neighbours, then how it is trained."""
-VARIED_TARGETS = ("log10_k_vrh", "formation_energy_per_atom", "band_gap")
+VARIED_TARGETS = ("log10_k_vrh", "formation_energy_per_atom", "band_gap", "efermi")
 VARIED_ROUNDS = 5
 
 OLD_LABELS = "Structures and labels are those of the Materials Project of about 2020, the paper's of another release."

@@ -12,12 +12,18 @@ from benchmark.rendering.text import count, escape, joined, percent, significant
 from benchmark.reproduction.cells import Cell
 from benchmark.reproduction.results import CellResult
 from benchmark.results.records import Record, Settings
+from benchmark.schema import SettingValue
 from benchmark.statistics.comparisons import corrected_t_test
 
 HEADER = (
     "task", "model", "changed", "not", "rounds", "MAE of the published recipe", "MAE changed", "change (95 %)",
     "from ours to the published figure", "reaches it",
 )  # fmt: skip
+MEANS: dict[tuple[str, SettingValue], str] = {
+    ("ties", "padded"): "the graph of the original code",
+    ("gamma", "auto"): "scikit-learn's default before its version 0.22",
+}
+"""Settings that need words: name and value → what they are."""
 NEAR = 0.05
 """A change is near the distance if the two differ by less than this share of our error."""
 RULE = (
@@ -47,11 +53,12 @@ class Variation:
 
     @property
     def told(self) -> str:
-        """The change, of which target, and what it does."""
-        target = self.cell.task.rpartition("/")[2]
-        name = escape(f"{self.name}={self.cell.changes[self.name]}")
+        """The change, what it means, and what it does to which target."""
+        target, value = self.cell.task.rpartition("/")[2], self.cell.changes[self.name]
+        meaning = MEANS.get((self.name, value))
+        name = escape(f"{self.name}={value}") + (f" ({meaning})" if meaning else "")
         change, distance = percent(self.change, signed=True), percent(self.distance, signed=True)
-        return f"{name} on {escape(target)} ({change}; the distance is {distance})"
+        return f"{name} moves {escape(target)} of {escape(self.of.model)} by {change}; the figure is {distance} away"
 
     @property
     def name(self) -> str:
@@ -117,9 +124,9 @@ def told(found: Sequence[Variation]) -> str:
         return ""
     number = Counter(one.reaches for one in with_figure)
     reach = [one.told for one in with_figure if one.reaches == "yes"]
-    said = f"To the published figure or past it: {', '.join(reach)}" if reach else "None is shown to reach the published figure"
+    said = f"To the published figure or past it: {'; '.join(reach)}" if reach else "None is shown to reach the published figure"
     near = [one for one in with_figure if one.reaches == "undecided" and abs(one.change - (one.distance or 0)) < NEAR]
-    said += f". Near it, but not shown: {', '.join(one.told for one in near)}" if near else ""
+    said += f". Near it, but not shown: {'; '.join(one.told for one in near)}" if near else ""
     known = {"no": "fell short", "undecided": "undecided", "": "of one round, without an interval"}
     known = {"yes": "reached it", **known}
     rest = joined([f"{number[verdict]} {word}" for verdict, word in known.items() if number[verdict]])

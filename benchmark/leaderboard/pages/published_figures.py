@@ -15,12 +15,14 @@ from benchmark.rendering.text import MARKED, escape, in_unit, link, plus_minus, 
 from benchmark.results.directories import PUBLISHED
 from datasets.errors import InputError
 
+WHY = "- Why do they differ?"
+"""How the line of a report begins that says it."""
 Figure = tuple[str, str, str]
 """Model, task and published error, as a table of `pairs` has them; the task may be without its data set."""
 
 
 def pairs(root: Path, path: str, up: str = "") -> str:
-    """The first table of a committed report, ours beside the published figures, with the paragraph that explains it; linked.
+    """The first table of a committed report, ours beside the published figures, its legend, and why they differ; linked.
 
     Raises:
         InputError: the report is not there, or has no table.
@@ -28,7 +30,8 @@ def pairs(root: Path, path: str, up: str = "") -> str:
     title, *lines = lines_of(root / path)
     begin = _first_table(lines, root / path)
     end = next((number for number, line in enumerate(lines) if number > begin and line.startswith("#")), len(lines))
-    return f"**[{title.lstrip('# ')}]({up}{path})**\n\n" + "\n".join(lines[begin:end]).strip()
+    why = "".join(f"\n{line}" for line in lines[:begin] if line.startswith(WHY))
+    return f"**[{title.lstrip('# ')}]({up}{path})**\n\n" + "\n".join(lines[begin:end]).strip() + why
 
 
 def answered(root: Path, paths: Sequence[str]) -> set[Figure]:
