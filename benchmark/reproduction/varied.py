@@ -151,6 +151,7 @@ def _row(one: Variation) -> list[str]:
     return [
         escape(one.cell.task), escape(one.of.label), escape(f"{one.name} {one.cell.changes[one.name]}"),
         escape(str(one.settings[one.name])), str(len(one.maes)), significant(float(one.plain.mean()), 4),
-        significant(float(one.maes.mean()), 4), "" if one.figure is None else f"{one.figure:g}", percent(one.change, 1, signed=True) + (ends or ""),
+        significant(float(one.maes.mean()), 4), "" if one.figure is None else f"{one.figure:g}",
+        percent(one.change, 1, signed=True) + (ends or ""),
         "" if one.distance is None else percent(one.distance, signed=True), one.reaches,
     ]  # fmt: skip
