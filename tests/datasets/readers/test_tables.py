@@ -1,92 +1,28 @@
 """Tables of other programs become the crystals that their writers meant; a bad one is one line, nothing in it is called."""
 
 import csv
-import gzip
-import io
 import json
-import sqlite3
-import time
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 import pytest
-from ase import Atoms
-from ase.calculators.singlepoint import SinglePointCalculator
-from ase.db import connect
-from ase.io import write
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from monty.json import MontyEncoder
 from pymatgen.core import Lattice, Structure
-from pymatgen.io.cif import CifWriter
 
 from datasets.crystals import Crystals
-from datasets.errors import InputError
-from datasets.importing import import_table
-from datasets.readers.tables import TableCrystals, TableOptions, read_crystals
-
-SALTS = [Structure(Lattice.cubic(5.64 + i / 10), ["Na", "Cl"], [[0, 0, 0], [0.5, 0.5, 0.5]]) for i in range(3)]
-DICTS = [json.loads(json.dumps(salt, cls=MontyEncoder)) for salt in SALTS]
-CIFS = [str(CifWriter(salt)) for salt in SALTS]
-GAPS = [1.5, 2.5, 0.0]
-SPLIT = {"index": [0, 1, 2], "columns": ["structure", "gap"], "data": [list(row) for row in zip(DICTS, GAPS, strict=True)]}
-PARTIAL = Structure(Lattice.cubic(4), [{"Fe": 0.5}], [[0, 0, 0]]).as_dict()
-FLAT = {**DICTS[0], "lattice": {"matrix": [[1, 0, 0], [2, 0, 0], [0, 0, 1]]}}
-
-
-def read(path: Path, *targets: str, unit: str | None = "eV", **more: object) -> TableCrystals:
-    units = [unit] if unit and len(targets) < 2 else [f"{t}={unit}" for t in targets] if unit else []
-    return read_crystals(TableOptions(path, "mine", targets, more.pop("units", units), **more))
-
-
-def one_line(path: Path, *targets: str, **more: object) -> str:
-    with pytest.raises(InputError) as caught:
-        read(path, *targets, **more)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
-def json_file(path: Path, content: object) -> Path:
-    path.write_text(json.dumps(content))
-    return path
-
-
-def csv_text(headings: list[str], *columns: list[object]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows([headings, *zip(*columns, strict=True)])
-    return text.getvalue()
-
-
-def records(**changes: list[object]) -> list[dict[str, object]]:
-    columns = {"structure": DICTS, "gap": GAPS, **changes}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def write_layout(folder: Path, layout: str) -> Path:
-    path = folder / f"table.{layout.partition(' ')[0]}"
-    if layout == "json.gz split":
-        path.write_bytes(gzip.compress(json.dumps(SPLIT).encode()))
-    elif layout.startswith("csv"):
-        cells = CIFS if "cif" in layout else [json.dumps(d) for d in DICTS]
-        path.write_text(csv_text(["structure", "gap"], cells, GAPS))
-    elif layout.startswith("jsonl"):
-        path.write_text("".join(json.dumps(row) + "\n" for row in records()))
-    elif layout == "parquet text":
-        pd.DataFrame({"structure": [json.dumps(d) for d in DICTS], "gap": GAPS}).to_parquet(path)
-    elif layout == "parquet dicts":
-        keep = [{"lattice": d["lattice"], "sites": [{k: s[k] for k in ("species", "abc")} for s in d["sites"]]} for d in DICTS]
-        pd.DataFrame({"structure": keep, "gap": GAPS}).to_parquet(path)
-    elif layout == "parquet columns":
-        Crystals.from_structures([f"row-{i:04}" for i in (1, 2, 3)], SALTS, pd.DataFrame({"gap": GAPS})).to_parquet(path)
-    else:
-        frame = {name: [row[name] for row in records()] for name in ("gap", "structure")}
-        by_label = {name: dict(zip("012", values, strict=True)) for name, values in frame.items()}
-        contents = {"records": records(), "lists": frame, "labels": by_label, "table": {"schema": {}, "data": records()}}
-        json_file(path, contents[layout.split()[1]])
-    return path
-
+from tests.datasets.readers.tables import (
+    CIFS,
+    DICTS,
+    FLAT,
+    GAPS,
+    PARTIAL,
+    SALTS,
+    csv_text,
+    json_file,
+    one_line,
+    read,
+    records,
+    write_layout,
+)
 
 LAYOUTS = [
     "json.gz split", "json records", "json lists", "json labels", "json table", "jsonl", "csv cif", "csv dicts",
@@ -125,112 +61,6 @@ def test_jarvis_atoms_and_text_for_missing_values(tmp_path):
     assert chosen.crystals.ids.tolist() == ["JVASP-1", "JVASP-2"]
     assert np.array_equal(chosen.crystals.targets.to_numpy(), [[1, np.nan], [np.nan, 2]], equal_nan=True)
     assert np.allclose(chosen.crystals.frac_coords, [[0, 0, 0], [0.5, 0.5, 0.5]] * 2)
-
-
-# -- ASE ---------------------------------------------------------------------------------------------
-
-
-def images() -> list[Atoms]:
-    found = []
-    for i in range(3):
-        atoms = Atoms("Cu12", positions=np.arange(36.0).reshape(12, 3) / 2.5, cell=[8, 8, 9 + i], pbc=(True, True, False))
-        atoms.calc = SinglePointCalculator(atoms, energy=-1.5 * i, forces=np.zeros((12, 3)))
-        atoms.info = {"strain": 0.1 * i, "label": "x", "tensor": np.eye(3)}
-        found.append(atoms)
-    return found
-
-
-def test_frames_of_an_extended_xyz_with_energies_and_info(tmp_path):
-    write(tmp_path / "x.extxyz", images())
-    crystals = read(tmp_path / "x.extxyz", "energy", "strain").crystals
-    assert np.allclose(crystals.targets, [[0, 0], [-1.5, 0.1], [-3, 0.2]])
-    expected = Crystals.from_atoms(crystals.ids, images())
-    assert np.allclose(crystals.frac_coords, expected.frac_coords) and (crystals.pbc == [True, True, False]).all()
-    assert "several columns of numbers: 'strain', 'energy'" in one_line(tmp_path / "x.extxyz")
-
-
-def test_a_frame_that_cannot_be_read_is_bad_and_not_silently_without_a_target(tmp_path):
-    write(tmp_path / "x.xyz", images(), format="extxyz")
-    text = (tmp_path / "x.xyz").read_text()
-    (tmp_path / "x.xyz").write_text(text.replace('Lattice="8.0 0.0 0.0 0.0 8.0 0.0 0.0 0.0 10.0"', 'Lattice="8.0 zero"'))
-    assert "x.xyz frame 2: not readable" in one_line(tmp_path / "x.xyz", "energy")
-    chosen = read(tmp_path / "x.xyz", "energy", skip_bad=True)
-    assert chosen.crystals.ids.tolist() == ["row-0001", "row-0003"] and sum(chosen.left_out.values()) == 1
-    (tmp_path / "x.xyz").write_text(text.replace("pos:R:3", "pos:R:99999999"))
-    assert "frame 1: not readable" in one_line(tmp_path / "x.xyz", "energy")
-    (tmp_path / "x.xyz").write_text(text[:-500])
-    assert "the file ends before the frame's 12 atoms" in one_line(tmp_path / "x.xyz", "energy")
-    (tmp_path / "x.xyz").write_text("none\n" + text)
-    assert "line 1: 'none' where a frame's number of atoms is expected" in one_line(tmp_path / "x.xyz", "energy")
-
-
-@pytest.fixture(params=["x.db", "x.json"])
-def database(request, tmp_path) -> Path:
-    with connect(tmp_path / request.param) as rows:
-        for i, atoms in enumerate(images()):
-            rows.write(atoms, key_value_pairs={"gap": 0.5 * i, "kind": "x"}, data={"k_vrh": 2.0 * i, "array": np.arange(3)})
-    return tmp_path / request.param
-
-
-def test_rows_of_an_ase_database_with_results_pairs_and_data(database):
-    before = database.read_bytes()
-    crystals = read(database, "energy", "gap", "k_vrh").crystals
-    assert crystals.ids.tolist() == ["1", "2", "3"]
-    assert np.allclose(crystals.targets, [[0, 0, 0], [-1.5, 0.5, 2], [-3, 1, 4]])
-    assert crystals.structure_hash == Crystals.from_atoms(crystals.ids, images()).structure_hash
-    others = [path.name for path in database.parent.iterdir() if not path.name.endswith(".lock")]
-    assert database.read_bytes() == before and others == [database.name]
-
-
-def test_a_database_is_read_where_nothing_can_be_written(database):
-    database.chmod(0o400)
-    database.parent.chmod(0o500)
-    try:
-        assert len(read(database, "gap").crystals) == 3
-    finally:
-        database.parent.chmod(0o700)
-
-
-SCHEMES = {
-    "view": "ALTER TABLE systems RENAME TO s; CREATE VIEW systems AS SELECT * FROM s, (WITH RECURSIVE r(x) AS "
-    "(SELECT 1 UNION ALL SELECT x FROM r) SELECT x FROM r)",
-    "generated": "ALTER TABLE systems ADD COLUMN big AS (zeroblob(1000000000))",
-    "none": "DROP TABLE systems",
-}
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_a_database_that_computes_is_refused(tmp_path, scheme):
-    with connect(tmp_path / "x.db") as rows:
-        rows.write(images()[0], gap=1.0)
-    with sqlite3.connect(tmp_path / "x.db") as connection:
-        connection.executescript(SCHEMES[scheme])
-    assert "a SQLite file, but not an ASE database" in one_line(tmp_path / "x.db", "gap")
-
-
-def test_databases_that_are_damaged_old_or_being_written_are_one_line(tmp_path):
-    path = tmp_path / "x.db"
-    with connect(path) as rows:
-        rows.write(images()[0], gap=1.0)
-        rows.write(images()[1], gap=2.0)
-    raw = path.read_bytes()
-    (tmp_path / "x.db-wal").write_bytes(b"1")
-    assert "x.db-wal holds changes" in one_line(path, "gap")
-    (tmp_path / "x.db-wal").unlink()
-    for bad in (raw[:5000], b"no database at all", raw[:4096] + bytes(len(raw) - 4096)):
-        path.write_bytes(bad)
-        assert str(path) in one_line(path, "gap")
-    path.write_bytes(raw)
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE information SET value = '3' WHERE name = 'version'")
-    assert "version 3; expected 5 to 9" in one_line(path, "gap")
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE information SET value = '9' WHERE name = 'version'")
-        connection.execute("UPDATE systems SET positions = x'00' WHERE id = 1")
-    assert "x.db row 1: not readable; damaged?" in one_line(path, "gap")
-
-
-# -- targets, units, ids -----------------------------------------------------------------------------
 
 
 def test_units_come_from_the_heading_or_the_request_and_must_agree(tmp_path):
@@ -358,98 +188,3 @@ def test_nothing_in_a_file_is_called(tmp_path, monkeypatch):
     structure["sites"] = [{**site, "properties": {"x": evil}, "label": "x"} for site in DICTS[0]["sites"]]
     rows = [{"structure": s, "gap": 1.0, "other": evil} for s in (structure, json.dumps(structure))]
     assert len(read(json_file(tmp_path / "x.json", rows)).crystals) == 2 and not marked
-
-
-FILES = {
-    "no.csv": (None, "no such file or folder"),
-    "x.txt": (b"hello", "not a table of a known kind"),
-    "x.pkl": (b"\x80\x04.", "not a table of a known kind"),
-    "empty.csv": (b"", "not a CSV"),
-    "header.csv": (b"structure,gap\n", "no rows"),
-    "wide.csv": (b"structure,gap\n1,2,3\n", "not a CSV"),
-    "twice.csv": (b"gap,gap\n1,2\n", "column 'gap' is repeated"),
-    "latin.csv": (b"structure,gap\n\xe9,1\n", "not UTF-8"),
-    "open.csv": (b'structure,gap\n"data_,1\n', "not a CSV"),
-    "cut.json": (b'[{"structure": ', "not JSON; damaged or truncated?"),
-    "cut.jsonl": (json.dumps(records()[0]).encode() + b'\n{"a": ', "not JSON; damaged or truncated? (line 2"),
-    "number.json": (b"5", "no table"),
-    "ragged.json": (b'{"a": [1, 2], "b": [1]}', "no table"),
-    "split.json": (b'{"columns": ["a", "b"], "data": [[1]]}', "no table"),
-    "deep.json": (b"[" * 100_000, "not JSON"),
-    "array.json": (b'[{"a": {"__ndarray__": [[1000000000000], "int64", [1]]}}]', "not JSON"),
-    "cut.json.gz": (gzip.compress(b"[1, 2, 3]" * 100)[:-9], "cannot be read"),
-    "cut.parquet": (b"PAR1 and more", "not a readable Parquet file"),
-    "cut.db": (b"SQLite format 3\0", "not a readable ASE database"),
-}
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_a_file_that_is_no_table_is_one_line_that_names_it(tmp_path, name):
-    content, message = FILES[name]
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-    line = one_line(tmp_path / name)
-    assert line.startswith(str(tmp_path / name)) and message in line
-
-
-def test_what_unpacks_beyond_the_bound_is_refused(tmp_path, monkeypatch):
-    path = tmp_path / "x.parquet"
-    pa.parquet.write_table(pa.table({"structure": [" " * 100_000] * 1000}), path, compression="zstd")
-    assert path.stat().st_size < 50_000
-    monkeypatch.setattr("datasets.readers.columns.read_parquet.__defaults__", (10_000_000,))
-    assert "bytes when unpacked; refused" in one_line(path)
-
-
-# -- damaged bytes -----------------------------------------------------------------------------------
-
-
-def valid_inputs(folder: Path) -> dict[str, bytes]:
-    write(folder / "x.extxyz", images())
-    return {
-        "x.csv": csv_text(["material_id", "cif", "gap"], ["a", "b", "c"], CIFS, GAPS).encode(),
-        "y.csv": csv_text(["structure", "gap"], [json.dumps(d) for d in DICTS], GAPS).encode(),
-        "x.json": json.dumps(SPLIT).encode(),
-        "x.jsonl": "\n".join(map(json.dumps, records())).encode(),
-        "x.extxyz": (folder / "x.extxyz").read_bytes(),
-    }
-
-
-@pytest.fixture(scope="module")
-def valid(tmp_path_factory) -> dict[str, bytes]:
-    return valid_inputs(tmp_path_factory.mktemp("valid"))
-
-
-CHANGES = st.lists(
-    st.tuples(st.sampled_from(["set", "cut", "insert", "repeat"]), st.floats(0, 1), st.binary(min_size=1, max_size=3)),
-    min_size=1, max_size=5,
-)  # fmt: skip
-
-
-@settings(max_examples=250)
-@given(name=st.sampled_from(["x.csv", "y.csv", "x.json", "x.jsonl", "x.extxyz"]), changes=CHANGES)
-def test_damaged_bytes_are_an_input_error_or_a_table_and_an_error_writes_nothing(tmp_path_factory, valid, name, changes):
-    folder, raw = tmp_path_factory.mktemp("fuzz"), valid[name]
-    for kind, where, inserted in changes:
-        at = int(where * len(raw))
-        middle = {"set": inserted, "insert": inserted + raw[at:], "cut": b"", "repeat": raw[at : at + 40] + raw[at:]}[kind]
-        raw = raw[:at] + middle + (raw[at + len(inserted) :] if kind == "set" else b"")
-    (folder / name).write_bytes(raw)
-    options = TableOptions(folder / name, "mine", ["energy"] if "xyz" in name else ["gap"], ["eV"])
-    start = time.perf_counter()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BENCHMARK_CACHE", str(folder / "cache"))
-        try:
-            import_table(options)
-        except InputError as error:
-            assert "\n" not in str(error) and not (folder / "cache").exists()
-    assert time.perf_counter() - start < 5
-
-
-def test_a_row_of_a_folder_with_too_few_columns_is_named_with_the_missing_files(tmp_path):
-    for number, name in enumerate("ab"):
-        write(tmp_path / f"{name}.cif", Atoms("NaCl", positions=[[0, 0, 0], [2, 2, 2]], cell=[4 + number, 4, 4], pbc=True))
-    (tmp_path / "id_prop.csv").write_text("id,gap\na,1.5\nb\nz,2.5\n")
-    with pytest.raises(InputError, match="2 such rows") as caught:
-        read(tmp_path)
-    assert [line.rpartition("id_prop.csv ")[2][:6] for line in caught.value.details] == ["line 3", "line 4"]
-    assert read(tmp_path, skip_bad=True).crystals.ids.tolist() == ["a"]
