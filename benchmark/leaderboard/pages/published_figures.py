@@ -30,8 +30,8 @@ def pairs(root: Path, path: str, up: str = "") -> str:
     title, *lines = lines_of(root / path)
     begin = _first_table(lines, root / path)
     end = next((number for number, line in enumerate(lines) if number > begin and line.startswith("#")), len(lines))
-    why = "".join(f"\n{line}" for line in lines[:begin] if line.startswith(WHY))
-    return f"**[{title.lstrip('# ')}]({up}{path})**\n\n" + "\n".join(lines[begin:end]).strip() + why
+    why = [line.removeprefix("- ") for line in lines[:begin] if line.startswith(WHY)]
+    return "\n\n".join([f"**[{title.lstrip('# ')}]({up}{path})**", *why, "\n".join(lines[begin:end]).strip()])
 
 
 def answered(root: Path, paths: Sequence[str]) -> set[Figure]:
