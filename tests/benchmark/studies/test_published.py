@@ -39,7 +39,7 @@ from tests.benchmark.studies.constructed import states
 
 REPORTS = ROOT / "reports"
 KEPT = {
-    "depth": {"fung/2d/work_function", "fung/pt/total_energy"},
+    "depth": {"cgcnn/log10_k_vrh", "fung/2d/work_function", "fung/pt/total_energy"},
     "learning-curve": {"cgcnn/log10_k_vrh", "fung/pt/total_energy"},
     "sensitivity": {"emt/surfaces/adsorption_energy"},
 }
@@ -277,7 +277,11 @@ def test_the_page_on_studies_says_of_depth_what_the_records_give():
     assert (len(clusters), [one[0] for one in clusters if one[0]], sum(one[1] for one in clusters)) == (10, [], 6)
     assert "no network is shown not to be worse, six of ten are shown to break at 20 or 30 layers, four are undecided" in text
     assert [sum(one[2] for one in found) for found in (sheets, clusters)] == [1, 2]
+    trials = (t for t in read_trials(Store(REPORTS / "studies" / "depth"), LayerReport) if t.record.key.dataset == "cgcnn")
+    (published_size,) = groups_of(trials)[0].members
+    assert published_size.verdict.not_worse_at == 10 and published_size.verdict.breaks_at is None
     guide = " ".join((ROOT / "docs" / "read-depth.md").read_text().split())
+    assert "Of published size `cgcnn` alone was tested, on bulk moduli: with 10 layers it is shown not to be worse." in guide
     assert "at 30 layers it is not shown to be better or worse than GATGNN" in guide
     for members in verdicts.values():
         (line,) = deep_against(members)
