@@ -32,11 +32,16 @@ class Plan:
 
 
 def planned(question: Question, advice: Advice, slower: float) -> Plan | None:
-    """The chosen model with as many of its rivals as fit, lowest error first; None where no model is chosen."""
+    """The first of the best models that surely fits, with as many others as fit beside it; None where none is chosen."""
     if not advice.chosen:
         return None
-    models, rest = [advice.chosen], list(advice.dearer)
-    for rival in advice.equals:
+    best = [advice.chosen, *advice.equals]
+    alone = [(one, _seconds([one], question.workers, slower)) for one in best]
+    fits = [one for one, taken in alone if taken and surely(taken[1], question)]
+    # Where no time of the best is known, it is taken all the same.
+    first = fits[0] if fits and alone[0][1] else advice.chosen
+    models, rest = [first], list(advice.dearer)
+    for rival in (one for one in best if one is not first):
         taken = _seconds([*models, rival], question.workers, slower)
         (models if taken and surely(taken[1], question) else rest).append(rival)
     return Plan(tuple(models), tuple(rest), _seconds(models, question.workers, slower))

@@ -132,7 +132,9 @@ def _error(one: Forecast, question: Question) -> str:
     else:
         interval = f"95 % of trainings: {_interval(one)}" if one.limits else f"no interval: {_without_interval(model, train)}"
         about = f"{in_unit(_three(one.error), question.unit)} ({interval})"
-    return f"a test MAE of {about}.{_basis(one, model, train) if is_beyond(one) else ''}"
+    alone = len([name for name in question.tasks.get(question.like or "", ()) if name.model not in CONSTANTS]) == 1
+    only = f", the only one that ran on {question.like}," if alone else ""
+    return f"{one.model}{only} has a test MAE of {about}.{_basis(one, model, train) if is_beyond(one) else ''}"
 
 
 def _ratio(one: Forecast) -> str:

@@ -238,11 +238,8 @@ def _why(found: Sequence[Compared], tested: str) -> Iterator[str]:
         return
     known = sum(bool(_marks(one)) for one in shown)
     few = sum(_is_short(one) for one in shown)
-    marked = f" For {known} of the {len(shown)} the table of the page marks a possible reason." if known else ""
-    yield (
-        f"{tested or 'Why do they differ? We did not test it.'}{marked} The column *what differs there* lists known "
-        "differences. The section *Other recipes*, if the page has it, shows how far a recipe moves the error."
-    )
+    marked = f" (a) to (c) in the table mark a possible reason of {known} of the {len(shown)}." if known else ""
+    yield f"{tested or 'Why do they differ? We did not test it.'}{marked} What is known: *what differs there*, at each cell."
     if few:
         which = f"{few} of the {count(len(shown), 'comparison')} that {'shows' if len(shown) == 1 else 'show'} a difference"
         yield f"{which} {'rests' if few == 1 else 'rest'} on fewer rounds than planned (†)."

@@ -27,7 +27,7 @@ from benchmark.reproduction.luck import with_luck
 from benchmark.reproduction.recipes import recipes_section
 from benchmark.reproduction.results import PRINTED, RULE, UNPRINTED, CellResult, Difference, Luck
 from benchmark.reproduction.tables import TABLES
-from benchmark.reproduction.varied import told, variations, varied_section
+from benchmark.reproduction.varied import Variation, told, variations, varied_section
 from benchmark.results.directories import REPORTS
 from benchmark.results.scores import Run
 from benchmark.results.store import Store, write_atomically
@@ -63,7 +63,7 @@ def page(asked: Table, results: Sequence[CellResult | None], board: Store, publi
     parts += [MEDIAN] if any(result and result.maes for _, result in rows) else []
     parts += [f"*{NOT_TRAINED_OUT}*: {NOT_TRAINED_OUT_MEANS}."] if any(_marked(result) for _, result in rows) else []
     for task, members in groupby(sorted(rows, key=lambda row: _place(asked, row[0])), key=lambda row: row[0].task):
-        parts += [f"## {escape(task)}", *_section(asked, list(members))]
+        parts += [f"## {escape(task)}", *_section(asked, list(members), varied)]
     parts += filter(None, [varied_section(varied), recipes_section(asked.cells, own, board)])
     records = [record for result in results if result for record in result.records]
     parts += [f"## Machines\n\n{origins(records)}"] if records else []
@@ -106,7 +106,7 @@ def _place(asked: Table, cell: Cell) -> int:
     return [other.task for other in asked.cells].index(cell.task)
 
 
-def _section(asked: Table, rows: Sequence[Row]) -> Iterator[str]:
+def _section(asked: Table, rows: Sequence[Row], varied: Sequence[Variation]) -> Iterator[str]:
     """The tables of one task."""
     first = rows[0][0]
     record = next((record for _, result in rows if result for record in (*result.records, *result.failed)), None)
@@ -116,7 +116,7 @@ def _section(asked: Table, rows: Sequence[Row]) -> Iterator[str]:
     dft = DFT.get(first.task.rpartition("/")[2]) if asked.name in ("thesis-4", "thesis-6") else None
     about += [f"DFT differs from experiment by {dft}."] if dft else []
     yield " ".join(about)
-    yield table(HEADER, [cells for cell, result in rows for cells in _cells(asked, cell, result)], text=HEADER[-3:])
+    yield table(HEADER, [cells for cell, result in rows for cells in _cells(asked, cell, result, varied)], text=HEADER[-3:])
 
 
 def _rule(asked: Table) -> str:
@@ -147,7 +147,7 @@ def _sizes(rows: Sequence[Row]) -> str:
     return f"{split.n_train:,} training{validation} and {split.n_test:,} test crystals"
 
 
-def _cells(asked: Table, cell: Cell, result: CellResult | None) -> Iterator[list[str]]:
+def _cells(asked: Table, cell: Cell, result: CellResult | None, varied: Sequence[Variation]) -> Iterator[list[str]]:
     """A row for each published figure, and one for a cell that has none."""
     for number, published in enumerate(cell.published or (None,)):
         ours = _measured(result) if result else ["", ""]
@@ -158,7 +158,7 @@ def _cells(asked: Table, cell: Cell, result: CellResult | None) -> Iterator[list
         yield [
             name, _figure(published), *ours, told, _epochs(result, published), wall,
             processor, f"{published.training_s:,.0f} s" if published and published.training_s else "",
-            escape(published.source) if published else "not published", _what_differs(cell, result, published),
+            escape(published.source) if published else "not published", _what_differs(cell, result, published, varied),
             "" if result or number else escape(cell.lacking) or f"`{command(asked, cell)}`",
         ]  # fmt: skip
 
@@ -199,11 +199,13 @@ def _epochs(result: CellResult | None, published: PublishedResult | None) -> str
     return " / ".join(both) if any(both) else ""
 
 
-def _what_differs(cell: Cell, result: CellResult | None, published: PublishedResult | None) -> str:
-    """What the publication has otherwise, the parameters that its code never uses, and why rounds of ours failed."""
+def _what_differs(cell: Cell, result: CellResult | None, published: PublishedResult | None, varied: Sequence[Variation]) -> str:
+    """What the publication has otherwise, settings that move ours to it, parameters that are never used, why rounds failed."""
     nothing = learnt_nothing(result, published) if result and result.maes else []
     parts = [f"hardly better than the median: {' and '.join(nothing)}"] if nothing else []
     parts += [escape(published.differs)] if published else []
+    parts += _beside_spread(result, published) if result and result.maes and published else []
+    parts += [one.here for one in varied if one.of is cell and one.is_near] if published and cell.repeats(published) else []
     parts += filter(None, [_recipe_there(cell, result, published)])
     layers = next((record.key.settings.get("n_layers") for record in result.records), None) if result else None
     if published and isinstance(layers, int) and cell.model in OURS:
@@ -212,6 +214,14 @@ def _what_differs(cell: Cell, result: CellResult | None, published: PublishedRes
     if result and result.failed:
         parts.append(f"{result.failed[0].status}: {escape(result.failed[0].reason or '')}")
     return "; ".join(filter(None, parts))
+
+
+def _beside_spread(result: CellResult, published: PublishedResult) -> list[str]:
+    """Both errors as shares of the standard deviation of their own targets, where the publication's is known."""
+    if published.spread is None:
+        return []
+    shares = (significant(published.mae / published.spread, 2), significant(result.mae / result.spread, 2))
+    return [f"MAE / standard deviation of the targets: {shares[0]} there, {shares[1]} here"]
 
 
 def _recipe_there(cell: Cell, result: CellResult | None, published: PublishedResult | None) -> str:

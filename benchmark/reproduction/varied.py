@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.rendering.text import count, escape, joined, percent, significant, table
+from benchmark.rendering.text import count, escape, percent, significant, table
 from benchmark.reproduction.cells import Cell
 from benchmark.reproduction.results import CellResult
 from benchmark.results.records import Record, Settings
@@ -54,11 +53,27 @@ class Variation:
     @property
     def told(self) -> str:
         """The change, what it means, and what it does to which target."""
-        target, value = self.cell.task.rpartition("/")[2], self.cell.changes[self.name]
-        meaning = MEANS.get((self.name, value))
-        name = escape(f"{self.name}={value}") + (f" ({meaning})" if meaning else "")
+        target = escape(self.cell.task.rpartition("/")[2])
         change, distance = percent(self.change, signed=True), percent(self.distance, signed=True)
-        return f"{name} moves {escape(target)} of {escape(self.of.model)} by {change}; the figure is {distance} away"
+        return f"{self._named} moves {target} of {escape(self.of.model)} by {change}; the figure is {distance} away"
+
+    @property
+    def here(self) -> str:
+        """What ours is with the change, for the cell that it explains."""
+        shown = "" if self.reaches == "yes" else ", not shown"
+        return f"with {self._named} ours is {significant(float(self.maes.mean()), 3)}{shown}"
+
+    @property
+    def is_near(self) -> bool:
+        """Whether the change is shown to reach the published figure, or ends near it without being shown."""
+        near = self.distance is not None and abs(self.change - self.distance) < NEAR
+        return self.reaches == "yes" or (near and self.reaches == "undecided")
+
+    @property
+    def _named(self) -> str:
+        value = self.cell.changes[self.name]
+        meaning = MEANS.get((self.name, value))
+        return escape(f"{self.name}={value}") + (f" ({meaning})" if meaning else "")
 
     @property
     def name(self) -> str:
@@ -126,18 +141,12 @@ def told(found: Sequence[Variation]) -> str:
     with_figure = [one for one in found if one.distance is not None]
     if not with_figure:
         return ""
-    number = Counter(one.reaches for one in with_figure)
     reach = [one.told for one in with_figure if one.reaches == "yes"]
+    near = [one.told for one in with_figure if one.is_near and one.reaches != "yes"]
     said = f"To the published figure or past it: {'; '.join(reach)}" if reach else "None is shown to reach the published figure"
-    near = [one for one in with_figure if one.reaches == "undecided" and abs(one.change - (one.distance or 0)) < NEAR]
-    said += f". Near it, but not shown: {'; '.join(one.told for one in near)}" if near else ""
-    known = {"no": "fell short", "undecided": "undecided", "": "of one round, without an interval"}
-    known = {"yes": "reached it", **known}
-    rest = joined([f"{number[verdict]} {word}" for verdict, word in known.items() if number[verdict]])
-    return (
-        f"Why do they differ? One setting of the recipe was changed at a time, {count(len(with_figure), 'change')} "
-        f"(*One setting changed*). {said}. All: {rest}."
-    )
+    said += f". Near it, but not shown: {'; '.join(near)}" if near else ""
+    tried = f"One setting of the recipe was changed at a time, {count(len(with_figure), 'change')} (*One setting changed*)"
+    return f"Why do they differ? {tried}. {said}."
 
 
 def varied_section(found: Sequence[Variation]) -> str:

@@ -165,7 +165,8 @@ def conclusion(group: ComparisonGroup) -> str:
         alone = f"One model in {count(group.folds, 'fold')}: nothing to compare it with."
         return alone if group.ranked else "No model is ranked."
     assert group.decisions
-    among = f"{count(len(group.ranked), 'model')}, {count(group.folds, 'fold')}."
+    alone = "" if group.compares_models else ", one of which is more than a number"
+    among = f"{count(len(group.ranked), 'model')}{alone}, {count(group.folds, 'fold')}."
     if group.decisions.reason:
         return f"{among} Nothing can be decided: {group.decisions.reason}."
     return " ".join(filter(None, (among, advice(group), escape(overlooked(group)))))

@@ -27,7 +27,10 @@ def test_groups_of_one_model_alone_are_counted(store, tmp_path):
     write_run(lone, "cgcnn", 0.3)
     assert f"In each comparison group, {told}" in pages_of(lone)["README.md"]
     write_run(lone, "dummy", 2.0)
-    assert "set/target: 2 models, 5 folds. cgcnn is best or equal" in pages_of(lone)["README.md"]
+    assert (
+        "set/target: 2 models, one of which is more than a number, 5 folds. cgcnn is best or equal"
+        in pages_of(lone)["README.md"]
+    )
 
 
 def test_models_that_do_not_beat_the_dummy_over_tasks_are_named(store):

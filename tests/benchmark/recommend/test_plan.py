@@ -25,7 +25,7 @@ def asked(seconds: float, workers: int = 1) -> Question:
         (SPARE * FOLDS * 520, ["good", "nearly", "cheap"], []),
         (SPARE * FOLDS * 519, ["good", "nearly"], ["cheap"]),
         (SPARE * FOLDS * 220, ["good", "cheap"], ["nearly"]),
-        (FOLDS * 100, ["good"], ["nearly", "cheap"]),
+        (FOLDS * 100, ["cheap"], ["good", "nearly"]),
         (FOLDS * 99, ["cheap"], ["good", "nearly"]),
     ],
 )

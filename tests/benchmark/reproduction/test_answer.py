@@ -134,7 +134,7 @@ def test_an_error_no_better_than_the_median_is_marked_where_the_other_is_better(
         "- (b): the published error alone is hardly better than the median.",
         "- (c): our error alone is hardly better than the median.",
     ]
-    assert "For 2 of the 2 the table of the page marks a possible reason." in next(
+    assert "(a) to (c) in the table mark a possible reason of 2 of the 2." in next(
         line for line in lines if line.startswith("- Why")
     )
 

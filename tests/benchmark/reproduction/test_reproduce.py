@@ -39,14 +39,14 @@ def quick(monkeypatch):
 
 def test_a_stop_is_gone_on_with_and_a_missing_set_has_its_line(quick, benchmark_command, tmp_path):
     stopped = benchmark_command("reproduce", "quick", "--time-limit", "0", "--workers", "1")
-    assert stopped.returncode == 0 and "6 of 6 folds are left" in stopped.stderr, stopped.stderr
+    assert stopped.returncode == 0 and "0 of 6 folds done" in stopped.stderr, stopped.stderr
     assert "fung/surface" in stopped.stderr
     first = benchmark_command("reproduce", "quick", "--rounds", "1", "--workers", "1")
     assert first.returncode == 0, first.stderr
     page = (tmp_path / "reports/reproduction/quick.md").read_text()
     assert "2 of 3 cells have at least one round, 0 have all planned rounds" in page
     rest = benchmark_command("reproduce", "quick", "--time-limit", "0", "--workers", "1")
-    assert "6 folds, 2 of them done" in rest.stderr and "4 of 6 folds are left" in rest.stderr
+    assert "6 folds, 2 of them done" in rest.stderr and "the time is up: 2 of 6 folds done" in rest.stderr
 
 
 def test_every_first_round_comes_before_every_second_one(quick, tmp_path):
