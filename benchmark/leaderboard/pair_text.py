@@ -69,7 +69,7 @@ def _holds(answer: PairAnswer) -> str:
         return ""
     if answer.models == 2 or answer.alone_low is None or answer.alone_high is None:
         return " The interval is of this pair alone."
-    more = f", {count(answer.alone_more_repeats, 'more repeat')} would decide" if answer.alone_more_repeats else ""
+    more = f", {count(answer.alone_more_repeats, 'more repeat')} would decide that" if answer.alone_more_repeats else ""
     return (
         f" The interval holds for all pairs of these {answer.models} rows: each further row widens it. If "
         f"this pair was your only question before you saw the errors: {interval(answer.alone_low, answer.alone_high)}, "

@@ -79,7 +79,8 @@ def _frequent(group: SeedGroup) -> str:
 
 def _alone(group: SeedGroup) -> str:
     """That one network was explained, and how to ask more; "" of several."""
-    return " This is one network: whether others agree is open (`--seed 1 --seed 2`)." if len(group.results) == 1 else ""
+    told = " This is one network: whether others agree is open (--seed 1 --seed 2 asks them)."
+    return told if len(group.results) == 1 else ""
 
 
 def _true(group: SeedGroup, preferred: Mapping[ClassName, Sequence[str]]) -> str:

@@ -207,7 +207,7 @@ def test_the_first_line_names_the_groups_that_are_more_frequent_and_that_no_moti
     assert found == (
         "Found: nothing beyond size and composition: no motif that the network prefers, neither for low nor for high. More "
         "frequent than in the training crystals, by their share alone: group 1, 3 and 4 in low graphs; 1, 3 and 4 in high "
-        "graphs. This is one network: whether others agree is open (`--seed 1 --seed 2`)."
+        "graphs. This is one network: whether others agree is open (--seed 1 --seed 2 asks them)."
     )
     assert true.startswith("True of real crystals? No motif to compare.")
 
