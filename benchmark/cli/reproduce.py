@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -94,12 +95,26 @@ def reproduce(
     packed = publish_cells(results, published[1], published[:1]) if publish else []
     known = [] if reports == REPORTS else cell_results(asked.every, [Store(PUBLISHED), Store(REPORTS / "reproduction")])
     written = [str(path) for path in (*packed, write_page(asked, results, published[0], reports, known))]
-    print(json.dumps(written) if as_json else f"page: {written[-1]}")
+    told = [] if as_json else [*_beside_published(asked.cells, results, records), f"page: {written[-1]}"]
+    print(json.dumps(written) if as_json else "\n".join(told))
     # A network that diverges is an answer, as where a paper's curve breaks off.
     if failed := [record for record in records if record.status not in ("complete", "diverged")]:
         first = failed[0]
         where = f"{first.key.task} {first.key.model} seed {first.key.seed} fold {first.key.fold + 1}"
         raise BenchmarkError(f"{len(failed)} of {len(records)} folds failed, the first: {where}: {first.reason}")
+
+
+def _beside_published(cells: Any, results: list[Any], records: list[Any]) -> Iterator[str]:
+    """A line for each published figure of the cells that were run: ours and how far it is from there."""
+    from benchmark.rendering.text import count, percent, significant
+
+    ran = {record.key.model_dump_json() for record in records}
+    for cell, result in zip(cells, results, strict=False):
+        if result and result.maes and any(record.key.model_dump_json() in ran for record in result.records):
+            ours = f"{significant(result.mae, 3)} ({count(len(result.maes), 'round')})"
+            for one in cell.published:
+                distance = percent(result.mae / one.mae - 1, signed=True)
+                yield f"{cell.task}, {cell.label}: MAE {ours}, published {one.mae:g} ({one.source}): {distance}"
 
 
 def _table(name: str) -> Any:

@@ -194,7 +194,9 @@ def _also(plan: Plan, seconds: float) -> str:
 
 def _named(models: Sequence[Forecast], chosen: Forecast) -> str:
     each = [(one.model, chance(one, chosen)) for one in models]
-    return joined([f"{model} ({'about as good' if p is None else f'{percent(p)} chance'})" for model, p in each])
+    return joined(
+        [f"{model} ({'about as good' if p is None else f'{percent(p)} chance of a lower error'})" for model, p in each]
+    )
 
 
 def _not_known(question: Question) -> str:

@@ -55,7 +55,9 @@ class Variation:
         """The change, what it means, and what it does to which target."""
         target = escape(self.cell.task.rpartition("/")[2])
         change, distance = percent(self.change, signed=True), percent(self.distance, signed=True)
-        return f"{self._named} moves {target} of {escape(self.of.model)} by {change}; the figure is {distance} away"
+        return (
+            f"{self._named} moves {target} of {escape(self.of.model)} by {change} of our error; the figure is {distance} away"
+        )
 
     @property
     def here(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -43,6 +44,7 @@ def test_a_stop_is_gone_on_with_and_a_missing_set_has_its_line(quick, benchmark_
     assert "fung/surface" in stopped.stderr
     first = benchmark_command("reproduce", "quick", "--rounds", "1", "--workers", "1")
     assert first.returncode == 0, first.stderr
+    assert re.search(r"^\S+/\S+, dummy: MAE \S+ \(1 round\), published \S+ \(.+\): [+-]\d", first.stdout, re.M), first.stdout
     page = (tmp_path / "reports/reproduction/quick.md").read_text()
     assert "2 of 3 cells have at least one round, 0 have all planned rounds" in page
     rest = benchmark_command("reproduce", "quick", "--time-limit", "0", "--workers", "1")
