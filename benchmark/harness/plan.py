@@ -289,11 +289,12 @@ def _protocol(options: RunOptions, data: TaskData) -> tuple[Protocol, str]:
 def _named_protocol(options: RunOptions, task: Task) -> Protocol:
     """How a task is split, as the options say it: without its data. Raises InputError where that is impossible."""
     has_published = datasets_registry.get(task.source).card.split_column is not None
-    if options.protocol == "published" and not has_published:
-        raise InputError(f"{task.name}: {NO_PUBLISHED_SPLIT}")
     published = has_published and not options.group_duplicates
     name: ProtocolName = options.protocol or ("published" if published else "kfold")
     # The published split is one fold, however many the other datasets of the same run get.
     folds = DEFAULT_FOLDS[name] if options.folds is None or name == "published" else options.folds
     stratified = task.classes is not None and name != "published"
-    return Protocol(name, folds, bool(options.group_duplicates), stratified)
+    protocol = Protocol(name, folds, bool(options.group_duplicates), stratified)
+    if options.protocol == "published" and not has_published:
+        raise InputError(f"{task.name}: {NO_PUBLISHED_SPLIT}")
+    return protocol
