@@ -125,7 +125,7 @@ def _on_record(tasks: Mapping[str, Sequence[Trained]]) -> dict[str, Any]:
         task: {
             "most_training_crystals": most_on_record(models),
             "atoms_per_crystal": atoms_of(models),
-            "seconds_per_crystal": {one.model: one.seconds_per_crystal for one in models},
+            "seconds": {one.model: one.seconds_at(most_on_record(models)) for one in models},
             "times_of": {one.model: {"task": one.timed.task, "machines": one.timed.machines} for one in models if one.timed},
         }
         for task, models in tasks.items()

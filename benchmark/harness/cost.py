@@ -16,6 +16,7 @@ from benchmark.harness import machine
 from benchmark.harness.execution import classify
 from benchmark.harness.job import Job, fresh_model, load_task
 from benchmark.harness.kept import Kept
+from benchmark.results.growth import power
 from benchmark.results.learning_rate import RateGrid
 from benchmark.results.records import Record
 from benchmark.results.store import Store
@@ -33,11 +34,8 @@ LEAST_S, MOST_EPOCHS = 0.5, 20
 """The timed training takes about so many seconds of the processor, and at most so many epochs."""
 TIMING_S = 20.0
 """No further training is timed after so many seconds: a study has hundreds of settings."""
-UNBATCHED = 400
-"""Crystals that a model without batches is timed on."""
-POWERS = {"rf-magpie": 1.2}
-"""How the training of a model without epochs grows with its crystals: a forest sorts them; all else as a kernel does."""
-KERNEL = 2.0
+UNBATCHED, OF_FOREST = 1600, 400
+"""Crystals that a model without batches is timed on; a forest is dear already with few."""
 
 
 @dataclass(frozen=True)
@@ -117,12 +115,10 @@ def _is_here(record: Record, device: str) -> bool:
 
 
 def _grown(record: Record, job: Job, n_train: int) -> float:
-    """How many times the cost of a record's training: as crystals and epochs, or without epochs as `POWERS` says."""
-    grown = n_train / record.split.n_train
+    """How many times the cost of a record's training, by crystals and epochs."""
     epochs = record.key.settings.get("epochs")
-    if isinstance(job.settings, Recipe) and epochs:
-        return grown * job.settings.epochs / float(str(epochs))
-    return float(grown ** POWERS.get(job.model, KERNEL))
+    more = job.settings.epochs / float(str(epochs)) if isinstance(job.settings, Recipe) and epochs else None
+    return float((n_train / record.split.n_train) ** power(job.model, more is not None)) * (more or 1.0)
 
 
 def costs_on_record(jobs: Iterable[Job], stores: Iterable[Store]) -> Costs:
@@ -230,16 +226,17 @@ def timed(job: Job) -> Estimate:
     data = load_task(job.task)
     train = data.fold(job.protocol, job.fold, job.seed).train
     settings = job.settings
-    size = STEPS * settings.batch_size if isinstance(settings, Recipe) else UNBATCHED
+    unbatched = OF_FOREST if job.model == "rf-magpie" else UNBATCHED
+    size = STEPS * settings.batch_size if isinstance(settings, Recipe) else unbatched
     rows = np.sort(np.random.default_rng(0).permutation(train)[:size])
     torch.set_num_threads(job.threads)
     trained = _Trained(job, data.crystals.take(rows), data.targets[rows])
     grown = len(train) / len(rows)
     if not isinstance(settings, Recipe):
-        power = POWERS.get(job.model, KERNEL)
+        rate = power(job.model, in_epochs=False)
         return Estimate(
-            trained.seconds(settings) * grown**power,
-            f"{len(rows)} crystals timed here, scaled up (time grows as n^{power:g})",
+            trained.seconds(settings) * grown**rate,
+            f"{len(rows):,} crystals timed here, scaled up (time grows as n^{rate:g})",
             True,
         )
     once = trained.seconds(replace(settings, epochs=1))

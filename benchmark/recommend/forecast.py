@@ -140,9 +140,7 @@ def _forecast(model: Trained, crystals: float, known: Sequence[Curve]) -> Foreca
     own = _variance(rest, free) * (1 + 1 / len(y) + (distance**2 / float(np.sum((x - centre) ** 2)) if several else 0))
     deviation, freedom = _deviation((own, of_slope * distance**2), (free, slope_free))
     error = float(np.exp(np.mean(y) + slope * distance))
-    per_crystal = model.seconds_per_crystal
-    seconds = None if per_crystal is None else per_crystal * crystals
-    found = Forecast(model.model, error, deviation, freedom, seconds, _beyond([model], crystals))
+    found = Forecast(model.model, error, deviation, freedom, model.seconds_at(crystals), _beyond([model], crystals))
     if not several and model.model not in CONSTANTS:
         ends = sorted(np.exp(np.mean(y) + slopes * distance).tolist())
         found = replace(found, scaled_by=tuple(known), rough=(ends[0], ends[-1]) if len(ends) > 1 else None)
@@ -230,18 +228,18 @@ def over_tasks(tasks: Mapping[str, Sequence[Trained]], crystals: float) -> list[
 
 
 def _span(tasks: Mapping[str, Sequence[Trained]], model: str, crystals: float) -> tuple[float, float] | None:
-    times = [each * crystals for task in tasks if (each := seconds_per_crystal(tasks, task, model)) is not None]
+    times = [each for task in tasks if (each := seconds_on(tasks, task, model, crystals)) is not None]
     return (min(times), max(times)) if times else None
 
 
-def seconds_per_crystal(tasks: Mapping[str, Sequence[Trained]], task: str, model: str) -> float | None:
-    """Of a model on the crystals of a task; None where neither a record nor another graph network there tells it.
+def seconds_on(tasks: Mapping[str, Sequence[Trained]], task: str, model: str, crystals: float) -> float | None:
+    """Of a training on so many crystals of a task; None where neither a record nor another graph network there tells it.
 
     Where it did not run: the time of each graph network that did, times how much longer the model takes on tasks of both. The
     median counts.
     """
     times = {
-        name: {one.model: one.seconds_per_crystal for one in models if one.seconds_per_crystal is not None}
+        name: {one.model: each for one in models if (each := one.seconds_at(crystals)) is not None}
         for name, models in tasks.items()
     }
     if model in times[task]:
@@ -262,8 +260,8 @@ def _over_sets(model: str, by_set: Mapping[str, Sequence[_Compared]], crystals: 
     ratios = np.log([one.ratio for one in on_sets])
     variance = float(np.var(ratios, ddof=1)) * (1 + 1 / len(ratios)) if len(ratios) >= FEWEST_SETS else np.nan
     deviation, freedom = _deviation((variance,), (len(ratios) - 1,))
-    times = [one.seconds_per_crystal for one in each if one.seconds_per_crystal is not None]
-    seconds = float(np.median(times)) * crystals if times else None
+    times = [taken for one in each if (taken := one.seconds_at(crystals)) is not None]
+    seconds = float(np.median(times)) if times else None
     beyond = _beyond(each, crystals)
     found = Forecast(model, float(np.exp(np.mean(ratios))), deviation, freedom, seconds, beyond, on_sets)
     return _unless_wide(found, WIDEST)

@@ -15,6 +15,7 @@ import numpy as np
 
 from benchmark.leaderboard.rows import rate_was_set
 from benchmark.results.directories import PUBLISHED, REPORTS
+from benchmark.results.growth import power
 from benchmark.results.learning_rate import GRIDS
 from benchmark.results.packed import read_packed
 from benchmark.results.records import DeviceClass, Record
@@ -49,6 +50,7 @@ class Trained:
             nan of a training on another kind of device.
         atoms: of a crystal of the task, on average; None of a model without graphs.
         machines: processors, or GPUs, of the trainings with a time.
+        in_epochs: whether it is trained in epochs.
         timed_by: the same model with another protocol or on another task of the same crystals, where there is no time on the
             kind of device here.
     """
@@ -61,6 +63,7 @@ class Trained:
     seconds: np.ndarray
     atoms: float | None = None
     machines: tuple[str, ...] = ()
+    in_epochs: bool = True
     timed_by: Trained | None = None
 
     @property
@@ -93,14 +96,17 @@ class Trained:
         """The b of log MAE = a + b log n through its trainings, of several numbers of crystals."""
         return float(np.polyfit(np.log(self.crystals), np.log(self.errors), 1)[0])
 
-    @cached_property
-    def seconds_per_crystal(self) -> float | None:
-        """Of the trainings on the most crystals: small ones are dearer a crystal. None without a time on the device."""
+    def seconds_at(self, crystals: float) -> float | None:
+        """Of a training on so many crystals, from those on the most: small ones are dearer a crystal.
+
+        None without a time on the device.
+        """
         timed = np.isfinite(self.seconds)
         if not timed.any():
-            return self.timed_by.seconds_per_crystal if self.timed_by else None
+            return self.timed_by.seconds_at(crystals) if self.timed_by else None
         most = timed & (self.crystals > SAME * self.crystals[timed].max())
-        return float(np.median(self.seconds[most] / self.crystals[most]))
+        grown = (crystals / self.crystals[most]) ** power(self.model, self.in_epochs)
+        return float(np.median(self.seconds[most] * grown))
 
 
 def records_of(places: Iterable[Path]) -> list[Record]:
@@ -204,6 +210,7 @@ def _trained(task: str, model: str, ran: list[Record], device: DeviceClass) -> T
         seconds=np.array([times.get(_fold_of(record), np.nan) for record in records]),
         atoms=_atoms(records),
         machines=tuple(sorted(machines)),
+        in_epochs=any(record.epochs_run for record in records),
     )
 
 

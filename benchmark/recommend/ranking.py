@@ -8,7 +8,7 @@ from dataclasses import replace
 from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.recommend.advice import Advice
 from benchmark.recommend.division import divided
-from benchmark.recommend.forecast import Forecast, over_tasks, seconds_per_crystal, within_reach
+from benchmark.recommend.forecast import Forecast, over_tasks, seconds_on, within_reach
 from benchmark.recommend.measured import Trained
 from benchmark.recommend.question import Question
 
@@ -29,9 +29,9 @@ def _on_task(one: Forecast, tasks: Mapping[str, Sequence[Trained]], like: str, t
     """With its time on the task named; a model without graphs, which may not depend on atoms, keeps its median time."""
     networks = {model.model for models in tasks.values() for model in models if model.atoms}
     ran = {model.model for model in tasks[like]}
-    per_crystal = seconds_per_crystal(tasks, like, one.model)
-    if per_crystal is not None:
-        return replace(one, seconds=per_crystal * train, span=None)
+    seconds = seconds_on(tasks, like, one.model, train)
+    if seconds is not None:
+        return replace(one, seconds=seconds, span=None)
     return replace(one, seconds=None if one.model in networks | ran else one.seconds, span=None)
 
 

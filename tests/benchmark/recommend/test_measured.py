@@ -29,8 +29,18 @@ def test_standard_records_on_real_crystals_count_by_task_and_model(tmp_path):
     cgcnn, megnet = found["cgcnn/band_gap"]
     assert (cgcnn.model, megnet.model, cgcnn.crystal_set) == ("cgcnn", "megnet", "cgcnn")
     assert len(cgcnn.errors) == 5 and cgcnn.errors == pytest.approx(0.5, rel=0.03)
-    assert cgcnn.seconds_per_crystal > 0
+    assert cgcnn.seconds_at(100) > 0
     assert [model.machines for model in trained(store.records(), "gpu")["cgcnn/band_gap"]] == [(), ()]
+
+
+@pytest.mark.parametrize(
+    ("model", "in_epochs", "grown"), [("cgcnn", True, 4), ("rf-magpie", False, 4**1.2), ("soap-svr", False, 16)]
+)
+def test_the_time_grows_with_crystals_as_the_model_does(tmp_path, model, in_epochs, grown):
+    store = Store(tmp_path)
+    write_run(store, model, 0.5, **CGCNN, epochs_run=30 if in_epochs else 0)
+    (one,) = trained(store.records(), "cpu")["cgcnn/band_gap"]
+    assert one.seconds_at(4000) == pytest.approx(grown * one.seconds_at(1000))
 
 
 def test_the_search_for_a_learning_rate_is_counted_where_it_was_set(tmp_path):
@@ -59,9 +69,9 @@ def test_errors_of_both_kinds_of_device_count_and_times_of_the_one_asked(tmp_pat
     (cpu, _), (on_gpu, untimed) = (trained(store.records(), device)["cgcnn/band_gap"] for device in ("cpu", "gpu"))
     assert sorted(cpu.errors) == pytest.approx([0.5] * 5 + [0.7] * 5, rel=0.03), "a fold on both counts once"
     assert np.array_equal(on_gpu.errors, cpu.errors), "errors do not depend on the device"
-    assert np.isfinite(cpu.seconds).sum() == 5 and np.isfinite(on_gpu.seconds).all() and cpu.seconds_per_crystal > 0
+    assert np.isfinite(cpu.seconds).sum() == 5 and np.isfinite(on_gpu.seconds).all() and cpu.seconds_at(100) > 0
     assert on_gpu.machines == ("a GPU",)
-    assert untimed.model == "megnet" and untimed.seconds_per_crystal is None and untimed.errors == pytest.approx(0.5, rel=0.03)
+    assert untimed.model == "megnet" and untimed.seconds_at(100) is None and untimed.errors == pytest.approx(0.5, rel=0.03)
 
 
 def test_a_task_without_a_time_takes_that_of_another_task_of_the_same_crystals(tmp_path):
@@ -74,11 +84,11 @@ def test_a_task_without_a_time_takes_that_of_another_task_of_the_same_crystals(t
     write_run(store, "cgcnn", 0.5, task="cgcnn/band_gap", key={"device": "gpu"}, **of_size(240))
     write_run(store, "cgcnn", 0.5, task="cgcnn/log10_k_vrh", **of_size(80))
     write_run(store, "megnet", 0.5, task="cgcnn/log10_k_vrh", **of_size(80))
-    assert trained(store.records(), "cpu")["cgcnn/band_gap"][0].seconds_per_crystal is None, "other crystals: smaller ones"
+    assert trained(store.records(), "cpu")["cgcnn/band_gap"][0].seconds_at(100) is None, "other crystals: smaller ones"
     write_run(store, "cgcnn", 0.5, task="cgcnn/formation_energy_per_atom", **of_size(241))
     found = trained(store.records(), "cpu")
     (gap,), (energy,) = found["cgcnn/band_gap"], found["cgcnn/formation_energy_per_atom"]
-    assert gap.timed.task == energy.task and gap.seconds_per_crystal == energy.seconds_per_crystal and gap.machines == ()
+    assert gap.timed.task == energy.task and gap.seconds_at(100) == energy.seconds_at(100) and gap.machines == ()
     write_run(store, "cgcnn", 0.5, task="cgcnn/band_gap", key={"protocol": "shuffle(80:10:10)"}, folds=1, **of_size(240))
     (gap,) = trained(store.records(), "cpu")["cgcnn/band_gap"]
     assert gap.timed.task == gap.task and len(gap.errors) == 5, "its own time with other folds comes first"
