@@ -194,14 +194,16 @@ def timed_where_unknown(
 ) -> tuple[dict[Job, Estimate], dict[str, str]]:
     """What the folds of tasks without a record would cost: one of each task and model is timed, until TIMING_S are over.
 
+    It is one with the most crystals; the others are scaled.
+
     Returns:
         The estimates, and why a model cannot be trained, by its name.
     """
-    found: dict[tuple[object, ...], Estimate] = {}
+    found: dict[tuple[object, ...], tuple[Estimate, int]] = {}
     measured, broken = {}, dict[str, str]()
     here = [job for job in todo if job.device == "cpu" or torch.cuda.is_available()]
     ends = time.monotonic() + TIMING_S
-    for job in here:
+    for job in sorted(here, key=n_train.__getitem__, reverse=True):
         alike = (job.task, job.model, job.settings, job.rates)
         known = costs.of(job, n_train[job])
         if job.model in broken or (known and known.of_task):
@@ -210,11 +212,13 @@ def timed_where_unknown(
             if alike not in found:
                 if time.monotonic() > ends:
                     continue
-                found[alike] = timed(job)
+                found[alike] = timed(job), n_train[job]
         except Exception as error:
             broken[job.model] = classify(error)[1]
             continue
-        measured[job] = found[alike]
+        one, crystals = found[alike]
+        grown = (n_train[job] / crystals) ** power(job.model, isinstance(job.settings, Recipe))
+        measured[job] = replace(one, seconds=one.seconds * grown)
     return measured, broken
 
 

@@ -58,6 +58,14 @@ def test_the_same_task_counts_before_others_and_other_settings_tell_roughly(smal
     assert plan_cost([job, other], {job: 100, other: 100}, costs, measured).unknown == 0
 
 
+@pytest.mark.parametrize(("model", "grown"), [("cgcnn", 4), ("soap-svr", 16)])
+def test_a_part_of_the_crystals_costs_less_than_all_of_them(small_folder, model, grown):
+    jobs = make_jobs(small_folder, model=model)[:2]
+    measured, _ = timed_where_unknown(jobs, dict(zip(jobs, (100, 400), strict=True)), Costs())
+    part, whole = (measured[job].seconds for job in jobs)
+    assert whole == pytest.approx(grown * part)
+
+
 def test_a_record_of_another_task_does_not_spare_the_timing(small_folder):
     (job, *_) = make_jobs(small_folder)
     costs = Costs([(trained(job, task="elsewhere"), "published")])
