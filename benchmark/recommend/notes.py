@@ -62,8 +62,10 @@ def tried(left: Sequence[LeftOut]) -> str:
     free = [one for one in left if one.budget is None]
     if not free:
         return ""
-    good = sum(one.ratio <= GOOD for one in free)
+    missed = [one for one in free if one.ratio > GOOD]
+    others = [f"{one.chosen} on {one.task} was {percent(one.ratio - 1)} above" for one in missed]
     return (
-        f" Tried on {count(len(free), 'task')}, with records of other data sets alone: {good} of {count(len(free), 'choice')} "
-        f"had an MAE at most {percent(GOOD - 1)} above the lowest."
+        f" Tried on {count(len(free), 'task')}, with records of other data sets alone: {len(free) - len(missed)} of "
+        f"{count(len(free), 'choice')} had an MAE at most {percent(GOOD - 1)} above the lowest"
+        f"{'; ' + joined(others) if others else ''}."
     )

@@ -118,7 +118,9 @@ def _headline(question: Question, chosen: Forecast) -> str:
         return f"{train}, if they and the target are like {question.like}."
     good, sets = good_on(chosen), len(chosen.on_sets)
     where = f"all {count(sets, 'data set')}" if good == sets > 1 else f"{good} of {count(sets, 'data set')}"
-    return f"{train}. On {where} with records, its MAE is the lowest or at most {percent(GOOD - 1)} above the lowest."
+    names = joined([on_set.crystal_set for on_set in chosen.on_sets])
+    as_low = f"its MAE is the lowest or at most {percent(GOOD - 1)} above the lowest"
+    return f"{train}. On {where} with records ({names}), {as_low}."
 
 
 def _error(one: Forecast, question: Question) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from benchmark.recommend.advice import FOLDS, advise, chance, left_out
 from benchmark.recommend.forecast import Forecast, OnSet
+from benchmark.recommend.notes import tried
 from tests.benchmark.recommend.test_forecast import ran
 
 QUICK = Forecast("quick", 0.5, 0.08, 4, 10, 1)
@@ -85,3 +86,5 @@ def test_left_out_sets_tell_what_the_advice_of_the_others_costs():
     assert (found["z/1", False].chosen, found["z/1", False].ratio) == ("b", 1)
     assert found["x/1", True].ratio == 1
     assert left_out({"x/1": tasks["x/1"]}) == []
+    said = tried(left_out(tasks))
+    assert "had an MAE at most 10 % above the lowest; c on z/1 was 50 % above" in said and "2 of 3 choices" in said, said
