@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import median
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class PublishedResult:
     epochs: int | None = None
     rmse: float | None = None
     r2: float | None = None
+    crystals: int | None = None
+    """It was trained on; None where that is not known."""
     protocol: str = ""
     """What an ordinary run here has otherwise and `reproduce` has the same, in a few words: split, epoch kept, depth."""
 
@@ -41,6 +44,13 @@ class PublishedResult:
     def spread(self) -> float | None:
         """Standard deviation of the targets that were tested, by the printed RMSE and R² = 1 - RMSE² / variance."""
         return None if self.rmse is None or self.r2 is None else self.rmse / math.sqrt(1 - self.r2)
+
+    @property
+    def spread_there(self) -> float | None:
+        """The same of the crystals of the publication: the median over its models on the task, as one may be misprinted."""
+        others = {one for one in PUBLISHED_RESULTS if (one.source, one.task) == (self.source, self.task)}
+        spreads = [one.spread for one in {*others, self} if one.spread is not None]
+        return median(spreads) if spreads else None
 
 
 THESIS = "E. Abenza Severá, UPM (2021)"
@@ -143,6 +153,8 @@ BEST_KNOWN = {
 }
 """Target → the network with the lowest MAE that was reported on MEGNet's published split, in the same collection."""
 
+ALL_CLUSTERS = 19_801
+"""Of platinum, in the set of Omee et al."""
 OMEE_MODELS = ("schnet", "mpnn", "cgcnn-mdl", "megnet-mdl", "gatgnn-mdl", "deeper-gatgnn")
 """Of MatDeepLearn's code; the one there is called CGCNN is not the original's."""
 
@@ -165,30 +177,30 @@ def _of_the_thesis() -> list[PublishedResult]:
         for (model, rounds), (mae, std, seconds, rmse, r2) in zip(THESIS_ROUNDS.items(), rows, strict=True):
             network = model in ("cgcnn", "megnet")
             where = "another machine" + ", a GPU" * (model == "soap-mlp")
-            differs = f"another release of the Materials Project, {crystals:,} crystals; {where}"
+            differs = f"trained on {crystals:,} crystals of another release of the Materials Project; {where}"
             epochs = 30 if network else None
-            of_model = (mae, THESIS, differs, std, seconds, epochs, rmse, r2, f"{rounds} splits 80:10:10")
+            of_model = (mae, THESIS, differs, std, seconds, epochs, rmse, r2, crystals, f"{rounds} splits 80:10:10")
             results.append(PublishedResult(f"cgcnn/{target}", model, *of_model))
     return results
 
 
 def _of_the_papers() -> list[PublishedResult]:
     results = [
-        PublishedResult(f"cgcnn/{target}", "cgcnn", mae, CGCNN, f"trained on {crystals:,} crystals of another release")
-        for target, (crystals, mae) in _CGCNN.items()
+        PublishedResult(f"cgcnn/{target}", "cgcnn", mae, CGCNN, f"trained on {n:,} crystals of another release", crystals=n)
+        for target, (n, mae) in _CGCNN.items()
     ]
     for target, (thesis, paper) in _MEGNET.items():
         crystals = 4_664 if target.startswith("log10") else 55_391
         if thesis:
             differs = f"trained on {crystals:,} crystals"
-            results.append(PublishedResult(f"megnet/{target}", "megnet", thesis, THESIS, differs, epochs=30))
+            results.append(PublishedResult(f"megnet/{target}", "megnet", thesis, THESIS, differs, epochs=30, crystals=crystals))
         if paper:
             results.append(PublishedResult(f"megnet/{target}", "megnet", paper, MEGNET, "more than 1,000 epochs"))
     for model, maes in _COLLECTED.items():
         for target, mae in zip(_COLLECTED_TARGETS, maes, strict=True):
             crystals = 4_664 if target.startswith("log10") else 60_000
             differs = f"trained on {crystals:,} crystals with the cells of 2018, to convergence"
-            results.append(PublishedResult(f"megnet/{target}", model, mae, COMFORMER, differs))
+            results.append(PublishedResult(f"megnet/{target}", model, mae, COMFORMER, differs, crystals=crystals))
     return results
 
 
@@ -201,9 +213,10 @@ def _of_omee() -> list[PublishedResult]:
             epochs = (2_500 if model == "deeper-gatgnn" else 200) if task == "fung/bulk/band_gap" else 500
             results.append(PublishedResult(task, model, mae, OMEE, differs, epochs=epochs, protocol=protocol))
             if task == "fung/pt_all/total_energy":
-                here = "all 19,801 clusters, here 1,000"
+                here, trained = f"all {ALL_CLUSTERS:,} clusters, here 1,000", round(0.8 * ALL_CLUSTERS)
+                of_part = (mae, OMEE, here)
                 results.append(
-                    PublishedResult("fung/pt/total_energy", model, mae, OMEE, here, epochs=epochs, protocol=protocol)
+                    PublishedResult("fung/pt/total_energy", model, *of_part, epochs=epochs, crystals=trained, protocol=protocol)
                 )
     return results
 

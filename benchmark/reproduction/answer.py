@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from benchmark.leaderboard.published_results import RELEASED_RECIPES, RELEASED_SPLITS, PublishedResult
 from benchmark.rendering.commands import code, command
-from benchmark.rendering.text import count, escape, percent, significant, table
+from benchmark.rendering.text import count, escape, joined, percent, significant, table
 from benchmark.reproduction.cells import RECIPE_OF, Cell
 from benchmark.reproduction.results import CLOSE, CellResult, Difference
 from benchmark.studies.tables import waited
@@ -29,9 +30,12 @@ SECOND = "Open; a second round is needed to tell how many would decide"
 OTHER_SPREAD = 0.1
 """Share by which the spread of the published targets differs from ours, above which they cannot be the same targets."""
 OTHER_TARGETS = (
-    f"other crystals or labels: the standard deviation of the published test targets, by the printed RMSE and R², differs from "
-    f"ours by over {percent(OTHER_SPREAD)}"
+    f"probably other crystals or labels: the standard deviation of the published test targets, by the printed RMSE and R² (the "
+    f"median of the models there), differs from ours by over {percent(OTHER_SPREAD)}"
 )
+MORE = 2.0
+"""Times the training crystals of the other, from which the error of the smaller one is expected to be higher."""
+OTHER_SIZE = f"the published one was trained on more than {MORE:g} times as many crystals as ours, or ours on so many more"
 
 
 @dataclass(frozen=True)
@@ -101,15 +105,30 @@ def _of_source(source: str, figures: Sequence[tuple[Cell, PublishedResult]], fou
     if not found:
         number = sum(published.source == source for _, published in figures)
         return f"**{escape(source)}: {count(number, 'figure')}, none compared yet.** Ours has not run for them."
-    shown = _shown(found)
-    lower = sum(one.difference.standard_errors < 0 for one in shown)
-    told = f" Ours is lower in {lower} and higher in {len(shown) - lower}." if shown else ""
-    verb = "shows" if 1 in (len(shown), len(found)) else "show"
-    close = sum(one.difference.is_small for one in found)
-    left = sum(not (one.difference.is_shown or one.difference.is_small) for one in found)
-    rest = f"{close} that it is at most {percent(CLOSE)}; {left} {'is' if left == 1 else 'are'} open"
-    said = f"{len(shown)} of {count(len(found), 'comparison')} {verb} a difference, {rest}"
+    by_figure = [list(rows) for _, rows in groupby(sorted(found, key=_figure_of), key=_figure_of)]
+    close = [rows for rows in by_figure if any(one.difference.is_small for one in rows)]
+    differ = [rows for rows in by_figure if all(one.difference.is_shown for one in rows) and rows not in close]
+    lower = sum(all(one.difference.standard_errors < 0 for one in rows) for rows in differ)
+    higher = sum(all(one.difference.standard_errors > 0 for one in rows) for rows in differ)
+    sides = [f"lower in {lower}", f"higher in {higher}"]
+    sides += [f"on either side, by the row, in {rest}"] if (rest := len(differ) - lower - higher) else []
+    told = f" Ours is {joined(sides)}." if differ else ""
+    if any(len(rows) > 1 for rows in by_figure):
+        told += " A figure with two rows is reproduced if one of them repeats it, and differs if both do."
+    left = len(by_figure) - len(close) - len(differ)
+    said = (
+        f"of {count(len(by_figure), 'figure')} {_are(len(close))} reproduced within {percent(CLOSE)}, "
+        f"{len(differ)} {'differs' if len(differ) == 1 else 'differ'}, {_are(left)} open"
+    )
     return f"**{escape(source)}: {said}.**{told}"
+
+
+def _figure_of(one: Compared) -> tuple[str, str]:
+    return one.cell.task, one.cell.model
+
+
+def _are(number: int) -> str:
+    return f"{number} {'is' if number == 1 else 'are'}"
 
 
 def _which_answers(cells: Sequence[Cell], sources: Sequence[str]) -> Iterator[str]:
@@ -204,7 +223,7 @@ def _answer_of_rounds(one: Compared) -> tuple[str, str]:
 
 def _entry(one: Compared) -> str:
     figures = f"{significant(one.result.mae, 3)} / {one.published.mae:g}"
-    marks = f" ({', '.join(sorted(_marks(one)))})" if _marks(one) else ""
+    marks = f" ({', '.join(sorted(known))})" if (known := _marks(one)) else ""
     dagger = f" †{len(one.result.maes)}" if _is_short(one) else ""
     return (f"**{figures}**" if one.difference.is_shown else figures) + " =" * one.difference.is_small + marks + dagger
 
@@ -228,6 +247,7 @@ def _marks(one: Compared) -> dict[str, str]:
         # The median is that of our targets.
         "b": (nothing == ["the published one"] and not other, "the published error alone is hardly better than the median"),
         "c": (nothing == ["ours"], "our error alone is hardly better than the median"),
+        "d": (_sizes_apart(one), OTHER_SIZE),
     }
     return {mark: meaning for mark, (holds, meaning) in known.items() if holds}
 
@@ -238,11 +258,11 @@ def _why(found: Sequence[Compared], tested: str) -> Iterator[str]:
         return
     known = sum(bool(_marks(one)) for one in shown)
     few = sum(_is_short(one) for one in shown)
-    marked = f" (a) to (c) in the table mark a possible reason of {known} of the {len(shown)}." if known else ""
+    pairs = count(len(shown), "bold pair")
+    marked = f" A letter in the table marks a possible reason of {known} of the {pairs}." if known else ""
     yield f"{tested or 'Why do they differ? We did not test it.'}{marked} What is known: *what differs there*, at each cell."
     if few:
-        which = f"{few} of the {count(len(shown), 'comparison')} that {'shows' if len(shown) == 1 else 'show'} a difference"
-        yield f"{which} {'rests' if few == 1 else 'rest'} on fewer rounds than planned (†)."
+        yield f"{few} of the {pairs} {'rests' if few == 1 else 'rest'} on fewer rounds than planned (†)."
 
 
 def _shown(found: Sequence[Compared]) -> list[Compared]:
@@ -251,8 +271,13 @@ def _shown(found: Sequence[Compared]) -> list[Compared]:
 
 
 def _spreads_apart(one: Compared) -> bool:
-    spread = one.published.spread
+    spread = one.published.spread_there
     return spread is not None and abs(spread / one.result.spread - 1) > OTHER_SPREAD
+
+
+def _sizes_apart(one: Compared) -> bool:
+    there, here = one.published.crystals, one.result.records[0].split.n_train
+    return there is not None and not 1 / MORE <= there / here <= MORE
 
 
 def learnt_nothing(result: CellResult, published: PublishedResult | None) -> list[str]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from benchmark.leaderboard.board import Board
+from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.rendering.text import MARKED, count, link
+from benchmark.reproduction.cells import Cell
 from benchmark.reproduction.hours import hours_so_far
 from benchmark.reproduction.results import cell_results
 from benchmark.reproduction.tables import TABLES
@@ -15,47 +17,55 @@ from benchmark.results.store import Store
 from datasets.registry import built_in
 
 
-def filled_so_far(board: Board, stores: Sequence[Store], pages: str) -> Iterator[str]:
+def filled_so_far(
+    board: Board, stores: Sequence[Store], pages: str, studies: Mapping[str, Iterable[Record]] | None = None
+) -> Iterator[str]:
     """One sentence each on the tables, on the sizes and on the hours of each kind of device.
 
     Args:
         board: the published one.
         stores: that hold the cells of the tables.
         pages: the directory of the tables' pages, as a link leads there.
+        studies: name → the records of a study, for the hours.
 
     Raises:
         InputError: a record is invalid.
     """
-    done, cells, tables = 0, 0, []
+    done: list[Cell] = []
+    cells, tables = 0, []
     rounds: dict[str, list[Record]] = {}
     for name, table in TABLES.items():
-        possible = [cell for cell in table.cells if not cell.lacking]
-        results = [result for result in cell_results(possible, stores) if result and result.maes]
-        filled = len(results)
-        rounds[name] = [record for result in results for record in result.records]
-        done, cells = done + filled, cells + len(possible)
-        tables.append(f"{link(name, f'{pages}/{name}.md')} {filled} of {len(possible)}")
+        possible = [cell for cell in table.every if not cell.lacking]
+        ran = [(cell, result) for cell, result in zip(possible, cell_results(possible, stores), strict=True) if result]
+        rounds[name] = [record for _, result in ran for record in result.records]
+        of_table = [cell for cell, result in ran if result.maes and cell in table.cells]
+        planned = sum(not cell.lacking for cell in table.cells)
+        done, cells = done + of_table, cells + planned
+        tables.append(f"{link(name, f'{pages}/{name}.md')} {len(of_table)} of {planned}")
+    beside = [cell for cell in done if cell.published]
+    different = {(cell.task, cell.label, cell.named, cell.protocol) for cell in beside}
     yield (
-        f"Cells of published tables with at least one round: {done} of the {cells} whose targets the data here "
-        f"have: {', '.join(tables)}."
+        f"Cells of published tables with at least one round: {len(done)} of the {cells} whose targets the data here "
+        f"have: {', '.join(tables)}. {len(beside)} of the {len(done)} stand beside a published figure; as tables share "
+        f"trainings, these are {count(len(different), 'different cell')}."
     )
-    yield _sizes(board)
-    yield from hours_so_far(board, rounds)
+    records = [record for of_table in rounds.values() for record in of_table]
+    yield _sizes(board, records)
+    yield from hours_so_far(board, rounds, studies or {})
 
 
-def _sizes(board: Board) -> str:
+def _sizes(board: Board, records: Iterable[Record]) -> str:
+    """How many data sets and models have met at published size, on boards or in the tables' records."""
     real = [name for name, known in built_in().items() if not known.card.synthetic]
-    models = {row.model for group in board.comparison_groups for row in group.rows}
-    ran = {
-        (group.first.key.dataset, row.model)
-        for group in board.comparison_groups
-        if group.first.key.dataset in real and group.first.key.profile not in MARKED
-        for row in group.rows
-        if row.scores
-    }
+    rows = [(group.first.key, row) for group in board.comparison_groups for row in group.rows if row.scores]
+    models = {row.model for group in board.comparison_groups for row in group.rows} - {*CONSTANTS}
+    ran = {(key.dataset, row.model) for key, row in rows if key.profile not in MARKED}
+    ran |= {(record.key.dataset, record.key.model) for record in records}
+    ran = {(dataset, model) for dataset, model in ran if dataset in real and model in models}
     of_set = Counter(dataset for dataset, _ in ran)
     named = ", ".join(f"{name} {of_set[name]}" for name in sorted(of_set))
     return (
-        f"Of {len(real) * len(models)} combinations ({count(len(real), 'data set')} of DFT × {count(len(models), 'model')}), "
+        f"Of {len(real) * len(models)} combinations ({count(len(real), 'data set')} of DFT × "
+        f"{count(len(models), 'model')} that learn), "
         f"{len(ran)} have run at published size: {named or 'none'}."
     )

@@ -12,15 +12,20 @@ from benchmark.results.records import DeviceClass, Record
 from benchmark.results.scores import Run
 
 
-def hours_so_far(board: Board, tables: Mapping[str, Iterable[Record]]) -> Iterator[str]:
-    """One sentence on what published tables and boards took, and one on what a GPU saves, where both kinds of device ran.
+def hours_so_far(
+    board: Board, tables: Mapping[str, Iterable[Record]], studies: Mapping[str, Iterable[Record]]
+) -> Iterator[str]:
+    """One sentence on what all training took, and one on what a GPU saves, where both kinds of device ran.
 
     Args:
         board: the published one; its miniatures are left out.
         tables: name → complete rounds of its cells. A fold that several have counts for the first of them.
+        studies: name → its records, of which miniatures are left out.
     """
     runs = [row.run for group in board.comparison_groups if group.first.key.profile not in MARKED for row in group.rows]
-    items = [*tables.items(), *((f"boards of {run.first.key.dataset}", run.complete) for run in runs)]
+    boards = [(f"boards of {run.first.key.dataset}", run.complete) for run in runs]
+    of_studies = [(f"{name} study", [one for one in found if _at_size(one)]) for name, found in studies.items()]
+    items = [*tables.items(), *boards, *of_studies]
     spent: dict[DeviceClass, dict[str, float]] = {"cpu": defaultdict(float), "gpu": defaultdict(float)}
     counted: set[str] = set()
     for item, records in items:
@@ -33,6 +38,10 @@ def hours_so_far(board: Board, tables: Mapping[str, Iterable[Record]]) -> Iterat
     if any(told):
         yield f"Training at published size took {' and '.join(filter(None, told))}."
     yield from _gain(runs)
+
+
+def _at_size(record: Record) -> bool:
+    return record.status == "complete" and record.key.profile not in MARKED
 
 
 def _told(by_item: Mapping[str, float], device: str) -> str:
@@ -48,16 +57,20 @@ def _gain(runs: Iterable[Run]) -> Iterator[str]:
         key = run.first.key
         found[key.task, key.comparison_group, key.model].setdefault(key.device, run)
     ratios: dict[str, list[float]] = defaultdict(list)
+    sources: dict[str, set[str]] = defaultdict(set)
     for (_, _, model), by_device in found.items():
         processor, gpu = (_seconds_an_epoch(by_device.get(device)) for device in ("cpu", "gpu"))
         if processor and gpu:
-            ratios[f"{model}, {by_device['gpu'].first.machine.device}"].append(processor / gpu)
+            name = f"{model}, {by_device['gpu'].first.machine.device}"
+            ratios[name].append(processor / gpu)
+            sources[name] |= {run.first.key.source for run in by_device.values()}
     for name, of_tasks in ratios.items():
         low, high = (significant(one, 2) for one in (min(of_tasks), max(of_tasks)))
         yield (
             f"An hour of a GPU would add what {low if low == high else f'{low} to {high}'} core hours train, by the seconds "
-            f"that an epoch takes with several folds at once on the GPU ({name}, {count(len(of_tasks), 'task')}). Larger "
-            "networks and batches were not measured."
+            f"that an epoch takes with several folds at once on the GPU ({name}, {count(len(of_tasks), 'task')}). "
+            f"{'The two ran with different versions of the code. ' if len(sources[name]) > 1 else ''}"
+            "Larger networks and batches were not measured."
         )
 
 

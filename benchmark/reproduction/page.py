@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
+import numpy as np
+
 from benchmark.leaderboard.published_results import RELEASED_RECIPES, RELEASED_SPLITS, PublishedResult
 from benchmark.leaderboard.training_notes import NOT_TRAINED_OUT, NOT_TRAINED_OUT_MEANS, not_trained_out
 from benchmark.rendering.text import (
@@ -136,7 +138,7 @@ def _targets(rows: Sequence[Row]) -> str:
         return said
     return (
         f"{said} The standard deviation of the test targets is {significant(ran.spread, 3)}; in the publication it is "
-        f"{', '.join(spreads)}, as the printed RMSE and R² say."
+        f"{', '.join(spreads)}, as the printed RMSE and R² say. The median of these counts."
     )
 
 
@@ -165,10 +167,12 @@ def _cells(asked: Table, cell: Cell, result: CellResult | None, varied: Sequence
 
 def _told(difference: Difference, published: PublishedResult, result: CellResult) -> str:
     differs = "differs" if difference.is_shown else "not shown to differ"
+    errors, told = difference.standard_errors, percent(result.mae / published.mae - 1, signed=True)
+    limit = f" of {difference.limit:.1f}" if not difference.is_shown and 2 < abs(errors) < difference.limit < np.inf else ""
     single = ""
     if len(result.maes) == 1:
         single = " (1 round)" if published.std is not None else f" (1 round; {_varies(result.luck)})"
-    return f"{percent(result.mae / published.mae - 1, signed=True)} [{difference.standard_errors:+.1f}] {differs}{single}"
+    return f"{told} [{errors:+.1f}{limit}] {differs}{single}"
 
 
 def _varies(luck: Luck | None) -> str:
@@ -218,9 +222,9 @@ def _what_differs(cell: Cell, result: CellResult | None, published: PublishedRes
 
 def _beside_spread(result: CellResult, published: PublishedResult) -> list[str]:
     """Both errors as shares of the standard deviation of their own targets, where the publication's is known."""
-    if published.spread is None:
+    if published.spread_there is None:
         return []
-    shares = (significant(published.mae / published.spread, 2), significant(result.mae / result.spread, 2))
+    shares = (significant(published.mae / published.spread_there, 2), significant(result.mae / result.spread, 2))
     return [f"MAE / standard deviation of the targets: {shares[0]} there, {shares[1]} here"]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from benchmark.rendering.text import count, escape, significant, table
 from benchmark.reproduction.cells import Cell
 from benchmark.reproduction.results import CellResult
@@ -17,8 +19,9 @@ HEADER = (
 RULE = (
     "These rows do not say whether a number was reproduced: the tables above do. Here is the same model on the same task with "
     "another recipe, as the boards have it. A recipe is how a model is built and trained: optimiser, rate, batch, "
-    "epochs, neighbours. A publication may not state every detail of its recipe. If another recipe changes our error by more "
-    "than the distance between our error and the published one, such a detail may be the reason for the distance."
+    "epochs, neighbours. Where the folds are rounds of ours, the same rounds are compared. A publication may not state every "
+    "detail of its recipe. If another recipe changes our error by more than the distance between our error and the published "
+    "one, such a detail may be the reason for the distance."
 )
 
 
@@ -58,13 +61,20 @@ def _conclusions(beside: Sequence[tuple[CellResult, ScoredRun]]) -> str:
     ratios: dict[tuple[str, str], dict[str, list[float]]] = {}
     for ours, run in beside:
         key = run.run.first.key
-        ratios.setdefault((key.model, key.task), {}).setdefault(key.profile, []).append(run.loss[0] / ours.mae)
+        ratios.setdefault((key.model, key.task), {}).setdefault(key.profile, []).append(run.loss[0] / _beside(ours, run))
     return "\n".join(
         f"- {escape(model)}, {escape(task)}: "
         + "; ".join(f"the recipe `{name}` gives {_span(found)} times" for name, found in recipes.items())
         + " the error of the published recipe."
         for (model, task), recipes in ratios.items()
     )
+
+
+def _beside(ours: CellResult, run: ScoredRun) -> float:
+    """Our error with the published recipe: on the test crystals of the run's folds, where all of them are rounds of ours."""
+    folds = {record.split.test_sha256 for record in run.run.complete}
+    by_round = {record.split.test_sha256: mae for record, mae in zip(ours.records, ours.maes, strict=True)}
+    return float(np.mean([by_round[fold] for fold in folds])) if folds <= by_round.keys() else ours.mae
 
 
 def _span(ratios: Sequence[float]) -> str:
@@ -81,7 +91,7 @@ def _row(ours: CellResult, run: ScoredRun) -> list[str]:
     recipe = f"{key.profile}: {_differences(ours.records[0].key, key)}"
     return [
         escape(key.task), escape(key.model), escape(recipe), key.protocol, str(len(run.results)), shown,
-        significant(ours.mae, 4), f"{mean / ours.mae:.2f}",
+        significant(_beside(ours, run), 4), f"{mean / _beside(ours, run):.2f}",
     ]  # fmt: skip
 
 

@@ -28,22 +28,23 @@ RULE = (
     "- Ours is the mean over rounds with its 95 % interval. The variance is corrected for the training crystals that rounds "
     "share (Nadeau & Bengio 2003). The interval of a single round is that of its test crystals alone.\n"
     "- The difference is ours minus published, in standard errors (SE) of the difference: -2.2 means that ours is lower by 2.2 "
-    "standard errors.\n"
-    "- A difference is shown if its 95 % interval leaves out 0. With many rounds that takes about 2 standard errors; with few "
-    "it takes more, 4.3 with 3 rounds alone (Student's t, degrees of freedom by Welch). A difference that is not shown is not "
-    "equality: more rounds may show it."
+    "standard errors; of -5.2 of 12.7, it takes 12.7 to show it.\n"
+    "- A difference is shown if its 95 % interval leaves out 0: beyond 2.3 SE with 10 rounds, 4.3 with 3, 12.7 with 2 "
+    "(Student's t). Beside a printed standard deviation it takes less (degrees of freedom by Welch). A difference that is not "
+    "shown is not equality: more rounds may show it."
 )
 PRINTED = (
-    f"- The published standard error follows from the printed standard deviation and {PUBLISHED_ROUNDS} rounds. A single round "
-    "of ours is taken to vary as the published rounds do."
+    f"- The published standard error is the printed standard deviation times √(1/{PUBLISHED_ROUNDS} + test crystals / training "
+    "crystals): it holds for another division of the crystals, as ours does. A single round of ours is taken to vary as the "
+    "published rounds do."
 )
 UNPRINTED = (
     "- Some publications print no standard deviation. We then assume that the published error has the standard error of ours. "
     "A single round of ours does not tell how much trainings vary. We take their relative standard deviation (SD) from "
     "elsewhere: from another publication that prints it for the cell; otherwise from runs with several rounds here, of "
     "published size and any recipe, of the same model on the same task; otherwise of the same model on other tasks; "
-    "otherwise of all models. Of several runs the largest counts. The column *ours − published* names it. Where none is "
-    "known, no difference is shown."
+    "otherwise of all models. Of several runs the largest counts. The column *ours − published* names it. If the standard "
+    "error of that round over its test crystals is larger, it counts. Where no SD is known, no difference is shown."
 )
 """What is assumed where a standard deviation is printed, and where none is."""
 
@@ -60,9 +61,14 @@ class Difference:
     """95 %, relative to the published error."""
 
     @property
+    def limit(self) -> float:
+        """Standard errors from which a difference is shown."""
+        return float(stdtrit(self.freedom, 1 - ALPHA / 2)) if self.freedom > 0 else np.inf
+
+    @property
     def is_shown(self) -> bool:
         """Whether the 95 % interval of the difference leaves out 0."""
-        return self.freedom > 0 and abs(self.standard_errors) > float(stdtrit(self.freedom, 1 - ALPHA / 2))
+        return abs(self.standard_errors) > self.limit
 
     @property
     def is_small(self) -> bool:

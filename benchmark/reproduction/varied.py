@@ -29,8 +29,9 @@ RULE = (
     "Why does ours differ from the published figure? Here one setting of the recipe is changed at a time. Both networks are "
     "trained and tested on the same crystals in each round. *change*: of the error, with its 95 % interval over rounds "
     "(corrected t-test, Nadeau & Bengio 2003); a single round has none. *reaches it*: whether the change alone is as large as "
-    "the distance to the published figure. No: the whole interval falls short of it. Yes: the interval reaches it and leaves "
-    "out 0. Undecided: the interval includes both. The distance is uncertain too: the tables above have its standard errors. "
+    "the distance to the published figure. No: the whole interval falls short of it. Past it: the whole interval lies beyond. "
+    "Yes: the interval includes it and leaves out 0. Undecided: it includes both. The distance is uncertain too: the tables "
+    "above have its standard errors. "
     "`docs/models.md` says what a setting means."
 )
 
@@ -52,12 +53,11 @@ class Variation:
 
     @property
     def told(self) -> str:
-        """The change, what it means, and what it does to which target."""
+        """The change, what it means, and what our error is with it, without it and in the publication."""
         target = escape(self.cell.task.rpartition("/")[2])
-        change, distance = percent(self.change, signed=True), percent(self.distance, signed=True)
-        return (
-            f"{self._named} moves {target} of {escape(self.of.model)} by {change} of our error; the figure is {distance} away"
-        )
+        ours, without = (significant(float(maes.mean()), 3) for maes in (self.maes, self.plain))
+        model = escape(self.of.model)
+        return f"{self._named} gives {model} {ours} for {target}, {without} without it, published {self.figure:g}"
 
     @property
     def here(self) -> str:
@@ -103,7 +103,7 @@ class Variation:
         if self.interval is None or not self.distance:
             return ""
         near, far = sorted(end / self.distance for end in self.interval)
-        return "no" if far < 1 else "yes" if near > 0 else "undecided"
+        return "no" if far < 1 else "past it" if near > 1 else "yes" if near > 0 else "undecided"
 
 
 def variations(cells: Sequence[Cell], results: Sequence[CellResult | None]) -> list[Variation]:
@@ -143,9 +143,10 @@ def told(found: Sequence[Variation]) -> str:
     with_figure = [one for one in found if one.distance is not None]
     if not with_figure:
         return ""
-    reach = [one.told for one in with_figure if one.reaches == "yes"]
+    reach, past = ([one.told for one in with_figure if one.reaches == which] for which in ("yes", "past it"))
     near = [one.told for one in with_figure if one.is_near and one.reaches != "yes"]
-    said = f"To the published figure or past it: {'; '.join(reach)}" if reach else "None is shown to reach the published figure"
+    said = f"To the published figure: {'; '.join(reach)}" if reach else "None is shown to reach the published figure"
+    said += f". Past it: {'; '.join(past)}" if past else ""
     said += f". Near it, but not shown: {'; '.join(near)}" if near else ""
     tried = f"One setting of the recipe was changed at a time, {count(len(with_figure), 'change')} (*One setting changed*)"
     return f"Why do they differ? {tried}. {said}."

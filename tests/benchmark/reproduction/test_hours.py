@@ -39,7 +39,7 @@ def store(tmp_path) -> Store:
 
 
 def test_hours_are_those_of_the_device_without_miniatures(store):
-    spent, _ = hours_so_far(read_board(store), {})
+    spent, _ = hours_so_far(read_board(store), {}, {})
     assert spent == (
         "Training at published size took 2.0 hours of a processor core (boards of cgcnn 2.0) and 0.50 hours of a GPU that "
         "folds share (boards of cgcnn 0.50)."
@@ -49,16 +49,23 @@ def test_hours_are_those_of_the_device_without_miniatures(store):
 def test_a_fold_counts_once_for_the_first_that_has_it(store):
     records = (record for _, paths in store.tasks() for path in paths for record in store.read_all(path))
     one = next(record for record in records if record.key.device == "gpu")
-    spent, *_ = hours_so_far(read_board(store), {"thesis-6": [one], "omee-3": [one]})
+    spent, *_ = hours_so_far(read_board(store), {"thesis-6": [one], "omee-3": [one]}, {})
     assert "thesis-6 0.25, boards of cgcnn 0.25" in spent and "omee-3" not in spent
 
 
 def test_the_gain_of_a_gpu_is_without_the_search_and_counts_shared_time_once(store):
     """A core: 2 · (3600 - 360) s for 60 epochs. The GPU: busy for 1,350 s, not 1,800, for 60 epochs."""
-    _, gain = hours_so_far(read_board(store), {})
+    _, gain = hours_so_far(read_board(store), {}, {})
     assert gain.startswith("An hour of a GPU would add what 4.8 core hours train") and "(cgcnn, a GPU, 1 task)" in gain
 
 
 def test_nothing_is_said_where_nothing_ran(tmp_path):
     (tmp_path / "records").mkdir()
-    assert list(hours_so_far(read_board(Store(tmp_path)), {})) == []
+    assert list(hours_so_far(read_board(Store(tmp_path)), {}, {})) == []
+
+
+def test_studies_count_what_boards_lack(store):
+    records = [record for _, paths in store.tasks() for path in paths for record in store.read_all(path)]
+    part = records[0].model_copy(update={"key": records[0].key.model_copy(update={"protocol": "kfold(5, train 1/2)"})})
+    spent, *_ = hours_so_far(read_board(store), {}, {"learning-curve": [*records, part]})
+    assert spent.endswith(", learning-curve study 0.25).") or "learning-curve study 1.0)" in spent, spent
