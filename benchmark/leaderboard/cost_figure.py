@@ -1,4 +1,4 @@
-"""Error against training time of the models of a comparison group, as a picture. Needs no torch."""
+"""Error against the processor time of training, of the models of a comparison group, as a picture. Needs no torch."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def is_drawn(group: ComparisonGroup) -> bool:
 def alternative(group: ComparisonGroup) -> str:
     """What the picture shows, for who cannot see it; the numbers are in the table."""
     models = f"{len(_points(group))} of {count(len(group.ranked), 'model')}"
-    told = f"{_loss_name(group)} against training time: {models} on {group.first.key.task}"
+    told = f"{_loss_name(group)} against the processor time of training: {models} on {group.first.key.task}"
     return f"{told}, those that take time to train. The table has the numbers."
 
 
@@ -121,7 +121,7 @@ def _points(group: ComparisonGroup) -> list[BoardRow]:
 
 
 def _seconds(row: BoardRow) -> float:
-    return row.costs.training_s if row.costs else 0.0
+    return row.costs.training_device_s if row.costs else 0.0
 
 
 def _loss(row: BoardRow) -> float:
@@ -163,7 +163,7 @@ def _axes(group: ComparisonGroup, x: Axis, y: Axis, right: float, bottom: float)
     for value in x.ticks(BROAD):
         yield line(x(value), bottom, x(value), bottom + 5)
         yield text(x(value), bottom + 19, f"{value:g}", "muted", "middle")
-    yield text((LEFT + right) / 2, bottom + 36, "training time of a fold [s]", "muted", "middle")
+    yield text((LEFT + right) / 2, bottom + 36, "processor (or GPU) time to train a fold [s]", "muted", "middle")
     lowest = y(min(map(_loss, group.ranked)))
     yield line(LEFT, lowest, right, lowest, "dotted")
     if level := group.baseline_loss:

@@ -136,7 +136,7 @@ def _error(one: Forecast, question: Question) -> str:
         about = f"{in_unit(_three(one.error), question.unit)} ({interval})"
     alone = len([name for name in question.tasks.get(question.like or "", ()) if name.model not in CONSTANTS]) == 1
     only = f", the only one that ran on {question.like}," if alone else ""
-    return f"{one.model}{only} has a test MAE of {about}.{_basis(one, model, train) if is_beyond(one) else ''}"
+    return f"{one.model}{only} is expected to have a test MAE of {about}.{_basis(one, model, train) if is_beyond(one) else ''}"
 
 
 def _ratio(one: Forecast) -> str:
@@ -188,7 +188,8 @@ def _also(plan: Plan, seconds: float) -> str:
     chosen, *rivals = plan.models
     told = []
     if rivals:
-        told.append(f"{_named(rivals, chosen)} may come out better. The command repeats folds until the verdict is clear.")
+        repeats = "The command repeats folds until the verdict is clear or the time is over."
+        told.append(f"{_named(rivals, chosen)} may come out better. {repeats}")
     if plan.rest:
         told.append(f"More models together may not fit: with more than {duration(seconds)}, add {_named(plan.rest, chosen)}.")
     return f"Train too: {' '.join(told)}" if rivals else " ".join(told)
@@ -203,7 +204,7 @@ def _named(models: Sequence[Forecast], chosen: Forecast) -> str:
 
 def _not_known(question: Question) -> str:
     if question.like:
-        return f"whether your crystals are harder or easier than those of {question.like}, and rank the models alike."
+        return f"whether your crystals are harder or easier than those of {question.like}, and whether models rank alike there."
     return "the error in a unit (`--like TASK` gives one), and whether the order is the same on your crystals, such as oxides."
 
 

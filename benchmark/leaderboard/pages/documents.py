@@ -37,12 +37,12 @@ from benchmark.statistics.decisions import MARGIN
 from datasets.errors import InputError
 from datasets.registry import built_in
 
-SHORT = ("verdict", "model", "mae", "ratio", "training", "parameters")
-"""Columns of a short board."""
+SHORT = ("verdict", "model", "mae", "ratio", "training_device", "parameters")
+"""Columns of a short board. Of the times that of the processor: the wall time of a fold is longer beside other work."""
 SHORT_READING = (
     "`{loss} / best other`: the {error} divided by the {error} of the best other model, with its {confidence} interval. "
     "*Worse*: the whole interval lies above 1. *Undecided*: it includes 1 and ends above {limit}. A repeat trains all folds "
-    "again, with the crystals divided anew."
+    "again, with the crystals divided anew. `processor / fold`: to train it, on one core or on a GPU."
 )
 PICTURES = "docs/pictures"
 
@@ -182,7 +182,9 @@ def of_published_size(board: Board, up: str = "") -> str:
     for task, models in sorted(compared.items()):
         if len(models) == 1:
             alone.setdefault(escape(min(models)), []).append(page(task))
-    lines += [f"Of published size, {model} alone ran on {joined(tasks)}." for model, tasks in sorted(alone.items())]
+    lines += [
+        f"On the boards, {model} alone ran at published size on {joined(tasks)}." for model, tasks in sorted(alone.items())
+    ]
     return "\n".join(lines)
 
 

@@ -23,7 +23,19 @@ from benchmark.leaderboard.kinds import CLASSES, KINDS, NUMBERS, Kind
 from benchmark.leaderboard.pages.task import conclusion, page_of, relative_to
 from benchmark.leaderboard.rows import BASELINE, BoardRow, marks_of, without_mark
 from benchmark.rendering.synthetic import SYNTHETIC
-from benchmark.rendering.text import count, crystals, escape, link, listed, model_name, percent, seconds, table, unit_shown
+from benchmark.rendering.text import (
+    MARKED,
+    count,
+    crystals,
+    escape,
+    link,
+    listed,
+    model_name,
+    percent,
+    seconds,
+    table,
+    unit_shown,
+)
 from benchmark.statistics.decisions import MARGIN
 
 TITLE = "# Leaderboard"
@@ -59,7 +71,8 @@ def index_page(board: Board, more: Iterable[str] = ()) -> str:
     for track in board.tracks:
         parts += _over_tasks(track)
     for track in board.tracks:
-        parts.append(f"## Every model: track {escape(track.title)}\n\n{_everything(track)}")
+        note = "\n\n**Bold**: shown to be best or equal." if _best_cells(track) else ""
+        parts.append(f"## Every model: track {escape(track.title)}{note}\n\n{_everything(track)}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -89,7 +102,7 @@ def findings(board: Board) -> Iterator[str]:
     if len(board.comparison_groups) == 1 and several:
         yield f"{escape(several[0].first.key.task)}: {conclusion(several[0])}"
     elif several:
-        yield _decided(several)
+        yield from _of_kinds(several)
     over_several = (track for track in board.tracks if track.overall and len(track.overall.tasks) > 1)
     yield from map(_overall, islice(over_several, 1))
     if alone := len(board.comparison_groups) - len(several):
@@ -102,6 +115,17 @@ def findings(board: Board) -> Iterator[str]:
             f"{stale} of {count(len(rows), 'row')} {'is' if stale == 1 else 'are'} stale: a newer source of the model gives "
             "other numbers. The pages of tasks and models mark them and name the commit that they hold for."
         )
+
+
+def _of_kinds(several: Sequence[ComparisonGroup]) -> Iterator[str]:
+    """What is decided: at published size on crystals of DFT first, then with miniatures or toy labels."""
+    real = [group for group in several if group.first.key.profile not in MARKED and not group.synthetic]
+    rest = [group for group in several if group not in real]
+    if not real or not rest:
+        yield _decided(several)
+        return
+    yield f"At published size, on crystals of DFT: {_decided(real)}"
+    yield f"With miniatures or toy labels: {_decided(rest)}"
 
 
 def _is_compared(group: ComparisonGroup, board: Board) -> bool:
@@ -261,5 +285,13 @@ def _everything(track: Track) -> str:
 
 def _cell(row: BoardRow, group: ComparisonGroup) -> str:
     text = loss(row) + unranked(row)
-    best = row.standing and row.standing.verdict == "best or equal"
-    return f"**{text}**" if best and group.has_rivals else text
+    return f"**{text}**" if _is_best(row, group) else text
+
+
+def _is_best(row: BoardRow, group: ComparisonGroup) -> bool:
+    """Whether it is shown, beside another model that learns."""
+    return bool(group.compares_models and row.standing and row.standing.verdict == "best or equal")
+
+
+def _best_cells(track: Track) -> bool:
+    return any(_is_best(row, group) for group in track.comparison_groups for row in group.rows)
