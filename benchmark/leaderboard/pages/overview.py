@@ -118,13 +118,13 @@ def findings(board: Board) -> Iterator[str]:
 
 
 def _of_kinds(several: Sequence[ComparisonGroup]) -> Iterator[str]:
-    """What is decided: at published size on crystals of DFT first, then with miniatures or toy labels."""
+    """What is decided: at published size first, then with miniatures or the labels of a toy model."""
     real = [group for group in several if group.first.key.profile not in MARKED and not group.synthetic]
     rest = [group for group in several if group not in real]
     if not real or not rest:
         yield _decided(several)
         return
-    yield f"At published size, on crystals of DFT: {_decided(real)}"
+    yield f"At published size: {_decided(real)}"
     yield f"With miniatures or toy labels: {_decided(rest)}"
 
 

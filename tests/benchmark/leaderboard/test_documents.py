@@ -58,7 +58,7 @@ def test_tasks_with_several_models_of_published_size_are_told_from_those_with_on
         write_run(store, model, 1.0, task=task, key={"profile": profile})
     assert of_published_size(read_board(store)).splitlines() == [
         "Several models of published size are compared on [set/a](leaderboards/tasks/set/a.md) (3 models).",
-        "Of published size, cgcnn alone ran on [set/b](leaderboards/tasks/set/b.md).",
+        "On the boards, cgcnn alone ran at published size on [set/b](leaderboards/tasks/set/b.md).",
     ]
 
 

@@ -33,6 +33,15 @@ def test_groups_of_one_model_alone_are_counted(store, tmp_path):
     )
 
 
+def test_published_size_comes_before_miniatures_and_toy_labels(store):
+    for profile in ("standard", "mini"):
+        for model, mae in (("cgcnn", 0.3), ("schnet", 0.9), ("dummy", 2.0)):
+            write_run(store, model, mae, task="cgcnn/band_gap", key={"profile": profile})
+    lines = [line for line in pages_of(store)["README.md"].splitlines() if line.startswith("- ")]
+    assert lines[0].startswith("- At published size: In 2 of 2 comparison groups a model is shown")
+    assert lines[1].startswith("- With miniatures or toy labels: In 1 of 1 comparison group")
+
+
 def test_models_that_do_not_beat_the_dummy_over_tasks_are_named(store):
     for model, mae in (("cgcnn", 0.2), ("schnet", 2.1), ("dummy", 2.0), ("dummy-median", 2.0)):
         write_run(store, model, mae, task="other/target")
