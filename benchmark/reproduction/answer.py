@@ -123,8 +123,9 @@ def _of_source(source: str, figures: Sequence[tuple[Cell, PublishedResult]], fou
     return f"**{escape(source)}: {said}.**{told}"
 
 
-def _figure_of(one: Compared) -> tuple[str, str]:
-    return one.cell.task, one.cell.model
+def _figure_of(one: Compared) -> tuple[str, str, str]:
+    """What rows of one published figure share."""
+    return one.cell.task, one.cell.model, "" if one.cell.is_reading else one.cell.label.removeprefix(one.cell.model)
 
 
 def _are(number: int) -> str:
@@ -135,9 +136,11 @@ def _which_answers(cells: Sequence[Cell], sources: Sequence[str]) -> Iterator[st
     """Which rows say whether a number was reproduced: those where ours has the recipe of the publication."""
     for preset in dict.fromkeys(cell.named for cell in cells if RECIPE_OF.get(cell.named) in sources):
         other = " Figures of the other sources do not answer: their recipes differ from ours." if len(sources) > 1 else ""
+        twice = " What it leaves open has a row for each reading." if any(cell.is_reading for cell in cells) else ""
         yield (
-            f"Was a number reproduced? Read the first table of the page: ours has the recipe of "
-            f"{escape(RECIPE_OF[preset])}. Bold: not reproduced. =: reproduced within {percent(CLOSE)}. Plain: open.{other}"
+            "Was a number reproduced? Read the first table of the page: ours has the recipe of "
+            f"{escape(RECIPE_OF[preset])}, as far as it is stated.{twice} "
+            f"Bold: not reproduced. =: reproduced within {percent(CLOSE)}. Plain: open.{other}"
         )
 
 

@@ -28,6 +28,8 @@ class Cell:
     changes: Mapping[str, SettingValue] = field(default_factory=dict)
     """Settings that differ from those."""
     published: tuple[PublishedResult, ...] = ()
+    is_reading: bool = False
+    """Whether what is changed is another reading of what the recipe leaves open: it stands beside the cell without it."""
     lacking: str = ""
     """Why it cannot be filled; empty where it can."""
 

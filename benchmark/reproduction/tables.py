@@ -121,7 +121,7 @@ def _thesis_cell(target: str, model: str, *sources: str) -> Cell:
 
 def _both_readings(cells: Sequence[Cell]) -> tuple[Cell, ...]:
     """The cells, then those of models whose recipe is open in the other reading."""
-    return (*cells, *(replace(cell, changes=OPEN[cell.model]) for cell in cells if cell.model in OPEN))
+    return (*cells, *(replace(cell, changes=OPEN[cell.model], is_reading=True) for cell in cells if cell.model in OPEN))
 
 
 def _varied(cells: Sequence[Cell]) -> tuple[Cell, ...]:
