@@ -38,7 +38,7 @@ def test_the_page_opens_at_the_models_over_tasks(open_page, record_property):
     assert table.first.locator(".head").inner_text() == "cgcnn"
     assert table.first.locator(".verdict-mark").count() == 1
     assert page.get_by_role("link", name=TASKS[1]).count() == 1
-    picture = page.get_by_role("img", name="MAE [eV] against training time")
+    picture = page.get_by_role("img", name="MAE [eV] against the processor time of training")
     assert picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     assert "Plotly" not in page.evaluate("Object.keys(window)")
 
