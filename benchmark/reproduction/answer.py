@@ -184,7 +184,7 @@ def _side_by_side(rows: Sequence[Row], found: Sequence[Compared]) -> str:
     marks = {mark: meaning for one in found for mark, meaning in _marks(one).items()}
     legend = [
         "MAE: ours / published. –: ours has not run.",
-        "**Bold**: shown to differ. The 95 % interval of the difference leaves out 0.",
+        f"**Bold**: shown to differ. The 95 % interval of the difference leaves out 0, and is not all within {percent(CLOSE)}.",
         f"=: reproduced within {percent(CLOSE)}. The whole interval of the difference is at most {percent(CLOSE)} of the "
         "published error.",
         "Plain: open, neither shown.",

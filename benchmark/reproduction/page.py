@@ -27,7 +27,7 @@ from benchmark.reproduction.answer import MEDIAN, Row, answer, learnt_nothing
 from benchmark.reproduction.cells import Cell, Table
 from benchmark.reproduction.luck import with_luck
 from benchmark.reproduction.recipes import recipes_section
-from benchmark.reproduction.results import PRINTED, RULE, UNPRINTED, CellResult, Difference, Luck
+from benchmark.reproduction.results import CLOSE, PRINTED, RULE, UNPRINTED, CellResult, Difference, Luck
 from benchmark.reproduction.tables import TABLES
 from benchmark.reproduction.varied import Variation, told, variations, varied_section
 from benchmark.results.directories import REPORTS
@@ -166,7 +166,8 @@ def _cells(asked: Table, cell: Cell, result: CellResult | None, varied: Sequence
 
 
 def _told(difference: Difference, published: PublishedResult, result: CellResult) -> str:
-    differs = "differs" if difference.is_shown else "not shown to differ"
+    close = f"within {percent(CLOSE)}"
+    differs = close if difference.is_small else "differs" if difference.is_shown else "not shown to differ"
     errors, told = difference.standard_errors, percent(result.mae / published.mae - 1, signed=True)
     limit = f" of {difference.limit:.1f}" if not difference.is_shown and 2 < abs(errors) < difference.limit < np.inf else ""
     single = ""

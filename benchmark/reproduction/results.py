@@ -31,7 +31,8 @@ RULE = (
     "standard errors; of -5.2 of 12.7, it takes 12.7 to show it.\n"
     "- A difference is shown if its 95 % interval leaves out 0: beyond 2.3 SE with 10 rounds, 4.3 with 3, 12.7 with 2 "
     "(Student's t). Beside a printed standard deviation it takes less (degrees of freedom by Welch). A difference that is not "
-    "shown is not equality: more rounds may show it."
+    "shown is not equality: more rounds may show it.\n"
+    f"- A figure is reproduced within {100 * CLOSE:g} % if the whole interval is at most that, also where it leaves out 0."
 )
 PRINTED = (
     f"- The published standard error is the printed standard deviation times √(1/{PUBLISHED_ROUNDS} + test crystals / training "
@@ -67,8 +68,8 @@ class Difference:
 
     @property
     def is_shown(self) -> bool:
-        """Whether the 95 % interval of the difference leaves out 0."""
-        return abs(self.standard_errors) > self.limit
+        """Whether the 95 % interval of the difference leaves out 0, and is not all small."""
+        return abs(self.standard_errors) > self.limit and not self.is_small
 
     @property
     def is_small(self) -> bool:

@@ -70,6 +70,7 @@ def test_a_figure_is_reproduced_where_the_whole_interval_is_small(tmp_path):
     assert not found.difference(PAPER).is_small, "too uncertain"
     far = found.difference(replace(sharp, mae=0.4))
     assert far.is_shown and not far.is_small
+    assert not Difference(9.0, 9, (0.03, 0.06)).is_shown, "some percent, for certain: reproduced"
 
 
 def test_few_rounds_need_a_larger_difference():
