@@ -97,16 +97,14 @@ class Trained:
         return float(np.polyfit(np.log(self.crystals), np.log(self.errors), 1)[0])
 
     def seconds_at(self, crystals: float) -> float | None:
-        """Of a training on so many crystals, from those on the most: small ones are dearer a crystal.
-
-        None without a time on the device.
-        """
+        """Of a training on so many crystals, from those on the nearest number; None without a time on the device."""
         timed = np.isfinite(self.seconds)
         if not timed.any():
             return self.timed_by.seconds_at(crystals) if self.timed_by else None
-        most = timed & (self.crystals > SAME * self.crystals[timed].max())
-        grown = (crystals / self.crystals[most]) ** power(self.model, self.in_epochs)
-        return float(np.median(self.seconds[most] * grown))
+        apart = np.abs(np.log(self.crystals / crystals))
+        near = timed & (apart <= apart[timed].min() - log(SAME))
+        grown = (crystals / self.crystals[near]) ** power(self.model, self.in_epochs)
+        return float(np.median(self.seconds[near] * grown))
 
 
 def records_of(places: Iterable[Path]) -> list[Record]:

@@ -30,6 +30,12 @@ def test_an_exact_power_law_is_continued(exponent, scale):
     assert found.seconds == pytest.approx(1280)
 
 
+def test_the_time_is_that_of_the_trainings_on_the_nearest_number_of_crystals():
+    """Small trainings are dearer a crystal: a start costs the same."""
+    model = ran("m", [100, 100, 1600, 1600], [1, 1, 0.5, 0.5], seconds=np.array([8.0, 10.0, 30.0, 34.0]))
+    assert [model.seconds_at(n) for n in (100, 50, 1600, 3200)] == pytest.approx([9, 4.5, 32, 64])
+
+
 def test_crystals_above_and_below_those_of_the_records_are_beyond_them():
     sizes = [100, 100, 400, 400]
     found = {n: on_task([ran("m", sizes, [1, 1.1, 0.5, 0.6])], n)[0].beyond for n in (25, 100, 200, 400, 1200)}
