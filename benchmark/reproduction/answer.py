@@ -34,8 +34,8 @@ OTHER_TARGETS = (
     f"median of the models there), differs from ours by over {percent(OTHER_SPREAD)}"
 )
 MORE = 2.0
-"""Times the training crystals of the other, from which the error of the smaller one is expected to be higher."""
-OTHER_SIZE = f"the published one was trained on more than {MORE:g} times as many crystals as ours, or ours on so many more"
+"""Times the training crystals of the other, above which the sizes are said to differ."""
+OTHER_SIZE = f"one of the two was trained on more than {MORE:g} times the crystals of the other"
 
 
 @dataclass(frozen=True)

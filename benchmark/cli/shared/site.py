@@ -32,5 +32,5 @@ def write_board(store: Store) -> tuple[Board, list[Path]]:
 def of_papers(board: Board) -> Iterator[str]:
     """How much of the papers the published records hold, for the index of the published board."""
     tables = REPORTS / "reproduction"
-    studies = {path.name: records_of([path]) for path in sorted((REPORTS / "studies").iterdir())}
+    studies = {path.name: records_of([path]) for path in sorted((REPORTS / "studies").glob("*"))}
     return filled_so_far(board, [Store(PUBLISHED), Store(tables)], f"../{tables.as_posix()}", studies)
