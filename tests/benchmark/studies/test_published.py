@@ -40,7 +40,7 @@ from tests.benchmark.studies.constructed import states
 REPORTS = ROOT / "reports"
 KEPT = {
     "depth": {"cgcnn/log10_k_vrh", "fung/2d/work_function", "fung/pt/total_energy"},
-    "learning-curve": {"cgcnn/log10_k_vrh", "fung/pt/total_energy"},
+    "learning-curve": {"cgcnn/log10_k_vrh", "fung/2d/work_function", "fung/pt/total_energy"},
     "sensitivity": {"emt/surfaces/adsorption_energy"},
 }
 """Study → the tasks whose records lie in `reports/studies`."""
