@@ -119,13 +119,19 @@ def curves(models: Sequence[Trained]) -> list[Curve]:
 def on_task(tasks: Mapping[str, Sequence[Trained]], task: str, crystals: float) -> list[Forecast]:
     """Of each model that ran on the task, lowest error first.
 
-    A model that ran with one number of crystals takes the mean exponent of the models that ran with several on this task, or
-    else on others; where none did, it is left out unless its number is near. A constant does not learn: its exponent is 0.
+    A model that ran with one number of crystals takes the mean exponent of those that ran with several: of its kind on this
+    task, or else of all there, or else on other tasks; where none did, it is left out unless its number is near. A constant
+    does not learn: its exponent is 0.
     """
-    models = tasks[task]
-    known = curves(models) or curves([model for others in tasks.values() for model in others])
-    found = [_forecast(model, crystals, known) for model in models]
+    every = [model for others in tasks.values() for model in others]
+    found = [_forecast(model, crystals, _known(model, tasks[task]) or curves(every)) for model in tasks[task]]
     return sorted((one for one in found if one), key=lambda one: one.error)
+
+
+def _known(model: Trained, models: Sequence[Trained]) -> list[Curve]:
+    """The curves of a task that tell of a model: those of its kind, graph networks or others; of all where it has none."""
+    alike = [one for one in models if (one.atoms is None) == (model.atoms is None)]
+    return curves(alike) or curves(models)
 
 
 def _forecast(model: Trained, crystals: float, known: Sequence[Curve]) -> Forecast | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -60,6 +62,22 @@ def test_a_model_of_one_size_takes_the_exponent_of_the_others_and_a_wider_interv
     near, far = (next(one for one in on_task([*several, single], n) if one.model == "c") for n in (1000, 1500))
     assert far.error == pytest.approx(near.error * 1.5**-0.4)
     assert far.limits[1] / far.limits[0] > near.limits[1] / near.limits[0] > 1
+
+
+def test_a_network_takes_the_exponent_of_networks_and_another_model_that_of_others():
+    """Networks learn faster: on work functions and bulk moduli their exponents are up to twice those of descriptors."""
+
+    def at(name: str, exponent: float | None, atoms: float | None) -> Trained:
+        sizes = [1000, 1000] if exponent is None else [100, 1000]
+        return replace(ran(name, sizes, [1, 1] if exponent is None else [10**-exponent, 1]), atoms=atoms)
+
+    models = [at("net", -0.4, 8.0), at("forest", -0.1, None), at("new net", None, 8.0), at("new kernel", None, None)]
+    found = {one.model: one for one in on_task(models, 500)}
+    assert [curve.model for curve in found["new net"].scaled_by] == ["net"]
+    assert [curve.model for curve in found["new kernel"].scaled_by] == ["forest"]
+    assert found["new net"].error == pytest.approx(0.5**-0.4)
+    without = [model for model in models if model.model != "forest"]
+    assert {one.model: one for one in on_task(without, 500)}["new kernel"].scaled_by[0].model == "net"
 
 
 def test_limits_are_those_of_students_t_by_hand():
