@@ -16,7 +16,7 @@ from benchmark.harness import machine
 from benchmark.harness.execution import classify
 from benchmark.harness.job import Job, fresh_model, load_task
 from benchmark.harness.kept import Kept
-from benchmark.results.growth import power
+from benchmark.results.growth import FORESTS, power
 from benchmark.results.learning_rate import RateGrid
 from benchmark.results.records import Record
 from benchmark.results.store import Store
@@ -230,7 +230,7 @@ def timed(job: Job) -> Estimate:
     data = load_task(job.task)
     train = data.fold(job.protocol, job.fold, job.seed).train
     settings = job.settings
-    unbatched = OF_FOREST if job.model == "rf-magpie" else UNBATCHED
+    unbatched = OF_FOREST if job.model in FORESTS else UNBATCHED
     size = STEPS * settings.batch_size if isinstance(settings, Recipe) else unbatched
     rows = np.sort(np.random.default_rng(0).permutation(train)[:size])
     torch.set_num_threads(job.threads)

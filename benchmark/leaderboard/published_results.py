@@ -155,6 +155,7 @@ BEST_KNOWN = {
 
 ALL_CLUSTERS = 19_801
 """Of platinum, in the set of Omee et al."""
+TRAINED_CLUSTERS = round(0.8 * ALL_CLUSTERS)
 OMEE_MODELS = ("schnet", "mpnn", "cgcnn-mdl", "megnet-mdl", "gatgnn-mdl", "deeper-gatgnn")
 """Of MatDeepLearn's code; the one there is called CGCNN is not the original's."""
 
@@ -213,7 +214,7 @@ def _of_omee() -> list[PublishedResult]:
             epochs = (2_500 if model == "deeper-gatgnn" else 200) if task == "fung/bulk/band_gap" else 500
             results.append(PublishedResult(task, model, mae, OMEE, differs, epochs=epochs, protocol=protocol))
             if task == "fung/pt_all/total_energy":
-                here, trained = f"all {ALL_CLUSTERS:,} clusters, here 1,000", round(0.8 * ALL_CLUSTERS)
+                here, trained = f"all {ALL_CLUSTERS:,} clusters, here 1,000", TRAINED_CLUSTERS
                 of_part = (mae, OMEE, here)
                 results.append(
                     PublishedResult("fung/pt/total_energy", model, *of_part, epochs=epochs, crystals=trained, protocol=protocol)

@@ -229,35 +229,37 @@ def over_tasks(tasks: Mapping[str, Sequence[Trained]], crystals: float) -> list[
         for name, found in by_set.items()
     }
     shared = set.intersection(*(set(one.errors) for found in fullest.values() for one in found)) if fullest else set()
-    forecasts = [replace(_over_sets(model, fullest, crystals), span=_span(tasks, model, crystals)) for model in shared]
+    times = times_at(tasks, crystals) if shared else {}
+    forecasts = [replace(_over_sets(model, fullest, crystals), span=_span(times, model)) for model in shared]
     return sorted(forecasts, key=lambda one: (one.error, one.model))
 
 
-def _span(tasks: Mapping[str, Sequence[Trained]], model: str, crystals: float) -> tuple[float, float] | None:
-    times = [each for task in tasks if (each := seconds_on(tasks, task, model, crystals)) is not None]
-    return (min(times), max(times)) if times else None
+def _span(times: Mapping[str, Mapping[str, float]], model: str) -> tuple[float, float] | None:
+    of_model = [of_task[model] for of_task in times.values() if model in of_task]
+    return (min(of_model), max(of_model)) if of_model else None
 
 
-def seconds_on(tasks: Mapping[str, Sequence[Trained]], task: str, model: str, crystals: float) -> float | None:
-    """Of a training on so many crystals of a task; None where neither a record nor another graph network there tells it.
+def times_at(tasks: Mapping[str, Sequence[Trained]], crystals: float) -> dict[str, dict[str, float]]:
+    """Task → model → seconds of a training on so many crystals, where a record or another graph network there tells them.
 
-    Where it did not run: the time of each graph network that did, times how much longer the model takes on tasks of both. The
+    Where a network did not run: the time of each network that did, times how much longer it takes on tasks of both. The
     median counts.
     """
-    times = {
+    known = {
         name: {one.model: each for one in models if (each := one.seconds_at(crystals)) is not None}
         for name, models in tasks.items()
     }
-    if model in times[task]:
-        return times[task][model]
     networks = {one.model for models in tasks.values() for one in models if one.atoms}
-    if model not in networks:
-        return None
-    scaled = []
-    for other in sorted(times[task].keys() & networks):
-        ratios = [each[model] / each[other] for each in times.values() if model in each and other in each]
-        scaled += [times[task][other] * float(np.median(ratios))] if ratios else []
-    return float(np.median(scaled)) if scaled else None
+    found = {name: dict(times) for name, times in known.items()}
+    for task, times in known.items():
+        for model in networks - times.keys():
+            scaled = []
+            for other in sorted(times.keys() & networks):
+                ratios = [each[model] / each[other] for each in known.values() if model in each and other in each]
+                scaled += [times[other] * float(np.median(ratios))] if ratios else []
+            if scaled:
+                found[task][model] = float(np.median(scaled))
+    return found
 
 
 def _over_sets(model: str, by_set: Mapping[str, Sequence[_Compared]], crystals: float) -> Forecast:

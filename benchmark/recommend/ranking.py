@@ -8,7 +8,7 @@ from dataclasses import replace
 from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.recommend.advice import Advice
 from benchmark.recommend.division import divided
-from benchmark.recommend.forecast import Forecast, over_tasks, seconds_on, within_reach
+from benchmark.recommend.forecast import Forecast, over_tasks, times_at, within_reach
 from benchmark.recommend.measured import Trained
 from benchmark.recommend.question import Question
 
@@ -21,17 +21,17 @@ def rivals_over_sets(tasks: Mapping[str, Sequence[Trained]], like: str | None, c
     if not like or sum(one.model not in CONSTANTS for one in tasks[like]) != 1:
         return ()
     train = divided(crystals).train
-    found = tuple(_on_task(one, tasks, like, train) for one in within_reach(over_tasks(tasks, train)))
+    times = times_at(tasks, train)[like]
+    found = tuple(_on_task(one, tasks, like, times) for one in within_reach(over_tasks(tasks, train)))
     return found if any(one.model not in CONSTANTS for one in found) else ()
 
 
-def _on_task(one: Forecast, tasks: Mapping[str, Sequence[Trained]], like: str, train: int) -> Forecast:
+def _on_task(one: Forecast, tasks: Mapping[str, Sequence[Trained]], like: str, times: Mapping[str, float]) -> Forecast:
     """With its time on the task named; a model without graphs, which may not depend on atoms, keeps its median time."""
+    if one.model in times:
+        return replace(one, seconds=times[one.model], span=None)
     networks = {model.model for models in tasks.values() for model in models if model.atoms}
     ran = {model.model for model in tasks[like]}
-    seconds = seconds_on(tasks, like, one.model, train)
-    if seconds is not None:
-        return replace(one, seconds=seconds, span=None)
     return replace(one, seconds=None if one.model in networks | ran else one.seconds, span=None)
 
 

@@ -39,14 +39,14 @@ def recipes_section(cells: Sequence[Cell], results: Sequence[CellResult | None],
             ran.setdefault((cell.task, cell.model), result)  # a changed setting, such as gamma=auto, stands after its model
     found = scored_tasks(board, names={task for task, _ in ran})
     beside = [
-        (ours, run)
+        (ours, run, _on_its_folds(ours, run))
         for task, runs in found
         for run in runs
         if (ours := ran.get((task, run.run.first.key.model))) and run.results and _is_other(ours, run)
     ]
     if not beside:
         return ""
-    rows = table(HEADER, [_row(ours, run) for ours, run in beside], text=HEADER[:4])
+    rows = table(HEADER, [_row(*one) for one in beside], text=HEADER[:4])
     return "\n\n".join(["## Other recipes", RULE, _conclusions(beside), rows])
 
 
@@ -56,12 +56,12 @@ def _is_other(ours: CellResult, run: ScoredRun) -> bool:
     return key.dataset_hash == own.dataset_hash and bool(_differences(own, key))
 
 
-def _conclusions(beside: Sequence[tuple[CellResult, ScoredRun]]) -> str:
+def _conclusions(beside: Sequence[tuple[CellResult, ScoredRun, float]]) -> str:
     """For each task and model by how much each recipe moves the error, a line each."""
     ratios: dict[tuple[str, str], dict[str, list[float]]] = {}
-    for ours, run in beside:
+    for _, run, own in beside:
         key = run.run.first.key
-        ratios.setdefault((key.model, key.task), {}).setdefault(key.profile, []).append(run.loss[0] / _beside(ours, run))
+        ratios.setdefault((key.model, key.task), {}).setdefault(key.profile, []).append(run.loss[0] / own)
     return "\n".join(
         f"- {escape(model)}, {escape(task)}: "
         + "; ".join(f"the recipe `{name}` gives {_span(found)} times" for name, found in recipes.items())
@@ -70,7 +70,7 @@ def _conclusions(beside: Sequence[tuple[CellResult, ScoredRun]]) -> str:
     )
 
 
-def _beside(ours: CellResult, run: ScoredRun) -> float:
+def _on_its_folds(ours: CellResult, run: ScoredRun) -> float:
     """Our error with the published recipe: on the test crystals of the run's folds, where all of them are rounds of ours."""
     folds = {record.split.test_sha256 for record in run.run.complete}
     by_round = {record.split.test_sha256: mae for record, mae in zip(ours.records, ours.maes, strict=True)}
@@ -83,7 +83,7 @@ def _span(ratios: Sequence[float]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _row(ours: CellResult, run: ScoredRun) -> list[str]:
+def _row(ours: CellResult, run: ScoredRun, own: float) -> list[str]:
     """Of the table."""
     key = run.run.first.key
     mean, std = run.loss
@@ -91,7 +91,7 @@ def _row(ours: CellResult, run: ScoredRun) -> list[str]:
     recipe = f"{key.profile}: {_differences(ours.records[0].key, key)}"
     return [
         escape(key.task), escape(key.model), escape(recipe), key.protocol, str(len(run.results)), shown,
-        significant(_beside(ours, run), 4), f"{mean / _beside(ours, run):.2f}",
+        significant(own, 4), f"{mean / own:.2f}",
     ]  # fmt: skip
 
 

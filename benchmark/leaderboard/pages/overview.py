@@ -71,7 +71,8 @@ def index_page(board: Board, more: Iterable[str] = ()) -> str:
     for track in board.tracks:
         parts += _over_tasks(track)
     for track in board.tracks:
-        note = "\n\n**Bold**: shown to be best or equal." if _best_cells(track) else ""
+        any_best = any(_is_best(row, group) for group in track.comparison_groups for row in group.rows)
+        note = "\n\n**Bold**: shown to be best or equal." if any_best else ""
         parts.append(f"## Every model: track {escape(track.title)}{note}\n\n{_everything(track)}")
     return "\n\n".join(parts) + "\n"
 
@@ -291,7 +292,3 @@ def _cell(row: BoardRow, group: ComparisonGroup) -> str:
 def _is_best(row: BoardRow, group: ComparisonGroup) -> bool:
     """Whether it is shown, beside another model that learns."""
     return bool(group.compares_models and row.standing and row.standing.verdict == "best or equal")
-
-
-def _best_cells(track: Track) -> bool:
-    return any(_is_best(row, group) for group in track.comparison_groups for row in group.rows)
