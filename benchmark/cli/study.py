@@ -96,7 +96,7 @@ def study(
     from benchmark.harness.cost import costs_on_record
     from benchmark.harness.machine import choose_device, default_workers
     from benchmark.harness.plan import RunOptions, parse_settings
-    from benchmark.studies.planning import plan_study, study_called
+    from benchmark.studies.planning import plan_study, study_called, take_from_boards
 
     chosen = study_called(name)
     device, depths = choose_device(device), _depths(layers)
@@ -116,7 +116,8 @@ def study(
     )
     if not options.tasks:
         raise InputError("nothing to study: name tasks with --task, or a folder with --dataset")
-    plan = plan_study(chosen, options, depths, store)
+    boards = [Store(out), Store(PUBLISHED)]
+    plan = plan_study(chosen, options, depths, store, boards)
     if resume and plan.jobs and not plan.done:
         raise InputError(
             f"nothing to resume: {store.root.resolve()} has no finished fold of this study and source; "
@@ -124,6 +125,7 @@ def study(
         )
     if not dry_run:
         store.require_writable()
+        take_from_boards(chosen, plan, store, boards)
     costs = costs_on_record(plan.todo, [store, Store(REPORTS / "studies" / name), Store(PUBLISHED)])
     show_plan(plan, options, store, as_json and dry_run, costs, dry_run)
     if dry_run:
@@ -145,7 +147,7 @@ def _depths(text: str | None) -> list[int]:
 def _carry_out(chosen: Any, plan: Any, store: Any, costs: Any, reports: Path, as_json: bool) -> None:
     from benchmark.cli.shared.failures import where_to_look
     from benchmark.cli.shared.progress import carry_out
-    from benchmark.studies.planning import SETTLED
+    from benchmark.results.settled import SETTLED
 
     records = carry_out(plan, store, as_json, costs, observer=chosen.observer)
     _render(pages_of(chosen.name), store, {job.task.name for job in plan.jobs}, reports, as_json)

@@ -11,14 +11,12 @@ from benchmark.harness.job import Job
 from benchmark.harness.learning_rate import grid_of
 from benchmark.harness.plan import IsDone, Plan, RunOptions, plan_models
 from benchmark.reproduction.cells import Cell
+from benchmark.results.settled import settled_in
 from benchmark.results.store import Store
 from benchmark.tasks.folds import Split
 from benchmark.tasks.tasks import TaskData
 from datasets.errors import InputError
 from models import registry
-
-SETTLED = ("complete", "diverged")
-"""What the same job would do again."""
 
 
 @dataclass(frozen=True)
@@ -105,14 +103,6 @@ def _settled(stores: Sequence[Store]) -> IsDone:
     """Whether one of the stores has the fold, complete or diverged, of the same split."""
 
     def settled(job: Job, data: TaskData, split: Split) -> bool:
-        key = job.key(data.dataset_hash)
-        for store in stores:
-            try:
-                found = store.find(key)
-            except InputError:
-                continue
-            if found and found[0].split == split and found[0].status in SETTLED:
-                return True
-        return False
+        return settled_in(stores, job.key(data.dataset_hash), split) is not None
 
     return settled

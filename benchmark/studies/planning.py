@@ -8,22 +8,21 @@ from importlib import import_module
 from typing import Any
 
 from benchmark.harness.execution import Observer
-from benchmark.harness.job import Job
+from benchmark.harness.job import Job, load_task
 from benchmark.harness.learning_rate import grid_of
 from benchmark.harness.plan import ConfiguredModel, IsDone, Plan, RunOptions, plan_models
 from benchmark.results.records import Record
+from benchmark.results.settled import SETTLED, settled_in
 from benchmark.results.store import Store
-from benchmark.studies.published import identity, read_published
+from benchmark.results.validation import predictions_frame
+from benchmark.studies.published import identity, read_published, read_trials
 from benchmark.studies.registry import folder_of, pages_of
 from benchmark.tasks.folds import Split
-from benchmark.tasks.tasks import TaskData
+from benchmark.tasks.tasks import TaskData, split_of
 from datasets.errors import InputError
 from models import registry
 from models.contract import ModelSpec
 from models.graph_model import GraphModel, GraphSettings
-
-SETTLED = ("complete", "diverged")
-"""What the same job would do again; a fold that ran out of memory or failed otherwise is tried again."""
 
 
 def without_layers(spec: ModelSpec) -> str:
@@ -75,8 +74,8 @@ def models_of(study: Study, names: Sequence[str]) -> list[ModelSpec]:
     return [spec for spec in specs if not study.unfit(spec)]
 
 
-def plan_study(study: Study, options: RunOptions, layers: Sequence[int], store: Store) -> Plan:
-    """The study's jobs and which of them are settled. Raises what `plan_models` raises."""
+def plan_study(study: Study, options: RunOptions, layers: Sequence[int], store: Store, boards: Sequence[Store] = ()) -> Plan:
+    """The study's jobs and which of them are settled; `boards` may have some of the same. Raises what `plan_models` raises."""
     if layers and not study.takes_layers:
         raise InputError(
             f"--layers has no meaning for the {study.name} study; set the depth of all models with --set n_layers=…"
@@ -95,7 +94,7 @@ def plan_study(study: Study, options: RunOptions, layers: Sequence[int], store: 
         raise InputError(f"--seed {options.seed}: the study counts {study.seeds} seeds on from it, to below 2^31")
     grouped = None if study.keep_duplicates else False
     seeds = [replace(options, seed=options.seed + n, group_duplicates=grouped) for n in range(study.seeds)]
-    settled = is_settled(study, store)
+    settled = is_settled(study, store, boards)
     plans = [plan_models(asked, store, models_to_run, settled) for asked in seeds]
     todo, done = ([job for plan in plans for job in getattr(plan, part)] for part in ("todo", "done"))
     n_train = {job: crystals for plan in plans for job, crystals in plan.n_train.items()}
@@ -106,8 +105,11 @@ def _chooses_rates(study: Study, options: RunOptions) -> bool:
     return study.choose_rates and "learning_rate" not in (options.settings or {})
 
 
-def is_settled(study: Study, store: Store) -> IsDone:
-    """Whether a fold of the same split has ended, in a score or by diverging, and was looked at."""
+def is_settled(study: Study, store: Store, boards: Sequence[Store] = ()) -> IsDone:
+    """Whether a fold of the same split has ended, in a score or by diverging, and was looked at.
+
+    A study that looks into no training takes the folds of boards too.
+    """
     published = {identity(t.record.key): t for t in read_published(store, pages_of(study.name).seen)}
 
     def ended(record: Record, split: Split) -> bool:
@@ -117,6 +119,8 @@ def is_settled(study: Study, store: Store) -> IsDone:
         key = job.key(data.dataset_hash)
         trial = published.get(identity(key))
         if trial and ended(trial.record, split) and (trial.seen or not study.observer):
+            return True
+        if not study.observer and settled_in(boards, key, split):
             return True
         try:
             record = store.read(store.path(key))
@@ -129,6 +133,22 @@ def is_settled(study: Study, store: Store) -> IsDone:
         return record.status != "complete" or store.finished(key, split)
 
     return settled
+
+
+def take_from_boards(study: Study, plan: Plan, store: Store, boards: Sequence[Store]) -> None:
+    """Copy the settled folds of the plan that only boards have into the study's store."""
+    if study.observer:
+        return
+    own = {identity(t.record.key) for t in read_trials(store, pages_of(study.name).seen, lambda _: None)}
+    for job in plan.done:
+        data = load_task(job.task)
+        key = job.key(data.dataset_hash)
+        if identity(key) in own:
+            continue
+        if found := settled_in(boards, key, split_of(data, data.fold(job.protocol, job.fold, job.seed))):
+            record, tested = found
+            frame = predictions_frame(tested.ids, key.fold, tested.targets, tested.predictions) if tested else None
+            store.write(record, frame)
 
 
 def changed(spec: ModelSpec, settings: GraphSettings, **values: object) -> ConfiguredModel:

@@ -162,6 +162,7 @@ def test_failures_stand_with_their_reasons_and_hostile_text_is_text(open_page):
 def test_accuracy_against_cost_follows_the_chosen_cost_and_machine(open_page):
     page = open_page("#cost")
     settled(page, "cost")
+    assert "against processor (or GPU) time of training" in page.locator("figcaption").inner_text()
     page.get_by_label("cost", exact=True).select_option("parameters")
     wait_until(page, "document.querySelector('figcaption').textContent.includes('parameters of 4 runs')")
     assert page.locator("figcaption").inner_text().endswith("cgcnn.")

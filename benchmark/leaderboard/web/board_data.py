@@ -26,12 +26,13 @@ from benchmark.rendering.text import MARKED, unit_shown
 from benchmark.statistics.across_tasks import OverallStanding
 
 COSTS = {
+    "training_device": "processor (or GPU) time of training / fold [s]",
     "training": "training time / fold [s]",
     "inference": "inference / 1,000 crystals [s]",
     "parameters": "parameters",
     "memory": "peak memory [bytes]",
 }
-MEASURED = frozenset({"training", "inference", "memory"})
+MEASURED = frozenset({"training_device", "training", "inference", "memory"})
 """Costs that a machine decides: never compared between two."""
 
 
@@ -191,6 +192,7 @@ def row_data(row: BoardRow, group: ComparisonGroup, machines: Sequence[str]) -> 
         "stale": row.stale,
         "status": first.status if not row.scores else None,
         "loss": _spread(row.over_folds("loss")),
+        "training_device": rounded(costs.training_device_s) if costs else None,
         "training": rounded(costs.training_s) if costs else None,
         "inference": rounded(costs.inference_s) if costs else None,
         "parameters": costs.parameters[1] if costs else None,

@@ -7,15 +7,15 @@ board.views.cost = (() => {
   const title = "Cost";
   const HEIGHT = 460;
   const MARGIN = {l: 64, r: 24, t: 16, b: 52};
-  const FORMATS = {training: n.seconds, inference: n.seconds, parameters: n.grouped, memory: n.bytes};
+  const FORMATS = {training_device: n.seconds, training: n.seconds, inference: n.seconds, parameters: n.grouped, memory: n.bytes};
   const round = (value) => `${n.significant(value, 1)} s`;
-  const TICKS = {...FORMATS, training: round, inference: round, memory: (value) => n.bytes(value).replace(/\.0+ /, " ")};
+  const TICKS = {...FORMATS, training_device: round, training: round, inference: round, memory: (value) => n.bytes(value).replace(/\.0+ /, " ")};
 
   function draw(place, state) {
     const group = board.group(state);
     if (!group) return board.empty(place, title);
     const {costs, measured} = board.data;
-    const cost = costs[state.cost] ? state.cost : "training";
+    const cost = costs[state.cost] ? state.cost : Object.keys(costs)[0];
     const apart = measured.includes(cost);
     const machine = apart ? chosenMachine(group, state, cost) : 0;
     place.append(h("h1", {}, "Accuracy against cost"), board.chooser(group,

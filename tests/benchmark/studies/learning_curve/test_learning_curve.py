@@ -133,3 +133,17 @@ def test_a_learning_curve_is_planned_run_and_settled(benchmark_command, small_fo
     assert len(jobs) == 10 and all(job["done"] for job in jobs)
     refused = benchmark_command(*arguments, "--layers", "4")
     assert refused.returncode == 2 and "--layers has no meaning" in refused.stderr
+
+
+def test_full_size_folds_of_a_board_are_taken_and_not_trained_again(benchmark_command, small_folder, tmp_path):
+    arguments = ("--dataset", small_folder, "--model", "dummy", "--folds", "2", "--profile", "smoke")
+    study = ("study", "learning-curve", *arguments)
+    assert benchmark_command("run", *arguments).returncode == 0
+    planned = json.loads(benchmark_command(*study, "--dry-run", "--json").stdout)["jobs"]
+    assert sum(job["done"] for job in planned) == 2
+    curves = Store(tmp_path / "runs" / "studies" / "learning-curve")
+    assert not curves.paths()
+    assert benchmark_command(*study).returncode == 0
+    board = {record.key.fold: record for record in Store(tmp_path / "runs").records()}
+    whole = [trial.record for trial in read_trials(curves, None, pytest.fail) if "train" not in trial.record.key.protocol]
+    assert {record.key.fold: record for record in whole} == board and len(board) == 2
