@@ -169,6 +169,7 @@ def test_accuracy_against_cost_follows_the_chosen_cost_and_machine(open_page):
     assert page.get_by_label("machine").count() == 0
     page.get_by_label("cost", exact=True).select_option("training")
     wait_until(page, "document.querySelector('figcaption').textContent.includes('of 3 runs')")
+    assert "1 run of other machines: choose the machine above." in page.locator("main").inner_text()
     page.get_by_label("machine").focus()
     page.get_by_label("machine").select_option(label=EPYC)
     wait_until(page, "document.querySelector('figcaption').textContent.includes('of 1 run;')")

@@ -22,7 +22,8 @@ board.views.cost = (() => {
       select("cost", Object.entries(costs), cost, (value) => board.go({cost: value})),
       apart && group.machines.length > 1 && select("machine", group.machines.map((name, index) => [String(index), name]), String(machine),
         (value) => board.go({machine: value}))));
-    const rows = group.rows.filter((row) => row.loss && row[cost] !== null && !row.baseline && (!apart || row.machine === machine));
+    const able = group.rows.filter((row) => row.loss && row[cost] !== null && !row.baseline);
+    const rows = able.filter((row) => !apart || row.machine === machine);
     if (!rows.length) {
       place.append(note(`No run has a score and a value of "${costs[cost]}".`));
       return;
@@ -31,7 +32,9 @@ board.views.cost = (() => {
     const figure = h("div", {});
     place.append(figure);
     board.guard(figure, plot(figure, group, cost, rows, front));
-    if (apart) place.append(note(`Measured on ${group.machines[machine]}; other machines are never in one figure.`));
+    const elsewhere = able.length - rows.length;
+    if (apart) place.append(note(`Measured on ${group.machines[machine]}; other machines are never in one figure.` +
+      (elsewhere ? ` ${n.many(elsewhere, "run")} of other machines: choose the machine above.` : "")));
     place.append(table(group, cost, rows, front));
   }
 
