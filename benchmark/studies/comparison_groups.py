@@ -90,13 +90,15 @@ def by_network(found: Iterable[Trial], telling: Collection[str] = ()) -> list[Ne
         changes, own = _changes(trial, telling), trial.record.key
         return own.model, len(changes), str(changes), str(own.rates or ""), own.source
 
-    groups = [(names, tuple(group)) for names, group in groupby(sorted(found, key=key), key=key)]
+    found = sorted(found, key=key)
+    groups = [(names, tuple(group)) for names, group in groupby(found, key=key)]
+    rate_set = any("learning_rate" in t.record.key.settings and not t.record.key.rates for t in found)
     named = [(model, text, rates) for (model, _, text, rates, _), _ in groups]
     networks = []
     for (model, _, text, rates, source), trials in groups:
         changes = _changes(trials[0], telling)
         notes = [f"{name}={value}" for name, value in changes.items()]
-        notes += ["rate chosen in every fold"] * bool(rates)
+        notes += ["rate chosen in every fold"] * bool(rates and rate_set)
         notes += [f"source {source[:8]}"] * (named.count((model, text, rates)) > 1)
         label = model_name(model, trials[0].record.key.profile) + (f" ({', '.join(notes)})" if notes else "")
         networks.append(NetworkFolds(model, label, changes, trials))

@@ -60,11 +60,17 @@ def provenance(records: Sequence[Record], *commands: str) -> str:
     lines = [
         f"{crystals(first)} crystals; {_targets_in(key.unit)}dataset sha256 `{key.dataset_hash}`",
         f"profile `{key.profile}`, {budget(records)}, {key.protocol}, seed {seeds}; all settings are in the records",
+        *_rates(records),
         f"machine: {escape(' or '.join(machines))}; versions: {escape(versions)}; commit {escape(commits(records))}",
         *_waiting(records),
         *(f"again: {code(text)}" for text in commands),
     ]
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _rates(records: Sequence[Record]) -> list[str]:
+    chosen = {record.key.model: None for record in records if record.key.rates}
+    return [f"learning rates are chosen on validation in every fold: {escape(joined(list(chosen)))}"] if chosen else []
 
 
 def _targets_in(unit: str) -> str:

@@ -11,9 +11,10 @@ import numpy as np
 
 from benchmark.rendering.text import percent
 from benchmark.results.records import Record
-from benchmark.statistics.comparisons import ALPHA, corrected_t_test, holm
+from benchmark.statistics.comparisons import CONFIDENCE, corrected_t_test
+from benchmark.statistics.decisions import decide
 from benchmark.studies.comparison_groups import by_network
-from benchmark.studies.configurations import Configuration, Place, difference, place_of
+from benchmark.studies.configurations import Configuration, Place, place_of, task_errors
 from benchmark.studies.trials import Trial
 
 WANTED = (1.0, 0.75, 0.5)
@@ -35,8 +36,9 @@ RULE = (
     f"no number is enough, and beyond {FURTHEST} times those at hand none is named. Nothing is forecast by a "
     f"law from which the mean MAE of some size is more than {percent(MISFIT)} away. A forecast beyond the data holds only "
     "as long as the power law does, and that is not known. All sizes are trained for the same number of epochs, so fewer "
-    "crystals are also fewer steps: with a small budget a curve is steep for that reason as well. Cannot be told from the "
-    f"lowest error: corrected resampled t-test on the common folds, p after Holm's correction not below {ALPHA:g}."
+    "crystals are also fewer steps: with a small budget a curve is steep for that reason as well. A model may be as "
+    f"good as the one with the lowest error if the {CONFIDENCE} interval of the ratio of their errors includes 1; as on the "
+    "boards, the intervals of all pairs hold together (reports/statistics.md)."
 )
 
 
@@ -110,9 +112,10 @@ def learning_curves(found: Iterable[Trial]) -> list[LearningCurve]:
 def level_with_the_first(made: Sequence[LearningCurve]) -> list[LearningCurve]:
     """Of curves as `learning_curves` orders them, those whose error with all crystals cannot be told from the first's."""
     first, *others = made
-    tests = [(curve, test) for curve in others if (test := difference(curve.sizes[-1], first.sizes[-1]))]
-    corrected = holm(np.array([test.p for _, test in tests]))
-    return [curve for (curve, _), p in zip(tests, corrected, strict=True) if p >= ALPHA]
+    errors = task_errors({curve.label: curve.sizes[-1] for curve in made})
+    pairs = decide(errors).pairs if errors else ()
+    worse = {pair.worse for pair in pairs if pair.better == first.label and pair.decided}
+    return [curve for curve in others if curve.label not in worse]
 
 
 def divisor_of(record: Record) -> int:

@@ -263,16 +263,28 @@ def test_folds_that_waited_for_their_processor_are_counted(tmp_path):
     )
 
 
+def with_rate(one):
+    settings = {**one.record.key.settings, "learning_rate": 0.001}
+    key = one.record.key.model_copy(update={"settings": settings})
+    return replace(one, record=one.record.model_copy(update={"key": key}))
+
+
 def test_rates_chosen_in_every_fold_are_a_curve_of_their_own(tmp_path):
     grid = RateGrid(factors=(1.0, 3.0), share=0.5)
     tried = (TriedRate(learning_rate=0.001, validation_loss=0.2), TriedRate(learning_rate=0.003, validation_loss=0.1))
     choice = RateChoice(tried=tried, epochs=2, cost=Duration(wall_s=1.0, device_s=1.0))
-    found = curve((4, 0.1), (20, 0.1))
+    found = [with_rate(t) for t in curve((4, 0.1), (20, 0.1))]
     keys = [t.record.key.model_copy(update={"rates": grid}) for t in found]
     records = [t.record.model_copy(update={"key": k, "rate_choice": choice}) for t, k in zip(found, keys, strict=True)]
     chosen = [replace(t, record=record) for t, record in zip(found, records, strict=True)]
     (group,) = groups_of(found + chosen)
     assert [one.label for one in group.members] == ["cgcnn (mini)", "cgcnn (mini) (rate chosen in every fold)"]
+    (alone,) = groups_of(chosen)
+    assert [one.label for one in alone.members] == ["cgcnn (mini)"]
+    assert (
+        "- learning rates are chosen on validation in every fold: cgcnn"
+        in write_study_pages(PAGES, chosen, tmp_path)[0].read_text()
+    )
     text = write_study_pages(PAGES, found + chosen, tmp_path)[0].read_text()
     told = (
         "Chosen on validation in every fold, from 1, 3 times the setting, each tried for 0.5 of the epochs: 0.003 at 4; 0.003"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from benchmark.harness.execution import execute
 from benchmark.harness.plan import RunOptions
 from benchmark.results.store import Store
-from benchmark.studies.learning_curve.conclusions import PowerLaw, learning_curves
+from benchmark.studies.learning_curve.conclusions import PowerLaw, learning_curves, level_with_the_first
 from benchmark.studies.learning_curve.page import PAGES, json_rows
 from benchmark.studies.learning_curve.study import STUDY
 from benchmark.studies.pages import write_study_pages
@@ -19,6 +21,7 @@ from benchmark.tasks.folds import Protocol, make_fold
 from benchmark.tasks.metrics import Metrics, Scores
 from tests.benchmark.results.test_store import make
 from tests.benchmark.studies.constructed import NOISE
+from tests.benchmark.studies.constructed import tested as with_errors
 
 IDS = np.array([f"c{n}" for n in range(200)])
 
@@ -80,6 +83,22 @@ def test_a_power_law_is_found_and_told_how_many_crystals_it_takes():
     assert curve.law.misfit < 0.02
     flat = PowerLaw(1.0, 0.01, (0.0001, 0.02), 0.0).needed(700, 0.5)
     assert np.isfinite(flat).all() and flat[2] > 1e30
+
+
+def scaled(found: list[Trial], by: Callable[[int], float]) -> list[Trial]:
+    """The folds with their errors times `by` of the number of the fold, and predictions that have these errors."""
+    maes = [t.scores.mae * by(t.record.key.fold) for t in found]
+    scores = [Scores(mae=mae, rmse=mae, r2=0.5) for mae in maes]
+    return [replace(t, scores=s, tested=with_errors(t.record.key.fold, s.mae)) for t, s in zip(found, scores, strict=True)]
+
+
+def test_a_rival_is_one_whose_ratio_to_the_lowest_error_may_be_1_as_on_the_boards():
+    lowest = scaled(sized(2.0, 0.5), lambda fold: 1.0)
+    near = scaled(sized(2.0, 0.5, "schnet"), lambda fold: 1.01 - 3 * NOISE[fold])
+    far = scaled(sized(2.0, 0.5, "megnet"), lambda fold: 1.6 + 16 * NOISE[fold])
+    curves = learning_curves(lowest + near + far)
+    assert [curve.model for curve in curves] == ["cgcnn", "schnet", "megnet"]
+    assert [curve.model for curve in level_with_the_first(curves)] == ["schnet"]
 
 
 def test_errors_that_follow_no_power_law_forecast_nothing(tmp_path):
