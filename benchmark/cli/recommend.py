@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -70,6 +71,9 @@ def recommend(
     if context.args:
         raise InputError(f"'{' '.join(context.args)}' belongs to no option; write a time without a space, such as --time 1h")
     n, limit = _whole(crystals), _seconds(time)
+    for place in source or []:
+        if not place.is_dir():
+            raise InputError(f"--from {place}: there is no such directory")
     if not source:
         require_checkout(", or name directories of records with --from")
     kind, here = _devices(device)
@@ -145,7 +149,7 @@ def _only_task(like: str, tasks: tuple[str, ...]) -> str:
 
 def _whole(text: str) -> int:
     digits = text.replace(",", "")
-    if not (digits.isascii() and digits.isdigit()):
+    if not re.fullmatch(r"[0-9]+|[0-9]{1,3}(,[0-9]{3})+", text):
         raise InputError(f"--crystals {text}: write a whole number, such as 5000")
     if int(digits) < FEWEST:
         raise InputError(f"--crystals {text}: at least {FEWEST} are needed")
@@ -156,7 +160,7 @@ def _seconds(text: str) -> float:
     import pandas as pd
 
     try:
-        seconds = pd.Timedelta(text).total_seconds()
+        seconds = pd.Timedelta(text.lower()).total_seconds()
     except ValueError:
         raise InputError(f"--time {text}: write a time with its unit, such as 30min, 1h or 2days") from None
     if text.strip().replace(".", "", 1).isdigit():

@@ -116,7 +116,8 @@ def study(
     )
     if not options.tasks:
         raise InputError("nothing to study: name tasks with --task, or a folder with --dataset")
-    boards = [Store(out), Store(PUBLISHED)]
+    # What a stop left has the folds of boards already.
+    boards = [] if resume else [Store(out), Store(PUBLISHED)]
     plan = plan_study(chosen, options, depths, store, boards)
     if resume and plan.jobs and not plan.done:
         raise InputError(

@@ -41,21 +41,22 @@ class Advice:
     @property
     def chosen(self) -> Forecast | None:
         """The model with the lowest expected error of those that learn and are not beyond the time."""
-        return self._learn[0] if self._learn else None
+        return self.learn[0] if self.learn else None
 
     @cached_property
     def equals(self) -> tuple[Forecast, ...]:
         """Other such models that may beat the chosen one in a training, `CHANCE`."""
-        return tuple(one for one in self._learn[1:] if _may_beat(one, self._learn[0]))
+        return tuple(one for one in self.learn[1:] if _may_beat(one, self.learn[0]))
 
     @property
     def dearer(self) -> tuple[Forecast, ...]:
         """Models beyond the time that may beat the chosen one."""
         learn = [one for one in self.too_dear if one.model not in CONSTANTS]
-        return tuple(one for one in learn if self._learn and _may_beat(one, self._learn[0]))
+        return tuple(one for one in learn if self.learn and _may_beat(one, self.learn[0]))
 
     @property
-    def _learn(self) -> list[Forecast]:
+    def learn(self) -> list[Forecast]:
+        """The models that learn and are not beyond the time, lowest error first."""
         return [one for one in self.every if one.model not in CONSTANTS and one not in self.too_dear]
 
 
@@ -65,11 +66,9 @@ def good_on(one: Forecast) -> int:
 
 
 def _may_beat(one: Forecast, chosen: Forecast) -> bool:
-    """Where no interval is known: whether it is about as good in the records, without a task on most crystal sets."""
+    """Where no interval is known: whether it is about as good, `GOOD`."""
     better = chance(one, chosen)
-    if better is not None:
-        return better >= CHANCE
-    return 2 * good_on(one) > len(one.on_sets) if one.on_sets else one.error <= GOOD * chosen.error
+    return one.error <= GOOD * chosen.error if better is None else better >= CHANCE
 
 
 def chance(one: Forecast, chosen: Forecast) -> float | None:

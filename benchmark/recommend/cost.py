@@ -83,6 +83,7 @@ def times(question: Question, calibration: Calibration | None) -> str:
     here = (
         f"They are those of {joined(machines)}, times {calibration.slower:.1f}: here a short training takes about so many "
         f"times as long as on {joined(calibration.processors)}, where its record was made."
+        f"{'' if {*machines} <= {*calibration.processors} else ' For times of other machines that is a guess.'}"
         if calibration
         else f"The times are those of {joined(machines)}."
     )

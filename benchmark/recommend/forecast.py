@@ -32,7 +32,8 @@ OUTSIDE = 1.05
 """A number of crystals this many times the most, or this many times below the fewest, is said to be beyond the records."""
 
 FARTHEST = 10
-"""No forecast is made at more than so many times the crystals of any record of the model."""
+"""No forecast is made at more than so many times the crystals of any record of the model, and no interval at so many times
+fewer."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class OnSet:
         best_other: the best other model of each target.
         crystals: how many all models were trained on, of each target.
         measured: whether they were; False where an error is a forecast.
+        tasks: the targets' tasks.
     """
 
     crystal_set: str
@@ -52,6 +54,7 @@ class OnSet:
     best_other: tuple[str, ...]
     crystals: tuple[float, ...]
     measured: bool
+    tasks: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,7 @@ def _forecast(model: Trained, crystals: float, known: Sequence[Curve]) -> Foreca
     if not several and model.model not in CONSTANTS:
         ends = sorted(np.exp(np.mean(y) + slopes * distance).tolist())
         found = replace(found, scaled_by=tuple(known), rough=(ends[0], ends[-1]) if len(ends) > 1 else None)
-    return _unless_wide(found, WIDEST_ERROR)
+    return _unless_far_or_wide(found, WIDEST_ERROR)
 
 
 def _beyond(models: Sequence[Trained], crystals: float) -> float:
@@ -190,6 +193,7 @@ def within_reach(forecasts: Sequence[Forecast]) -> list[Forecast]:
 class _Compared:
     """The errors of the models of a task, all with so many crystals: never more than are on record there."""
 
+    task: str
     crystals: float
     measured: bool
     errors: Mapping[str, float]
@@ -205,10 +209,10 @@ def _compared(tasks: Mapping[str, Sequence[Trained]], task: str, crystals: float
     models, most = {model.model: model for model in tasks[task]}, most_on_record(tasks[task])
     if crystals <= SAME * most:
         errors = {one.model: one.error for one in on_task(tasks, task, crystals)}
-        return _Compared(crystals, False, errors, models)
+        return _Compared(task, crystals, False, errors, models)
     there = {name: model for name, model in models.items() if model.most > SAME * most}
     number = np.median([n for model in there.values() for n in model.crystals if n > SAME * most])
-    return _Compared(float(number), True, {name: model.error_at(most) for name, model in there.items()}, models)
+    return _Compared(task, float(number), True, {name: model.error_at(most) for name, model in there.items()}, models)
 
 
 def over_tasks(tasks: Mapping[str, Sequence[Trained]], crystals: float) -> list[Forecast]:
@@ -272,16 +276,17 @@ def _over_sets(model: str, by_set: Mapping[str, Sequence[_Compared]], crystals: 
     seconds = float(np.median(times)) if times else None
     beyond = _beyond(each, crystals)
     found = Forecast(model, float(np.exp(np.mean(ratios))), deviation, freedom, seconds, beyond, on_sets)
-    return _unless_wide(found, WIDEST)
+    return _unless_far_or_wide(found, WIDEST)
 
 
-def _unless_wide(found: Forecast, widest: float) -> Forecast:
+def _unless_far_or_wide(found: Forecast, widest: float) -> Forecast:
+    far = found.beyond * FARTHEST < 1
     wide = found.limits is not None and found.limits[1] > widest * found.limits[0]
-    return replace(found, deviation=None, freedom=None) if wide else found
+    return replace(found, deviation=None, freedom=None) if far or wide else found
 
 
 def _on_set(model: str, name: str, targets: Sequence[_Compared]) -> OnSet:
     best = [min((other for other in one.errors if other != model), key=one.errors.__getitem__) for one in targets]
     ratios = [one.errors[model] / one.errors[other] for one, other in zip(targets, best, strict=True)]
     ratio, measured = float(np.exp(np.mean(np.log(ratios)))), all(one.measured for one in targets)
-    return OnSet(name, ratio, tuple(best), tuple(one.crystals for one in targets), measured)
+    return OnSet(name, ratio, tuple(best), tuple(one.crystals for one in targets), measured, tuple(one.task for one in targets))

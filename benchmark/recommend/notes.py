@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.recommend.advice import GOOD, LeftOut
-from benchmark.recommend.forecast import Forecast
+from benchmark.recommend.forecast import Forecast, OnSet
 from benchmark.recommend.measured import SAME, Trained, atoms_of
 from benchmark.rendering.text import count, joined, percent
 
@@ -24,23 +24,27 @@ def not_ranked(like: str | None, models: Sequence[str], chosen: Forecast | None)
     return f"Not ranked, {why}: {joined(named)}. To try one, add --model NAME to the command."
 
 
-def ranking(like: str | None, tasks: Mapping[str, Sequence[Trained]]) -> str:
-    """By which records the models are ranked, and how to ask otherwise; empty where the records compare no models."""
+def ranking(like: str | None, tasks: Mapping[str, Sequence[Trained]], over_sets: Sequence[OnSet]) -> str:
+    """By which records the models are ranked, and how to ask otherwise; empty where the records compare no models.
+
+    `over_sets` are the data sets, where they rank the models.
+    """
     sets = len({models[0].crystal_set for models in tasks.values() if len(models) > 1})
     if not sets:
         return ""
-    over = f"mean over {count(sets, 'data set')}"
-    learn = [model.model for model in tasks[like] if model.model not in CONSTANTS] if like else []
-    if len(learn) == 1:
-        above = f"Error and times above it are those of {like}."
-        return f"Ranking: by the {over}, as only {learn[0]} ran on {like}: the table is about these sets. {above}"
+    named = ", ".join(task for one in over_sets for task in one.tasks)
+    over = f"mean over {count(sets, 'data set')}" + (f" ({named})" if named else "")
+    if like and over_sets:
+        (alone,) = (model.model for model in tasks[like] if model.model not in CONSTANTS)
+        above = f"The error above it is of {alone} on {like}. Times of models that did not run there come from other tasks."
+        return f"Ranking: by the {over}, as only {alone} ran on {like}: the table is about these sets. {above}"
     if like:
         return f"Ranking: of {like} alone. If your crystals or target are unlike it, ask without --like (the {over})."
     ran = sorted(tasks.items(), key=lambda one: (-len(one[1]), one[0]))
-    named = joined([f"{task} ({count(len(models), 'model')})" for task, models in ran])
+    asked = joined([f"{task} ({count(len(models), 'model')})" for task, models in ran])
     return (
         f"Ranking: by the {over}. If your crystals and target are like a task on record, name it with --like. That ranking "
-        f"counts then, and gives an error in a unit. The tasks: {named}."
+        f"counts then, and gives an error in a unit. The tasks: {asked}."
     )
 
 

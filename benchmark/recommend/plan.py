@@ -23,28 +23,37 @@ class Plan:
     Attributes:
         models: the chosen one, then the rivals whose folds fit beside it on the dearest crystals too.
         rest: rivals that may not fit.
+        untimed: rivals without a time on record.
         seconds: of the run, on the cheapest and on the dearest crystals; None where a time is not known.
     """
 
     models: tuple[Forecast, ...]
     rest: tuple[Forecast, ...]
+    untimed: tuple[Forecast, ...]
     seconds: tuple[float, float] | None
 
 
 def planned(question: Question, advice: Advice, slower: float) -> Plan | None:
-    """The first of the best models that surely fits, with as many others as fit beside it; None where none is chosen."""
+    """The best model, with as many others as fit beside it; None where none is chosen.
+
+    It is the best that surely fits, if that may beat the chosen one; else the chosen one, though it may not fit, or its time
+    is not known.
+    """
     if not advice.chosen:
         return None
+
+    def fit(models: Sequence[Forecast]) -> bool:
+        taken = _seconds([one for one in models if one.times], question.workers, slower)
+        return taken is not None and surely(taken[1], question)
+
     best = [advice.chosen, *advice.equals]
-    alone = [(one, _seconds([one], question.workers, slower)) for one in best]
-    fits = [one for one, taken in alone if taken and surely(taken[1], question)]
-    # Where no time of the best is known, it is taken all the same.
-    first = fits[0] if fits and alone[0][1] else advice.chosen
+    sure = next((one for one in advice.learn if one.times and fit([one])), None)
+    first = sure if sure in best and advice.chosen.times else advice.chosen
     models, rest = [first], list(advice.dearer)
     for rival in (one for one in best if one is not first):
-        taken = _seconds([*models, rival], question.workers, slower)
-        (models if taken and surely(taken[1], question) else rest).append(rival)
-    return Plan(tuple(models), tuple(rest), _seconds(models, question.workers, slower))
+        (models if rival.times and fit([*models, rival]) else rest).append(rival)
+    timed, untimed = (tuple(one for one in rest if bool(one.times) is known) for known in (True, False))
+    return Plan(tuple(models), timed, untimed, _seconds(models, question.workers, slower))
 
 
 def surely(seconds: float, question: Question) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from benchmark.recommend.division import divided, labelled
-from benchmark.recommend.forecast import FARTHEST, Forecast, on_task, over_tasks, within_reach
+from benchmark.recommend.forecast import FARTHEST, Forecast, most_on_record, on_task, over_tasks, within_reach
 from benchmark.recommend.measured import Trained
 from benchmark.recommend.notes import on_record
 from benchmark.rendering.text import in_unit, joined, significant
@@ -22,8 +22,17 @@ def forecasts_for(tasks: Mapping[str, Sequence[Trained]], like: str | None, crys
     if not near:
         most = max(train / one.beyond for one in forecasts)
         have, reach = round(labelled(most)), int(labelled(FARTHEST * most))
-        raise InputError(f"--crystals {crystals:,}: records have at most {have:,}; ask for at most {reach:,}")
+        raise InputError(
+            f"--crystals {crystals:,}: records of {like or 'the data sets compared'} have at most {have:,}; "
+            f"ask for at most {reach:,}{_or_like(tasks, like, train)}"
+        )
     return near
+
+
+def _or_like(tasks: Mapping[str, Sequence[Trained]], like: str | None, train: int) -> str:
+    """The tasks on record whose crystals reach so far, to name instead of none."""
+    able = [task for task, models in tasks.items() if train <= FARTHEST * most_on_record(models)]
+    return f", or name a task with more: --like {' or '.join(able)}" if able and not like else ""
 
 
 def _why(tasks: Mapping[str, Sequence[Trained]], like: str | None) -> str:

@@ -54,13 +54,13 @@ def answer(question: Question, advice: Advice, calibration: Calibration | None, 
     notes = [
         _logarithm(on_task, question) if on_task else "",
         SAVED if plan else "",
-        ranking(question.like, question.tasks),
+        ranking(question.like, question.tasks, ranked.every[0].on_sets if by_sets else ()),
         not_ranked(None if by_sets else question.like, unranked(question, ranked), ranked.chosen),
         times(question, calibration),
     ]
     what = "MAE / best other" if by_sets else with_unit("MAE", question.unit)
     return Answer(
-        headline=_headline(question, plan.models[0]) if plan else _nothing(question, ranked, slower),
+        headline=_headline(question, plan.models[0], ranked) if plan else _nothing(question, ranked, slower),
         lines=tuple(filter(None, lines)),
         command=command_of(question, plan) if plan else None,
         columns=("model", what, "95 % interval", f"{FOLDS} folds alone", "alone within the time", "yours / on record"),
@@ -112,7 +112,13 @@ def _constants_alone(question: Question, advice: Advice) -> str:
     )
 
 
-def _headline(question: Question, chosen: Forecast) -> str:
+def _headline(question: Question, chosen: Forecast, ranked: Advice) -> str:
+    constants = [one for one in ranked.every if one.model in CONSTANTS]
+    if any(one.error <= chosen.error for one in constants):
+        return (
+            f"With {question.crystals:,} crystals no model that fits in the time is expected to be better than one number for "
+            f"all crystals ({constants[0].model}). If you try one, take {chosen.model}."
+        )
     train = f"Train {chosen.model} on your {question.crystals:,} crystals"
     if question.like and not chosen.on_sets:
         return f"{train}, if they and the target are like {question.like}."
@@ -128,9 +134,9 @@ def _error(one: Forecast, question: Question) -> str:
     model = question.ran(one.model)
     assert model
     train = divided(question.crystals).train
-    if not one.limits and one.rough:
-        low, high = (significant(limit, 2) for limit in one.rough)
-        about = f"about {in_unit(significant(one.error, 2), question.unit)} (roughly {low} to {high}; no 95 % interval)"
+    if not one.limits and one.scaled_by:
+        ends = f"roughly {' to '.join(significant(limit, 2) for limit in one.rough)}; " if one.rough else ""
+        about = f"about {in_unit(significant(one.error, 2), question.unit)} ({ends}no 95 % interval)"
     else:
         interval = f"95 % of trainings: {_interval(one)}" if one.limits else f"no interval: {_without_interval(model, train)}"
         about = f"{in_unit(_three(one.error), question.unit)} ({interval})"
@@ -192,6 +198,8 @@ def _also(plan: Plan, seconds: float) -> str:
         told.append(f"{_named(rivals, chosen)} may come out better. {repeats}")
     if plan.rest:
         told.append(f"More models together may not fit: with more than {duration(seconds)}, add {_named(plan.rest, chosen)}.")
+    if plan.untimed:
+        told.append(f"Their time is not known: {_named(plan.untimed, chosen)}.")
     return f"Train too: {' '.join(told)}" if rivals else " ".join(told)
 
 

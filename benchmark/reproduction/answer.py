@@ -113,11 +113,13 @@ def _of_source(source: str, figures: Sequence[tuple[Cell, PublishedResult]], fou
     sides = [f"lower in {lower}", f"higher in {higher}"]
     sides += [f"on either side, by the row, in {rest}"] if (rest := len(differ) - lower - higher) else []
     told = f" Ours is {joined(sides)}." if differ else ""
+    # With another recipe a number is not reproduced, though it may be near.
+    within = f"{'reproduced ' * any(one.cell.repeats(one.published) for one in found)}within {percent(CLOSE)}"
     if any(len(rows) > 1 for rows in by_figure):
-        told += " A figure with two rows is reproduced if one of them repeats it, and differs if both do."
+        told += f" A figure with two rows is {within} if one of them is, and differs if both do."
     left = len(by_figure) - len(close) - len(differ)
     said = (
-        f"of {count(len(by_figure), 'figure')} {_are(len(close))} reproduced within {percent(CLOSE)}, "
+        f"of {count(len(by_figure), 'figure')} {_are(len(close))} {within}, "
         f"{len(differ)} {'differs' if len(differ) == 1 else 'differ'}, {_are(left)} open"
     )
     return f"**{escape(source)}: {said}.**{told}"

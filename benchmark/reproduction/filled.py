@@ -10,10 +10,11 @@ from benchmark.leaderboard.rows import CONSTANTS
 from benchmark.rendering.text import MARKED, count, link
 from benchmark.reproduction.cells import Cell
 from benchmark.reproduction.hours import hours_so_far
-from benchmark.reproduction.results import cell_results
+from benchmark.reproduction.results import CellResult, cell_results
 from benchmark.reproduction.tables import TABLES
 from benchmark.results.records import Record
 from benchmark.results.store import Store
+from benchmark.studies.published import identity
 from datasets.registry import built_in
 
 
@@ -31,19 +32,19 @@ def filled_so_far(
     Raises:
         InputError: a record is invalid.
     """
-    done: list[Cell] = []
+    done: list[tuple[Cell, CellResult]] = []
     cells, tables = 0, []
     rounds: dict[str, list[Record]] = {}
     for name, table in TABLES.items():
         possible = [cell for cell in table.every if not cell.lacking]
         ran = [(cell, result) for cell, result in zip(possible, cell_results(possible, stores), strict=True) if result]
         rounds[name] = [record for _, result in ran for record in result.records]
-        of_table = [cell for cell, result in ran if result.maes and cell in table.cells]
+        of_table = [(cell, result) for cell, result in ran if result.maes and cell in table.cells]
         planned = sum(not cell.lacking for cell in table.cells)
         done, cells = done + of_table, cells + planned
         tables.append(f"{link(name, f'{pages}/{name}.md')} {len(of_table)} of {planned}")
-    beside = [cell for cell in done if cell.published]
-    different = {(cell.task, cell.label, cell.named, cell.protocol) for cell in beside}
+    beside = [result for cell, result in done if cell.published]
+    different = {identity(result.records[0].key) for result in beside}
     yield (
         f"Cells of published tables with at least one round: {len(done)} of the {cells} whose targets the data here "
         f"have: {', '.join(tables)}. {len(beside)} of the {len(done)} stand beside a published figure; as tables share "

@@ -11,8 +11,7 @@ from benchmark.harness.execution import Observer
 from benchmark.harness.job import Job, load_task
 from benchmark.harness.learning_rate import grid_of
 from benchmark.harness.plan import ConfiguredModel, IsDone, Plan, RunOptions, plan_models
-from benchmark.results.records import Record
-from benchmark.results.settled import SETTLED, settled_in
+from benchmark.results.settled import ended, settled_in
 from benchmark.results.store import Store
 from benchmark.results.validation import predictions_frame
 from benchmark.studies.published import identity, read_published, read_trials
@@ -112,9 +111,6 @@ def is_settled(study: Study, store: Store, boards: Sequence[Store] = ()) -> IsDo
     """
     published = {identity(t.record.key): t for t in read_published(store, pages_of(study.name).seen)}
 
-    def ended(record: Record, split: Split) -> bool:
-        return record.split == split and record.status in SETTLED
-
     def settled(job: Job, data: TaskData, split: Split) -> bool:
         key = job.key(data.dataset_hash)
         trial = published.get(identity(key))
@@ -139,13 +135,14 @@ def take_from_boards(study: Study, plan: Plan, store: Store, boards: Sequence[St
     """Copy the settled folds of the plan that only boards have into the study's store."""
     if study.observer:
         return
-    own = {identity(t.record.key) for t in read_trials(store, pages_of(study.name).seen, lambda _: None)}
+    own = {identity(t.record.key): t.record for t in read_trials(store, pages_of(study.name).seen, lambda _: None)}
     for job in plan.done:
         data = load_task(job.task)
-        key = job.key(data.dataset_hash)
-        if identity(key) in own:
+        key, split = job.key(data.dataset_hash), split_of(data, data.fold(job.protocol, job.fold, job.seed))
+        kept = own.get(identity(key))
+        if kept and ended(kept, split):
             continue
-        if found := settled_in(boards, key, split_of(data, data.fold(job.protocol, job.fold, job.seed))):
+        if found := settled_in(boards, key, split):
             record, tested = found
             frame = predictions_frame(tested.ids, key.fold, tested.targets, tested.predictions) if tested else None
             store.write(record, frame)

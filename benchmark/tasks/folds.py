@@ -71,7 +71,7 @@ class Protocol:
 
     def __post_init__(self) -> None:
         if self.name == "kfold" and self.n_folds < 2:
-            raise InputError(f"kfold needs at least 2 folds, not {self.n_folds}; or use --protocol shuffle")
+            raise InputError(f"kfold needs at least 2 folds, not {self.n_folds}; or run --protocol shuffle")
         if self.n_folds < 1 or (self.name == "published" and self.n_folds != 1):
             raise InputError(f"{self.name} with {self.n_folds} folds is impossible")
         if self.n_folds >= MOST_FOLDS:

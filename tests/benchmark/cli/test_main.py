@@ -71,7 +71,7 @@ def test_a_command_started_elsewhere_says_where_it_looked(benchmark_command, tmp
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("kfold", "--folds", "1"), "kfold needs at least 2 folds, not 1; or use --protocol shuffle"),
+        (("kfold", "--folds", "1"), "kfold needs at least 2 folds, not 1; or run --protocol shuffle"),
         (("holdout", "--folds", "6"), "holdout has 5 folds, not 6"),
         (("shuffle", "--folds", "10000"), "shuffle with 10000 folds is impossible; at most 9999 are"),
         (("published",), "mine/target: this dataset came without a published split; use --protocol kfold or shuffle"),

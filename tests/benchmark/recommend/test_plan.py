@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from benchmark.recommend.advice import FOLDS, advise
@@ -35,6 +37,26 @@ def test_as_many_rivals_are_trained_as_surely_fit_on_the_dearest_crystals(second
     assert [one.model for one in plan.models] == models and sorted(one.model for one in plan.rest) == sorted(rest)
     command = command_of(question, plan)
     assert ("--until-decided" in command) == (len(models) > 1) and "--save-checkpoints" in command
+
+
+def test_more_time_never_leads_to_a_model_that_is_far_worse():
+    # A rival without an interval, cheap but far worse, never takes the place of a model that may not fit.
+    poor = Forecast("poor", 0.40, None, None, 1, 1, span=(1, 2))
+    forecasts = [GOOD, NEARLY, CHEAP, poor]
+    times = [FOLDS * 10 * 1.3**n for n in range(20)]
+    chosen = [planned(asked(time), advise(forecasts, time, 1), 1.0).models[0] for time in times]
+    assert {one.model for one in chosen} == {"cheap", "good"}
+    errors = [one.error for one in chosen]
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_a_rival_whose_time_is_not_known_is_named_and_one_that_fits_is_trained():
+    untimed = Forecast("untimed", 0.29, 0.08, 4, None, 1)
+    question = asked(1000)
+    plan = planned(question, advise([untimed, NEARLY, CHEAP], 1000, 1), 1.0)
+    assert [one.model for one in plan.models] == ["untimed", "cheap"] and plan.seconds is None
+    plan = planned(question, advise([CHEAP, replace(untimed, error=0.33)], 1000, 1), 1.0)
+    assert [one.model for one in plan.models] == ["cheap"] and [one.model for one in plan.untimed] == ["untimed"]
 
 
 def test_whether_folds_fit_says_perhaps_where_it_depends_on_the_crystals():

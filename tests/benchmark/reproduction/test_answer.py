@@ -52,11 +52,9 @@ def test_figures_that_agree_and_that_do_not_are_told_for_each_source(told):
     cells = [cell("cgcnn", 0.5, 0.2), cell("megnet", 0.5, 0.5), cell("schnet", 0.5)]
     filled, first, second, *rest = lines = told(cells, cgcnn=[0.50, 0.51, 0.49], megnet=[0.3])
     assert filled == "- 2 of 3 cells have at least one round, 1 has all planned rounds. 1 is open."
-    assert first == (
-        "- **Paper 1: of 2 figures 1 is reproduced within 10 %, 1 differs, 0 are open.** Ours is lower in 1 and higher in 0."
-    )
+    assert first == ("- **Paper 1: of 2 figures 1 is within 10 %, 1 differs, 0 are open.** Ours is lower in 1 and higher in 0.")
     assert second == (
-        "- **Paper 2: of 2 figures 0 are reproduced within 10 %, 2 differ, 0 are open.** Ours is lower in 1 and higher in 1."
+        "- **Paper 2: of 2 figures 0 are within 10 %, 2 differ, 0 are open.** Ours is lower in 1 and higher in 1."
     )
     assert rest[1] == "- 2 of the 3 bold pairs rest on fewer rounds than planned (†)."
     assert entries(lines, "cgcnn", "Paper 1") == ["0.500 / 0.5 ="] and entries(lines, "cgcnn", "Paper 2") == ["**0.500 / 0.2**"]
@@ -154,23 +152,23 @@ def test_published_targets_that_spread_otherwise_are_not_the_same(told):
 def test_a_full_table_that_agrees_needs_no_reason(told):
     lines = told([cell("cgcnn", 0.5)], cgcnn=[0.50, 0.51, 0.49])
     assert lines[0] == "- 1 of 1 cell has at least one round, 1 has all planned rounds."
-    assert lines[1] == "- **Paper 1: of 1 figure 1 is reproduced within 10 %, 0 differ, 0 are open.**"
+    assert lines[1] == "- **Paper 1: of 1 figure 1 is within 10 %, 0 differ, 0 are open.**"
     assert not any("Why" in line or "lower" in line or "higher" in line for line in lines)
 
 
 def test_two_readings_of_a_recipe_are_one_figure(told, tmp_path):
     """It is reproduced if one of them repeats it, and differs if both do."""
-    figure = PublishedResult("set/target", "cgcnn", 0.5, "Paper", "", std=0.01)
+    figure = PublishedResult("set/target", "cgcnn", 0.5, THESIS, "", std=0.01)
     plain = replace(cell("cgcnn"), published=(figure,))
     other = replace(plain, changes={"ties": "padded"}, is_reading=True)
-    lone = PublishedResult("set/target", "megnet", 0.5, "Paper", "", std=0.01)
+    lone = PublishedResult("set/target", "megnet", 0.5, THESIS, "", std=0.01)
     padded = {"settings": {**KEY["settings"], "ties": "padded"}}
     write_rounds(tmp_path, [0.50, 0.51, 0.49], "cgcnn", padded, changed={"ties": "padded"})
     lines = told([plain, other, replace(cell("megnet"), published=(lone,))], cgcnn=[0.3] * 3, megnet=[0.3] * 3)
     assert lines[1].startswith(
-        "- **Paper: of 2 figures 1 is reproduced within 10 %, 1 differs, 0 are open.** Ours is lower in 1 "
+        f"- **{THESIS}: of 2 figures 1 is reproduced within 10 %, 1 differs, 0 are open.** Ours is lower in 1 "
     )
-    assert lines[1].endswith("A figure with two rows is reproduced if one of them repeats it, and differs if both do.")
+    assert lines[1].endswith("A figure with two rows is reproduced within 10 % if one of them is, and differs if both do.")
 
 
 def test_a_network_trained_on_far_more_crystals_is_marked(told):

@@ -9,6 +9,7 @@ import pytest
 
 from benchmark.harness.execution import execute
 from benchmark.harness.plan import RunOptions
+from benchmark.results.records import Record
 from benchmark.results.store import Store
 from benchmark.studies.learning_curve.conclusions import PowerLaw, learning_curves, level_with_the_first
 from benchmark.studies.learning_curve.page import PAGES, json_rows
@@ -166,3 +167,15 @@ def test_full_size_folds_of_a_board_are_taken_and_not_trained_again(benchmark_co
     board = {record.key.fold: record for record in Store(tmp_path / "runs").records()}
     whole = [trial.record for trial in read_trials(curves, None, pytest.fail) if "train" not in trial.record.key.protocol]
     assert {record.key.fold: record for record in whole} == board and len(board) == 2
+    # A fold that failed here, or of another split, makes place for the board's.
+    path = curves.path(whole[0].key)
+    for broken in (whole[0].model_copy(update={"status": "failed", "reason": "broken"}), with_other_split(whole[0])):
+        path.write_text(broken.model_dump_json())
+        assert benchmark_command(*study).returncode == 0
+        assert curves.read(path) == whole[0]
+    elsewhere = benchmark_command(*study, "--out", tmp_path / "typo", "--resume")
+    assert elsewhere.returncode == 2 and "nothing to resume" in elsewhere.stderr
+
+
+def with_other_split(record: Record) -> Record:
+    return record.model_copy(update={"split": record.split.model_copy(update={"train_sha256": 64 * "0"})})
