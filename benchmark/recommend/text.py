@@ -199,7 +199,7 @@ def _also(plan: Plan, seconds: float) -> str:
     if plan.rest:
         told.append(f"More models together may not fit: with more than {duration(seconds)}, add {_named(plan.rest, chosen)}.")
     if plan.untimed:
-        told.append(f"Their time is not known: {_named(plan.untimed, chosen)}.")
+        told.append(f"Without a time on record: {_named(plan.untimed, chosen)}.")
     return f"Train too: {' '.join(told)}" if rivals else " ".join(told)
 
 

@@ -154,7 +154,7 @@ def test_times_of_a_gpu_that_is_not_here_are_those_of_the_records(benchmark_comm
     assert "The times are those of a fast GPU." in done.stdout
     over_sets = benchmark_command(*ASKED, "1h", "--device", "cuda").stdout
     assert over_sets.startswith("Train cgcnn on your 44 crystals.")
-    assert "- Their time is not known: megnet (about as good).\n" in over_sets
+    assert "- Without a time on record: megnet (about as good).\n" in over_sets
 
 
 def test_a_task_without_a_time_on_a_cpu_has_an_error_and_says_that_its_time_is_not_known(benchmark_command, board):
