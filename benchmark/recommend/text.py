@@ -134,7 +134,7 @@ def _error(one: Forecast, question: Question) -> str:
     model = question.ran(one.model)
     assert model
     train = divided(question.crystals).train
-    if not one.limits and one.scaled_by:
+    if not one.limits and one.scaled_by and is_beyond(one):
         ends = f"roughly {' to '.join(significant(limit, 2) for limit in one.rough)}; " if one.rough else ""
         about = f"about {in_unit(significant(one.error, 2), question.unit)} ({ends}no 95 % interval)"
     else:
