@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -36,9 +36,9 @@ RULE = (
     f"no number is enough, and beyond {FURTHEST} times those at hand none is named. Nothing is forecast by a "
     f"law from which the mean MAE of some size is more than {percent(MISFIT)} away. A forecast beyond the data holds only "
     "as long as the power law does, and that is not known. All sizes are trained for the same number of epochs, so fewer "
-    "crystals are also fewer steps: with a small budget a curve is steep for that reason as well. A model may be as "
-    f"good as the one with the lowest error if the {CONFIDENCE} interval of the ratio of their errors includes 1; as on the "
-    "boards, the intervals of all pairs hold together (reports/statistics.md)."
+    "crystals are also fewer steps: with a small budget a curve is steep for that reason as well. A model is told "
+    f"apart from the one with the lowest error if the {CONFIDENCE} interval of the ratio of their errors leaves out 1; as on "
+    "the boards, the intervals of all pairs hold together (reports/statistics.md)."
 )
 
 
@@ -109,13 +109,23 @@ def learning_curves(found: Iterable[Trial]) -> list[LearningCurve]:
     return sorted(made, key=lambda curve: (not curve.complete, curve.sizes[-1].mae, curve.label))
 
 
-def level_with_the_first(made: Sequence[LearningCurve]) -> list[LearningCurve]:
-    """Of curves as `learning_curves` orders them, those whose error with all crystals cannot be told from the first's."""
-    first, *others = made
-    errors = task_errors({curve.label: curve.sizes[-1] for curve in made})
+def lowest_and_level(sizes: Mapping[str, Configuration]) -> tuple[str, list[str]]:
+    """Of models with all scores of the same folds, the one with the lowest error, and those that are not told apart from it."""
+    first, *others = sorted(sizes, key=lambda label: (sizes[label].mae, label))
+    errors = task_errors(sizes)
     pairs = decide(errors).pairs if errors else ()
-    worse = {pair.worse for pair in pairs if pair.better == first.label and pair.decided}
-    return [curve for curve in others if curve.label not in worse]
+    worse = {pair.worse for pair in pairs if pair.better == first and pair.decided}
+    return first, [label for label in others if label not in worse]
+
+
+def with_fewest(made: Sequence[LearningCurve]) -> dict[str, Configuration]:
+    """The models with all scores with the fewest training crystals of any."""
+    divisor = max(divisor_of(curve.sizes[0].records[0]) for curve in made)
+    return {
+        curve.label: curve.sizes[0]
+        for curve in made
+        if divisor_of(curve.sizes[0].records[0]) == divisor and curve.sizes[0].scored
+    }
 
 
 def divisor_of(record: Record) -> int:

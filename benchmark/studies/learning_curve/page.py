@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmark.rendering.text import escape, in_unit, joined, model_name, percent, seconds, with_unit
@@ -18,7 +18,8 @@ from benchmark.studies.learning_curve.conclusions import (
     LearningCurve,
     PowerLaw,
     learning_curves,
-    level_with_the_first,
+    lowest_and_level,
+    with_fewest,
 )
 from benchmark.studies.pages import Page, StudyPages, csv, numbered, shown
 from benchmark.studies.tables import command_of, mae_cell, opening, provenance, relative, table
@@ -67,7 +68,7 @@ def _named(record: Record) -> str:
 
 
 def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
-    """Three sentences from the numbers."""
+    """Sentences from the numbers."""
     scored = [curve for curve in made if curve.complete]
     fitted = [(curve, curve.law) for curve in scored if curve.law]
     unit = escape(made[0].sizes[-1].records[0].key.unit)
@@ -76,12 +77,11 @@ def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
         yield "So no model is the best one."
         yield "Nothing is forecast."
         return
-    best, n = scored[0], scored[0].sizes[-1].n_train
-    mae = mae_cell(best.sizes[-1])
-    tied = [curve.label for curve in level_with_the_first(scored)]
-    doubt = f"; {escape(joined(tied))} may be as good" if tied else ""
-    lowest = f"{escape(best.label)} has the lowest MAE, {in_unit(mae, unit)}{doubt}"
+    n, fewest = scored[0].sizes[-1].n_train, with_fewest(scored)
+    lowest = _lowest({curve.label: curve.sizes[-1] for curve in scored}, unit)
     yield f"With all {n:,} training crystals of {escape(task)}, {lowest}."
+    if len(fewest) > 1 and (few := next(iter(fewest.values())).n_train) < n:
+        yield f"With {few:,}, {_lowest(fewest, unit)}."
     if not fitted:
         yield "No power law could be fitted: fewer than three sizes have a score."
         yield "Nothing can be forecast."
@@ -96,6 +96,13 @@ def conclusions(task: str, made: Sequence[LearningCurve]) -> Iterator[str]:
         return
     half = _needed(law, best.sizes[-1].n_train, 0.5)
     yield f"Half the error of {escape(best.label)} would take {half} training crystals, if this goes on."
+
+
+def _lowest(sizes: Mapping[str, Configuration], unit: str) -> str:
+    """Which of the models has the lowest error, and which are not told apart from it."""
+    best, tied = lowest_and_level(sizes)
+    doubt = f"; {escape(joined(tied))} {'is' if len(tied) == 1 else 'are'} not told apart from it" if tied else ""
+    return f"{escape(best)} has the lowest MAE, {in_unit(mae_cell(sizes[best]), unit)}{doubt}"
 
 
 def _doubled(fitted: Sequence[tuple[LearningCurve, PowerLaw]]) -> str:

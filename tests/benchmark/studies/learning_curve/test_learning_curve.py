@@ -11,7 +11,7 @@ from benchmark.harness.execution import execute
 from benchmark.harness.plan import RunOptions
 from benchmark.results.records import Record
 from benchmark.results.store import Store
-from benchmark.studies.learning_curve.conclusions import PowerLaw, learning_curves, level_with_the_first
+from benchmark.studies.learning_curve.conclusions import PowerLaw, learning_curves, lowest_and_level, with_fewest
 from benchmark.studies.learning_curve.page import PAGES, json_rows
 from benchmark.studies.learning_curve.study import STUDY
 from benchmark.studies.pages import write_study_pages
@@ -99,7 +99,17 @@ def test_a_rival_is_one_whose_ratio_to_the_lowest_error_may_be_1_as_on_the_board
     far = scaled(sized(2.0, 0.5, "megnet"), lambda fold: 1.6 + 16 * NOISE[fold])
     curves = learning_curves(lowest + near + far)
     assert [curve.model for curve in curves] == ["cgcnn", "schnet", "megnet"]
-    assert [curve.model for curve in level_with_the_first(curves)] == ["schnet"]
+    assert lowest_and_level({curve.model: curve.sizes[-1] for curve in curves}) == ("cgcnn", ["schnet"])
+
+
+def test_which_model_is_best_with_the_fewest_crystals_is_said_too(tmp_path):
+    # Equal with 1,600 crystals but for a few per cent; with 100 the flat curve is far lower.
+    steep, flat = scaled(sized(2.0, 0.5), lambda fold: 1.0), scaled(sized(0.08, 0.05, "schnet"), lambda fold: 1.0)
+    curves = learning_curves(steep + flat)
+    assert {name: size.n_train for name, size in with_fewest(curves).items()} == {"cgcnn (mini)": 100, "schnet (mini)": 100}
+    opening = write_study_pages(PAGES, steep + flat, tmp_path)[0].read_text().split("\n\n")[1]
+    assert "With all 1,600 training crystals of set/target, cgcnn (mini) has the lowest MAE, 0.05" in opening
+    assert "With 100, schnet (mini) has the lowest MAE, 0.06" in opening
 
 
 def test_errors_that_follow_no_power_law_forecast_nothing(tmp_path):
