@@ -11,6 +11,11 @@ from tests.benchmark.results.submissions import CARD, submission
 
 
 @pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture
 def with_data(alloys, monkeypatch) -> None:
     """The dataset `toy` is on this machine."""
     registry.load.cache_clear()

@@ -4,25 +4,17 @@ import errno
 import hashlib
 import json
 import os
-import resource
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timezone
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from benchmark.results.publish import publish_records
 from benchmark.results.records import JobKey, Memory, Record, Times
 from benchmark.results.scores import scored_tasks
-from benchmark.results.store import Store, partial_of, write_atomically, write_together
+from benchmark.results.store import Store
 from benchmark.results.validation import frame_hash
 from benchmark.schema import Duration, Machine
 from benchmark.tasks.folds import Split, ids_hash
@@ -73,11 +65,6 @@ def make(
 def failed(fold: int = 0, **changes) -> Record:
     nothing = dict.fromkeys(("metrics", "times", "parameters", "checkpoint_bytes", "epochs_run", "predictions_sha256"))
     return make(fold, **{"status": "failed", "reason": "it broke", **nothing, **changes})[0]
-
-
-@pytest.fixture
-def store(tmp_path) -> Store:
-    return Store(tmp_path / "runs")
 
 
 def files(store: Store) -> list[str]:
@@ -328,127 +315,3 @@ def test_an_unwritable_place_is_said_before_anything_runs(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write to"):
         Store(tmp_path / "file").require_writable()
-
-
-class TestPublishing:
-    def test_records_are_copied_with_their_predictions_once(self, store, tmp_path):
-        target = Store(tmp_path / "board")
-        for fold in range(2):
-            store.write(*make(fold))
-        store.write(failed(2), None)
-        assert len(publish_records(store, target, [], [], replace=False)) == 3
-        assert publish_records(store, target, [], [], replace=False) == []
-        assert len(every_run(target)) == 1
-        assert [r.status for r in target.records()] == ["complete", "complete", "failed"]
-
-    def test_the_seeds_of_a_run_share_a_file_and_keep_their_own_predictions(self, store, tmp_path):
-        target, at_once = Store(tmp_path / "board"), Store(tmp_path / "other")
-        errors = {}
-        for seed, error in ((0, 0.1), (1, 0.3)):
-            for fold in range(2):
-                key = make(fold)[0].key.model_copy(update={"seed": seed})
-                record, predictions = make(fold, shift=error, key=key)
-                store.write(record, predictions)
-                errors[record.model_dump_json()] = error
-            assert len(publish_records(store, target, [], [], replace=False)) == 2
-        publish_records(store, at_once, [], [], replace=False)
-        assert [path.suffix for path in map(Path, files(target))] == [".json", ".parquet"]
-        ((path,), (other,)) = target.paths(), at_once.paths()
-        assert path.read_bytes() == other.read_bytes()
-        assert path.with_suffix(".parquet").read_bytes() == other.with_suffix(".parquet").read_bytes()
-        for record, found in target.scored(path):
-            error = errors.pop(record.model_dump_json())
-            assert np.abs(found.predictions - found.targets).mean() == pytest.approx(error)
-        assert not errors
-
-    def test_a_checkpoint_stays_where_it_is_and_its_hash_is_published(self, store, tmp_path):
-        target = Store(tmp_path / "board")
-        record, predictions, content = with_checkpoint()
-        store.write(record, predictions, content)
-        publish_records(store, target, [], [], replace=False)
-        assert [path.relative_to(target.root).parts[:4] for path in target.paths()] == [("records", "set", "target", "cgcnn")]
-        assert [path.suffix for path in map(Path, files(target))] == [".json", ".parquet"]
-        assert [r.checkpoint_sha256 for r in target.records()] == [record.checkpoint_sha256]
-        assert len(every_run(target)) == 1
-        assert target.find(record.key)[0] == record
-
-    def test_a_published_record_is_not_replaced_silently(self, store, tmp_path):
-        target = Store(tmp_path / "board")
-        store.write(*make())
-        publish_records(store, target, [], [], replace=False)
-        store.write(*make(shift=0.2))
-        with pytest.raises(InputError, match="--replace"):
-            publish_records(store, target, [], [], replace=False)
-        assert every_run(target)[0].loss[0] == pytest.approx(0.1)
-        publish_records(store, target, [], [], replace=True)
-        assert every_run(target)[0].loss[0] == pytest.approx(0.2)
-
-    def test_an_invalid_record_stops_everything_before_the_first_copy(self, store, tmp_path):
-        store.write(*make(0))
-        store.write(*make(1))
-        store.path(make(1)[0].key).write_text("{}")
-        with pytest.raises(InputError, match="fold-01"):
-            publish_records(store, Store(tmp_path / "board"), [], [], replace=False)
-        assert not (tmp_path / "board").exists()
-
-    def test_only_what_was_named_is_published_and_a_wrong_name_is_refused(self, store, tmp_path):
-        store.write(*make())
-        store.write(*make(model="dummy"))
-        assert len(publish_records(store, Store(tmp_path / "board"), ["set/target"], ["dummy"], replace=False)) == 1
-        with pytest.raises(InputError, match="did you mean set/target"):
-            publish_records(store, Store(tmp_path / "board"), ["set/tarjet"], [], replace=False)
-
-
-# -- stopped writers and full disks -------------------------------------------------------------------
-
-
-def test_what_a_stopped_writer_left_is_removed_by_the_next_one(tmp_path):
-    """Killed between the two files of a page: the half-written one would stay for ever."""
-    page = tmp_path / "page.md"
-    code = "import os; from pathlib import Path; from benchmark.results.store import partial_of as u\n"
-    code += f"p = u(Path({str(page)!r})); p.write_text('half'); os.kill(os.getpid(), 9)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
-    (left,) = tmp_path.iterdir()
-    assert left.read_text() == "half"
-    (tmp_path / "details.md.here.999999999.01234567.partial").write_text("of another page")
-    write_atomically(page, b"whole")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["details.md.here.999999999.01234567.partial", "page.md"]
-
-
-def test_what_other_writers_still_write_stays(tmp_path):
-    page = tmp_path / "page.md"
-    here = partial_of(page).name.split(".")[2]
-    of_init, elsewhere = (tmp_path / f"page.md.{name}.01234567.partial" for name in (f"{here}.1", "another.999999999"))
-    for path in (of_init, elsewhere):
-        path.write_text("half")
-    partial_of(page)
-    assert of_init.exists() and elsewhere.exists()
-    yesterday = time.time() - 100_000
-    os.utime(elsewhere, (yesterday, yesterday))
-    partial_of(page)
-    assert of_init.exists() and not elsewhere.exists()
-
-
-@contextmanager
-def full_from(n_bytes: int) -> Iterator[None]:
-    """Inside, no file of this process may grow beyond so many bytes, as on a full disk."""
-    before, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
-
-
-def test_a_full_disk_names_the_file_and_leaves_nothing(tmp_path, store):
-    record, predictions = make()
-    with full_from(1000):
-        with pytest.raises(OSError, match=r"page\.md") as caught:
-            write_atomically(tmp_path / "page.md", bytes(2000))
-        with pytest.raises(BenchmarkError, match=r"cannot write .*two\.md \(File too large\)"):
-            write_together([(tmp_path / "one.md", b"1"), (tmp_path / "two.md", bytes(2000))])
-        with pytest.raises(BenchmarkError, match=r"cannot write .*fold-00\.parquet \(File too large\); finished"):
-            store.write(record, predictions)
-    assert caught.value.errno == errno.EFBIG
-    assert [path.name for path in tmp_path.iterdir()] == ["runs"] and files(store) == []
