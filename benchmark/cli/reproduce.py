@@ -108,9 +108,9 @@ def _beside_published(cells: Any, results: list[Any], records: list[Any]) -> Ite
     """A line for each published figure of the cells that were run: ours and how far it is from there."""
     from benchmark.rendering.text import count, percent, significant
 
-    ran = {record.key.model_dump_json() for record in records}
+    ran = {record.key.identity for record in records}
     for cell, result in zip(cells, results, strict=False):
-        if result and result.maes and any(record.key.model_dump_json() in ran for record in result.records):
+        if result and result.maes and any(record.key.identity in ran for record in result.records):
             ours = f"{significant(result.mae, 3)} ({count(len(result.maes), 'round')})"
             for one in cell.published:
                 distance = percent(result.mae / one.mae - 1, signed=True)

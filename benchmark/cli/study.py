@@ -96,7 +96,7 @@ def study(
     from benchmark.harness.cost import costs_on_record
     from benchmark.harness.machine import choose_device, default_workers
     from benchmark.harness.plan import RunOptions, parse_settings
-    from benchmark.studies.planning import plan_study, study_called, take_from_boards
+    from benchmark.studies.planning import keep_elsewhere, plan_study, study_called
 
     chosen = study_called(name)
     device, depths = choose_device(device), _depths(layers)
@@ -126,7 +126,7 @@ def study(
         )
     if not dry_run:
         store.require_writable()
-        take_from_boards(chosen, plan, store, boards)
+        keep_elsewhere(plan, store)
     costs = costs_on_record(plan.todo, [store, Store(REPORTS / "studies" / name), Store(PUBLISHED)])
     show_plan(plan, options, store, as_json and dry_run, costs, dry_run)
     if dry_run:

@@ -13,7 +13,7 @@ from benchmark.harness.learning_rate import grid_of
 from benchmark.harness.steps import few_steps
 from benchmark.harness.stopping import goes_on_from
 from benchmark.rendering.text import count
-from benchmark.results.store import Store
+from benchmark.results.store import Scored, Store
 from benchmark.tasks.folds import HOLDOUT_FOLDS, NO_PUBLISHED_SPLIT, Protocol, ProtocolName, Split
 from benchmark.tasks.leakage import grouping
 from benchmark.tasks.tasks import Task, TaskData, find_tasks, split_of, tasks_of
@@ -43,6 +43,8 @@ class Plan:
     """On how many crystals each job trains."""
     kept: Mapping[Job, Kept] = field(default_factory=dict)
     """The open jobs that go on from a checkpoint."""
+    elsewhere: tuple[Scored, ...] = ()
+    """The folds found done that lie in other stores alone."""
 
     @property
     def jobs(self) -> tuple[Job, ...]:

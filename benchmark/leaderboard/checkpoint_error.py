@@ -92,8 +92,8 @@ def _told(group: ComparisonGroup, predictions: GroupPredictions | None, records:
             return ""
         spread = in_unit(plus_minus(_loss_of_a_constant(predictions), None), unit)
         return f"{what} of the test crystals: {spread}. Train `dummy` on the same folds to test whether the model is better."
-    own = {record.key.model_dump_json() for record in records}
-    labels = {row.label for row in group.rows if own & {record.key.model_dump_json() for record in row.run.folds}}
+    own = {record.key.identity for record in records}
+    labels = {row.label for row in group.rows if own & {record.key.identity for record in row.run.folds}}
     constant = f"{what} of the training crystals: {in_unit(plus_minus(group.baseline_loss, None), unit)}."
     if labels & set(labels_not_below_baseline(group)):
         return f"{constant} Not shown to be better than {what}."

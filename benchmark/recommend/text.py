@@ -168,8 +168,7 @@ def _without_interval(model: Trained, train: int) -> str:
         return "one training does not tell how much trainings differ"
     if model.several_sizes:
         return f"{on_record(model)} are too few or too far from your {train:,}"
-    times = f"{significant(model.most / train, 2)} times yours"
-    return f"{count(len(model.errors), 'training')}, all with {model.most:,.0f} crystals, {times}: too far"
+    return f"its {count(len(model.errors), 'training')} differ too much"
 
 
 def _logarithm(one: Forecast, question: Question) -> str:

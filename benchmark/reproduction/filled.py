@@ -14,7 +14,6 @@ from benchmark.reproduction.results import CellResult, cell_results
 from benchmark.reproduction.tables import TABLES
 from benchmark.results.records import Record
 from benchmark.results.store import Store
-from benchmark.studies.published import identity
 from datasets.registry import built_in
 
 
@@ -44,7 +43,7 @@ def filled_so_far(
         done, cells = done + of_table, cells + planned
         tables.append(f"{link(name, f'{pages}/{name}.md')} {len(of_table)} of {planned}")
     beside = [result for cell, result in done if cell.published]
-    different = {identity(result.records[0].key) for result in beside}
+    different = {result.records[0].key.identity for result in beside}
     yield (
         f"Cells of published tables with at least one round: {len(done)} of the {cells} whose targets the data here "
         f"have: {', '.join(tables)}. {len(beside)} of the {len(done)} stand beside a published figure; as tables share "

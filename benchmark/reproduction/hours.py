@@ -10,7 +10,6 @@ from benchmark.leaderboard.board import Board
 from benchmark.rendering.text import MARKED, count, significant
 from benchmark.results.records import DeviceClass, Record
 from benchmark.results.scores import Run
-from benchmark.studies.published import identity
 
 
 def hours_so_far(
@@ -31,7 +30,7 @@ def hours_so_far(
     counted: set[str] = set()
     for item, records in items:
         for record in records:
-            fold = identity(record.key)
+            fold = record.key.identity
             if record.times and fold not in counted:
                 counted.add(fold)
                 spent[record.key.device][item] += record.times.training.device_s / 3600

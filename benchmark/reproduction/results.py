@@ -209,7 +209,7 @@ def cell_results(cells: Sequence[Cell], stores: Iterable[Store], on_invalid: OnI
         for record, predictions in _records_of(cells, store, on_invalid):
             for cell, known in zip(cells, found, strict=True):
                 if cell.holds(record):
-                    known.setdefault(record.key.model_dump_json(), (record, predictions))
+                    known.setdefault(record.key.identity, (record, predictions))
     return [_result(cell, list(known.values())) for cell, known in zip(cells, found, strict=True)]
 
 

@@ -88,6 +88,11 @@ class JobKey(Strict):
         return self
 
     @property
+    def identity(self) -> str:
+        """The key as text, to compare keys by; the order of its settings, which packing changes, has no say."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+    @property
     def n_folds(self) -> int | None:
         """How many folds the protocol has; None where that is open, as with independent shuffles."""
         if not has_validation(self.protocol):

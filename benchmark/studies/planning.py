@@ -8,16 +8,16 @@ from importlib import import_module
 from typing import Any
 
 from benchmark.harness.execution import Observer
-from benchmark.harness.job import Job, load_task
+from benchmark.harness.job import Job
 from benchmark.harness.learning_rate import grid_of
 from benchmark.harness.plan import ConfiguredModel, IsDone, Plan, RunOptions, plan_models
 from benchmark.results.settled import ended, settled_in
-from benchmark.results.store import Store
+from benchmark.results.store import Scored, Store
 from benchmark.results.validation import predictions_frame
-from benchmark.studies.published import identity, read_published, read_trials
+from benchmark.studies.published import read_published
 from benchmark.studies.registry import folder_of, pages_of
 from benchmark.tasks.folds import Split
-from benchmark.tasks.tasks import TaskData, split_of
+from benchmark.tasks.tasks import TaskData
 from datasets.errors import InputError
 from models import registry
 from models.contract import ModelSpec
@@ -93,30 +93,34 @@ def plan_study(study: Study, options: RunOptions, layers: Sequence[int], store: 
         raise InputError(f"--seed {options.seed}: the study counts {study.seeds} seeds on from it, to below 2^31")
     grouped = None if study.keep_duplicates else False
     seeds = [replace(options, seed=options.seed + n, group_duplicates=grouped) for n in range(study.seeds)]
-    settled = is_settled(study, store, boards)
+    here, elsewhere = is_settled(study, store), list[Scored]()
+
+    def settled(job: Job, data: TaskData, split: Split) -> bool:
+        if here(job, data, split):
+            return True
+        # What a study sees in a training, no board has.
+        found = None if study.observer else settled_in(boards, job.key(data.dataset_hash), split)
+        elsewhere.extend([found] if found else [])
+        return found is not None
+
     plans = [plan_models(asked, store, models_to_run, settled) for asked in seeds]
     todo, done = ([job for plan in plans for job in getattr(plan, part)] for part in ("todo", "done"))
     n_train = {job: crystals for plan in plans for job, crystals in plan.n_train.items()}
-    return replace(plans[0], todo=tuple(todo), done=tuple(done), n_train=n_train)
+    return replace(plans[0], todo=tuple(todo), done=tuple(done), n_train=n_train, elsewhere=tuple(elsewhere))
 
 
 def _chooses_rates(study: Study, options: RunOptions) -> bool:
     return study.choose_rates and "learning_rate" not in (options.settings or {})
 
 
-def is_settled(study: Study, store: Store, boards: Sequence[Store] = ()) -> IsDone:
-    """Whether a fold of the same split has ended, in a score or by diverging, and was looked at.
-
-    A study that looks into no training takes the folds of boards too.
-    """
-    published = {identity(t.record.key): t for t in read_published(store, pages_of(study.name).seen)}
+def is_settled(study: Study, store: Store) -> IsDone:
+    """Whether a fold of the same split has ended, in a score or by diverging, and was looked at."""
+    published = {t.record.key.identity: t for t in read_published(store, pages_of(study.name).seen)}
 
     def settled(job: Job, data: TaskData, split: Split) -> bool:
         key = job.key(data.dataset_hash)
-        trial = published.get(identity(key))
+        trial = published.get(key.identity)
         if trial and ended(trial.record, split) and (trial.seen or not study.observer):
-            return True
-        if not study.observer and settled_in(boards, key, split):
             return True
         try:
             record = store.read(store.path(key))
@@ -131,21 +135,11 @@ def is_settled(study: Study, store: Store, boards: Sequence[Store] = ()) -> IsDo
     return settled
 
 
-def take_from_boards(study: Study, plan: Plan, store: Store, boards: Sequence[Store]) -> None:
-    """Copy the settled folds of the plan that only boards have into the study's store."""
-    if study.observer:
-        return
-    own = {identity(t.record.key): t.record for t in read_trials(store, pages_of(study.name).seen, lambda _: None)}
-    for job in plan.done:
-        data = load_task(job.task)
-        key, split = job.key(data.dataset_hash), split_of(data, data.fold(job.protocol, job.fold, job.seed))
-        kept = own.get(identity(key))
-        if kept and ended(kept, split):
-            continue
-        if found := settled_in(boards, key, split):
-            record, tested = found
-            frame = predictions_frame(tested.ids, key.fold, tested.targets, tested.predictions) if tested else None
-            store.write(record, frame)
+def keep_elsewhere(plan: Plan, store: Store) -> None:
+    """Copy the folds of a plan that only boards have into the study's store."""
+    for record, tested in plan.elsewhere:
+        fold = record.key.fold
+        store.write(record, predictions_frame(tested.ids, fold, tested.targets, tested.predictions) if tested else None)
 
 
 def changed(spec: ModelSpec, settings: GraphSettings, **values: object) -> ConfiguredModel:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -35,14 +34,9 @@ def read_trials(store: Store, kind: type[Observation] | None, on_invalid: OnInva
     """Every fold of a study's store, published or not; one that lies there in both forms counts once, as it ran here."""
     own = set()
     for trial in read_folds(store, kind, on_invalid):
-        own.add(identity(trial.record.key))
+        own.add(trial.record.key.identity)
         yield trial
-    yield from (trial for trial in read_published(store, kind, on_invalid) if identity(trial.record.key) not in own)
-
-
-def identity(key: JobKey) -> str:
-    """A key as text, to compare keys by; the order of its settings, which packing changes, has no say."""
-    return json.dumps(key.model_dump(mode="json"), sort_keys=True)
+    yield from (trial for trial in read_published(store, kind, on_invalid) if trial.record.key.identity not in own)
 
 
 def read_published(store: Store, kind: type[Observation] | None, on_invalid: OnInvalid = refuse) -> Iterator[Trial]:
@@ -120,11 +114,11 @@ def publish_study(
     if not fresh:
         raise InputError(f"nothing to publish: {source.root} has no fold of {', '.join(sorted(tasks)) or 'any task named'}")
     old = [trial for trial in read_trials(target, kind) if trial.record.key.task in tasks]
-    standing = {identity(trial.record.key): trial.record for trial in old}
-    differing = [t.record for t in fresh if standing.get(identity(t.record.key), t.record) != t.record]
+    standing = {trial.record.key.identity: trial.record for trial in old}
+    differing = [t.record for t in fresh if standing.get(t.record.key.identity, t.record) != t.record]
     if differing and not replace:
         raise InputError(f"{len(differing)} published folds differ, the first is {_name(differing[0])}; use --replace")
-    kept = {identity(trial.record.key): trial for trial in chain(old, fresh)}
+    kept = {trial.record.key.identity: trial for trial in chain(old, fresh)}
     target.require_writable()
     written: list[Path] = []
     for task in sorted({trial.record.key.task for trial in fresh}):

@@ -49,6 +49,13 @@ def test_a_value_that_stands_twice_is_refused(shared, own):
         unpack(shared, [own])
 
 
+def test_packing_changes_the_order_of_settings_but_not_the_identity_of_a_key():
+    key = make(0)[0].key.model_copy(update={"settings": {"epochs": 3, "k": 12, "dim": 64}})
+    other = key.model_copy(update={"settings": {"dim": 64, "epochs": 3, "k": 12}})
+    assert other.identity == key.identity and other.model_dump_json() != key.model_dump_json()
+    assert key.model_copy(update={"fold": 1}).identity != key.identity
+
+
 @pytest.fixture
 def board(tmp_path) -> Store:
     """A published run of five folds, one of which failed."""

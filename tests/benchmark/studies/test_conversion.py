@@ -15,7 +15,7 @@ import pytest
 from benchmark.results.records import Record
 from benchmark.results.store import Store
 from benchmark.results.validation import frame_hash
-from benchmark.studies.published import identity, read_published
+from benchmark.studies.published import read_published
 from benchmark.studies.registry import pages_of
 from tests.benchmark.conftest import ROOT
 from tests.benchmark.results.test_conversion import LAST_WITH_FOLD_FILES, flat, in_new_form
@@ -35,12 +35,12 @@ def test_no_fold_of_a_study_was_lost(name):
     kind = pages_of(name).seen
     store = Store(ROOT / "reports" / "studies" / name)
     trials = [trial for trial in read_published(store, kind) if any(f"/{trial.record.key.task}/" in file for file in old)]
-    published = {identity(trial.record.key): (trial, trial.tested) for trial in trials}
+    published = {trial.record.key.identity: (trial, trial.tested) for trial in trials}
     counts = [0, 0, 0]
     for file in [file for file in old if "/fold-" in file and file.endswith(".json")]:
         expected = in_new_form(json.loads(old.pop(file)))
         known = Record.model_validate_json(json.dumps(expected))
-        trial, predictions = published.pop(identity(known.key))
+        trial, predictions = published.pop(known.key.identity)
         record, wanted = flat(trial.record.model_dump(mode="json")), flat(known.model_dump(mode="json"))
         counts[0] += 1
         if table := old.pop(file.replace(".json", ".parquet"), None):
